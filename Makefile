@@ -1,0 +1,38 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+# Every target sets up .venv by itself; it is brought up to date when setup.cfg, pyproject.toml or constraints.txt change.
+
+# The first interpreter that runs and is new enough; `make PYTHON=/path/to/python test` chooses another.
+IS_SUITABLE := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3.11 python3 python; do $$p -c '$(IS_SUITABLE)' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test quality style
+
+help: ## show this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-14s%s\n", $$1, $$2}'
+
+demo: $(INSTALLED) ## all stages on drawn shapes, a few minutes on a CPU
+	$(BIN)/pointwssis demo
+
+test: $(INSTALLED) ## doctests and tests, offline
+	$(BIN)/python -m pytest
+
+quality: $(INSTALLED) ## lint and format check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+style: $(INSTALLED) ## mend what lint and formatter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv: $(INSTALLED)
+
+$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+	@$(if $(PYTHON),,$(error Python 3.11 or newer was not found: install it or name one, e.g. make PYTHON=/path/to/python3.11))
+	$(PYTHON) -c '$(IS_SUITABLE)' || { echo "$(PYTHON) is older than Python 3.11" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,quality]'
+	@touch $@
