@@ -1,0 +1,157 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The one dataset schema of every stage: a row is an image, supervision is per object.
+
+```
+image        {path, bytes}        not decoded (`read_image` does that); so rows are cheap and a damaged file names itself
+image_id     int64
+width, height  int32              pixels of the upright image
+file_name    string               as in the annotation file, sub-folders included
+complete     bool                 every object of the image is marked; False: what nobody marked may still be an object
+image_labels [class] | None       an image-level label: the classes present, without positions
+objects      [{id                 int64, unique in the dataset
+               category           class index | None (a bare click)
+               point              [x, y] float32 | None     pixel indices of the image: 0 ≤ x < width, 0 ≤ y < height
+               bbox               [x, y, w, h] float64 | None    COCO's box
+               area               float64 | None            COCO's area, which decides small / medium / large
+               iscrowd            bool                      not trained on; an ignore region in evaluation
+               segmentation       RLE | None                the label: true mask, or pseudo label
+               rough_segmentation RLE | None                a teacher's mask before refinement
+               score              float64 | None            of a pseudo label
+               level              int32 | None}]            pyramid level it was decoded from
+```
+
+A missing value is None, so that full, point, image-level and unlabelled images live in one dataset, and `concatenate_datasets` of two
+stages simply works. RLE is COCO's compressed form, `{"size": [height, width], "counts": text}`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from datasets import ClassLabel, Dataset, DatasetInfo, Features, Image, List, Value
+from datasets.table import InMemoryTable
+
+from ..masks import decode_rle
+
+_ROWS_A_CHUNK = 1000
+
+
+def dataset_features(names: Sequence[str]) -> Features:
+    """The schema for these classes.
+
+    Args:
+        names: one name a class, all different; the class index is the position.
+
+    Example:
+        >>> dataset_features(["cat", "dog"])["objects"].feature["category"].names
+        ['cat', 'dog']
+    """
+    names = list(names)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"class names are {names}; they must be at least one and all different")
+    category = ClassLabel(names=names)
+    rle = {"size": List(Value("int32"), length=2), "counts": Value("string")}
+    return Features(
+        image=Image(decode=False),
+        image_id=Value("int64"),
+        width=Value("int32"),
+        height=Value("int32"),
+        file_name=Value("string"),
+        complete=Value("bool"),
+        image_labels=List(category),
+        objects=List(
+            {
+                "id": Value("int64"),
+                "category": category,
+                "point": List(Value("float32"), length=2),
+                "bbox": List(Value("float64"), length=4),
+                "area": Value("float64"),
+                "iscrowd": Value("bool"),
+                "segmentation": rle,
+                "rough_segmentation": rle,
+                "score": Value("float64"),
+                "level": Value("int32"),
+            }
+        ),
+    )
+
+
+def make_object(id: int, category: int | None, **values: Any) -> dict[str, Any]:
+    """One entry of `objects`; what is not given is None (`iscrowd`: False).
+
+    Example:
+        >>> make_object(1, 0, point=[3.0, 4.0])["segmentation"] is None
+        True
+    """
+    empty = dict.fromkeys(("point", "bbox", "area", "segmentation", "rough_segmentation", "score", "level"))
+    unknown = set(values) - set(empty) - {"iscrowd"}
+    if unknown:
+        raise TypeError(
+            f"an object has no field {sorted(unknown)}; its fields are id, category, iscrowd, {', '.join(empty)}"
+        )
+    return {"id": id, "category": category, "iscrowd": False, **empty, **values}
+
+
+def dataset_from_rows(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> Dataset:
+    """Packs rows of the schema into an in-memory Arrow dataset, a thousand at a time, so that the rows may come from a generator.
+
+    Args:
+        rows: `image` as a path, or as `{"path", "bytes"}`.
+        names: the class names.
+    """
+    features = dataset_features(names)
+    tables, chunk = [features.arrow_schema.empty_table()], []
+    for row in rows:
+        image = row["image"]
+        chunk.append({**row, "image": image if isinstance(image, Mapping) else {"path": str(image), "bytes": None}})
+        if len(chunk) == _ROWS_A_CHUNK:
+            tables.append(pa.Table.from_pylist(chunk, schema=features.arrow_schema))
+            chunk = []
+    tables.append(pa.Table.from_pylist(chunk, schema=features.arrow_schema))
+    return Dataset(InMemoryTable(pa.concat_tables(tables)), info=DatasetInfo(features=features))
+
+
+def class_names(dataset: Dataset) -> list[str]:
+    """Names of the classes, in the order of their indices."""
+    return list(dataset.features["objects"].feature["category"].names)
+
+
+def masked_objects(row: Mapping[str, Any], field: str = "segmentation") -> list[dict[str, Any]]:
+    """The objects of a row that carry a mask in `field`, crowds left out, in the order of the row.
+
+    Args:
+        row: of the schema.
+        field: "segmentation" or "rough_segmentation".
+    """
+    return [item for item in row["objects"] if not item["iscrowd"] and item[field] is not None]
+
+
+def pointed_objects(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The objects of a row that carry a point, crowds left out, in the order of the row."""
+    return [item for item in row["objects"] if not item["iscrowd"] and item["point"] is not None]
+
+
+def object_masks(row: Mapping[str, Any], field: str = "segmentation") -> np.ndarray:
+    """The masks of `masked_objects(row, field)`, in the same order.
+
+    Returns:
+        (n, height, width) bool; n may be 0.
+    """
+    masks = [decode_rle(item[field]) for item in masked_objects(row, field)]
+    return np.stack(masks) if masks else np.zeros((0, row["height"], row["width"]), dtype=bool)
+
+
+def supervision(row: Mapping[str, Any]) -> str:
+    """What kind of label an image has.
+
+    Returns:
+        "full": every marked object has a mask (also: known to hold no object); "point": at least one object is only a point;
+        "image": an image-level label; "none": no label.
+    """
+    marked = [item for item in row["objects"] if not item["iscrowd"]]
+    if marked:
+        return "full" if all(item["segmentation"] is not None for item in marked) else "point"
+    if row["complete"]:
+        return "full"
+    return "none" if row["image_labels"] is None else "image"
