@@ -33,6 +33,7 @@ style: $(INSTALLED) ## mend what lint and formatter can mend
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@$(if $(PYTHON),,$(error Python 3.11 or newer was not found: install it or name one, e.g. make PYTHON=/path/to/python3.11))
 	$(PYTHON) -c '$(IS_SUITABLE)' || { echo "$(PYTHON) is older than Python 3.11" >&2; exit 1; }
+	@echo 'setting up .venv: a few minutes the first time'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,quality]'
 	@touch $@
