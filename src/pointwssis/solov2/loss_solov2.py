@@ -1,0 +1,154 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Which cell learns which object (target assignment), and the two losses of SOLOv2 on it.
+
+Follows the official code, which settles what the paper leaves open: objects are assigned to levels by the square root of their box's
+area, positive cells lie around the centre of mass, later objects take over shared cells of the class map while the earlier ones keep
+learning their mask there.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..losses import dice_loss, sigmoid_focal_loss
+from ..masks import centers_of_mass, downscale_masks, masks_to_boxes
+
+
+class LevelTargets(NamedTuple):
+    """What one pyramid level learns of one image."""
+
+    cells: Tensor  # (P,) flat index row · S + column of each positive cell, ordered by object, row, column; cells may repeat
+    objects: Tensor  # (P,) index of the object that each of them learns
+    owners: Tensor  # (S · S,) index of the object whose class each cell learns, −1 for background
+
+
+def assign_cells(
+    centers: Tensor, boxes: Tensor, num_grid: int, scale_range: tuple[float, float], canvas: tuple[int, int], sigma: float
+) -> LevelTargets:
+    """Positive cells of one level.
+
+    Args:
+        centers: (N, 2) centres of mass, (x, y) in pixels of the canvas.
+        boxes: (N, 4) xyxy in pixels of the canvas; the square root of their area picks the level.
+        num_grid: S, cells along each side.
+        scale_range: [lower, upper) of that square root, in pixels.
+        canvas: (height, width) of the padded input in pixels, over which the grid spans.
+        sigma: fraction of the box around the centre whose cells are positive; never more than the 3 × 3 cells around it.
+            0 gives the centre's cell alone.
+    """
+    sizes = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0)  # (N, 2) width, height
+    scale = (sizes[:, 0] * sizes[:, 1]).sqrt()
+    chosen = ((scale >= scale_range[0]) & (scale < scale_range[1])).nonzero().flatten()
+    centers, half = centers[chosen], 0.5 * sigma * sizes[chosen]
+
+    middle = cell_of(centers, num_grid, canvas)  # (n, 2) column, row
+    first = torch.maximum(cell_of(centers - half, num_grid, canvas).clamp(min=0), middle - 1)
+    last = torch.minimum(cell_of(centers + half, num_grid, canvas).clamp(max=num_grid - 1), middle + 1)
+
+    steps = torch.arange(-1, 2, device=centers.device)
+    columns, rows = middle[:, :1] + steps, middle[:, 1:] + steps  # (n, 3) each
+    inside_columns = (columns >= first[:, :1]) & (columns <= last[:, :1])
+    inside_rows = (rows >= first[:, 1:]) & (rows <= last[:, 1:])
+    objects, row, column = (inside_rows[:, :, None] & inside_columns[:, None, :]).nonzero(as_tuple=True)
+    cells = rows[objects, row] * num_grid + columns[objects, column]
+    objects = chosen[objects]
+
+    owners = torch.full((num_grid**2,), -1, device=centers.device, dtype=torch.long)
+    owners.scatter_reduce_(0, cells, objects, "amax")  # the later object takes a shared cell
+    return LevelTargets(cells, objects, owners)
+
+
+def cell_of(points: Tensor, num_grid: int, canvas: tuple[int, int]) -> Tensor:
+    """(N, 2) column and row of the cells in which points lie; float32 floor division, as in the official code."""
+    height, width = canvas
+    relative = points / points.new_tensor([width, height])
+    return torch.div(relative, 1.0 / num_grid, rounding_mode="floor").long()
+
+
+def image_targets(
+    masks: Tensor, boxes: Tensor | None, canvas: tuple[int, int], config: Any
+) -> tuple[list[LevelTargets], Tensor]:
+    """Targets of one image.
+
+    Args:
+        masks: (N, h, w) 0/1, valid part of the image only.
+        boxes: (N, 4) xyxy in the same frame, or None for the masks' extents.
+        canvas: (height, width) of the padded input.
+
+    Returns:
+        One `LevelTargets` a level and the masks reduced to a quarter on the padded canvas, (N, H/4, W/4) bool.
+    """
+    boxes = masks_to_boxes(masks) if boxes is None else boxes.float()
+    boxes = boxes * masks.flatten(1).any(dim=1)[:, None]  # an object that vanished in resizing teaches nothing
+    centers = centers_of_mass(masks)
+    levels = [
+        assign_cells(centers, boxes, grid, scale_range, canvas, config.center_sigma)
+        for grid, scale_range in zip(config.num_grids, config.scale_ranges, strict=True)
+    ]
+    reduced = torch.zeros(len(masks), canvas[0] // 4, canvas[1] // 4, dtype=torch.bool, device=masks.device)
+    if len(masks):
+        small = downscale_masks(masks)[:, : canvas[0] // 4, : canvas[1] // 4]
+        reduced[:, : small.shape[1], : small.shape[2]] = small
+    return levels, reduced
+
+
+def solov2_loss(
+    outputs: Any, mask_labels: list[Tensor], class_labels: list[Tensor], boxes: list[Tensor] | None, config: Any
+) -> dict[str, Tensor]:
+    """Weighted focal and dice loss of a batch.
+
+    The dice loss is the mean over all positive cells of all images and levels, the focal loss the sum over all cells divided by the
+    number of cells with a class, plus one. A batch without any positive cell has a mask loss of zero that still reaches every parameter
+    (the official code raises there).
+    """
+    batch, device = len(outputs.mask_features), outputs.mask_features.device
+    check_labels(batch, mask_labels, class_labels, boxes, config.num_labels)
+    canvas = tuple(4 * side for side in outputs.mask_features.shape[-2:])
+    class_targets = [torch.zeros_like(logits, dtype=torch.float32) for logits in outputs.class_logits]
+    dice, num_cells = [], 0
+    for image in range(batch):
+        height, width = outputs.valid_sizes[image].tolist()
+        masks = mask_labels[image].to(device)[:, :height, :width]
+        labels = class_labels[image].to(device)
+        image_boxes = None if boxes is None else boxes[image].to(device)
+        levels, reduced = image_targets(masks, image_boxes, canvas, config)
+        for target, level in zip(class_targets, levels, strict=True):
+            owned = (level.owners >= 0).nonzero().flatten()
+            target[image].flatten(1)[labels[level.owners[owned]], owned] = 1
+            num_cells += len(owned)
+        kernels = [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
+        objects = torch.cat([level.objects for level in levels])
+        if len(objects):
+            masks_logits = torch.cat(kernels) @ outputs.mask_features[image].flatten(1)  # (P, H/4 · W/4)
+            dice.append(dice_loss(masks_logits.float().sigmoid(), reduced.flatten(1)[objects]))
+
+    focal = sum(
+        sigmoid_focal_loss(logits.float(), target, config.focal_alpha, config.focal_gamma).sum()
+        for logits, target in zip(outputs.class_logits, class_targets, strict=True)
+    )
+    if dice:
+        mask_loss = torch.cat(dice).mean()
+    else:
+        mask_loss = 0 * (outputs.mask_features.float().sum() + sum(k.float().sum() for k in outputs.kernels))
+    return {
+        "loss_class": config.class_loss_weight * focal / (num_cells + 1),
+        "loss_mask": config.mask_loss_weight * mask_loss,
+    }
+
+
+def check_labels(
+    batch: int, mask_labels: list[Tensor], class_labels: list[Tensor], boxes: list[Tensor] | None, num_labels: int
+) -> None:
+    """One clear error instead of an index error deep inside."""
+    for name, labels in (("mask_labels", mask_labels), ("class_labels", class_labels), ("boxes", boxes)):
+        if labels is not None and len(labels) != batch:
+            raise ValueError(f"{name} has {len(labels)} entries for a batch of {batch} images")
+    for image, (masks, labels) in enumerate(zip(mask_labels, class_labels, strict=True)):
+        if masks.ndim != 3 or len(masks) != len(labels):
+            raise ValueError(
+                f"image {image} of the batch: mask_labels {tuple(masks.shape)} and class_labels {tuple(labels.shape)} do not fit;"
+                " they take (N, height, width) and (N,)"
+            )
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < num_labels:
+            raise ValueError(f"image {image} of the batch: class_labels hold {labels.tolist()!r:.60}; they lie in 0 … {num_labels - 1}")
