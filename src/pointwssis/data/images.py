@@ -4,15 +4,16 @@
 The rules:
 
 * The EXIF orientation is applied: coordinates are those of the picture as people see it.
-* Grey images of more than 8 bits (16-bit, 32-bit, float) are scaled linearly from their own minimum … maximum to 0 … 255. Microscopes put
-  12 or 14 bits into 16, so that any fixed divisor leaves such an image nearly black; nothing is clipped. (Colour files of 16 bits a
-  channel arrive from Pillow reduced to their upper 8 bits, which clips nothing either.)
+* Grey images of more than 8 bits (16-bit, 32-bit, float) are scaled linearly from their own minimum … maximum to
+  0 … 255. Microscopes put 12 or 14 bits into 16, so that any fixed divisor leaves such an image nearly black; nothing
+  is clipped. (Colour files of 16 bits a channel arrive from Pillow reduced to their upper 8 bits; that clips nothing.)
 * Grey becomes RGB, palettes are looked up, alpha is dropped.
 * A file of several pages (a stack, an animation) is an error: nothing tells which page the labels belong to.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,12 @@ def read_image(source: Any) -> Image.Image:
         FileNotFoundError: the file is missing.
         ValueError: the file is damaged, truncated, no image, or has several pages; the message names it.
     """
-    opened, name = _open(source)
-    try:
-        upright = ImageOps.exif_transpose(opened)
-        return _to_rgb(upright)
-    except (
-        Exception
-    ) as error:  # a damaged file makes Pillow raise nearly anything: OSError, SyntaxError, struct.error, IndexError, …
-        raise ValueError(f"{name}: cannot be decoded ({error}); replace the file or leave the image out") from error
+    if isinstance(source, Mapping) and "image" in source:
+        source = source["image"]
+    if isinstance(source, Image.Image):
+        return _upright_rgb(source, getattr(source, "filename", "") or "image in memory")
+    with _open(source) as opened:
+        return _upright_rgb(opened, _name(source))
 
 
 def check_image(path: str | Path) -> tuple[int, int]:
@@ -56,48 +55,58 @@ def check_image(path: str | Path) -> tuple[int, int]:
         FileNotFoundError: the file is missing.
         ValueError: the file is no image, is cut off or has several pages; the message names it.
     """
-    opened, name = _open(path)
-    with opened:
+    with _open(path) as opened:
+        ending = _last_bytes(Path(path))
+        marker = _END_MARKERS.get(opened.format or "")
+        if marker is not None and marker not in ending:
+            return read_image(path).size
+        if opened.format == "TIFF":
+            return opened.size  # Pillow has turned it already
+        # Asked for EXIF data that a PNG does not announce before its pixels, Pillow would decode all of it.
+        hints = "".join(str(key).lower() for key in opened.info)
+        announced = opened.format != "PNG" or b"eXIf" in ending or "exif" in hints or "xmp" in hints
         try:
-            turned = opened.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-        except Exception as error:  # as in read_image
-            raise ValueError(f"{name}: has unreadable EXIF data ({error}); save the image again without it") from error
-        size, marker = opened.size, _END_MARKERS.get(opened.format or "")
-    if marker is not None and marker not in _last_bytes(Path(path)):
-        read_image(path)
-    return size[::-1] if turned else size
+            turned = announced and opened.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        except Exception as error:  # as in _upright_rgb
+            raise ValueError(f"{path}: has unreadable EXIF data ({error}); save the image again without it") from error
+        return opened.size[::-1] if turned else opened.size
 
 
-def _open(source: Any) -> tuple[Image.Image, str]:
-    """The image, its pixels not yet decoded, and a name for messages."""
-    if isinstance(source, Mapping) and "image" in source:
-        source = source["image"]
-    if isinstance(source, Image.Image):
-        return source, getattr(source, "filename", "") or "image in memory"
-    if isinstance(source, Mapping) and source.get("bytes") is not None:
-        name = source.get("path") or f"image of {len(source['bytes'])} bytes"
-        file: Any = io.BytesIO(source["bytes"])
-    else:
-        path = source.get("path") if isinstance(source, Mapping) else source
-        if not isinstance(path, (str, Path)):
-            raise TypeError(
-                f"an image is a path, a PIL image or a {{'path', 'bytes'}} dict, not {type(source).__name__} {source!r:.60}"
-            )
-        name, file = str(path), path
-        if not Path(path).is_file():
-            raise FileNotFoundError(
-                f"{name}: image file not found; check the folder of images and the name in the annotations"
-            )
+def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
     try:
-        opened = Image.open(file)
-        pages = (
-            1 if opened.format == "MPO" else getattr(opened, "n_frames", 1)
-        )  # MPO: a photo with its previews, the first counts
-    except Exception as error:  # as in read_image
-        raise ValueError(f"{name}: is no readable image ({error}); replace the file or leave the image out") from error
-    if pages > 1:
-        raise ValueError(f"{name}: holds {pages} pages or frames; save the one that was labelled as a file of its own")
-    return opened, name
+        return _to_rgb(ImageOps.exif_transpose(image))
+    except Exception as error:  # damaged files make Pillow raise nearly anything: OSError, SyntaxError, struct.error, …
+        raise ValueError(f"{name}: cannot be decoded ({error}); replace the file or leave the image out") from error
+
+
+def _name(source: Any) -> str:
+    if isinstance(source, (str, Path)):
+        return str(source)
+    return source.get("path") or f"image of {len(source['bytes'])} bytes"
+
+
+@contextmanager
+def _open(source: Any) -> Iterator[Image.Image]:
+    """Opens a path or a `{"path", "bytes"}` dict for the length of a `with`; the pixels are not decoded yet."""
+    in_memory = isinstance(source, Mapping) and source.get("bytes") is not None
+    path = source.get("path") if isinstance(source, Mapping) else source
+    if not in_memory and not isinstance(path, (str, Path)):
+        kind = type(source).__name__
+        raise TypeError(f"an image is a path, a PIL image or {{'path', 'bytes'}}, not {kind} {source!r:.60}")
+    if not in_memory and not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: image file not found; check the image folder and the annotation's file name")
+    # A handle, not the path: given a path, Pillow maps plain TIFFs into memory and forgets their orientation.
+    with io.BytesIO(source["bytes"]) if in_memory else Path(path).open("rb") as file:
+        try:
+            opened = Image.open(file)
+            # An MPO is a photo with its previews: the first picture counts.
+            pages = 1 if opened.format == "MPO" else getattr(opened, "n_frames", 1)
+        except Exception as error:  # as in _upright_rgb
+            raise ValueError(f"{_name(source)}: is no readable image ({error}); replace it or leave it out") from error
+        if pages > 1:
+            name = _name(source)
+            raise ValueError(f"{name}: holds {pages} pages or frames; save the one that was labelled as its own file")
+        yield opened
 
 
 def _last_bytes(path: Path) -> bytes:
@@ -115,7 +124,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _scale_to_8_bits(values: np.ndarray) -> np.ndarray:
-    """(H, W) numbers of any range → (H, W) uint8, linear from their minimum (0) to their maximum (255); a flat image becomes black."""
+    """(H, W) numbers → (H, W) uint8, linear from their minimum (0) to their maximum (255); a flat image becomes black."""
     values = values.astype(np.float64)
     low, high = values.min(), values.max()
     if not np.isfinite(high - low):

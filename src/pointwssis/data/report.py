@@ -39,7 +39,7 @@ class LoadReport:
     def bad(
         self, kind: str, record: str, field: str, value: Any, remedy: str, error: type[Exception] = ValueError
     ) -> None:
-        """Raises `error` naming file, record, field, value and remedy; with `skip_bad` it counts the record as skipped instead."""
+        """Raises `error` naming file, record, field, value and remedy; with `skip_bad` counts the record as skipped."""
         message = f"{self.source}: {record}: {field} is {_short(value)}: {kind}; {remedy}"
         if not self.skip_bad:
             raise error(message)

@@ -2,7 +2,7 @@
 """The one dataset schema of every stage: a row is an image, supervision is per object.
 
 ```
-image        {path, bytes}        not decoded (`read_image` does that); so rows are cheap and a damaged file names itself
+image        {path, bytes}        not decoded (`read_image` does that): rows stay cheap, a bad file names itself
 image_id     int64
 width, height  int32              pixels of the upright image
 file_name    string               as in the annotation file, sub-folders included
@@ -20,8 +20,8 @@ objects      [{id                 int64, unique in the dataset
                level              int32 | None}]            pyramid level it was decoded from
 ```
 
-A missing value is None, so that full, point, image-level and unlabelled images live in one dataset, and `concatenate_datasets` of two
-stages simply works. RLE is COCO's compressed form, `{"size": [height, width], "counts": text}`.
+A missing value is None, so that full, point, image-level and unlabelled images live in one dataset, and
+`concatenate_datasets` of two stages simply works. RLE is COCO's compressed form, `{"size": [height, width], "counts": text}`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -94,7 +94,7 @@ def make_object(id: int, category: int | None, **values: Any) -> dict[str, Any]:
 
 
 def dataset_from_rows(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> Dataset:
-    """Packs rows of the schema into an in-memory Arrow dataset, a thousand at a time, so that the rows may come from a generator.
+    """Packs rows of the schema into an in-memory Arrow dataset, a thousand at a time: they may come from a generator.
 
     Args:
         rows: `image` as a path, or as `{"path", "bytes"}`.
@@ -146,7 +146,7 @@ def supervision(row: Mapping[str, Any]) -> str:
     """What kind of label an image has.
 
     Returns:
-        "full": every marked object has a mask (also: known to hold no object); "point": at least one object is only a point;
+        "full": every marked object has a mask (also: known to hold no object); "point": at least one object has none;
         "image": an image-level label; "none": no label.
     """
     marked = [item for item in row["objects"] if not item["iscrowd"]]
