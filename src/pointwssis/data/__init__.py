@@ -1,1 +1,37 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Datasets: one schema, COCO files in and out, splits of supervision, drawn shapes."""
+
+from .coco import load_coco, load_coco_folder, load_coco_splits, to_coco
+from .images import check_image, read_image
+from .report import LoadReport
+from .schema import (
+    class_names,
+    dataset_features,
+    dataset_from_rows,
+    make_object,
+    masked_objects,
+    object_masks,
+    pointed_objects,
+    supervision,
+)
+from .splits import hide_masks, split_supervision
+
+__all__ = [
+    "LoadReport",
+    "check_image",
+    "class_names",
+    "dataset_features",
+    "dataset_from_rows",
+    "hide_masks",
+    "load_coco",
+    "load_coco_folder",
+    "load_coco_splits",
+    "make_object",
+    "masked_objects",
+    "object_masks",
+    "pointed_objects",
+    "read_image",
+    "split_supervision",
+    "supervision",
+    "to_coco",
+]

@@ -124,7 +124,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _scale_to_8_bits(values: np.ndarray) -> np.ndarray:
-    """(H, W) numbers → (H, W) uint8, linear from their minimum (0) to their maximum (255); a flat image becomes black."""
+    """(H, W) numbers → (H, W) uint8, linear from their minimum (0) to their maximum (255); flat becomes black."""
     values = values.astype(np.float64)
     low, high = values.min(), values.max()
     if not np.isfinite(high - low):

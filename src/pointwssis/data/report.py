@@ -8,6 +8,22 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 
+class BadRecord(Exception):
+    """What is wrong with one record of a file.
+
+    Args:
+        kind: the kind of problem, in a few words without values; skips are counted by it.
+        field: name of the field.
+        value: what stands there.
+        remedy: what a person can do about it.
+        error: the exception that a reader of the file gets to see.
+    """
+
+    def __init__(self, kind: str, field: str, value: Any, remedy: str, error: type[Exception] = ValueError) -> None:
+        super().__init__(kind)
+        self.kind, self.field, self.value, self.remedy, self.error = kind, field, value, remedy, error
+
+
 class LoadReport:
     """Raises at the first bad record, or counts what it skips; also counts what is kept but worth a look (`notes`).
 
@@ -18,15 +34,15 @@ class LoadReport:
     Attributes:
         skipped: kind of problem → how many records were skipped for it.
         notes: kind of remark → how many records it concerns; nothing was skipped for these.
-        examples: kind → the message of the first record.
+        examples: kind → the message of its first record.
         images: number of images loaded.
         objects: number of objects loaded.
 
     Example:
         >>> report = LoadReport("train.json", skip_bad=True)
-        >>> report.bad("unknown image", "annotation 7", "image_id", 99, "list the image under 'images'")
+        >>> report.reject("annotation 7", BadRecord("unknown image", "image_id", 99, "list it under 'images'"))
         >>> report.skipped["unknown image"], report.examples["unknown image"]
-        (1, "train.json: annotation 7: image_id is 99: unknown image; list the image under 'images'")
+        (1, "train.json: annotation 7: image_id is 99: unknown image; list it under 'images'")
     """
 
     def __init__(self, source: str = "", skip_bad: bool = False) -> None:
@@ -36,15 +52,13 @@ class LoadReport:
         self.examples: dict[str, str] = {}
         self.images = self.objects = 0
 
-    def bad(
-        self, kind: str, record: str, field: str, value: Any, remedy: str, error: type[Exception] = ValueError
-    ) -> None:
-        """Raises `error` naming file, record, field, value and remedy; with `skip_bad` counts the record as skipped."""
-        message = f"{self.source}: {record}: {field} is {_short(value)}: {kind}; {remedy}"
+    def reject(self, record: str, bad: BadRecord) -> None:
+        """Raises `bad.error` naming file, record, field, value and remedy; with `skip_bad` counts the record instead."""
+        message = f"{self.source}: {record}: {bad.field} is {_short(bad.value)}: {bad.kind}; {bad.remedy}"
         if not self.skip_bad:
-            raise error(message)
-        self.skipped[kind] += 1
-        self.examples.setdefault(kind, message)
+            raise bad.error(f"{message} (skip_bad leaves out bad records and counts them)") from bad
+        self.skipped[bad.kind] += 1
+        self.examples.setdefault(bad.kind, message)
 
     def note(self, kind: str, record: str, field: str, value: Any) -> None:
         """Counts something that is kept but that a person may want to look at."""
@@ -53,10 +67,11 @@ class LoadReport:
 
     def table(self) -> str:
         """One line a kind: how many, what, and the first example; empty when there is nothing to tell."""
-        rows = [("skipped", *item) for item in self.skipped.most_common()] + [
-            ("kept", *item) for item in self.notes.most_common()
-        ]
-        return "\n".join(f"  {fate:<7} {count:>7}  {kind} (first: {self.examples[kind]})" for fate, kind, count in rows)
+        skipped = [("skipped", *item) for item in self.skipped.most_common()]
+        kept = [("kept", *item) for item in self.notes.most_common()]
+        return "\n".join(
+            f"  {fate:<7} {count:>7}  {kind}, first {self.examples[kind]}" for fate, kind, count in skipped + kept
+        )
 
     def log(self) -> None:
         """Logs the table once: as a warning when records were skipped, else as information."""

@@ -21,7 +21,8 @@ objects      [{id                 int64, unique in the dataset
 ```
 
 A missing value is None, so that full, point, image-level and unlabelled images live in one dataset, and
-`concatenate_datasets` of two stages simply works. RLE is COCO's compressed form, `{"size": [height, width], "counts": text}`.
+`concatenate_datasets` of two stages simply works. RLE is COCO's compressed form,
+`{"size": [height, width], "counts": text}`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

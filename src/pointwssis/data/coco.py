@@ -1,0 +1,338 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""COCO JSON ⇄ dataset.
+
+Beyond the COCO format an annotation may carry `point` ([x, y], pixel indices of the upright image), which then is *the*
+point and needs no mask beside it; `rough_segmentation`, `score` and `level` of a pseudo label; and an image may carry
+`complete` (false: not every object is marked) and `image_labels` (category ids without positions). `to_coco` writes them
+back, so that a dataset survives the round trip.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, DatasetDict
+
+from ..prompts import PointKind
+from .coco_records import (
+    derive_point,
+    read_id,
+    read_image_labels,
+    read_image_record,
+    read_object,
+)
+from .report import BadRecord, LoadReport
+from .schema import class_names as names_of
+from .schema import dataset_from_rows
+
+logger = logging.getLogger(__name__)
+
+
+def load_coco(
+    annotation_file: str | Path,
+    image_dir: str | Path,
+    *,
+    point: PointKind = "center",
+    seed: int = 0,
+    skip_bad: bool = False,
+    class_names: Sequence[str] | None = None,
+    report: LoadReport | None = None,
+) -> Dataset:
+    """Reads a COCO file into the schema of `pointwssis.data.schema`, one row an image, in the order of the file.
+
+    Masks stay run lengths; images stay files, of which only the header is read. Images without annotations and crowds
+    are kept (crowds are not trained on and are ignore regions in evaluation).
+
+    Args:
+        annotation_file: COCO JSON. Category ids may have gaps; class indices follow their ascending order.
+        image_dir: folder that the `file_name`s are relative to.
+        point: where the point of an object comes from that has none of its own: "center" of mass of its mask (the
+            paper's, may lie outside of the mask: counted), "box_center", or "random" in the mask.
+        seed: of "random"; every object has its own generator, so that its point does not depend on the others.
+        skip_bad: leave out bad objects and images instead of raising at the first; they are counted and logged. An image
+            that lost an object is no longer `complete`.
+        class_names: the classes and their order, when they shall not come from this file (a validation file takes
+            those of its training file). It may name more classes than the file, not fewer.
+        report: filled with what was skipped and noticed, for callers who want the counts.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: anything else that is wrong; the message names file, record, field, value and remedy.
+    """
+    report = LoadReport() if report is None else report
+    report.source, report.skip_bad = str(annotation_file), skip_bad
+    if point not in ("center", "box_center", "random"):
+        raise ValueError(f"point is {point!r}; choose 'center', 'box_center' or 'random'")
+    if not Path(image_dir).is_dir():
+        raise FileNotFoundError(f"{image_dir}: image folder not found; {annotation_file} names files below it")
+    content = _read_json(Path(annotation_file))
+    names, index_of = _classes(content["categories"], class_names, report.source)
+    images = _images_by_id(content.pop("images"), report)
+    annotations = _annotations_by_image(content.pop("annotations"), images, report)
+    rows = _rows(images, annotations, index_of, Path(image_dir), report, point, seed)
+    dataset = dataset_from_rows(rows, names)
+    report.log()
+    if not len(dataset):
+        reason = "all were skipped" if report.skipped else "'images' is empty"
+        raise ValueError(f"{annotation_file}: no image to load ({reason}); a dataset needs at least one")
+    return dataset
+
+
+def to_coco(dataset: Dataset, categories: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
+    """Writes a dataset of the schema as COCO JSON content (`json.dump` it).
+
+    Args:
+        dataset: rows of the schema.
+        categories: the source file's `categories`, to write its ids back. The class *names* are the identity of a class
+            throughout; without this argument ids are 1 … C in the order of the classes.
+
+    Returns:
+        `{"images", "annotations", "categories"}`; what is None in the dataset is left out.
+    """
+    names = names_of(dataset)
+    if categories is None:
+        categories = [{"id": index + 1, "name": name} for index, name in enumerate(names)]
+    id_of = {category["name"]: category["id"] for category in categories}
+    missing = [name for name in names if name not in id_of]
+    if missing:
+        raise ValueError(f"categories lack {missing}; the dataset's classes are {names}")
+    ids = [id_of[name] for name in names]
+    images, annotations = [], []
+    for row in dataset.with_format(None):
+        images.append(_image_record(row, ids))
+        annotations += [_annotation(item, row["image_id"], ids) for item in row["objects"]]
+    return {"images": images, "annotations": annotations, "categories": [dict(category) for category in categories]}
+
+
+def load_coco_splits(
+    train_annotations: str | Path,
+    val_annotations: str | Path,
+    image_dir: str | Path,
+    *,
+    val_image_dir: str | Path | None = None,
+    **options: Any,
+) -> DatasetDict:
+    """Two COCO files as `DatasetDict(train, validation)` with the classes of the training file.
+
+    Args:
+        train_annotations: COCO JSON to learn from.
+        val_annotations: COCO JSON to evaluate on; its classes must be among those of the training file.
+        image_dir: folder of the images.
+        val_image_dir: folder of the validation images, when they lie elsewhere.
+        options: `point`, `seed`, `skip_bad` of `load_coco`.
+    """
+    train = load_coco(train_annotations, image_dir, **options)
+    options = {**options, "class_names": names_of(train)}
+    return DatasetDict(train=train, validation=load_coco(val_annotations, val_image_dir or image_dir, **options))
+
+
+def load_coco_folder(data_dir: str | Path, **options: Any) -> DatasetDict:
+    """A folder in COCO's layout as `DatasetDict(train, validation)`.
+
+    Takes `annotations/instances_train.json` and `…_val.json`, or the only file that matches `instances_train*.json` and
+    `instances_val*.json`; images from `images/train2017`, `images/train`, `train2017`, `train` (or `val…`), else
+    `images`, whichever holds them.
+
+    Args:
+        data_dir: the folder.
+        options: `point`, `seed`, `skip_bad` of `load_coco`.
+    """
+    files = [_annotation_file(Path(data_dir), split) for split in ("train", "val")]
+    folders = [_image_folder(Path(data_dir), split, file) for split, file in zip(("train", "val"), files, strict=True)]
+    return load_coco_splits(*files, folders[0], val_image_dir=folders[1], **options)
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: annotation file not found; give the path of a COCO JSON file")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+        raise ValueError(f"{path}: is no JSON ({error}); give a COCO JSON file") from error
+    if not isinstance(content, dict):
+        kind = type(content).__name__
+        raise ValueError(f"{path}: holds a {kind}, not an object with 'images', 'annotations' and 'categories'")
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(content.get(key), list):
+            found = "missing" if key not in content else f"a {type(content[key]).__name__}"
+            raise ValueError(f"{path}: {key!r} is {found}; a COCO file has the lists images, annotations, categories")
+    return content
+
+
+def _classes(records: list[Any], wanted: Sequence[str] | None, source: str) -> tuple[list[str], dict[int, int]]:
+    """Class names, and class index of every category id. Nothing can be skipped here."""
+    report, by_id = LoadReport(source), {}
+    for record in records:
+        try:
+            category_id = read_id(record)
+            name = record.get("name")
+            if not isinstance(name, str) or not name:
+                raise BadRecord("category without a name", "name", name, "give every category a name")
+            if category_id in by_id or name in by_id.values():
+                raise BadRecord("duplicated category", "id, name", (category_id, name), "keep one of them")
+            by_id[category_id] = name
+        except BadRecord as bad:
+            report.reject(f"category {record!r:.60}", bad)
+    names = [by_id[category_id] for category_id in sorted(by_id)] if wanted is None else list(wanted)
+    if not names:
+        raise ValueError(f"{source}: 'categories' is empty; list the classes as {{'id', 'name'}}")
+    unknown = [name for name in by_id.values() if name not in names]
+    if unknown:
+        raise ValueError(f"{source}: categories {unknown} are not among the classes {names}; rename or remove them")
+    return names, {category_id: names.index(name) for category_id, name in by_id.items()}
+
+
+def _images_by_id(records: list[Any], report: LoadReport) -> dict[int, Any]:
+    images: dict[int, Any] = {}
+    for position, record in enumerate(records):
+        try:
+            image_id = read_id(record)
+            if image_id in images:
+                raise BadRecord("duplicated image id", "id", image_id, "give every image an id of its own")
+            images[image_id] = record
+        except BadRecord as bad:
+            report.reject(_record_name("image", record, position), bad)
+    return images
+
+
+def _annotations_by_image(records: list[Any], images: dict[int, Any], report: LoadReport) -> dict[int, list[Any]]:
+    """Annotations grouped by image; a skipped one stays in its group as None, so that the image knows of the loss."""
+    groups: dict[int, list[Any]] = {}
+    seen: set[int] = set()
+    for position, record in enumerate(records):
+        try:
+            image_id = read_id(record, "image_id")
+            if image_id not in images:
+                raise BadRecord("unknown image", "image_id", image_id, "list the image under 'images'")
+            group = groups.setdefault(image_id, [])
+            group.append(None)
+            annotation_id = read_id(record)
+            if annotation_id in seen:
+                raise BadRecord("duplicated annotation id", "id", annotation_id, "give every annotation its own id")
+            seen.add(annotation_id)
+            group[-1] = record
+        except BadRecord as bad:
+            report.reject(_record_name("annotation", record, position), bad)
+    return groups
+
+
+def _record_name(what: str, record: Any, position: int) -> str:
+    has_id = isinstance(record, Mapping) and "id" in record
+    return f"{what} {record['id']!r:.40}" if has_id else f"{what} at position {position}"
+
+
+def _rows(
+    images: dict[int, Any],
+    annotations: dict[int, list[Any]],
+    index_of: Mapping[int, int],
+    image_dir: Path,
+    report: LoadReport,
+    point: PointKind,
+    seed: int,
+) -> Iterator[dict[str, Any]]:
+    for image_id, record in images.items():
+        try:
+            row = read_image_record(record, image_dir)
+            row["image_labels"] = read_image_labels(record, index_of)
+        except BadRecord as bad:
+            report.reject(f"image {image_id}", bad)
+            continue
+        row["objects"] = []
+        for annotation in annotations.pop(image_id, []):  # popped: the text of the file is freed as the rows are built
+            item = annotation and _object(annotation, row, index_of, report, point, seed)
+            if item:
+                row["objects"].append(item)
+            else:
+                row["complete"] = False
+        report.images += 1
+        report.objects += len(row["objects"])
+        yield row
+
+
+def _object(
+    annotation: Mapping[str, Any],
+    row: Mapping[str, Any],
+    index_of: Mapping[int, int],
+    report: LoadReport,
+    point: PointKind,
+    seed: int,
+) -> dict[str, Any] | None:
+    """One entry of `objects` with its point; None when it was skipped."""
+    name = f"annotation {annotation['id']} of image {row['image_id']}"
+    try:
+        item = read_object(annotation, index_of, row["width"], row["height"])
+        if item["iscrowd"] and item["segmentation"] is None:
+            raise BadRecord("crowd without a mask", "segmentation", None, "a crowd is a region: give it a segmentation")
+        if item["point"] is None and not item["iscrowd"]:
+            generator = np.random.default_rng([seed, row["image_id"] % 2**63, item["id"] % 2**63])
+            item["point"], remark = derive_point(item, row["width"], row["height"], point, generator)
+            if remark:
+                report.note(remark, name, "point", [round(value, 2) for value in item["point"]])
+        return item
+    except BadRecord as bad:
+        report.reject(name, bad)
+        return None
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+def _image_record(row: Mapping[str, Any], ids: Sequence[int]) -> dict[str, Any]:
+    record = {"id": row["image_id"], **{key: row[key] for key in ("file_name", "width", "height")}}
+    if not row["complete"]:
+        record["complete"] = False
+    if row["image_labels"] is not None:
+        record["image_labels"] = [ids[label] for label in row["image_labels"]]
+    return record
+
+
+def _annotation(item: Mapping[str, Any], image_id: int, ids: Sequence[int]) -> dict[str, Any]:
+    record = {"id": item["id"], "image_id": image_id, "iscrowd": int(item["iscrowd"])}
+    if item["category"] is not None:
+        record["category_id"] = ids[item["category"]]
+    if item["point"] is not None:  # the shortest text that gives the same float32 again: 12.3, not 12.300000190734863
+        record["point"] = [float(str(np.float32(value))) for value in item["point"]]
+    for field in ("bbox", "area", "segmentation", "rough_segmentation", "score", "level"):
+        if item[field] is not None:
+            record[field] = item[field]
+    return record
+
+
+# -- finding ----------------------------------------------------------------------------------------------------------
+
+
+def _annotation_file(data_dir: Path, split: str) -> Path:
+    folder = data_dir / "annotations"
+    exact = folder / f"instances_{split}.json"
+    found = [exact] if exact.is_file() else sorted(folder.glob(f"instances_{split}*.json"))
+    if not found:
+        present = sorted(path.name for path in folder.glob("*")) if folder.is_dir() else "no such folder"
+        raise FileNotFoundError(f"{data_dir}: looked for annotations/instances_{split}*.json, found {present}")
+    if len(found) > 1:
+        names = [path.name for path in found]
+        raise ValueError(f"{folder}: {names} all match instances_{split}*.json; name the file to take explicitly")
+    return found[0]
+
+
+def _image_folder(data_dir: Path, split: str, annotation_file: Path) -> Path:
+    """The first candidate that holds any of the first images of the file (the very first may be the missing one)."""
+    year = annotation_file.stem.removeprefix(f"instances_{split}")  # instances_train2017 → 2017
+    below = [f"images/{split}{year}", f"images/{split}", f"{split}{year}", split, "images"]
+    candidates = [data_dir / name for name in dict.fromkeys(below)]
+    images = _read_json(annotation_file)["images"]
+    names = [image["file_name"] for image in images[:20] if isinstance(image, Mapping) and "file_name" in image]
+    for folder in candidates:
+        if any((folder / str(name)).is_file() for name in names):
+            return folder
+    for folder in candidates:
+        if folder.is_dir():  # nothing matches: let load_coco name the file that is missing there
+            return folder
+    raise FileNotFoundError(
+        f"{data_dir}: no image folder; looked for {[str(c.relative_to(data_dir)) for c in candidates]}"
+    )

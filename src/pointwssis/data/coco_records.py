@@ -1,0 +1,169 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""One record of a COCO file, checked: every function returns the value in the schema's form or raises `BadRecord`."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..masks import RLE, decode_rle, rle_area, rle_box, segmentation_to_rle
+from ..prompts import PointKind, point_from_mask
+from .images import check_image
+from .report import BadRecord
+from .schema import make_object
+
+
+def read_id(record: Any, field: str = "id") -> int:
+    """A whole number from `record[field]`."""
+    if not isinstance(record, Mapping):
+        raise BadRecord("not a JSON object", "record", record, "write it as {…}")
+    value = required(record, field)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadRecord(f"{field} is no whole number", field, value, "number the records 1, 2, 3, …")
+    return value
+
+
+def required(record: Mapping[str, Any], field: str) -> Any:
+    if field not in record:
+        raise BadRecord(f"missing key {field}", field, "missing", f"add it; the record has {sorted(record)}")
+    return record[field]
+
+
+def read_image_record(record: Mapping[str, Any], image_dir: Path) -> dict[str, Any]:
+    """File and size of an image, compared with the header of the file itself.
+
+    Returns:
+        The fields `image`, `image_id`, `width`, `height`, `file_name` and `complete` of a row.
+    """
+    name, width, height = (required(record, field) for field in ("file_name", "width", "height"))
+    if not isinstance(name, str) or not name:
+        raise BadRecord("file_name is no text", "file_name", name, "give the path below the image folder")
+    for field, side in (("width", width), ("height", height)):
+        if isinstance(side, bool) or not isinstance(side, int) or side <= 0:
+            raise BadRecord(f"{field} is no positive whole number", field, side, "give the size in pixels")
+    path = (image_dir / name).absolute()
+    try:
+        size = check_image(path)
+    except FileNotFoundError as error:
+        raise BadRecord("missing image file", "file_name", name, str(error), FileNotFoundError) from error
+    except ValueError as error:
+        raise BadRecord("unreadable image file", "file_name", name, str(error)) from error
+    if size != (width, height):
+        turned = " (turned by the EXIF orientation: label the upright picture, or strip the tag)"
+        hint = turned if size == (height, width) else ""
+        remedy = f"{path} has {size[0]} × {size[1]} pixels{hint}; the labels would not fit"
+        raise BadRecord("size differs from the file's", "width × height", f"{width} × {height}", remedy)
+    complete = record.get("complete", True)
+    if not isinstance(complete, bool):
+        raise BadRecord("complete is neither true nor false", "complete", complete, "write true or false")
+    fields = {"image": str(path), "image_id": read_id(record), "width": width, "height": height}
+    return {**fields, "file_name": name, "complete": complete}
+
+
+def read_category(category_id: Any, index_of: Mapping[int, int], field: str = "category_id") -> int:
+    """Class index of a category id."""
+    if isinstance(category_id, bool) or not isinstance(category_id, int) or category_id not in index_of:
+        known = f"{sorted(index_of)[:10]}{'…' if len(index_of) > 10 else ''}"
+        raise BadRecord(
+            "unknown category", field, category_id, f"list it under 'categories', which has the ids {known}"
+        )
+    return index_of[category_id]
+
+
+def read_image_labels(record: Mapping[str, Any], index_of: Mapping[int, int]) -> list[int] | None:
+    """Class indices of an image-level label (a list of category ids), None without one."""
+    labels = record.get("image_labels")
+    if labels is None:
+        return None
+    if not isinstance(labels, list):
+        raise BadRecord("image_labels is no list", "image_labels", labels, "give a list of category ids")
+    return [read_category(label, index_of, "image_labels") for label in labels]
+
+
+def read_object(record: Mapping[str, Any], index_of: Mapping[int, int], width: int, height: int) -> dict[str, Any]:
+    """One annotation as an entry of `objects`; `point` stays None when the annotation has none of its own."""
+    values: dict[str, Any] = {"iscrowd": _read_crowd(record)}
+    for field in ("segmentation", "rough_segmentation"):
+        if record.get(field):  # null and [] say that there is none
+            try:
+                values[field] = segmentation_to_rle(record[field], height, width)
+            except ValueError as error:
+                remedy = f"{error}; export it again or remove it"
+                raise BadRecord(f"bad {field}", field, record[field], remedy) from error
+    if record.get("point") is not None:
+        values["point"] = _read_point(record["point"], width, height)
+    if record.get("bbox"):
+        values["bbox"] = _read_numbers(record["bbox"], "bbox", 4)
+        if min(values["bbox"][2:]) < 0:
+            raise BadRecord("negative box size", "bbox", record["bbox"], "give [x, y, width, height]")
+    for field in ("area", "score"):
+        if record.get(field) is not None:
+            values[field] = _read_numbers([record[field]], field, 1)[0]
+    if record.get("level") is not None:
+        values["level"] = read_id(record, "level")
+    rle = values.get("segmentation")
+    if rle is not None:
+        values.setdefault("bbox", rle_box(rle))
+        values.setdefault("area", float(rle_area(rle)))
+    category = read_category(required(record, "category_id"), index_of)
+    return make_object(read_id(record), category, **values)
+
+
+def derive_point(
+    item: Mapping[str, Any], width: int, height: int, kind: PointKind, generator: np.random.Generator
+) -> tuple[list[float], str | None]:
+    """The point of an object that has none of its own.
+
+    "center" and "random" need a mask; "box_center" takes the annotation's box, so that box labels become points
+    (as the paper does for BDD100K). A mask without a pixel gets the centre of its box.
+
+    Returns:
+        The point [x, y] in pixel indices of the image, and a remark when a person should have a look.
+    """
+    rle, remark = item["segmentation"], None
+    if rle is not None and not rle_area(rle):
+        remark = "mask without a pixel (its point is the centre of its box)"
+    if item["bbox"] is not None and (remark or kind == "box_center"):
+        x, y, box_width, box_height = item["bbox"]
+        center = (x + box_width / 2 - 0.5, y + box_height / 2 - 0.5)  # edges → pixel indices
+        return [min(max(c, 0.0), side - 1.0) for c, side in zip(center, (width, height), strict=True)], remark
+    if rle is None or remark:
+        remedy = "give it a point [x, y] or a segmentation" + (", or load with point='box_center'" * bool(item["bbox"]))
+        raise BadRecord("neither point nor mask", "segmentation", rle, remedy)
+    (x, y), inside = _point_in(rle, kind, generator)
+    return [x, y], None if inside else "centre of mass outside of its mask"
+
+
+def _point_in(rle: RLE, kind: PointKind, generator: np.random.Generator) -> tuple[tuple[float, float], bool]:
+    """The derived point in image pixels, and whether the mask covers it; only the mask's box is looked at."""
+    left, top, box_width, box_height = (int(value) for value in rle_box(rle))
+    crop = decode_rle(rle)[top : top + box_height, left : left + box_width]
+    x, y = point_from_mask(crop, kind, generator)
+    return (x + left, y + top), bool(crop[round(y), round(x)])
+
+
+def _read_crowd(record: Mapping[str, Any]) -> bool:
+    value = record.get("iscrowd", 0)
+    if value not in (0, 1):
+        raise BadRecord("iscrowd is neither 0 nor 1", "iscrowd", value, "write 0 or 1")
+    return bool(value)
+
+
+def _read_point(value: Any, width: int, height: int) -> list[float]:
+    x, y = (float(np.float32(number)) for number in _read_numbers(value, "point", 2))  # the schema's precision
+    if not (0 <= x < width and 0 <= y < height):
+        remedy = f"points are [x, y] in pixels of the image, 0 ≤ x < {width} and 0 ≤ y < {height}"
+        raise BadRecord("point outside of the image", "point", value, remedy)
+    return [x, y]
+
+
+def _read_numbers(value: Any, field: str, count: int) -> list[float]:
+    if not isinstance(value, (list, tuple)) or len(value) != count:
+        raise BadRecord(f"{field} does not hold {count} numbers", field, value, f"give {count} numbers")
+    if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in value):
+        raise BadRecord(f"{field} holds something that is no number", field, value, f"give {count} numbers")
+    if not all(math.isfinite(number) for number in value):
+        raise BadRecord(f"{field} is NaN or infinite", field, value, "give finite numbers or remove the annotation")
+    return [float(number) for number in value]
