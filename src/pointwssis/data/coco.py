@@ -3,8 +3,8 @@
 
 Beyond the COCO format an annotation may carry `point` ([x, y], pixel indices of the upright image), which then is *the*
 point and needs no mask beside it; `rough_segmentation`, `score` and `level` of a pseudo label; and an image may carry
-`complete` (false: not every object is marked) and `image_labels` (category ids without positions). `to_coco` writes them
-back, so that a dataset survives the round trip.
+`complete` (false: not every object is marked) and `image_labels` (category ids without positions). `to_coco` writes
+them back, so that a dataset survives the round trip.
 """
 
 import json
@@ -52,8 +52,8 @@ def load_coco(
         point: where the point of an object comes from that has none of its own: "center" of mass of its mask (the
             paper's, may lie outside of the mask: counted), "box_center", or "random" in the mask.
         seed: of "random"; every object has its own generator, so that its point does not depend on the others.
-        skip_bad: leave out bad objects and images instead of raising at the first; they are counted and logged. An image
-            that lost an object is no longer `complete`.
+        skip_bad: leave out bad objects and images instead of raising at the first; they are counted and logged. An
+            image that lost an object is no longer `complete`.
         class_names: the classes and their order, when they shall not come from this file (a validation file takes
             those of its training file). It may name more classes than the file, not fewer.
         report: filled with what was skipped and noticed, for callers who want the counts.
@@ -324,15 +324,13 @@ def _image_folder(data_dir: Path, split: str, annotation_file: Path) -> Path:
     """The first candidate that holds any of the first images of the file (the very first may be the missing one)."""
     year = annotation_file.stem.removeprefix(f"instances_{split}")  # instances_train2017 → 2017
     below = [f"images/{split}{year}", f"images/{split}", f"{split}{year}", split, "images"]
-    candidates = [data_dir / name for name in dict.fromkeys(below)]
-    images = _read_json(annotation_file)["images"]
-    names = [image["file_name"] for image in images[:20] if isinstance(image, Mapping) and "file_name" in image]
-    for folder in candidates:
-        if any((folder / str(name)).is_file() for name in names):
-            return folder
-    for folder in candidates:
-        if folder.is_dir():  # nothing matches: let load_coco name the file that is missing there
-            return folder
-    raise FileNotFoundError(
-        f"{data_dir}: no image folder; looked for {[str(c.relative_to(data_dir)) for c in candidates]}"
-    )
+    folders = [data_dir / name for name in dict.fromkeys(below) if (data_dir / name).is_dir()]
+    if not folders:
+        raise FileNotFoundError(f"{data_dir}: no image folder; looked for {list(dict.fromkeys(below))}")
+    if len(folders) > 1:
+        images = _read_json(annotation_file)["images"]
+        names = [
+            str(image["file_name"]) for image in images[:20] if isinstance(image, Mapping) and "file_name" in image
+        ]
+        folders = [folder for folder in folders if any((folder / name).is_file() for name in names)] or folders
+    return folders[0]  # where nothing matches, load_coco names the file that is missing there

@@ -66,9 +66,7 @@ def read_category(category_id: Any, index_of: Mapping[int, int], field: str = "c
     """Class index of a category id."""
     if isinstance(category_id, bool) or not isinstance(category_id, int) or category_id not in index_of:
         known = f"{sorted(index_of)[:10]}{'…' if len(index_of) > 10 else ''}"
-        raise BadRecord(
-            "unknown category", field, category_id, f"list it under 'categories', which has the ids {known}"
-        )
+        raise BadRecord("unknown category", field, category_id, f"list it under 'categories', which has {known}")
     return index_of[category_id]
 
 
@@ -87,11 +85,7 @@ def read_object(record: Mapping[str, Any], index_of: Mapping[int, int], width: i
     values: dict[str, Any] = {"iscrowd": _read_crowd(record)}
     for field in ("segmentation", "rough_segmentation"):
         if record.get(field):  # null and [] say that there is none
-            try:
-                values[field] = segmentation_to_rle(record[field], height, width)
-            except ValueError as error:
-                remedy = f"{error}; export it again or remove it"
-                raise BadRecord(f"bad {field}", field, record[field], remedy) from error
+            values[field] = _read_mask(record[field], field, width, height)
     if record.get("point") is not None:
         values["point"] = _read_point(record["point"], width, height)
     if record.get("bbox"):
@@ -102,7 +96,7 @@ def read_object(record: Mapping[str, Any], index_of: Mapping[int, int], width: i
         if record.get(field) is not None:
             values[field] = _read_numbers([record[field]], field, 1)[0]
     if record.get("level") is not None:
-        values["level"] = read_id(record, "level")
+        values["level"] = int(_read_numbers([record["level"]], "level", 1)[0])
     rle = values.get("segmentation")
     if rle is not None:
         values.setdefault("bbox", rle_box(rle))
@@ -142,6 +136,19 @@ def _point_in(rle: RLE, kind: PointKind, generator: np.random.Generator) -> tupl
     crop = decode_rle(rle)[top : top + box_height, left : left + box_width]
     x, y = point_from_mask(crop, kind, generator)
     return (x + left, y + top), bool(crop[round(y), round(x)])
+
+
+def _read_mask(value: Any, field: str, width: int, height: int) -> RLE:
+    far = 2 * max(width, height)  # a stray vertex is cut off at the border; one that is miles away overruns pycocotools
+    for polygon in value if isinstance(value, list) else []:
+        for number in polygon if isinstance(polygon, list) else []:
+            if isinstance(number, (int, float)) and far < abs(number) < math.inf:
+                remedy = f"coordinates are pixels of an image of {width} × {height}, {number} is far outside of it"
+                raise BadRecord("polygon far outside of the image", field, value, remedy)
+    try:
+        return segmentation_to_rle(value, height, width)
+    except ValueError as error:
+        raise BadRecord(f"bad {field}", field, value, f"{error}; export it again or remove it") from error
 
 
 def _read_crowd(record: Mapping[str, Any]) -> bool:

@@ -53,7 +53,7 @@ class LoadReport:
         self.images = self.objects = 0
 
     def reject(self, record: str, bad: BadRecord) -> None:
-        """Raises `bad.error` naming file, record, field, value and remedy; with `skip_bad` counts the record instead."""
+        """Raises `bad.error` naming file, record, field, value and remedy; with `skip_bad` counts instead."""
         message = f"{self.source}: {record}: {bad.field} is {_short(bad.value)}: {bad.kind}; {bad.remedy}"
         if not self.skip_bad:
             raise bad.error(f"{message} (skip_bad leaves out bad records and counts them)") from bad
@@ -67,19 +67,17 @@ class LoadReport:
 
     def table(self) -> str:
         """One line a kind: how many, what, and the first example; empty when there is nothing to tell."""
-        skipped = [("skipped", *item) for item in self.skipped.most_common()]
-        kept = [("kept", *item) for item in self.notes.most_common()]
-        return "\n".join(
-            f"  {fate:<7} {count:>7}  {kind}, first {self.examples[kind]}" for fate, kind, count in skipped + kept
-        )
+        rows = []
+        for fate, counts in (("skipped", self.skipped), ("kept", self.notes)):
+            rows += [f"  {fate:<7} {n:>7}  {kind}; first: {self.examples[kind]}" for kind, n in counts.most_common()]
+        return "\n".join(rows)
 
     def log(self) -> None:
         """Logs the table once: as a warning when records were skipped, else as information."""
         if self.skipped or self.notes:
             level = logging.WARNING if self.skipped else logging.INFO
-            logger.log(
-                level, "%s: %d images, %d objects loaded\n%s", self.source, self.images, self.objects, self.table()
-            )
+            loaded = f"{self.images} images, {self.objects} objects loaded"
+            logger.log(level, "%s: %s\n%s", self.source, loaded, self.table())
 
 
 def _short(value: Any) -> str:

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Weak semi-supervision simulated on a fully labelled dataset: a few images keep their masks, the others only points."""
+"""Weak semi-supervision simulated on a labelled dataset: a few images keep their masks, the others only points."""
 
 import logging
 from typing import Any
@@ -17,9 +17,9 @@ _HIDDEN = dict.fromkeys(("bbox", "area", "segmentation", "rough_segmentation", "
 def split_supervision(dataset: Dataset, labeled_fraction: float = 0.1, seed: int = 1) -> DatasetDict:
     """Splits images into those that keep their masks and those that keep only points (paper section 4.1).
 
-    The full images are the first n of `numpy.random.default_rng(seed).permutation(sorted image ids)` that have a mask for
-    every object, n = `labeled_fraction` · images rounded half up and at least one (10% of 532 are 53). The hidden truth
-    of the others, for measuring pseudo labels, is simply `dataset`.
+    The full images are the first n of `numpy.random.default_rng(seed).permutation(sorted image ids)` that have a mask
+    for every object, n = `labeled_fraction` · images rounded half up and at least one (10% of 532 are 53). The hidden
+    truth of the others, for measuring pseudo labels, is simply `dataset`.
 
     Args:
         dataset: rows of the schema.
@@ -35,10 +35,7 @@ def split_supervision(dataset: Dataset, labeled_fraction: float = 0.1, seed: int
     if not 0 <= labeled_fraction <= 1:
         raise ValueError(f"labeled_fraction is {labeled_fraction}; it is a part of the images, from 0 to 1")
     rows = dataset.with_format(None)
-    kinds = {
-        row["image_id"]: supervision(row)
-        for row in rows.select_columns(["image_id", "objects", "complete", "image_labels"])
-    }
+    kinds = {row["image_id"]: supervision(row) for row in rows}
     eligible = [int(i) for i in np.random.default_rng(seed).permutation(sorted(kinds)) if kinds[int(i)] == "full"]
     wanted = max(1, int(labeled_fraction * len(kinds) + 0.5)) if labeled_fraction else 0
     if wanted and not eligible:
