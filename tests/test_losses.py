@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 import torch
-from conftest import PARITY
 
+from conftest import PARITY
 from pointwssis.losses import dice_loss, sigmoid_focal_loss
 
 UNITS = np.load(PARITY / "e_units.npz")
@@ -12,7 +12,9 @@ UNITS = np.load(PARITY / "e_units.npz")
 @pytest.mark.parametrize("case", range(6))
 def test_official_losses_are_reproduced(case):
     logits, targets = torch.as_tensor(UNITS[f"focal{case}/in"]), torch.as_tensor(UNITS[f"focal{case}/target"])
-    np.testing.assert_allclose(sigmoid_focal_loss(logits, targets).sum(), UNITS[f"focal{case}/sum"], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        sigmoid_focal_loss(logits, targets).sum(), UNITS[f"focal{case}/sum"], rtol=1e-4, atol=1e-4
+    )
 
 
 def test_dice_of_empty_masks_is_finite_with_gradient():

@@ -2,9 +2,9 @@
 import numpy as np
 import pytest
 import torch
-from conftest import PARITY
 from pycocotools import mask as coco_mask
 
+from conftest import PARITY
 from pointwssis.masks import (
     centers_of_mass,
     decode_rle,
@@ -47,7 +47,9 @@ def test_official_nms_is_reproduced(case):
 
 @pytest.mark.parametrize("case", range(6))
 def test_official_point_nms_and_centers_are_reproduced(case):
-    np.testing.assert_array_equal(point_nms(torch.as_tensor(UNITS[f"point_nms{case}/in"])), UNITS[f"point_nms{case}/out"])
+    np.testing.assert_array_equal(
+        point_nms(torch.as_tensor(UNITS[f"point_nms{case}/in"])), UNITS[f"point_nms{case}/out"]
+    )
     masks = torch.as_tensor(unpacked(f"nms{case}/masks", tuple(UNITS[f"nms{case}/hw"])))
     centers = centers_of_mass(masks).numpy()
     np.testing.assert_allclose(centers[:, 0], UNITS[f"com{case}/x"], rtol=1e-4, atol=1e-4)

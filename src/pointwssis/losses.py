@@ -27,7 +27,9 @@ def dice_loss(probabilities: torch.Tensor, targets: torch.Tensor) -> torch.Tenso
     return 1 - 2 * overlap / ((p * p).sum(1) + 0.001 + (q * q).sum(1) + 0.001)
 
 
-def sigmoid_focal_loss(logits: torch.Tensor, targets: torch.Tensor, alpha: float = 0.25, gamma: float = 2.0) -> torch.Tensor:
+def sigmoid_focal_loss(
+    logits: torch.Tensor, targets: torch.Tensor, alpha: float = 0.25, gamma: float = 2.0
+) -> torch.Tensor:
     """Focal loss on independent sigmoids (Lin et al. 2017, equation 5), not reduced.
 
     Args:

@@ -82,7 +82,9 @@ def segmentation_to_rle(segmentation: Any, height: int, width: int) -> RLE:
 def _checked_polygon(polygon: Any) -> list[float]:
     if not isinstance(polygon, (list, tuple)) or len(polygon) < 6 or len(polygon) % 2:
         length = len(polygon) if isinstance(polygon, (list, tuple)) else type(polygon).__name__
-        raise ValueError(f"polygon {polygon!r:.60} has {length} values; a polygon needs an even number of at least 6 (three corners x, y)")
+        raise ValueError(
+            f"polygon {polygon!r:.60} has {length} values; a polygon needs an even number of at least 6 (three corners x, y)"
+        )
     try:
         values = [float(value) for value in polygon]
     except (TypeError, ValueError) as error:
@@ -107,9 +109,13 @@ def _checked_rle(rle: RLE, height: int, width: int) -> RLE:
     elif isinstance(counts, (str, bytes)):
         runs = _runs(counts)
     else:
-        raise ValueError(f"RLE counts are a {type(counts).__name__}; they take text (compressed) or a list of run lengths")
+        raise ValueError(
+            f"RLE counts are a {type(counts).__name__}; they take text (compressed) or a list of run lengths"
+        )
     if sum(runs) != height * width or min(runs, default=0) < 0:
-        raise ValueError(f"RLE counts sum to {sum(runs)}, not to height × width = {height} × {width} = {height * width}")
+        raise ValueError(
+            f"RLE counts sum to {sum(runs)}, not to height × width = {height} × {width} = {height * width}"
+        )
     if isinstance(counts, (list, tuple)):
         counts = coco_mask.frPyObjects({"size": [height, width], "counts": list(counts)}, height, width)["counts"]
     return {"size": [height, width], "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
@@ -256,7 +262,9 @@ def point_nms(scores: torch.Tensor, kernel_size: int = 2) -> torch.Tensor:
     Args:
         scores: (B, C, S, S) or (C, S, S).
     """
-    pooled = F.max_pool2d(scores, kernel_size, stride=1, padding=kernel_size // 2)[..., : scores.shape[-2], : scores.shape[-1]]
+    pooled = F.max_pool2d(scores, kernel_size, stride=1, padding=kernel_size // 2)[
+        ..., : scores.shape[-2], : scores.shape[-1]
+    ]
     return scores * (pooled == scores)
 
 
@@ -297,7 +305,9 @@ def matrix_nms(
     return scores * decay.min(dim=0).values
 
 
-def mask_nms(masks: torch.Tensor, labels: torch.Tensor, scores: torch.Tensor, iou_threshold: float = 0.5) -> torch.Tensor:
+def mask_nms(
+    masks: torch.Tensor, labels: torch.Tensor, scores: torch.Tensor, iou_threshold: float = 0.5
+) -> torch.Tensor:
     """Greedy NMS on masks: a mask goes when a better kept one of its class overlaps it by more than `iou_threshold`.
 
     Args:

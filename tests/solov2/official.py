@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 import torch
-from conftest import PARITY
 
+from conftest import PARITY
 from pointwssis.solov2.configuration_solov2 import SOLOv2Config
 from pointwssis.solov2.convert_solov2 import convert_official_state_dict
 from pointwssis.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation

@@ -82,7 +82,7 @@ class SOLOv2Config(PreTrainedConfig):
             init_kwargs={"depths": [3, 4, 23, 3], "downsample_in_bottleneck": True, "out_features": STAGES},
         ),
     }
-    keys_to_ignore_at_inference = ["loss_dict", "class_logits", "kernels", "mask_features", "valid_sizes"]
+    keys_to_ignore_at_inference = ["loss_dict", "class_logits", "kernels", "mask_features", "valid_sizes", "decoding"]
 
     backbone_config: dict | PreTrainedConfig | None = None
     freeze_backbone_norm: bool = True
@@ -123,7 +123,9 @@ class SOLOv2Config(PreTrainedConfig):
         super().validate_architecture()
         for name in ("num_grids", "scale_ranges", "strides"):
             if len(getattr(self, name)) != 5:
-                raise ValueError(f"{name} has {len(getattr(self, name))} entries; SOLOv2 has 5 pyramid levels (P2 to P6)")
+                raise ValueError(
+                    f"{name} has {len(getattr(self, name))} entries; SOLOv2 has 5 pyramid levels (P2 to P6)"
+                )
         if min(self.num_grids) < 1:
             raise ValueError(f"num_grids is {self.num_grids}; every level needs at least one cell")
         if any(len(scale_range) != 2 or scale_range[0] >= scale_range[1] for scale_range in self.scale_ranges):

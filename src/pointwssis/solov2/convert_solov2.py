@@ -59,7 +59,9 @@ def convert_official_state_dict(state_dict: dict[str, Tensor], expected: dict[st
         ValueError: listing every missing, unexpected and misshapen weight.
     """
     unknown = sorted(name for name in state_dict if official_to_ours(name) is None)
-    converted = {official_to_ours(name): torch.as_tensor(value) for name, value in state_dict.items() if name not in set(unknown)}
+    converted = {
+        official_to_ours(name): torch.as_tensor(value) for name, value in state_dict.items() if name not in set(unknown)
+    }
     for name, value in expected.items():
         if name.endswith("num_batches_tracked"):  # the official batch norms are frozen and count nothing
             converted.setdefault(name, torch.zeros_like(value))

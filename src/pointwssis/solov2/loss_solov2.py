@@ -24,7 +24,12 @@ class LevelTargets(NamedTuple):
 
 
 def assign_cells(
-    centers: Tensor, boxes: Tensor, num_grid: int, scale_range: tuple[float, float], canvas: tuple[int, int], sigma: float
+    centers: Tensor,
+    boxes: Tensor,
+    num_grid: int,
+    scale_range: tuple[float, float],
+    canvas: tuple[int, int],
+    sigma: float,
 ) -> LevelTargets:
     """Positive cells of one level.
 
@@ -151,4 +156,6 @@ def check_labels(
                 " they take (N, height, width) and (N,)"
             )
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < num_labels:
-            raise ValueError(f"image {image} of the batch: class_labels hold {labels.tolist()!r:.60}; they lie in 0 … {num_labels - 1}")
+            raise ValueError(
+                f"image {image} of the batch: class_labels hold {labels.tolist()!r:.60}; they lie in 0 … {num_labels - 1}"
+            )

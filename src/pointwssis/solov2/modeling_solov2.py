@@ -5,7 +5,8 @@ Written from the papers; where the official code decides what they leave open, t
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ from transformers.utils import ModelOutput, auto_docstring
 from transformers.utils.generic import can_return_tuple
 
 from .configuration_solov2 import SOLOv2Config
+from .decoding_solov2 import DecodingSettings
 from .loss_solov2 import solov2_loss
 
 
@@ -37,6 +39,8 @@ class SOLOv2InstanceSegmentationOutput(ModelOutput):
         Features whose product with a kernel gives mask logits.
     valid_sizes (`torch.LongTensor` of shape `(batch_size, 2)`):
         Height and width of each image inside the padded canvas, for post-processing, which never sees `pixel_mask`.
+    decoding (`dict`):
+        The configuration's decoding settings, for post-processing, which never sees the configuration.
     """
 
     loss: torch.FloatTensor | None = None
@@ -45,6 +49,7 @@ class SOLOv2InstanceSegmentationOutput(ModelOutput):
     kernels: tuple[torch.FloatTensor, ...] | None = None
     mask_features: torch.FloatTensor | None = None
     valid_sizes: torch.LongTensor | None = None
+    decoding: dict[str, Any] | None = None
 
 
 class SOLOv2ConvLayer(GradientCheckpointingLayer):
@@ -71,7 +76,9 @@ class SOLOv2FeaturePyramid(nn.Module):
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
         top_down, pyramid = None, []
-        for feature, lateral, output in zip(reversed(features), reversed(self.lateral), reversed(self.output), strict=True):
+        for feature, lateral, output in zip(
+            reversed(features), reversed(self.lateral), reversed(self.output), strict=True
+        ):
             merged = lateral(feature)
             if top_down is not None:
                 merged = merged + F.interpolate(top_down, size=merged.shape[-2:], mode="nearest")
@@ -141,7 +148,9 @@ def coordinates(features: Tensor) -> Tensor:
     """(B, 2, H, W) x and y from −1 to 1 over the whole padded canvas."""
     batch, _, height, width = features.shape
     options = {"device": features.device, "dtype": features.dtype}
-    y, x = torch.meshgrid(torch.linspace(-1, 1, height, **options), torch.linspace(-1, 1, width, **options), indexing="ij")
+    y, x = torch.meshgrid(
+        torch.linspace(-1, 1, height, **options), torch.linspace(-1, 1, width, **options), indexing="ij"
+    )
     return torch.stack([x, y]).expand(batch, -1, -1, -1)
 
 
@@ -226,6 +235,7 @@ class SOLOv2Model(SOLOv2PreTrainedModel):
             kernels=kernels,
             mask_features=self.mask_feature_head(pyramid),
             valid_sizes=valid_sizes(pixel_values, pixel_mask),
+            decoding=asdict(DecodingSettings.of(self.config)),
         )
 
 
@@ -236,7 +246,9 @@ def valid_sizes(pixel_values: Tensor, pixel_mask: Tensor | None) -> Tensor:
     return torch.stack([pixel_mask.amax(dim=2).sum(dim=1), pixel_mask.amax(dim=1).sum(dim=1)], dim=1)
 
 
-@auto_docstring(custom_intro="SOLOv2 with its losses; instances, with or without points, come from the image processor's post-processing.")
+@auto_docstring(
+    custom_intro="SOLOv2 with its losses; instances, with or without points, come from the image processor's post-processing."
+)
 class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
     def __init__(self, config: SOLOv2Config):
         super().__init__(config)
@@ -245,7 +257,9 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
         self._freeze()
 
     @torch.no_grad()
-    def encode(self, pixel_values: torch.FloatTensor, pixel_mask: torch.LongTensor | None = None) -> SOLOv2InstanceSegmentationOutput:
+    def encode(
+        self, pixel_values: torch.FloatTensor, pixel_mask: torch.LongTensor | None = None
+    ) -> SOLOv2InstanceSegmentationOutput:
         """Runs the network once, so that any number of points can be decoded from the result afterwards.
 
         Args:

@@ -1,0 +1,106 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Sizes, and the way of masks, boxes and points through resizing and padding, for both image processors of SOLOv2."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def shortest_edge_size(height: int, width: int, shortest_edge: int, longest_edge: int | None = None) -> tuple[int, int]:
+    """(height, width) after detectron2's shortest-edge rule: halves round up, where transformers truncates.
+
+    Example:
+        >>> shortest_edge_size(480, 640, 800, 1333)
+        (800, 1067)
+    """
+    scale = shortest_edge / min(height, width)
+    if longest_edge is not None and max(height, width) * scale > longest_edge:
+        # detectron2 applies the second factor to the first one's result, whose short side is exactly `shortest_edge`.
+        scaled = sorted((shortest_edge, max(height, width) * scale))
+        factor = longest_edge / scaled[1]
+        short, long = (side * factor for side in scaled)
+    else:
+        short, long = shortest_edge, max(height, width) * scale
+    short, long = max(1, int(short + 0.5)), max(1, int(long + 0.5))
+    return (short, long) if height < width else (long, short)
+
+
+def resize_masks(masks: Any, size: tuple[int, int]) -> Tensor:
+    """Nearest-pixel resize of binary masks.
+
+    Args:
+        masks: (N, h, w), non-zero is foreground.
+        size: (height, width).
+
+    Returns:
+        (N, height, width) bool.
+    """
+    masks = torch.as_tensor(masks) != 0
+    if tuple(masks.shape[1:]) == tuple(size):
+        return masks
+    rows, columns = (
+        ((torch.arange(new) + 0.5) * (old / new)).long().clamp(max=old - 1)
+        for old, new in zip(masks.shape[1:], size, strict=True)
+    )
+    return masks[:, rows][:, :, columns]
+
+
+def pad_masks(masks: Tensor, size: tuple[int, int]) -> Tensor:
+    """Pads (N, h, w) masks at the bottom and the right to (N, height, width)."""
+    padded = masks.new_zeros(len(masks), *size)
+    padded[:, : masks.shape[1], : masks.shape[2]] = masks
+    return padded
+
+
+def carried_labels(
+    original_sizes: Sequence[tuple[int, int]],
+    resized_sizes: Sequence[tuple[int, int]],
+    padded_size: tuple[int, int] | None,
+    mask_labels: Sequence[Any] | None = None,
+    class_labels: Sequence[Any] | None = None,
+    boxes: Sequence[Any] | None = None,
+    input_points: Sequence[Any] | None = None,
+) -> dict[str, list[Tensor]]:
+    """Labels of a batch in the network's frame.
+
+    Args:
+        original_sizes: (height, width) of each image.
+        resized_sizes: (height, width) of each image after resizing.
+        padded_size: (height, width) of the batch's canvas; None leaves masks unpadded.
+        mask_labels: (N, h, w) an image in original pixels.
+        class_labels: (N,) an image.
+        boxes: (N, 4) xyxy an image in original pixels.
+        input_points: (N, 2) (x, y) an image in original pixels.
+    """
+    labels: dict[str, list[Tensor]] = {}
+    for name, values in (
+        ("mask_labels", mask_labels),
+        ("class_labels", class_labels),
+        ("boxes", boxes),
+        ("input_points", input_points),
+    ):
+        if values is not None and len(values) != len(original_sizes):
+            raise ValueError(f"{name} has {len(values)} entries for {len(original_sizes)} images; give one an image")
+    scales = [
+        torch.tensor([new[1] / old[1], new[0] / old[0]]) for old, new in zip(original_sizes, resized_sizes, strict=True)
+    ]
+    if mask_labels is not None:
+        masks = [torch.as_tensor(masks) for masks in mask_labels]
+        for image, (mask, size) in enumerate(zip(masks, original_sizes, strict=True)):
+            if mask.ndim != 3 or tuple(mask.shape[1:]) != tuple(size):
+                raise ValueError(
+                    f"mask_labels of image {image} have shape {tuple(mask.shape)}; the image takes (N, {size[0]}, {size[1]})"
+                )
+        resized = [resize_masks(mask, size) for mask, size in zip(masks, resized_sizes, strict=True)]
+        labels["mask_labels"] = resized if padded_size is None else [pad_masks(mask, padded_size) for mask in resized]
+    if class_labels is not None:
+        labels["class_labels"] = [torch.as_tensor(values, dtype=torch.long) for values in class_labels]
+    if boxes is not None:
+        rows = [torch.as_tensor(values, dtype=torch.float32).reshape(-1, 4) for values in boxes]
+        labels["boxes"] = [box * scale.repeat(2) for box, scale in zip(rows, scales, strict=True)]
+    if input_points is not None:
+        rows = [torch.as_tensor(values, dtype=torch.float32).reshape(-1, 2) for values in input_points]
+        labels["input_points"] = [point * scale for point, scale in zip(rows, scales, strict=True)]
+    return labels

@@ -1,0 +1,75 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Image processor of SOLOv2 on torchvision; only when asked for, its resizing differs in the last bit from Pillow's."""
+
+from typing import Any
+
+import torch
+from transformers.image_processing_backends import TorchvisionBackend
+from transformers.image_processing_utils import BatchFeature
+from transformers.image_utils import SizeDict
+from transformers.processing_utils import Unpack
+from transformers.utils import auto_docstring
+
+from .image_processing_pil_solov2 import LABEL_NAMES, SOLOv2ImageProcessorDefaults, SOLOv2ImageProcessorKwargs
+from .post_processing_solov2 import SOLOv2PostProcessing
+
+
+@auto_docstring
+class SOLOv2ImageProcessor(SOLOv2PostProcessing, SOLOv2ImageProcessorDefaults, TorchvisionBackend):
+    @auto_docstring
+    def preprocess(
+        self,
+        images: Any,
+        mask_labels: list | None = None,
+        class_labels: list | None = None,
+        boxes: list | None = None,
+        input_points: list | None = None,
+        **kwargs: Unpack[SOLOv2ImageProcessorKwargs],
+    ) -> BatchFeature:
+        r"""
+        mask_labels (`list`, *optional*):
+            For each image its `(num_instances, height, width)` binary masks in original pixels; resized and padded with the image.
+        class_labels (`list`, *optional*):
+            For each image its `(num_instances,)` class ids.
+        boxes (`list`, *optional*):
+            For each image `(num_instances, 4)` xyxy boxes in original pixels (maximum exclusive); scaled with the image.
+        input_points (`list`, *optional*):
+            For each image `(num_points, 2)` points (x, y) in original pixels; scaled with the image.
+        """
+        labels = dict(zip(LABEL_NAMES, (mask_labels, class_labels, boxes, input_points), strict=True))
+        return super().preprocess(images, labels, **kwargs)
+
+    def _preprocess(
+        self,
+        images: list[torch.Tensor],
+        labels: dict[str, Any],
+        do_resize: bool,
+        size: SizeDict,
+        resample: Any,
+        do_rescale: bool,
+        rescale_factor: float,
+        do_normalize: bool,
+        image_mean: Any,
+        image_std: Any,
+        do_pad: bool,
+        pad_size: SizeDict | None,
+        size_divisor: int | None,
+        do_flip_channel_order: bool,
+        return_tensors: Any,
+        **kwargs: Any,
+    ) -> BatchFeature:
+        processed = []
+        for image in images:
+            tensor = self.resize(image, size=size, resample=resample) if do_resize else image
+            if do_flip_channel_order:
+                tensor = tensor.flip(0)
+            processed.append(
+                self.rescale_and_normalize(tensor, do_rescale, rescale_factor, do_normalize, image_mean, image_std)
+            )
+        sizes = [tuple(image.shape[-2:]) for image in images]
+        return self.batched(
+            processed, sizes, labels, do_pad, pad_size, size_divisor, return_tensors, disable_grouping=True
+        )
+
+
+__all__ = ["SOLOv2ImageProcessor"]
