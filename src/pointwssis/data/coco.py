@@ -328,9 +328,7 @@ def _image_folder(data_dir: Path, split: str, annotation_file: Path) -> Path:
     if not folders:
         raise FileNotFoundError(f"{data_dir}: no image folder; looked for {list(dict.fromkeys(below))}")
     if len(folders) > 1:
-        images = _read_json(annotation_file)["images"]
-        names = [
-            str(image["file_name"]) for image in images[:20] if isinstance(image, Mapping) and "file_name" in image
-        ]
+        first = [image for image in _read_json(annotation_file)["images"][:20] if isinstance(image, Mapping)]
+        names = [str(image.get("file_name")) for image in first]
         folders = [folder for folder in folders if any((folder / name).is_file() for name in names)] or folders
     return folders[0]  # where nothing matches, load_coco names the file that is missing there
