@@ -9,7 +9,7 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test quality style
+.PHONY: help demo test common-tests quality style
 
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-14s%s\n", $$1, $$2}'
@@ -19,6 +19,10 @@ demo: $(INSTALLED) ## all stages on drawn shapes, a few minutes on a CPU
 
 test: $(INSTALLED) ## doctests and tests, offline
 	$(BIN)/python -m pytest
+
+common-tests: $(INSTALLED) ## transformers' own tests on our classes, in both image processor backends
+	$(BIN)/python tests/common/fetch.py
+	PYTHONPATH=.cache/common-tests/torchvision $(BIN)/python -m pytest tests/common
 
 quality: $(INSTALLED) ## lint and format check
 	$(BIN)/ruff check .

@@ -1,0 +1,47 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""transformers' common image-processor tests on SOLOv2's processors."""
+
+import math
+import unittest
+
+import numpy as np
+from PIL import Image
+from transformers.utils import is_torchvision_available
+
+import pointwssis  # noqa: F401  registers the processors with AutoImageProcessor
+from common.harness import ImageProcessingTester, ImageProcessingTestMixin
+from pointwssis.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+
+
+class SOLOv2ImageProcessingTester(ImageProcessingTester):
+    def __init__(self, parent, **kwargs):
+        kwargs.setdefault("size", {"shortest_edge": 32, "longest_edge": 60})
+        super().__init__(parent, batch_size=4, min_resolution=20, max_resolution=80, **kwargs)
+
+    def _get_image_processing_classes(self):
+        classes = {"pil": SOLOv2ImageProcessorPil}
+        if is_torchvision_available():
+            from pointwssis.solov2.image_processing_solov2 import SOLOv2ImageProcessor
+
+            classes["torchvision"] = SOLOv2ImageProcessor
+        return classes
+
+    def expected_output_image_shape(self, images):
+        """The largest of the resized images, rounded up to a multiple of 32."""
+        sizes = [self._resized(*self._height_and_width(image)) for image in images]
+        return self.num_channels, *(32 * math.ceil(max(sides) / 32) for sides in zip(*sizes, strict=True))
+
+    def _height_and_width(self, image):
+        if isinstance(image, Image.Image):
+            return image.height, image.width
+        return image.shape[:2] if isinstance(image, np.ndarray) else image.shape[1:]
+
+    def _resized(self, height, width):
+        """detectron2's rule: the shorter side to its target unless the longer one gets too long; halves round up."""
+        scale = self.size["shortest_edge"] / min(height, width)
+        scale = min(scale, self.size["longest_edge"] / max(height, width))
+        return int(height * scale + 0.5), int(width * scale + 0.5)
+
+
+class SOLOv2ImageProcessingTest(ImageProcessingTestMixin, unittest.TestCase):
+    image_processor_tester_class = SOLOv2ImageProcessingTester
