@@ -16,10 +16,11 @@ from pointwssis.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation, SOL
 
 
 class SOLOv2ModelTester:
-    """A network of some ten thousand parameters, with everything trainable."""
+    """A network of some ten thousand parameters; `frozen` fixes what the official models fix."""
 
-    def __init__(self, parent, batch_size=2, image_size=64, num_labels=3, is_training=True):
+    def __init__(self, parent, batch_size=2, image_size=64, num_labels=3, is_training=True, frozen=False):
         self.parent = parent
+        self.frozen = frozen
         self.batch_size = batch_size
         self.image_size = image_size
         self.num_labels = num_labels
@@ -34,8 +35,8 @@ class SOLOv2ModelTester:
                 layer_type="basic",
                 out_features=["stage1", "stage2", "stage3", "stage4"],
             ),
-            freeze_backbone_norm=False,
-            freeze_backbone_stages=0,
+            freeze_backbone_norm=self.frozen,
+            freeze_backbone_stages=2 if self.frozen else 0,
             fpn_channels=8,
             num_grids=[8, 6, 4, 3, 2],
             scale_ranges=[[1, 16], [8, 32], [16, 64], [32, 128], [64, 2048]],
@@ -82,3 +83,9 @@ class SOLOv2ModelTest(ModelTesterMixin, unittest.TestCase):
 
     def test_config(self):
         self.config_tester.run_common_tests()
+
+
+class SOLOv2FrozenModelTest(SOLOv2ModelTest):
+    def setUp(self):
+        super().setUp()
+        self.model_tester = SOLOv2ModelTester(self, frozen=True)
