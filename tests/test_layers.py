@@ -14,7 +14,7 @@ LAYERS = [
     {"cli"},
     {"stages"},
     {"pipelines", "training", "pseudo_labels", "model_card"},
-    {"evaluation", "visualization"},
+    {"evaluation", "visualization", "training_data"},
     {"solov2", "mask_refine_net", "data"},
     {"masks", "prompts", "losses"},
 ]
