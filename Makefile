@@ -22,7 +22,7 @@ test: $(INSTALLED) ## doctests and tests, offline
 
 common-tests: $(INSTALLED) ## transformers' own tests on our classes, in both image processor backends
 	$(BIN)/python tests/common/fetch.py
-	PYTHONPATH=.cache/common-tests/torchvision $(BIN)/python -m pytest tests/common
+	PYTHONPATH=.cache/common-tests/torchvision $(BIN)/python -m pytest tests/common || test $$? -eq 5 # all skipped
 
 quality: $(INSTALLED) ## lint and format check
 	$(BIN)/ruff check .
