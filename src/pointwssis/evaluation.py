@@ -1,9 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """COCO's average precision for masks, image by image, and the quality of pseudo labels.
 
-The numbers are those of pycocotools' `COCOeval(iouType="segm")`; the work is arranged otherwise: predictions are matched
-to the truth as they come, after which an image is a few bits a detection, so that memory stays small and processes
-exchange little. Owned differences: any number of caps on the detections, with the headline AP at the largest
+The numbers are those of pycocotools' `COCOeval(iouType="segm")`; the work is arranged otherwise: predictions are
+matched to the truth as they come, after which an image is a few bits a detection, so that memory stays small and
+processes exchange little. Owned differences: any number of caps on the detections, with the headline AP at the largest
 (pycocotools' `summarize` insists on 100); a value without any truth is None instead of -1; an annotation with id 0
 counts like the others (pycocotools takes it for "unmatched").
 """
@@ -131,7 +131,8 @@ class CocoEvaluator:
         size = [row["height"], row["width"]]
         truths: dict[int, list[Mapping[str, Any]]] = {}
         for item in row["objects"]:
-            truths.setdefault(item["category"], []).append(item)
+            if item["segmentation"] is not None:  # only crowds may lack one here
+                truths.setdefault(item["category"], []).append(item)
         detections: dict[int, list[Mapping[str, Any]]] = {}
         for prediction in predictions:
             detections.setdefault(self._checked_label(prediction, image_id, size), []).append(prediction)
@@ -184,9 +185,9 @@ def evaluate_pseudo_labels(
         field: "segmentation", or "rough_segmentation" for the masks before refinement.
 
     Returns:
-        `AP`, `AP50`, `AR{max_detections}` as fractions; `mean_iou` of each point's mask with the truth of the same object
-        id, 0 where the mask is missing or empty; `points`; `labels` (masks that are not empty). What has no truth is
-        None.
+        `AP`, `AP50`, `AR{max_detections}` as fractions; `mean_iou` of each point's mask with the truth of the same
+        object id, 0 where the mask is missing or empty; `points`; `labels` (masks that are not empty). What has no
+        truth is None.
     """
     truth_positions = {image_id: i for i, image_id in enumerate(truth_dataset["image_id"])}
     wanted = [truth_positions[i] for i in pseudo_dataset["image_id"] if i in truth_positions]

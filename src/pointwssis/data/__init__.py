@@ -14,9 +14,11 @@ from .schema import (
     pointed_objects,
     supervision,
 )
+from .shapes import SHAPE_CLASSES, make_shapes_dataset, write_shapes_coco
 from .splits import hide_masks, split_supervision
 
 __all__ = [
+    "SHAPE_CLASSES",
     "LoadReport",
     "check_image",
     "class_names",
@@ -27,6 +29,7 @@ __all__ = [
     "load_coco_folder",
     "load_coco_splits",
     "make_object",
+    "make_shapes_dataset",
     "masked_objects",
     "object_masks",
     "pointed_objects",
@@ -34,4 +37,5 @@ __all__ = [
     "split_supervision",
     "supervision",
     "to_coco",
+    "write_shapes_coco",
 ]

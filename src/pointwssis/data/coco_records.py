@@ -99,8 +99,10 @@ def read_object(record: Mapping[str, Any], index_of: Mapping[int, int], width: i
         values["level"] = int(_read_numbers([record["level"]], "level", 1)[0])
     rle = values.get("segmentation")
     if rle is not None:
-        values.setdefault("bbox", rle_box(rle))
-        values.setdefault("area", float(rle_area(rle)))
+        area = float(rle_area(rle))
+        values.setdefault("area", area)
+        if area:
+            values.setdefault("bbox", rle_box(rle))
     category = read_category(required(record, "category_id"), index_of)
     return make_object(read_id(record), category, **values)
 
@@ -116,16 +118,18 @@ def derive_point(
     Returns:
         The point [x, y] in pixel indices of the image, and a remark when a person should have a look.
     """
-    rle, remark = item["segmentation"], None
-    if rle is not None and not rle_area(rle):
-        remark = "mask without a pixel (its point is the centre of its box)"
-    if item["bbox"] is not None and (remark or kind == "box_center"):
+    rle = item["segmentation"]
+    empty = rle is not None and not rle_area(rle)
+    if item["bbox"] is not None and (empty or kind == "box_center"):
         x, y, box_width, box_height = item["bbox"]
         center = (x + box_width / 2 - 0.5, y + box_height / 2 - 0.5)  # edges → pixel indices
-        return [min(max(c, 0.0), side - 1.0) for c, side in zip(center, (width, height), strict=True)], remark
-    if rle is None or remark:
+        point = [min(max(c, 0.0), side - 1.0) for c, side in zip(center, (width, height), strict=True)]
+        return point, "mask without a pixel (its point is the centre of its box)" if empty else None
+    if rle is None or empty:
         remedy = "give it a point [x, y] or a segmentation" + (", or load with point='box_center'" * bool(item["bbox"]))
-        raise BadRecord("neither point nor mask", "segmentation", rle, remedy)
+        raise BadRecord(
+            "neither point nor mask" if rle is None else "mask without a pixel", "segmentation", rle, remedy
+        )
     (x, y), inside = _point_in(rle, kind, generator)
     return [x, y], None if inside else "centre of mass outside of its mask"
 
