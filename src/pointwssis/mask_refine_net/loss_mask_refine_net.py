@@ -1,0 +1,36 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The dice loss of MaskRefineNet."""
+
+import torch
+import torch.nn.functional as F
+
+IGNORED_LABEL = 255
+
+
+def mask_refinement_loss(logits: torch.Tensor, mask_labels: torch.Tensor) -> torch.Tensor:
+    """Dice loss (paper section 4.1) over background and foreground, one overlap per class and column of the batch.
+
+    The paper names the dice loss without a formula. The official code sums over the batch and the rows but not over the
+    columns, then averages 1 - 2 * overlap / (sum of probabilities + sum of labels) over columns and classes; so does
+    this. A column without foreground therefore costs its foreground term in full, whatever is predicted, but without a
+    gradient: the loss of perfect masks is not 0. Pixels labelled 255 count as background, as in the official code.
+
+    Args:
+        logits: (B, 2, H, W), background and foreground.
+        mask_labels: (B, H, W), 0, 1 or 255.
+
+    Returns:
+        () float32, between 0 and 1.
+
+    Example:
+        >>> labels = torch.tensor([[[0, 1], [0, 1]]])
+        >>> perfect = 50.0 * torch.stack([1 - 2 * labels, 2 * labels - 1], dim=1)
+        >>> round(mask_refinement_loss(perfect, labels).item(), 4)
+        0.5
+    """
+    probabilities = logits.float().softmax(dim=1)  # (B, 2, H, W)
+    labels = torch.where(mask_labels == IGNORED_LABEL, 0, mask_labels).long()
+    targets = F.one_hot(labels, num_classes=2).permute(0, 3, 1, 2).to(probabilities.dtype)  # (B, 2, H, W)
+    overlap = (probabilities * targets).sum(dim=(0, 2))  # (2, W)
+    total = probabilities.sum(dim=(0, 2)) + targets.sum(dim=(0, 2))  # (2, W)
+    return (1 - 2 * overlap / total.clamp(min=1e-8)).mean()
