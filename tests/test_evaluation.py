@@ -185,6 +185,11 @@ def test_an_annotation_with_id_zero_counts():
     assert evaluated(dataset, {1: [prediction]}, 100).compute()["AP"] == pytest.approx(1)
 
 
+def test_image_ids_must_be_unique():
+    with pytest.raises(ValueError, match="several rows"):
+        CocoEvaluator(dataset_from_rows([row_of(1, []), row_of(1, [])], ["a"]))
+
+
 def test_no_truth_at_all():
     empty = dataset_from_rows([row_of(1, [])], ["a", "b"])
     prediction = {"label": 0, "score": 0.5, "rle": square(4, 4, 20)}

@@ -66,6 +66,8 @@ class CocoEvaluator:
         self.class_names = class_names(dataset)
         self._rows = dataset.with_format(None)
         self._positions = {image_id: position for position, image_id in enumerate(self._rows["image_id"])}
+        if len(self._positions) < len(self._rows):
+            raise ValueError("the dataset has several rows with one image_id; give every image its own to evaluate it")
         self._results: dict[int, dict[int, ClassMatches]] = {}
 
     def update(self, image_id: int, predictions: Iterable[Mapping[str, Any]]) -> None:

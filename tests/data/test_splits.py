@@ -82,6 +82,7 @@ def test_an_object_without_point_and_mask_is_not_made_silently():
 
 
 def test_a_prepared_dataset_can_be_split():
-    dataset = make_shapes_dataset(6, (32, 32)).with_transform(lambda batch: {"x": [0] * len(batch["image_id"])})
-    split = split_supervision(dataset, 0.5)
-    assert split["full"][0]["objects"] is not None
+    dataset = make_shapes_dataset(6, (32, 32))
+    prepared = dataset.with_transform(lambda batch: {"x": [0] * len(batch["image_id"])})
+    assert list(split_supervision(prepared, 0.5)["point"]) == list(split_supervision(dataset, 0.5)["point"])
+    assert list(hide_masks(prepared)) == list(hide_masks(dataset))

@@ -20,8 +20,8 @@ def read_id(record: Any, field: str = "id") -> int:
     if not isinstance(record, Mapping):
         raise BadRecord("not a JSON object", "record", record, "write it as {…}")
     value = required(record, field)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise BadRecord(f"{field} is no whole number", field, value, "number the records 1, 2, 3, …")
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
+        raise BadRecord(f"{field} is no whole number of 64 bits", field, value, "number the records 1, 2, 3, …")
     return value
 
 

@@ -54,7 +54,7 @@ def hide_masks(dataset: Dataset) -> Dataset:
 
     Crowds, which have no point, are gone altogether. Every other object needs a point.
     """
-    return dataset.map(_hide_masks_of_row, features=dataset.features, desc="Hiding masks")
+    return dataset.with_format(None).map(_hide_masks_of_row, features=dataset.features, desc="Hiding masks")
 
 
 def _hide_masks_of_row(row: dict[str, Any]) -> dict[str, Any]:
