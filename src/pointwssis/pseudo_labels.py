@@ -1,0 +1,125 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Points → rough masks → refined masks → pseudo labels, over a dataset of the schema.
+
+No model is imported here. A teacher is any function `(images, points, labels) → instances` and a refiner any function
+`(image, rough masks, points, labels) → masks`; the pipelines of this library are two of them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from PIL import Image
+from tqdm.auto import tqdm
+
+from .data.images import read_image
+from .data.schema import class_names, dataset_from_rows
+from .masks import RLE, decode_rle, encode_mask, rle_area, rle_box
+
+Points = list[list[float]]
+Labels = list[str | None]
+
+Teacher = Callable[[Sequence[Image.Image], Sequence[Points], Sequence[Labels]], list[list[dict[str, Any]]]]
+"""Images, for each its points ((x, y) in its pixels) and for each its class names → for each image one
+`{"mask": RLE, "score": float, "level": int, "label": name}` a point, in order; `level` may be missing."""
+
+Refiner = Callable[[Image.Image, np.ndarray, Points, Labels], np.ndarray]
+"""An image, (N, H, W) bool rough masks, their points and class names → (N, H, W) bool masks. An empty refined mask should come back as the rough one."""
+
+
+def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8) -> Dataset:
+    """Gives every object with a point a `rough_segmentation`, a `score` and a `level`.
+
+    True masks stay where they are. A point that found nothing has an empty rough mask and score 0. A bare click gets the class that the
+    teacher gives it.
+
+    Args:
+        dataset: rows of the schema.
+        teacher: see `Teacher`.
+        batch_size: images handed to the teacher at once.
+    """
+    names = class_names(dataset)
+    rows = dataset.with_format(None)
+
+    def labelled() -> Iterator[dict[str, Any]]:
+        progress = tqdm(total=len(rows), desc="Rough masks", unit="image")
+        for start in range(0, len(rows), batch_size):
+            batch = [rows[index] for index in range(start, min(start + batch_size, len(rows)))]
+            pointed = [[item for item in row["objects"] if item["point"] is not None and not item["iscrowd"]] for row in batch]
+            points = [[item["point"] for item in items] for items in pointed]
+            labels = [[None if item["category"] is None else names[item["category"]] for item in items] for items in pointed]
+            found = teacher([read_image(row) for row in batch], points, labels)
+            for row, items, instances in zip(batch, pointed, found, strict=True):
+                for item, instance in zip(items, instances, strict=True):
+                    item["rough_segmentation"] = instance["mask"]
+                    item["score"], item["level"] = float(instance["score"]), instance.get("level")
+                    if item["category"] is None:
+                        item["category"] = names.index(instance["label"])
+                yield row
+            progress.update(len(batch))
+        progress.close()
+
+    return rebuilt(dataset, labelled())
+
+
+def refine_rough_masks(dataset: Dataset, refiner: Refiner) -> Dataset:
+    """Puts the refined form of every rough mask into `segmentation`; objects with a true mask keep it.
+
+    Args:
+        dataset: rows with `rough_segmentation`.
+        refiner: see `Refiner`.
+    """
+    names = class_names(dataset)
+
+    def refined() -> Iterator[dict[str, Any]]:
+        for row in tqdm(dataset.with_format(None), desc="Refined masks", unit="image"):
+            items = pseudo_objects(row)
+            if items:
+                rough = np.stack([decode_rle(item["rough_segmentation"]) for item in items])
+                masks = refiner(read_image(row), rough, [item["point"] for item in items], [names[item["category"]] for item in items])
+                for item, mask in zip(items, masks, strict=True):
+                    set_pseudo_mask(item, encode_mask(mask))
+            yield row
+
+    return rebuilt(dataset, refined())
+
+
+def generate_pseudo_labels(dataset: Dataset, teacher: Teacher, refiner: Refiner | None = None, batch_size: int = 8) -> Dataset:
+    """The labelling step (paper, figure 3, bottom): points in, masks out, each refined if there is a refiner.
+
+    Args:
+        dataset: rows of the schema with points.
+        teacher: see `Teacher`.
+        refiner: see `Refiner`; None takes the rough masks as they are.
+        batch_size: images handed to the teacher at once.
+    """
+    rough = predict_rough_masks(dataset, teacher, batch_size)
+    return keep_rough_masks(rough) if refiner is None else refine_rough_masks(rough, refiner)
+
+
+def keep_rough_masks(dataset: Dataset) -> Dataset:
+    """Puts every rough mask into `segmentation` as it is; objects with a true mask keep it."""
+
+    def kept() -> Iterator[dict[str, Any]]:
+        for row in dataset.with_format(None):
+            for item in pseudo_objects(row):
+                set_pseudo_mask(item, item["rough_segmentation"])
+            yield row
+
+    return rebuilt(dataset, kept())
+
+
+def pseudo_objects(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Objects of a row that have a rough mask and no mask."""
+    return [item for item in row["objects"] if item["segmentation"] is None and item["rough_segmentation"] is not None]
+
+
+def set_pseudo_mask(item: dict[str, Any], rle: RLE) -> None:
+    """Makes a mask the label of an object, with the box and the area that belong to it."""
+    item["segmentation"], item["bbox"], item["area"] = rle, rle_box(rle), float(rle_area(rle))
+
+
+def rebuilt(dataset: Dataset, rows: Iterator[dict[str, Any]]) -> Dataset:
+    """A dataset of the same schema out of changed rows."""
+    return dataset_from_rows(rows, class_names(dataset))
