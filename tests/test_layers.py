@@ -12,8 +12,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "pointwssis"
 # From the top to the bottom; units of one layer do not import each other. A new module is placed here first.
 LAYERS = [
     {"cli"},
-    {"stages"},
-    {"pipelines", "training", "pseudo_labels", "model_card"},
+    {"stages", "reporting"},
+    {"pipelines", "training", "pseudo_labels", "models", "recipe", "progress", "model_card"},
     {"evaluation", "visualization", "training_data"},
     {"solov2", "mask_refine_net", "data"},
     {"masks", "prompts", "losses"},

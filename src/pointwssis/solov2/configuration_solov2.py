@@ -130,6 +130,9 @@ class SOLOv2Config(PreTrainedConfig):
             raise ValueError(f"num_grids is {self.num_grids}; every level needs at least one cell")
         if any(len(scale_range) != 2 or scale_range[0] >= scale_range[1] for scale_range in self.scale_ranges):
             raise ValueError(f"scale_ranges is {self.scale_ranges}; each level takes [lower, upper] with lower < upper")
+        for name in ("fpn_channels", "instance_channels", "num_instance_convs", "kernel_channels", "mask_channels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it takes at least 1")
         if not 0 < self.prior_probability < 1:
             raise ValueError(f"prior_probability is {self.prior_probability}; it lies between 0 and 1")
         choices = {"nms_type": ("matrix", "mask"), "nms_kernel": ("gaussian", "linear"), "level_score": LEVEL_SCORES}

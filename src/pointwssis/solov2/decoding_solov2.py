@@ -14,7 +14,7 @@ from torch import Tensor
 from ..masks import mask_nms, matrix_nms, point_nms
 from .loss_solov2 import cell_of
 
-CHUNK = 256  # masks that are dense at the same time, which bounds the memory
+DENSE_PIXELS = 2**24  # of masks that are computed at the same time, which bounds the memory (64 MiB of float32)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class ImageOutputs(NamedTuple):
     def masknesses(self, kernels: Tensor, mask_threshold: float) -> tuple[Tensor, Tensor]:
         """(N,) mean probability of the foreground (0 where there is none) and (N,) its area in quarter-resolution pixels."""
         means, areas = [kernels.new_zeros(0)], [kernels.new_zeros(0)]
-        for chunk in kernels.split(CHUNK):
+        for chunk in kernels.split(_at_a_time(*self.mask_features.shape[-2:])):
             probabilities = self.mask_probabilities(chunk).flatten(1)
             foreground = probabilities > mask_threshold
             areas.append(foreground.sum(1).float())
@@ -280,10 +280,16 @@ def masks_in_image(
     rows = resize_matrix(probabilities.shape[1], valid_size[0], target_size[0], probabilities.device)  # (H, h)
     columns = resize_matrix(probabilities.shape[2], valid_size[1], target_size[1], probabilities.device)  # (W, w)
     masks = torch.zeros(len(probabilities), *target_size, dtype=torch.bool, device=probabilities.device)
-    for start in range(0, len(masks), CHUNK // 8):
-        chunk = slice(start, start + CHUNK // 8)
+    step = _at_a_time(*target_size)
+    for start in range(0, len(masks), step):
+        chunk = slice(start, start + step)
         masks[chunk] = rows @ probabilities[chunk] @ columns.T > mask_threshold
     return masks
+
+
+def _at_a_time(height: int, width: int) -> int:
+    """How many masks of that size to compute at once."""
+    return max(1, DENSE_PIXELS // (height * width))
 
 
 def resize_matrix(source: int, valid: int, target: int, device: torch.device) -> Tensor:

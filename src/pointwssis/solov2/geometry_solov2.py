@@ -37,7 +37,7 @@ def resize_masks(masks: Any, size: tuple[int, int]) -> Tensor:
     Returns:
         (N, height, width) bool.
     """
-    masks = torch.as_tensor(masks) != 0
+    masks = torch.as_tensor(masks).bool()
     if tuple(masks.shape[1:]) == tuple(size):
         return masks
     rows, columns = (

@@ -14,6 +14,8 @@ from torch import Tensor
 from ..losses import dice_loss, sigmoid_focal_loss
 from ..masks import centers_of_mass, downscale_masks, masks_to_boxes
 
+CHUNK = 8  # objects whose targets are made at the same time, which bounds the memory and is twice as fast as all at once
+
 
 class LevelTargets(NamedTuple):
     """What one pyramid level learns of one image."""
@@ -84,17 +86,20 @@ def image_targets(
     Returns:
         One `LevelTargets` a level and the masks reduced to a quarter on the padded canvas, (N, H/4, W/4) bool.
     """
-    boxes = masks_to_boxes(masks) if boxes is None else boxes.float()
-    boxes = boxes * masks.flatten(1).any(dim=1)[:, None]  # an object that vanished in resizing teaches nothing
-    centers = centers_of_mass(masks)
+    # A few objects at a time: in between, masks take four bytes a pixel.
+    chunks = masks.split(CHUNK)
+    boxes = torch.cat([masks_to_boxes(chunk) for chunk in chunks]) if boxes is None else boxes.float()
+    visible = torch.cat([chunk.flatten(1).any(dim=1) for chunk in chunks])
+    boxes = boxes.masked_fill(~visible[:, None], torch.nan)  # an object that vanished in resizing fits no level's range
+    centers = torch.cat([centers_of_mass(chunk) for chunk in chunks])
     levels = [
         assign_cells(centers, boxes, grid, scale_range, canvas, config.center_sigma)
         for grid, scale_range in zip(config.num_grids, config.scale_ranges, strict=True)
     ]
     reduced = torch.zeros(len(masks), canvas[0] // 4, canvas[1] // 4, dtype=torch.bool, device=masks.device)
-    if len(masks):
-        small = downscale_masks(masks)[:, : canvas[0] // 4, : canvas[1] // 4]
-        reduced[:, : small.shape[1], : small.shape[2]] = small
+    for part, chunk in zip(reduced.split(CHUNK), chunks, strict=True):
+        small = downscale_masks(chunk)[:, : canvas[0] // 4, : canvas[1] // 4]
+        part[:, : small.shape[1], : small.shape[2]] = small
     return levels, reduced
 
 
@@ -108,8 +113,8 @@ def solov2_loss(
     (the official code raises there).
     """
     batch, device = len(outputs.mask_features), outputs.mask_features.device
-    check_labels(batch, mask_labels, class_labels, boxes, config.num_labels)
     canvas = tuple(4 * side for side in outputs.mask_features.shape[-2:])
+    check_labels(outputs.valid_sizes.tolist(), canvas, mask_labels, class_labels, boxes, config.num_labels)
     class_targets = [torch.zeros_like(logits, dtype=torch.float32) for logits in outputs.class_logits]
     dice, num_cells = [], 0
     for image in range(batch):
@@ -143,9 +148,15 @@ def solov2_loss(
 
 
 def check_labels(
-    batch: int, mask_labels: list[Tensor], class_labels: list[Tensor], boxes: list[Tensor] | None, num_labels: int
+    valid_sizes: list[list[int]],
+    canvas: tuple[int, int],
+    mask_labels: list[Tensor],
+    class_labels: list[Tensor],
+    boxes: list[Tensor] | None,
+    num_labels: int,
 ) -> None:
-    """One clear error instead of an index error deep inside."""
+    """One clear error instead of an index error deep inside, or of masks that lie in another frame than the image."""
+    batch = len(valid_sizes)
     for name, labels in (("mask_labels", mask_labels), ("class_labels", class_labels), ("boxes", boxes)):
         if labels is not None and len(labels) != batch:
             raise ValueError(f"{name} has {len(labels)} entries for a batch of {batch} images")
@@ -154,6 +165,16 @@ def check_labels(
             raise ValueError(
                 f"image {image} of the batch: mask_labels {tuple(masks.shape)} and class_labels {tuple(labels.shape)} do not fit;"
                 " they take (N, height, width) and (N,)"
+            )
+        height, width = valid_sizes[image]
+        if not (height <= masks.shape[1] <= canvas[0] and width <= masks.shape[2] <= canvas[1]):
+            raise ValueError(
+                f"image {image} of the batch: mask_labels are {masks.shape[1]} × {masks.shape[2]} pixels, but the image is {height} × {width};"
+                " they take the frame of pixel_values, so resize and pad them with the image (the image processor does)"
+            )
+        if boxes is not None and tuple(boxes[image].shape) != (len(labels), 4):
+            raise ValueError(
+                f"image {image} of the batch: boxes have shape {tuple(boxes[image].shape)}; they take ({len(labels)}, 4), one an object"
             )
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < num_labels:
             raise ValueError(

@@ -243,7 +243,8 @@ def valid_sizes(pixel_values: Tensor, pixel_mask: Tensor | None) -> Tensor:
     """(B, 2) height and width of the images inside the padded canvas."""
     if pixel_mask is None:
         return torch.tensor(pixel_values.shape[-2:], device=pixel_values.device).expand(len(pixel_values), 2)
-    return torch.stack([pixel_mask.amax(dim=2).sum(dim=1), pixel_mask.amax(dim=1).sum(dim=1)], dim=1)
+    pixel_mask = pixel_mask != 0
+    return torch.stack([pixel_mask.any(dim=2).sum(dim=1), pixel_mask.any(dim=1).sum(dim=1)], dim=1)
 
 
 @auto_docstring(
@@ -269,7 +270,7 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
         Returns:
             The raw outputs; pass them to `post_process_point_instance_segmentation` of the image processor as often as you like.
         """
-        return self.model(pixel_values, pixel_mask)
+        return self.model(pixel_values, pixel_mask, return_dict=True)
 
     @can_return_tuple
     @auto_docstring
@@ -293,7 +294,9 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
         """
         if (mask_labels is None) != (class_labels is None):
             raise ValueError("mask_labels and class_labels belong together: give both, or neither")
-        outputs = self.model(pixel_values, pixel_mask)
+        outputs = self.model(
+            pixel_values, pixel_mask, return_dict=True
+        )  # the loss takes names, whatever the caller wants
         if mask_labels is not None:
             outputs.loss_dict = solov2_loss(outputs, mask_labels, class_labels, boxes, self.config)
             outputs.loss = sum(outputs.loss_dict.values())

@@ -48,13 +48,12 @@ class SOLOv2PostProcessing:
         """
         settings = _settings(outputs, mask_threshold=mask_threshold, max_detections=top_k)
         results = []
-        for image, (valid_size, target_size) in enumerate(_sizes(outputs, target_sizes)):
-            classes = (
-                None
-                if image_labels is None or image_labels[image] is None
-                else torch.as_tensor(image_labels[image], dtype=torch.long)
-            )
-            found = decode_instances(ImageOutputs.of(outputs, image), settings, classes)
+        sizes = _sizes(outputs, target_sizes)
+        _check_counts(len(sizes), image_labels=image_labels)
+        for image, (valid_size, target_size) in enumerate(sizes):
+            image_outputs = ImageOutputs.of(outputs, image)
+            classes = None if image_labels is None else _known_classes(image_labels[image], image_outputs, image)
+            found = decode_instances(image_outputs, settings, classes)
             keep = found.scores >= threshold
             found = Instances(*(values[keep] for values in found))
             masks = masks_in_image(found.probabilities, valid_size, target_size, settings.mask_threshold)
@@ -101,8 +100,16 @@ class SOLOv2PostProcessing:
             With `official_filters` a dict has `mask`, `label_id`, `score` and `level`.
         """
         settings = _settings(outputs, mask_threshold=mask_threshold)
+        if level_strategy == "size" and boxes is None:
+            raise ValueError("level_strategy 'size' needs `boxes`: their size picks the level of each point")
+        if official_filters and (level_strategy != "adaptive" or boxes is not None):
+            raise ValueError(
+                "official_filters labels with the adaptive level of each point; leave out level_strategy and boxes"
+            )
         results = []
-        for image, (valid_size, target_size) in enumerate(_sizes(outputs, target_sizes)):
+        sizes_of_images = _sizes(outputs, target_sizes)
+        _check_counts(len(sizes_of_images), input_points=input_points, class_labels=class_labels, boxes=boxes)
+        for image, (valid_size, target_size) in enumerate(sizes_of_images):
             image_outputs = ImageOutputs.of(outputs, image)
             device = image_outputs.mask_features.device
             points = checked_points(input_points[image], target_size, image).to(device)
@@ -182,18 +189,41 @@ def checked_labels(labels: Any, num_points: int, outputs: ImageOutputs, image: i
     """(N,) class ids with −1 for unknown, or one clear error."""
     if labels is None:
         return torch.full((num_points,), -1)
-    values = [
-        -1 if label is None else int(label) for label in (labels.tolist() if isinstance(labels, Tensor) else labels)
-    ]
+    values = [-1 if label is None else label for label in _as_list(labels)]
     num_labels = len(outputs.class_logits[0])
     if len(values) != num_points:
         raise ValueError(f"class_labels of image {image} are {len(values)} for {num_points} points")
     for index, value in enumerate(values):
-        if not -1 <= value < num_labels:
+        if value not in range(-1, num_labels):  # NaN, fractions and names fail too
             raise ValueError(
-                f"class label {value} of point {index} of image {image} is unknown; the model has classes 0 … {num_labels - 1}"
+                f"class label {value!r} of point {index} of image {image} is unknown; the model has classes 0 … {num_labels - 1},"
+                " and −1 or None where the class is not known"
             )
     return torch.tensor(values, dtype=torch.long)
+
+
+def _known_classes(labels: Any, outputs: ImageOutputs, image: int) -> Tensor | None:
+    """(K,) classes that an image is known to hold, or None."""
+    if labels is None:
+        return None
+    values, num_labels = _as_list(labels), len(outputs.class_logits[0])
+    for value in values:
+        if value not in range(num_labels):
+            raise ValueError(
+                f"image_labels of image {image} hold {value!r}, which is unknown; the model has classes 0 … {num_labels - 1}"
+            )
+    return torch.tensor(values, dtype=torch.long)
+
+
+def _as_list(values: Any) -> list[Any]:
+    return values.tolist() if hasattr(values, "tolist") else list(values)
+
+
+def _check_counts(num_images: int, **values: Sequence[Any] | None) -> None:
+    """Everything is given for each image, or not at all."""
+    for name, entries in values.items():
+        if entries is not None and len(entries) != num_images:
+            raise ValueError(f"{name} has {len(entries)} entries for {num_images} images; give one an image")
 
 
 def _settings(outputs: Any, **changes: Any) -> DecodingSettings:

@@ -1,0 +1,43 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""`pointwssis COMMAND`, which is `python -m pointwssis COMMAND`."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "demo": "all stages on drawn shapes, in a few minutes",
+    "run": "all stages of a recipe on your data",
+    "predict": "instances of images or folders, as COCO JSON, CSV, label images and overlays",
+    "convert": "the authors' checkpoints into models of this library",
+}
+
+
+def usage() -> str:
+    commands = "\n".join(f"  {name:<10}{text}" for name, text in COMMANDS.items())
+    return f"usage: pointwssis COMMAND [options]\n\n{commands}\n\npointwssis COMMAND --help tells the options."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; wrong input ends with one clear line instead of a traceback."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if words else 2
+    if words[0] not in COMMANDS:
+        print(f"pointwssis: unknown command {words[0]!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    command = importlib.import_module(f"pointwssis.cli.{words[0]}")
+    try:
+        command.main(words[1:])
+    except (ValueError, FileNotFoundError, NotADirectoryError) as error:
+        print(f"pointwssis {words[0]}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"pointwssis {words[0]}: stopped; the same command goes on where it was", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

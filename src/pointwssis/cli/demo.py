@@ -1,0 +1,29 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""`pointwssis demo`: all stages on drawn shapes, with the real loading, training and labelling code."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..data import write_shapes_coco
+from ..recipe import Recipe, parse_overrides
+from .run import execute
+
+RECIPE = Path(__file__).with_name("demo.yaml")
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="pointwssis demo",
+        usage="pointwssis demo [--output_dir DIR] [--KEY VALUE ...]",
+        description="Draws shapes and runs all stages on them; takes the options of `pointwssis run`.",
+    )
+    _, rest = parser.parse_known_args(arguments)
+    recipe = Recipe.load(RECIPE, parse_overrides(rest))
+    if recipe.data_dir is None and recipe.train_annotations is None:
+        data_dir = Path(recipe.output_dir) / "data"
+        if not (data_dir / "annotations" / "instances_val.json").is_file():
+            write_shapes_coco(data_dir, num_train=300, num_val=60, seed=recipe.seed)
+        recipe.data_dir = str(data_dir)
+    run = execute(recipe)
+    print(f"try it: pointwssis predict {run.shipped} {run.folder / 'data' / 'images' / 'val_00000.png'}")

@@ -1,0 +1,50 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""`pointwssis run RECIPE.yaml`: all stages on your data."""
+
+import argparse
+import inspect
+import time
+from collections.abc import Sequence
+
+from ..progress import minutes
+from ..recipe import Recipe, parse_overrides
+from ..reporting import write_contact_sheet, write_results
+from ..stages import Run
+
+EPILOG = """examples:
+  pointwssis run examples/recipes/nuclei.yaml --data_dir data/nuclei --output_dir outputs/nuclei
+  pointwssis run recipe.yaml --train_annotations train.json --val_annotations val.json --image_dir images --labeled_fraction 0.2
+  pointwssis run recipe.yaml --stages teacher,rough --max_steps 10 --model.fpn_channels 64
+
+Every key of a recipe is an option; a dot reaches into its mappings. The keys:
+
+"""
+
+
+def main(arguments: Sequence[str]) -> None:
+    keys = inspect.cleandoc(Recipe.__doc__ or "").partition("Args:\n")[2]
+    parser = argparse.ArgumentParser(
+        prog="pointwssis run",
+        usage="pointwssis run RECIPE.yaml [--KEY VALUE ...]",
+        description="Runs all stages of a recipe. What is done in output_dir is not done again.",
+        epilog=EPILOG + keys,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("recipe", metavar="RECIPE.yaml")
+    options, rest = parser.parse_known_args(arguments)
+    execute(Recipe.load(options.recipe, parse_overrides(rest)))
+
+
+def execute(recipe: Recipe) -> Run:
+    """Runs a recipe, prints its table and says where everything is."""
+    started = time.monotonic()
+    run = Run(recipe)
+    data = run.data
+    print(f"{len(data.full)} images with masks, {len(data.point)} with points, {len(data.names)} classes: {', '.join(data.names[:8])}")
+    results = run.run()
+    print("\n" + write_results(results, run.folder, recipe.max_detections))
+    if "pseudo" in recipe.stages:
+        sheet = write_contact_sheet(list(run.pseudo_labels().values())[-1], data.train, run.folder / "contact_sheet.png")
+        print(f"labels to look at: {sheet}")
+    print(f"results: {run.folder / 'results.json'}; model: {run.shipped}; {minutes(time.monotonic() - started)}")
+    return run

@@ -1,0 +1,58 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""How long a run will take, measured after its first steps."""
+
+import time
+from typing import Any
+
+from transformers import TrainerCallback
+
+PROBE = (5, 20)  # the first steps warm caches up; what lies between these two is timed
+
+
+class StepProbe(TrainerCallback):
+    """Prints, 20 steps into each training, how long it and the ones behind it will take.
+
+    Args:
+        steps: trainings in their order → steps.
+    """
+
+    def __init__(self, steps: dict[str, int]):
+        self.pending = dict(steps)
+        self.started = 0.0
+        self.seconds_a_step: dict[str, float] = {}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.first_step = state.global_step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        done = state.global_step - self.first_step
+        if done == PROBE[0]:
+            self.started = time.monotonic()
+        if done == PROBE[1] and self.pending and state.is_world_process_zero:
+            self._tell((time.monotonic() - self.started) / (PROBE[1] - PROBE[0]), state.max_steps - state.global_step)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.pending:
+            self.pending.pop(next(iter(self.pending)))
+
+    def _tell(self, seconds: float, left: int) -> None:
+        name = next(iter(self.pending))
+        self.seconds_a_step["refiner" if name == "refiner" else "segmenter"] = seconds
+        own = seconds * left
+        rest = 0.0
+        for other, steps in list(self.pending.items())[1:]:
+            # The refiner's speed is not known before it starts; a segmenter's step is the better guess of the two.
+            rest += steps * self.seconds_a_step.get("refiner" if other == "refiner" else "segmenter", seconds)
+        print(f"{name}: {seconds:.2f} s a step, {minutes(own)} to go; all trainings: about {minutes(own + rest)}", flush=True)
+
+
+def minutes(seconds: float) -> str:
+    """Seconds in the unit that people think in.
+
+    Example:
+        >>> minutes(45), minutes(600), minutes(9000)
+        ('45 s', '10 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
