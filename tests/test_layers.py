@@ -16,7 +16,7 @@ LAYERS = [
     {"pipelines", "training", "pseudo_labels", "models", "recipe", "progress", "model_card"},
     {"evaluation", "visualization", "training_data"},
     {"solov2", "mask_refine_net", "data"},
-    {"masks", "prompts", "losses"},
+    {"masks", "prompts", "losses", "checkpoints"},
 ]
 PURE = LAYERS[-1]
 PURE_MAY_IMPORT = {"torch", "numpy", "pycocotools", *sys.stdlib_module_names}

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 def dice_loss(probabilities: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Dice loss of SOLO (section 3.3 there): 1 − 2·Σpq / (Σp² + Σq²), one value a mask.
 
-    0.001 is added to each sum of squares, as in the official code, so that two empty masks cost 1 and have a finite gradient.
+    0.001 is added to each sum of squares, as in the official code, so that two empty masks cost 1 and have a finite
+    gradient.
 
     Args:
         probabilities: (N, …) in [0, 1].

@@ -1,8 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Masks: COCO run lengths and polygons, boxes, centres, IoU and the three non-maximum suppressions of SOLOv2.
 
-Frames: a mask is (height, width), row first; points are (x, y) and boxes (x_min, y_min, x_max, y_max) with an exclusive maximum, in pixels
-of that mask. Run lengths (RLE) are COCO's compressed ones with `counts` as text, so that they fit into JSON and Arrow.
+Frames: a mask is (height, width), row first; points are (x, y) and boxes (x_min, y_min, x_max, y_max) with an
+exclusive maximum, in pixels of that mask. Run lengths (RLE) are COCO's compressed ones with `counts` as text, so that
+they fit into JSON and Arrow.
 """
 
 import math
@@ -17,7 +18,7 @@ from pycocotools import mask as coco_mask
 RLE = dict[str, Any]
 
 
-# -- run lengths and polygons ------------------------------------------------------------------------------------------------------
+# -- run lengths and polygons
 
 
 def encode_mask(mask: np.ndarray | torch.Tensor) -> RLE:
@@ -49,7 +50,7 @@ def rle_area(rle: RLE) -> int:
 
 
 def rle_box(rle: RLE) -> list[float]:
-    """Extent of the foreground as COCO's [x, y, width, height] in pixels (maximum exclusive); zeros for an empty mask."""
+    """Extent of the foreground as COCO's [x, y, width, height] in pixels, zeros for an empty mask."""
     return [float(value) for value in coco_mask.toBbox(_with_bytes(rle))]
 
 
@@ -57,12 +58,14 @@ def segmentation_to_rle(segmentation: Any, height: int, width: int) -> RLE:
     """Any COCO `segmentation` as one compressed RLE.
 
     Args:
-        segmentation: a list of polygons `[[x0, y0, x1, y1, …], …]`, an uncompressed RLE `{"size", "counts": list}` or a compressed one.
+        segmentation: a list of polygons `[[x0, y0, x1, y1, …], …]`, an uncompressed RLE `{"size", "counts": list}` or
+            a compressed one.
         height: of the image, in pixels.
         width: of the image, in pixels.
 
     Raises:
-        ValueError: when it is none of these, or does not fit the image; the message says what is wrong with which value.
+        ValueError: when it is none of these, or does not fit the image; the message says what is wrong with which
+            value.
 
     Example:
         >>> rle_area(segmentation_to_rle([[0, 0, 4, 0, 4, 4, 0, 4]], height=8, width=8))
@@ -75,7 +78,8 @@ def segmentation_to_rle(segmentation: Any, height: int, width: int) -> RLE:
         merged = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
         return {"size": [height, width], "counts": merged["counts"].decode("ascii")}
     raise ValueError(
-        f"segmentation is {segmentation!r:.60}; it takes a list of polygons [[x0, y0, x1, y1, …], …] or an RLE {{'size', 'counts'}}"
+        f"segmentation is {segmentation!r:.60}; it takes a list of polygons [[x0, y0, x1, y1, …], …] or an RLE "
+        f"{{'size', 'counts'}}"
     )
 
 
@@ -83,7 +87,8 @@ def _checked_polygon(polygon: Any) -> list[float]:
     if not isinstance(polygon, (list, tuple)) or len(polygon) < 6 or len(polygon) % 2:
         length = len(polygon) if isinstance(polygon, (list, tuple)) else type(polygon).__name__
         raise ValueError(
-            f"polygon {polygon!r:.60} has {length} values; a polygon needs an even number of at least 6 (three corners x, y)"
+            f"polygon {polygon!r:.60} has {length} values; a polygon needs an even number of at least 6 (three "
+            "corners x, y)"
         )
     try:
         values = [float(value) for value in polygon]
@@ -122,7 +127,8 @@ def _checked_rle(rle: RLE, height: int, width: int) -> RLE:
 
 
 def _runs(counts: str | bytes) -> list[int]:
-    """Run lengths of COCO's compressed text: 5 bits a character, sign-extended, from the fourth on as difference to the run two before.
+    """Run lengths of COCO's compressed text: 5 bits a character, sign-extended, from the fourth on as difference to
+    the run two before.
 
     pycocotools reads past the mask when the counts are wrong, so they are checked in Python before it sees them.
     """
@@ -151,7 +157,7 @@ def _with_bytes(rle: RLE) -> RLE:
     return {"size": list(rle["size"]), "counts": counts.encode("ascii") if isinstance(counts, str) else counts}
 
 
-# -- geometry of dense masks -------------------------------------------------------------------------------------------------------
+# -- geometry of dense masks
 
 
 def masks_to_boxes(masks: torch.Tensor) -> torch.Tensor:
@@ -184,7 +190,8 @@ def centers_of_mass(masks: torch.Tensor) -> torch.Tensor:
         masks: (N, H, W), non-zero is foreground.
 
     Returns:
-        (N, 2) float32 (x, y); (0, 0) for an empty mask. The centre of an object that is not convex may lie outside of it.
+        (N, 2) float32 (x, y); (0, 0) for an empty mask. The centre of an object that is not convex may lie outside of
+        it.
     """
     height, width = masks.shape[1:]
     masks = (masks != 0).float()
@@ -196,10 +203,12 @@ def centers_of_mass(masks: torch.Tensor) -> torch.Tensor:
 
 
 def downscale_masks(masks: torch.Tensor, scale: float = 0.25) -> torch.Tensor:
-    """Shrinks binary masks as the official target assignment does, which is OpenCV's 8-bit bilinear reduction of 0/1 images.
+    """Shrinks binary masks as the official target assignment does, which is OpenCV's 8-bit bilinear reduction of 0/1
+    images.
 
-    OpenCV computes in fixed point (11 bits a weight, intermediate results shifted right by 4 and 16 bits), which for 0/1 images loses
-    what lies below a quarter. For sides that are multiples of 4 and `scale` 1/4 that is exactly "at least two of the four central pixels".
+    OpenCV computes in fixed point (11 bits a weight, intermediate results shifted right by 4 and 16 bits), which for
+    0/1 images loses what lies below a quarter. For sides that are multiples of 4 and `scale` 1/4 that is exactly "at
+    least two of the four central pixels".
 
     Args:
         masks: (N, H, W), non-zero is foreground.
@@ -232,8 +241,11 @@ def _fixed_point_weights(source: int, target: int, device: torch.device) -> tupl
     first = first.clip(0, source - 1)
     second = (first + 1).clip(max=source - 1)
     near, far = np.rint((np.float32(1) - fraction) * np.float32(2048)), np.rint(fraction * np.float32(2048))
-    return tuple(torch.as_tensor(values.astype(kind), device=device)
-                 for values, kind in ((first, np.int64), (second, np.int64), (near, np.int32), (far, np.int32)))  # fmt: skip
+    return tuple(
+        torch.as_tensor(values.astype(kind), device=device)
+        # fmt: skip
+        for values, kind in ((first, np.int64), (second, np.int64), (near, np.int32), (far, np.int32))
+    )
 
 
 def mask_iou(masks: torch.Tensor, others: torch.Tensor | None = None) -> torch.Tensor:
@@ -253,11 +265,12 @@ def mask_iou(masks: torch.Tensor, others: torch.Tensor | None = None) -> torch.T
     return intersection / union.clamp(min=1)
 
 
-# -- non-maximum suppression -------------------------------------------------------------------------------------------------------
+# -- non-maximum suppression
 
 
 def point_nms(scores: torch.Tensor, kernel_size: int = 2) -> torch.Tensor:
-    """Keeps a score only where it is the largest of its `kernel_size`² cells towards the top left (SOLOv2's 2 × 2 max-pool), else zero.
+    """Keeps a score only where it is the largest of its `kernel_size`² cells towards the top left (SOLOv2's 2 × 2
+    max-pool), else zero.
 
     Args:
         scores: (B, C, S, S) or (C, S, S).
@@ -271,10 +284,11 @@ def point_nms(scores: torch.Tensor, kernel_size: int = 2) -> torch.Tensor:
 def matrix_nms(
     masks: torch.Tensor, labels: torch.Tensor, scores: torch.Tensor, kernel: str = "gaussian", sigma: float = 2.0
 ) -> torch.Tensor:
-    """Matrix NMS (SOLOv2, section 3.3): each score decays by the overlap with better masks of its class, all in parallel.
+    """Matrix NMS (SOLOv2, section 3.3): each score decays by the overlap with better masks of its class, all in
+    parallel.
 
-    The linear kernel of the official code gives NaN as soon as three identical masks meet (0/0); here a mask that is itself wholly
-    suppressed suppresses nothing further, because the mask that suppressed it already does.
+    The linear kernel of the official code gives NaN as soon as three identical masks meet (0/0); here a mask that is
+    itself wholly suppressed suppresses nothing further, because the mask that suppressed it already does.
 
     Args:
         masks: (N, H, W) or (N, pixels), 0/1, in descending order of score.

@@ -35,8 +35,9 @@ def new_segmenter(
         model: fields of `SOLOv2Config`.
         image_size: `size` of the image processor.
         pad_size: fixed canvas, or None.
-        backbone_name_or_path: pretrained backbone; its stride placement, channel order, mean and standard deviation are taken over. None:
-            everything is new, norms are trainable and nothing is frozen (unless `model` says otherwise).
+        backbone_name_or_path: pretrained backbone; its stride placement, channel order, mean and standard deviation
+            are taken over. None: everything is new, norms are trainable and nothing is frozen (unless `model` says
+            otherwise).
     """
     classes = {"id2label": dict(enumerate(names)), "label2id": {name: index for index, name in enumerate(names)}}
     preprocessing: dict[str, Any] = {
@@ -48,8 +49,12 @@ def new_segmenter(
         segmenter = SOLOv2ForInstanceSegmentation(SOLOv2Config(**{**FROM_SCRATCH, **classes, **model}))
     else:
         backbone_config = AutoConfig.from_pretrained(backbone_name_or_path, out_features=STAGES)
-        segmenter = SOLOv2ForInstanceSegmentation(SOLOv2Config(**{**classes, **model, "backbone_config": backbone_config}))
-        segmenter.model.backbone.load_state_dict(pretrained_backbone(segmenter.model.backbone, backbone_name_or_path).state_dict())
+        segmenter = SOLOv2ForInstanceSegmentation(
+            SOLOv2Config(**{**classes, **model, "backbone_config": backbone_config})
+        )
+        segmenter.model.backbone.load_state_dict(
+            pretrained_backbone(segmenter.model.backbone, backbone_name_or_path).state_dict()
+        )
         preprocessing.update(backbone_preprocessing(backbone_name_or_path))
     return segmenter, SOLOv2ImageProcessorPil(size=image_size, pad_size=pad_size, **preprocessing)
 
@@ -67,17 +72,24 @@ def new_refiner(
         config = MaskRefineNetConfig(**{**classes, **model, "backbone_config": backbone_config})
         refiner = MaskRefineNetForMaskRefinement(config)
         refiner.init_from_backbone(pretrained_backbone(refiner.encoder.backbone, backbone_name_or_path))
-        preprocessing = {name: value for name, value in backbone_preprocessing(backbone_name_or_path).items() if name != "do_flip_channel_order"}
+        preprocessing = {
+            name: value
+            for name, value in backbone_preprocessing(backbone_name_or_path).items()
+            if name != "do_flip_channel_order"
+        }
     size = {"height": config.crop_size, "width": config.crop_size}
     return refiner, MaskRefineNetImageProcessorPil(size=size, box_scale=config.box_scale, **preprocessing)
 
 
 def pretrained_backbone(backbone: PreTrainedModel, name_or_path: str) -> PreTrainedModel:
-    """The backbone of a repository, as the class that `backbone` is; transformers itself would leave it at random weights."""
+    """A repository's backbone, of the class of `backbone`; transformers itself leaves backbones at random weights."""
     config = AutoConfig.from_pretrained(name_or_path, out_features=STAGES)
     loaded, info = type(backbone).from_pretrained(name_or_path, config=config, output_loading_info=True)
     if info["missing_keys"]:
-        raise ValueError(f"{name_or_path}: lacks {len(info['missing_keys'])} backbone weights, first {sorted(info['missing_keys'])[:3]}")
+        raise ValueError(
+            f"{name_or_path}: lacks {len(info['missing_keys'])} backbone weights, first "
+            f"{sorted(info['missing_keys'])[:3]}"
+        )
     return loaded
 
 
@@ -94,7 +106,7 @@ def backbone_preprocessing(name_or_path: str) -> dict[str, Any]:
 
 
 def saved_model(name_or_path: str, names: Sequence[str]) -> tuple[PreTrainedModel, Any]:
-    """A saved SOLOv2 or MaskRefineNet and its image processor, with these classes; what was learned of classes of the same name is kept."""
+    """A saved SOLOv2 or MaskRefineNet for these classes, with its image processor; see `with_classes`."""
     config = AutoConfig.from_pretrained(name_or_path)
     kinds = {"solov2": SOLOv2ForInstanceSegmentation, "mask_refine_net": MaskRefineNetForMaskRefinement}
     if config.model_type not in kinds:

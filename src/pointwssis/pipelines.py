@@ -42,7 +42,8 @@ class _ImagePipeline(Pipeline):
         return PipelineIterator(model_iterator, self.postprocess, postprocess_params)
 
     def _ensure_tensor_on_device(self, inputs, device):
-        # The batches are lists of items that place themselves; the stock method would turn their outputs into other types.
+        # The batches are lists of items that place themselves; the stock method would turn their outputs into other
+        # types.
         return inputs
 
     def preprocess(self, inputs: Any) -> dict[str, Any]:
@@ -57,7 +58,9 @@ class _ImagePipeline(Pipeline):
         if isinstance(label, str):
             known = self.model.config.label2id
             if label not in known:
-                raise ValueError(f"label {label!r} is unknown; the model knows {', '.join(map(repr, list(known)[:20]))}")
+                raise ValueError(
+                    f"label {label!r} is unknown; the model knows {', '.join(map(repr, list(known)[:20]))}"
+                )
             return known[label]
         return int(label)
 
@@ -83,9 +86,10 @@ class PointInstanceSegmentationPipeline(_ImagePipeline):
         """Segments images.
 
         Args:
-            inputs: an image (path, address, PIL image, array), a list of images, a generator, a torch or a `datasets` dataset; or dicts
-                {"image", "points", "labels"}.
-            points: points of the image, (x, y) in its pixels; for a list of images a list of them. None: ordinary instance segmentation.
+            inputs: an image (path, address, PIL image, array), a list of images, a generator, a torch or a `datasets`
+                dataset; or dicts {"image", "points", "labels"}.
+            points: points of the image, (x, y) in its pixels; for a list of images a list of them. None: ordinary
+                instance segmentation.
             labels: for each point its class, a name, an id or None; None where no class is known.
             threshold: lowest score of an instance without points, 0 to 1.
             mask_format: "pil" (L image, 0 and 255), "rle" (COCO) or "numpy" (bool).
@@ -95,8 +99,9 @@ class PointInstanceSegmentationPipeline(_ImagePipeline):
             batch_size: images that go through the network together, where their sizes are equal.
 
         Returns:
-            For each image a list of dicts with `label`, `score` and `mask`; with points one a point, in their order, with `point`, `level`,
-            `level_scores`, `point_in_mask`, `alternatives`, `background_score` too, and with a refiner `rough_mask`.
+            For each image a list of dicts with `label`, `score` and `mask`; with points one a point, in their order,
+            with `point`, `level`, `level_scores`, `point_in_mask`, `alternatives`, `background_score` too, and with a
+            refiner `rough_mask`.
         """
         return super().__call__(with_prompts(inputs, points=points, labels=labels), **kwargs)
 
@@ -168,13 +173,20 @@ class PointInstanceSegmentationPipeline(_ImagePipeline):
     ) -> list[list[dict[str, Any]]]:
         sizes = [(item["image"].height, item["image"].width) for item in items]
         if any((item.get("points") is None) != (items[0].get("points") is None) for item in items):
-            raise ValueError("some images of the batch have points and some have none; give all of them points (an empty list is fine)")
+            raise ValueError(
+                "some images of the batch have points and some have none; give all of them points (an empty list "
+                "is fine)"
+            )
         if items[0].get("points") is None:
             found = self.image_processor.post_process_instance_segmentation(
                 outputs, threshold=threshold, target_sizes=sizes, return_binary_maps=True, top_k=top_k
             )
             return [
-                [{"mask": mask, **info} for mask, info in zip(image["segmentation"], image["segments_info"], strict=True)] for image in found
+                [
+                    {"mask": mask, **info}
+                    for mask, info in zip(image["segmentation"], image["segments_info"], strict=True)
+                ]
+                for image in found
             ]
         points = [item["points"] for item in items]
         found = self.image_processor.post_process_point_instance_segmentation(
@@ -199,26 +211,36 @@ class PointInstanceSegmentationPipeline(_ImagePipeline):
             raise ValueError(f"labels is {labels!r}; give a list with one entry a point")
         return [self.label_id(label) for label in labels]
 
-    def _refine(self, refiner: "PointMaskRefinementPipeline", image: Image.Image, instances: list[dict[str, Any]]) -> None:
+    def _refine(
+        self, refiner: "PointMaskRefinementPipeline", image: Image.Image, instances: list[dict[str, Any]]
+    ) -> None:
         """Replaces the masks by refined ones, in place; the rough ones stay beside them."""
         rough = [instance["mask"].cpu().numpy() for instance in instances]
         names = [self.model.config.id2label[instance["label_id"]] for instance in instances]
         refined = refiner.refine(image, rough, [instance["point"] for instance in instances], names)["masks"]
         for instance, mask in zip(instances, refined, strict=True):
             instance["rough_mask"], instance["mask"] = instance["mask"], torch.from_numpy(mask)
-            x, y = (min(round(value), side - 1) for value, side in zip(instance["point"], mask.shape[::-1], strict=True))
+            x, y = (
+                min(round(value), side - 1) for value, side in zip(instance["point"], mask.shape[::-1], strict=True)
+            )
             instance["point_in_mask"] = bool(mask[y, x])
 
     def postprocess(self, model_outputs: ModelOutput, mask_format: str = "pil") -> list[dict[str, Any]]:
         names = self.model.config.id2label
         results = []
         for instance in model_outputs["instances"]:
-            result = {"label": names[instance["label_id"]], "score": instance["score"], "mask": formatted(instance["mask"], mask_format)}
+            result = {
+                "label": names[instance["label_id"]],
+                "score": instance["score"],
+                "mask": formatted(instance["mask"], mask_format),
+            }
             for key in ("point", "level", "level_scores", "point_in_mask", "background_score"):
                 if key in instance:
                     result[key] = instance[key]
             if "alternatives" in instance:
-                result["alternatives"] = [{"label": names[a["label_id"]], "score": a["score"]} for a in instance["alternatives"]]
+                result["alternatives"] = [
+                    {"label": names[a["label_id"]], "score": a["score"]} for a in instance["alternatives"]
+                ]
             if "rough_mask" in instance:
                 result["rough_mask"] = formatted(instance["rough_mask"], mask_format)
             results.append(result)
@@ -243,18 +265,22 @@ class EncodedImage:
 class PointMaskRefinementPipeline(_ImagePipeline):
     """Refines rough masks with a MaskRefineNet: one crop and one point an object (paper, section 3.3)."""
 
-    def __call__(self, inputs: Any, rough_masks: Any = None, points: Any = None, labels: Any = None, **kwargs: Any) -> Any:
+    def __call__(
+        self, inputs: Any, rough_masks: Any = None, points: Any = None, labels: Any = None, **kwargs: Any
+    ) -> Any:
         """Refines the rough masks of images.
 
         Args:
             inputs: as in `point-instance-segmentation`, or dicts {"image", "rough_masks", "points", "labels"}.
-            rough_masks: masks of the image's objects, each an (H, W) array, a PIL image or a COCO RLE; for a list of images a list of them.
+            rough_masks: masks of the image's objects, each an (H, W) array, a PIL image or a COCO RLE; for a list of
+                images a list of them.
             points: (x, y) of each object in pixels of the image.
             labels: class of each object, a name or an id; not needed by a class-agnostic refiner.
             mask_format: "pil", "rle" or "numpy".
 
         Returns:
-            For each image a list of dicts with `mask`, `kept_rough_mask` (the refined one was empty), `point` and `label`.
+            For each image a list of dicts with `mask`, `kept_rough_mask` (the refined one was empty), `point` and
+            `label`.
         """
         return super().__call__(with_prompts(inputs, rough_masks=rough_masks, points=points, labels=labels), **kwargs)
 
@@ -269,8 +295,13 @@ class PointMaskRefinementPipeline(_ImagePipeline):
         for item in items:
             missing = [key for key in ("rough_masks", "points") if item.get(key) is None]
             if missing:
-                raise ValueError(f"{' and '.join(missing)} missing; a refiner takes an image, rough masks and a point for each of them")
-            refined = self.refine(item["image"], [as_mask(mask) for mask in item["rough_masks"]], item["points"], item.get("labels"))
+                raise ValueError(
+                    f"{' and '.join(missing)} missing; a refiner takes an image, rough masks and a point for each "
+                    "of them"
+                )
+            refined = self.refine(
+                item["image"], [as_mask(mask) for mask in item["rough_masks"]], item["points"], item.get("labels")
+            )
             results.append({**refined, "points": item["points"], "labels": item.get("labels")})
         return ModelOutput(refined=results) if isinstance(model_inputs, list) else ModelOutput(refined=results[0])
 
@@ -288,7 +319,10 @@ class PointMaskRefinementPipeline(_ImagePipeline):
         Returns:
             `masks` (N, height, width) bool and `kept_rough_masks` (N,) bool.
         """
-        refined = {"masks": np.zeros((len(rough_masks), image.height, image.width), bool), "kept_rough_masks": np.zeros(len(rough_masks), bool)}
+        refined = {
+            "masks": np.zeros((len(rough_masks), image.height, image.width), bool),
+            "kept_rough_masks": np.zeros(len(rough_masks), bool),
+        }
         for start in range(0, len(rough_masks), REFINER_CHUNK):
             chunk = slice(start, start + REFINER_CHUNK)
             masks = np.stack(list(rough_masks[chunk]))
@@ -311,7 +345,10 @@ class PointMaskRefinementPipeline(_ImagePipeline):
         refined = model_outputs["refined"]
         labels = refined["labels"] if refined["labels"] is not None else [None] * len(refined["masks"])
         rows = zip(refined["masks"], refined["kept_rough_masks"].tolist(), refined["points"], labels, strict=True)
-        return [{"mask": formatted(m, mask_format), "kept_rough_mask": kept, "point": p, "label": name} for m, kept, p, name in rows]
+        return [
+            {"mask": formatted(m, mask_format), "kept_rough_mask": kept, "point": p, "label": name}
+            for m, kept, p, name in rows
+        ]
 
 
 def as_refiner(refiner: Any, device: torch.device) -> PointMaskRefinementPipeline | None:
@@ -337,9 +374,15 @@ def with_prompts(inputs: Any, **prompts: Any) -> Any:
         for name, values in prompts.items():
             if not isinstance(values, Sequence) or len(values) != len(inputs):
                 raise ValueError(f"{name} takes a list with one entry for each of the {len(inputs)} images")
-        return [{"image": image, **dict(zip(prompts, values, strict=True))} for image, *values in zip(inputs, *prompts.values(), strict=True)]
+        return [
+            {"image": image, **dict(zip(prompts, values, strict=True))}
+            for image, *values in zip(inputs, *prompts.values(), strict=True)
+        ]
     if isinstance(inputs, (Dataset, Iterator)):
-        raise ValueError(f"with a dataset or generator of images, give {' and '.join(prompts)} inside of its items: {{'image', 'points', …}}")
+        raise ValueError(
+            f"with a dataset or generator of images, give {' and '.join(prompts)} inside of its items: "
+            f"{{'image', 'points', …}}"
+        )
     return {"image": inputs, **prompts}
 
 

@@ -43,7 +43,10 @@ class StepProbe(TrainerCallback):
         for other, steps in list(self.pending.items())[1:]:
             # The refiner's speed is not known before it starts; a segmenter's step is the better guess of the two.
             rest += steps * self.seconds_a_step.get("refiner" if other == "refiner" else "segmenter", seconds)
-        print(f"{name}: {seconds:.2f} s a step, {minutes(own)} to go; all trainings: about {minutes(own + rest)}", flush=True)
+        print(
+            f"{name}: {seconds:.2f} s a step, {minutes(own)} to go; all trainings: about {minutes(own + rest)}",
+            flush=True,
+        )
 
 
 def minutes(seconds: float) -> str:

@@ -25,14 +25,15 @@ Teacher = Callable[[Sequence[Image.Image], Sequence[Points], Sequence[Labels]], 
 `{"mask": RLE, "score": float, "level": int, "label": name}` a point, in order; `level` may be missing."""
 
 Refiner = Callable[[Image.Image, np.ndarray, Points, Labels], np.ndarray]
-"""An image, (N, H, W) bool rough masks, their points and class names → (N, H, W) bool masks. An empty refined mask should come back as the rough one."""
+"""An image, (N, H, W) bool rough masks, their points and class names → (N, H, W) bool masks. An empty refined mask
+should come back as the rough one."""
 
 
 def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8) -> Dataset:
     """Gives every object with a point a `rough_segmentation`, a `score` and a `level`.
 
-    True masks stay where they are. A point that found nothing has an empty rough mask and score 0. A bare click gets the class that the
-    teacher gives it.
+    True masks stay where they are. A point that found nothing has an empty rough mask and score 0. A bare click gets
+    the class that the teacher gives it.
 
     Args:
         dataset: rows of the schema.
@@ -46,9 +47,13 @@ def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8)
         progress = tqdm(total=len(rows), desc="Rough masks", unit="image")
         for start in range(0, len(rows), batch_size):
             batch = [rows[index] for index in range(start, min(start + batch_size, len(rows)))]
-            pointed = [[item for item in row["objects"] if item["point"] is not None and not item["iscrowd"]] for row in batch]
+            pointed = [
+                [item for item in row["objects"] if item["point"] is not None and not item["iscrowd"]] for row in batch
+            ]
             points = [[item["point"] for item in items] for items in pointed]
-            labels = [[None if item["category"] is None else names[item["category"]] for item in items] for items in pointed]
+            labels = [
+                [None if item["category"] is None else names[item["category"]] for item in items] for items in pointed
+            ]
             found = teacher([read_image(row) for row in batch], points, labels)
             for row, items, instances in zip(batch, pointed, found, strict=True):
                 for item, instance in zip(items, instances, strict=True):
@@ -77,7 +82,12 @@ def refine_rough_masks(dataset: Dataset, refiner: Refiner) -> Dataset:
             items = pseudo_objects(row)
             if items:
                 rough = np.stack([decode_rle(item["rough_segmentation"]) for item in items])
-                masks = refiner(read_image(row), rough, [item["point"] for item in items], [names[item["category"]] for item in items])
+                masks = refiner(
+                    read_image(row),
+                    rough,
+                    [item["point"] for item in items],
+                    [names[item["category"]] for item in items],
+                )
                 for item, mask in zip(items, masks, strict=True):
                     set_pseudo_mask(item, encode_mask(mask))
             yield row
@@ -85,7 +95,9 @@ def refine_rough_masks(dataset: Dataset, refiner: Refiner) -> Dataset:
     return rebuilt(dataset, refined())
 
 
-def generate_pseudo_labels(dataset: Dataset, teacher: Teacher, refiner: Refiner | None = None, batch_size: int = 8) -> Dataset:
+def generate_pseudo_labels(
+    dataset: Dataset, teacher: Teacher, refiner: Refiner | None = None, batch_size: int = 8
+) -> Dataset:
     """The labelling step (paper, figure 3, bottom): points in, masks out, each refined if there is a refiner.
 
     Args:

@@ -24,7 +24,8 @@ class Recipe:
         val_annotations: COCO file to evaluate on; without it nothing is evaluated.
         image_dir: folder of the images of both.
         output_dir: where everything goes. A stage that is done there is not done again.
-        labeled_fraction: part of the images that keep their masks, 0 to 1; None leaves the supervision as the file has it.
+        labeled_fraction: part of the images that keep their masks, 0 to 1; None leaves the supervision as the file
+            has it.
         seed: of the split, of the initial weights and of the augmentation.
         stages: which of "teacher", "rough", "refiner", "pseudo", "student", "upper_bound" to run.
         max_steps: cap on the steps of every trained stage.
@@ -33,7 +34,8 @@ class Recipe:
         pad_size: {"height", "width"} of a fixed canvas for all images; None pads a batch to its largest image.
         train_shortest_edges: the shortest edge of a training batch is drawn from these; None: that of `image_size`.
         augmentation: see `Augmentation`.
-        backbone_name_or_path: a transformers backbone with pretrained weights; None trains from scratch with trainable norms.
+        backbone_name_or_path: a transformers backbone with pretrained weights; None trains from scratch with
+            trainable norms.
         teacher_name_or_path: a saved SOLOv2 to start the teacher from.
         student_name_or_path: a saved SOLOv2 to start the students from; "teacher" takes the teacher of this run.
         refiner_name_or_path: a saved MaskRefineNet to start the refiner from.
@@ -44,7 +46,8 @@ class Recipe:
         teacher: arguments that are different for the teacher.
         student: arguments that are different for the students and the upper bound.
         refiner: `SegmentationTrainingArguments` of the refiner, and `point_jitter` of its samples.
-        rough_fractions: parts of the teacher's training whose weights make the rough masks that the refiner learns from.
+        rough_fractions: parts of the teacher's training whose weights make the rough masks that the refiner learns
+            from.
         max_detections: detections an image in the evaluation; COCO's 100 is reported beside it.
         bf16: train and label in bfloat16; None: where the machine computes with it.
     """
@@ -93,7 +96,8 @@ class Recipe:
 
         Args:
             path: YAML file.
-            overrides: key → text as on the command line, parsed as YAML; a dot reaches into a mapping (`model.fpn_channels`).
+            overrides: key → text as on the command line, parsed as YAML; a dot reaches into a mapping
+                (`model.fpn_channels`).
         """
         if not Path(path).is_file():
             raise FileNotFoundError(f"{path}: no such recipe")
@@ -106,7 +110,9 @@ class Recipe:
         return cls.from_values(values, overrides, source=str(path))
 
     @classmethod
-    def from_values(cls, values: dict[str, Any], overrides: Mapping[str, str] | None = None, source: str = "recipe") -> "Recipe":
+    def from_values(
+        cls, values: dict[str, Any], overrides: Mapping[str, str] | None = None, source: str = "recipe"
+    ) -> "Recipe":
         """A recipe out of a mapping; see `load`."""
         for key, text in (overrides or {}).items():
             name, *inner = key.split(".")

@@ -37,7 +37,11 @@ def result_table(results: dict[str, Any], max_detections: int = 100) -> str:
     for key, title in ROWS.items():
         values = results.get(key) or {}
         lines.append(f"| {title} | " + " | ".join(percent(values.get(column)) for column in columns) + " |")
-    lines += ["", "| pseudo labels against the hidden masks | AP | AP50 | AR100 | mean IoU | masks / points |", "|---|---|---|---|---|---|"]
+    lines += [
+        "",
+        "| pseudo labels against the hidden masks | AP | AP50 | AR100 | mean IoU | masks / points |",
+        "|---|---|---|---|---|---|",
+    ]
     for key, title in LABEL_ROWS.items():
         values = (results.get("pseudo_labels") or {}).get(key) or {}
         cells = [percent(values.get(column)) for column in ("AP", "AP50", "AR100", "mean_iou")]
@@ -55,7 +59,8 @@ def write_results(results: dict[str, Any], folder: Path, max_detections: int = 1
 
 
 def write_contact_sheet(labels: Dataset, truth: Dataset, path: Path, num_images: int = 8) -> Path:
-    """Image, points, rough masks, refined masks and truth of some pseudo-labelled images, evenly spread over the dataset.
+    """Image, points, rough masks, refined masks and truth of some pseudo-labelled images, evenly spread over the
+    dataset.
 
     Args:
         labels: rows with pseudo labels.

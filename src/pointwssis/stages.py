@@ -1,8 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The stages of PointWSSIS, one function each (paper, figure 3), on the data of a recipe.
 
-teacher → rough masks → MaskRefineNet → pseudo labels → students, and the same training on all masks as upper bound. Each stage writes into
-its own folder of `output_dir` and is skipped when that folder holds its result, so that an interrupted run goes on where it was.
+teacher → rough masks → MaskRefineNet → pseudo labels → students, and the same training on all masks as upper bound.
+Each stage writes into its own folder of `output_dir` and is skipped when that folder holds its result, so that an
+interrupted run goes on where it was.
 """
 
 import json
@@ -81,7 +82,7 @@ def load_data(recipe: Recipe) -> RunData:
     return RunData(train, train.select(full), train.select(point), validation)
 
 
-# -- training ------------------------------------------------------------------------------------------------------------------------
+# -- training
 
 
 def use_bf16(recipe: Recipe) -> bool:
@@ -140,7 +141,8 @@ def train_segmenter(
     rough_folders: dict[float, Path] | None = None,
     probe: StepProbe | None = None,
 ) -> dict[str, float | None]:
-    """Trains a SOLOv2 into `folder` and evaluates it; teacher, students and upper bound are this function on different rows.
+    """Trains a SOLOv2 into `folder` and evaluates it; teacher, students and upper bound are this function on
+    different rows.
 
     Args:
         recipe: of the run.
@@ -163,7 +165,9 @@ def train_segmenter(
     names = class_names(rows)
     set_seed(recipe.seed)
     if name_or_path is None:
-        model, processor = new_segmenter(names, model_fields, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path)
+        model, processor = new_segmenter(
+            names, model_fields, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path
+        )
     else:
         model, processor = saved_model(name_or_path, names)
     args = training_arguments(recipe, folder, recipe.training, arguments)
@@ -171,7 +175,11 @@ def train_segmenter(
     longest = recipe.image_size.get("longest_edge", 10**9)
     callbacks: list[TrainerCallback] = [] if probe is None else [probe]
     if rough_folders:
-        callbacks.append(SaveWeightsAt({max(1, round(part * args.max_steps)): path for part, path in rough_folders.items()}, processor))
+        callbacks.append(
+            SaveWeightsAt(
+                {max(1, round(part * args.max_steps)): path for part, path in rough_folders.items()}, processor
+            )
+        )
     trainer = SegmentationTrainer(
         model=on_device(model),
         args=args,
@@ -194,7 +202,9 @@ def train_segmenter(
 def train_refiner(
     recipe: Recipe, rough_rows: Dataset, folder: Path, name_or_path: str | None = None, probe: StepProbe | None = None
 ) -> None:
-    """Trains a MaskRefineNet on images that have both their masks and rough masks of the teacher (paper, section 3.3)."""
+    """Trains a MaskRefineNet on images that have both their masks and rough masks of the teacher (paper,
+    section 3.3).
+    """
     if is_saved_model(folder):
         logger.warning("%s is done already, delete the folder to train it again", folder)
         return
@@ -219,7 +229,12 @@ def train_refiner(
         "label_names": ["mask_labels"],
     }
     dataset = RefinementDataset(
-        rough_rows, processor, tuple(model.config.train_box_scale), jitter, Augmentation(**recipe.augmentation), recipe.seed
+        rough_rows,
+        processor,
+        tuple(model.config.train_box_scale),
+        jitter,
+        Augmentation(**recipe.augmentation),
+        recipe.seed,
     )
     trainer = SegmentationTrainer(
         model=on_device(model),
@@ -248,7 +263,7 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
         shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-# -- labelling -----------------------------------------------------------------------------------------------------------------------
+# -- labelling
 
 
 def device() -> torch.device:
@@ -300,7 +315,7 @@ def kept_on_disk(folder: Path, make: Callable[[], Dataset]) -> Dataset:
     return load_from_disk(str(folder))
 
 
-# -- the run -------------------------------------------------------------------------------------------------------------------------
+# -- the run
 
 
 class Run:
@@ -324,7 +339,8 @@ class Run:
             changed = sorted(key for key in ours if key not in free and ours[key] != before[key])
             if changed:
                 raise ValueError(
-                    f"{self.folder}: holds a run with other settings of {', '.join(changed)}; choose another output_dir or delete it"
+                    f"{self.folder}: holds a run with other settings of {', '.join(changed)}; choose another "
+                    "output_dir or delete it"
                 )
         self.recipe.save(path)
 
@@ -332,7 +348,10 @@ class Run:
         """Steps of each training that this run still has before it."""
         trainings = {"teacher": (self.recipe.training, self.recipe.teacher)}
         if self.uses_refiner:
-            trainings["refiner"] = ({"max_steps": 200_000}, {k: v for k, v in self.recipe.refiner.items() if k != "point_jitter"})
+            trainings["refiner"] = (
+                {"max_steps": 200_000},
+                {k: v for k, v in self.recipe.refiner.items() if k != "point_jitter"},
+            )
         for name in ("student_point", "student_refined", "full"):
             trainings[name] = (self.recipe.training, self.recipe.student)
         stage_of = {"student_point": "student", "student_refined": "student", "full": "upper_bound"}
@@ -374,7 +393,9 @@ class Run:
         fields = {"num_grids": TEACHER_NUM_GRIDS, "scale_ranges": TEACHER_SCALE_RANGES}
         fields |= self.segmenter_fields | self.recipe.teacher_model
         if not len(self.data.full):
-            raise ValueError("no image has masks for all its objects, and a teacher needs some; raise labeled_fraction or add masks")
+            raise ValueError(
+                "no image has masks for all its objects, and a teacher needs some; raise labeled_fraction or add masks"
+            )
         return train_segmenter(
             self.recipe, self.data.full, self.data.validation, self.folder / "teacher", fields, self.recipe.teacher,
             self.recipe.teacher_name_or_path, self.rough_folders(), self.probe,
@@ -382,30 +403,42 @@ class Run:
 
     def rough_folders(self) -> dict[float, Path]:
         """Parts of the teacher's training → folder of its weights then."""
-        return {part: self.folder / "teacher" / f"weights_at_{round(100 * part)}_percent" for part in self.recipe.rough_fractions}
+        return {
+            part: self.folder / "teacher" / f"weights_at_{round(100 * part)}_percent"
+            for part in self.recipe.rough_fractions
+        }
 
     def rough_full(self) -> Dataset:
-        """Rough masks of the images with masks, by earlier weights of the teacher, decoded by points exactly as at labelling time.
+        """Rough masks of the images with masks, by earlier weights of the teacher, decoded by points exactly as at
+        labelling time.
 
-        The official code decodes here with the true sizes ("point_with_size"), so that its refiner learns from other rough masks than
-        it later refines.
+        The official code decodes here with the true sizes ("point_with_size"), so that its refiner learns from other
+        rough masks than it later refines.
         """
 
         def make(weights: Path) -> Dataset:
             return predict_rough_masks(self.data.full, point_teacher(self.recipe, weights))
 
-        parts = [kept_on_disk(self.folder / "rough" / f"full_{path.name}", lambda p=path: make(p)) for path in self.rough_folders().values()]
+        parts = [
+            kept_on_disk(self.folder / "rough" / f"full_{path.name}", lambda p=path: make(p))
+            for path in self.rough_folders().values()
+        ]
         return concatenate_datasets(parts)
 
     def rough_point(self) -> Dataset:
         """Step 2: one rough mask a point on the images with points."""
         teacher = self.folder / "teacher"
-        return kept_on_disk(self.folder / "rough" / "point", lambda: predict_rough_masks(self.data.point, point_teacher(self.recipe, teacher)))
+        return kept_on_disk(
+            self.folder / "rough" / "point",
+            lambda: predict_rough_masks(self.data.point, point_teacher(self.recipe, teacher)),
+        )
 
     def refiner(self) -> None:
         """Step 3: learn to mend the teacher's masks where the truth is known."""
         if not is_saved_model(self.folder / "refiner"):
-            train_refiner(self.recipe, self.rough_full(), self.folder / "refiner", self.recipe.refiner_name_or_path, self.probe)
+            train_refiner(
+                self.recipe, self.rough_full(), self.folder / "refiner", self.recipe.refiner_name_or_path, self.probe
+            )
 
     def pseudo_labels(self) -> dict[str, Dataset]:
         """Step 4: the masks that the students learn from, also written as COCO files."""
@@ -413,7 +446,8 @@ class Run:
         if self.uses_refiner:
             refiner = self.folder / "refiner"
             labels["refined"] = kept_on_disk(
-                self.folder / "pseudo" / "refined", lambda: refine_rough_masks(self.rough_point(), mask_refiner(self.recipe, refiner))
+                self.folder / "pseudo" / "refined",
+                lambda: refine_rough_masks(self.rough_point(), mask_refiner(self.recipe, refiner)),
             )
         for name, rows in labels.items():
             path = self.folder / "pseudo" / f"{name}.json"
@@ -429,7 +463,7 @@ class Run:
         return quality
 
     def student_rows(self) -> dict[str, Dataset]:
-        """What each student learns from. Without hidden masks there is nothing to compare, so only the one that ships is trained."""
+        """What each student learns from; without hidden masks to compare with, only the one that ships is trained."""
         labels = self.pseudo_labels()
         rows = {f"student_{'point' if name == 'rough' else name}": part for name, part in labels.items()}
         if not self.compares:
@@ -441,7 +475,14 @@ class Run:
         start = self.recipe.student_name_or_path
         start = str(self.folder / "teacher") if start == "teacher" else start
         return train_segmenter(
-            self.recipe, rows, self.data.validation, self.folder / name, self.segmenter_fields, self.recipe.student, start, probe=self.probe
+            self.recipe,
+            rows,
+            self.data.validation,
+            self.folder / name,
+            self.segmenter_fields,
+            self.recipe.student,
+            start,
+            probe=self.probe,
         )
 
     @property

@@ -1,5 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""transformers' Trainer where it fits, a thin subclass where instance segmentation needs more: schedule, logging, COCO AP."""
+"""transformers' Trainer where it fits, a thin subclass where instance segmentation needs more: schedule, logging,
+COCO AP.
+"""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -22,7 +24,8 @@ class SegmentationTrainingArguments(TrainingArguments):
     """`TrainingArguments` whose defaults are the official SOLOv2 student's: SGD, linear warm-up, two steps of a tenth.
 
     Args:
-        milestones: parts of the training after which the learning rate falls by `gamma` (210 and 250 of 270 thousand iterations).
+        milestones: parts of the training after which the learning rate falls by `gamma` (210 and 250 of 270 thousand
+            iterations).
             Empty: transformers' own `lr_scheduler_type`.
         gamma: factor at each milestone.
         warmup_factor: factor of the learning rate at the first step.
@@ -66,14 +69,17 @@ def warmup_multistep_factor(
 class SegmentationTrainer(Trainer):
     """Trainer for SOLOv2 and MaskRefineNet.
 
-    Norm layers do not decay, the loss' components are logged, batches hold similar shapes, and evaluation is COCO mask AP.
+    Norm layers do not decay, the loss' components are logged, batches hold similar shapes, and evaluation is COCO
+    mask AP.
 
     Args:
         eval_rows: dataset of the schema to evaluate on (SOLOv2); None: no evaluation.
         max_detections: of the evaluator, see `CocoEvaluator`.
     """
 
-    def __init__(self, *args: Any, eval_rows: HFDataset | None = None, max_detections: int | list[int] = 100, **kwargs: Any):
+    def __init__(
+        self, *args: Any, eval_rows: HFDataset | None = None, max_detections: int | list[int] = 100, **kwargs: Any
+    ):
         if eval_rows is not None:
             kwargs["eval_dataset"] = ImageDataset(by_shape(eval_rows), kwargs["processing_class"])
         super().__init__(*args, **kwargs)
@@ -81,7 +87,7 @@ class SegmentationTrainer(Trainer):
         self._loss_sums: dict[str, Any] = defaultdict(float)
         self._loss_count = 0
 
-    # -- optimisation --------------------------------------------------------------------------------------------------------------
+    # -- optimisation
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         model = self.model if model is None else model
@@ -93,7 +99,10 @@ class SegmentationTrainer(Trainer):
                 for parameter in module.parameters(recurse=False):
                     if parameter.requires_grad:
                         (kept if is_norm else decayed).append(parameter)
-            groups = [{"params": decayed, "weight_decay": self.args.weight_decay}, {"params": kept, "weight_decay": 0.0}]
+            groups = [
+                {"params": decayed, "weight_decay": self.args.weight_decay},
+                {"params": kept, "weight_decay": 0.0},
+            ]
             self.optimizer = kind([group for group in groups if group["params"]], **options)
         return self.optimizer
 
@@ -118,9 +127,11 @@ class SegmentationTrainer(Trainer):
             return SimilarShapeSampler(dataset.sizes, self.args.train_batch_size * self.args.world_size, self.args.seed)
         return super()._get_train_sampler(train_dataset)
 
-    # -- losses --------------------------------------------------------------------------------------------------------------------
+    # -- losses
 
-    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
         if model.training and outputs.get("loss_dict"):
             for name, value in outputs["loss_dict"].items():
@@ -136,7 +147,7 @@ class SegmentationTrainer(Trainer):
             self._loss_count = 0
         super().log(logs, start_time)
 
-    # -- evaluation ----------------------------------------------------------------------------------------------------------------
+    # -- evaluation
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         collator, self.data_collator = self.data_collator, as_list
@@ -181,7 +192,9 @@ class SegmentationTrainer(Trainer):
         output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
         self.evaluator.merge(gather_object([self.evaluator.results]))
         metrics = self.evaluator.compute()
-        output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in metrics.items() if value is not None})
+        output.metrics.update(
+            {f"{metric_key_prefix}_{name}": value for name, value in metrics.items() if value is not None}
+        )
         return output
 
 

@@ -1,7 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Rows of the schema → training samples → batches, for SOLOv2 and for MaskRefineNet.
 
-Augmentation draws from a generator seeded by (seed, epoch, index), so that a resumed run sees exactly what an uninterrupted one does.
+Augmentation draws from a generator seeded by (seed, epoch, index), so that a resumed run sees exactly what an
+uninterrupted one does.
 """
 
 from collections.abc import Iterator, Sequence
@@ -84,7 +85,9 @@ def augmented(
         image, masks = image[::-1], masks[:, ::-1]
     turns = int(generator.integers(4)) if augmentation.rotate90 else 0
     image, masks = np.rot90(image, turns), np.rot90(masks, turns, axes=(1, 2))
-    brightness, contrast = (1 + generator.uniform(-1, 1) * limit for limit in (augmentation.brightness, augmentation.contrast))
+    brightness, contrast = (
+        1 + generator.uniform(-1, 1) * limit for limit in (augmentation.brightness, augmentation.contrast)
+    )
     if (brightness, contrast) != (1, 1):
         values = image.astype(np.float32) * brightness
         mean = values.mean()
@@ -94,7 +97,9 @@ def augmented(
 
 @dataclass
 class InstanceCollator:
-    """Batches of `InstanceDataset`: one scale for the whole batch (so that little is padding), then the image processor."""
+    """Batches of `InstanceDataset`: one scale for the whole batch (so that little is padding), then the image
+    processor.
+    """
 
     image_processor: Any
     shortest_edges: Sequence[int]
@@ -170,11 +175,13 @@ class SimilarShapeSampler(Sampler):
 class RefinementDataset(_SeededDataset):
     """Training samples of MaskRefineNet: one object with its true mask, its point and one of its rough masks.
 
-    The crop is that of inference (`crop_box_around`) at a random scale. The point is moved inside the true mask, so that clicks of people,
-    who do not hit the centre of mass, look familiar; the official code puts it at the centre of the cropped truth.
+    The crop is that of inference (`crop_box_around`) at a random scale. The point is moved inside the true mask, so
+    that clicks of people, who do not hit the centre of mass, look familiar; the official code puts it at the centre
+    of the cropped truth.
 
     Args:
-        rows: of the schema, with `segmentation` and `rough_segmentation`; an image may come several times with different rough masks.
+        rows: of the schema, with `segmentation` and `rough_segmentation`; an image may come several times with
+            different rough masks.
         image_processor: of MaskRefineNet.
         box_scales: the crop's size over the rough mask's extent is drawn between these two.
         point_jitter: standard deviation of the move, as a part of the object's width and height.
@@ -201,7 +208,9 @@ class RefinementDataset(_SeededDataset):
             if not item["iscrowd"] and item["segmentation"] is not None and item["rough_segmentation"] is not None
         ]
         if not self.objects:
-            raise ValueError("no object has both a mask and a rough mask; make rough masks of fully labelled images first")
+            raise ValueError(
+                "no object has both a mask and a rough mask; make rough masks of fully labelled images first"
+            )
 
     def __len__(self) -> int:
         return len(self.objects)
@@ -210,7 +219,10 @@ class RefinementDataset(_SeededDataset):
         row_index, position = self.objects[index]
         row, generator = self.rows[row_index], self.generator(index)
         item = row["objects"][position]
-        image, masks = np.asarray(read_image(row)), np.stack([decode_rle(item[name]) for name in ("segmentation", "rough_segmentation")])
+        image, masks = (
+            np.asarray(read_image(row)),
+            np.stack([decode_rle(item[name]) for name in ("segmentation", "rough_segmentation")]),
+        )
         if self.augmentation is not None:
             image, masks = augmented(image, masks, self.augmentation, generator)
         truth, rough = masks

@@ -13,8 +13,8 @@ from ..stages import Run
 
 EPILOG = """examples:
   pointwssis run examples/recipes/nuclei.yaml --data_dir data/nuclei --output_dir outputs/nuclei
-  pointwssis run recipe.yaml --train_annotations train.json --val_annotations val.json --image_dir images --labeled_fraction 0.2
-  pointwssis run recipe.yaml --stages teacher,rough --max_steps 10 --model.fpn_channels 64
+  pointwssis run recipe.yaml --train_annotations train.json --val_annotations val.json --image_dir images
+  --labeled_fraction 0.2 pointwssis run recipe.yaml --stages teacher,rough --max_steps 10 --model.fpn_channels 64
 
 Every key of a recipe is an option; a dot reaches into its mappings. The keys:
 
@@ -40,11 +40,16 @@ def execute(recipe: Recipe) -> Run:
     started = time.monotonic()
     run = Run(recipe)
     data = run.data
-    print(f"{len(data.full)} images with masks, {len(data.point)} with points, {len(data.names)} classes: {', '.join(data.names[:8])}")
+    print(
+        f"{len(data.full)} images with masks, {len(data.point)} with points, {len(data.names)} classes: "
+        f"{', '.join(data.names[:8])}"
+    )
     results = run.run()
     print("\n" + write_results(results, run.folder, recipe.max_detections))
     if "pseudo" in recipe.stages:
-        sheet = write_contact_sheet(list(run.pseudo_labels().values())[-1], data.train, run.folder / "contact_sheet.png")
+        sheet = write_contact_sheet(
+            list(run.pseudo_labels().values())[-1], data.train, run.folder / "contact_sheet.png"
+        )
         print(f"labels to look at: {sheet}")
     print(f"results: {run.folder / 'results.json'}; model: {run.shipped}; {minutes(time.monotonic() - started)}")
     return run

@@ -145,7 +145,7 @@ def load_coco_folder(data_dir: str | Path, **options: Any) -> DatasetDict:
     return load_coco_splits(*files, folders[0], val_image_dir=folders[1], **options)
 
 
-# -- reading ----------------------------------------------------------------------------------------------------------
+# -- reading
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -280,7 +280,7 @@ def _object(
         return None
 
 
-# -- writing ----------------------------------------------------------------------------------------------------------
+# -- writing
 
 
 def _image_record(row: Mapping[str, Any], ids: Sequence[int]) -> dict[str, Any]:
@@ -304,7 +304,7 @@ def _annotation(item: Mapping[str, Any], image_id: int, ids: Sequence[int]) -> d
     return record
 
 
-# -- finding ----------------------------------------------------------------------------------------------------------
+# -- finding
 
 
 def _annotation_file(data_dir: Path, split: str) -> Path:

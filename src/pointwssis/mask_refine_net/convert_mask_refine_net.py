@@ -6,6 +6,8 @@ import re
 import torch
 from torch import Tensor
 
+from ..checkpoints import check_weights
+
 # (64, 3 RGB + C + 1 points + 1 rough mask, 7, 7) in the official code; three weights here.
 OFFICIAL_INPUT_WEIGHT = "layer0.0.weight"
 INPUT_CONVOLUTION = "encoder.input_layer.convolution."
@@ -66,17 +68,7 @@ def convert_official_state_dict(state_dict: dict[str, Tensor], expected: dict[st
             converted[ours] = value
         else:
             unexpected.append(name)
-    missing = sorted(expected.keys() - converted.keys())
-    unexpected += sorted(converted.keys() - expected.keys())
-    misshapen = [
-        f"{name} {tuple(converted[name].shape)} instead of {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in converted and converted[name].shape != value.shape
-    ]
-    problems = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
-    if any(problems.values()):
-        details = "; ".join(f"{len(names)} {kind}: {', '.join(names)}" for kind, names in problems.items() if names)
-        raise ValueError(f"these weights are not those of this MaskRefineNet ({details})")
+    check_weights(converted, expected, unexpected, "this MaskRefineNet")
     return converted
 
 

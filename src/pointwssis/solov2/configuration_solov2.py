@@ -18,18 +18,22 @@ TEACHER_SCALE_RANGES = ((1, 72), (72, 144), (144, 288), (288, 584), (584, 2048))
 class SOLOv2Config(PreTrainedConfig):
     r"""
     backbone_config (`PreTrainedConfig` or `dict`, *optional*):
-        Any transformers backbone with four feature maps at strides 4, 8, 16 and 32. Defaults to ResNet-101 with the stride in the first
-        1 × 1 convolution of a stage (the MSRA weights of the official models).
+        Any transformers backbone with four feature maps at strides 4, 8, 16 and 32. Defaults to ResNet-101 with the
+        stride in the first 1 × 1 convolution of a stage (the MSRA weights of the official models).
     freeze_backbone_norm (`bool`, *optional*, defaults to `True`):
-        Keep the backbone's batch norms at their loaded statistics, as the official code does. Set to `False` to train from scratch.
+        Keep the backbone's batch norms at their loaded statistics, as the official code does. Set to `False` to train
+        from scratch.
     freeze_backbone_stages (`int`, *optional*, defaults to 2):
-        How many early parts of a ResNet backbone stay fixed: 1 is the stem, 2 the stem and the first stage, and so on (detectron2's FREEZE_AT).
+        How many early parts of a ResNet backbone stay fixed: 1 is the stem, 2 the stem and the first stage, and so on
+            (detectron2's FREEZE_AT).
     fpn_channels (`int`, *optional*, defaults to 256):
         Width of the feature pyramid.
     num_grids (`list[int]`, *optional*, defaults to `(40, 36, 24, 16, 12)`):
         Cells along each side of the grid, one number a pyramid level (P2 to P6).
-    scale_ranges (`list[list[int]]`, *optional*, defaults to `((1, 96), (48, 192), (96, 384), (192, 768), (384, 2048))`):
-        Which object sizes, as the square root of the box area in pixels of the network's input, each level learns: lower <= size < upper.
+    scale_ranges (`list[list[int]]`, *optional*, defaults to `((1, 96), (48, 192), (96, 384), (192, 768), (384,
+    2048))`):
+        Which object sizes, as the square root of the box area in pixels of the network's input, each level learns:
+        lower <= size < upper.
     strides (`list[int]`, *optional*, defaults to `(8, 8, 16, 32, 32)`):
         Stride of each level; a proposal whose mask has no more foreground than its level's stride is dropped.
     center_sigma (`float`, *optional*, defaults to 0.2):
@@ -57,7 +61,8 @@ class SOLOv2Config(PreTrainedConfig):
     update_threshold (`float`, *optional*, defaults to 0.05):
         Lowest score after Matrix NMS.
     mask_threshold (`float`, *optional*, defaults to 0.5):
-        Foreground probability above which a pixel belongs to a mask. As in the official code also the IoU threshold of `nms_type="mask"`.
+        Foreground probability above which a pixel belongs to a mask. As in the official code also the IoU threshold
+        of `nms_type="mask"`.
     nms_top_k (`int`, *optional*, defaults to 500):
         Proposals that enter the non-maximum suppression.
     max_detections (`int`, *optional*, defaults to 100):
@@ -69,7 +74,8 @@ class SOLOv2Config(PreTrainedConfig):
     nms_sigma (`float`, *optional*, defaults to 2.0):
         Sharpness of the gaussian decay.
     level_score (`str`, *optional*, defaults to `"confidence_times_maskness"`):
-        What the adaptive pyramid-level selection maximises: `"confidence_times_maskness"` (official code) or `"confidence"` (paper, section 3.2).
+        What the adaptive pyramid-level selection maximises: `"confidence_times_maskness"` (official code) or
+        `"confidence"` (paper, section 3.2).
     initializer_range (`float`, *optional*, defaults to 0.01):
         Standard deviation of the heads' initial convolution weights.
     """

@@ -1,28 +1,15 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Weights of the official SOLOv2 (detectron2 / AdelaiDet names) under our names. The weights stay those of their authors."""
+"""Weights of the official SOLOv2 (detectron2 / AdelaiDet names) under our names; they stay those of their authors."""
 
 import re
 
 import torch
 from torch import Tensor
 
-# Official name → ours, first match wins. detectron2 counts stages from res2, AdelaiDet numbers the conv, norm, ReLU triples of a tower.
-RENAMES: list[tuple[str, str]] = [
-    (r"^backbone\.bottom_up\.stem\.conv1\.norm\.", "model.backbone.embedder.embedder.normalization."),
-    (r"^backbone\.bottom_up\.stem\.conv1\.", "model.backbone.embedder.embedder.convolution."),
-    (r"^backbone\.bottom_up\.res(\d)\.(\d+)\.shortcut\.norm\.", "model.backbone.encoder.stages.{0-2}.layers.{1}.shortcut.normalization."),
-    (r"^backbone\.bottom_up\.res(\d)\.(\d+)\.shortcut\.", "model.backbone.encoder.stages.{0-2}.layers.{1}.shortcut.convolution."),
-    (r"^backbone\.bottom_up\.res(\d)\.(\d+)\.conv(\d)\.norm\.", "model.backbone.encoder.stages.{0-2}.layers.{1}.layer.{2-1}.normalization."),
-    (r"^backbone\.bottom_up\.res(\d)\.(\d+)\.conv(\d)\.", "model.backbone.encoder.stages.{0-2}.layers.{1}.layer.{2-1}.convolution."),
-    (r"^backbone\.fpn_(lateral|output)(\d)\.", "model.feature_pyramid.{0}.{1-2}."),
-    (r"^ins_head\.cate_pred\.", "model.instance_head.class_head."),
-    (r"^ins_head\.kernel_pred\.", "model.instance_head.kernel_head."),
-    (r"^mask_head\.convs_all_levels\.(\d)\.conv(\d)\.0\.", "model.mask_feature_head.levels.{0}.{1}.convolution."),
-    (r"^mask_head\.convs_all_levels\.(\d)\.conv(\d)\.1\.", "model.mask_feature_head.levels.{0}.{1}.norm."),
-    (r"^mask_head\.conv_pred\.0\.", "model.mask_feature_head.output.convolution."),
-    (r"^mask_head\.conv_pred\.1\.", "model.mask_feature_head.output.norm."),
-]  # fmt: skip
-TOWER = re.compile(r"^ins_head\.(cate|kernel)_tower\.(\d+)\.(.*)$")
+from ..checkpoints import check_weights
+
+CONV_LAYER = {"0": "convolution", "1": "norm"}  # 2 is the ReLU
+HEADS = {"cate": "class", "kernel": "kernel"}
 
 
 def official_to_ours(name: str) -> str | None:
@@ -31,21 +18,33 @@ def official_to_ours(name: str) -> str | None:
     Example:
         >>> official_to_ours("ins_head.cate_tower.4.bias")
         'model.instance_head.class_tower.1.norm.bias'
+        >>> official_to_ours("backbone.bottom_up.res3.0.conv2.norm.weight")
+        'model.backbone.encoder.stages.1.layers.0.layer.1.normalization.weight'
     """
-    if match := TOWER.match(name):
-        tower, index, leaf = {"cate": "class"}.get(match[1], match[1]), int(match[2]), match[3]
-        part = {0: "convolution", 1: "norm"}.get(index % 3)
-        return part and f"model.instance_head.{tower}_tower.{index // 3}.{part}.{leaf}"
-    for pattern, template in RENAMES:
-        if match := re.match(pattern, name):
-            replaced = re.sub(r"\{(\d)(?:-(\d))?\}", lambda slot: _group(match, slot), template)
-            return replaced + name[match.end() :]
+    if match := re.fullmatch(r"backbone\.bottom_up\.stem\.conv1\.(.+)", name):
+        return f"model.backbone.embedder.embedder.{_convolution_or_norm(match[1])}"
+    if match := re.fullmatch(r"backbone\.bottom_up\.res([2-5])\.(\d+)\.(?:conv([123])|shortcut)\.(.+)", name):
+        part = f"layer.{int(match[3]) - 1}" if match[3] else "shortcut"
+        stage = f"model.backbone.encoder.stages.{int(match[1]) - 2}.layers.{match[2]}"
+        return f"{stage}.{part}.{_convolution_or_norm(match[4])}"
+    if match := re.fullmatch(r"backbone\.fpn_(lateral|output)([2-5])\.(\w+)", name):
+        return f"model.feature_pyramid.{match[1]}.{int(match[2]) - 2}.{match[3]}"
+    if match := re.fullmatch(r"ins_head\.(cate|kernel)_tower\.(\d+)\.(\w+)", name):
+        layer, part = divmod(int(match[2]), 3)
+        tower = f"model.instance_head.{HEADS[match[1]]}_tower"
+        return f"{tower}.{layer}.{CONV_LAYER[str(part)]}.{match[3]}" if str(part) in CONV_LAYER else None
+    if match := re.fullmatch(r"ins_head\.(cate|kernel)_pred\.(\w+)", name):
+        return f"model.instance_head.{HEADS[match[1]]}_head.{match[2]}"
+    if match := re.fullmatch(r"mask_head\.convs_all_levels\.([0-3])\.conv([0-2])\.([01])\.(\w+)", name):
+        return f"model.mask_feature_head.levels.{match[1]}.{match[2]}.{CONV_LAYER[match[3]]}.{match[4]}"
+    if match := re.fullmatch(r"mask_head\.conv_pred\.([01])\.(\w+)", name):
+        return f"model.mask_feature_head.output.{CONV_LAYER[match[1]]}.{match[2]}"
     return None
 
 
-def _group(match: re.Match, slot: re.Match) -> str:
-    value = match[int(slot[1]) + 1]
-    return str(int(value) - int(slot[2])) if slot[2] else value
+def _convolution_or_norm(leaf: str) -> str:
+    """detectron2 keeps a convolution's norm inside of it."""
+    return f"normalization.{leaf.removeprefix('norm.')}" if leaf.startswith("norm.") else f"convolution.{leaf}"
 
 
 def convert_official_state_dict(state_dict: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -58,22 +57,15 @@ def convert_official_state_dict(state_dict: dict[str, Tensor], expected: dict[st
     Raises:
         ValueError: listing every missing, unexpected and misshapen weight.
     """
-    unknown = sorted(name for name in state_dict if official_to_ours(name) is None)
-    converted = {
-        official_to_ours(name): torch.as_tensor(value) for name, value in state_dict.items() if name not in set(unknown)
-    }
+    converted, unexpected = {}, []
+    for name, value in state_dict.items():
+        ours = official_to_ours(name)
+        if ours is None:
+            unexpected.append(name)
+        else:
+            converted[ours] = torch.as_tensor(value)
     for name, value in expected.items():
         if name.endswith("num_batches_tracked"):  # the official batch norms are frozen and count nothing
             converted.setdefault(name, torch.zeros_like(value))
-    missing = sorted(set(expected) - set(converted))
-    unknown += sorted(set(converted) - set(expected))
-    misshapen = [
-        f"{name}: {tuple(converted[name].shape)} instead of {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in converted and converted[name].shape != value.shape
-    ]
-    problems = [("missing", missing), ("unexpected", unknown), ("misshapen", misshapen)]
-    if any(names for _, names in problems):
-        details = "; ".join(f"{len(names)} {kind}: {', '.join(names[:20])}" for kind, names in problems if names)
-        raise ValueError(f"these weights are not those of this SOLOv2 ({details})")
+    check_weights(converted, expected, unexpected, "this SOLOv2")
     return converted

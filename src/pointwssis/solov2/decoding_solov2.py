@@ -1,7 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """From raw outputs to instances: ordinary proposals, and one instance a point (paper, section 3.2).
 
-Everything here works on one image and in the network's frame; the image processors translate from and to original pixels.
+Everything here works on one image and in the network's frame; the image processors translate from and to original
+pixels.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ DENSE_PIXELS = 2**24  # of masks that are computed at the same time, which bound
 
 @dataclass(frozen=True)
 class DecodingSettings:
-    """What of a `SOLOv2Config` decides how instances are decoded; every output carries it, so post-processing needs no config."""
+    """What of a `SOLOv2Config` decides how instances are decoded; every output carries it, so post-processing needs
+    no config.
+    """
 
     num_grids: list[int]
     scale_ranges: list[list[float]]
@@ -72,7 +75,7 @@ class ImageOutputs(NamedTuple):
         return (kernels @ self.mask_features.flatten(1)).sigmoid().unflatten(1, self.mask_features.shape[-2:])
 
     def masknesses(self, kernels: Tensor, mask_threshold: float) -> tuple[Tensor, Tensor]:
-        """(N,) mean probability of the foreground (0 where there is none) and (N,) its area in quarter-resolution pixels."""
+        """(N,) mean probability of the foreground (0 if none) and (N,) its area, in quarter-resolution pixels."""
         means, areas = [kernels.new_zeros(0)], [kernels.new_zeros(0)]
         for chunk in kernels.split(_at_a_time(*self.mask_features.shape[-2:])):
             probabilities = self.mask_probabilities(chunk).flatten(1)
@@ -115,8 +118,8 @@ def decode_instances(outputs: ImageOutputs, settings: DecodingSettings, classes:
     Args:
         outputs: of one image.
         settings: its thresholds and NMS are used.
-        classes: classes known to be in the image (image-level labels); proposals of all others are dropped. Without it the
-            threshold alone filters (unlabelled images). Paper, table 5.
+        classes: classes known to be in the image (image-level labels); proposals of all others are dropped. Without
+            it the threshold alone filters (unlabelled images). Paper, table 5.
     """
     score_maps = confidences(outputs)
     if classes is not None:
@@ -193,18 +196,18 @@ def decode_points(
 ) -> PointInstances:
     """One instance a point: Adaptive Pyramid-Level Selection (paper, section 3.2).
 
-    Each point reads one cell a level; the level with the highest score makes the mask. No point is lost or re-matched: points that share
-    a cell both get their mask, and nothing is filtered. A point whose mask is empty at every level answers with an empty mask and score 0.
-    (The official code loses the former, and drops the latter.)
+    Each point reads one cell a level; the level with the highest score makes the mask. No point is lost or
+    re-matched: points that share a cell both get their mask, and nothing is filtered. A point whose mask is empty at
+    every level answers with an empty mask and score 0. (The official code loses the former, and drops the latter.)
 
     Args:
         outputs: of one image.
         points: (N, 2), (x, y) in pixels of the padded canvas.
-        class_labels: (N,) classes, −1 where a point has none; None if no point has one. Then the class with the best score at the
-            point's cells is taken.
+        class_labels: (N,) classes, −1 where a point has none; None if no point has one. Then the class with the best
+            score at the point's cells is taken.
         settings: `level_score` says what the selection maximises.
-        level_strategy: "adaptive"; "finest" (P2 alone); "size" (the levels whose scale range holds `sizes`, the best of them); or "all"
-            (no selection, five instances a point, for the ablation of table 2 only).
+        level_strategy: "adaptive"; "finest" (P2 alone); "size" (the levels whose scale range holds `sizes`, the best
+            of them); or "all" (no selection, five instances a point, for the ablation of table 2 only).
         sizes: (N,) square root of the object's box area in pixels of the canvas, for "size".
     """
     if level_strategy not in LEVEL_STRATEGIES:
@@ -266,7 +269,8 @@ def masks_in_image(
 ) -> Tensor:
     """Masks at their original size: × 4, padding cropped off, resized to the image, cut at the threshold.
 
-    Both resizes of the official code are bilinear and so linear along each axis: here they are one matrix an axis. No intermediate at
+    Both resizes of the official code are bilinear and so linear along each axis: here they are one matrix an axis. No
+        intermediate at
     the network's resolution is made.
 
     Args:

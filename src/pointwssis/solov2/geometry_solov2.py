@@ -91,7 +91,8 @@ def carried_labels(
         for image, (mask, size) in enumerate(zip(masks, original_sizes, strict=True)):
             if mask.ndim != 3 or tuple(mask.shape[1:]) != tuple(size):
                 raise ValueError(
-                    f"mask_labels of image {image} have shape {tuple(mask.shape)}; the image takes (N, {size[0]}, {size[1]})"
+                    f"mask_labels of image {image} have shape {tuple(mask.shape)}; the image takes (N, {size[0]}, "
+                    f"{size[1]})"
                 )
         resized = [resize_masks(mask, size) for mask, size in zip(masks, resized_sizes, strict=True)]
         labels["mask_labels"] = resized if padded_size is None else [pad_masks(mask, padded_size) for mask in resized]

@@ -27,7 +27,9 @@ class SOLOv2ImageProcessorKwargs(ImagesKwargs, total=False):
 
 
 class SOLOv2ImageProcessorDefaults:
-    """The official preprocessing: BGR minus its ImageNet mean on the scale of 0 … 255, shortest edge 800, padding to multiples of 32."""
+    """The official preprocessing: BGR minus its ImageNet mean on the scale of 0 … 255, shortest edge 800, padding to
+    multiples of 32.
+    """
 
     valid_kwargs = SOLOv2ImageProcessorKwargs
     resample = PILImageResampling.BILINEAR
@@ -96,11 +98,13 @@ class SOLOv2ImageProcessorPil(SOLOv2PostProcessing, SOLOv2ImageProcessorDefaults
     ) -> BatchFeature:
         r"""
         mask_labels (`list`, *optional*):
-            For each image its `(num_instances, height, width)` binary masks in original pixels; resized and padded with the image.
+            For each image its `(num_instances, height, width)` binary masks in original pixels; resized and padded
+            with the image.
         class_labels (`list`, *optional*):
             For each image its `(num_instances,)` class ids.
         boxes (`list`, *optional*):
-            For each image `(num_instances, 4)` xyxy boxes in original pixels (maximum exclusive); scaled with the image.
+            For each image `(num_instances, 4)` xyxy boxes in original pixels (maximum exclusive); scaled with the
+            image.
         input_points (`list`, *optional*):
             For each image `(num_points, 2)` points (x, y) in original pixels; scaled with the image.
         """

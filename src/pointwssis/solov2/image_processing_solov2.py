@@ -28,11 +28,13 @@ class SOLOv2ImageProcessor(SOLOv2PostProcessing, SOLOv2ImageProcessorDefaults, T
     ) -> BatchFeature:
         r"""
         mask_labels (`list`, *optional*):
-            For each image its `(num_instances, height, width)` binary masks in original pixels; resized and padded with the image.
+            For each image its `(num_instances, height, width)` binary masks in original pixels; resized and padded
+            with the image.
         class_labels (`list`, *optional*):
             For each image its `(num_instances,)` class ids.
         boxes (`list`, *optional*):
-            For each image `(num_instances, 4)` xyxy boxes in original pixels (maximum exclusive); scaled with the image.
+            For each image `(num_instances, 4)` xyxy boxes in original pixels (maximum exclusive); scaled with the
+            image.
         input_points (`list`, *optional*):
             For each image `(num_points, 2)` points (x, y) in original pixels; scaled with the image.
         """

@@ -1,9 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Which cell learns which object (target assignment), and the two losses of SOLOv2 on it.
 
-Follows the official code, which settles what the paper leaves open: objects are assigned to levels by the square root of their box's
-area, positive cells lie around the centre of mass, later objects take over shared cells of the class map while the earlier ones keep
-learning their mask there.
+Follows the official code, which settles what the paper leaves open: objects are assigned to levels by the square root
+of their box's area, positive cells lie around the centre of mass, later objects take over shared cells of the class
+map while the earlier ones keep learning their mask there.
 """
 
 from typing import Any, NamedTuple
@@ -14,13 +14,16 @@ from torch import Tensor
 from ..losses import dice_loss, sigmoid_focal_loss
 from ..masks import centers_of_mass, downscale_masks, masks_to_boxes
 
-CHUNK = 8  # objects whose targets are made at the same time, which bounds the memory and is twice as fast as all at once
+CHUNK = (
+    8  # objects whose targets are made at the same time, which bounds the memory and is twice as fast as all at once
+)
 
 
 class LevelTargets(NamedTuple):
     """What one pyramid level learns of one image."""
 
-    cells: Tensor  # (P,) flat index row · S + column of each positive cell, ordered by object, row, column; cells may repeat
+    # (P,) flat index row · S + column of each positive cell, ordered by object, row, column; cells may repeat
+    cells: Tensor
     objects: Tensor  # (P,) index of the object that each of them learns
     owners: Tensor  # (S · S,) index of the object whose class each cell learns, −1 for background
 
@@ -41,8 +44,8 @@ def assign_cells(
         num_grid: S, cells along each side.
         scale_range: [lower, upper) of that square root, in pixels.
         canvas: (height, width) of the padded input in pixels, over which the grid spans.
-        sigma: fraction of the box around the centre whose cells are positive; never more than the 3 × 3 cells around it.
-            0 gives the centre's cell alone.
+        sigma: fraction of the box around the centre whose cells are positive; never more than the 3 × 3 cells around
+            it. 0 gives the centre's cell alone.
     """
     sizes = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0)  # (N, 2) width, height
     scale = (sizes[:, 0] * sizes[:, 1]).sqrt()
@@ -108,9 +111,9 @@ def solov2_loss(
 ) -> dict[str, Tensor]:
     """Weighted focal and dice loss of a batch.
 
-    The dice loss is the mean over all positive cells of all images and levels, the focal loss the sum over all cells divided by the
-    number of cells with a class, plus one. A batch without any positive cell has a mask loss of zero that still reaches every parameter
-    (the official code raises there).
+    The dice loss is the mean over all positive cells of all images and levels, the focal loss the sum over all cells
+    divided by the number of cells with a class, plus one. A batch without any positive cell has a mask loss of zero
+    that still reaches every parameter (the official code raises there).
     """
     batch, device = len(outputs.mask_features), outputs.mask_features.device
     canvas = tuple(4 * side for side in outputs.mask_features.shape[-2:])
@@ -163,20 +166,24 @@ def check_labels(
     for image, (masks, labels) in enumerate(zip(mask_labels, class_labels, strict=True)):
         if masks.ndim != 3 or len(masks) != len(labels):
             raise ValueError(
-                f"image {image} of the batch: mask_labels {tuple(masks.shape)} and class_labels {tuple(labels.shape)} do not fit;"
+                f"image {image} of the batch: mask_labels {tuple(masks.shape)} and class_labels "
+                f"{tuple(labels.shape)} do not fit;"
                 " they take (N, height, width) and (N,)"
             )
         height, width = valid_sizes[image]
         if not (height <= masks.shape[1] <= canvas[0] and width <= masks.shape[2] <= canvas[1]):
             raise ValueError(
-                f"image {image} of the batch: mask_labels are {masks.shape[1]} × {masks.shape[2]} pixels, but the image is {height} × {width};"
+                f"image {image} of the batch: mask_labels are {masks.shape[1]} × {masks.shape[2]} pixels, but the "
+                f"image is {height} × {width};"
                 " they take the frame of pixel_values, so resize and pad them with the image (the image processor does)"
             )
         if boxes is not None and tuple(boxes[image].shape) != (len(labels), 4):
             raise ValueError(
-                f"image {image} of the batch: boxes have shape {tuple(boxes[image].shape)}; they take ({len(labels)}, 4), one an object"
+                f"image {image} of the batch: boxes have shape {tuple(boxes[image].shape)}; they take "
+                f"({len(labels)}, 4), one an object"
             )
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < num_labels:
             raise ValueError(
-                f"image {image} of the batch: class_labels hold {labels.tolist()!r:.60}; they lie in 0 … {num_labels - 1}"
+                f"image {image} of the batch: class_labels hold {labels.tolist()!r:.60}; they lie in 0 … "
+                f"{num_labels - 1}"
             )

@@ -65,7 +65,9 @@ class SOLOv2ConvLayer(GradientCheckpointingLayer):
 
 
 class SOLOv2FeaturePyramid(nn.Module):
-    """FPN (Lin et al. 2017) without norms: P2 to P5 by lateral 1 × 1 and output 3 × 3, P6 as every second pixel of P5."""
+    """FPN (Lin et al. 2017) without norms: P2 to P5 by lateral 1 × 1 and output 3 × 3, P6 as every second pixel of
+    P5.
+    """
 
     def __init__(self, in_channels: list[int], channels: int):
         super().__init__()
@@ -116,7 +118,9 @@ class SOLOv2InstanceHead(nn.Module):
 
 
 class SOLOv2MaskFeatureHead(nn.Module):
-    """P2 to P5, each doubled to P2's size by convolutions in between, summed, then one 1 × 1 convolution to E channels."""
+    """P2 to P5, each doubled to P2's size by convolutions in between, summed, then one 1 × 1 convolution to E
+    channels.
+    """
 
     def __init__(self, config: SOLOv2Config):
         super().__init__()
@@ -194,15 +198,19 @@ class SOLOv2PreTrainedModel(PreTrainedModel):
 
 
 def early_parts(backbone: nn.Module, count: int) -> list[nn.Module]:
-    """The stem and the stages of a backbone, the first `count` of them; transformers' backbones call them embedder/embeddings and stages."""
+    """The stem and the stages of a backbone, the first `count` of them; transformers' backbones call
+    them embedder/embeddings and stages.
+    """
     if count <= 0:
         return []
-    stem = getattr(backbone, "embedder", None) or getattr(backbone, "embeddings", None)
-    encoder = getattr(backbone, "encoder", backbone)
+    network = backbone.base_model  # some backbones wrap their network
+    stem = getattr(network, "embedder", None) or getattr(network, "embeddings", None)
+    encoder = getattr(network, "encoder", network)
     stages = getattr(encoder, "stages", None) or getattr(encoder, "layers", None)
     if stem is None or stages is None:
         raise ValueError(
-            f"freeze_backbone_stages = {count}, but {type(backbone).__name__} does not say which modules its stem and stages are; set it to 0"
+            f"freeze_backbone_stages = {count}, but {type(backbone).__name__} does not say which modules its stem "
+            "and stages are; set it to 0"
         )
     return [stem, *stages][:count]
 
@@ -214,7 +222,8 @@ class SOLOv2Model(SOLOv2PreTrainedModel):
         self.backbone = load_backbone(config)
         if len(self.backbone.channels) != 4:
             raise ValueError(
-                f"the backbone gives {len(self.backbone.channels)} feature maps; SOLOv2 takes four (strides 4, 8, 16, 32): set out_features"
+                f"the backbone gives {len(self.backbone.channels)} feature maps; SOLOv2 takes four (strides 4, 8, "
+                "16, 32): set out_features"
             )
         self.feature_pyramid = SOLOv2FeaturePyramid(self.backbone.channels, config.fpn_channels)
         self.instance_head = SOLOv2InstanceHead(config)
@@ -248,7 +257,8 @@ def valid_sizes(pixel_values: Tensor, pixel_mask: Tensor | None) -> Tensor:
 
 
 @auto_docstring(
-    custom_intro="SOLOv2 with its losses; instances, with or without points, come from the image processor's post-processing."
+    custom_intro="SOLOv2 with its losses; instances, with or without points, come from the image processor's "
+    "post-processing."
 )
 class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
     def __init__(self, config: SOLOv2Config):
@@ -268,7 +278,8 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
             pixel_mask: (B, H, W), 1 where there is image.
 
         Returns:
-            The raw outputs; pass them to `post_process_point_instance_segmentation` of the image processor as often as you like.
+            The raw outputs; pass them to `post_process_point_instance_segmentation` of the image processor as often
+            as you like.
         """
         return self.model(pixel_values, pixel_mask, return_dict=True)
 
@@ -289,18 +300,16 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
         class_labels (`list[torch.LongTensor]`, *optional*):
             One `(num_instances,)` tensor an image.
         boxes (`list[torch.FloatTensor]`, *optional*):
-            One `(num_instances, 4)` xyxy tensor an image, in the frame of `mask_labels`; they set the pyramid level and the positive cells.
-            Absent, the extent of each mask is taken (maximum + 1).
+            One `(num_instances, 4)` xyxy tensor an image, in the frame of `mask_labels`; they set the pyramid level
+            and the positive cells. Absent, the extent of each mask is taken (maximum + 1).
         """
         if (mask_labels is None) != (class_labels is None):
             raise ValueError("mask_labels and class_labels belong together: give both, or neither")
-        outputs = self.model(
-            pixel_values, pixel_mask, return_dict=True
-        )  # the loss takes names, whatever the caller wants
-        if mask_labels is not None:
-            outputs.loss_dict = solov2_loss(outputs, mask_labels, class_labels, boxes, self.config)
-            outputs.loss = sum(outputs.loss_dict.values())
-        return outputs
+        outputs = self.model(pixel_values, pixel_mask, return_dict=True)  # the loss takes names, not places
+        if mask_labels is None:
+            return outputs
+        loss_dict = solov2_loss(outputs, mask_labels, class_labels, boxes, self.config)
+        return SOLOv2InstanceSegmentationOutput(loss=sum(loss_dict.values()), loss_dict=loss_dict, **outputs)
 
 
 __all__ = ["SOLOv2ForInstanceSegmentation", "SOLOv2InstanceSegmentationOutput", "SOLOv2Model", "SOLOv2PreTrainedModel"]

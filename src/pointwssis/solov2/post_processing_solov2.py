@@ -36,15 +36,17 @@ class SOLOv2PostProcessing:
             mask_threshold: foreground probability of a mask's pixels; the configuration's if None.
             target_sizes: (height, width) of each original image; the network's input without padding if None.
             return_coco_annotation: `segmentation` is a list of COCO RLEs ({"size", "counts"}) instead.
-            return_binary_maps: `segmentation` is a (N, height, width) bool tensor instead; unlike the map it keeps overlaps.
+            return_binary_maps: `segmentation` is a (N, height, width) bool tensor instead; unlike the map it keeps
+                overlaps.
             top_k: most instances an image; the configuration's `max_detections` if None.
-            image_labels: for each image the class ids that are known to be in it, or None; instances of other classes are dropped.
-            overlap_mask_area_threshold: in the map better instances cover worse ones; one of which no more than this fraction stays
-                visible is left out.
+            image_labels: for each image the class ids that are known to be in it, or None; instances of other classes
+                are dropped.
+            overlap_mask_area_threshold: in the map better instances cover worse ones; one of which no more than this
+                fraction stays visible is left out.
 
         Returns:
-            For each image `segmentation`, an (height, width) int32 map with −1 for background, and `segments_info` with `id`, `label_id`,
-            `score` and `was_fused` (always False) of every instance, best first.
+            For each image `segmentation`, an (height, width) int32 map with −1 for background, and `segments_info`
+            with `id`, `label_id`, `score` and `was_fused` (always False) of every instance, best first.
         """
         settings = _settings(outputs, mask_threshold=mask_threshold, max_detections=top_k)
         results = []
@@ -87,17 +89,20 @@ class SOLOv2PostProcessing:
             class_labels: for each image (N,) class ids; None, or −1 or None for a point, where the class is not known.
             target_sizes: (height, width) of each original image; the network's input without padding if None.
             mask_threshold: foreground probability of a mask's pixels; the configuration's if None.
-            level_strategy: "adaptive" (default), "finest", "size" (needs `boxes`) or "all" (five instances a point), see `decode_points`.
+            level_strategy: "adaptive" (default), "finest", "size" (needs `boxes`) or "all" (five instances a point),
+                see `decode_points`.
             boxes: for each image (N, 4) xyxy of the objects in pixels of the original image, for "size".
             top_k: classes listed in `alternatives` of a point without a class.
-            official_filters: label as the official code does: points that share a cell at every level, small masks and masks under NMS are
-                lost, the score is the maskness alone, and a result is not tied to its point. Needs the class of every point.
+            official_filters: label as the official code does: points that share a cell at every level, small masks
+                and masks under NMS are lost, the score is the maskness alone, and a result is not tied to its point.
+                Needs the class of every point.
 
         Returns:
-            For each image a list of dicts with `mask` ((height, width) bool tensor), `label_id`, `score`, `level` (0 for P2 … 4 for P6),
-            `level_scores` (five), `point` (x, y), `point_index`, `point_in_mask`, `alternatives` (`label_id` and `score` of the best
-            classes; empty where the class was given) and `background_score` (1 − the highest class confidence at the point's cells).
-            With `official_filters` a dict has `mask`, `label_id`, `score` and `level`.
+            For each image a list of dicts with `mask` ((height, width) bool tensor), `label_id`, `score`, `level` (0
+            for P2 … 4 for P6), `level_scores` (five), `point` (x, y), `point_index`, `point_in_mask`, `alternatives`
+            (`label_id` and `score` of the best classes; empty where the class was given) and `background_score` (1 −
+            the highest class confidence at the point's cells). With `official_filters` a dict has `mask`, `label_id`,
+            `score` and `level`.
         """
         settings = _settings(outputs, mask_threshold=mask_threshold)
         if level_strategy == "size" and boxes is None:
@@ -174,7 +179,8 @@ def checked_points(points: Any, size: tuple[int, int], image: int) -> Tensor:
     )
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(
-            f"input_points of image {image} have shape {tuple(points.shape)}; they take (number of points, 2), each (x, y)"
+            f"input_points of image {image} have shape {tuple(points.shape)}; they take (number of points, 2), "
+            "each (x, y)"
         )
     height, width = size
     for index, (x, y) in enumerate(points.tolist()):
@@ -196,7 +202,8 @@ def checked_labels(labels: Any, num_points: int, outputs: ImageOutputs, image: i
     for index, value in enumerate(values):
         if value not in range(-1, num_labels):  # NaN, fractions and names fail too
             raise ValueError(
-                f"class label {value!r} of point {index} of image {image} is unknown; the model has classes 0 … {num_labels - 1},"
+                f"class label {value!r} of point {index} of image {image} is unknown; the model has classes 0 … "
+                f"{num_labels - 1},"
                 " and −1 or None where the class is not known"
             )
     return torch.tensor(values, dtype=torch.long)
@@ -210,7 +217,8 @@ def _known_classes(labels: Any, outputs: ImageOutputs, image: int) -> Tensor | N
     for value in values:
         if value not in range(num_labels):
             raise ValueError(
-                f"image_labels of image {image} hold {value!r}, which is unknown; the model has classes 0 … {num_labels - 1}"
+                f"image_labels of image {image} hold {value!r}, which is unknown; the model has classes 0 … "
+                f"{num_labels - 1}"
             )
     return torch.tensor(values, dtype=torch.long)
 
