@@ -11,6 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "pointwssis"
 
 # From the top to the bottom; units of one layer do not import each other. A new module is placed here first.
 LAYERS = [
+    {"__main__"},
     {"cli"},
     {"stages", "reporting"},
     {"pipelines", "training", "pseudo_labels", "models", "recipe", "progress", "model_card"},
