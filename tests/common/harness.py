@@ -25,6 +25,9 @@ if not (FETCHED / "transformers_tests" / "__init__.py").exists():
     pytest.skip("transformers' own tests are not here: run `make common-tests`", allow_module_level=True)
 
 
+_PICTURES = tempfile.TemporaryDirectory()  # removed when the process ends
+
+
 def _stand_in(name: str, **attributes: object) -> None:
     module = types.ModuleType(name)
     vars(module).update(attributes)
@@ -35,7 +38,7 @@ def _drawn_photograph(url: str) -> str:
     """Path of a 480 × 640 picture with smooth colours and edges, in place of the photograph at `url`."""
     rows, columns = np.mgrid[:480, :640]
     channels = [rows * 255 // 479, columns * 255 // 639, 255 * ((rows // 40 + columns // 40) % 2)]
-    path = Path(tempfile.mkdtemp()) / "photograph.png"
+    path = Path(_PICTURES.name) / "photograph.png"
     Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8)).save(path)
     return str(path)
 
