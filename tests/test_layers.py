@@ -13,9 +13,10 @@ SOURCE = Path(__file__).parents[1] / "src" / "pointwssis"
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"stages", "reporting"},
+    {"runs", "reporting"},
+    {"stages"},
     {"pipelines", "training", "pseudo_labels", "models", "recipe", "progress", "model_card"},
-    {"evaluation", "visualization", "training_data"},
+    {"evaluation", "visualization", "training_data", "pipeline_inputs"},
     {"solov2", "mask_refine_net", "data"},
     {"masks", "prompts", "losses", "checkpoints"},
 ]

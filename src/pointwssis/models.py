@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoImageProcessor, PreTrainedModel
-from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
@@ -40,11 +39,7 @@ def new_segmenter(
             otherwise).
     """
     classes = {"id2label": dict(enumerate(names)), "label2id": {name: index for index, name in enumerate(names)}}
-    preprocessing: dict[str, Any] = {
-        "image_mean": IMAGENET_DEFAULT_MEAN,
-        "image_std": IMAGENET_DEFAULT_STD,
-        "do_flip_channel_order": False,
-    }
+    preprocessing: dict[str, Any] = {}
     if backbone_name_or_path is None:
         segmenter = SOLOv2ForInstanceSegmentation(SOLOv2Config(**{**FROM_SCRATCH, **classes, **model}))
     else:

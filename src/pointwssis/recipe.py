@@ -110,6 +110,13 @@ class Recipe:
         return cls.from_values(values, overrides, source=str(path))
 
     @classmethod
+    def from_arguments(cls, arguments: Sequence[str]) -> "Recipe":
+        """A recipe out of command line words: the path of its file, then overrides as `--key value`."""
+        if not arguments or arguments[0].startswith("--"):
+            raise ValueError("the first word is the path of a recipe, as in: examples/recipes/nuclei.yaml --seed 2")
+        return cls.load(arguments[0], parse_overrides(arguments[1:]))
+
+    @classmethod
     def from_values(
         cls, values: dict[str, Any], overrides: Mapping[str, str] | None = None, source: str = "recipe"
     ) -> "Recipe":

@@ -1,88 +1,37 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The stages of PointWSSIS, one function each (paper, figure 3), on the data of a recipe.
+"""The stages of PointWSSIS as functions: train a SOLOv2, train a MaskRefineNet, label with either, evaluate.
 
-teacher → rough masks → MaskRefineNet → pseudo labels → students, and the same training on all masks as upper bound.
-Each stage writes into its own folder of `output_dir` and is skipped when that folder holds its result, so that an
-interrupted run goes on where it was.
+Teacher, students and upper bound are one function on different rows. Every stage writes into its own folder and is
+skipped when that folder holds its result, so that an interrupted run goes on where it was; `runs.py` puts them in order.
 """
 
 import json
 import logging
-import os
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset, concatenate_datasets, load_from_disk
+from datasets import Dataset
 from PIL import Image
 from transformers import TrainerCallback, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
-from .data import class_names, load_coco, load_coco_folder, load_coco_splits, split_supervision, supervision, to_coco
-from .evaluation import evaluate_pseudo_labels
+from .data import class_names
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from .models import is_saved_model, new_refiner, new_segmenter, saved_model
 from .pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
 from .progress import StepProbe
-from .pseudo_labels import Refiner, Teacher, keep_rough_masks, predict_rough_masks, refine_rough_masks
+from .pseudo_labels import Refiner, Teacher
 from .recipe import Recipe
-from .solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES
 from .solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from .solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from .training import SegmentationTrainer, SegmentationTrainingArguments
 from .training_data import Augmentation, InstanceCollator, InstanceDataset, RefinementDataset
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class RunData:
-    """The data of a run."""
-
-    train: Dataset  # everything, with the hidden masks where there are any
-    full: Dataset  # images that keep their masks
-    point: Dataset  # images with points only
-    validation: Dataset | None
-
-    @property
-    def names(self) -> list[str]:
-        return class_names(self.train)
-
-    @property
-    def truth_is_known(self) -> bool:
-        """Whether every image has all its masks, so that pseudo labels can be measured and an upper bound trained."""
-        return all(supervision(row) == "full" for row in self.train.with_format(None))
-
-
-def load_data(recipe: Recipe) -> RunData:
-    """Loads and splits the data of a recipe."""
-    options = {"skip_bad": recipe.skip_bad}
-    validation = None
-    if recipe.data_dir is not None:
-        loaded = load_coco_folder(recipe.data_dir, **options)
-        train, validation = loaded["train"], loaded["validation"]
-    elif recipe.train_annotations is not None and recipe.image_dir is not None:
-        if recipe.val_annotations is not None:
-            loaded = load_coco_splits(recipe.train_annotations, recipe.val_annotations, recipe.image_dir, **options)
-            train, validation = loaded["train"], loaded["validation"]
-        else:
-            train = load_coco(recipe.train_annotations, recipe.image_dir, **options)
-    else:
-        raise ValueError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
-    if recipe.labeled_fraction is not None:
-        split = split_supervision(train, recipe.labeled_fraction, recipe.seed)
-        return RunData(train, split["full"], split["point"], validation)
-    kinds = [supervision(row) for row in train.with_format(None)]
-    full, point = ([index for index, kind in enumerate(kinds) if kind == wanted] for wanted in ("full", "point"))
-    return RunData(train, train.select(full), train.select(point), validation)
-
-
-# -- training
 
 
 def use_bf16(recipe: Recipe) -> bool:
@@ -199,6 +148,30 @@ def train_segmenter(
     return metrics
 
 
+def evaluate(
+    folder: str | Path, rows: Dataset, max_detections: int = 100, batch_size: int = 4, bf16: bool | None = None
+) -> dict[str, float | None]:
+    """COCO mask AP of a saved SOLOv2.
+
+    Args:
+        folder: or Hub repository of the model.
+        rows: of the schema, with the classes of the model.
+        max_detections: detections an image.
+        batch_size: images that go through the network together.
+        bf16: None: where the machine computes with it.
+    """
+    model, processor = saved_model(str(folder), class_names(rows))
+    bf16 = use_bf16(Recipe(bf16=bf16))
+    args = SegmentationTrainingArguments(
+        output_dir="outputs", per_device_eval_batch_size=batch_size, bf16=bf16, use_cpu=not torch.cuda.is_available()
+    )
+    trainer = SegmentationTrainer(
+        model=on_device(model), args=args, processing_class=processor, eval_rows=rows, max_detections=max_detections
+    )
+    trainer.evaluate()
+    return trainer.evaluator.compute()
+
+
 def train_refiner(
     recipe: Recipe, rough_rows: Dataset, folder: Path, name_or_path: str | None = None, probe: StepProbe | None = None
 ) -> None:
@@ -303,190 +276,3 @@ def mask_refiner(recipe: Recipe, folder: str | Path) -> Refiner:
             return pipe.refine(image, rough_masks, points, labels)["masks"]
 
     return refine
-
-
-def kept_on_disk(folder: Path, make: Callable[[], Dataset]) -> Dataset:
-    """A dataset that is made once: written beside its place and moved there when it is whole."""
-    if not folder.is_dir():
-        unfinished = folder.with_name(folder.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        make().save_to_disk(str(unfinished))
-        os.replace(unfinished, folder)
-    return load_from_disk(str(folder))
-
-
-# -- the run
-
-
-class Run:
-    """One recipe on its data, stage by stage; every method may be called again and then only reads what is there."""
-
-    def __init__(self, recipe: Recipe, data: RunData | None = None):
-        self.recipe, self.folder = recipe, Path(recipe.output_dir)
-        self.data = data or load_data(recipe)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._check_settings()
-        self.compares = self.data.truth_is_known and len(self.data.point) > 0
-        self.uses_refiner = "refiner" in recipe.stages or is_saved_model(self.folder / "refiner")
-        self.probe = StepProbe(self.planned_steps())
-
-    def _check_settings(self) -> None:
-        """An output folder belongs to one recipe: mixing stages of two would give a table of neither."""
-        path, ours = self.folder / "recipe.yaml", asdict(self.recipe)
-        free = {"stages", "output_dir", "skip_bad"}
-        if path.is_file():
-            before = asdict(Recipe.load(path))
-            changed = sorted(key for key in ours if key not in free and ours[key] != before[key])
-            if changed:
-                raise ValueError(
-                    f"{self.folder}: holds a run with other settings of {', '.join(changed)}; choose another "
-                    "output_dir or delete it"
-                )
-        self.recipe.save(path)
-
-    def planned_steps(self) -> dict[str, int]:
-        """Steps of each training that this run still has before it."""
-        trainings = {"teacher": (self.recipe.training, self.recipe.teacher)}
-        if self.uses_refiner:
-            trainings["refiner"] = (
-                {"max_steps": 200_000},
-                {k: v for k, v in self.recipe.refiner.items() if k != "point_jitter"},
-            )
-        for name in ("student_point", "student_refined", "full"):
-            trainings[name] = (self.recipe.training, self.recipe.student)
-        stage_of = {"student_point": "student", "student_refined": "student", "full": "upper_bound"}
-        wanted = {
-            name: training_arguments(self.recipe, self.folder, *settings).max_steps
-            for name, settings in trainings.items()
-            if stage_of.get(name, name) in self.recipe.stages and not is_saved_model(self.folder / name)
-        }
-        if not self.compares:
-            wanted.pop("full", None)
-            wanted.pop("student_point" if self.uses_refiner else "student_refined", None)
-        return wanted
-
-    def run(self) -> dict[str, Any]:
-        """Runs the stages of the recipe and returns what `results.json` holds."""
-        results: dict[str, Any] = {"teacher": None, "student_point": None, "student_refined": None, "full": None}
-        stages = self.recipe.stages
-        if "teacher" in stages:
-            results["teacher"] = self.teacher()
-        if "rough" in stages:
-            self.rough_point()
-        if "refiner" in stages:
-            self.refiner()
-        labels = self.pseudo_labels() if "pseudo" in stages else {}
-        results["pseudo_labels"] = self.pseudo_label_quality() if labels else {"rough": None, "refined": None}
-        if "student" in stages:
-            for name, rows in self.student_rows().items():
-                results[name] = self.student(name, rows)
-        if "upper_bound" in stages and self.data.truth_is_known:
-            results["full"] = self.student("full", self.data.train)
-        return results
-
-    @property
-    def segmenter_fields(self) -> dict[str, Any]:
-        return {"max_detections": self.recipe.max_detections, **self.recipe.model}
-
-    def teacher(self) -> dict[str, float | None]:
-        """Step 1: learn from the images that have masks."""
-        fields = {"num_grids": TEACHER_NUM_GRIDS, "scale_ranges": TEACHER_SCALE_RANGES}
-        fields |= self.segmenter_fields | self.recipe.teacher_model
-        if not len(self.data.full):
-            raise ValueError(
-                "no image has masks for all its objects, and a teacher needs some; raise labeled_fraction or add masks"
-            )
-        return train_segmenter(
-            self.recipe, self.data.full, self.data.validation, self.folder / "teacher", fields, self.recipe.teacher,
-            self.recipe.teacher_name_or_path, self.rough_folders(), self.probe,
-        )  # fmt: skip
-
-    def rough_folders(self) -> dict[float, Path]:
-        """Parts of the teacher's training → folder of its weights then."""
-        return {
-            part: self.folder / "teacher" / f"weights_at_{round(100 * part)}_percent"
-            for part in self.recipe.rough_fractions
-        }
-
-    def rough_full(self) -> Dataset:
-        """Rough masks of the images with masks, by earlier weights of the teacher, decoded by points exactly as at
-        labelling time.
-
-        The official code decodes here with the true sizes ("point_with_size"), so that its refiner learns from other
-        rough masks than it later refines.
-        """
-
-        def make(weights: Path) -> Dataset:
-            return predict_rough_masks(self.data.full, point_teacher(self.recipe, weights))
-
-        parts = [
-            kept_on_disk(self.folder / "rough" / f"full_{path.name}", lambda p=path: make(p))
-            for path in self.rough_folders().values()
-        ]
-        return concatenate_datasets(parts)
-
-    def rough_point(self) -> Dataset:
-        """Step 2: one rough mask a point on the images with points."""
-        teacher = self.folder / "teacher"
-        return kept_on_disk(
-            self.folder / "rough" / "point",
-            lambda: predict_rough_masks(self.data.point, point_teacher(self.recipe, teacher)),
-        )
-
-    def refiner(self) -> None:
-        """Step 3: learn to mend the teacher's masks where the truth is known."""
-        if not is_saved_model(self.folder / "refiner"):
-            train_refiner(
-                self.recipe, self.rough_full(), self.folder / "refiner", self.recipe.refiner_name_or_path, self.probe
-            )
-
-    def pseudo_labels(self) -> dict[str, Dataset]:
-        """Step 4: the masks that the students learn from, also written as COCO files."""
-        labels = {"rough": kept_on_disk(self.folder / "pseudo" / "rough", lambda: keep_rough_masks(self.rough_point()))}
-        if self.uses_refiner:
-            refiner = self.folder / "refiner"
-            labels["refined"] = kept_on_disk(
-                self.folder / "pseudo" / "refined",
-                lambda: refine_rough_masks(self.rough_point(), mask_refiner(self.recipe, refiner)),
-            )
-        for name, rows in labels.items():
-            path = self.folder / "pseudo" / f"{name}.json"
-            if not path.is_file():
-                path.write_text(json.dumps(to_coco(rows)), encoding="utf-8")
-        return labels
-
-    def pseudo_label_quality(self) -> dict[str, dict[str, Any] | None]:
-        """The pseudo labels against the hidden masks."""
-        quality: dict[str, dict[str, Any] | None] = {"rough": None, "refined": None}
-        for name, rows in self.pseudo_labels().items():
-            quality[name] = evaluate_pseudo_labels(rows, self.data.train, self.recipe.max_detections)
-        return quality
-
-    def student_rows(self) -> dict[str, Dataset]:
-        """What each student learns from; without hidden masks to compare with, only the one that ships is trained."""
-        labels = self.pseudo_labels()
-        rows = {f"student_{'point' if name == 'rough' else name}": part for name, part in labels.items()}
-        if not self.compares:
-            rows = dict(list(rows.items())[-1:])
-        return {name: concatenate_datasets([self.data.full, part]) for name, part in rows.items()}
-
-    def student(self, name: str, rows: Dataset) -> dict[str, float | None]:
-        """Step 5: learn from masks and pseudo labels together (or, as upper bound, from all masks)."""
-        start = self.recipe.student_name_or_path
-        start = str(self.folder / "teacher") if start == "teacher" else start
-        return train_segmenter(
-            self.recipe,
-            rows,
-            self.data.validation,
-            self.folder / name,
-            self.segmenter_fields,
-            self.recipe.student,
-            start,
-            probe=self.probe,
-        )
-
-    @property
-    def shipped(self) -> Path | None:
-        """The best model that this run made without hidden masks."""
-        made = [self.folder / name for name in ("student_refined", "student_point", "teacher")]
-        return next((path for path in made if is_saved_model(path)), None)

@@ -5,11 +5,12 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from huggingface_hub.errors import StrictDataclassError
+
 COMMANDS = {
     "demo": "all stages on drawn shapes, in a few minutes",
     "run": "all stages of a recipe on your data",
     "predict": "instances of images or folders, as COCO JSON, CSV, label images and overlays",
-    "convert": "the authors' checkpoints into models of this library",
 }
 
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = importlib.import_module(f"pointwssis.cli.{words[0]}")
     try:
         command.main(words[1:])
-    except (ValueError, FileNotFoundError, NotADirectoryError) as error:
+    except (ValueError, FileNotFoundError, NotADirectoryError, StrictDataclassError) as error:
         print(f"pointwssis {words[0]}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 
 from ..progress import minutes
-from ..recipe import Recipe, parse_overrides
+from ..recipe import Recipe
 from ..reporting import write_contact_sheet, write_results
-from ..stages import Run
+from ..runs import Run
 
 EPILOG = """examples:
   pointwssis run examples/recipes/nuclei.yaml --data_dir data/nuclei --output_dir outputs/nuclei
@@ -30,9 +30,8 @@ def main(arguments: Sequence[str]) -> None:
         epilog=EPILOG + keys,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("recipe", metavar="RECIPE.yaml")
-    options, rest = parser.parse_known_args(arguments)
-    execute(Recipe.load(options.recipe, parse_overrides(rest)))
+    _, words = parser.parse_known_args(arguments)
+    execute(Recipe.from_arguments(words))
 
 
 def execute(recipe: Recipe) -> Run:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from transformers.image_processing_backends import PilBackend
 from transformers.image_processing_utils import BatchFeature
-from transformers.image_utils import PILImageResampling, SizeDict
+from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, PILImageResampling, SizeDict
 from transformers.processing_utils import ImagesKwargs, Unpack
 from transformers.utils import auto_docstring
 
@@ -26,15 +26,23 @@ class SOLOv2ImageProcessorKwargs(ImagesKwargs, total=False):
     do_flip_channel_order: bool
 
 
+# BGR minus its ImageNet mean, on the scale of 0 … 255: what the official models were trained with.
+OFFICIAL_PREPROCESSING = {
+    "do_flip_channel_order": True,
+    "image_mean": [103.53 / 255, 116.28 / 255, 123.675 / 255],
+    "image_std": [1 / 255, 1 / 255, 1 / 255],
+}
+
+
 class SOLOv2ImageProcessorDefaults:
-    """The official preprocessing: BGR minus its ImageNet mean on the scale of 0 … 255, shortest edge 800, padding to
-    multiples of 32.
+    """The official sizes (shortest edge 800, padding to multiples of 32) with the RGB mean and standard deviation of
+    transformers' own backbones; converted official models carry `OFFICIAL_PREPROCESSING`.
     """
 
     valid_kwargs = SOLOv2ImageProcessorKwargs
     resample = PILImageResampling.BILINEAR
-    image_mean = [103.53 / 255, 116.28 / 255, 123.675 / 255]
-    image_std = [1 / 255, 1 / 255, 1 / 255]
+    image_mean = IMAGENET_DEFAULT_MEAN
+    image_std = IMAGENET_DEFAULT_STD
     size = {"shortest_edge": 800, "longest_edge": 1333}
     default_to_square = False
     do_convert_rgb = True
@@ -42,7 +50,7 @@ class SOLOv2ImageProcessorDefaults:
     do_rescale = True
     do_normalize = True
     do_pad = True
-    do_flip_channel_order = True
+    do_flip_channel_order = False
     size_divisor = 32
     model_input_names = ["pixel_values", "pixel_mask"]
 
