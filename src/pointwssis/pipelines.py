@@ -52,7 +52,7 @@ class _ImagePipeline(Pipeline):
         if label is None:
             return -1
         if isinstance(label, str):
-            known = self.model.config.label2id
+            known = {name: index for index, name in self.model.config.id2label.items()}
             if label not in known:
                 raise ValueError(
                     f"label {label!r} is unknown; the model knows {', '.join(map(repr, list(known)[:20]))}"

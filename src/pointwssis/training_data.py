@@ -64,7 +64,8 @@ class InstanceDataset(_SeededDataset):
         row = self.rows[index]
         image = np.asarray(read_image(row))
         objects = [item for item in masked_objects(row) if item["category"] is not None]
-        masks = np.zeros((len(objects), *image.shape[:2]), dtype=bool)
+        # Run lengths go down the columns, so the memory does too; the masks stay (N, H, W).
+        masks = np.zeros((len(objects), *image.shape[1::-1]), dtype=bool).transpose(0, 2, 1)
         for mask, item in zip(masks, objects, strict=True):
             mask[:] = decode_rle(item["segmentation"])
         generator = self.generator(index)
@@ -72,7 +73,8 @@ class InstanceDataset(_SeededDataset):
             image, masks = augmented(image, masks, self.augmentation, generator)
         labels = np.array([item["category"] for item in objects], dtype=np.int64)
         keep = masks.any(axis=(1, 2))  # an empty mask (of a point that found nothing) teaches nothing
-        return {"image": image, "masks": masks[keep], "labels": labels[keep], "draw": float(generator.random())}
+        masks, labels = (masks, labels) if keep.all() else (masks[keep], labels[keep])
+        return {"image": image, "masks": masks, "labels": labels, "draw": float(generator.random())}
 
 
 def augmented(
@@ -92,7 +94,7 @@ def augmented(
         values = image.astype(np.float32) * brightness
         mean = values.mean()
         image = (mean + (values - mean) * contrast).round().clip(0, 255).astype(np.uint8)
-    return np.ascontiguousarray(image), np.ascontiguousarray(masks)
+    return np.ascontiguousarray(image), masks
 
 
 @dataclass

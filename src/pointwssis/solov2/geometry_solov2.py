@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,31 +28,30 @@ def shortest_edge_size(height: int, width: int, shortest_edge: int, longest_edge
     return (short, long) if height < width else (long, short)
 
 
-def resize_masks(masks: Any, size: tuple[int, int]) -> Tensor:
-    """Nearest-pixel resize of binary masks.
+def resize_masks(masks: Any, size: tuple[int, int], padded_size: tuple[int, int] | None = None) -> Tensor:
+    """Nearest-pixel resize of binary masks, and padding at the bottom and the right.
 
     Args:
-        masks: (N, h, w), non-zero is foreground.
+        masks: (N, h, w) array or tensor, non-zero is foreground.
         size: (height, width).
+        padded_size: (height, width) of the result, at least `size`; None: `size`.
 
     Returns:
         (N, height, width) bool.
     """
-    masks = torch.as_tensor(masks).bool()
-    if tuple(masks.shape[1:]) == tuple(size):
-        return masks
-    rows, columns = (
-        ((torch.arange(new) + 0.5) * (old / new)).long().clamp(max=old - 1)
-        for old, new in zip(masks.shape[1:], size, strict=True)
-    )
-    return masks[:, rows][:, :, columns]
-
-
-def pad_masks(masks: Tensor, size: tuple[int, int]) -> Tensor:
-    """Pads (N, h, w) masks at the bottom and the right to (N, height, width)."""
-    padded = masks.new_zeros(len(masks), *size)
-    padded[:, : masks.shape[1], : masks.shape[2]] = masks
-    return padded
+    masks = np.asarray(masks.cpu() if isinstance(masks, Tensor) else masks)
+    masks = masks if masks.dtype == bool else masks != 0
+    if tuple(masks.shape[1:]) != tuple(size):
+        rows, columns = (
+            ((np.arange(new) + 0.5) * (old / new)).astype(np.int64).clip(max=old - 1)
+            for old, new in zip(masks.shape[1:], size, strict=True)
+        )
+        masks = masks.take(rows, axis=1).take(columns, axis=2)  # several times faster than indexing
+    if padded_size is not None and tuple(padded_size) != tuple(size):
+        padded = np.zeros((len(masks), *padded_size), dtype=bool)
+        padded[:, : size[0], : size[1]] = masks
+        masks = padded
+    return torch.from_numpy(np.ascontiguousarray(masks))
 
 
 def carried_labels(
@@ -87,15 +87,16 @@ def carried_labels(
         torch.tensor([new[1] / old[1], new[0] / old[0]]) for old, new in zip(original_sizes, resized_sizes, strict=True)
     ]
     if mask_labels is not None:
-        masks = [torch.as_tensor(masks) for masks in mask_labels]
-        for image, (mask, size) in enumerate(zip(masks, original_sizes, strict=True)):
+        mask_labels = [mask if isinstance(mask, Tensor) else np.asarray(mask) for mask in mask_labels]
+        for image, (mask, size) in enumerate(zip(mask_labels, original_sizes, strict=True)):
             if mask.ndim != 3 or tuple(mask.shape[1:]) != tuple(size):
                 raise ValueError(
                     f"mask_labels of image {image} have shape {tuple(mask.shape)}; the image takes (N, {size[0]}, "
                     f"{size[1]})"
                 )
-        resized = [resize_masks(mask, size) for mask, size in zip(masks, resized_sizes, strict=True)]
-        labels["mask_labels"] = resized if padded_size is None else [pad_masks(mask, padded_size) for mask in resized]
+        labels["mask_labels"] = [
+            resize_masks(mask, size, padded_size) for mask, size in zip(mask_labels, resized_sizes, strict=True)
+        ]
     if class_labels is not None:
         labels["class_labels"] = [torch.as_tensor(values, dtype=torch.long) for values in class_labels]
     if boxes is not None:

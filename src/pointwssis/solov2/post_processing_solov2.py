@@ -122,13 +122,16 @@ class SOLOv2PostProcessing:
                 None if class_labels is None else class_labels[image], len(points), image_outputs, image
             ).to(device)
             scale = torch.tensor([valid_size[1] / target_size[1], valid_size[0] / target_size[0]], device=device)
+            # A point on the right or lower border lies in the last pixel, not in the padding behind it.
+            last = torch.tensor([target_size[1] - 1, target_size[0] - 1], device=device)
+            positions = torch.minimum(points, last) * scale
             if official_filters:
                 if (labels < 0).any():
                     raise ValueError("official_filters needs the class of every point")
-                found = decode_official_prompt("point", image_outputs, points * scale, None, labels, settings)
+                found = decode_official_prompt("point", image_outputs, positions, None, labels, settings)
             else:
                 sizes = None if boxes is None else _box_sizes(boxes[image], scale)
-                found = decode_points(image_outputs, points * scale, labels, settings, level_strategy, sizes)
+                found = decode_points(image_outputs, positions, labels, settings, level_strategy, sizes)
             masks = masks_in_image(found.probabilities, valid_size, target_size, settings.mask_threshold)
             answers = [
                 {"mask": mask, "label_id": label, "score": score, "level": level}
