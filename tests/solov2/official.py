@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Models with the weights that the golden vectors were computed with."""
+"""Models with the weights that the golden vectors were computed with, and the vectors' images as their input."""
 
 import json
 import sys
@@ -8,14 +8,14 @@ import numpy as np
 import torch
 
 from conftest import PARITY
-from pointwssis.solov2.configuration_solov2 import SOLOv2Config
+from pointwssis.solov2.configuration_solov2 import STAGES, TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
 from pointwssis.solov2.convert_solov2 import convert_official_state_dict
+from pointwssis.solov2.image_processing_pil_solov2 import OFFICIAL_PREPROCESSING, SOLOv2ImageProcessorPil
 from pointwssis.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 
 sys.path.insert(0, str(PARITY))
 from fill_rule import fill_value  # noqa: E402
 
-STAGES = ["stage1", "stage2", "stage3", "stage4"]
 TINY = {
     "backbone_config": {
         "model_type": "resnet",
@@ -40,6 +40,10 @@ R50 = {
     },
     "num_labels": 3,
 }
+GRIDS_AND_RANGES = {
+    "default": {},
+    "teacher": {"num_grids": TEACHER_NUM_GRIDS, "scale_ranges": TEACHER_SCALE_RANGES},
+}
 
 
 def official_model(keys: str, cate_gain: float = 2.0, **config) -> SOLOv2ForInstanceSegmentation:
@@ -53,7 +57,19 @@ def official_model(keys: str, cate_gain: float = 2.0, **config) -> SOLOv2ForInst
     return model.eval()
 
 
+def as_input(*images_bgr: np.ndarray) -> dict[str, torch.Tensor]:
+    """The image processor's answer to (H, W, 3) BGR images at their own size."""
+    processor = SOLOv2ImageProcessorPil(do_resize=False, **OFFICIAL_PREPROCESSING)
+    return dict(processor([image[..., ::-1] for image in images_bgr], return_tensors="pt"))
+
+
 def unpack(packed: np.ndarray, height: int, width: int) -> torch.Tensor:
     """(N, H, W) bool masks out of bit-packed rows."""
     rows = [np.unpackbits(row)[: height * width].reshape(height, width) for row in packed]
     return torch.as_tensor(np.array(rows, dtype=bool).reshape(-1, height, width))
+
+
+def labels_of(vectors: np.lib.npyio.NpzFile, name: str = "") -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Masks (N, H, W), classes (N,) and xyxy boxes (N, 4) of the annotated objects of one golden image."""
+    masks = unpack(vectors[f"gt{name}_masks_packed"], *vectors[f"gt{name}_hw"])
+    return masks, torch.as_tensor(vectors[f"gt{name}_classes"]), torch.as_tensor(vectors[f"gt{name}_boxes"])
