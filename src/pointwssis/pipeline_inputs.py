@@ -54,15 +54,28 @@ class _Rows(Dataset):
 
 
 def as_image(image: Any) -> Image.Image:
-    """An upright 8-bit RGB image out of a path, an address, a PIL image or an array."""
+    """An upright 8-bit RGB image out of a path, an address, a PIL image, an array or a tensor."""
     if isinstance(image, str) and image.startswith(("http://", "https://")):
         image = load_image(image)
     elif isinstance(image, (np.ndarray, torch.Tensor)):
-        array = np.asarray(image)
-        if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[2] not in (1, 3):
-            array = np.moveaxis(array, 0, -1)
-        image = Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array)
+        image = _image_of_array(np.asarray(image.cpu() if isinstance(image, torch.Tensor) else image))
     return read_image(image)
+
+
+def _image_of_array(array: np.ndarray) -> Image.Image:
+    """Grey of any depth, or 8-bit colour, channels first or last."""
+    if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[2] not in (1, 3):
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.ndim == 2:
+        return Image.fromarray(array if array.dtype in (np.uint8, np.bool_) else array.astype(np.float32))
+    if array.ndim != 3 or array.shape[2] not in (3, 4) or array.dtype != np.uint8:
+        raise ValueError(
+            f"an image array has the shape {array.shape} and the type {array.dtype}; give (height, width, 3) uint8 "
+            "from 0 to 255, or (height, width) of any type"
+        )
+    return Image.fromarray(np.ascontiguousarray(array))
 
 
 def as_mask(mask: Any) -> np.ndarray:

@@ -3,6 +3,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Sized
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,11 @@ from transformers.utils import ModelOutput
 from .pipeline_inputs import as_image, as_mask, checked_mask_format, formatted, given, with_prompts
 
 REFINER_CHUNK = 64  # crops that go through the refiner at once
+
+
+def _only(items: list[Any]) -> Any:
+    """The item of a batch of one."""
+    return items[0]
 
 
 class _ImagePipeline(Pipeline):
@@ -33,7 +39,8 @@ class _ImagePipeline(Pipeline):
         else:
             num_workers = min(num_workers, 1)
             dataset = PipelineIterator(inputs, self.preprocess, preprocess_params)
-        loader = DataLoader(dataset, num_workers=num_workers, batch_size=batch_size, collate_fn=list)
+        collate = _only if batch_size == 1 else list  # transformers takes batches of one apart nowhere
+        loader = DataLoader(dataset, num_workers=num_workers, batch_size=batch_size, collate_fn=collate)
         model_iterator = PipelineIterator(loader, self.forward, forward_params, loader_batch_size=batch_size)
         return PipelineIterator(model_iterator, self.postprocess, postprocess_params)
 
@@ -147,10 +154,10 @@ class PointInstanceSegmentationPipeline(_ImagePipeline):
 
     def _forward(self, model_inputs: Any, **parameters: Any) -> ModelOutput:
         items = model_inputs if isinstance(model_inputs, list) else [model_inputs]
-        # Images of one padded size run together, so that a batch gives exactly what its images give alone.
-        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        # Images of one padded size run together, so that a batch gives what its images give alone.
+        groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
         for index, item in enumerate(items):
-            groups[tuple(item["pixel_values"].shape[-2:])].append(index)
+            groups[*item["pixel_values"].shape[-2:], item.get("points") is None].append(index)
         results: list[Any] = [None] * len(items)
         for indices in groups.values():
             group = [items[index] for index in indices]
@@ -168,11 +175,6 @@ class PointInstanceSegmentationPipeline(_ImagePipeline):
         refiner: Any = None,
     ) -> list[list[dict[str, Any]]]:
         sizes = [(item["image"].height, item["image"].width) for item in items]
-        if any((item.get("points") is None) != (items[0].get("points") is None) for item in items):
-            raise ValueError(
-                "some images of the batch have points and some have none; give all of them points (an empty list "
-                "is fine)"
-            )
         if items[0].get("points") is None:
             found = self.image_processor.post_process_instance_segmentation(
                 outputs, threshold=threshold, target_sizes=sizes, return_binary_maps=True, top_k=top_k
@@ -213,13 +215,12 @@ class PointInstanceSegmentationPipeline(_ImagePipeline):
         """Replaces the masks by refined ones, in place; the rough ones stay beside them."""
         rough = [instance["mask"].cpu().numpy() for instance in instances]
         names = [self.model.config.id2label[instance["label_id"]] for instance in instances]
-        refined = refiner.refine(image, rough, [instance["point"] for instance in instances], names)["masks"]
-        for instance, mask in zip(instances, refined, strict=True):
+        # A point on the right or lower border lies in the last pixel, as for the teacher.
+        points = [(min(x, image.width - 1), min(y, image.height - 1)) for x, y in (i["point"] for i in instances)]
+        refined = refiner.refine(image, rough, points, names)["masks"]
+        for instance, (x, y), mask in zip(instances, points, refined, strict=True):
             instance["rough_mask"], instance["mask"] = instance["mask"], torch.from_numpy(mask)
-            x, y = (
-                min(round(value), side - 1) for value, side in zip(instance["point"], mask.shape[::-1], strict=True)
-            )
-            instance["point_in_mask"] = bool(mask[y, x])
+            instance["point_in_mask"] = bool(mask[round(y), round(x)])
 
     def postprocess(self, model_outputs: ModelOutput, mask_format: str = "pil") -> list[dict[str, Any]]:
         names = self.model.config.id2label
@@ -251,11 +252,13 @@ class EncodedImage:
 
     def __call__(self, points: Any = None, labels: Any = None, **parameters: Any) -> list[dict[str, Any]]:
         """Instances of these points; parameters and results are those of the pipeline."""
-        _, forward, post = self.pipeline._sanitize_parameters(**parameters)
-        with self.pipeline.device_placement(), self.pipeline.get_inference_context()():
+        pipe = self.pipeline
+        _, forward, post = pipe._sanitize_parameters(**parameters)
+        forward, post = {**pipe._forward_params, **forward}, {**pipe._postprocess_params, **post}
+        with pipe.device_placement(), pipe.get_inference_context()():
             item = {"image": self.image, "points": points, "labels": labels}
-            found = self.pipeline._decode(self.outputs, [item], **forward)[0]
-        return self.pipeline.postprocess(ModelOutput(instances=found), **post)
+            found = pipe._decode(self.outputs, [item], **forward)[0]
+        return pipe.postprocess(ModelOutput(instances=found), **post)
 
 
 class PointMaskRefinementPipeline(_ImagePipeline):
@@ -354,7 +357,12 @@ def as_refiner(refiner: Any, device: torch.device) -> PointMaskRefinementPipelin
     model = AutoModel.from_pretrained(refiner) if not isinstance(refiner, PreTrainedModel) else refiner
     if model.config.model_type != "mask_refine_net":
         raise ValueError(f"refiner {refiner!r:.60} is a {model.config.model_type} model; it takes a MaskRefineNet")
-    name = refiner if isinstance(refiner, str) else model.config._name_or_path
+    name = str(refiner) if isinstance(refiner, (str, Path)) else model.config._name_or_path
+    if not name:
+        raise ValueError(
+            "refiner is a model that comes from nowhere, so its image processor is not known; give its folder, or a "
+            "point-mask-refinement pipeline"
+        )
     processor = AutoImageProcessor.from_pretrained(name, backend="pil")
     return PointMaskRefinementPipeline(model=model, image_processor=processor, device=device)
 
