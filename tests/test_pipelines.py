@@ -248,8 +248,6 @@ def test_refiner_as_folder_path_model_and_pipeline(pipe, refine, folder):
     again = refine(image, rough_masks=[p["mask"] for p in plain], points=points, labels=[p["label"] for p in plain])
     for one, other in zip(again, wanted, strict=True):
         assert (as_array(one["mask"]) == as_array(other["mask"])).all()
-        True
-    ] * 2
 
 
 def test_a_point_on_the_far_border_is_refined_too(pipe, refine):

@@ -39,7 +39,7 @@ class _ImagePipeline(Pipeline):
         else:
             num_workers = min(num_workers, 1)
             dataset = PipelineIterator(inputs, self.preprocess, preprocess_params)
-        collate = _only if batch_size == 1 else list  # transformers takes batches of one apart nowhere
+        collate = _only if batch_size == 1 else list  # transformers does not take a batch of one apart
         loader = DataLoader(dataset, num_workers=num_workers, batch_size=batch_size, collate_fn=collate)
         model_iterator = PipelineIterator(loader, self.forward, forward_params, loader_batch_size=batch_size)
         return PipelineIterator(model_iterator, self.postprocess, postprocess_params)
