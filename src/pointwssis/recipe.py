@@ -1,8 +1,10 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """A recipe: everything that decides a run, as one YAML file whose every key can be overridden."""
 
+import copy
 import dataclasses
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +12,8 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
+
+from .training_data import Augmentation
 
 STAGES = ("teacher", "rough", "refiner", "pseudo", "student", "upper_bound")
 
@@ -85,10 +89,25 @@ class Recipe:
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:
             raise ValueError(f"stages: {unknown or self.stages}; takes any of {', '.join(STAGES)}")
+        if self.data_dir is not None and self.train_annotations is not None:
+            raise ValueError(
+                f"data_dir is {self.data_dir!r} and train_annotations is {self.train_annotations!r}; give one of them "
+                "and set the other to null"
+            )
         if self.labeled_fraction is not None and not 0 <= self.labeled_fraction <= 1:
             raise ValueError(f"labeled_fraction is {self.labeled_fraction}; it is a part of the images, from 0 to 1")
-        if self.max_steps is not None and self.max_steps < 1:
-            raise ValueError(f"max_steps is {self.max_steps}; it is a number of steps from 1 on")
+        if not self.rough_fractions or not all(0 < part <= 1 for part in self.rough_fractions):
+            raise ValueError(f"rough_fractions is {self.rough_fractions}; it takes parts of the training, 0 < part ≤ 1")
+        for name, least in (("max_steps", 1), ("max_detections", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} is {value}; it takes a whole number from {least} on")
+        _check_sizes("image_size", self.image_size, ("shortest_edge",), ("longest_edge",))
+        if self.pad_size is not None:
+            _check_sizes("pad_size", self.pad_size, ("height", "width"))
+        if any(edge < 1 for edge in self.train_shortest_edges or ()):
+            raise ValueError(f"train_shortest_edges is {self.train_shortest_edges}; it takes numbers of pixels")
+        _checked_fields(self.augmentation, Augmentation, "augmentation")
 
     @classmethod
     def load(cls, path: str | Path, overrides: Mapping[str, str] | None = None) -> "Recipe":
@@ -102,7 +121,7 @@ class Recipe:
         if not Path(path).is_file():
             raise FileNotFoundError(f"{path}: no such recipe")
         try:
-            values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+            values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader) or {}
         except yaml.YAMLError as error:
             raise ValueError(f"{path}: is not YAML ({error})") from error
         if not isinstance(values, dict):
@@ -121,39 +140,80 @@ class Recipe:
         cls, values: dict[str, Any], overrides: Mapping[str, str] | None = None, source: str = "recipe"
     ) -> "Recipe":
         """A recipe out of a mapping; see `load`."""
+        hints, values = get_type_hints(cls), copy.deepcopy(values)
         for key, text in (overrides or {}).items():
             name, *inner = key.split(".")
-            value = text.split(",") if name == "stages" and "[" not in text else yaml.safe_load(text)
+            value = _parsed(key, text, hints.get(name))
+            if inner and name in hints and name not in values:
+                values[name] = getattr(cls(), name)
             target = values
             for part, child in zip([name, *inner], inner, strict=False):
                 target = target.setdefault(part, {})
                 if not isinstance(target, dict):
                     raise ValueError(f"--{key}: {part} is no mapping, so it has no {child}")
             target[([name, *inner])[-1]] = value
-        hints = get_type_hints(cls)
-        for key, value in values.items():
-            if key not in hints:
-                close = difflib.get_close_matches(key, hints, n=1)
-                raise ValueError(f"{source}: unknown key {key!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
-            values[key] = _checked(value, hints[key], f"{source}: {key}")
-        return cls(**values)
+        return cls(**_checked_fields(values, cls, source))
 
     def save(self, path: str | Path) -> None:
         """Writes the recipe as YAML."""
         Path(path).write_text(yaml.safe_dump(dataclasses.asdict(self), sort_keys=False), encoding="utf-8")
 
 
+class _Loader(yaml.SafeLoader):
+    """PyYAML's, which reads 1e-4 as text because YAML 1.1 wants a dot; here it is the number that it looks like."""
+
+
+_EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, [*"-+.0123456789"])
+
+
+def _parsed(key: str, text: str, hint: Any) -> Any:
+    """The value that a word of the command line means for a key."""
+    if hint in (str, str | None):  # a path may look like YAML
+        return None if text == "null" and hint is not str else text
+    if hint == list[str] and "[" not in text:
+        return [word.strip() for word in text.split(",")]
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"--{key} {text!r}: is not YAML ({error})") from error
+
+
+def _checked_fields(values: Mapping[str, Any], kind: type, source: str) -> dict[str, Any]:
+    """The values if a dataclass has these fields of these types, else one clear error."""
+    hints = get_type_hints(kind)
+    for key in values:
+        if key not in hints:
+            close = difflib.get_close_matches(str(key), hints, n=1)
+            raise ValueError(f"{source}: unknown key {key!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+    return {key: _checked(value, hints[key], f"{source}: {key}") for key, value in values.items()}
+
+
 def _checked(value: Any, hint: Any, name: str) -> Any:
     """The value if it has the field's type (whole numbers serve for fractions), else one clear error."""
     kinds = get_args(hint) if get_origin(hint) is UnionType else (hint,)
     for kind in kinds:
-        plain = get_origin(kind) or kind
-        if plain is float and isinstance(value, int) and not isinstance(value, bool):
+        plain, inner = get_origin(kind) or kind, get_args(kind)
+        if kind is Any:
+            return value
+        if plain in (int, float) and isinstance(value, bool):
+            continue
+        if plain is float and isinstance(value, int):
             return float(value)
-        if isinstance(value, plain) and not (plain in (int, float) and isinstance(value, bool)):
+        if plain is list and isinstance(value, list):
+            return [_checked(item, inner[0], f"{name}[{index}]") for index, item in enumerate(value)]
+        if plain is dict and isinstance(value, dict):
+            return {key: _checked(item, inner[1], f"{name}.{key}") for key, item in value.items()}
+        if isinstance(value, plain):
             return value
     expected = " or ".join("nothing" if kind is type(None) else (get_origin(kind) or kind).__name__ for kind in kinds)
     raise ValueError(f"{name} is {value!r} ({type(value).__name__}); it takes {expected}")
+
+
+def _check_sizes(name: str, sizes: Mapping[str, int], needed: Sequence[str], allowed: Sequence[str] = ()) -> None:
+    """Whether a mapping of sizes in pixels has the keys that it needs and no others."""
+    if not {*needed} <= sizes.keys() <= {*needed, *allowed} or min(sizes.values()) < 1:
+        raise ValueError(f"{name} is {dict(sizes)}; it takes {', '.join([*needed, *allowed])} in pixels")
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:
