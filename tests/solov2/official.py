@@ -46,15 +46,36 @@ GRIDS_AND_RANGES = {
 }
 
 
+def official_shapes(keys: str, num_labels: int) -> dict[str, list[int]]:
+    """Names and shapes of the official weights; the list of ResNet-50 was made with 80 classes."""
+    shapes = json.loads((PARITY / f"keys_{keys}.json").read_text())
+    for leaf in ("weight", "bias"):
+        shapes[f"ins_head.cate_pred.{leaf}"][0] = num_labels
+    return shapes
+
+
 def official_model(keys: str, cate_gain: float = 2.0, **config) -> SOLOv2ForInstanceSegmentation:
     """A model whose official weights follow fill_rule.py."""
-    shapes = json.loads((PARITY / f"keys_{keys}.json").read_text())
-    for leaf in ("weight", "bias"):  # the list was made with 80 classes
-        shapes[f"ins_head.cate_pred.{leaf}"][0] = config["num_labels"]
+    shapes = official_shapes(keys, config["num_labels"])
     weights = {name: torch.as_tensor(fill_value(name, shape, cate_gain)) for name, shape in shapes.items()}
     model = SOLOv2ForInstanceSegmentation(SOLOv2Config(**config))
     model.load_state_dict(convert_official_state_dict(weights, model.state_dict()))
     return model.eval()
+
+
+def our_names(shapes: dict[str, list[int]], expected: dict[str, torch.Tensor]) -> dict[str, str]:
+    """Our name of every official weight: where the conversion puts what is filled with the weight's number.
+
+    `shapes` are those of the official weights, `expected` is the state of the model that is to hold them.
+    """
+    numbered = {name: torch.tensor(float(k)).expand(shape) for k, (name, shape) in enumerate(shapes.items())}
+    converted = convert_official_state_dict(numbered, expected)
+    official = list(shapes)
+    return {
+        official[int(value.flatten()[0])]: name
+        for name, value in converted.items()
+        if not name.endswith("num_batches_tracked")
+    }
 
 
 def as_input(*images_bgr: np.ndarray) -> dict[str, torch.Tensor]:

@@ -227,14 +227,25 @@ def test_triplicates_under_the_linear_kernel_give_no_nan():
     assert found.scores[0] == pytest.approx(0.9) and not found.scores[1:].any()
 
 
-def test_a_small_mask_is_lost_by_the_official_filters_only():
+@pytest.mark.parametrize(("pixels", "official"), [(4, 0), (8, 0), (9, 1)])
+def test_a_small_mask_is_lost_by_the_official_filters_only(pixels, official):
     masks = torch.zeros(1, 16, 16)
-    masks[0, 4, 4:8] = 1  # 4 pixels; level P2 asks for more than 8
+    masks[0, 4, 4 : 4 + pixels] = 1  # of a quarter of the resolution; level P2 asks for more than 8
     outputs = constant_outputs(masks, grids=(1, 1, 1, 1, 1))
-    for options in ({"official_filters": True}, {}):
+    for options, count in (({"official_filters": True}, official), ({}, 1)):
         (found,) = PROCESSOR.post_process_point_instance_segmentation(outputs, [[[20, 17]]], [[0]], **options)
-        assert len(found) == (0 if options else 1)
-    assert found[0]["mask"].any() and found[0]["point_in_mask"]
+        assert len(found) == count
+    assert found[0]["mask"].any() and found[0]["point_in_mask"] and found[0]["level"] == 0
+
+
+def test_the_official_prompt_reads_the_cell_of_the_point_alone():
+    """A large neighbour whose positive cells reach over does not take it away, not even with the true boxes."""
+    outputs = constant_outputs(torch.ones(1, 16, 16), grids=(8, 1, 1, 1, 1))
+    points, boxes = torch.tensor([[20.0, 20], [28, 20]]), torch.tensor([[16.0, 16, 24, 24], [0, 0, 64, 64]])
+    settings = replace(settings_of(outputs), nms_type="mask", scale_ranges=[[1, 2048]] * 5, mask_threshold=0.999)
+    labels = torch.tensor([0, 1])
+    found = decode_official_prompt("point", ImageOutputs.of(outputs, 0), points, boxes, labels, settings)
+    assert sorted(found.labels.tolist()) == [0, 1]
 
 
 def test_a_point_whose_masks_are_all_empty_answers_with_an_empty_mask():
@@ -346,6 +357,15 @@ def test_the_level_score_is_the_official_or_the_papers():
         )
         assert found[0]["score"] == pytest.approx(0.5 if found[0]["level"] else 0.8 * 0.5987, rel=1e-3)
     assert levels == {"confidence_times_maskness": 1, "confidence": 0}
+
+
+@pytest.mark.parametrize("level_score", ["confidence_times_maskness", "confidence"])
+def test_a_level_with_an_empty_mask_is_not_chosen(level_score):
+    outputs = with_settings(constant_outputs(torch.ones(1, 8, 8), 0.5), level_score=level_score)
+    outputs.class_logits[0][:, 0] = 5.0  # P2 is sure of the class
+    outputs.kernels[0].neg_()  # but has no foreground
+    (found,) = PROCESSOR.post_process_point_instance_segmentation(outputs, [[[5, 5]]], [[0]])
+    assert found[0]["level"] == 1 and found[0]["level_scores"][0] == 0 and found[0]["mask"].all()
 
 
 def test_level_strategies(lively):

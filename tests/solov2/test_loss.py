@@ -9,11 +9,10 @@ import torch
 from conftest import PARITY
 from pointwssis.masks import centers_of_mass, masks_to_boxes
 from pointwssis.solov2 import loss_solov2
-from pointwssis.solov2.convert_solov2 import official_to_ours
 from pointwssis.solov2.loss_solov2 import assign_cells, image_targets, solov2_loss
 from pointwssis.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from pointwssis.solov2.official_prompts_solov2 import truncated
-from solov2.official import GRIDS_AND_RANGES, R50, as_input, labels_of, official_model
+from solov2.official import GRIDS_AND_RANGES, R50, as_input, labels_of, official_model, official_shapes, our_names
 from solov2.small import drawn_batch, lively_model, rectangles, small_config, small_model
 
 GOLDEN = np.load(PARITY / "c_losses.npz")
@@ -47,7 +46,8 @@ def test_official_losses_and_gradients_are_reproduced(tag):
     assert outputs.loss.item() == pytest.approx(sum(losses.values()))
 
     parameters = dict(model.named_parameters())
-    wanted = [parameters[official_to_ours(name)] for name in expected["grads"]]
+    names = our_names(official_shapes("solov2_r50", 3), model.state_dict())
+    wanted = [parameters[names[name]] for name in expected["grads"]]
     for (name, facts), gradient in zip(
         expected["grads"].items(), torch.autograd.grad(outputs.loss, wanted), strict=True
     ):

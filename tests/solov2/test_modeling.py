@@ -19,7 +19,7 @@ from pointwssis.solov2.configuration_solov2 import STAGES
 from pointwssis.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from pointwssis.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation, SOLOv2Model, resize
 from solov2.official import TINY, as_input, official_model
-from solov2.small import RESNET, drawn_batch, rectangles, small_config, small_model
+from solov2.small import RESNET, drawn_batch, lively_model, rectangles, small_config, small_model
 
 UNITS = np.load(PARITY / "e_units.npz")
 GOLDEN = np.load(PARITY / "tiny_r18.npz")
@@ -313,6 +313,19 @@ def test_one_class_works():
     assert torch.isfinite(outputs.loss) and outputs.class_logits[0].shape == (1, 1, 10, 10)
     (found,) = SOLOv2ImageProcessorPil().post_process_point_instance_segmentation(outputs, [[[9, 9]]])
     assert found[0]["label_id"] == 0 and len(found[0]["alternatives"]) == 1
+
+
+@pytest.mark.parametrize("num_labels", [1, 3])
+def test_channels_last_gives_the_same_loss(num_labels):
+    batch = drawn_batch((64, 96), (75, 50))
+    batch["class_labels"] = [labels.clamp(max=num_labels - 1) for labels in batch["class_labels"]]
+    model = lively_model(num_labels=num_labels)
+    expected = model(**batch)
+    batch["pixel_values"] = batch["pixel_values"].contiguous(memory_format=torch.channels_last)
+    outputs = model.to(memory_format=torch.channels_last)(**batch)
+    assert not outputs.class_logits[0].is_contiguous() or num_labels == 1
+    for name, loss in expected.loss_dict.items():
+        torch.testing.assert_close(outputs.loss_dict[name], loss, **CLOSE)
 
 
 def test_bfloat16_autocast_trains():
