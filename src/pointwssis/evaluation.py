@@ -187,7 +187,7 @@ def evaluate_pseudo_labels(
         field: "segmentation", or "rough_segmentation" for the masks before refinement.
 
     Returns:
-        `AP`, `AP50`, `AR{max_detections}` as fractions; `mean_iou` of each point's mask with the truth of the same
+        `AP`, `AP50`, `AR100` and `AR{max_detections}` as fractions; `mean_iou` of each point's mask with the truth of the same
         object id, 0 where the mask is missing or empty; `points`; `labels` (masks that are not empty). What has no
         truth is None.
     """
@@ -208,10 +208,10 @@ def evaluate_pseudo_labels(
                 overlaps.append(_iou(own[item["id"]], truths[item["id"]]) if item["id"] in own else 0.0)
         if row["image_id"] in truth_positions:
             evaluator.update(row["image_id"], [_as_prediction(item, field) for item in masks])
-    metrics, recall = evaluator.compute(), f"AR{max_detections}"
+    metrics = evaluator.compute()
     mean_iou = float(np.mean(overlaps)) if overlaps else None
-    quality = {"AP": metrics["AP"], "AP50": metrics["AP50"], recall: metrics[recall], "mean_iou": mean_iou}
-    return {**quality, "points": points, "labels": labels}
+    wanted = ("AP", "AP50", *(f"AR{cap}" for cap in sorted({min(100, max_detections), max_detections})))
+    return {**{name: metrics[name] for name in wanted}, "mean_iou": mean_iou, "points": points, "labels": labels}
 
 
 def _as_prediction(item: Mapping[str, Any], field: str) -> dict[str, Any]:
