@@ -2,7 +2,7 @@
 r"""COCO mask AP of a saved model on any COCO file.
 
 python examples/evaluate.py outputs/nuclei/student_refined --max_detections 400 \
-    --annotations ../shared/data/nuclei/annotations/instances_val.json --image_dir ../shared/data/nuclei/images
+    --annotations data/nuclei/annotations/instances_val.json --image_dir data/nuclei/images
 """
 
 import argparse

@@ -2,7 +2,7 @@
 r"""Stages 2 and 4: every point becomes a rough mask, and with a refiner a refined one. Stages 1 and 3 come first.
 
 python examples/generate_pseudo_labels.py examples/recipes/nuclei.yaml \
-    --data_dir ../shared/data/nuclei --output_dir outputs/nuclei
+    --data_dir data/nuclei --output_dir outputs/nuclei
 """
 
 import sys

@@ -2,7 +2,7 @@
 r"""Stage 3: MaskRefineNet learns to mend the teacher's rough masks where the truth is known. Stage 1 comes first.
 
 python examples/train_mask_refine_net.py examples/recipes/nuclei.yaml \
-    --data_dir ../shared/data/nuclei --output_dir outputs/nuclei
+    --data_dir data/nuclei --output_dir outputs/nuclei
 """
 
 import sys

@@ -2,7 +2,7 @@
 r"""Stage 5: the student learns from masks and pseudo labels together. Stages 1 to 4 come first.
 
 python examples/train_student.py examples/recipes/nuclei.yaml \
-    --data_dir ../shared/data/nuclei --output_dir outputs/nuclei
+    --data_dir data/nuclei --output_dir outputs/nuclei
 """
 
 import sys

@@ -2,7 +2,7 @@
 r"""Stage 1: a SOLOv2 teacher learns from the images that have masks.
 
 python examples/train_teacher.py examples/recipes/nuclei.yaml \
-    --data_dir ../shared/data/nuclei --output_dir outputs/nuclei
+    --data_dir data/nuclei --output_dir outputs/nuclei
 """
 
 import sys

@@ -40,9 +40,11 @@ class Recipe:
         augmentation: see `Augmentation`.
         backbone_name_or_path: a transformers backbone with pretrained weights; None trains from scratch with
             trainable norms.
-        teacher_name_or_path: a saved SOLOv2 to start the teacher from.
-        student_name_or_path: a saved SOLOv2 to start the students from; "teacher" takes the teacher of this run.
-        refiner_name_or_path: a saved MaskRefineNet to start the refiner from.
+        model_name_or_path: a saved SOLOv2 to start teacher and students from, or a saved MaskRefineNet to start the
+            refiner from; it may have other classes, what it learned of those of the same name is kept.
+        teacher_name_or_path: the same for the teacher alone.
+        student_name_or_path: the same for students and upper bound alone; "teacher" takes the teacher of this run.
+        refiner_name_or_path: the same for the refiner alone.
         model: fields of `SOLOv2Config` of teacher and students.
         teacher_model: fields that are different in the teacher.
         refiner_model: fields of `MaskRefineNetConfig`.
@@ -71,6 +73,7 @@ class Recipe:
     train_shortest_edges: list[int] | None = None
     augmentation: dict[str, Any] = field(default_factory=dict)
     backbone_name_or_path: str | None = None
+    model_name_or_path: str | None = None
     teacher_name_or_path: str | None = None
     student_name_or_path: str | None = None
     refiner_name_or_path: str | None = None

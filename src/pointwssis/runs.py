@@ -7,12 +7,14 @@ teacher → rough masks → MaskRefineNet → pseudo labels → students, and th
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets, load_from_disk
+from transformers import AutoConfig
 
 from .data import class_names, load_coco, load_coco_folder, load_coco_splits, split_supervision, supervision, to_coco
 from .evaluation import evaluate_pseudo_labels
@@ -66,8 +68,19 @@ def load_data(recipe: Recipe) -> RunData:
     return RunData(train, train.select(full), train.select(point), validation)
 
 
+def is_first_process() -> bool:
+    """Whether this is the process that writes, of those that `torchrun` started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def kept_on_disk(folder: Path, make: Callable[[], Dataset]) -> Dataset:
-    """A dataset that is made once: written beside its place and moved there when it is whole."""
+    """A dataset that is made once: written beside its place and moved there when it is whole.
+
+    Of several processes the first one makes it. The others watch for the folder, since labelling may take longer than
+    any timeout of their communication.
+    """
+    while not folder.is_dir() and not is_first_process():
+        time.sleep(2)
     if not folder.is_dir():
         unfinished = folder.with_name(folder.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -156,8 +169,15 @@ class Run:
             )
         return train_segmenter(
             self.recipe, self.data.full, self.data.validation, self.folder / "teacher", fields, self.recipe.teacher,
-            self.recipe.teacher_name_or_path, self.rough_folders(), self.probe,
+            self.start(self.recipe.teacher_name_or_path, "solov2"), self.rough_folders(), self.probe,
         )  # fmt: skip
+
+    def start(self, own: str | None, model_type: str) -> str | None:
+        """The saved model that a training starts from: its own, else the recipe's if that is of the right kind."""
+        common = self.recipe.model_name_or_path
+        if own is None and common is not None and AutoConfig.from_pretrained(common).model_type == model_type:
+            return common
+        return own
 
     def rough_folders(self) -> dict[float, Path]:
         """Parts of the teacher's training → folder of its weights then."""
@@ -195,7 +215,11 @@ class Run:
         """Step 3: learn to mend the teacher's masks where the truth is known."""
         if not is_saved_model(self.folder / "refiner"):
             train_refiner(
-                self.recipe, self.rough_full(), self.folder / "refiner", self.recipe.refiner_name_or_path, self.probe
+                self.recipe,
+                self.rough_full(),
+                self.folder / "refiner",
+                self.start(self.recipe.refiner_name_or_path, "mask_refine_net"),
+                self.probe,
             )
 
     def pseudo_labels(self) -> dict[str, Dataset]:
@@ -209,7 +233,7 @@ class Run:
             )
         for name, rows in labels.items():
             path = self.folder / "pseudo" / f"{name}.json"
-            if not path.is_file():
+            if not path.is_file() and is_first_process():
                 path.write_text(json.dumps(to_coco(rows)), encoding="utf-8")
         return labels
 
@@ -230,7 +254,7 @@ class Run:
 
     def student(self, name: str, rows: Dataset) -> dict[str, float | None]:
         """Step 5: learn from masks and pseudo labels together (or, as upper bound, from all masks)."""
-        start = self.recipe.student_name_or_path
+        start = self.start(self.recipe.student_name_or_path, "solov2")
         start = str(self.folder / "teacher") if start == "teacher" else start
         return train_segmenter(
             self.recipe,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..progress import minutes
 from ..recipe import Recipe
 from ..reporting import write_contact_sheet, write_results
-from ..runs import Run
+from ..runs import Run, is_first_process
 
 EPILOG = """examples:
   pointwssis run examples/recipes/nuclei.yaml --data_dir data/nuclei --output_dir outputs/nuclei
@@ -44,6 +44,8 @@ def execute(recipe: Recipe) -> Run:
         f"{', '.join(data.names[:8])}"
     )
     results = run.run()
+    if not is_first_process():
+        return run
     print("\n" + write_results(results, run.folder, recipe.max_detections))
     if "pseudo" in recipe.stages:
         sheet = write_contact_sheet(
