@@ -33,10 +33,14 @@ OFFICIAL_PREPROCESSING = {
     "image_std": [1 / 255, 1 / 255, 1 / 255],
 }
 
+LABEL_NAMES = ("mask_labels", "class_labels", "boxes", "input_points")
 
-class SOLOv2ImageProcessorDefaults:
-    """The official sizes (shortest edge 800, padding to multiples of 32) with the RGB mean and standard deviation of
-    transformers' own backbones; converted official models carry `OFFICIAL_PREPROCESSING`.
+
+class SOLOv2ImageProcessorBase:
+    """What both backends share.
+
+    Defaults: the official sizes (shortest edge 800, padding to multiples of 32) with the RGB mean and deviation
+    of transformers' own backbones. Converted official models carry `OFFICIAL_PREPROCESSING`.
     """
 
     valid_kwargs = SOLOv2ImageProcessorKwargs
@@ -53,6 +57,31 @@ class SOLOv2ImageProcessorDefaults:
     do_flip_channel_order = False
     size_divisor = 32
     model_input_names = ["pixel_values", "pixel_mask"]
+
+    @auto_docstring
+    def preprocess(
+        self,
+        images: Any,
+        mask_labels: list | None = None,
+        class_labels: list | None = None,
+        boxes: list | None = None,
+        input_points: list | None = None,
+        **kwargs: Unpack[SOLOv2ImageProcessorKwargs],
+    ) -> BatchFeature:
+        r"""
+        mask_labels (`list`, *optional*):
+            For each image its `(num_instances, height, width)` binary masks in original pixels; resized and padded
+            with the image.
+        class_labels (`list`, *optional*):
+            For each image its `(num_instances,)` class ids.
+        boxes (`list`, *optional*):
+            For each image `(num_instances, 4)` xyxy boxes in original pixels (maximum exclusive); scaled with the
+            image.
+        input_points (`list`, *optional*):
+            For each image `(num_points, 2)` points (x, y) in original pixels; scaled with the image.
+        """
+        labels = dict(zip(LABEL_NAMES, (mask_labels, class_labels, boxes, input_points), strict=True))
+        return super().preprocess(images, labels, **kwargs)
 
     def resize(self, image: Any, size: SizeDict, **kwargs: Any) -> Any:
         """Resizes one (C, H, W) image; `shortest_edge` with or without `longest_edge` follows detectron2's rounding."""
@@ -89,36 +118,8 @@ class SOLOv2ImageProcessorDefaults:
         return encoded
 
 
-LABEL_NAMES = ("mask_labels", "class_labels", "boxes", "input_points")
-
-
 @auto_docstring
-class SOLOv2ImageProcessorPil(SOLOv2PostProcessing, SOLOv2ImageProcessorDefaults, PilBackend):
-    @auto_docstring
-    def preprocess(
-        self,
-        images: Any,
-        mask_labels: list | None = None,
-        class_labels: list | None = None,
-        boxes: list | None = None,
-        input_points: list | None = None,
-        **kwargs: Unpack[SOLOv2ImageProcessorKwargs],
-    ) -> BatchFeature:
-        r"""
-        mask_labels (`list`, *optional*):
-            For each image its `(num_instances, height, width)` binary masks in original pixels; resized and padded
-            with the image.
-        class_labels (`list`, *optional*):
-            For each image its `(num_instances,)` class ids.
-        boxes (`list`, *optional*):
-            For each image `(num_instances, 4)` xyxy boxes in original pixels (maximum exclusive); scaled with the
-            image.
-        input_points (`list`, *optional*):
-            For each image `(num_points, 2)` points (x, y) in original pixels; scaled with the image.
-        """
-        labels = dict(zip(LABEL_NAMES, (mask_labels, class_labels, boxes, input_points), strict=True))
-        return super().preprocess(images, labels, **kwargs)
-
+class SOLOv2ImageProcessorPil(SOLOv2PostProcessing, SOLOv2ImageProcessorBase, PilBackend):
     def _preprocess(
         self,
         images: list[np.ndarray],
@@ -152,4 +153,4 @@ class SOLOv2ImageProcessorPil(SOLOv2PostProcessing, SOLOv2ImageProcessorDefaults
         return self.batched(processed, sizes, labels, do_pad, pad_size, size_divisor, return_tensors)
 
 
-__all__ = ["SOLOv2ImageProcessorPil"]
+__all__ = ["SOLOv2ImageProcessorKwargs", "SOLOv2ImageProcessorPil"]

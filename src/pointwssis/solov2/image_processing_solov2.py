@@ -7,40 +7,14 @@ import torch
 from transformers.image_processing_backends import TorchvisionBackend
 from transformers.image_processing_utils import BatchFeature
 from transformers.image_utils import SizeDict
-from transformers.processing_utils import Unpack
 from transformers.utils import auto_docstring
 
-from .image_processing_pil_solov2 import LABEL_NAMES, SOLOv2ImageProcessorDefaults, SOLOv2ImageProcessorKwargs
+from .image_processing_pil_solov2 import SOLOv2ImageProcessorBase, SOLOv2ImageProcessorKwargs
 from .post_processing_solov2 import SOLOv2PostProcessing
 
 
 @auto_docstring
-class SOLOv2ImageProcessor(SOLOv2PostProcessing, SOLOv2ImageProcessorDefaults, TorchvisionBackend):
-    @auto_docstring
-    def preprocess(
-        self,
-        images: Any,
-        mask_labels: list | None = None,
-        class_labels: list | None = None,
-        boxes: list | None = None,
-        input_points: list | None = None,
-        **kwargs: Unpack[SOLOv2ImageProcessorKwargs],
-    ) -> BatchFeature:
-        r"""
-        mask_labels (`list`, *optional*):
-            For each image its `(num_instances, height, width)` binary masks in original pixels; resized and padded
-            with the image.
-        class_labels (`list`, *optional*):
-            For each image its `(num_instances,)` class ids.
-        boxes (`list`, *optional*):
-            For each image `(num_instances, 4)` xyxy boxes in original pixels (maximum exclusive); scaled with the
-            image.
-        input_points (`list`, *optional*):
-            For each image `(num_points, 2)` points (x, y) in original pixels; scaled with the image.
-        """
-        labels = dict(zip(LABEL_NAMES, (mask_labels, class_labels, boxes, input_points), strict=True))
-        return super().preprocess(images, labels, **kwargs)
-
+class SOLOv2ImageProcessor(SOLOv2PostProcessing, SOLOv2ImageProcessorBase, TorchvisionBackend):
     def _preprocess(
         self,
         images: list[torch.Tensor],
@@ -74,4 +48,4 @@ class SOLOv2ImageProcessor(SOLOv2PostProcessing, SOLOv2ImageProcessorDefaults, T
         )
 
 
-__all__ = ["SOLOv2ImageProcessor"]
+__all__ = ["SOLOv2ImageProcessor", "SOLOv2ImageProcessorKwargs"]
