@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> None:
     if recipe.data_dir is None and recipe.train_annotations is None:
         data_dir = Path(recipe.output_dir) / "data"
         if not (data_dir / "annotations" / "instances_val.json").is_file():
-            write_shapes_coco(data_dir, num_train=300, num_val=60, seed=recipe.seed)
+            write_shapes_coco(data_dir, num_train=240, num_val=60, seed=recipe.seed)
         recipe.data_dir = str(data_dir)
     run = execute(recipe)
     print(f"try it: pointwssis predict {run.shipped} {run.folder / 'data' / 'images' / 'val_00000.png'}")
