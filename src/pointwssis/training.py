@@ -13,10 +13,10 @@ from datasets import Dataset as HFDataset
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler
-from transformers import Trainer, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from .evaluation import CocoEvaluator
-from .training_data import ImageDataset, InstanceDataset, SimilarShapeSampler, as_list
+from .training_data import ImageDataset, InstanceDataset, RefinementDataset, SimilarShapeSampler, as_list
 
 
 @dataclass
@@ -66,6 +66,19 @@ def warmup_multistep_factor(
     return factor
 
 
+class EpochTeller(TrainerCallback):
+    """Tells a dataset which epoch begins; its augmentation depends on that.
+
+    accelerate does so too, but neither with several processes nor in the epoch in which a training resumes.
+    """
+
+    def __init__(self, dataset: InstanceDataset | RefinementDataset):
+        self.dataset = dataset
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.dataset.set_epoch(int(state.epoch))
+
+
 class SegmentationTrainer(Trainer):
     """Trainer for SOLOv2 and MaskRefineNet.
 
@@ -86,6 +99,8 @@ class SegmentationTrainer(Trainer):
         self.evaluator = None if eval_rows is None else CocoEvaluator(eval_rows, max_detections)
         self._loss_sums: dict[str, Any] = defaultdict(float)
         self._loss_count = 0
+        if isinstance(self.train_dataset, (InstanceDataset, RefinementDataset)):
+            self.add_callback(EpochTeller(self.train_dataset))
 
     # -- optimisation
 
