@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, Sampler
 
 from .data.images import read_image
 from .data.schema import masked_objects
-from .masks import decode_rle
+from .masks import decode_rle, rle_area
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Augmentation:
     rotate90: bool = False  # a random multiple of 90°, where nothing in the picture has an up
     brightness: float = 0.0  # factor drawn from 1 ± this
     contrast: float = 0.0  # factor drawn from 1 ± this
+    min_crop: float = 1.0  # SOLOv2 sees a random part of the image, whose sides are drawn between this and 1 of it
 
 
 class _SeededDataset(Dataset):
@@ -71,6 +72,7 @@ class InstanceDataset(_SeededDataset):
         generator = self.generator(index)
         if self.augmentation is not None:
             image, masks = augmented(image, masks, self.augmentation, generator)
+            image, masks = cropped(image, masks, generator.uniform(self.augmentation.min_crop, 1), generator)
         labels = np.array([item["category"] for item in objects], dtype=np.int64)
         keep = masks.any(axis=(1, 2))  # an empty mask (of a point that found nothing) teaches nothing
         masks, labels = (masks, labels) if keep.all() else (masks[keep], labels[keep])
@@ -95,6 +97,18 @@ def augmented(
         mean = values.mean()
         image = (mean + (values - mean) * contrast).round().clip(0, 255).astype(np.uint8)
     return np.ascontiguousarray(image), masks
+
+
+def cropped(
+    image: np.ndarray, masks: np.ndarray, part: float, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A random window with `part` of each side of an (H, W, 3) image and its (N, H, W) masks."""
+    height, width = (max(1, round(side * part)) for side in image.shape[:2])
+    top, left = (
+        int(generator.integers(full - side + 1)) for full, side in zip(image.shape, (height, width), strict=False)
+    )
+    window = (slice(top, top + height), slice(left, left + width))
+    return image[window], masks[:, *window]
 
 
 @dataclass
@@ -207,7 +221,8 @@ class RefinementDataset(_SeededDataset):
             (index, position)
             for index, objects in enumerate(self.rows["objects"])
             for position, item in enumerate(objects)
-            if not item["iscrowd"] and item["segmentation"] is not None and item["rough_segmentation"] is not None
+            if not item["iscrowd"] and item["rough_segmentation"] is not None
+            if item["segmentation"] is not None and rle_area(item["segmentation"])
         ]
         if not self.objects:
             raise ValueError(
