@@ -187,9 +187,9 @@ def evaluate_pseudo_labels(
         field: "segmentation", or "rough_segmentation" for the masks before refinement.
 
     Returns:
-        `AP`, `AP50`, `AR100` and `AR{max_detections}` as fractions; `mean_iou` of each point's mask with the truth of the same
-        object id, 0 where the mask is missing or empty; `points`; `labels` (masks that are not empty). What has no
-        truth is None.
+        `AP`, `AP50`, `AR100`, `AR{max_detections}` as fractions; `mean_iou` of each point's mask with the truth of
+        the same object id, 0 where the mask is missing or empty; `points`; `labels` (masks that are not empty). What
+        has no truth is None.
     """
     truth_positions = {image_id: i for i, image_id in enumerate(truth_dataset["image_id"])}
     wanted = [truth_positions[i] for i in pseudo_dataset["image_id"] if i in truth_positions]

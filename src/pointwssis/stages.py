@@ -2,7 +2,8 @@
 """The stages of PointWSSIS as functions: train a SOLOv2, train a MaskRefineNet, label with either, evaluate.
 
 Teacher, students and upper bound are one function on different rows. Every stage writes into its own folder and is
-skipped when that folder holds its result, so that an interrupted run goes on where it was; `runs.py` puts them in order.
+skipped when that folder holds its result, so that an interrupted run goes on where it was.
+`runs.py` puts them in order.
 """
 
 import json
