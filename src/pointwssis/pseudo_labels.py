@@ -56,11 +56,12 @@ def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8)
             ]
             found = teacher([read_image(row) for row in batch], points, labels)
             for row, items, instances in zip(batch, pointed, found, strict=True):
+                check_answer("teacher", row, len(items), len(instances), [i["mask"]["size"] for i in instances])
                 for item, instance in zip(items, instances, strict=True):
                     item["rough_segmentation"] = instance["mask"]
                     item["score"], item["level"] = float(instance["score"]), instance.get("level")
                     if item["category"] is None:
-                        item["category"] = names.index(instance["label"])
+                        item["category"] = class_index(instance["label"], names)
                 yield row
             progress.update(len(batch))
         progress.close()
@@ -88,6 +89,7 @@ def refine_rough_masks(dataset: Dataset, refiner: Refiner) -> Dataset:
                     [item["point"] for item in items],
                     [names[item["category"]] for item in items],
                 )
+                check_answer("refiner", row, len(items), len(masks), [mask.shape for mask in masks])
                 for item, mask in zip(items, masks, strict=True):
                     set_pseudo_mask(item, encode_mask(mask))
             yield row
@@ -120,6 +122,27 @@ def keep_rough_masks(dataset: Dataset) -> Dataset:
             yield row
 
     return rebuilt(dataset, kept())
+
+
+def check_answer(
+    who: str, row: dict[str, Any], num_points: int, num_masks: int, sizes: Sequence[Sequence[int]]
+) -> None:
+    """One clear error when a teacher or refiner of somebody else does not keep to its type."""
+    size = [row["height"], row["width"]]
+    other = [list(found) for found in sizes if list(found) != size]
+    if num_masks != num_points or other:
+        what = f"masks of [height, width] {other[0]}" if other else f"{num_masks} masks for {num_points} points"
+        raise ValueError(
+            f"image {row['image_id']} ({row['file_name']}) of {size}: the {who} gave {what}; it takes one mask a "
+            "point, of the size of the image"
+        )
+
+
+def class_index(label: str, names: Sequence[str]) -> int:
+    """Index of the class that a teacher gave to a bare click."""
+    if label not in names:
+        raise ValueError(f"the teacher names the class {label!r}; the dataset has the classes {', '.join(names)}")
+    return list(names).index(label)
 
 
 def pseudo_objects(row: dict[str, Any]) -> list[dict[str, Any]]:
