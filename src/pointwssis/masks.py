@@ -175,7 +175,7 @@ def masks_to_boxes(masks: torch.Tensor) -> torch.Tensor:
         >>> masks_to_boxes(mask).tolist()
         [[2.0, 1.0, 6.0, 3.0]]
     """
-    masks = masks != 0
+    masks = masks.bool()
     columns, rows = masks.any(dim=1).float(), masks.any(dim=2).float()  # (N, W), (N, H)
     (height, width), found = masks.shape[1:], masks.flatten(1).any(dim=1)
     x_min, y_min = columns.argmax(1), rows.argmax(1)
@@ -194,7 +194,7 @@ def centers_of_mass(masks: torch.Tensor) -> torch.Tensor:
         it.
     """
     height, width = masks.shape[1:]
-    masks = (masks != 0).float()
+    masks = masks.bool().float()
     columns, rows = masks.sum(dim=1), masks.sum(dim=2)  # (N, W), (N, H)
     area = rows.sum(dim=1).clamp(min=1e-6)
     x = columns @ torch.arange(width, dtype=torch.float32, device=masks.device) / area
@@ -218,16 +218,17 @@ def downscale_masks(masks: torch.Tensor, scale: float = 0.25) -> torch.Tensor:
         (N, H', W') bool.
     """
     height, width = masks.shape[1:]
-    masks = masks != 0
+    masks = masks.bool()
     if scale == 0.25 and height % 4 == 0 and width % 4 == 0:
         top, bottom = masks[:, 1::4], masks[:, 2::4]
         votes = top[..., 1::4].byte() + top[..., 2::4].byte() + bottom[..., 1::4].byte() + bottom[..., 2::4].byte()
         return votes >= 2
     rows, columns = (_fixed_point_weights(side, int(side * scale + 0.5), masks.device) for side in (height, width))
-    masks = masks.int()
     (left, right, left_weight, right_weight), (above, below, above_weight, below_weight) = columns, rows
-    reduced = masks[..., left] * left_weight + masks[..., right] * right_weight  # (N, H, W')
-    upper, lower = reduced[:, above] >> 4, reduced[:, below] >> 4  # (N, H', W')
+    # Only the rows that are needed, then their columns: (N, 2H', W) → (N, 2H', W').
+    rows_needed = masks[:, torch.cat([above, below])].int()
+    reduced = rows_needed[..., left] * left_weight + rows_needed[..., right] * right_weight
+    upper, lower = (reduced >> 4).split(len(above), dim=1)  # (N, H', W') each
     total = ((upper * above_weight[:, None]) >> 16) + ((lower * below_weight[:, None]) >> 16)
     return (total + 2) >> 2 != 0
 
@@ -243,7 +244,6 @@ def _fixed_point_weights(source: int, target: int, device: torch.device) -> tupl
     near, far = np.rint((np.float32(1) - fraction) * np.float32(2048)), np.rint(fraction * np.float32(2048))
     return tuple(
         torch.as_tensor(values.astype(kind), device=device)
-        # fmt: skip
         for values, kind in ((first, np.int64), (second, np.int64), (near, np.int32), (far, np.int32))
     )
 

@@ -1,6 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Image processor of MaskRefineNet, PIL backend: what `AutoImageProcessor` gives without torchvision."""
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import torch
 from transformers.image_processing_backends import PilBackend
@@ -9,6 +12,7 @@ from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from transformers.processing_utils import ImagesKwargs, Unpack
 from transformers.utils import auto_docstring
 
+from ..pixels import is_deep, to_rgb
 from .crops_mask_refine_net import ObjectPrompts, crop_objects
 from .post_processing_mask_refine_net import post_process_masks
 
@@ -22,8 +26,9 @@ class MaskRefineNetImageProcessorKwargs(ImagesKwargs, total=False):
     box_scale: float | int
 
 
-@auto_docstring
-class MaskRefineNetImageProcessorPil(PilBackend):
+class MaskRefineNetImageProcessorBase:
+    """What both backends share; each brings `prepare_crop`."""
+
     valid_kwargs = MaskRefineNetImageProcessorKwargs
     model_input_names = ["pixel_values", "rough_masks", "input_points", "class_labels"]
     resample = PILImageResampling.BILINEAR
@@ -64,34 +69,44 @@ class MaskRefineNetImageProcessorPil(PilBackend):
         Returns:
             [`BatchFeature`]: one row an object over all images, see `crop_objects`.
         """
-        return super().preprocess(images, rough_masks, input_points, class_labels, mask_labels, box_scales, **kwargs)
+        prompts = None
+        if rough_masks is not None:
+            prompts = ObjectPrompts(rough_masks, input_points, class_labels, mask_labels, box_scales)
+        return super().preprocess(images, prompts, **kwargs)
 
-    def _preprocess(
-        self,
-        images: list[np.ndarray],
-        rough_masks: list | None = None,
-        input_points: list | None = None,
-        class_labels: list | None = None,
-        mask_labels: list | None = None,
-        box_scales: list | None = None,
-        **kwargs,
-    ) -> BatchFeature:
-        if rough_masks is None:
+    def process_image(self, image: Any, *args: Any, **kwargs: Any) -> Any:
+        """As in transformers, but 16-bit images are scaled instead of clipped."""
+        return super().process_image(to_rgb(image) if is_deep(image) else image, *args, **kwargs)
+
+    def _preprocess(self, images: list[Any], prompts: ObjectPrompts | None = None, **kwargs: Any) -> BatchFeature:
+        if prompts is None:
             return super()._preprocess(images, **kwargs)
-
-        def prepare_crop(crop: np.ndarray) -> torch.Tensor:
-            if kwargs["do_rescale"]:
-                crop = self.rescale(crop, kwargs["rescale_factor"])
-            if kwargs["do_normalize"]:
-                crop = self.normalize(crop, kwargs["image_mean"], kwargs["image_std"])
-            return torch.from_numpy(np.array(crop, dtype=np.float32))
-
-        prompts = ObjectPrompts(rough_masks, input_points, class_labels, mask_labels, box_scales)
+        names = ("do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
+        prepare_crop = partial(self.prepare_crop, **{name: kwargs[name] for name in names})
         size = (kwargs["size"].height, kwargs["size"].width)
         data = crop_objects(images, prompts, size, kwargs["box_scale"], prepare_crop)
         return BatchFeature(data, tensor_type=kwargs["return_tensors"])
 
     post_process_masks = staticmethod(post_process_masks)
+
+
+@auto_docstring
+class MaskRefineNetImageProcessorPil(MaskRefineNetImageProcessorBase, PilBackend):
+    def prepare_crop(
+        self,
+        crop: np.ndarray,
+        do_rescale: bool,
+        rescale_factor: float,
+        do_normalize: bool,
+        image_mean: Any,
+        image_std: Any,
+    ) -> torch.Tensor:
+        """A (3, h, w) part of an image as a normalised float tensor."""
+        if do_rescale:
+            crop = self.rescale(crop, rescale_factor)
+        if do_normalize:
+            crop = self.normalize(crop, image_mean, image_std)
+        return torch.from_numpy(np.ascontiguousarray(crop, dtype=np.float32))
 
 
 __all__ = ["MaskRefineNetImageProcessorKwargs", "MaskRefineNetImageProcessorPil"]

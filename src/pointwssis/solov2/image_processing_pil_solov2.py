@@ -10,6 +10,7 @@ from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from transformers.processing_utils import ImagesKwargs, Unpack
 from transformers.utils import auto_docstring
 
+from ..pixels import is_deep, to_rgb
 from .geometry_solov2 import carried_labels, shortest_edge_size
 from .post_processing_solov2 import SOLOv2PostProcessing
 
@@ -82,6 +83,10 @@ class SOLOv2ImageProcessorBase:
         """
         labels = dict(zip(LABEL_NAMES, (mask_labels, class_labels, boxes, input_points), strict=True))
         return super().preprocess(images, labels, **kwargs)
+
+    def process_image(self, image: Any, *args: Any, **kwargs: Any) -> Any:
+        """As in transformers, but 16-bit images are scaled instead of clipped."""
+        return super().process_image(to_rgb(image) if is_deep(image) else image, *args, **kwargs)
 
     def resize(self, image: Any, size: SizeDict, **kwargs: Any) -> Any:
         """Resizes one (C, H, W) image; `shortest_edge` with or without `longest_edge` follows detectron2's rounding."""
