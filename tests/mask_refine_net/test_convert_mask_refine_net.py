@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import ResNetConfig
 
 from pointwssis.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
-from pointwssis.mask_refine_net.convert_mask_refine_net import convert_official_state_dict, official_to_ours
+from pointwssis.mask_refine_net.convert_mask_refine_net import (
+    INPUT_WEIGHTS,
+    convert_official_state_dict,
+    official_config,
+    ours_to_official,
+)
 from pointwssis.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 
 KEYS = json.loads((Path(__file__).parents[1] / "parity" / "keys_mrn_c3.json").read_text("utf-8"))
@@ -27,9 +31,8 @@ def official():
 
 
 def test_every_official_name_has_its_own_place(expected):
-    ours = [official_to_ours(name) for name in KEYS if name != "layer0.0.weight"]
-    assert None not in ours and len(set(ours)) == len(ours)
-    assert set(ours) == {name for name in expected if ".input_layer.convolution." not in name}
+    official = [ours_to_official(name) for name in expected if name not in INPUT_WEIGHTS]
+    assert len(set(official)) == len(official) and {*official, "layer0.0.weight"} == set(KEYS)
 
 
 def test_input_weight_is_split_by_channel(expected, official):
@@ -48,44 +51,54 @@ def test_refuses_with_a_precise_list(expected, official):
     official["layer1.1.7.conv1.weight"] = torch.empty(1)
     with pytest.raises(ValueError) as error:
         convert_official_state_dict(official, expected)
-    message = str(error.value)
-    assert "1 missing: head.bias" in message
-    assert "2 unexpected: decoder_4.conv.0.0.weight, encoder.backbone.encoder.stages.0.layers.7.layer.0" in message
-    assert (
-        "1 misshapen: decoder.aspp.project.convolution.weight (512, 2048, 1, 1) instead of (512, 2560, 1, 1)" in message
+    assert str(error.value) == (
+        "these weights are not those of this MaskRefineNet (1 missing: head.bias; "
+        "2 unexpected: decoder_4.conv.0.0.weight, layer1.1.7.conv1.weight; "
+        "1 misshapen: aspp.project.0.weight (512, 2048, 1, 1) instead of (512, 2560, 1, 1))"
     )
 
 
 def test_refuses_another_number_of_classes(official):
     with torch.device("meta"):
         expected = MaskRefineNetForMaskRefinement(MaskRefineNetConfig(num_labels=4)).state_dict()
-    with pytest.raises(ValueError, match=r"1 misshapen: encoder.input_layer.convolution.point_weight \(4, 64, 7, 7\)"):
+    message = r"1 misshapen: layer0.0.weight \(64, 8, 7, 7\) instead of \(64, 9, 7, 7\)"
+    with pytest.raises(ValueError, match=message):
         convert_official_state_dict(official, expected)
 
 
 @pytest.mark.parametrize("shape", [(64, 3, 7, 7), (64,)])
 def test_refuses_an_input_weight_without_prompts(expected, official, shape):
+    official["layer0.0.weight"] = torch.empty(shape)
+    with pytest.raises(ValueError, match="1 misshapen: layer0.0.weight"):
+        convert_official_state_dict(official, expected)
     with pytest.raises(ValueError, match="layer0.0.weight has the shape"):
-        convert_official_state_dict({**official, "layer0.0.weight": torch.empty(shape)}, expected)
+        official_config(official)
 
 
 def test_refuses_an_empty_state_dict(expected):
-    with pytest.raises(ValueError, match=f"{len(expected)} missing"):
+    with pytest.raises(ValueError, match=f"{len(KEYS)} missing"):
         convert_official_state_dict({}, expected)
 
 
 def test_shallow_names_convert_too(make_config):
     """Basic blocks (ResNet-18) have two convolutions a block, under the same official names."""
-    assert official_to_ours("layer2.0.downsample.1.running_var") == (
-        "encoder.backbone.encoder.stages.1.layers.0.shortcut.normalization.running_var"
-    )
+    ours = "encoder.backbone.encoder.stages.1.layers.0.shortcut.normalization.running_var"
     names = MaskRefineNetForMaskRefinement(make_config()).state_dict()
-    assert official_to_ours("layer1.1.0.conv2.weight") in names
-    assert isinstance(make_config().backbone_config, ResNetConfig)
+    assert ours in names and ours_to_official(ours) == "layer2.0.downsample.1.running_var"
+    official = {ours_to_official(name) for name in names if name not in INPUT_WEIGHTS}
+    assert "layer1.1.0.conv2.weight" in official and "layer1.1.0.conv3.weight" not in official
 
 
-@pytest.mark.parametrize(
-    "name", ["layer5.0.conv1.weight", "layer1.0.conv1.weight", "fc.weight", "layer2.0.relu.x", "head.weight.x"]
-)
-def test_foreign_names_are_unknown(name):
-    assert official_to_ours(name) is None
+def test_the_official_configuration_is_our_default(official):
+    config, default = official_config(official), MaskRefineNetConfig(num_labels=3)
+    assert config.backbone_config.to_dict() == default.backbone_config.to_dict()
+    assert (config.aspp_channels, config.decoder_channels) == (512, [256, 128, 64, 64])
+    sizes = {"aspp_channels": None, "decoder_channels": None}  # which the default derives
+    ours, theirs = (one.to_dict() | sizes for one in (default, config))
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("name", ["decoder.lateral.0.weight", "encoder.backbone.embedder.x", "classifier.weight"])
+def test_other_architectures_have_no_official_names(name):
+    with pytest.raises(ValueError, match=f"no counterpart of {name}"):
+        ours_to_official(name)

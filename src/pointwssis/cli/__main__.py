@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": "all stages on drawn shapes, in a few minutes",
     "run": "all stages of a recipe on your data",
     "predict": "instances of images or folders, as COCO JSON, CSV, label images and overlays",
+    "convert": "the authors' checkpoints as folders or Hub repositories of this package",
 }
 
 

@@ -3,6 +3,7 @@
 
 from .coco import load_coco, load_coco_folder, load_coco_splits, to_coco
 from .images import check_image, read_image
+from .official import load_official_annotations
 from .report import LoadReport
 from .schema import (
     class_names,
@@ -28,6 +29,7 @@ __all__ = [
     "load_coco",
     "load_coco_folder",
     "load_coco_splits",
+    "load_official_annotations",
     "make_object",
     "make_shapes_dataset",
     "masked_objects",

@@ -9,7 +9,7 @@ from transformers.utils import auto_docstring
 ARCHITECTURES = ("unet", "fpn")
 
 
-@auto_docstring(checkpoint="pointwssis/mask-refine-net-coco10")
+@auto_docstring(checkpoint="pointwssis/maskrefinenet-coco10")
 @strict
 class MaskRefineNetConfig(PreTrainedConfig):
     r"""

@@ -2,70 +2,132 @@
 """Weights of the official SOLOv2 (detectron2 / AdelaiDet names) under our names; they stay those of their authors."""
 
 import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..checkpoints import check_weights
+from ..checkpoints import check_weights, resnet_sizes, size_of
+from .configuration_solov2 import STAGES, TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
 
-CONV_LAYER = {"0": "convolution", "1": "norm"}  # 2 is the ReLU
-HEADS = {"cate": "class", "kernel": "kernel"}
+# What the weights do not tell: the official teacher's grids and ranges; the student's are SOLOv2's own, our defaults.
+PRESETS: dict[str, dict[str, Any]] = {
+    "teacher": {"num_grids": TEACHER_NUM_GRIDS, "scale_ranges": TEACHER_SCALE_RANGES},
+    "student": {},
+}
+
+BACKBONE = "backbone.bottom_up."
+BACKBONE_NORM = {"convolution": "", "normalization": "norm."}  # detectron2 keeps a convolution's norm inside of it
+PLACE_IN_LAYER = {"convolution": 0, "norm": 1}  # 2 is the ReLU
+TOWER_PLACE = re.compile(r"ins_head\.cate_tower\.(\d+)\.")
+HEADS = {"class": "cate", "kernel": "kernel"}
 
 
-def official_to_ours(name: str) -> str | None:
-    """Our name of an official SOLOv2 weight; None when the official code has no such weight.
+def ours_to_official(name: str) -> str:
+    """The official name of one of our SOLOv2 weights.
+
+    Raises:
+        ValueError: there is none.
 
     Example:
-        >>> official_to_ours("ins_head.cate_tower.4.bias")
-        'model.instance_head.class_tower.1.norm.bias'
-        >>> official_to_ours("backbone.bottom_up.res3.0.conv2.norm.weight")
-        'model.backbone.encoder.stages.1.layers.0.layer.1.normalization.weight'
+        >>> ours_to_official("model.instance_head.class_tower.1.norm.bias")
+        'ins_head.cate_tower.4.bias'
+        >>> ours_to_official("model.backbone.encoder.stages.1.layers.0.layer.1.normalization.weight")
+        'backbone.bottom_up.res3.0.conv2.norm.weight'
     """
-    if match := re.fullmatch(r"backbone\.bottom_up\.stem\.conv1\.(.+)", name):
-        return f"model.backbone.embedder.embedder.{_convolution_or_norm(match[1])}"
-    if match := re.fullmatch(r"backbone\.bottom_up\.res([2-5])\.(\d+)\.(?:conv([123])|shortcut)\.(.+)", name):
-        part = f"layer.{int(match[3]) - 1}" if match[3] else "shortcut"
-        stage = f"model.backbone.encoder.stages.{int(match[1]) - 2}.layers.{match[2]}"
-        return f"{stage}.{part}.{_convolution_or_norm(match[4])}"
-    if match := re.fullmatch(r"backbone\.fpn_(lateral|output)([2-5])\.(\w+)", name):
-        return f"model.feature_pyramid.{match[1]}.{int(match[2]) - 2}.{match[3]}"
-    if match := re.fullmatch(r"ins_head\.(cate|kernel)_tower\.(\d+)\.(\w+)", name):
-        layer, part = divmod(int(match[2]), 3)
-        tower = f"model.instance_head.{HEADS[match[1]]}_tower"
-        return f"{tower}.{layer}.{CONV_LAYER[str(part)]}.{match[3]}" if str(part) in CONV_LAYER else None
-    if match := re.fullmatch(r"ins_head\.(cate|kernel)_pred\.(\w+)", name):
-        return f"model.instance_head.{HEADS[match[1]]}_head.{match[2]}"
-    if match := re.fullmatch(r"mask_head\.convs_all_levels\.([0-3])\.conv([0-2])\.([01])\.(\w+)", name):
-        return f"model.mask_feature_head.levels.{match[1]}.{match[2]}.{CONV_LAYER[match[3]]}.{match[4]}"
-    if match := re.fullmatch(r"mask_head\.conv_pred\.([01])\.(\w+)", name):
-        return f"model.mask_feature_head.output.{CONV_LAYER[match[1]]}.{match[2]}"
-    return None
+    if match := re.fullmatch(r"model\.backbone\.(.+)", name):
+        return BACKBONE + backbone_to_official(match[1])
+    if match := re.fullmatch(r"model\.feature_pyramid\.(lateral|output)\.(\d)\.(\w+)", name):
+        return f"backbone.fpn_{match[1]}{int(match[2]) + 2}.{match[3]}"
+    if match := re.fullmatch(r"model\.instance_head\.(class|kernel)_tower\.(\d+)\.(convolution|norm)\.(\w+)", name):
+        place = 3 * int(match[2]) + PLACE_IN_LAYER[match[3]]
+        return f"ins_head.{HEADS[match[1]]}_tower.{place}.{match[4]}"
+    if match := re.fullmatch(r"model\.instance_head\.(class|kernel)_head\.(\w+)", name):
+        return f"ins_head.{HEADS[match[1]]}_pred.{match[2]}"
+    if match := re.fullmatch(r"model\.mask_feature_head\.levels\.(\d)\.(\d)\.(convolution|norm)\.(\w+)", name):
+        return f"mask_head.convs_all_levels.{match[1]}.conv{match[2]}.{PLACE_IN_LAYER[match[3]]}.{match[4]}"
+    if match := re.fullmatch(r"model\.mask_feature_head\.output\.(convolution|norm)\.(\w+)", name):
+        return f"mask_head.conv_pred.{PLACE_IN_LAYER[match[1]]}.{match[2]}"
+    raise ValueError(f"the official SOLOv2 has no counterpart of {name}")
 
 
-def _convolution_or_norm(leaf: str) -> str:
-    """detectron2 keeps a convolution's norm inside of it."""
-    return f"normalization.{leaf.removeprefix('norm.')}" if leaf.startswith("norm.") else f"convolution.{leaf}"
+def backbone_to_official(name: str) -> str:
+    """detectron2's name of a weight of transformers' `ResNetBackbone`.
+
+    Example:
+        >>> backbone_to_official("encoder.stages.3.layers.0.shortcut.convolution.weight")
+        'res5.0.shortcut.weight'
+    """
+    if match := re.fullmatch(r"embedder\.embedder\.(convolution|normalization)\.(\w+)", name):
+        return f"stem.conv1.{BACKBONE_NORM[match[1]]}{match[2]}"
+    block = r"encoder\.stages\.(\d)\.layers\.(\d+)\.(?:layer\.(\d)|shortcut)\.(convolution|normalization)\.(\w+)"
+    if match := re.fullmatch(block, name):
+        part = "shortcut" if match[3] is None else f"conv{int(match[3]) + 1}"
+        return f"res{int(match[1]) + 2}.{match[2]}.{part}.{BACKBONE_NORM[match[4]]}{match[5]}"
+    raise ValueError(f"detectron2's ResNet has no counterpart of {name}")
 
 
-def convert_official_state_dict(state_dict: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Renames official weights and checks them against a model.
+def official_config(weights: Mapping[str, Tensor], preset: str) -> SOLOv2Config:
+    """The configuration of official weights: every size is read off them, `preset` gives the rest.
+
+    Args:
+        weights: official names to tensors.
+        preset: "teacher" or "student".
+
+    Raises:
+        ValueError: a weight that tells a size is missing.
+    """
+    sizes = {
+        "fpn_channels": size_of(weights, "backbone.fpn_lateral2.weight"),
+        "instance_channels": size_of(weights, "ins_head.cate_tower.0.weight"),
+        "num_instance_convs": len({int(match[1]) // 3 for match in map(TOWER_PLACE.match, weights) if match}),
+        "kernel_channels": size_of(weights, "ins_head.kernel_pred.weight"),
+        "mask_channels": size_of(weights, "mask_head.convs_all_levels.0.conv0.0.weight"),
+        "num_labels": size_of(weights, "ins_head.cate_pred.weight"),
+    }
+    return SOLOv2Config(backbone_config=resnet_config(weights, BACKBONE), **sizes, **PRESETS[preset])
+
+
+def resnet_config(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Any]:
+    """detectron2's ResNet as fields of transformers' `ResNetConfig`: sizes from the weights, MSRA's stride placement.
+
+    Args:
+        weights: detectron2's names to tensors.
+        prefix: before "stem.…" and "res2.…".
+    """
+    return {
+        "model_type": "resnet",
+        "embedding_size": size_of(weights, f"{prefix}stem.conv1.weight"),
+        **resnet_sizes(weights, [f"{prefix}res{stage}." for stage in (2, 3, 4, 5)]),
+        "downsample_in_bottleneck": True,
+        "out_features": STAGES,
+    }
+
+
+def convert_official_state_dict(state_dict: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Checks official weights against a model and renames them.
 
     Args:
         state_dict: official names to tensors.
         expected: `model.state_dict()` of the `SOLOv2ForInstanceSegmentation` that is to hold them.
 
     Raises:
-        ValueError: listing every missing, unexpected and misshapen weight.
+        ValueError: listing every missing, unexpected and misshapen weight by its official name.
     """
-    converted, unexpected = {}, []
-    for name, value in state_dict.items():
-        ours = official_to_ours(name)
-        if ours is None:
-            unexpected.append(name)
-        else:
-            converted[ours] = torch.as_tensor(value)
-    for name, value in expected.items():
-        if name.endswith("num_batches_tracked"):  # the official batch norms are frozen and count nothing
-            converted.setdefault(name, torch.zeros_like(value))
-    check_weights(converted, expected, unexpected, "this SOLOv2")
+    return renamed(state_dict, expected, ours_to_official, "this SOLOv2")
+
+
+def renamed(
+    state_dict: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
+    official_name: Callable[[str], str],
+    model: str,
+) -> dict[str, Tensor]:
+    """Checked weights under our names; `official_name` tells where each of ours comes from."""
+    names = [name for name in expected if not name.endswith("num_batches_tracked")]
+    check_weights(state_dict, {official_name(name): expected[name] for name in names}, model)
+    converted = {name: state_dict[official_name(name)].to(expected[name].dtype).contiguous() for name in names}
+    for name in expected.keys() - converted.keys():  # the official batch norms are frozen and count nothing
+        converted[name] = torch.zeros(expected[name].shape, dtype=expected[name].dtype)
     return converted
