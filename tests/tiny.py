@@ -51,9 +51,9 @@ def recipe_values(**changes: Any) -> dict[str, Any]:
         "image_size": IMAGE_SIZE,
         "model": SEGMENTER,
         "teacher_model": GRIDS,
-        "training": {"per_device_train_batch_size": 2, "max_steps": 3, "warmup_steps": 1, "disable_tqdm": True},
+        "training": {"per_device_train_batch_size": 2, "max_steps": 3, "warmup_steps": 1, "logging_steps": 1},
         "refiner_model": REFINER,
-        "refiner": {"max_steps": 3, "per_device_train_batch_size": 4, "warmup_steps": 1, "disable_tqdm": True},
+        "refiner": {"max_steps": 3, "per_device_train_batch_size": 4, "warmup_steps": 1},
     }
     return {**values, **changes}
 

@@ -1,14 +1,16 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Models to start a training from: new ones, ones with a pretrained backbone, and saved ones with other classes."""
 
+import dataclasses
+import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoImageProcessor, PreTrainedModel
+from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig, PreTrainedModel
 
 from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
@@ -18,6 +20,22 @@ from .solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from .solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 
 FROM_SCRATCH = {"freeze_backbone_norm": False, "freeze_backbone_stages": 0}
+
+# Fields of `SOLOv2Config` that may change after training: they decide what comes out, not what was learned.
+DECODING_FIELDS = (
+    "score_threshold", "update_threshold", "mask_threshold", "nms_top_k", "max_detections", "nms_type", "nms_kernel",
+    "nms_sigma", "level_score",
+)  # fmt: skip
+
+
+def check_fields(kind: type[PreTrainedConfig], fields: Mapping[str, Any]) -> None:
+    """Raises a ValueError for a field that a configuration does not have; transformers keeps it without a word."""
+    known = [field.name for field in dataclasses.fields(kind)]
+    for name in fields:
+        if name not in known:
+            close = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"{kind.__name__} has no field {name!r}{hint}")
 
 
 def new_segmenter(
@@ -38,6 +56,7 @@ def new_segmenter(
             are taken over. None: everything is new, norms are trainable and nothing is frozen (unless `model` says
             otherwise).
     """
+    check_fields(SOLOv2Config, model)
     classes = {"id2label": dict(enumerate(names)), "label2id": {name: index for index, name in enumerate(names)}}
     preprocessing: dict[str, Any] = {}
     if backbone_name_or_path is None:
@@ -57,21 +76,28 @@ def new_segmenter(
 def new_refiner(
     names: Sequence[str], model: dict[str, Any], backbone_name_or_path: str | None = None
 ) -> tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]:
-    """A MaskRefineNet with a fresh decoder and the image processor that fits it; arguments as in `new_segmenter`."""
+    """A MaskRefineNet with a fresh decoder and the image processor that fits it; arguments as in `new_segmenter`.
+
+    MaskRefineNet reads RGB: weights, mean and standard deviation of a BGR backbone are turned around.
+    """
+    check_fields(MaskRefineNetConfig, model)
     classes = {"id2label": dict(enumerate(names)), "label2id": {name: index for index, name in enumerate(names)}}
-    config = MaskRefineNetConfig(**{**classes, **model})
-    preprocessing: dict[str, Any] = {}
+    fields, preprocessing = {**classes, **model}, {}
+    if backbone_name_or_path is not None:
+        fields["backbone_config"] = AutoConfig.from_pretrained(backbone_name_or_path, out_features=STAGES)
+        if fields["backbone_config"].model_type == "resnet":
+            fields["input_channels"] = fields["backbone_config"].embedding_size
+    config = MaskRefineNetConfig(**fields)
     refiner = MaskRefineNetForMaskRefinement(config)
     if backbone_name_or_path is not None:
-        backbone_config = AutoConfig.from_pretrained(backbone_name_or_path, out_features=STAGES)
-        config = MaskRefineNetConfig(**{**classes, **model, "backbone_config": backbone_config})
-        refiner = MaskRefineNetForMaskRefinement(config)
         refiner.init_from_backbone(pretrained_backbone(refiner.encoder.backbone, backbone_name_or_path))
-        preprocessing = {
-            name: value
-            for name, value in backbone_preprocessing(backbone_name_or_path).items()
-            if name != "do_flip_channel_order"
-        }
+        preprocessing = backbone_preprocessing(backbone_name_or_path)
+        if preprocessing.pop("do_flip_channel_order"):
+            if not refiner.encoder.replaces_stem:
+                raise ValueError(f"{backbone_name_or_path}: takes BGR; MaskRefineNet can start from such ResNets only")
+            image_weight = refiner.encoder.input_layer.convolution.image_weight
+            image_weight.data = image_weight.data.flip(1)
+            preprocessing |= {name: preprocessing[name][::-1] for name in ("image_mean", "image_std")}
     size = {"height": config.crop_size, "width": config.crop_size}
     return refiner, MaskRefineNetImageProcessorPil(size=size, box_scale=config.box_scale, **preprocessing)
 
@@ -80,11 +106,10 @@ def pretrained_backbone(backbone: PreTrainedModel, name_or_path: str) -> PreTrai
     """A repository's backbone, of the class of `backbone`; transformers itself leaves backbones at random weights."""
     config = AutoConfig.from_pretrained(name_or_path, out_features=STAGES)
     loaded, info = type(backbone).from_pretrained(name_or_path, config=config, output_loading_info=True)
-    if info["missing_keys"]:
-        raise ValueError(
-            f"{name_or_path}: lacks {len(info['missing_keys'])} backbone weights, first "
-            f"{sorted(info['missing_keys'])[:3]}"
-        )
+    # Backbones of the ConvNeXt and Swin kind norm what they hand out; no pretraining has such norms.
+    missing = sorted(name for name in info["missing_keys"] if not name.startswith("hidden_states_norms."))
+    if missing:
+        raise ValueError(f"{name_or_path}: lacks {len(missing)} backbone weights, first {missing[:3]}")
     return loaded
 
 
@@ -100,14 +125,21 @@ def backbone_preprocessing(name_or_path: str) -> dict[str, Any]:
     }
 
 
-def saved_model(name_or_path: str, names: Sequence[str]) -> tuple[PreTrainedModel, Any]:
-    """A saved SOLOv2 or MaskRefineNet for these classes, with its image processor; see `with_classes`."""
+def saved_model(name_or_path: str, names: Sequence[str], **preprocessing: Any) -> tuple[PreTrainedModel, Any]:
+    """A saved SOLOv2 or MaskRefineNet for these classes, with its image processor; see `with_classes`.
+
+    Args:
+        name_or_path: folder or Hub repository.
+        names: of the classes.
+        preprocessing: settings of the image processor that replace the saved ones.
+    """
     config = AutoConfig.from_pretrained(name_or_path)
     kinds = {"solov2": SOLOv2ForInstanceSegmentation, "mask_refine_net": MaskRefineNetForMaskRefinement}
     if config.model_type not in kinds:
         raise ValueError(f"{name_or_path}: is a {config.model_type} model; takes one of {', '.join(kinds)}")
     model = kinds[config.model_type].from_pretrained(name_or_path, dtype=torch.float32)
-    return with_classes(model, names), AutoImageProcessor.from_pretrained(name_or_path, backend="pil")
+    processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil", **preprocessing)
+    return with_classes(model, names), processor
 
 
 def with_classes(model: PreTrainedModel, names: Sequence[str]) -> PreTrainedModel:

@@ -13,17 +13,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, concatenate_datasets, load_from_disk
+from datasets import Dataset, DatasetInfo, Features, Image, Value, concatenate_datasets, load_from_disk
 from transformers import AutoConfig
 
 from .data import class_names, load_coco, load_coco_folder, load_coco_splits, split_supervision, supervision, to_coco
 from .evaluation import evaluate_pseudo_labels
-from .models import is_saved_model
+from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from .models import check_fields, is_saved_model
 from .progress import StepProbe
 from .pseudo_labels import keep_rough_masks, predict_rough_masks, refine_rough_masks
 from .recipe import Recipe
-from .solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES
-from .stages import mask_refiner, point_teacher, train_refiner, train_segmenter, training_arguments
+from .solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
+from .stages import is_trained, mask_refiner, point_teacher, train_refiner, train_segmenter, training_arguments
+
+MODELS = ("teacher", "student_point", "student_refined", "full")  # what `results.json` has metrics of
 
 
 @dataclass
@@ -62,10 +65,13 @@ def load_data(recipe: Recipe) -> RunData:
         raise ValueError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
     if recipe.labeled_fraction is not None:
         split = split_supervision(train, recipe.labeled_fraction, recipe.seed)
-        return RunData(train, split["full"], split["point"], validation)
-    kinds = [supervision(row) for row in train.with_format(None)]
-    full, point = ([index for index, kind in enumerate(kinds) if kind == wanted] for wanted in ("full", "point"))
-    return RunData(train, train.select(full), train.select(point), validation)
+        return RunData(train, split["full"], of_kinds(split["point"], "point", "full"), validation)
+    return RunData(train, of_kinds(train, "full"), of_kinds(train, "point"), validation)
+
+
+def of_kinds(rows: Dataset, *kinds: str) -> Dataset:
+    """The images with one of these kinds of supervision: one without any label would teach that it shows nothing."""
+    return rows.select([index for index, row in enumerate(rows.with_format(None)) if supervision(row) in kinds])
 
 
 def is_first_process() -> bool:
@@ -84,9 +90,22 @@ def kept_on_disk(folder: Path, make: Callable[[], Dataset]) -> Dataset:
     if not folder.is_dir():
         unfinished = folder.with_name(folder.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        make().save_to_disk(str(unfinished))
+        # As plain columns: of an `Image` the datasets library would copy the whole file into every stage.
+        made = with_images_as(make(), {"bytes": Value("binary"), "path": Value("string")})
+        made.save_to_disk(str(unfinished), num_shards=None if len(made) else 1)  # no shard could not be read again
         os.replace(unfinished, folder)
-    return load_from_disk(str(folder))
+    return stored_rows(folder)
+
+
+def stored_rows(folder: Path) -> Dataset:
+    """Rows of the schema that `kept_on_disk` has written."""
+    return with_images_as(load_from_disk(str(folder)), Image(decode=False))
+
+
+def with_images_as(rows: Dataset, feature: Any) -> Dataset:
+    """The same table whose images go by another name: `{path, bytes}` as two columns, or as an `Image`."""
+    features = Features({**rows.features, "image": feature})
+    return Dataset(rows.data.replace_schema_metadata(None), info=DatasetInfo(features=features))
 
 
 class Run:
@@ -103,9 +122,11 @@ class Run:
 
     def _check_settings(self) -> None:
         """An output folder belongs to one recipe: mixing stages of two would give a table of neither."""
+        check_fields(SOLOv2Config, self.recipe.model | self.recipe.teacher_model)
+        check_fields(MaskRefineNetConfig, self.recipe.refiner_model)
         path, ours = self.folder / "recipe.yaml", asdict(self.recipe)
         free = {"stages", "output_dir", "skip_bad"}
-        if path.is_file():
+        if path.is_file() and any((self.folder / stage).is_dir() for stage in (*MODELS, "refiner", "rough", "pseudo")):
             before = asdict(Recipe.load(path))
             changed = sorted(key for key in ours if key not in free and ours[key] != before[key])
             if changed:
@@ -129,31 +150,43 @@ class Run:
         wanted = {
             name: training_arguments(self.recipe, self.folder, *settings).max_steps
             for name, settings in trainings.items()
-            if stage_of.get(name, name) in self.recipe.stages and not is_saved_model(self.folder / name)
+            if stage_of.get(name, name) in self.recipe.stages and not is_trained(self.folder / name)
         }
-        if not self.compares:
+        if not self.data.truth_is_known:
             wanted.pop("full", None)
+        if not self.compares:
             wanted.pop("student_point" if self.uses_refiner else "student_refined", None)
         return wanted
 
     def run(self) -> dict[str, Any]:
-        """Runs the stages of the recipe and returns what `results.json` holds."""
-        results: dict[str, Any] = {"teacher": None, "student_point": None, "student_refined": None, "full": None}
+        """Runs the stages of the recipe and returns what `results.json` holds, earlier stages included."""
         stages = self.recipe.stages
         if "teacher" in stages:
-            results["teacher"] = self.teacher()
+            self.teacher()
         if "rough" in stages:
             self.rough_point()
         if "refiner" in stages:
             self.refiner()
-        labels = self.pseudo_labels() if "pseudo" in stages else {}
-        results["pseudo_labels"] = self.pseudo_label_quality() if labels else {"rough": None, "refined": None}
+        if "pseudo" in stages:
+            self.pseudo_labels()
         if "student" in stages:
             for name, rows in self.student_rows().items():
-                results[name] = self.student(name, rows)
+                self.student(name, rows)
         if "upper_bound" in stages and self.data.truth_is_known:
-            results["full"] = self.student("full", self.data.train)
-        return results
+            self.student("full", self.data.train)
+        return {**{name: self.metrics(name) for name in MODELS}, "pseudo_labels": self.pseudo_label_quality()}
+
+    def metrics(self, name: str) -> dict[str, float | None] | None:
+        """Metrics of a model of this run; None where there is no model or nothing to evaluate on."""
+        path = self.folder / name / "metrics.json"
+        return (json.loads(path.read_text()) or None) if path.is_file() else None
+
+    def made(self, name: str) -> Path:
+        """Folder of a model that an earlier stage has made."""
+        folder = self.folder / name
+        if not is_saved_model(folder):
+            raise ValueError(f"{folder}: holds no model yet; run the stage {Path(name).parts[0]!r} first")
+        return folder
 
     @property
     def segmenter_fields(self) -> dict[str, Any]:
@@ -195,7 +228,8 @@ class Run:
         """
 
         def make(weights: Path) -> Dataset:
-            return predict_rough_masks(self.data.full, point_teacher(self.recipe, weights))
+            folder = self.made(str(weights.relative_to(self.folder)))
+            return predict_rough_masks(self.data.full, point_teacher(self.recipe, folder))
 
         parts = [
             kept_on_disk(self.folder / "rough" / f"full_{path.name}", lambda p=path: make(p))
@@ -205,15 +239,14 @@ class Run:
 
     def rough_point(self) -> Dataset:
         """Step 2: one rough mask a point on the images with points."""
-        teacher = self.folder / "teacher"
         return kept_on_disk(
             self.folder / "rough" / "point",
-            lambda: predict_rough_masks(self.data.point, point_teacher(self.recipe, teacher)),
+            lambda: predict_rough_masks(self.data.point, point_teacher(self.recipe, self.made("teacher"))),
         )
 
     def refiner(self) -> None:
         """Step 3: learn to mend the teacher's masks where the truth is known."""
-        if not is_saved_model(self.folder / "refiner"):
+        if not is_trained(self.folder / "refiner"):
             train_refiner(
                 self.recipe,
                 self.rough_full(),
@@ -226,10 +259,9 @@ class Run:
         """Step 4: the masks that the students learn from, also written as COCO files."""
         labels = {"rough": kept_on_disk(self.folder / "pseudo" / "rough", lambda: keep_rough_masks(self.rough_point()))}
         if self.uses_refiner:
-            refiner = self.folder / "refiner"
             labels["refined"] = kept_on_disk(
                 self.folder / "pseudo" / "refined",
-                lambda: refine_rough_masks(self.rough_point(), mask_refiner(self.recipe, refiner)),
+                lambda: refine_rough_masks(self.rough_point(), mask_refiner(self.recipe, self.made("refiner"))),
             )
         for name, rows in labels.items():
             path = self.folder / "pseudo" / f"{name}.json"
@@ -238,10 +270,13 @@ class Run:
         return labels
 
     def pseudo_label_quality(self) -> dict[str, dict[str, Any] | None]:
-        """The pseudo labels against the hidden masks."""
+        """The pseudo labels of this run against the hidden masks; None for labels that are not made."""
         quality: dict[str, dict[str, Any] | None] = {"rough": None, "refined": None}
-        for name, rows in self.pseudo_labels().items():
-            quality[name] = evaluate_pseudo_labels(rows, self.data.train, self.recipe.max_detections)
+        for name in quality:
+            folder = self.folder / "pseudo" / name
+            if folder.is_dir():
+                labels = stored_rows(folder)
+                quality[name] = evaluate_pseudo_labels(labels, self.data.train, self.recipe.max_detections)
         return quality
 
     def student_rows(self) -> dict[str, Dataset]:
@@ -255,7 +290,7 @@ class Run:
     def student(self, name: str, rows: Dataset) -> dict[str, float | None]:
         """Step 5: learn from masks and pseudo labels together (or, as upper bound, from all masks)."""
         start = self.start(self.recipe.student_name_or_path, "solov2")
-        start = str(self.folder / "teacher") if start == "teacher" else start
+        start = str(self.made("teacher")) if start == "teacher" else start
         return train_segmenter(
             self.recipe,
             rows,

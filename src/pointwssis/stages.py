@@ -6,9 +6,12 @@ skipped when that folder holds its result, so that an interrupted run goes on wh
 `runs.py` puts them in order.
 """
 
+import dataclasses
+import difflib
 import json
 import logging
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +19,13 @@ import numpy as np
 import torch
 from datasets import Dataset
 from PIL import Image
-from transformers import TrainerCallback, set_seed
+from transformers import AutoConfig, TrainerCallback, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
 from .data import class_names
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
-from .models import is_saved_model, new_refiner, new_segmenter, saved_model
+from .models import DECODING_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
 from .pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
 from .progress import StepProbe
 from .pseudo_labels import Refiner, Teacher
@@ -56,6 +59,7 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
     }
     for setting in settings:
         values.update(setting)
+    check_arguments(values)
     arguments = SegmentationTrainingArguments(**values)
     if recipe.max_steps is not None and recipe.max_steps < arguments.max_steps:
         shorter = recipe.max_steps / arguments.max_steps
@@ -67,17 +71,29 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
     return arguments
 
 
-class SaveWeightsAt(TrainerCallback):
-    """Saves the weights at some steps, beside the checkpoints that a run resumes from."""
+def check_arguments(values: dict[str, Any]) -> None:
+    """Raises a ValueError for training arguments that do not exist or that are no numbers where they have to be."""
+    known = {field.name: field.default for field in dataclasses.fields(SegmentationTrainingArguments) if field.init}
+    for name, value in values.items():
+        if name not in known:
+            close = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"there is no training argument {name!r}{hint}")
+        if type(known[name]) in (int, float) and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise ValueError(f"the training argument {name} is {value!r} ({type(value).__name__}); it takes a number")
 
-    def __init__(self, folders: dict[int, Path], image_processor: Any):
+
+class SaveWeightsAt(TrainerCallback):
+    """Saves the weights after some parts of a training, beside the checkpoints that a run resumes from."""
+
+    def __init__(self, folders: dict[float, Path], image_processor: Any):
         self.folders, self.image_processor = folders, image_processor
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        if state.global_step in self.folders and state.is_world_process_zero:
-            folder = self.folders[state.global_step]
-            model.save_pretrained(folder)
-            self.image_processor.save_pretrained(folder)
+        for part, folder in self.folders.items():
+            if state.global_step == max(1, round(part * state.max_steps)) and state.is_world_process_zero:
+                model.save_pretrained(folder)
+                self.image_processor.save_pretrained(folder)
 
 
 def train_segmenter(
@@ -98,7 +114,7 @@ def train_segmenter(
         recipe: of the run.
         rows: to learn from.
         validation: to evaluate on, or None.
-        folder: for the model; its presence there means done.
+        folder: for the model; what is there is not done again.
         model_fields: of `SOLOv2Config`.
         arguments: of this training.
         name_or_path: saved model to start from.
@@ -109,27 +125,20 @@ def train_segmenter(
         Metrics of `CocoEvaluator`; empty without validation.
     """
     metrics_file = folder / "metrics.json"
-    if is_saved_model(folder) and metrics_file.is_file():
+    if is_trained(folder) and metrics_file.is_file():
         logger.warning("%s is done already, delete the folder to train it again", folder)
         return json.loads(metrics_file.read_text())
-    names = class_names(rows)
     set_seed(recipe.seed)
-    if name_or_path is None:
-        model, processor = new_segmenter(
-            names, model_fields, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path
-        )
-    else:
-        model, processor = saved_model(name_or_path, names)
+    interrupted = is_trained(folder)  # while it was evaluated
+    model, processor = starting_segmenter(
+        recipe, class_names(rows), model_fields, str(folder) if interrupted else name_or_path
+    )
     args = training_arguments(recipe, folder, recipe.training, arguments)
     edges = recipe.train_shortest_edges or [recipe.image_size["shortest_edge"]]
     longest = recipe.image_size.get("longest_edge", 10**9)
     callbacks: list[TrainerCallback] = [] if probe is None else [probe]
     if rough_folders:
-        callbacks.append(
-            SaveWeightsAt(
-                {max(1, round(part * args.max_steps)): path for part, path in rough_folders.items()}, processor
-            )
-        )
+        callbacks.append(SaveWeightsAt(rough_folders, processor))
     trainer = SegmentationTrainer(
         model=on_device(model),
         args=args,
@@ -140,13 +149,25 @@ def train_segmenter(
         max_detections=sorted({100, recipe.max_detections}),
         callbacks=callbacks,
     )
-    train_and_save(trainer, folder)
+    if not interrupted:
+        train_and_save(trainer, folder)
     metrics = {}
     if validation is not None:
         trainer.evaluate()
         metrics = trainer.evaluator.compute()
     metrics_file.write_text(json.dumps(metrics, indent=1))
     return metrics
+
+
+def starting_segmenter(
+    recipe: Recipe, names: list[str], model_fields: dict[str, Any], name_or_path: str | None
+) -> tuple[SOLOv2ForInstanceSegmentation, SOLOv2ImageProcessorPil]:
+    """The SOLOv2 that a training starts from; a saved one keeps its architecture, not its input size and decoding."""
+    if name_or_path is None:
+        return new_segmenter(names, model_fields, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path)
+    model, processor = saved_model(name_or_path, names, size=recipe.image_size, pad_size=recipe.pad_size)
+    model.config.update({name: value for name, value in model_fields.items() if name in DECODING_FIELDS})
+    return model, processor
 
 
 def evaluate(
@@ -161,15 +182,22 @@ def evaluate(
         batch_size: images that go through the network together.
         bf16: None: where the machine computes with it.
     """
-    model, processor = saved_model(str(folder), class_names(rows))
-    bf16 = use_bf16(Recipe(bf16=bf16))
-    args = SegmentationTrainingArguments(
-        output_dir="outputs", per_device_eval_batch_size=batch_size, bf16=bf16, use_cpu=not torch.cuda.is_available()
-    )
-    trainer = SegmentationTrainer(
-        model=on_device(model), args=args, processing_class=processor, eval_rows=rows, max_detections=max_detections
-    )
-    trainer.evaluate()
+    names = class_names(rows)
+    model, processor = saved_model(str(folder), names)
+    unknown = sorted(set(names) - set(AutoConfig.from_pretrained(folder).id2label.values()))
+    if unknown:
+        logger.warning("%s never learned the classes %s of this dataset", folder, ", ".join(unknown))
+    with tempfile.TemporaryDirectory() as output_dir:  # the Trainer wants one
+        args = SegmentationTrainingArguments(
+            output_dir=output_dir,
+            per_device_eval_batch_size=batch_size,
+            bf16=use_bf16(Recipe(bf16=bf16)),
+            use_cpu=not torch.cuda.is_available(),
+        )
+        trainer = SegmentationTrainer(
+            model=on_device(model), args=args, processing_class=processor, eval_rows=rows, max_detections=max_detections
+        )
+        trainer.evaluate()
     return trainer.evaluator.compute()
 
 
@@ -179,7 +207,7 @@ def train_refiner(
     """Trains a MaskRefineNet on images that have both their masks and rough masks of the teacher (paper,
     section 3.3).
     """
-    if is_saved_model(folder):
+    if is_trained(folder):
         logger.warning("%s is done already, delete the folder to train it again", folder)
         return
     names = class_names(rough_rows)
@@ -235,6 +263,11 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     if trainer.is_world_process_zero():
         (folder / "training_log.json").write_text(json.dumps(history, indent=1))
         shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def is_trained(folder: Path) -> bool:
+    """Whether a training into this folder came to its end; its log is written last."""
+    return is_saved_model(folder) and (folder / "training_log.json").is_file()
 
 
 # -- labelling
