@@ -115,15 +115,23 @@ class Run:
         self.recipe, self.folder = recipe, Path(recipe.output_dir)
         self.data = data or load_data(recipe)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._check_models()
         self._check_settings()
         self.compares = self.data.truth_is_known and len(self.data.point) > 0
         self.uses_refiner = "refiner" in recipe.stages or is_saved_model(self.folder / "refiner")
         self.probe = StepProbe(self.planned_steps())
 
+    def _check_models(self) -> None:
+        """What no model can be made of is an error now, not after the trainings of the others."""
+        for fields in (self.teacher_fields, self.segmenter_fields):
+            check_fields(SOLOv2Config, fields)
+            SOLOv2Config(**fields)
+        check_fields(MaskRefineNetConfig, self.recipe.refiner_model)
+        if self.recipe.backbone_name_or_path is None:  # which would bring a width of its own
+            MaskRefineNetConfig(**self.recipe.refiner_model)
+
     def _check_settings(self) -> None:
         """An output folder belongs to one recipe: mixing stages of two would give a table of neither."""
-        check_fields(SOLOv2Config, self.recipe.model | self.recipe.teacher_model)
-        check_fields(MaskRefineNetConfig, self.recipe.refiner_model)
         path, ours = self.folder / "recipe.yaml", asdict(self.recipe)
         free = {"stages", "output_dir", "skip_bad"}
         if path.is_file() and any((self.folder / stage).is_dir() for stage in (*MODELS, "refiner", "rough", "pseudo")):
@@ -192,18 +200,28 @@ class Run:
     def segmenter_fields(self) -> dict[str, Any]:
         return {"max_detections": self.recipe.max_detections, **self.recipe.model}
 
+    @property
+    def teacher_fields(self) -> dict[str, Any]:
+        fields = {"num_grids": TEACHER_NUM_GRIDS, "scale_ranges": TEACHER_SCALE_RANGES}
+        return fields | self.segmenter_fields | self.recipe.teacher_model
+
     def teacher(self) -> dict[str, float | None]:
         """Step 1: learn from the images that have masks."""
-        fields = {"num_grids": TEACHER_NUM_GRIDS, "scale_ranges": TEACHER_SCALE_RANGES}
-        fields |= self.segmenter_fields | self.recipe.teacher_model
         if not len(self.data.full):
             raise ValueError(
                 "no image has masks for all its objects, and a teacher needs some; raise labeled_fraction or add masks"
             )
         return train_segmenter(
-            self.recipe, self.data.full, self.data.validation, self.folder / "teacher", fields, self.recipe.teacher,
-            self.start(self.recipe.teacher_name_or_path, "solov2"), self.rough_folders(), self.probe,
-        )  # fmt: skip
+            self.recipe,
+            self.data.full,
+            self.data.validation,
+            self.folder / "teacher",
+            self.teacher_fields,
+            self.recipe.teacher,
+            self.start(self.recipe.teacher_name_or_path, "solov2"),
+            self.rough_folders(),
+            self.probe,
+        )
 
     def start(self, own: str | None, model_type: str) -> str | None:
         """The saved model that a training starts from: its own, else the recipe's if that is of the right kind."""

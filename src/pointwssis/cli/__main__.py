@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = importlib.import_module(f"pointwssis.cli.{words[0]}")
     try:
         command.main(words[1:])
-    except (ValueError, FileNotFoundError, NotADirectoryError, StrictDataclassError) as error:
+    except (ValueError, OSError, StrictDataclassError) as error:
         print(f"pointwssis {words[0]}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -26,4 +26,6 @@ def main(arguments: Sequence[str]) -> None:
             write_shapes_coco(data_dir, num_train=240, num_val=60, seed=recipe.seed)
         recipe.data_dir = str(data_dir)
     run = execute(recipe)
-    print(f"try it: pointwssis predict {run.shipped} {run.folder / 'data' / 'images' / 'val_00000.png'}")
+    image = run.folder / "data" / "images" / "val_00000.png"
+    if image.is_file():
+        print(f"try it: pointwssis predict {run.shipped} {image}")

@@ -3,16 +3,20 @@
 
 import argparse
 import csv
+import functools
 import json
-from collections.abc import Iterator, Sequence
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from transformers import AutoConfig
 
-from ..data.images import read_image
+from ..data.images import check_image, read_image
 from ..masks import decode_rle, rle_area, rle_box
 from ..pipelines import PointInstanceSegmentationPipeline
 from ..prompts import point_from_mask
@@ -21,6 +25,7 @@ from ..solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..visualization import draw_instances
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
+image_size = functools.lru_cache(maxsize=1024)(check_image)  # (width, height); an image has many clicks
 CSV_COLUMNS = ("image", "class", "score", "area", "x_min", "y_min", "width", "height", "center_x", "center_y")
 
 
@@ -37,7 +42,8 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
 
     files = image_files(options.paths)
-    clicks = None if options.points is None else read_clicks(options.points, files)
+    names = class_names(options.model)
+    clicks = None if options.points is None else read_clicks(options.points, files, names)
     pipe = PointInstanceSegmentationPipeline(
         model=SOLOv2ForInstanceSegmentation.from_pretrained(options.model),
         image_processor=SOLOv2ImageProcessorPil.from_pretrained(options.model),
@@ -46,13 +52,13 @@ def main(arguments: Sequence[str]) -> None:
     )
     for folder in ("labels", "overlays"):
         (options.output_dir / folder).mkdir(parents=True, exist_ok=True)
-    names = pipe.model.config.id2label
-    coco = Collected([{"id": index + 1, "name": names[index]} for index in range(len(names))])
+    coco = Collected([{"id": index + 1, "name": name} for index, name in enumerate(names)])
     inputs = ({"image": str(path), **({} if clicks is None else clicks[path])} for path in files)
     found = pipe(inputs, threshold=options.threshold, mask_format="rle", batch_size=options.batch_size)
-    for path, name, instances in zip(files, output_names(files), found, strict=True):
-        coco.add(path, read_image(path), instances)
-        write_pictures(read_image(path), instances, options.output_dir, name, options.label_format)
+    for (path, file_name), name, instances in zip(files.items(), output_names(files), found, strict=True):
+        image = read_image(path)
+        coco.add(path, file_name, image, instances)
+        write_pictures(image, instances, options.output_dir, name, options.label_format)
     coco.write(options.output_dir)
     print(f"{len(coco.rows)} instances on {len(files)} images: {options.output_dir}")
 
@@ -66,10 +72,10 @@ class Collected:
         self.annotations: list[dict[str, Any]] = []
         self.ids = {category["name"]: category["id"] for category in categories}
 
-    def add(self, path: Path, image: Image.Image, instances: Sequence[dict[str, Any]]) -> None:
+    def add(self, path: Path, file_name: str, image: Image.Image, instances: Sequence[dict[str, Any]]) -> None:
         """Takes the instances of one image, whose masks are RLEs."""
         image_id = len(self.images) + 1
-        self.images.append({"id": image_id, "file_name": path.name, "width": image.width, "height": image.height})
+        self.images.append({"id": image_id, "file_name": file_name, "width": image.width, "height": image.height})
         for instance in instances:
             rle, label = instance["mask"], instance["label"]
             box, area = rle_box(rle), rle_area(rle)
@@ -110,8 +116,26 @@ def write_pictures(
     draw_instances(image, masks, captions).save(folder / "overlays" / f"{name}.png")
 
 
-def image_files(paths: Sequence[str]) -> list[Path]:
-    """Files as given and the images of folders, in order.
+def class_names(model: str) -> list[str]:
+    """Classes of a saved SOLOv2.
+
+    Raises:
+        FileNotFoundError: there is no such model.
+        ValueError: it is another model; transformers would load it with fresh weights.
+    """
+    try:
+        config = AutoConfig.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        raise FileNotFoundError(
+            f"{model}: is neither the folder of a model nor one that the Hub gives ({str(error).splitlines()[0]})"
+        ) from error
+    if config.model_type != "solov2":
+        raise ValueError(f"{model}: is a {config.model_type} model; MODEL takes a SOLOv2")
+    return [config.id2label[index] for index in range(config.num_labels)]
+
+
+def image_files(paths: Sequence[str]) -> dict[Path, str]:
+    """Files as given and the images of folders, in order, each with its name below the folder that they share.
 
     Raises:
         FileNotFoundError: a path that does not exist, or a folder without an image.
@@ -127,41 +151,73 @@ def image_files(paths: Sequence[str]) -> list[Path]:
             files.append(path)
         else:
             raise FileNotFoundError(f"{path}: no such image or folder")
-    return files
+    shared = os.path.commonpath([os.path.abspath(path if Path(path).is_dir() else Path(path).parent) for path in paths])
+    return {file: Path(os.path.relpath(file, shared)).as_posix() for file in files}
 
 
-def output_names(files: Sequence[Path]) -> Iterator[str]:
-    """The files' names without suffix; a name that comes again is numbered, so that nothing is overwritten."""
-    seen: dict[str, int] = {}
+def output_names(files: Iterable[Path]) -> Iterator[str]:
+    """The files' names without suffix; a name that comes again is numbered, so that nothing is overwritten.
+
+    Example:
+        >>> list(output_names([Path("a.png"), Path("sub/a.png"), Path("a_2.png")]))
+        ['a', 'a_2', 'a_2_2']
+    """
+    used: set[str] = set()
     for file in files:
-        seen[file.stem] = seen.get(file.stem, 0) + 1
-        yield file.stem if seen[file.stem] == 1 else f"{file.stem}_{seen[file.stem]}"
+        name, number = file.stem, 1
+        while name in used:
+            number += 1
+            name = f"{file.stem}_{number}"
+        used.add(name)
+        yield name
 
 
-def read_clicks(path: Path, files: Sequence[Path]) -> dict[Path, dict[str, list[Any]]]:
+def read_clicks(path: Path, files: Mapping[Path, str], names: Sequence[str]) -> dict[Path, dict[str, list[Any]]]:
     """Points and labels of each image out of a CSV with the columns image, x, y and maybe label.
 
+    Args:
+        path: of the CSV; an image goes by its path, its name below the shared folder, or its bare name.
+        files: as `image_files` gives them.
+        names: of the classes.
+
     Raises:
-        ValueError: a missing column, a number that is none, or an image that is not among `files`; names file and row.
+        ValueError: a missing column, or a row that does not fit; names file and line.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file of clicks")
     clicks: dict[Path, dict[str, list[Any]]] = {file: {"points": [], "labels": []} for file in files}
-    by_name = {name: file for file in files for name in (str(file), file.name)}
     with path.open(newline="", encoding="utf-8-sig") as opened:
         reader = csv.DictReader(opened)
         missing = {"image", "x", "y"} - set(reader.fieldnames or [])
         if missing:
             raise ValueError(f"{path}: lacks the columns {', '.join(sorted(missing))}; a click is image,x,y[,label]")
         for row in reader:
-            where = f"{path}, line {reader.line_num}"
-            if row["image"] not in by_name:
-                raise ValueError(f"{where}: image {row['image']!r} is not among the images that are to be predicted")
             try:
-                point = [float(row["x"]), float(row["y"])]
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{where}: x {row['x']!r} and y {row['y']!r} are to be numbers") from error
-            found = clicks[by_name[row["image"]]]
-            found["points"].append(point)
-            found["labels"].append(row.get("label") or None)
+                file, point, label = read_click(row, files, names)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+            clicks[file]["points"].append(point)
+            clicks[file]["labels"].append(label)
     return clicks
+
+
+def read_click(
+    row: Mapping[str, Any], files: Mapping[Path, str], names: Sequence[str]
+) -> tuple[Path, list[float], str | None]:
+    """Image, point and label of one row, or a ValueError."""
+    wanted, label = row["image"], row.get("label") or None
+    found = [file for file, name in files.items() if wanted in (str(file), name)]
+    found = found or [file for file in files if wanted == file.name]
+    if len(found) != 1:
+        problem = f"is each of {', '.join(map(str, found))}" if found else "is not among the images to be predicted"
+        raise ValueError(f"image {wanted!r} {problem}")
+    try:
+        x, y = float(row["x"]), float(row["y"])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"x {row['x']!r} and y {row['y']!r} are to be numbers") from error
+    width, height = image_size(found[0])
+    if not (math.isfinite(x) and math.isfinite(y) and 0 <= x <= width and 0 <= y <= height):
+        raise ValueError(f"the point ({x:g}, {y:g}) lies outside of {wanted} of {width} × {height} pixels")
+    if label is not None and label not in names:
+        raise ValueError(f"label {label!r} is unknown; the model knows {', '.join(names[:20])}")
+    return found[0], [x, y], label

@@ -14,7 +14,8 @@ from ..runs import Run, is_first_process
 EPILOG = """examples:
   pointwssis run examples/recipes/nuclei.yaml --data_dir data/nuclei --output_dir outputs/nuclei
   pointwssis run recipe.yaml --train_annotations train.json --val_annotations val.json --image_dir images
-  --labeled_fraction 0.2 pointwssis run recipe.yaml --stages teacher,rough --max_steps 10 --model.fpn_channels 64
+  pointwssis run recipe.yaml --data_dir data --labeled_fraction 0.2 --stages teacher,rough --max_steps 10
+  pointwssis run recipe.yaml --data_dir data --model.fpn_channels 64 --training.learning_rate 1e-3
 
 Every key of a recipe is an option; a dot reaches into its mappings. The keys:
 
@@ -51,6 +52,7 @@ def execute(recipe: Recipe) -> Run:
         sheet = write_contact_sheet(
             list(run.pseudo_labels().values())[-1], data.train, run.folder / "contact_sheet.png"
         )
-        print(f"labels to look at: {sheet}")
+        if sheet.is_file():
+            print(f"labels to look at: {sheet}")
     print(f"results: {run.folder / 'results.json'}; model: {run.shipped}; {minutes(time.monotonic() - started)}")
     return run

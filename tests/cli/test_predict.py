@@ -1,0 +1,176 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tiny
+from pointwssis.cli.__main__ import main
+from pointwssis.cli.predict import CSV_COLUMNS, output_names
+from pointwssis.data import load_coco
+from pointwssis.masks import decode_rle
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    tiny.saved_segmenter(folder / "student", max_detections=12)
+    tiny.saved_refiner(folder / "refiner")
+    return folder
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    """Two folders that hold an image of the same name, and one more."""
+    folder = tmp_path / "images"
+    for index, (name, size) in enumerate({"one/a.png": (40, 60), "two/a.png": (60, 40), "two/b.JPG": (64, 64)}.items()):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        tiny.picture(*size, seed=index).save(folder / name)
+    (folder / "two" / "notes.txt").write_text("no image")
+    return folder
+
+
+def predict(models: Path, folder: Path, *words: str) -> tuple[dict, list[dict]]:
+    """Content of the JSON and of the CSV."""
+    assert main(["predict", str(models / "student"), *words, "--output_dir", str(folder)]) == 0
+    with (folder / "instances.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return json.loads((folder / "instances.json").read_text()), rows
+
+
+@pytest.mark.parametrize(("batch_size", "suffix"), [("1", "png"), ("4", "tiff")])
+def test_what_a_folder_of_images_becomes(models, images, tmp_path, batch_size, suffix):
+    out = tmp_path / "out"
+    options = ["--threshold", "0", "--batch_size", batch_size, "--label_format", suffix]
+    content, rows = predict(models, out, str(images), *options)
+    assert [image["file_name"] for image in content["images"]] == ["one/a.png", "two/a.png", "two/b.JPG"]
+    assert len(rows) == len(content["annotations"]) > 3 and tuple(rows[0]) == CSV_COLUMNS
+    assert {row["class"] for row in rows} <= set(tiny.NAMES)
+    assert sorted(path.name for path in (out / "labels").iterdir()) == [f"{n}.{suffix}" for n in ("a", "a_2", "b")]
+    assert sorted(path.name for path in (out / "overlays").iterdir()) == ["a.png", "a_2.png", "b.png"]
+    for row, annotation in zip(rows, content["annotations"], strict=True):
+        mask = decode_rle(annotation["segmentation"])
+        assert float(row["area"]) == annotation["area"] == mask.sum()
+        assert [float(row[name]) for name in ("x_min", "y_min", "width", "height")] == annotation["bbox"]
+        if mask.any():
+            y, x = np.nonzero(mask)
+            assert [float(row["center_x"]), float(row["center_y"])] == pytest.approx([x.mean(), y.mean()])
+        assert float(row["score"]) == pytest.approx(annotation["score"], abs=1e-4)
+
+
+def test_the_label_image_numbers_the_instances_best_on_top(models, images, tmp_path):
+    out = tmp_path / "out"
+    content, _ = predict(models, out, str(images / "two"), "--threshold", "0")
+    for image, name in zip(content["images"], ("a", "b"), strict=True):
+        own = [a for a in content["annotations"] if a["image_id"] == image["id"]]
+        scores = [annotation["score"] for annotation in own]
+        assert scores == sorted(scores, reverse=True)
+        labels = np.asarray(Image.open(out / "labels" / f"{name}.png"))
+        assert labels.shape == (image["height"], image["width"]) and labels.dtype in (np.uint16, np.int32)
+        masks = np.stack([decode_rle(annotation["segmentation"]) for annotation in own])
+        assert (labels == np.where(masks.any(0), masks.argmax(0) + 1, 0)).all()
+        overlay = Image.open(out / "overlays" / f"{name}.png")
+        assert overlay.width / overlay.height == image["width"] / image["height"]  # small images are enlarged
+
+
+def test_the_json_loads_as_a_dataset(models, images, tmp_path):
+    content, rows = predict(models, tmp_path / "out", str(images), "--threshold", "0")
+    dataset = load_coco(tmp_path / "out" / "instances.json", images)
+    assert [row["file_name"] for row in dataset] == ["one/a.png", "two/a.png", "two/b.JPG"]
+    assert sum(len(row["objects"]) for row in dataset) == len(rows)
+
+
+def test_names_in_the_json_are_below_the_folder_that_all_paths_share(models, images, tmp_path):
+    content, _ = predict(models, tmp_path / "out", str(images / "two" / "b.JPG"), str(images / "one"))
+    assert [image["file_name"] for image in content["images"]] == ["two/b.JPG", "one/a.png"]
+    assert len(load_coco(tmp_path / "out" / "instances.json", images)) == 2
+    alone, _ = predict(models, tmp_path / "alone", str(images / "two" / "b.JPG"))
+    assert [image["file_name"] for image in alone["images"]] == ["b.JPG"]
+
+
+def test_nothing_found_is_no_error(models, images, tmp_path, capsys):
+    content, rows = predict(models, tmp_path / "out", str(images), "--threshold", "1.1")
+    assert rows == [] and content["annotations"] == [] and len(content["images"]) == 3
+    assert "0 instances on 3 images" in capsys.readouterr().out
+    assert np.asarray(Image.open(tmp_path / "out" / "labels" / "a.png")).max() == 0
+
+
+def clicks(folder: Path, text: str) -> str:
+    (folder / "clicks.csv").write_text(text, encoding="utf-8")
+    return str(folder / "clicks.csv")
+
+
+def test_clicks_give_one_instance_each(models, images, tmp_path):
+    text = "\ufeffimage,x,y,label\none/a.png,3,4,star\nb.JPG,5.5,6,\none/a.png,59,39,ellipse\n"
+    points = ["--points", clicks(tmp_path, text)]
+    content, rows = predict(models, tmp_path / "out", str(images), *points)
+    assert [row["class"] for row in rows[:2]] == ["star", "ellipse"]
+    assert [annotation["point"] for annotation in content["annotations"]] == [[3, 4], [59, 39], [5.5, 6]]
+    refined, _ = predict(models, tmp_path / "fine", str(images), *points, "--refiner", str(models / "refiner"))
+    masks = [[a["segmentation"]["counts"] for a in part["annotations"]] for part in (content, refined)]
+    assert len(masks[1]) == 3 and masks[0] != masks[1]
+    again = load_coco(tmp_path / "fine" / "instances.json", images)
+    assert [item["point"] for row in again for item in row["objects"]] == [[3, 4], [59, 39], [5.5, 6]]
+
+
+def test_a_click_that_finds_nothing_stays_in_both_tables(tmp_path, images):
+    model, processor = tiny.segmenter()
+    model.model.instance_head.kernel_head.weight.data.zero_()
+    model.model.instance_head.kernel_head.bias.data.fill_(-1)  # every mask is empty
+    tiny.saved(tmp_path / "student", (model, processor))
+    points = ["--points", clicks(tmp_path, "image,x,y\nb.JPG,5,6\n")]
+    content, rows = predict(tmp_path, tmp_path / "out", str(images), *points)
+    assert [(row["area"], row["center_x"], row["score"]) for row in rows] == [("0", "", "0.0")]
+    again = load_coco(tmp_path / "out" / "instances.json", images)
+    assert [item["point"] for row in again for item in row["objects"]] == [[5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image,x\na.png,3\n", "clicks.csv: lacks the columns y; a click is image,x,y[,label]"),
+        ("", "lacks the columns image, x, y"),
+        ("image,x,y\nb.JPG,3,4\nc.png,3,4\n", "clicks.csv, line 3: image 'c.png' is not among the images"),
+        ("image,x,y\na.png,3,4\n", "line 2: image 'a.png' is each of"),
+        ("image,x,y\nb.JPG,three,4\n", "line 2: x 'three' and y '4' are to be numbers"),
+        ("image,x,y\nb.JPG,3\n", "line 2: x '3' and y None are to be numbers"),
+        ("image,x,y\nb.JPG,nan,4\n", "line 2: the point (nan, 4) lies outside of b.JPG of 64 × 64 pixels"),
+        ("image,x,y\nb.JPG,3,65\n", "line 2: the point (3, 65) lies outside"),
+        ("image,x,y\none/a.png,-1,4\n", "line 2: the point (-1, 4) lies outside of one/a.png of 60 × 40"),
+        ("image,x,y,label\nb.JPG,3,4,cow\n", "line 2: label 'cow' is unknown; the model knows ellipse, rectangle"),
+    ],
+)
+def test_wrong_clicks_name_file_and_line(models, images, tmp_path, capsys, text, message):
+    words = ["predict", str(models / "student"), str(images), "--points", clicks(tmp_path, text)]
+    assert main([*words, "--output_dir", str(tmp_path / "out")]) == 1
+    captured = capsys.readouterr()
+    assert message in captured.err and captured.err.count("\n") == 1 and "Traceback" not in captured.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["{models}/student", "nowhere.png"], "nowhere.png: no such image or folder"),
+        (["{models}/student", "{empty}"], "holds no image"),
+        (["{models}/refiner", "{images}"], "is a mask_refine_net model; MODEL takes a SOLOv2"),
+        (["{models}/student", "{broken}"], "broken.png: "),
+        (["{models}/student", "{images}", "--points", "nowhere.csv"], "nowhere.csv: no such file of clicks"),
+        (["{models}", "{images}"], ": is neither the folder of a model nor one that the Hub gives (Unrecognized model"),
+    ],
+)
+def test_wrong_input_is_one_line(models, images, tmp_path, capsys, words, message):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG no image")
+    places = {"models": models, "images": images, "empty": tmp_path / "empty", "broken": tmp_path / "broken.png"}
+    assert main(["predict", *(word.format(**places) for word in words), "--output_dir", str(tmp_path / "out")]) == 1
+    captured = capsys.readouterr()
+    assert message in captured.err and "Traceback" not in captured.err
+
+
+def test_outputs_never_share_a_name():
+    files = [Path(name) for name in ("a.png", "x/a.png", "y/a.jpg", "a_2.png", "b.png")]
+    assert len(set(output_names(files))) == 5

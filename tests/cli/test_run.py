@@ -1,0 +1,143 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""`pointwssis`, `pointwssis run` and `pointwssis demo`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import tiny
+from pointwssis.cli import demo
+from pointwssis.cli.__main__ import COMMANDS, main
+from pointwssis.recipe import Recipe
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory) -> Path:
+    return tiny.shapes_folder(tmp_path_factory.mktemp("shapes"))
+
+
+def run(tmp_path: Path, *words: str) -> int:
+    return main(["run", str(tiny.recipe_file(tmp_path / "r.yaml")), "--output_dir", str(tmp_path / "out"), *words])
+
+
+def test_all_stages_leave_a_table_results_and_a_contact_sheet(shapes, tmp_path, capsys):
+    assert run(tmp_path, "--data_dir", str(shapes), "--training.max_steps", "2", "--seed=4") == 0
+    printed, out = capsys.readouterr().out, tmp_path / "out"
+    assert "2 images with masks, 6 with points, 4 classes: ellipse, rectangle, triangle, star" in printed
+    assert "| student, masks + points + MaskRefineNet |" in printed and "| refined masks |" in printed
+    results = json.loads((out / "results.json").read_text())
+    assert set(results) == {"teacher", "student_point", "student_refined", "full", "pseudo_labels"}
+    assert (out / "results.md").read_text() in printed
+    assert str(out / "student_refined") in printed and "results.json" in printed
+    sheet = Image.open(out / "contact_sheet.png")
+    assert sheet.width > 5 * 64 and sheet.height > 64
+    recipe = Recipe.load(out / "recipe.yaml")
+    assert (recipe.seed, recipe.training["max_steps"], recipe.data_dir) == (4, 2, str(shapes))
+    # The same command goes on where it was; another one is refused.
+    assert run(tmp_path, "--data_dir", str(shapes), "--training.max_steps", "2", "--seed=4") == 0
+    assert json.loads((out / "results.json").read_text()) == results
+    assert run(tmp_path, "--data_dir", str(shapes), "--training.max_steps", "2", "--seed=5") == 1
+    assert "other settings of seed" in capsys.readouterr().err
+
+
+def test_files_instead_of_a_folder_and_some_stages(shapes, tmp_path, capsys):
+    files = ["--train_annotations", str(shapes / "annotations" / "instances_train.json")]
+    files += ["--image_dir", str(shapes / "images"), "--stages", "teacher,rough,pseudo", "--max_steps", "1"]
+    assert run(tmp_path, *files, "--labeled_fraction", "0.5") == 0
+    printed = capsys.readouterr().out
+    assert "4 images with masks, 4 with points" in printed and "not available" in printed
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["teacher"] is None and results["pseudo_labels"]["rough"]["AP"] is not None
+    assert results["pseudo_labels"]["refined"] is None
+    assert str(tmp_path / "out" / "teacher") in printed  # the model that there is
+
+
+def test_the_rest_is_foretold_after_twenty_steps(shapes, tmp_path, capsys):
+    words = ["--data_dir", str(shapes), "--stages", "teacher,rough", "--training.max_steps", "21"]
+    assert run(tmp_path, *words, "--training.per_device_train_batch_size", "1", "--training.logging_steps", "50") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("teacher: ")]
+    assert len(lines) == 1 and "s a step" in lines[0] and "all trainings: about" in lines[0]
+
+
+def test_the_demo_draws_its_own_data(tmp_path, capsys, monkeypatch):
+    small = tiny.recipe_file(tmp_path / "demo.yaml", stages=["teacher"], max_steps=1)
+    monkeypatch.setattr(demo, "RECIPE", small)
+    monkeypatch.setattr(demo, "write_shapes_coco", lambda folder, **options: tiny.shapes_folder(folder))
+    assert main(["demo", "--output_dir", str(tmp_path / "out")]) == 0
+    out = capsys.readouterr().out
+    assert f"try it: pointwssis predict {tmp_path / 'out' / 'teacher'}" in out
+    assert Path(out.split("try it: ")[1].split()[-1]).is_file()
+
+
+# -- errors
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run"], "the first word is the path of a recipe"),
+        (["run", "nowhere.yaml"], "nowhere.yaml: no such recipe"),
+        (["run", "{recipe}"], "no data: give data_dir"),
+        (["run", "{recipe}", "--data_dir", "nowhere"], "nowhere: looked for annotations/instances_train*.json"),
+        (["run", "{recipe}", "--sead", "3"], "unknown key 'sead'; did you mean 'seed'?"),
+        (["run", "{recipe}", "--seed", "three"], "seed is 'three' (str); it takes int"),
+        (["run", "{recipe}", "--data_dir", "{shapes}", "--model.fpn", "3"], "SOLOv2Config has no field 'fpn'"),
+        (["run", "{recipe}", "--data_dir", "{shapes}", "--model.num_grids", "[1]"], "SOLOv2 has 5 pyramid levels"),
+        (["run", "{recipe}", "--data_dir", "{shapes}", "--training.epochs", "3"], "no training argument 'epochs'"),
+        (["demo", "hello"], "'hello' stands alone"),
+        (["run", "{recipe}", "--data_dir", "{shapes}", "--backbone_name_or_path", "{shapes}"], "Unrecognized model"),
+    ],
+)
+def test_wrong_input_is_one_line_and_an_exit_code(shapes, tmp_path, capsys, words, message):
+    recipe = tiny.recipe_file(tmp_path / "recipe.yaml", output_dir=str(tmp_path / "out"))
+    assert main([word.format(recipe=recipe, shapes=shapes) for word in words]) == 1
+    captured = capsys.readouterr()
+    error = captured.err[captured.err.index(f"pointwssis {words[0]}: ") :]  # behind progress bars
+    assert message in error and "Traceback" not in error
+    assert not (tmp_path / "out" / "teacher" / "model.safetensors").exists()
+
+
+def test_an_interruption_says_how_to_go_on(monkeypatch, capsys, tmp_path):
+    def stopping(recipe):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pointwssis.cli.run.execute", stopping)
+    assert main(["run", str(tiny.recipe_file(tmp_path / "r.yaml"))]) == 130
+    assert "the same command goes on where it was" in capsys.readouterr().err
+
+
+def test_usage_and_unknown_commands(capsys):
+    assert main(["--help"]) == main(["-h"]) == 0
+    usage = capsys.readouterr().out
+    assert all(command in usage for command in COMMANDS)
+    assert main([]) == 2
+    assert main(["paint"]) == 2
+    captured = capsys.readouterr()
+    assert "unknown command 'paint'" in captured.err and "run" in captured.err
+
+
+@pytest.mark.parametrize("command", ["run", "demo", "predict"])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    assert stopped.value.code == 0 and f"pointwssis {command}" in text
+    if command == "run":
+        fields = Recipe.__dataclass_fields__
+        assert all(f"\n{name}: " in text.replace("    ", "") for name in fields)
+        assert max(map(len, text.splitlines())) <= 120
+    if command == "predict":
+        with pytest.raises(SystemExit) as stopped:
+            main(["predict", "model"])
+        assert stopped.value.code == 2
+
+
+def test_python_dash_m():
+    command = [sys.executable, "-m", "pointwssis"]
+    done = subprocess.run([*command, "run", "nowhere.yaml"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "pointwssis run: nowhere.yaml: no such recipe\n"
