@@ -199,6 +199,30 @@ def test_a_model_without_the_end_of_its_training_is_trained(shapes, tmp_path, tr
     assert trainings == ["teacher", "teacher"]
 
 
+def test_an_interruption_while_saving_takes_no_step_more(shapes, tmp_path, monkeypatch, trainings):
+    def made(name: str) -> Recipe:
+        return recipe(tmp_path / name, data_dir=str(shapes), stages=["teacher"], labeled_fraction=0.9)
+
+    save = SegmentationTrainer.save_model
+
+    def stopping(self, output_dir=None, *arguments, **options):
+        if output_dir == str(tmp_path / "stopped" / "teacher"):
+            raise KeyboardInterrupt
+        return save(self, output_dir, *arguments, **options)
+
+    Run(made("whole")).run()
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentationTrainer, "save_model", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            Run(made("stopped")).run()
+    Run(made("stopped")).run()
+    assert trainings == ["teacher", "teacher"]
+    first, second = (tmp_path / name / "teacher" for name in ("whole", "stopped"))
+    assert tiny.same_weights(tiny.state_of(first), tiny.state_of(second))
+    logs = [json.loads((folder / "training_log.json").read_text()) for folder in (first, second)]
+    assert logs[0] == logs[1]
+
+
 def test_interrupted_labelling_leaves_no_half_dataset(shapes, tmp_path, monkeypatch):
     made = recipe(tmp_path, data_dir=str(shapes), stages=["teacher", "rough"])
 

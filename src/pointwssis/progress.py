@@ -18,8 +18,14 @@ class StepProbe(TrainerCallback):
 
     def __init__(self, steps: dict[str, int]):
         self.pending = dict(steps)
+        self.name = ""
         self.started = 0.0
         self.seconds_a_step: dict[str, float] = {}
+
+    def of(self, name: str) -> "StepProbe":
+        """The probe, told which training comes now."""
+        self.name = name
+        return self
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.first_step = state.global_step
@@ -28,25 +34,27 @@ class StepProbe(TrainerCallback):
         done = state.global_step - self.first_step
         if done == PROBE[0]:
             self.started = time.monotonic()
-        if done == PROBE[1] and self.pending and state.is_world_process_zero:
+        if done == PROBE[1] and state.is_world_process_zero:
             self._tell((time.monotonic() - self.started) / (PROBE[1] - PROBE[0]), state.max_steps - state.global_step)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if self.pending:
-            self.pending.pop(next(iter(self.pending)))
+        self.pending.pop(self.name, None)
 
     def _tell(self, seconds: float, left: int) -> None:
-        name = next(iter(self.pending))
-        self.seconds_a_step["refiner" if name == "refiner" else "segmenter"] = seconds
+        self.seconds_a_step[speed_of(self.name)] = seconds
         own = seconds * left
-        rest = 0.0
-        for other, steps in list(self.pending.items())[1:]:
-            # The refiner's speed is not known before it starts; a segmenter's step is the better guess of the two.
-            rest += steps * self.seconds_a_step.get("refiner" if other == "refiner" else "segmenter", seconds)
+        # The refiner's speed is not known before it starts; a segmenter's step is the better guess of the two.
+        others = {name: steps for name, steps in self.pending.items() if name != self.name}
+        rest = sum(steps * self.seconds_a_step.get(speed_of(name), seconds) for name, steps in others.items())
         print(
-            f"{name}: {seconds:.2f} s a step, {minutes(own)} to go; all trainings: about {minutes(own + rest)}",
+            f"{self.name}: {seconds:.2f} s a step, {minutes(own)} to go; all trainings: about {minutes(own + rest)}",
             flush=True,
         )
+
+
+def speed_of(training: str) -> str:
+    """What trainings of the same speed share."""
+    return "refiner" if training == "refiner" else "segmenter"
 
 
 def minutes(seconds: float) -> str:

@@ -142,7 +142,9 @@ class Run:
                     f"{self.folder}: holds a run with other settings of {', '.join(changed)}; choose another "
                     "output_dir or delete it"
                 )
-        self.recipe.save(path)
+        if is_first_process():  # whole or not at all, since others read it
+            self.recipe.save(path.with_suffix(".new"))
+            os.replace(path.with_suffix(".new"), path)
 
     def planned_steps(self) -> dict[str, int]:
         """Steps of each training that this run still has before it."""

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 from PIL import Image
-from transformers import AutoConfig, TrainerCallback, set_seed
+from transformers import AutoConfig, TrainerCallback, TrainerState, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
 from .data import class_names
@@ -136,7 +136,7 @@ def train_segmenter(
     args = training_arguments(recipe, folder, recipe.training, arguments)
     edges = recipe.train_shortest_edges or [recipe.image_size["shortest_edge"]]
     longest = recipe.image_size.get("longest_edge", 10**9)
-    callbacks: list[TrainerCallback] = [] if probe is None else [probe]
+    callbacks: list[TrainerCallback] = [] if probe is None else [probe.of(folder.name)]
     if rough_folders:
         callbacks.append(SaveWeightsAt(rough_folders, processor))
     trainer = SegmentationTrainer(
@@ -155,7 +155,8 @@ def train_segmenter(
     if validation is not None:
         trainer.evaluate()
         metrics = trainer.evaluator.compute()
-    metrics_file.write_text(json.dumps(metrics, indent=1))
+    if trainer.is_world_process_zero():
+        metrics_file.write_text(json.dumps(metrics, indent=1))
     return metrics
 
 
@@ -243,7 +244,7 @@ def train_refiner(
         args=training_arguments(recipe, folder, official, settings),
         train_dataset=dataset,
         processing_class=processor,
-        callbacks=[] if probe is None else [probe],
+        callbacks=[] if probe is None else [probe.of(folder.name)],
     )
     train_and_save(trainer, folder)
 
@@ -257,7 +258,12 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     """Trains, from the last checkpoint if there is one, saves model and image processor, and drops the checkpoints."""
     checkpoints = Path(trainer.args.output_dir)
     checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    trainer.train(resume_from_checkpoint=checkpoint)
+    state = TrainerState() if checkpoint is None else TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
+    if state.global_step < trainer.args.max_steps:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    else:  # it was stopped while saving; the Trainer would take one step more
+        trainer.state = state
+        trainer.model.load_state_dict(type(trainer.model).from_pretrained(checkpoint).state_dict())
     trainer.save_model(str(folder))
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
     if trainer.is_world_process_zero():
