@@ -179,13 +179,14 @@ def evaluate(
     Args:
         folder: or Hub repository of the model.
         rows: of the schema, with the classes of the model.
-        max_detections: detections an image.
+        max_detections: detections an image, of the model and in the evaluation.
         batch_size: images that go through the network together.
         bf16: None: where the machine computes with it.
     """
     names = class_names(rows)
     model, processor = saved_model(str(folder), names)
     unknown = sorted(set(names) - set(AutoConfig.from_pretrained(folder).id2label.values()))
+    model.config.max_detections = max_detections
     if unknown:
         logger.warning("%s never learned the classes %s of this dataset", folder, ", ".join(unknown))
     with tempfile.TemporaryDirectory() as output_dir:  # the Trainer wants one
