@@ -16,11 +16,6 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 STAGES = ("train_teacher", "train_mask_refine_net", "generate_pseudo_labels", "train_student")
 
 
-@pytest.fixture(scope="module")
-def shapes(tmp_path_factory) -> Path:
-    return tiny.shapes_folder(tmp_path_factory.mktemp("shapes"))
-
-
 def test_the_scripts_are_those_that_are_tested():
     assert {path.stem for path in EXAMPLES.glob("*.py")} == {*STAGES, "evaluate"}
 

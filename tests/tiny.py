@@ -58,6 +58,11 @@ def recipe_values(**changes: Any) -> dict[str, Any]:
     return {**values, **changes}
 
 
+def recipe(output_dir: Path, **changes: Any) -> Recipe:
+    """The recipe of `recipe_values`."""
+    return Recipe(**recipe_values(output_dir=str(output_dir), **changes))
+
+
 def recipe_file(path: Path, **changes: Any) -> Path:
     """The recipe of `recipe_values` as a file."""
     Recipe(**recipe_values(**changes)).save(path)

@@ -15,11 +15,6 @@ from pointwssis.cli.__main__ import COMMANDS, main
 from pointwssis.recipe import Recipe
 
 
-@pytest.fixture(scope="module")
-def shapes(tmp_path_factory) -> Path:
-    return tiny.shapes_folder(tmp_path_factory.mktemp("shapes"))
-
-
 def run(tmp_path: Path, *words: str) -> int:
     return main(["run", str(tiny.recipe_file(tmp_path / "r.yaml")), "--output_dir", str(tmp_path / "out"), *words])
 
