@@ -113,6 +113,7 @@ def test_loading_leaves_the_given_mapping_alone():
         ("stages: []", r"stages: \[\]"),
         ("max_steps: 0", "max_steps is 0; it takes a whole number from 1 on"),
         ("max_detections: 0", "max_detections is 0"),
+        ("full_repeats: 0", "full_repeats is 0"),
         ("rough_fractions: []", r"rough_fractions is \[\]"),
         ("rough_fractions: [0.5, 1.5]", "rough_fractions is .*0 < part ≤ 1"),
         ("rough_fractions: [half]", r"rough_fractions\[0\] is 'half'"),

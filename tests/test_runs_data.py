@@ -105,6 +105,14 @@ def test_images_without_any_label_are_no_background(shapes, tmp_path):
         assert len(data.full) + len(data.point) == 6
 
 
+def test_images_with_masks_may_come_more_often(shapes, tmp_path, monkeypatch):
+    run = Run(recipe(tmp_path / "out", data_dir=str(shapes), full_repeats=3))
+    monkeypatch.setattr(run, "pseudo_labels", lambda: {"rough": run.data.point})
+    ids = list(run.student_rows()["student_point"]["image_id"])
+    assert [ids.count(image_id) for image_id in run.data.full["image_id"]] == [3] * len(run.data.full)
+    assert len(ids) == 3 * len(run.data.full) + len(run.data.point)
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [({}, "no data: give data_dir"), ({"train_annotations": "a.json"}, "no data: give data_dir, or train_annotations")],

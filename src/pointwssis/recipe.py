@@ -52,6 +52,8 @@ class Recipe:
         teacher: arguments that are different for the teacher.
         student: arguments that are different for the students and the upper bound.
         refiner: `SegmentationTrainingArguments` of the refiner, and `point_jitter` of its samples.
+        full_repeats: how often an image with masks comes for each time that an image with points does, in the students'
+            training; the paper: once.
         rough_fractions: parts of the teacher's training whose weights make the rough masks that the refiner learns
             from.
         max_detections: detections an image in the evaluation; COCO's 100 is reported beside it.
@@ -84,6 +86,7 @@ class Recipe:
     teacher: dict[str, Any] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
     refiner: dict[str, Any] = field(default_factory=dict)
+    full_repeats: int = 1
     rough_fractions: list[float] = field(default_factory=lambda: [2 / 3, 8 / 9])
     max_detections: int = 100
     bf16: bool | None = None
@@ -99,6 +102,8 @@ class Recipe:
             )
         if self.labeled_fraction is not None and not 0 <= self.labeled_fraction <= 1:
             raise ValueError(f"labeled_fraction is {self.labeled_fraction}; it is a part of the images, from 0 to 1")
+        if self.full_repeats < 1:
+            raise ValueError(f"full_repeats is {self.full_repeats}; it is a number of times from 1 on")
         if not self.rough_fractions or not all(0 < part <= 1 for part in self.rough_fractions):
             raise ValueError(f"rough_fractions is {self.rough_fractions}; it takes parts of the training, 0 < part ≤ 1")
         for name, least in (("max_steps", 1), ("max_detections", 1), ("seed", 0)):

@@ -300,12 +300,16 @@ class Run:
         return quality
 
     def student_rows(self) -> dict[str, Dataset]:
-        """What each student learns from; without hidden masks to compare with, only the one that ships is trained."""
+        """What each student learns from; without hidden masks to compare with, only the one that ships is trained.
+
+        Images with masks come `full_repeats` times, so that true outlines keep their say among the pseudo labels.
+        """
         labels = self.pseudo_labels()
         rows = {f"student_{'point' if name == 'rough' else name}": part for name, part in labels.items()}
         if not self.compares:
             rows = dict(list(rows.items())[-1:])
-        return {name: concatenate_datasets([self.data.full, part]) for name, part in rows.items()}
+        full = [self.data.full] * self.recipe.full_repeats
+        return {name: concatenate_datasets([*full, part]) for name, part in rows.items()}
 
     def student(self, name: str, rows: Dataset) -> dict[str, float | None]:
         """Step 5: learn from masks and pseudo labels together (or, as upper bound, from all masks)."""
