@@ -38,7 +38,7 @@ LABEL_NAMES = ("mask_labels", "class_labels", "boxes", "input_points")
 
 
 class SOLOv2ImageProcessorBase:
-    """What both backends share.
+    """What both backends share; each brings `prepare`.
 
     Defaults: the official sizes (shortest edge 800, padding to multiples of 32) with the RGB mean and deviation
     of transformers' own backbones. Converted official models carry `OFFICIAL_PREPROCESSING`.
@@ -95,6 +95,31 @@ class SOLOv2ImageProcessorBase:
             size = SizeDict(height=height, width=width)
         return super().resize(image, size=size, **kwargs)
 
+    def _preprocess(
+        self,
+        images: list[Any],
+        labels: dict[str, Any],
+        do_resize: bool,
+        size: SizeDict,
+        resample: Any,
+        do_pad: bool,
+        pad_size: SizeDict | None,
+        size_divisor: int | None,
+        do_flip_channel_order: bool,
+        return_tensors: Any,
+        **kwargs: Any,
+    ) -> BatchFeature:
+        names = ("do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
+        settings = {name: kwargs[name] for name in names}
+        processed = []
+        for image in images:
+            resized = self.resize(image, size=size, resample=resample) if do_resize else image
+            if do_flip_channel_order:
+                resized = resized[list(reversed(range(len(resized))))]
+            processed.append(self.prepare(resized, **settings))
+        sizes = [tuple(image.shape[-2:]) for image in images]
+        return self.batched(processed, sizes, labels, do_pad, pad_size, size_divisor, return_tensors)
+
     def batched(
         self,
         processed: list[Any],
@@ -104,7 +129,6 @@ class SOLOv2ImageProcessorBase:
         pad_size: SizeDict | None,
         size_divisor: int | None,
         return_tensors: Any,
-        **pad_options: Any,
     ) -> BatchFeature:
         """Pads the images to one canvas and brings the labels into its frame."""
         data: dict[str, Any] = {}
@@ -116,7 +140,9 @@ class SOLOv2ImageProcessorBase:
                 height, width = (-(-max(sides) // divisor) * divisor for sides in zip(*resized_sizes, strict=True))
                 pad_size = SizeDict(height=height, width=width)
             canvas = (pad_size.height, pad_size.width)
-            processed, data["pixel_mask"] = self.pad(processed, pad_size=pad_size, return_mask=True, **pad_options)
+            processed, data["pixel_mask"] = self.pad(
+                processed, pad_size=pad_size, return_mask=True, disable_grouping=True
+            )
         data["pixel_values"] = processed
         encoded = BatchFeature(data, tensor_type=return_tensors)
         encoded.update(carried_labels(original_sizes, resized_sizes, canvas, **labels))
@@ -125,37 +151,21 @@ class SOLOv2ImageProcessorBase:
 
 @auto_docstring
 class SOLOv2ImageProcessorPil(SOLOv2PostProcessing, SOLOv2ImageProcessorBase, PilBackend):
-    def _preprocess(
+    def prepare(
         self,
-        images: list[np.ndarray],
-        labels: dict[str, Any],
-        do_resize: bool,
-        size: SizeDict,
-        resample: Any,
+        image: np.ndarray,
         do_rescale: bool,
         rescale_factor: float,
         do_normalize: bool,
         image_mean: Any,
         image_std: Any,
-        do_pad: bool,
-        pad_size: SizeDict | None,
-        size_divisor: int | None,
-        do_flip_channel_order: bool,
-        return_tensors: Any,
-        **kwargs: Any,
-    ) -> BatchFeature:
-        processed = []
-        for image in images:
-            array = self.resize(image, size=size, resample=resample) if do_resize else image
-            if do_flip_channel_order:
-                array = array[::-1]
-            if do_rescale:
-                array = self.rescale(array, rescale_factor)
-            if do_normalize:
-                array = self.normalize(array, image_mean, image_std)
-            processed.append(np.ascontiguousarray(array))
-        sizes = [tuple(image.shape[-2:]) for image in images]
-        return self.batched(processed, sizes, labels, do_pad, pad_size, size_divisor, return_tensors)
+    ) -> np.ndarray:
+        """A resized (C, H, W) image as the network takes it."""
+        if do_rescale:
+            image = self.rescale(image, rescale_factor)
+        if do_normalize:
+            image = self.normalize(image, image_mean, image_std)
+        return np.ascontiguousarray(image)
 
 
 __all__ = ["SOLOv2ImageProcessorKwargs", "SOLOv2ImageProcessorPil"]
