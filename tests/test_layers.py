@@ -14,9 +14,9 @@ LAYERS = [
     {"__main__"},
     {"cli"},
     {"runs", "reporting"},
-    {"stages", "conversion"},
+    {"stages", "conversion", "run_data"},
     {"pipelines", "training", "pseudo_labels", "models", "recipe", "progress", "model_card"},
-    {"evaluation", "visualization", "training_data", "pipeline_inputs"},
+    {"evaluation", "visualization", "training_data", "pipeline_inputs", "storage"},
     {"solov2", "mask_refine_net", "data"},
     {"masks", "prompts", "losses", "checkpoints", "array_pickles", "pixels"},
 ]

@@ -166,3 +166,17 @@ def test_a_missing_file():
 def test_values_of_overrides_may_be_negative_and_keys_may_have_dashes():
     words = ["--a-b", "-1", "--c=x=y", "--d", "--e", ""]
     assert parse_overrides(words) == {"a_b": "-1", "c": "x=y", "d": "true", "e": ""}
+
+
+@pytest.mark.parametrize(
+    ("word", "files"),
+    [("masks.json", "masks.json"), ("masks.json, clicks.csv", ["masks.json", "clicks.csv"]), ("null", None)],
+)
+def test_several_files_are_a_list(tmp_path, word, files):
+    path = written(tmp_path, "train_annotations: other.json\n")
+    assert Recipe.load(path, {"train_annotations": word}).train_annotations == files
+
+
+def test_pushing_needs_a_repository():
+    with pytest.raises(ValueError, match="hub_model_id"):
+        Recipe(push_to_hub=True)

@@ -11,7 +11,9 @@ import tiny
 from pointwssis import stages
 from pointwssis.data import class_names, load_coco, read_image
 from pointwssis.recipe import Recipe
-from pointwssis.runs import Run, load_data, stored_rows
+from pointwssis.run_data import load_data
+from pointwssis.runs import Run
+from pointwssis.storage import stored_rows
 from pointwssis.training import SegmentationTrainer
 from tiny import recipe
 

@@ -9,7 +9,8 @@ import pytest
 import tiny
 from pointwssis import stages
 from pointwssis.data import load_coco
-from pointwssis.runs import Run, load_data
+from pointwssis.run_data import load_data
+from pointwssis.runs import Run
 from tiny import recipe
 
 

@@ -24,12 +24,19 @@ class Recipe:
 
     Args:
         data_dir: folder in COCO's layout (`annotations/instances_train*.json`, `instances_val*.json`, `images/`).
-        train_annotations: COCO file to learn from, instead of `data_dir`; its categories are the classes.
-        val_annotations: COCO file to evaluate on; without it nothing is evaluated.
-        image_dir: folder of the images of both.
+        train_annotations: file to learn from, or several of the same images, instead of `data_dir`; their categories
+            are the classes. COCO JSON, or any other form that `load_annotations` reads.
+        val_annotations: file to evaluate on, of any of these forms; without it nothing is evaluated.
+        image_dir: folder of the images of all of them.
+        dataset_name: a prepared dataset, a folder or a repository of the Hub, instead of files.
+        dataset_config: which of its configurations, as in "coco10".
+        label_map: name in the files → class, for names that differ between them ({"Car": "car"}).
+        include_unlabeled: take the images of `image_dir` that no file names as images without labels.
         output_dir: where everything goes. A stage that is done there is not done again.
         labeled_fraction: part of the images that keep their masks, 0 to 1; None leaves the supervision as the file
             has it.
+        point_noise: what to do to the points of images that have only points, to measure how much a method bears
+            (paper, Table 4); see `apply_point_noise`.
         seed: of the split, of the initial weights and of the augmentation.
         stages: which of "teacher", "rough", "refiner", "pseudo", "student", "upper_bound" to run.
         max_steps: cap on the steps of every trained stage.
@@ -58,14 +65,22 @@ class Recipe:
             from.
         max_detections: detections an image in the evaluation; COCO's 100 is reported beside it.
         bf16: train and label in bfloat16; None: where the machine computes with it.
+        push_to_hub: send the trained models to the Hub when everything is done.
+        hub_model_id: repository of the student there; teacher and refiner go beside it.
+        hub_private: make these repositories private.
     """
 
     data_dir: str | None = None
-    train_annotations: str | None = None
+    train_annotations: str | list[str] | None = None
     val_annotations: str | None = None
     image_dir: str | None = None
+    dataset_name: str | None = None
+    dataset_config: str | None = None
+    label_map: dict[str, str] = field(default_factory=dict)
+    include_unlabeled: bool = False
     output_dir: str = "outputs/run"
     labeled_fraction: float | None = 0.1
+    point_noise: dict[str, float] = field(default_factory=dict)
     seed: int = 1
     stages: list[str] = field(default_factory=lambda: list(STAGES))
     max_steps: int | None = None
@@ -90,16 +105,21 @@ class Recipe:
     rough_fractions: list[float] = field(default_factory=lambda: [2 / 3, 8 / 9])
     max_detections: int = 100
     bf16: bool | None = None
+    push_to_hub: bool = False
+    hub_model_id: str | None = None
+    hub_private: bool = False
 
     def __post_init__(self) -> None:
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:
             raise ValueError(f"stages: {unknown or self.stages}; takes any of {', '.join(STAGES)}")
-        if self.data_dir is not None and self.train_annotations is not None:
-            raise ValueError(
-                f"data_dir is {self.data_dir!r} and train_annotations is {self.train_annotations!r}; give one of them "
-                "and set the other to null"
-            )
+        given = {key: getattr(self, key) for key in ("data_dir", "train_annotations", "dataset_name")}
+        given = {key: value for key, value in given.items() if value is not None}
+        if len(given) > 1:
+            said = " and ".join(f"{key} is {value!r}" for key, value in given.items())
+            raise ValueError(f"{said}; give one of them and set the other to null")
+        if self.push_to_hub and self.hub_model_id is None:
+            raise ValueError("push_to_hub needs hub_model_id, the repository as in user/name")
         if self.labeled_fraction is not None and not 0 <= self.labeled_fraction <= 1:
             raise ValueError(f"labeled_fraction is {self.labeled_fraction}; it is a part of the images, from 0 to 1")
         if self.full_repeats < 1:
@@ -181,6 +201,9 @@ def _parsed(key: str, text: str, hint: Any) -> Any:
         return None if text == "null" and hint is not str else text
     if hint == list[str] and "[" not in text:
         return [word.strip() for word in text.split(",")]
+    if hint == str | list[str] | None and "[" not in text and text != "null":
+        words = [word.strip() for word in text.split(",")]
+        return words[0] if len(words) == 1 else words
     try:
         return yaml.load(text, _Loader)
     except yaml.YAMLError as error:

@@ -6,106 +6,26 @@ teacher → rough masks → MaskRefineNet → pseudo labels → students, and th
 
 import json
 import os
-import shutil
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, DatasetInfo, Features, Image, Value, concatenate_datasets, load_from_disk
+from datasets import Dataset, concatenate_datasets
 from transformers import AutoConfig
 
-from .data import class_names, load_coco, load_coco_folder, load_coco_splits, split_supervision, supervision, to_coco
+from .data import to_coco
 from .evaluation import evaluate_pseudo_labels
 from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .models import check_fields, is_saved_model
 from .progress import StepProbe
 from .pseudo_labels import keep_rough_masks, predict_rough_masks, refine_rough_masks
 from .recipe import Recipe
+from .run_data import RunData, load_data
 from .solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
 from .stages import is_trained, mask_refiner, point_teacher, train_refiner, train_segmenter, training_arguments
+from .storage import is_first_process, kept_on_disk, stored_rows
 
 MODELS = ("teacher", "student_point", "student_refined", "full")  # what `results.json` has metrics of
-
-
-@dataclass
-class RunData:
-    """The data of a run."""
-
-    train: Dataset  # everything, with the hidden masks where there are any
-    full: Dataset  # images that keep their masks
-    point: Dataset  # images with points only
-    validation: Dataset | None
-
-    @property
-    def names(self) -> list[str]:
-        return class_names(self.train)
-
-    @property
-    def truth_is_known(self) -> bool:
-        """Whether every image has all its masks, so that pseudo labels can be measured and an upper bound trained."""
-        return all(supervision(row) == "full" for row in self.train.with_format(None))
-
-
-def load_data(recipe: Recipe) -> RunData:
-    """Loads and splits the data of a recipe."""
-    options = {"skip_bad": recipe.skip_bad}
-    validation = None
-    if recipe.data_dir is not None:
-        loaded = load_coco_folder(recipe.data_dir, **options)
-        train, validation = loaded["train"], loaded["validation"]
-    elif recipe.train_annotations is not None and recipe.image_dir is not None:
-        if recipe.val_annotations is not None:
-            loaded = load_coco_splits(recipe.train_annotations, recipe.val_annotations, recipe.image_dir, **options)
-            train, validation = loaded["train"], loaded["validation"]
-        else:
-            train = load_coco(recipe.train_annotations, recipe.image_dir, **options)
-    else:
-        raise ValueError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
-    if recipe.labeled_fraction is not None:
-        split = split_supervision(train, recipe.labeled_fraction, recipe.seed)
-        return RunData(train, split["full"], of_kinds(split["point"], "point", "full"), validation)
-    return RunData(train, of_kinds(train, "full"), of_kinds(train, "point"), validation)
-
-
-def of_kinds(rows: Dataset, *kinds: str) -> Dataset:
-    """The images with one of these kinds of supervision: one without any label would teach that it shows nothing."""
-    return rows.select([index for index, row in enumerate(rows.with_format(None)) if supervision(row) in kinds])
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that writes, of those that `torchrun` started."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def kept_on_disk(folder: Path, make: Callable[[], Dataset]) -> Dataset:
-    """A dataset that is made once: written beside its place and moved there when it is whole.
-
-    Of several processes the first one makes it. The others watch for the folder, since labelling may take longer than
-    any timeout of their communication.
-    """
-    while not folder.is_dir() and not is_first_process():
-        time.sleep(2)
-    if not folder.is_dir():
-        unfinished = folder.with_name(folder.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        # As plain columns: of an `Image` the datasets library would copy the whole file into every stage.
-        made = with_images_as(make(), {"bytes": Value("binary"), "path": Value("string")})
-        made.save_to_disk(str(unfinished), num_shards=None if len(made) else 1)  # no shard could not be read again
-        os.replace(unfinished, folder)
-    return stored_rows(folder)
-
-
-def stored_rows(folder: Path) -> Dataset:
-    """Rows of the schema that `kept_on_disk` has written."""
-    return with_images_as(load_from_disk(str(folder)), Image(decode=False))
-
-
-def with_images_as(rows: Dataset, feature: Any) -> Dataset:
-    """The same table whose images go by another name: `{path, bytes}` as two columns, or as an `Image`."""
-    features = Features({**rows.features, "image": feature})
-    return Dataset(rows.data.replace_schema_metadata(None), info=DatasetInfo(features=features))
 
 
 class Run:
@@ -133,7 +53,7 @@ class Run:
     def _check_settings(self) -> None:
         """An output folder belongs to one recipe: mixing stages of two would give a table of neither."""
         path, ours = self.folder / "recipe.yaml", asdict(self.recipe)
-        free = {"stages", "output_dir", "skip_bad"}
+        free = {"stages", "output_dir", "skip_bad", "push_to_hub", "hub_model_id", "hub_private"}
         if path.is_file() and any((self.folder / stage).is_dir() for stage in (*MODELS, "refiner", "rough", "pseudo")):
             before = asdict(Recipe.load(path))
             changed = sorted(key for key in ours if key not in free and ours[key] != before[key])

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     _, rest = parser.parse_known_args(arguments)
     recipe = Recipe.load(RECIPE, parse_overrides(rest))
-    if recipe.data_dir is None and recipe.train_annotations is None:
+    if recipe.data_dir is None and recipe.train_annotations is None and recipe.dataset_name is None:
         data_dir = Path(recipe.output_dir) / "data"
         if not (data_dir / "annotations" / "instances_val.json").is_file():
             write_shapes_coco(data_dir, num_train=240, num_val=60, seed=recipe.seed)

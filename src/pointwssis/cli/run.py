@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from ..progress import minutes
 from ..recipe import Recipe
 from ..reporting import write_contact_sheet, write_results
-from ..runs import Run, is_first_process
+from ..runs import Run
+from ..storage import is_first_process
 
 EPILOG = """examples:
   pointwssis run examples/recipes/nuclei.yaml --data_dir data/nuclei --output_dir outputs/nuclei
