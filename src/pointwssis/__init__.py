@@ -33,7 +33,10 @@ __version__ = "0.1.0"
 # Where the other public names live.
 _LAZY = {
     "CocoEvaluator": "evaluation",
+    "budget_of": "data",
     "evaluate_pseudo_labels": "evaluation",
+    "labelling_budget": "data",
+    "labelling_seconds": "data",
     "load_coco": "data",
     "load_coco_folder": "data",
     "make_shapes_dataset": "data",

@@ -1,6 +1,15 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Datasets: one schema, COCO files in and out, splits of supervision, drawn shapes."""
 
+from .budget import (
+    ImageContent,
+    LabellingBudget,
+    LabellingSpeed,
+    budget_of,
+    image_content,
+    labelling_budget,
+    labelling_seconds,
+)
 from .coco import load_coco, load_coco_folder, load_coco_splits, to_coco
 from .images import check_image, read_image
 from .official import load_official_annotations
@@ -20,12 +29,19 @@ from .splits import hide_masks, split_supervision
 
 __all__ = [
     "SHAPE_CLASSES",
+    "ImageContent",
+    "LabellingBudget",
+    "LabellingSpeed",
     "LoadReport",
+    "budget_of",
     "check_image",
     "class_names",
     "dataset_features",
     "dataset_from_rows",
     "hide_masks",
+    "image_content",
+    "labelling_budget",
+    "labelling_seconds",
     "load_coco",
     "load_coco_folder",
     "load_coco_splits",
