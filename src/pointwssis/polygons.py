@@ -1,0 +1,134 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Masks → polygons: `mask_to_polygons`, along the edges of the pixels, so that nothing is lost.
+
+A ring is flat, `[x0, y0, x1, y1, …]`, closed by itself (its first corner does not come again), in COCO's convention:
+the pixel in column 3 reaches from x = 3 to x = 4. Each connected part of a mask (pixels that share a side) is one ring.
+A hole is cut out of its ring by a seam: the ring goes to the hole, around it and back the same way. Programs that fill
+by parity, such as pycocotools, get the mask back exactly; those that also draw the outline close a seam by at most one
+pixel, inside the mask. `segmentation_to_rle` of `masks.py` is the way back.
+"""
+
+import numpy as np
+
+_Corner = tuple[int, int]  # (row, column) of grid lines: between the pixels row - 1 and row
+_Seam = tuple[int, int]  # (row, ring): where a hole is cut out
+
+
+def mask_to_polygons(mask: np.ndarray) -> list[list[float]]:
+    """The outlines of a mask, exact: pycocotools' decoding gives the same pixels.
+
+    Args:
+        mask: (H, W), non-zero is foreground.
+
+    Returns:
+        One ring a connected part, from top to bottom and left to right; none for an empty mask.
+
+    Example:
+        >>> mask = np.zeros((5, 6), dtype=bool)
+        >>> mask[1:4, 2:5] = True
+        >>> mask_to_polygons(mask)
+        [[2.0, 1.0, 5.0, 1.0, 5.0, 4.0, 2.0, 4.0]]
+        >>> mask[2, 3] = False  # a hole: 4 corners more, and 3 for the seam
+        >>> [len(ring) // 2 for ring in mask_to_polygons(mask)]
+        [11]
+    """
+    mask = np.asarray(mask) != 0
+    if mask.ndim != 2:
+        raise ValueError(f"mask_to_polygons takes one (height, width) mask, got an array of shape {mask.shape}")
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return []
+    top, left = int(rows[0]), int(columns[0])  # only the extent is looked at
+    padded = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1], 1)
+    rings = _cut_out_holes(padded, _rings(padded))
+    return [[float(v) for row, column in ring for v in (column + left, row + top)] for ring in rings]
+
+
+def join_polygons(polygons: list[list[float]]) -> list[float]:
+    """One ring out of several, for formats that know one ring an object: seams lead from the first to each other one.
+
+    Filled by parity it covers what the rings cover together, provided that they do not overlap.
+
+    Example:
+        >>> join_polygons([[0, 0, 1, 0, 1, 1, 0, 1], [3, 0, 4, 0, 4, 1, 3, 1]])
+        [0, 0, 3, 0, 4, 0, 4, 1, 3, 1, 3, 0, 0, 0, 1, 0, 1, 1, 0, 1]
+    """
+    start = polygons[0][:2]
+    detours = [value for ring in polygons[1:] for value in (*start, *ring, *ring[:2])]
+    return [*detours, *polygons[0]]
+
+
+def _rings(padded: np.ndarray) -> list[list[_Corner]]:
+    """All rings, outlines and holes alike, each from its first corner (the topmost, then leftmost), in that order.
+
+    Corners are where an outline turns. Sorted by row they are by pairs the ends of horizontal edges, sorted by column
+    those of vertical edges; following the two in turn walks around a ring. Where two pixels touch by their corners
+    only, two corners are in one place, so that each of the pixels keeps a ring of its own.
+    """
+    above, below = padded[:-1], padded[1:]
+    top_left, top_right, bottom_left, bottom_right = above[:, :-1], above[:, 1:], below[:, :-1], below[:, 1:]
+    touching = (top_left == bottom_right) & (top_right == bottom_left) & (top_left != top_right)
+    turning = top_left ^ top_right ^ bottom_left ^ bottom_right
+    row, column = np.nonzero(turning | touching)
+    row, column, in_rank = (np.repeat(values, 1 + touching[row, column]) for values in (row, column, row * 0))
+    in_rank[1:] = (row[1:] == row[:-1]) & (column[1:] == column[:-1])
+    # In one place the first corner has the edge to the left. It has the one upwards where it belongs to the top left
+    # pixel, the one downwards where it belongs to the bottom left.
+    down_rank = np.where(top_left[row, column], in_rank, 1 - in_rank)
+    by_column = np.lexsort((down_rank, row, column))
+    beside, along = np.arange(len(row)) ^ 1, np.empty(len(row), dtype=np.int64)
+    along[by_column[0::2]], along[by_column[1::2]] = by_column[1::2], by_column[0::2]
+    corners, beside, along = list(zip(row.tolist(), column.tolist(), strict=True)), beside.tolist(), along.tolist()
+    rings, seen = [], [False] * len(corners)
+    for start in range(len(corners)):
+        ring, corner = [], start
+        while not seen[corner]:
+            ring += [corners[corner], corners[beside[corner]]]
+            seen[corner] = seen[beside[corner]] = True
+            corner = along[beside[corner]]
+        if ring:
+            rings.append(ring)
+    return rings
+
+
+def _cut_out_holes(padded: np.ndarray, rings: list[list[_Corner]]) -> list[list[_Corner]]:
+    """The outlines, with the holes cut out of them.
+
+    From the first corner of a hole a seam leads to the left, inside of the mask, until it meets an edge. That belongs
+    to the outline around the hole or to a hole that comes earlier in `rings`, so going backwards finds each hole
+    complete when it is wanted.
+    """
+    is_hole = [not padded[row + 1, column + 1] for (row, column), *_ in rings]
+    edges: dict[int, list[tuple[int, int, int]]] = {}  # column → (top, bottom, ring) of vertical edges
+    if any(is_hole):
+        for index, ring in enumerate(rings):
+            for (row, column), (next_row, _) in zip(ring[1::2], [*ring[2::2], ring[0]], strict=True):
+                edges.setdefault(column, []).append((min(row, next_row), max(row, next_row), index))
+    seams: dict[tuple[int, int], list[_Seam]] = {}  # (ring, column) → holes that hang there
+    for index in np.flatnonzero(is_hole).tolist():
+        row, column = rings[index][0]
+        inside = padded[row, : column + 1] & padded[row + 1, : column + 1]
+        stop = int(np.flatnonzero(~inside)[-1])
+        parent = next(ring for top, bottom, ring in edges[stop] if top <= row <= bottom)
+        seams.setdefault((parent, stop), []).append((row, index))
+    complete: dict[int, list[_Corner]] = {}
+    for index in reversed(range(len(rings))):
+        complete[index] = _with_seams(rings[index], index, seams, complete)
+    return [complete[index] for index in range(len(rings)) if not is_hole[index]]
+
+
+def _with_seams(
+    ring: list[_Corner], index: int, seams: dict[tuple[int, int], list[_Seam]], complete: dict[int, list[_Corner]]
+) -> list[_Corner]:
+    """A ring that makes a detour to each hole that hangs on one of its vertical edges."""
+    walked: list[_Corner] = []
+    for position in range(0, len(ring), 2):
+        walked += ring[position : position + 2]
+        row, column = ring[position + 1]
+        next_row, _ = ring[(position + 2) % len(ring)]
+        here = [s for s in seams.get((index, column), ()) if min(row, next_row) <= s[0] <= max(row, next_row)]
+        for seam_row, hole in sorted(here, reverse=next_row < row):
+            detour = complete.pop(hole)
+            walked += [(seam_row, column)] * (seam_row != row) + detour + [detour[0]]
+            walked += [(seam_row, column)] * (seam_row != next_row)
+    return walked
