@@ -18,7 +18,7 @@ LAYERS = [
     {"pipelines", "training", "pseudo_labels", "models", "recipe", "progress", "model_card"},
     {"evaluation", "visualization", "training_data", "pipeline_inputs", "storage"},
     {"solov2", "mask_refine_net", "data"},
-    {"masks", "polygons", "prompts", "losses", "checkpoints", "array_pickles", "pixels"},
+    {"masks", "polygons", "prompts", "losses", "checkpoints", "array_pickles", "pixels", "augmentation"},
 ]
 PURE = LAYERS[-1]
 PURE_MAY_IMPORT = {"torch", "numpy", "pycocotools", "PIL", *sys.stdlib_module_names}

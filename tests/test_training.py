@@ -11,8 +11,9 @@ from transformers import TrainerCallback
 
 import tiny
 import training_in_two_processes as script
+from pointwssis.augmentation import Augmentation
 from pointwssis.training import SegmentationTrainer, SegmentationTrainingArguments, warmup_multistep_factor
-from pointwssis.training_data import Augmentation, InstanceCollator, InstanceDataset, RefinementDataset
+from pointwssis.training_data import InstanceCollator, InstanceDataset, RefinementDataset
 from training_in_two_processes import answered_rows, mixed_rows
 
 LIVELY = Augmentation(0.5, 0.5, True, 0.2, 0.2)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import tiny
+from pointwssis.augmentation import Augmentation
 from pointwssis.data import class_names, dataset_from_rows, make_object
 from pointwssis.pipelines import PointInstanceSegmentationPipeline
 from pointwssis.training import SegmentationTrainer, SegmentationTrainingArguments
-from pointwssis.training_data import Augmentation, InstanceCollator, InstanceDataset
+from pointwssis.training_data import InstanceCollator, InstanceDataset
 
 
 def mixed_rows(count: int = 7) -> Any:

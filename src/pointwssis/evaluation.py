@@ -17,7 +17,7 @@ from datasets import Dataset
 from pycocotools import mask as coco_mask
 
 from .data.schema import class_names, masked_objects, pointed_objects, supervision
-from .masks import rle_area
+from .masks import rle_area, rle_iou
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_THRESHOLDS = np.linspace(0.0, 1.0, 101)
@@ -205,7 +205,7 @@ def evaluate_pseudo_labels(
         own = {item["id"]: item[field] for item in masks}
         for item in pointed:
             if item["id"] in truths:
-                overlaps.append(_iou(own[item["id"]], truths[item["id"]]) if item["id"] in own else 0.0)
+                overlaps.append(rle_iou(own[item["id"]], truths[item["id"]]) if item["id"] in own else 0.0)
         if row["image_id"] in truth_positions:
             evaluator.update(row["image_id"], [_as_prediction(item, field) for item in masks])
     metrics = evaluator.compute()
@@ -217,10 +217,6 @@ def evaluate_pseudo_labels(
 def _as_prediction(item: Mapping[str, Any], field: str) -> dict[str, Any]:
     score = 1.0 if item["score"] is None else item["score"]
     return {"label": item["category"], "score": score, "rle": item[field]}
-
-
-def _iou(rle: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    return float(coco_mask.iou([rle], [other], [0])[0, 0])
 
 
 def _match_class(truths: list[Mapping[str, Any]], detections: list[Mapping[str, Any]], cap: int) -> ClassMatches:

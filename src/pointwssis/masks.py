@@ -49,6 +49,11 @@ def rle_area(rle: RLE) -> int:
     return int(coco_mask.area(_with_bytes(rle)))
 
 
+def rle_iou(rle: RLE, other: RLE) -> float:
+    """Intersection over union of two masks of one image; 0 for two empty ones."""
+    return float(coco_mask.iou([_with_bytes(rle)], [_with_bytes(other)], [0])[0, 0])
+
+
 def rle_box(rle: RLE) -> list[float]:
     """Extent of the foreground as COCO's [x, y, width, height] in pixels, zeros for an empty mask."""
     return [float(value) for value in coco_mask.toBbox(_with_bytes(rle))]

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
-from .training_data import Augmentation
+from .augmentation import Augmentation
 
 STAGES = ("teacher", "rough", "refiner", "pseudo", "student", "upper_bound")
 

@@ -22,6 +22,7 @@ from PIL import Image
 from transformers import AutoConfig, TrainerCallback, TrainerState, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
+from .augmentation import Augmentation
 from .data import class_names
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
@@ -33,7 +34,7 @@ from .recipe import Recipe
 from .solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from .solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from .training import SegmentationTrainer, SegmentationTrainingArguments
-from .training_data import Augmentation, InstanceCollator, InstanceDataset, RefinementDataset
+from .training_data import InstanceCollator, InstanceDataset, RefinementDataset
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ Augmentation draws from a generator seeded by (seed, epoch, index), so that a re
 uninterrupted one does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,21 +14,10 @@ import torch
 from datasets import Dataset as HFDataset
 from torch.utils.data import Dataset, Sampler
 
+from .augmentation import Augmentation, augmented, cropped
 from .data.images import read_image
-from .data.schema import masked_objects
-from .masks import decode_rle, rle_area
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """What a training image goes through before it is resized. Defaults: those of the official code."""
-
-    horizontal_flip: float = 0.5  # probability
-    vertical_flip: float = 0.0  # probability
-    rotate90: bool = False  # a random multiple of 90°, where nothing in the picture has an up
-    brightness: float = 0.0  # factor drawn from 1 ± this
-    contrast: float = 0.0  # factor drawn from 1 ± this
-    min_crop: float = 1.0  # SOLOv2 sees a random part of the image, whose sides are drawn between this and 1 of it
+from .data.schema import class_names, masked_objects, pointed_objects
+from .masks import decode_rle, rle_area, rle_iou
 
 
 class _SeededDataset(Dataset):
@@ -47,6 +36,9 @@ class _SeededDataset(Dataset):
 class InstanceDataset(_SeededDataset):
     """Training images of SOLOv2 with the masks of all their objects that have one; crowds are left out.
 
+    An object without a mask (or with an empty one, of a point that found nothing) is not taken for background: its
+    point goes along. Neither is what nobody marked in an image that is not `complete`.
+
     Args:
         rows: of the schema.
         augmentation: None leaves images as they are.
@@ -56,6 +48,7 @@ class InstanceDataset(_SeededDataset):
     def __init__(self, rows: HFDataset, augmentation: Augmentation | None = None, seed: int = 0):
         super().__init__(seed)
         self.rows, self.augmentation = rows.with_format(None), augmentation
+        self.num_labels = len(class_names(rows))
         self.sizes = list(zip(rows["height"], rows["width"], strict=True))
 
     def __len__(self) -> int:
@@ -69,46 +62,56 @@ class InstanceDataset(_SeededDataset):
         masks = np.zeros((len(objects), *image.shape[1::-1]), dtype=bool).transpose(0, 2, 1)
         for mask, item in zip(masks, objects, strict=True):
             mask[:] = decode_rle(item["segmentation"])
+        points = unmasked_points(row)
         generator = self.generator(index)
         if self.augmentation is not None:
-            image, masks = augmented(image, masks, self.augmentation, generator)
-            image, masks = cropped(image, masks, generator.uniform(self.augmentation.min_crop, 1), generator)
-        labels = np.array([item["category"] for item in objects], dtype=np.int64)
-        keep = masks.any(axis=(1, 2))  # an empty mask (of a point that found nothing) teaches nothing
-        masks, labels = (masks, labels) if keep.all() else (masks[keep], labels[keep])
-        return {"image": image, "masks": masks, "labels": labels, "draw": float(generator.random())}
+            image, masks, points = augmented(image, masks, points, self.augmentation, generator)
+            part = generator.uniform(self.augmentation.min_crop, 1)
+            image, masks, points = cropped(image, masks, points, part, generator)
+        keep = masks.any(axis=(1, 2))
+        seen = [item for item, kept in zip(objects, keep, strict=True) if kept]
+        return {
+            "image": image,
+            "masks": masks if keep.all() else masks[keep],
+            "labels": np.array([item["category"] for item in seen], dtype=np.int64),
+            "weights": np.array([mask_weight(item) for item in seen], dtype=np.float32),
+            "points": points,
+            "incomplete_classes": incomplete_classes(row, self.num_labels),
+            "draw": float(generator.random()),
+        }
 
 
-def augmented(
-    image: np.ndarray, masks: np.ndarray, augmentation: Augmentation, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Flips and turns an (H, W, 3) image with its (N, H, W) masks, and changes its light."""
-    if generator.random() < augmentation.horizontal_flip:
-        image, masks = image[:, ::-1], masks[:, :, ::-1]
-    if generator.random() < augmentation.vertical_flip:
-        image, masks = image[::-1], masks[:, ::-1]
-    turns = int(generator.integers(4)) if augmentation.rotate90 else 0
-    image, masks = np.rot90(image, turns), np.rot90(masks, turns, axes=(1, 2))
-    brightness, contrast = (
-        1 + generator.uniform(-1, 1) * limit for limit in (augmentation.brightness, augmentation.contrast)
-    )
-    if (brightness, contrast) != (1, 1):
-        values = image.astype(np.float32) * brightness
-        mean = values.mean()
-        image = (mean + (values - mean) * contrast).round().clip(0, 255).astype(np.uint8)
-    return np.ascontiguousarray(image), masks
+def unmasked_points(row: Mapping[str, Any]) -> np.ndarray:
+    """(M, 2) points of the objects of a row that have no mask with a class, (x, y) in pixels of the image."""
+    points = [
+        item["point"]
+        for item in pointed_objects(row)
+        if item["segmentation"] is None or item["category"] is None or not rle_area(item["segmentation"])
+    ]
+    return np.array(points, dtype=np.float32).reshape(-1, 2)
 
 
-def cropped(
-    image: np.ndarray, masks: np.ndarray, part: float, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """A random window with `part` of each side of an (H, W, 3) image and its (N, H, W) masks."""
-    height, width = (max(1, round(side * part)) for side in image.shape[:2])
-    top, left = (
-        int(generator.integers(full - side + 1)) for full, side in zip(image.shape, (height, width), strict=False)
-    )
-    window = (slice(top, top + height), slice(left, left + width))
-    return image[window], masks[:, *window]
+def mask_weight(item: Mapping[str, Any]) -> float:
+    """How much the mask of an object counts in the mask loss: 1 for a true mask.
+
+    A pseudo label is worth its score times the IoU of its rough and its final mask, which is high where teacher and
+    MaskRefineNet agree.
+    """
+    if item["score"] is None or item["rough_segmentation"] is None:
+        return 1.0
+    return item["score"] * rle_iou(item["segmentation"], item["rough_segmentation"])
+
+
+def incomplete_classes(row: Mapping[str, Any], num_labels: int) -> np.ndarray:
+    """(C,) bool: the classes of which a row may hold objects that nobody marked.
+
+    None of a complete image; of an image with image-level labels those that they name; else all.
+    """
+    if row["complete"]:
+        return np.zeros(num_labels, dtype=bool)
+    if row["image_labels"] is None:
+        return np.ones(num_labels, dtype=bool)
+    return np.isin(np.arange(num_labels), row["image_labels"])
 
 
 @dataclass
@@ -127,10 +130,16 @@ class InstanceCollator:
             [sample["image"] for sample in samples],
             mask_labels=[sample["masks"] for sample in samples],
             class_labels=[sample["labels"] for sample in samples],
+            input_points=[sample["points"] for sample in samples],
             size={"shortest_edge": edge, "longest_edge": self.longest_edge},
             return_tensors="pt",
         )
-        return dict(encoded)
+        return {
+            **{name: value for name, value in encoded.items() if name != "input_points"},
+            "mask_weights": [torch.from_numpy(sample["weights"]) for sample in samples],
+            "incomplete_classes": torch.from_numpy(np.stack([sample["incomplete_classes"] for sample in samples])),
+            "unmasked_points": encoded["input_points"],
+        }
 
 
 class ImageDataset(Dataset):
@@ -241,7 +250,7 @@ class RefinementDataset(_SeededDataset):
             np.stack([decode_rle(item[name]) for name in ("segmentation", "rough_segmentation")]),
         )
         if self.augmentation is not None:
-            image, masks = augmented(image, masks, self.augmentation, generator)
+            image, masks, _ = augmented(image, masks, np.zeros((0, 2)), self.augmentation, generator)
         truth, rough = masks
         encoded = self.image_processor(
             [image],

@@ -6,9 +6,11 @@ of their box's area, positive cells lie around the centre of mass, later objects
 map while the earlier ones keep learning their mask there.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..losses import dice_loss, sigmoid_focal_loss
@@ -106,42 +108,123 @@ def image_targets(
     return levels, reduced
 
 
+class PartialLabels(NamedTuple):
+    """What a batch's labels leave open; None everywhere: every object of every image has a mask that counts fully."""
+
+    mask_weights: list[Tensor] | None = None  # one (N,) an image: weight of each object's dice loss
+    incomplete_classes: Tensor | None = None  # (B, C) bool: the image may hold objects of this class without a label
+    unmasked_points: list[Tensor] | None = None  # one (M, 2) an image: objects known by nothing but a point, (x, y)
+
+    def check(self, counts: list[int], num_labels: int) -> None:
+        """Raises a ValueError where this does not fit a batch.
+
+        Args:
+            counts: objects of each image.
+            num_labels: C.
+        """
+        for name in ("mask_weights", "unmasked_points"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(counts):
+                raise ValueError(f"{name} has {len(values)} entries for a batch of {len(counts)} images")
+        for image, count in enumerate(counts):
+            if self.mask_weights is not None and tuple(self.mask_weights[image].shape) != (count,):
+                raise ValueError(
+                    f"image {image} of the batch: mask_weights have shape {tuple(self.mask_weights[image].shape)}; "
+                    f"they take ({count},), one an object"
+                )
+            if self.unmasked_points is not None and self.unmasked_points[image].shape[1:] != (2,):
+                raise ValueError(
+                    f"image {image} of the batch: unmasked_points have shape "
+                    f"{tuple(self.unmasked_points[image].shape)}; they take (M, 2), (x, y) of each"
+                )
+        shape = (len(counts), num_labels)
+        if self.incomplete_classes is not None and tuple(self.incomplete_classes.shape) != shape:
+            raise ValueError(
+                f"incomplete_classes has shape {tuple(self.incomplete_classes.shape)}; it takes {shape}, one an image "
+                "and class"
+            )
+
+    def known_cells(
+        self, image: int, targets: LevelTargets, covered: Tensor, canvas: tuple[int, int], num_labels: int
+    ) -> Tensor:
+        """(C, S, S) bool, the cells of a level that have a class loss: those of which the labels say what is there.
+
+        Where no object of an incomplete class claims a cell, nobody knows whether it is background. Around the point of
+        an object without a mask the 3 × 3 cells that could be its own teach nothing, at any level, since its size is
+        not known either.
+
+        Args:
+            image: index in the batch.
+            targets: of the level.
+            covered: (H/4, W/4) bool, the pixels inside of any mask.
+            canvas: (height, width) of the padded input.
+            num_labels: C.
+        """
+        grid = math.isqrt(len(targets.owners))
+        known = torch.ones(num_labels, grid, grid, dtype=torch.bool, device=covered.device)
+        owned = (targets.owners >= 0).view(grid, grid)
+        if self.incomplete_classes is not None:
+            inside = F.adaptive_avg_pool2d(covered[None, None].float(), grid)[0, 0] >= 0.5
+            open_classes = self.incomplete_classes[image].to(covered.device)
+            known &= (owned | inside) | ~open_classes[:, None, None]
+        if self.unmasked_points is not None and len(self.unmasked_points[image]):
+            columns, rows = cell_of(self.unmasked_points[image].to(covered.device), grid, canvas).T
+            near = torch.zeros(1, 1, grid, grid, device=covered.device)
+            near[0, 0, rows.clamp(0, grid - 1), columns.clamp(0, grid - 1)] = 1
+            known &= owned | (F.max_pool2d(near, 3, stride=1, padding=1)[0, 0] == 0)
+        return known
+
+
 def solov2_loss(
-    outputs: Any, mask_labels: list[Tensor], class_labels: list[Tensor], boxes: list[Tensor] | None, config: Any
+    outputs: Any,
+    mask_labels: list[Tensor],
+    class_labels: list[Tensor],
+    boxes: list[Tensor] | None,
+    config: Any,
+    partial: PartialLabels | None = None,
 ) -> dict[str, Tensor]:
     """Weighted focal and dice loss of a batch.
 
     The dice loss is the mean over all positive cells of all images and levels, the focal loss the sum over all cells
     divided by the number of cells with a class, plus one. A batch without any positive cell has a mask loss of zero
-    that still reaches every parameter (the official code raises there).
+    that still reaches every parameter (the official code raises there). `partial` goes beyond paper and official code,
+    which take every image for completely labelled and every mask for equally good.
     """
     batch, device = len(outputs.mask_features), outputs.mask_features.device
     canvas = tuple(4 * side for side in outputs.mask_features.shape[-2:])
     check_labels(outputs.valid_sizes.tolist(), canvas, mask_labels, class_labels, boxes, config.num_labels)
+    partial = partial or PartialLabels()
+    partial.check([len(labels) for labels in class_labels], config.num_labels)
     class_targets = [torch.zeros_like(logits, dtype=torch.float32) for logits in outputs.class_logits]
-    dice, num_cells = [], 0
+    known_cells = [torch.ones_like(target, dtype=torch.bool) for target in class_targets]
+    dice, weights, num_cells = [], [], 0
     for image in range(batch):
         height, width = outputs.valid_sizes[image].tolist()
         masks = mask_labels[image].to(device)[:, :height, :width]
         labels = class_labels[image].to(device)
         image_boxes = None if boxes is None else boxes[image].to(device)
         levels, reduced = image_targets(masks, image_boxes, canvas, config)
-        for target, level in zip(class_targets, levels, strict=True):
+        covered = reduced.any(dim=0)
+        for target, known, level in zip(class_targets, known_cells, levels, strict=True):
             owned = (level.owners >= 0).nonzero().flatten()
             target[image].flatten(1)[labels[level.owners[owned]], owned] = 1
+            known[image] = partial.known_cells(image, level, covered, canvas, config.num_labels)
             num_cells += len(owned)
         kernels = [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
         objects = torch.cat([level.objects for level in levels])
         if len(objects):
             masks_logits = torch.cat(kernels) @ outputs.mask_features[image].flatten(1)  # (P, H/4 · W/4)
             dice.append(dice_loss(masks_logits.float().sigmoid(), reduced.flatten(1)[objects]))
+            of_objects = torch.ones(len(masks)) if partial.mask_weights is None else partial.mask_weights[image]
+            weights.append(of_objects.to(dice[-1])[objects])
 
     focal = sum(
-        sigmoid_focal_loss(logits.float(), target, config.focal_alpha, config.focal_gamma).sum()
-        for logits, target in zip(outputs.class_logits, class_targets, strict=True)
+        (sigmoid_focal_loss(logits.float(), target, config.focal_alpha, config.focal_gamma) * known).sum()
+        for logits, target, known in zip(outputs.class_logits, class_targets, known_cells, strict=True)
     )
     if dice:
-        mask_loss = torch.cat(dice).mean()
+        weight = torch.cat(weights)
+        mask_loss = (weight * torch.cat(dice)).sum() / weight.sum().clamp(min=1e-6)
     else:
         mask_loss = 0 * (outputs.mask_features.float().sum() + sum(k.float().sum() for k in outputs.kernels))
     return {

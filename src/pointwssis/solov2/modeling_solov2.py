@@ -20,7 +20,7 @@ from transformers.utils.generic import can_return_tuple
 
 from .configuration_solov2 import SOLOv2Config
 from .decoding_solov2 import DecodingSettings
-from .loss_solov2 import solov2_loss
+from .loss_solov2 import PartialLabels, solov2_loss
 
 
 @dataclass
@@ -292,6 +292,9 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
         mask_labels: list[torch.Tensor] | None = None,
         class_labels: list[torch.LongTensor] | None = None,
         boxes: list[torch.FloatTensor] | None = None,
+        mask_weights: list[torch.FloatTensor] | None = None,
+        incomplete_classes: torch.BoolTensor | None = None,
+        unmasked_points: list[torch.FloatTensor] | None = None,
         **kwargs,
     ) -> SOLOv2InstanceSegmentationOutput:
         r"""
@@ -302,13 +305,22 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
         boxes (`list[torch.FloatTensor]`, *optional*):
             One `(num_instances, 4)` xyxy tensor an image, in the frame of `mask_labels`; they set the pyramid level
             and the positive cells. Absent, the extent of each mask is taken (maximum + 1).
+        mask_weights (`list[torch.FloatTensor]`, *optional*):
+            One `(num_instances,)` tensor an image, how much each mask counts in the mask loss. Absent, all count 1.
+        incomplete_classes (`torch.BoolTensor` of shape `(batch_size, num_labels)`, *optional*):
+            True where an image may hold objects of a class that no mask shows: where no mask claims a cell, this class
+            has no background loss there. Absent, every object has its mask.
+        unmasked_points (`list[torch.FloatTensor]`, *optional*):
+            One `(num_points, 2)` tensor an image, (x, y) in pixels of `pixel_values`: objects of which nothing but a
+            point is known; the cells around it have no background loss.
         """
         if (mask_labels is None) != (class_labels is None):
             raise ValueError("mask_labels and class_labels belong together: give both, or neither")
         outputs = self.model(pixel_values, pixel_mask, return_dict=True)  # the loss takes names, not places
         if mask_labels is None:
             return outputs
-        loss_dict = solov2_loss(outputs, mask_labels, class_labels, boxes, self.config)
+        partial = PartialLabels(mask_weights, incomplete_classes, unmasked_points)
+        loss_dict = solov2_loss(outputs, mask_labels, class_labels, boxes, self.config, partial)
         return SOLOv2InstanceSegmentationOutput(loss=sum(loss_dict.values()), loss_dict=loss_dict, **outputs)
 
 
