@@ -1,12 +1,46 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Fixtures that several tests share."""
+"""Fixtures that several tests share, and the Hub that all of them see."""
 
+import atexit
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from hub_server import HubServer
+
 PARITY = Path(__file__).parent / "parity"
 SHARED = Path(__file__).parents[2] / "shared"
+
+# The Hugging Face libraries read these when they are imported, so they are set before any of them is. No test can reach
+# the real Hub, and other processes that a test starts inherit all of it.
+HUB = HubServer()
+HF_HOME = tempfile.mkdtemp(prefix="pointwssis-tests-")
+atexit.register(shutil.rmtree, HF_HOME, ignore_errors=True)
+os.environ |= {
+    "HF_ENDPOINT": HUB.url,
+    "HF_HOME": HF_HOME,
+    "HF_HUB_DISABLE_XET": "1",  # that is a server of its own; without it large files go by git LFS
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}
+for _name in ("HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_CACHE"):
+    os.environ.pop(_name, None)
+HUB.start()
+
+
+@pytest.fixture
+def hub(monkeypatch) -> HubServer:
+    """An empty Hub and an empty cache, with the token of a user who may write to "tester" and "pointwssis".
+
+    Other processes see it too, by their environment.
+    """
+    HUB.clear()
+    shutil.rmtree(Path(HF_HOME) / "hub", ignore_errors=True)
+    monkeypatch.setenv("HF_TOKEN", HUB.token)
+    return HUB
 
 
 @pytest.fixture
