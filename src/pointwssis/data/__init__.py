@@ -14,6 +14,7 @@ from .coco import load_coco, load_coco_folder, load_coco_splits, to_coco
 from .images import check_image, read_image
 from .official import load_official_annotations
 from .report import LoadReport
+from .robustness import apply_point_noise, drop_points, jitter_points, points_from_masks, wrong_labels
 from .schema import (
     class_names,
     dataset_features,
@@ -33,13 +34,16 @@ __all__ = [
     "LabellingBudget",
     "LabellingSpeed",
     "LoadReport",
+    "apply_point_noise",
     "budget_of",
     "check_image",
     "class_names",
     "dataset_features",
     "dataset_from_rows",
+    "drop_points",
     "hide_masks",
     "image_content",
+    "jitter_points",
     "labelling_budget",
     "labelling_seconds",
     "load_coco",
@@ -51,9 +55,11 @@ __all__ = [
     "masked_objects",
     "object_masks",
     "pointed_objects",
+    "points_from_masks",
     "read_image",
     "split_supervision",
     "supervision",
     "to_coco",
     "write_shapes_coco",
+    "wrong_labels",
 ]
