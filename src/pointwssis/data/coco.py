@@ -7,9 +7,9 @@ point and needs no mask beside it; `rough_segmentation`, `score` and `level` of 
 them back, so that a dataset survives the round trip.
 """
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 
 from ..prompts import PointKind
+from .coco_folder import find_coco_split
 from .coco_records import (
     derive_point,
     read_id,
@@ -24,6 +25,7 @@ from .coco_records import (
     read_image_record,
     read_object,
 )
+from .json_records import JsonRecords, read_json
 from .report import BadRecord, LoadReport
 from .schema import class_names as names_of
 from .schema import dataset_from_rows
@@ -40,11 +42,13 @@ def load_coco(
     skip_bad: bool = False,
     class_names: Sequence[str] | None = None,
     report: LoadReport | None = None,
+    check_images: bool = True,
 ) -> Dataset:
     """Reads a COCO file into the schema of `pointwssis.data.schema`, one row an image, in the order of the file.
 
     Masks stay run lengths; images stay files, of which only the header is read. Images without annotations and crowds
-    are kept (crowds are not trained on and are ignore regions in evaluation).
+    are kept (crowds are not trained on and are ignore regions in evaluation). The rows are held in memory;
+    `prepare_coco` keeps those of a large file on disk.
 
     Args:
         annotation_file: COCO JSON. Category ids may have gaps; class indices follow their ascending order.
@@ -57,28 +61,43 @@ def load_coco(
         class_names: the classes and their order, when they shall not come from this file (a validation file takes
             those of its training file). It may name more classes than the file, not fewer.
         report: filled with what was skipped and noticed, for callers who want the counts.
+        check_images: look into every image file, whether it is there, whole, and of the size that the annotations say.
+            Without it no image is touched: annotations can be read where the images are not.
 
     Raises:
         FileNotFoundError: a file is missing.
         ValueError: anything else that is wrong; the message names file, record, field, value and remedy.
     """
+    options = {"point": point, "seed": seed, "skip_bad": skip_bad, "report": report, "check_images": check_images}
+    names, rows = read_coco(annotation_file, image_dir, class_names=class_names, **options)
+    return dataset_from_rows(rows, names)
+
+
+def read_coco(
+    annotation_file: str | Path,
+    image_dir: str | Path,
+    *,
+    point: PointKind = "center",
+    seed: int = 0,
+    skip_bad: bool = False,
+    class_names: Sequence[str] | None = None,
+    report: LoadReport | None = None,
+    check_images: bool = True,
+) -> tuple[list[str], Iterator[dict[str, Any]]]:
+    """The rows of `load_coco`, whose arguments it takes, one after the other: no file is too long for the memory.
+
+    Returns:
+        The class names, and the rows in the order of the file; errors of a row are raised when it is taken.
+    """
     report = LoadReport() if report is None else report
     report.source, report.skip_bad = str(annotation_file), skip_bad
     if point not in ("center", "box_center", "random"):
         raise ValueError(f"point is {point!r}; choose 'center', 'box_center' or 'random'")
-    if not Path(image_dir).is_dir():
+    if check_images and not Path(image_dir).is_dir():
         raise FileNotFoundError(f"{image_dir}: image folder not found; {annotation_file} names files below it")
-    content = _read_json(Path(annotation_file))
+    content = _read_content(Path(annotation_file))
     names, index_of = _classes(content["categories"], class_names, report.source)
-    images = _images_by_id(content.pop("images"), report)
-    annotations = _annotations_by_image(content.pop("annotations"), images, report)
-    rows = _rows(images, annotations, index_of, Path(image_dir), report, point, seed)
-    dataset = dataset_from_rows(rows, names)
-    report.log()
-    if not len(dataset):
-        reason = "all were skipped" if report.skipped else "'images' is empty"
-        raise ValueError(f"{annotation_file}: no image to load ({reason}); a dataset needs at least one")
-    return dataset
+    return names, _rows(content, _Reading(index_of, Path(image_dir), report, point, seed, check_images))
 
 
 def to_coco(dataset: Dataset, categories: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
@@ -122,7 +141,7 @@ def load_coco_splits(
         val_annotations: COCO JSON to evaluate on; its classes must be among those of the training file.
         image_dir: folder of the images.
         val_image_dir: folder of the validation images, when they lie elsewhere.
-        options: `point`, `seed`, `skip_bad` of `load_coco`.
+        options: `point`, `seed`, `skip_bad`, `check_images` of `load_coco`.
     """
     train = load_coco(train_annotations, image_dir, **options)
     options = {**options, "class_names": names_of(train)}
@@ -130,42 +149,49 @@ def load_coco_splits(
 
 
 def load_coco_folder(data_dir: str | Path, **options: Any) -> DatasetDict:
-    """A folder in COCO's layout as `DatasetDict(train, validation)`.
-
-    Takes `annotations/instances_train.json` and `…_val.json`, or the only file that matches `instances_train*.json` and
-    `instances_val*.json`; images from `images/train2017`, `images/train`, `train2017`, `train` (or `val…`), else
-    `images`, whichever holds them.
+    """A folder in COCO's layout (see `find_coco_split`) as `DatasetDict(train, validation)`.
 
     Args:
         data_dir: the folder.
-        options: `point`, `seed`, `skip_bad` of `load_coco`.
+        options: `point`, `seed`, `skip_bad`, `check_images` of `load_coco`.
     """
-    files = [_annotation_file(Path(data_dir), split) for split in ("train", "val")]
-    folders = [_image_folder(Path(data_dir), split, file) for split, file in zip(("train", "val"), files, strict=True)]
-    return load_coco_splits(*files, folders[0], val_image_dir=folders[1], **options)
+    (train, train_images), (val, val_images) = (find_coco_split(data_dir, split) for split in ("train", "val"))
+    return load_coco_splits(train, val, train_images, val_image_dir=val_images, **options)
 
 
 # -- reading
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+@dataclass
+class _Reading:
+    """What the records of a file are read with."""
+
+    index_of: Mapping[int, int]  # category id → class index
+    image_dir: Path
+    report: LoadReport
+    point: PointKind
+    seed: int
+    check_images: bool
+
+
+def _read_content(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: annotation file not found; give the path of a COCO JSON file")
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+        content = read_json(path)
+    except ValueError as error:
         raise ValueError(f"{path}: is no JSON ({error}); give a COCO JSON file") from error
     if not isinstance(content, dict):
-        kind = type(content).__name__
+        kind = "list" if isinstance(content, JsonRecords) else type(content).__name__
         raise ValueError(f"{path}: holds a {kind}, not an object with 'images', 'annotations' and 'categories'")
     for key in ("images", "annotations", "categories"):
-        if not isinstance(content.get(key), list):
+        if not isinstance(content.get(key), JsonRecords):
             found = "missing" if key not in content else f"a {type(content[key]).__name__}"
             raise ValueError(f"{path}: {key!r} is {found}; a COCO file has the lists images, annotations, categories")
     return content
 
 
-def _classes(records: list[Any], wanted: Sequence[str] | None, source: str) -> tuple[list[str], dict[int, int]]:
+def _classes(records: Sequence[Any], wanted: Sequence[str] | None, source: str) -> tuple[list[str], dict[int, int]]:
     """Class names, and class index of every category id. Nothing can be skipped here."""
     report, by_id = LoadReport(source), {}
     for record in records:
@@ -188,35 +214,38 @@ def _classes(records: list[Any], wanted: Sequence[str] | None, source: str) -> t
     return names, {category_id: names.index(name) for category_id, name in by_id.items()}
 
 
-def _images_by_id(records: list[Any], report: LoadReport) -> dict[int, Any]:
-    images: dict[int, Any] = {}
+def _positions_by_id(records: Sequence[Any], report: LoadReport) -> dict[int, int]:
+    """Image id → its place among the image records."""
+    positions: dict[int, int] = {}
     for position, record in enumerate(records):
         try:
             image_id = read_id(record)
-            if image_id in images:
+            if image_id in positions:
                 raise BadRecord("duplicated image id", "id", image_id, "give every image an id of its own")
-            images[image_id] = record
+            positions[image_id] = position
         except BadRecord as bad:
             report.reject(_record_name("image", record, position), bad)
-    return images
+    return positions
 
 
-def _annotations_by_image(records: list[Any], images: dict[int, Any], report: LoadReport) -> dict[int, list[Any]]:
-    """Annotations grouped by image; a skipped one stays in its group as None, so that the image knows of the loss."""
-    groups: dict[int, list[Any]] = {}
+def _positions_by_image(
+    records: Sequence[Any], images: Mapping[int, int], report: LoadReport
+) -> dict[int, list[int | None]]:
+    """Image id → places of its annotations; None stands for a skipped one, so that the image knows of the loss."""
+    groups: dict[int, list[int | None]] = {image_id: [] for image_id in images}
     seen: set[int] = set()
     for position, record in enumerate(records):
         try:
             image_id = read_id(record, "image_id")
             if image_id not in images:
                 raise BadRecord("unknown image", "image_id", image_id, "list the image under 'images'")
-            group = groups.setdefault(image_id, [])
+            group = groups[image_id]
             group.append(None)
             annotation_id = read_id(record)
             if annotation_id in seen:
                 raise BadRecord("duplicated annotation id", "id", annotation_id, "give every annotation its own id")
             seen.add(annotation_id)
-            group[-1] = record
+            group[-1] = position
         except BadRecord as bad:
             report.reject(_record_name("annotation", record, position), bad)
     return groups
@@ -227,56 +256,49 @@ def _record_name(what: str, record: Any, position: int) -> str:
     return f"{what} {record['id']!r:.40}" if has_id else f"{what} at position {position}"
 
 
-def _rows(
-    images: dict[int, Any],
-    annotations: dict[int, list[Any]],
-    index_of: Mapping[int, int],
-    image_dir: Path,
-    report: LoadReport,
-    point: PointKind,
-    seed: int,
-) -> Iterator[dict[str, Any]]:
-    for image_id, record in images.items():
+def _rows(content: Mapping[str, Sequence[Any]], reading: _Reading) -> Iterator[dict[str, Any]]:
+    report = reading.report
+    images = _positions_by_id(content["images"], report)
+    annotations = _positions_by_image(content["annotations"], images, report)
+    for image_id, position in images.items():
+        record = content["images"][position]
         try:
-            row = read_image_record(record, image_dir)
-            row["image_labels"] = read_image_labels(record, index_of)
+            row = read_image_record(record, reading.image_dir, check_image_file=reading.check_images)
+            row["image_labels"] = read_image_labels(record, reading.index_of)
         except BadRecord as bad:
             report.reject(f"image {image_id}", bad)
             continue
         row["objects"] = []
-        for annotation in annotations.pop(image_id, []):  # popped: the text of the file is freed as the rows are built
-            item = annotation and _object(annotation, row, index_of, report, point, seed)
-            if item:
-                row["objects"].append(item)
-            else:
+        for place in annotations[image_id]:
+            item = None if place is None else _object(content["annotations"][place], row, reading)
+            if item is None:
                 row["complete"] = False
+            else:
+                row["objects"].append(item)
         report.images += 1
         report.objects += len(row["objects"])
         yield row
+    report.log()
+    if not report.images:
+        reason = "all were skipped" if report.skipped else "'images' is empty"
+        raise ValueError(f"{report.source}: no image to load ({reason}); a dataset needs at least one")
 
 
-def _object(
-    annotation: Mapping[str, Any],
-    row: Mapping[str, Any],
-    index_of: Mapping[int, int],
-    report: LoadReport,
-    point: PointKind,
-    seed: int,
-) -> dict[str, Any] | None:
+def _object(annotation: Mapping[str, Any], row: Mapping[str, Any], reading: _Reading) -> dict[str, Any] | None:
     """One entry of `objects` with its point; None when it was skipped."""
     name = f"annotation {annotation['id']} of image {row['image_id']}"
     try:
-        item = read_object(annotation, index_of, row["width"], row["height"])
+        item = read_object(annotation, reading.index_of, row["width"], row["height"])
         if item["iscrowd"] and item["segmentation"] is None:
             raise BadRecord("crowd without a mask", "segmentation", None, "a crowd is a region: give it a segmentation")
         if item["point"] is None and not item["iscrowd"]:
-            generator = np.random.default_rng([seed, row["image_id"] % 2**63, item["id"] % 2**63])
-            item["point"], remark = derive_point(item, row["width"], row["height"], point, generator)
+            generator = np.random.default_rng([reading.seed, row["image_id"] % 2**63, item["id"] % 2**63])
+            item["point"], remark = derive_point(item, row["width"], row["height"], reading.point, generator)
             if remark:
-                report.note(remark, name, "point", [round(value, 2) for value in item["point"]])
+                reading.report.note(remark, name, "point", [round(value, 2) for value in item["point"]])
         return item
     except BadRecord as bad:
-        report.reject(name, bad)
+        reading.report.reject(name, bad)
         return None
 
 
@@ -302,33 +324,3 @@ def _annotation(item: Mapping[str, Any], image_id: int, ids: Sequence[int]) -> d
         if item[field] is not None:
             record[field] = item[field]
     return record
-
-
-# -- finding
-
-
-def _annotation_file(data_dir: Path, split: str) -> Path:
-    folder = data_dir / "annotations"
-    exact = folder / f"instances_{split}.json"
-    found = [exact] if exact.is_file() else sorted(folder.glob(f"instances_{split}*.json"))
-    if not found:
-        present = sorted(path.name for path in folder.glob("*")) if folder.is_dir() else "no such folder"
-        raise FileNotFoundError(f"{data_dir}: looked for annotations/instances_{split}*.json, found {present}")
-    if len(found) > 1:
-        names = [path.name for path in found]
-        raise ValueError(f"{folder}: {names} all match instances_{split}*.json; name the file to take explicitly")
-    return found[0]
-
-
-def _image_folder(data_dir: Path, split: str, annotation_file: Path) -> Path:
-    """The first candidate that holds any of the first images of the file (the very first may be the missing one)."""
-    year = annotation_file.stem.removeprefix(f"instances_{split}")  # instances_train2017 → 2017
-    below = [f"images/{split}{year}", f"images/{split}", f"{split}{year}", split, "images"]
-    folders = [data_dir / name for name in dict.fromkeys(below) if (data_dir / name).is_dir()]
-    if not folders:
-        raise FileNotFoundError(f"{data_dir}: no image folder; looked for {list(dict.fromkeys(below))}")
-    if len(folders) > 1:
-        first = [image for image in _read_json(annotation_file)["images"][:20] if isinstance(image, Mapping)]
-        names = [str(image.get("file_name")) for image in first]
-        folders = [folder for folder in folders if any((folder / name).is_file() for name in names)] or folders
-    return folders[0]  # where nothing matches, load_coco names the file that is missing there

@@ -31,8 +31,10 @@ def required(record: Mapping[str, Any], field: str) -> Any:
     return record[field]
 
 
-def read_image_record(record: Mapping[str, Any], image_dir: Path) -> dict[str, Any]:
-    """File and size of an image, compared with the header of the file itself.
+def read_image_record(
+    record: Mapping[str, Any], image_dir: Path, complete: bool = True, check_image_file: bool = True
+) -> dict[str, Any]:
+    """File and size of an image; unless told otherwise, compared with the header of the file itself.
 
     Returns:
         The fields `image`, `image_id`, `width`, `height`, `file_name` and `complete` of a row.
@@ -44,22 +46,36 @@ def read_image_record(record: Mapping[str, Any], image_dir: Path) -> dict[str, A
         if isinstance(side, bool) or not isinstance(side, int) or side <= 0:
             raise BadRecord(f"{field} is no positive whole number", field, side, "give the size in pixels")
     path = (image_dir / name).absolute()
-    try:
-        size = check_image(path)
-    except FileNotFoundError as error:
-        raise BadRecord("missing image file", "file_name", name, str(error), FileNotFoundError) from error
-    except ValueError as error:
-        raise BadRecord("unreadable image file", "file_name", name, str(error)) from error
-    if size != (width, height):
-        turned = " (turned by the EXIF orientation: label the upright picture, or strip the tag)"
-        hint = turned if size == (height, width) else ""
-        remedy = f"{path} has {size[0]} × {size[1]} pixels{hint}; the labels would not fit"
-        raise BadRecord("size differs from the file's", "width × height", f"{width} × {height}", remedy)
-    complete = record.get("complete", True)
+    if check_image_file:
+        read_size(path, name, (width, height))
+    complete = record.get("complete", complete)
     if not isinstance(complete, bool):
         raise BadRecord("complete is neither true nor false", "complete", complete, "write true or false")
     fields = {"image": str(path), "image_id": read_id(record), "width": width, "height": height}
     return {**fields, "file_name": name, "complete": complete}
+
+
+def read_size(path: Path, name: str, said: tuple[int, int] | None = None, field: str = "file_name") -> tuple[int, int]:
+    """(width, height) of an upright image, by its header, compared with what the annotation file says.
+
+    Args:
+        path: of the image.
+        name: what the annotation file calls it.
+        said: (width, height) in the annotation file, None where it says nothing.
+        field: of the annotation file that names the image.
+    """
+    try:
+        size = check_image(path)
+    except FileNotFoundError as error:
+        raise BadRecord("missing image file", field, name, str(error), FileNotFoundError) from error
+    except ValueError as error:
+        raise BadRecord("unreadable image file", field, name, str(error)) from error
+    if said is not None and size != said:
+        turned = " (turned by the EXIF orientation: label the upright picture, or strip the tag)"
+        hint = turned if size == said[::-1] else ""
+        remedy = f"{path} has {size[0]} × {size[1]} pixels{hint}; the labels would not fit"
+        raise BadRecord("size differs from the file's", "width × height", f"{said[0]} × {said[1]}", remedy)
+    return size
 
 
 def read_category(category_id: Any, index_of: Mapping[int, int], field: str = "category_id") -> int:
@@ -81,30 +97,38 @@ def read_image_labels(record: Mapping[str, Any], index_of: Mapping[int, int]) ->
 
 
 def read_object(record: Mapping[str, Any], index_of: Mapping[int, int], width: int, height: int) -> dict[str, Any]:
-    """One annotation as an entry of `objects`; `point` stays None when the annotation has none of its own."""
+    """One annotation as an entry of `objects`; `point` stays None when the annotation has none of its own.
+
+    Only an annotation with a point and no mask may lack a category: it is a bare click.
+    """
     values: dict[str, Any] = {"iscrowd": _read_crowd(record)}
     for field in ("segmentation", "rough_segmentation"):
         if record.get(field):  # null and [] say that there is none
-            values[field] = _read_mask(record[field], field, width, height)
-    if record.get("point") is not None:
-        values["point"] = _read_point(record["point"], width, height)
+            values[field] = read_mask(record[field], field, width, height)
+    values["point"] = _own_point(record, "segmentation" in values, width, height)
     if record.get("bbox"):
-        values["bbox"] = _read_numbers(record["bbox"], "bbox", 4)
+        values["bbox"] = read_numbers(record["bbox"], "bbox", 4)
         if min(values["bbox"][2:]) < 0:
             raise BadRecord("negative box size", "bbox", record["bbox"], "give [x, y, width, height]")
     for field in ("area", "score"):
         if record.get(field) is not None:
-            values[field] = _read_numbers([record[field]], field, 1)[0]
+            values[field] = read_numbers([record[field]], field, 1)[0]
     if record.get("level") is not None:
-        values["level"] = int(_read_numbers([record["level"]], "level", 1)[0])
+        values["level"] = int(read_numbers([record["level"]], "level", 1)[0])
+    bare_click = "category_id" not in record and values["point"] is not None and "segmentation" not in values
+    category = None if bare_click else read_category(required(record, "category_id"), index_of)
+    return make_object(read_id(record), category, **measured(values))
+
+
+def measured(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an object, with area and box of its mask where they are not given."""
     rle = values.get("segmentation")
     if rle is not None:
         area = float(rle_area(rle))
         values.setdefault("area", area)
         if area:
             values.setdefault("bbox", rle_box(rle))
-    category = read_category(required(record, "category_id"), index_of)
-    return make_object(read_id(record), category, **values)
+    return values
 
 
 def derive_point(
@@ -142,7 +166,8 @@ def _point_in(rle: RLE, kind: PointKind, generator: np.random.Generator) -> tupl
     return (x + left, y + top), bool(crop[round(y), round(x)])
 
 
-def _read_mask(value: Any, field: str, width: int, height: int) -> RLE:
+def read_mask(value: Any, field: str, width: int, height: int) -> RLE:
+    """A COCO `segmentation` (polygons or run lengths) of an image of this size."""
     far = 2 * max(width, height)  # a stray vertex is cut off at the border; one that is miles away overruns pycocotools
     for polygon in value if isinstance(value, list) else []:
         for number in polygon if isinstance(polygon, list) else []:
@@ -155,6 +180,32 @@ def _read_mask(value: Any, field: str, width: int, height: int) -> RLE:
         raise BadRecord(f"bad {field}", field, value, f"{error}; export it again or remove it") from error
 
 
+def _own_point(record: Mapping[str, Any], has_mask: bool, width: int, height: int) -> list[float] | None:
+    """The point that an annotation carries itself: `point`, `points`, or `keypoints` where there is no mask.
+
+    Of several clicks on one object, and of several keypoints that are labelled (v > 0), it is the one nearest to their
+    mean. Keypoints beside a mask are parts of the object (a person's joints), so the mask's centre serves better.
+    """
+    if record.get("point") is not None:
+        return read_point(record["point"], width, height)
+    field, points = "points", record.get("points")
+    if not points and not has_mask and record.get("keypoints"):
+        field, numbers = "keypoints", record["keypoints"]
+        if not isinstance(numbers, list) or len(numbers) % 3:
+            raise BadRecord("keypoints do not come in threes", field, numbers, "give x, y, v of each keypoint")
+        triples = [read_numbers(numbers[start : start + 3], field, 3) for start in range(0, len(numbers), 3)]
+        points = [[x, y] for x, y, visibility in triples if visibility > 0]
+    if not points:
+        return None
+    if not isinstance(points, list):
+        raise BadRecord("points is no list", field, points, "give [[x, y], …]")
+    if not any(isinstance(point, list) for point in points):
+        points = [points]
+    found = np.array([read_point(point, width, height, field) for point in points])
+    distances = np.square(found - found.mean(axis=0)).sum(axis=1)
+    return [float(value) for value in found[distances.argmin()]]
+
+
 def _read_crowd(record: Mapping[str, Any]) -> bool:
     value = record.get("iscrowd", 0)
     if value not in (0, 1):
@@ -162,15 +213,17 @@ def _read_crowd(record: Mapping[str, Any]) -> bool:
     return bool(value)
 
 
-def _read_point(value: Any, width: int, height: int) -> list[float]:
-    x, y = (float(np.float32(number)) for number in _read_numbers(value, "point", 2))  # the schema's precision
+def read_point(value: Any, width: int, height: int, field: str = "point") -> list[float]:
+    """A point [x, y] in pixel indices of the image."""
+    x, y = (float(np.float32(number)) for number in read_numbers(value, field, 2))  # the schema's precision
     if not (0 <= x < width and 0 <= y < height):
         remedy = f"points are [x, y] in pixels of the image, 0 ≤ x < {width} and 0 ≤ y < {height}"
-        raise BadRecord("point outside of the image", "point", value, remedy)
+        raise BadRecord("point outside of the image", field, value, remedy)
     return [x, y]
 
 
-def _read_numbers(value: Any, field: str, count: int) -> list[float]:
+def read_numbers(value: Any, field: str, count: int) -> list[float]:
+    """A list of so many finite numbers."""
     if not isinstance(value, (list, tuple)) or len(value) != count:
         raise BadRecord(f"{field} does not hold {count} numbers", field, value, f"give {count} numbers")
     if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in value):

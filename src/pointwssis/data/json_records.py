@@ -1,0 +1,186 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""JSON files larger than the memory: the elements of their arrays are found once and read when they are asked for.
+
+What is kept of an array is where its elements lie, 16 bytes an element. Values are those of the standard library's
+decoder, which does the decoding here too, so that NaN, numbers of any size and repeated keys mean what they mean there.
+"""
+
+import codecs
+import json
+import weakref
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+_CHUNK = 1 << 20  # bytes read at once
+_BLANK = " \t\n\r"
+_decode = json.JSONDecoder().raw_decode
+
+
+class JsonRecords(Sequence[Any]):
+    """The elements of one array of a JSON file, decoded when they are asked for.
+
+    Not for several threads at once: they would share one file handle. Processes do not; a copy opens the file anew.
+
+    Args:
+        path: the file, UTF-8.
+        starts: first byte of each element.
+        ends: the byte after each.
+    """
+
+    def __init__(self, path: Path, starts: Sequence[int], ends: Sequence[int]) -> None:
+        self.path, self._starts, self._ends = path, starts, ends
+        self._file = path.open("rb")
+        weakref.finalize(self, self._file.close)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, position: int) -> Any: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[Any]: ...
+    def __getitem__(self, position: int | slice) -> Any:
+        if isinstance(position, slice):
+            return [self[index] for index in range(*position.indices(len(self)))]
+        start, end = self._starts[position], self._ends[position]
+        self._file.seek(start)
+        return json.loads(self._file.read(end - start).decode("utf-8"))
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[position] for position in range(len(self)))
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return JsonRecords, (self.path, self._starts, self._ends)
+
+
+def read_json(path: str | Path) -> Any:
+    """Reads a JSON file whose bulk lies in arrays: the outermost one, or those right inside of the outermost object.
+
+    Args:
+        path: of the file, UTF-8 with or without a byte order mark.
+
+    Returns:
+        What `json.load` returns, but with `JsonRecords` in place of these arrays.
+
+    Raises:
+        ValueError: it is no JSON; the message says why and at which byte.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "a.json")
+        ...     _ = path.write_text('{"info": {"year": 2017}, "images": [{"id": 4}, {"id": 9}]}')
+        ...     content = read_json(path)
+        ...     content["info"], len(content["images"]), content["images"][1]
+        ({'year': 2017}, 2, {'id': 9})
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        text = _Window(file)
+        try:
+            value = _outermost(path, text)
+            text.expect("", "Extra data")
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{error.msg} at byte {text.byte_of(error.pos)}") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{error} after byte {text.byte}") from error
+    return value
+
+
+def _outermost(path: Path, text: "_Window") -> Any:
+    if text.peek() == "[":
+        return _array(path, text)
+    if text.peek() != "{":
+        return text.value()
+    text.expect("{", "Expecting an object")
+    content: dict[str, Any] = {}
+    separator = "}" if text.peek() == "}" else ","
+    while separator == ",":
+        if text.peek() != '"':
+            raise text.error("Expecting property name enclosed in double quotes")
+        key = text.value()
+        text.expect(":", "Expecting ':' delimiter")
+        content[key] = _array(path, text) if text.peek() == "[" else text.value()
+        separator = text.peek()
+        if separator == ",":
+            text.expect(",", "")
+    text.expect("}", "Expecting ',' delimiter")
+    return content
+
+
+def _array(path: Path, text: "_Window") -> JsonRecords:
+    text.expect("[", "Expecting an array")
+    starts, ends = array("q"), array("q")
+    separator = "]" if text.peek() == "]" else ","
+    while separator == ",":
+        text.peek()  # past the blanks
+        starts.append(text.byte)
+        text.value()
+        ends.append(text.byte)
+        separator = text.peek()
+        if separator == ",":
+            text.expect(",", "")
+    text.expect("]", "Expecting ',' delimiter")
+    return JsonRecords(path, starts, ends)
+
+
+class _Window:
+    """A piece of a UTF-8 file as text, of which `at` is the next character and `byte` its place in the file."""
+
+    def __init__(self, file: Any) -> None:
+        self.file, self.text, self.at = file, "", 0
+        self.byte = len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
+        file.seek(self.byte)
+        self.decoder = codecs.getincrementaldecoder("utf-8")()
+        self.at_end = False
+
+    def more(self) -> None:
+        """Drops what was read and reads on; as much as there is already, so that long values take few attempts."""
+        data = self.file.read(max(_CHUNK, len(self.text) - self.at))
+        self.at_end = not data
+        self.text, self.at = self.text[self.at :] + self.decoder.decode(data, final=self.at_end), 0
+
+    def byte_of(self, position: int) -> int:
+        passed = self.text[self.at : position]
+        return self.byte + (len(passed) if passed.isascii() else len(passed.encode("utf-8")))
+
+    def move(self, position: int) -> None:
+        self.byte, self.at = self.byte_of(position), position
+
+    def peek(self) -> str:
+        """The next character that is no blank, "" at the end of the file."""
+        while True:
+            position = self.at
+            while position < len(self.text) and self.text[position] in _BLANK:
+                position += 1
+            self.move(position)
+            if self.at < len(self.text) or self.at_end:
+                return self.text[self.at : self.at + 1]
+            self.more()
+
+    def expect(self, character: str, problem: str) -> None:
+        """Steps over the character ("": makes sure of the file's end)."""
+        if self.peek() != character:
+            raise self.error(problem)
+        self.move(self.at + len(character))
+
+    def value(self) -> Any:
+        """Decodes the next value and steps over it."""
+        self.peek()
+        while True:
+            try:
+                value, end = _decode(self.text, self.at)
+                if end + len("e+") < len(self.text) or self.at_end:  # a number may go on behind the window
+                    self.move(end)
+                    return value
+            except json.JSONDecodeError as error:
+                # What is only cut off by the window fails at its last characters, or is a text without an end.
+                cut_off = error.pos > len(self.text) - 16 or error.msg.startswith("Unterminated")
+                if self.at_end or not cut_off:
+                    raise
+            self.more()
+
+    def error(self, problem: str) -> json.JSONDecodeError:
+        return json.JSONDecodeError(problem, self.text, self.at)
