@@ -88,7 +88,7 @@ def test_reversed_points_give_the_reversed_answer(pipe):
 def test_no_points_is_ordinary_segmentation_and_an_empty_list_is_not(pipe):
     image = tiny.picture()
     found = pipe(image)
-    assert len(found) > 1 and found[0].keys() == {"label", "score", "mask"}
+    assert len(found) > 1 and found[0].keys() == {"label", "label_id", "score", "mask"}
     scores = [instance["score"] for instance in found]
     assert scores == sorted(scores, reverse=True)
     threshold = scores[len(scores) // 2]
@@ -266,7 +266,9 @@ def test_what_is_no_refiner(pipe, folder):
 
 def test_a_class_that_the_refiner_does_not_know(pipe, tmp_path):
     other = tiny.saved_refiner(tmp_path, names=["cat", "dog"])
-    with pytest.raises(ValueError, match="label 'star' is unknown; the model knows 'cat', 'dog'"):
+    with pytest.raises(
+        ValueError, match="label 'star' of mask 0 for the refiner is unknown; the model knows 'cat', 'dog'"
+    ):
         pipe(tiny.picture(), points=[(3, 4)], labels=["star"], refiner=other)
 
 
@@ -320,11 +322,17 @@ def test_an_empty_refined_mask_keeps_the_rough_one(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"points": [(3, 4)], "labels": ["cow"]}, "label 'cow' is unknown; the model knows 'ellipse', 'rectangle'"),
-        ({"points": [(3, 4)], "labels": [4]}, "class label 4 of point 0"),
+        (
+            {"points": [(3, 4)], "labels": ["cow"]},
+            "label 'cow' of point 0 of the image is unknown; the model knows 'ellipse', 'rectangle'",
+        ),
+        (
+            {"points": [(3, 4)], "labels": [4]},
+            "label 4 of point 0 of the image is unknown; give a name, an id from 0 to 3",
+        ),
         ({"points": [(3, 4)], "labels": "star"}, "give a list with one entry a point"),
         ({"points": [(3, 4)], "labels": ["star", "star"]}, "are 2 for 1 points"),
-        ({"points": [(3, 4), (65, 4)]}, r"point 1 of image 0 is \(65, 4\), outside of the image of 64 × 64"),
+        ({"points": [(3, 4), (65, 4)]}, r"point 1 of the image is \(65, 4\), outside of the image of 64 × 64"),
         ({"points": [(3, -0.5)]}, "outside of the image"),
         ({"points": [(float("nan"), 4)]}, "outside of the image"),
         ({"points": [(1, 2, 3)]}, r"\(number of points, 2\)"),
@@ -339,7 +347,7 @@ def test_bad_prompts(pipe, arguments, message):
 
 def test_bad_calls(pipe, refine):
     images = [tiny.picture(), tiny.picture()]
-    with pytest.raises(ValueError, match="points takes a list with one entry for each of the 2 images"):
+    with pytest.raises(ValueError, match="points has 1; it takes a list with one entry for each of the 2 images"):
         pipe(images, points=[[(3, 4)]])
     with pytest.raises(ValueError, match="give points inside of its items"):
         pipe((image for image in images), points=[[(3, 4)]] * 2)
