@@ -16,7 +16,7 @@ LAYERS = [
     {"runs", "reporting"},
     {"stages", "conversion", "run_data"},
     {"pipelines", "training", "pseudo_labels", "models", "recipe", "progress", "model_card"},
-    {"evaluation", "visualization", "training_data", "pipeline_inputs", "storage"},
+    {"evaluation", "visualization", "training_data", "storage"},
     {"solov2", "mask_refine_net", "data"},
     {"masks", "polygons", "prompts", "losses", "checkpoints", "array_pickles", "pixels", "augmentation"},
 ]

@@ -357,9 +357,9 @@ def test_bad_calls(pipe, refine):
         pipe("nowhere.png")
     with pytest.raises(ValueError, match="rough_masks and points missing"):
         refine(images[0])
-    with pytest.raises(ValueError, match="labels are missing; this refiner is class-conditional"):
+    with pytest.raises(ValueError, match="labels are missing for the image; this refiner is class-conditional"):
         refine(images[0], rough_masks=[np.ones((64, 64))], points=[(3, 4)])
-    with pytest.raises(ValueError, match=r"rough_masks\[0\] has the shape \(1, 60, 64\)"):
+    with pytest.raises(ValueError, match=r"rough_masks\[0\] of the image has the shape \(60, 64\)"):
         refine(images[0], rough_masks=[np.ones((60, 64))], points=[(3, 4)], labels=["star"])
 
 

@@ -84,8 +84,8 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
     ) -> tuple[dict, dict, dict]:
         if unknown:
             raise TypeError(f"unknown parameters {sorted(unknown)}; see PointInstanceSegmentationPipeline.__call__")
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise ValueError(f"threshold is {threshold!r}; it takes a score from 0 to 1")
+        if threshold is not None and not (isinstance(threshold, numbers.Real) and threshold >= 0):
+            raise ValueError(f"threshold is {threshold!r}; it takes a score, 0 to 1")
         if top_k is not None and (not isinstance(top_k, numbers.Integral) or top_k < 1):
             raise ValueError(f"top_k is {top_k!r}; it takes a whole number of at least 1")
         forward = {"threshold": threshold, "top_k": top_k, "level_strategy": level_strategy}

@@ -102,10 +102,8 @@ class PointMaskRefinementPipeline(ImagePipeline):
         if self.model.config.class_conditional:
             if labels is None or None in labels:
                 raise ValueError("labels are missing; this refiner is class-conditional: give one a point")
-            ids = [
-                label_id(label, self.model.config.id2label, f"mask {k} for the refiner")
-                for k, label in enumerate(labels)
-            ]
+            names = self.model.config.id2label
+            ids = [label_id(label, names, f"mask {k} for the refiner") for k, label in enumerate(labels)]
         refined = self._refined(image, rough_masks, np.asarray(points, dtype=np.float64).reshape(-1, 2), ids)
         return {name: refined[name] for name in ("masks", "kept_rough_masks")}
 
