@@ -15,6 +15,7 @@ from pointwssis.pseudo_labels import (
     generate_pseudo_labels,
     keep_rough_masks,
     predict_rough_masks,
+    propose_rough_masks,
     refine_rough_masks,
 )
 
@@ -97,7 +98,8 @@ def test_every_point_gets_its_rough_mask_in_its_place(rows, batch_size):
     found = objects_by_id(rough)
     for number, (x, y) in {1: (20, 10), 2: (2, 2), 3: (5, 15)}.items():
         assert (decode_rle(found[number]["rough_segmentation"]) == square((20, 30), x, y)).all()
-        assert found[number]["score"] == pytest.approx((x + 1) / 100) and found[number]["level"] == 3
+        expected = None if number == 2 else pytest.approx((x + 1) / 100)  # a true mask has no score
+        assert found[number]["score"] == expected and found[number]["level"] == 3
     assert found[4]["rough_segmentation"] is None  # the crowd
     assert rle_area(found[5]["rough_segmentation"]) == 0 and found[5]["rough_segmentation"]["size"] == [30, 20]
     assert [len(images) for images, _, _ in teacher.calls] == {1: [1] * 4, 3: [3, 1], 8: [4]}[batch_size]
@@ -184,10 +186,69 @@ def test_answers_that_do_not_fit(rows):
         predict_rough_masks(rows, short)
     with pytest.raises(ValueError, match=r"of \[20, 30\]: the teacher gave masks of \[height, width\] \[30, 20\]"):
         predict_rough_masks(rows, turned)
-    with pytest.raises(ValueError, match="names the class 'bird'; the dataset has the classes cat, dog"):
+    with pytest.raises(ValueError, match="the label 'bird' is no class of the dataset, which has cat, dog"):
         predict_rough_masks(rows, bird)
     rough = predict_rough_masks(rows, Teacher())
     with pytest.raises(ValueError, match="the refiner gave 1 masks for 2 points"):
         refine_rough_masks(rough, lambda image, masks, points, labels: masks[:1])
     with pytest.raises(ValueError, match=r"the refiner gave masks of \[height, width\] \[10, 30\]"):
         refine_rough_masks(rough, lambda image, masks, points, labels: masks[:, ::2])
+
+
+# -- images without points
+
+
+def two_proposals(images, classes):
+    """A cat and a dog in every image, one where only one of them is present, and something empty."""
+    found = []
+    for image, present in zip(images, classes, strict=True):
+        size = image.size[::-1]
+        every = [("cat", square(size, 5, 5)), ("dog", square(size, 12, 12)), ("dog", np.zeros(size, bool))]
+        found.append(
+            [
+                {"mask": encode_mask(mask), "score": 0.25, "label": name}
+                for name, mask in every
+                if present is None or name in present
+            ]
+        )
+    return found
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_proposals_become_objects_with_the_point_that_a_person_would_click(rows, batch_size):
+    weak = rows.select([2, 2]).map(lambda row, index: {"image_labels": [[1], None][index]}, with_indices=True)
+    proposed = propose_rough_masks(weak, two_proposals, 100, batch_size)
+    assert proposed.features == rows.features and not any(proposed["complete"])
+    assert [[item["id"] for item in objects] for objects in proposed["objects"]] == [[100], [101, 102]]
+    first, second = proposed["objects"]
+    assert [item["category"] for item in (*first, *second)] == [1, 0, 1]
+    assert [item["point"] for item in (*first, *second)] == [[12, 12], [5, 5], [12, 12]]
+    assert all(item["segmentation"] is None and item["score"] == 0.25 for item in (*first, *second))
+    for labels in (keep_rough_masks(proposed), refine_rough_masks(proposed, larger)):
+        areas = [[item["area"] for item in objects] for objects in labels["objects"]]
+        assert areas in ([[25], [25, 25]], [[64], [81, 64]])  # refined ones end where the picture does
+
+
+def test_objects_that_are_there_stay_beside_proposals(rows):
+    proposed = objects_by_id(propose_rough_masks(rows, two_proposals, 100))
+    assert {1, 2, 3, 4, 5} < proposed.keys() and proposed[2]["segmentation"] == TRUE
+
+
+def test_a_proposer_that_keeps_not_to_its_type(rows):
+    def of_another_class(images, classes):
+        return [[{"mask": encode_mask(np.ones(i.size[::-1], bool)), "score": 1.0, "label": "cow"}] for i in images]
+
+    def of_another_size(images, classes):
+        return [[{"mask": encode_mask(np.ones((3, 3), bool)), "score": 1.0, "label": "cat"}] for _ in images]
+
+    with pytest.raises(ValueError, match="the label 'cow' is no class of the dataset, which has cat, dog"):
+        propose_rough_masks(rows, of_another_class, 100)
+    with pytest.raises(ValueError, match=r"image 0 \(0.png\) of \[20, 30\]: the proposer gave masks of .* \[3, 3\]"):
+        propose_rough_masks(rows, of_another_size, 100)
+
+
+def test_a_score_marks_a_pseudo_label(rows):
+    for labels in (generate_pseudo_labels(rows, Teacher()), generate_pseudo_labels(rows, Teacher(), larger)):
+        found = objects_by_id(labels)
+        assert found[2]["score"] is None and found[2]["rough_segmentation"] is not None
+        assert found[1]["score"] is not None

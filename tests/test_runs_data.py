@@ -60,16 +60,90 @@ def test_points_without_hidden_masks_and_without_a_refiner(shapes, tmp_path, tra
 
 def test_points_alone_have_no_teacher(shapes, tmp_path):
     files = {"train_annotations": stripped(shapes, tmp_path), "image_dir": str(shapes / "images")}
-    with pytest.raises(ValueError, match="no image has masks for all its objects"):
+    with pytest.raises(ValueError, match="no object has a mask, and a teacher needs some"):
         Run(recipe(tmp_path / "out", labeled_fraction=None, **files)).run()
     with pytest.raises(ValueError, match="no image has a mask for every object; use 0"):
         Run(recipe(tmp_path / "out", labeled_fraction=0.5, **files))
 
 
+def test_points_alone_are_labelled_by_trained_models(shapes, tmp_path, trainings):
+    files = {"train_annotations": stripped(shapes, tmp_path), "image_dir": str(shapes / "images")}
+    names = ["ellipse", "rectangle", "triangle", "star"]
+    teacher = tiny.saved_segmenter(tmp_path / "teacher", names=names)
+    options = {"labeled_fraction": None, "teacher_name_or_path": teacher, **files}
+    with pytest.raises(ValueError, match="a refiner needs some; give a trained one as refiner_name_or_path"):
+        Run(recipe(tmp_path / "out", **options)).run()
+    refiner = tiny.saved_refiner(tmp_path / "refiner", names=names)
+    run = Run(recipe(tmp_path / "out2", refiner_name_or_path=refiner, **options))
+    assert list(run.planned_steps()) == ["student_refined"]
+    run.run()
+    assert trainings == ["student_refined"]
+    assert tiny.same_weights(tiny.state_of(run.folder / "teacher"), tiny.state_of(teacher))
+    assert tiny.same_weights(tiny.refiner_state_of(run.folder / "refiner"), tiny.refiner_state_of(refiner))
+
+
+def mixed_supervision(shapes: Path, folder: Path) -> dict[str, str]:
+    """Two images with masks, one half-finished, two with points, one with image-level labels, two without any."""
+    path = Path(stripped(shapes, folder, keep=3))
+    points = json.loads(Path(stripped(shapes, folder / "points")).read_text())["annotations"]
+    points = {item["id"]: item["point"] for item in points}
+    content = json.loads(path.read_text())
+    images, annotations = content["images"], content["annotations"]
+    half = [item for item in annotations if item["image_id"] == images[2]["id"]]
+    for annotation in half[1:]:
+        for key in ("segmentation", "bbox", "area"):
+            annotation.pop(key)
+        annotation["point"] = points[annotation["id"]]
+    images[4]["complete"] = False
+    bare = {image["id"] for image in images[5:]}
+    present = sorted({item["category_id"] for item in annotations if item["image_id"] == images[5]["id"]})
+    for image in images[5:]:
+        image["complete"] = False
+    images[5]["image_labels"] = present
+    content["annotations"] = [item for item in annotations if item["image_id"] not in bare]
+    path.write_text(json.dumps(content))
+    return {"train_annotations": str(path), "image_dir": str(shapes / "images")}
+
+
+def test_every_kind_of_supervision_in_one_run(shapes, tmp_path, trainings):
+    files = mixed_supervision(shapes, tmp_path)
+    thresholds = {"image_level_threshold": 0.0, "unlabeled_threshold": 0.0}
+    run = Run(recipe(tmp_path / "out", labeled_fraction=None, **thresholds, **files))
+    data = run.data
+    assert [len(part) for part in (data.full, data.point, data.weak, data.masked)] == [2, 3, 3, 3]
+    before = {item["id"]: item for row in data.masked for item in row["objects"] if item["segmentation"] is not None}
+    results = run.run()
+    assert trainings == ["teacher", "refiner", "student_refined"]
+    assert results["pseudo_labels"]["weak_refined"]["AP"] is None
+    labels = run.pseudo_labels()
+    rows = run.student_rows()["student_refined"]
+    assert len(rows) == 8 and len(labels["weak_refined"]) == 3
+    objects = [item for row in rows for item in row["objects"]]
+    assert len({item["id"] for item in objects}) == len(objects)
+    kept = {item["id"]: item for item in objects if item["id"] in before}
+    assert kept.keys() == before.keys()
+    for number, item in kept.items():  # full masks train as they are
+        assert item["segmentation"] == before[number]["segmentation"] and item["score"] is None
+    present = data.weak["image_labels"][0]
+    assert {item["category"] for item in labels["weak_refined"][0]["objects"]} <= {*present}
+    assert not any(labels["weak_refined"]["complete"])
+
+
+def test_weaker_labels_can_be_simulated(shapes, tmp_path):
+    fractions = {"labeled_fraction": 0.25, "image_level_fraction": 0.25, "unlabeled_fraction": 0.25}
+    run = Run(recipe(tmp_path / "out", data_dir=str(shapes), max_steps=1, **fractions))
+    data = run.data
+    assert [len(part) for part in (data.full, data.point, data.weak)] == [2, 2, 4] and data.truth_is_known
+    assert sum(labels is not None for labels in data.weak["image_labels"]) == 2
+    results = run.run()
+    assert results["student_point"] and results["student_refined"] and results["full"]
+    assert results["pseudo_labels"]["weak_rough"]["AP"] is not None
+
+
 def test_labeled_fraction_zero_has_no_teacher(shapes, tmp_path):
     run = Run(recipe(tmp_path, labeled_fraction=0, data_dir=str(shapes)))
     assert (len(run.data.full), len(run.data.point)) == (0, 8)
-    with pytest.raises(ValueError, match="a teacher needs some; raise labeled_fraction or add masks"):
+    with pytest.raises(ValueError, match="a teacher needs some; raise labeled_fraction, add masks"):
         run.run()
 
 
@@ -103,7 +177,7 @@ def test_images_without_any_label_are_no_background(shapes, tmp_path):
         )
         data = load_data(made)
         assert not {*data.full["image_id"], *data.point["image_id"]} & {*dropped}
-        assert len(data.full) + len(data.point) == 6
+        assert len(data.full) + len(data.point) == 6 and set(data.weak["image_id"]) == {*dropped}
 
 
 def test_images_with_masks_may_come_more_often(shapes, tmp_path, monkeypatch):

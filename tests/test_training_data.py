@@ -7,10 +7,10 @@ import torch
 from PIL import Image
 
 import tiny
+from pointwssis.augmentation import Augmentation
 from pointwssis.data import dataset_from_rows, make_object
 from pointwssis.masks import encode_mask
 from pointwssis.training_data import (
-    Augmentation,
     ImageDataset,
     InstanceCollator,
     InstanceDataset,
@@ -21,6 +21,7 @@ from pointwssis.training_data import (
 )
 
 TURNS = Augmentation(horizontal_flip=0.5, vertical_flip=0.5, rotate90=True)
+COMPLETE = {"weights": np.ones(1), "points": np.zeros((0, 2)), "incomplete_classes": np.zeros(4, bool)}
 COLOURS = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
 
 
@@ -66,6 +67,68 @@ def assert_masks_lie_on_their_colours(sample: dict[str, Any]) -> None:
 
 
 # -- images for SOLOv2
+
+
+def unmasked(objects):
+    """Only the points of the last two; the last one is a pseudo label that came out empty."""
+    nothing = encode_mask(np.zeros((40, 60), bool))
+    return [
+        objects[0],
+        {**objects[1], "segmentation": None, "rough_segmentation": None},
+        {**objects[2], "segmentation": nothing, "score": 0.0},
+    ]
+
+
+def test_points_without_masks_move_with_the_image(rows):
+    dataset = InstanceDataset(changed(rows, unmasked), Augmentation(0.5, 0.5, rotate90=True, min_crop=0.6))
+    shapes, counts = set(), set()
+    for epoch in range(80):
+        dataset.set_epoch(epoch)
+        sample = dataset[0]
+        for x, y in sample["points"]:
+            colour = tuple(sample["image"][round(y), round(x)])
+            assert colour in COLOURS[1:]
+        counts.add(len(sample["points"]))
+        shapes.add(sample["image"].shape)
+    assert counts >= {1, 2} and len(shapes) > 10
+    assert len(InstanceDataset(rows)[0]["points"]) == 0
+
+
+def test_a_pseudo_label_counts_as_much_as_its_score_and_its_agreement(rows):
+    def scored(objects):
+        return [{**item, "score": None if number == 0 else 0.5} for number, item in enumerate(objects)]
+
+    weights = InstanceDataset(changed(rows, scored))[0]["weights"]
+    # The rough masks have two rows more: 30 of 32, and 20 of 18 (the picture ends).
+    assert weights.tolist() == pytest.approx([1, 0.5 * 30 / 32, 0.5 * 18 / 20])
+
+
+@pytest.mark.parametrize(
+    ("complete", "image_labels", "expected"),
+    [
+        (True, None, [False] * 3),
+        (False, None, [True] * 3),
+        (False, [0, 2], [True, False, True]),
+        (False, [], [False] * 3),
+        (True, [1], [False] * 3),
+    ],
+)
+def test_classes_that_may_be_there_without_a_label(rows, complete, image_labels, expected):
+    first, *others = rows
+    made = dataset_from_rows([{**first, "complete": complete, "image_labels": image_labels}, *others], ["a", "b", "c"])
+    dataset = InstanceDataset(made)
+    assert dataset[0]["incomplete_classes"].tolist() == expected
+    processor = tiny.segmenter()[1]
+    batch = InstanceCollator(processor, [48], 96)([dataset[0], dataset[1]])
+    assert batch["incomplete_classes"].tolist() == [expected, [False] * 3]
+    assert [len(points) for points in batch["unmasked_points"]] == [0, 0] and "input_points" not in batch
+
+
+def test_points_go_to_the_frame_of_the_network(rows):
+    dataset = InstanceDataset(changed(rows, unmasked))
+    batch = InstanceCollator(tiny.segmenter()[1], [80], 120)([dataset[0]])
+    expected = 2 * torch.tensor([item["point"] for item in rows[0]["objects"][1:]])
+    assert torch.allclose(batch["unmasked_points"][0], expected)
 
 
 def test_augmentation_moves_image_and_masks_alike(rows):
@@ -163,7 +226,7 @@ def test_a_batch_has_one_scale_and_masks_in_the_frame_of_its_images():
         shape = mask(*size, (4, 8, 20, 24))
         image = np.zeros((*size, 3), np.uint8)
         image[shape] = 255
-        samples.append({"image": image, "masks": shape[None], "labels": np.array([1]), "draw": draw})
+        samples.append({"image": image, "masks": shape[None], "labels": np.array([1]), "draw": draw, **COMPLETE})
     collate = InstanceCollator(processor, [32, 80], 120)
     batch = collate(samples)
     assert batch["pixel_values"].shape == (2, 3, 128, 128)  # 80 × 120 and 120 × 60: the first one's draw counts
@@ -181,7 +244,7 @@ def test_every_scale_is_drawn():
     _, processor = tiny.segmenter()
     collate = InstanceCollator(processor, [32, 64, 96], 200)
     nothing = {"masks": np.zeros((0, 20, 20), bool), "labels": np.zeros(0, int)}
-    sample = {"image": np.zeros((20, 20, 3), np.uint8), **nothing}
+    sample = {"image": np.zeros((20, 20, 3), np.uint8), **nothing, **COMPLETE}
     draws = (0.0, 0.33, 0.34, 0.67, 1 - 1e-12)
     sides = [collate([{**sample, "draw": draw}])["pixel_values"].shape[-1] for draw in draws]
     assert sides == [32, 32, 64, 96, 96]

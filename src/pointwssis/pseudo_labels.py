@@ -5,6 +5,7 @@ No model is imported here. A teacher is any function `(images, points, labels) �
 `(image, rough masks, points, labels) → masks`; the pipelines of this library are two of them.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,8 +15,9 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from .data.images import read_image
-from .data.schema import class_names, dataset_from_rows
+from .data.schema import class_names, dataset_from_rows, make_object
 from .masks import RLE, decode_rle, encode_mask, rle_area, rle_box
+from .prompts import point_from_mask
 
 Points = list[list[float]]
 Labels = list[str | None]
@@ -28,11 +30,15 @@ Refiner = Callable[[Image.Image, np.ndarray, Points, Labels], np.ndarray]
 """An image, (N, H, W) bool rough masks, their points and class names → (N, H, W) bool masks. An empty refined mask
 should come back as the rough one."""
 
+Proposer = Callable[[Sequence[Image.Image], Sequence[list[str] | None]], list[list[dict[str, Any]]]]
+"""Images and for each the names of the classes that it holds, or None where nobody said → for each image any number of
+`{"mask": RLE, "score": float, "label": name}`; a filter by score is the proposer's own."""
+
 
 def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8) -> Dataset:
     """Gives every object with a point a `rough_segmentation`, a `score` and a `level`.
 
-    True masks stay where they are. A point that found nothing has an empty rough mask and score 0. A bare click gets
+    True masks stay where they are, and have no score. A point that found nothing has an empty rough mask and score 0. A bare click gets
     the class that the teacher gives it.
 
     Args:
@@ -58,8 +64,9 @@ def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8)
             for row, items, instances in zip(batch, pointed, found, strict=True):
                 check_answer("teacher", row, len(items), len(instances), [i["mask"]["size"] for i in instances])
                 for item, instance in zip(items, instances, strict=True):
-                    item["rough_segmentation"] = instance["mask"]
-                    item["score"], item["level"] = float(instance["score"]), instance.get("level")
+                    item["rough_segmentation"], item["level"] = instance["mask"], instance.get("level")
+                    if item["segmentation"] is None:  # a score marks what becomes a pseudo label
+                        item["score"] = float(instance["score"])
                     if item["category"] is None:
                         item["category"] = class_index(instance["label"], names)
                 yield row
@@ -67,6 +74,43 @@ def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8)
         progress.close()
 
     return rebuilt(dataset, labelled())
+
+
+def propose_rough_masks(dataset: Dataset, proposer: Proposer, first_id: int, batch_size: int = 8) -> Dataset:
+    """Gives images without points the objects that a network sees there (paper, Table 5: unlabeled, image-level).
+
+    Each gets a `rough_segmentation`, its `score`, and as `point` the one that a person would have clicked, so that
+    MaskRefineNet treats it like any other. The images stay incomplete: what is not found is not background.
+
+    Args:
+        dataset: rows of the schema; objects that they have already stay.
+        proposer: see `Proposer`.
+        first_id: of the new objects; greater than all ids of the data that they will be mixed with.
+        batch_size: images handed to the proposer at once.
+    """
+    names = class_names(dataset)
+    rows = dataset.with_format(None)
+
+    def proposed() -> Iterator[dict[str, Any]]:
+        ids = itertools.count(first_id)
+        for start in tqdm(range(0, len(rows), batch_size), desc="Proposals", unit="batch"):
+            batch = [rows[index] for index in range(start, min(start + batch_size, len(rows)))]
+            present = [
+                None if row["image_labels"] is None else [names[index] for index in row["image_labels"]]
+                for row in batch
+            ]
+            found = proposer([read_image(row) for row in batch], present)
+            for row, instances in zip(batch, found, strict=True):
+                check_answer("proposer", row, None, len(instances), [i["mask"]["size"] for i in instances])
+                for instance in instances:
+                    mask = instance["mask"]
+                    if rle_area(mask):
+                        point = list(point_from_mask(decode_rle(mask)))
+                        values = {"point": point, "rough_segmentation": mask, "score": float(instance["score"])}
+                        row["objects"].append(make_object(next(ids), class_index(instance["label"], names), **values))
+                yield row
+
+    return rebuilt(dataset, proposed())
 
 
 def refine_rough_masks(dataset: Dataset, refiner: Refiner) -> Dataset:
@@ -125,12 +169,20 @@ def keep_rough_masks(dataset: Dataset) -> Dataset:
 
 
 def check_answer(
-    who: str, row: dict[str, Any], num_points: int, num_masks: int, sizes: Sequence[Sequence[int]]
+    who: str, row: dict[str, Any], num_points: int | None, num_masks: int, sizes: Sequence[Sequence[int]]
 ) -> None:
-    """One clear error when a teacher or refiner of somebody else does not keep to its type."""
+    """One clear error when a teacher, proposer or refiner of somebody else does not keep to its type.
+
+    Args:
+        who: names it.
+        row: of the image.
+        num_points: masks that it had to give; None: any number.
+        num_masks: masks that it gave.
+        sizes: [height, width] of each.
+    """
     size = [row["height"], row["width"]]
     other = [list(found) for found in sizes if list(found) != size]
-    if num_masks != num_points or other:
+    if num_points not in (None, num_masks) or other:
         what = f"masks of [height, width] {other[0]}" if other else f"{num_masks} masks for {num_points} points"
         raise ValueError(
             f"image {row['image_id']} ({row['file_name']}) of {size}: the {who} gave {what}; it takes one mask a "
@@ -139,9 +191,9 @@ def check_answer(
 
 
 def class_index(label: str, names: Sequence[str]) -> int:
-    """Index of the class that a teacher gave to a bare click."""
+    """Index of the class that a teacher gave to a bare click, or a proposer to a proposal."""
     if label not in names:
-        raise ValueError(f"the teacher names the class {label!r}; the dataset has the classes {', '.join(names)}")
+        raise ValueError(f"the label {label!r} is no class of the dataset, which has {', '.join(names)}")
     return list(names).index(label)
 
 

@@ -35,6 +35,8 @@ class Recipe:
         output_dir: where everything goes. A stage that is done there is not done again.
         labeled_fraction: part of the images that keep their masks, 0 to 1; None leaves the supervision as the file
             has it.
+        image_level_fraction: part of the images that keep nothing but the classes that they hold.
+        unlabeled_fraction: part of the images that keep no label at all; what is left keeps points.
         point_noise: what to do to the points of images that have only points, to measure how much a method bears
             (paper, Table 4); see `apply_point_noise`.
         seed: of the split, of the initial weights and of the augmentation.
@@ -63,6 +65,9 @@ class Recipe:
             training; the paper: once.
         rough_fractions: parts of the teacher's training whose weights make the rough masks that the refiner learns
             from.
+        image_level_threshold: lowest score of a pseudo label in images with image-level labels; the paper's Table 5
+            has 0.3.
+        unlabeled_threshold: the same for images without labels; in the paper 0.3 is better than 0.1 and 0.5.
         max_detections: detections an image in the evaluation; COCO's 100 is reported beside it.
         bf16: train and label in bfloat16; None: where the machine computes with it.
         push_to_hub: send the trained models to the Hub when everything is done.
@@ -80,6 +85,8 @@ class Recipe:
     include_unlabeled: bool = False
     output_dir: str = "outputs/run"
     labeled_fraction: float | None = 0.1
+    image_level_fraction: float = 0.0
+    unlabeled_fraction: float = 0.0
     point_noise: dict[str, float] = field(default_factory=dict)
     seed: int = 1
     stages: list[str] = field(default_factory=lambda: list(STAGES))
@@ -103,6 +110,8 @@ class Recipe:
     refiner: dict[str, Any] = field(default_factory=dict)
     full_repeats: int = 1
     rough_fractions: list[float] = field(default_factory=lambda: [2 / 3, 8 / 9])
+    image_level_threshold: float = 0.3
+    unlabeled_threshold: float = 0.3
     max_detections: int = 100
     bf16: bool | None = None
     push_to_hub: bool = False
@@ -120,8 +129,15 @@ class Recipe:
             raise ValueError(f"{said}; give one of them and set the other to null")
         if self.push_to_hub and self.hub_model_id is None:
             raise ValueError("push_to_hub needs hub_model_id, the repository as in user/name")
-        if self.labeled_fraction is not None and not 0 <= self.labeled_fraction <= 1:
-            raise ValueError(f"labeled_fraction is {self.labeled_fraction}; it is a part of the images, from 0 to 1")
+        for name in ("labeled_fraction", "image_level_fraction", "unlabeled_fraction"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value}; it is a part of the images, from 0 to 1")
+        if self.labeled_fraction is None and self.image_level_fraction + self.unlabeled_fraction:
+            raise ValueError("image_level_fraction and unlabeled_fraction hide labels; they take a labeled_fraction")
+        for name in ("image_level_threshold", "unlabeled_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; scores lie between 0 and 1")
         if self.full_repeats < 1:
             raise ValueError(f"full_repeats is {self.full_repeats}; it is a number of times from 1 on")
         if not self.rough_fractions or not all(0 < part <= 1 for part in self.rough_fractions):

@@ -3,9 +3,17 @@
 
 from dataclasses import dataclass
 
-from datasets import Dataset
+from datasets import Dataset, concatenate_datasets
 
-from .data import class_names, load_coco, load_coco_folder, load_coco_splits, split_supervision, supervision
+from .data import (
+    class_names,
+    load_coco,
+    load_coco_folder,
+    load_coco_splits,
+    masked_objects,
+    split_supervision,
+    supervision,
+)
 from .recipe import Recipe
 
 
@@ -14,8 +22,9 @@ class RunData:
     """The data of a run."""
 
     train: Dataset  # everything, with the hidden masks where there are any
-    full: Dataset  # images that keep their masks
-    point: Dataset  # images with points only
+    full: Dataset  # images whose objects all have masks
+    point: Dataset  # images with points that have no mask, beside masks perhaps
+    weak: Dataset  # images with image-level labels or with none
     validation: Dataset | None
 
     @property
@@ -25,7 +34,20 @@ class RunData:
     @property
     def truth_is_known(self) -> bool:
         """Whether every image has all its masks, so that pseudo labels can be measured and an upper bound trained."""
-        return all(supervision(row) == "full" for row in self.train.with_format(None))
+        return all(row["complete"] and supervision(row) == "full" for row in self.train.with_format(None))
+
+    def summary(self) -> str:
+        """One line about what there is."""
+        less = f", {len(self.weak)} with less" if len(self.weak) else ""
+        names = ", ".join(self.names[:8]) + (", …" if len(self.names) > 8 else "")
+        counts = f"{len(self.full)} images with masks, {len(self.point)} with points{less}"
+        return f"{counts}, {len(self.names)} classes: {names}"
+
+    @property
+    def masked(self) -> Dataset:
+        """What a teacher learns from: the full images, and those that have masks of some of their objects."""
+        half = [index for index, row in enumerate(self.point.with_format(None)) if masked_objects(row)]
+        return concatenate_datasets([self.full, self.point.select(half)])
 
 
 def load_data(recipe: Recipe) -> RunData:
@@ -43,12 +65,17 @@ def load_data(recipe: Recipe) -> RunData:
             train = load_coco(recipe.train_annotations, recipe.image_dir, **options)
     else:
         raise ValueError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
-    if recipe.labeled_fraction is not None:
-        split = split_supervision(train, recipe.labeled_fraction, recipe.seed)
-        return RunData(train, split["full"], of_kinds(split["point"], "point", "full"), validation)
-    return RunData(train, of_kinds(train, "full"), of_kinds(train, "point"), validation)
+    if recipe.labeled_fraction is None:
+        return RunData(
+            train, of_kinds(train, "full"), of_kinds(train, "point"), of_kinds(train, "image", "none"), validation
+        )
+    weaker = (recipe.image_level_fraction, recipe.unlabeled_fraction)
+    split = split_supervision(train, recipe.labeled_fraction, recipe.seed, *weaker)
+    weak = concatenate_datasets([of_kinds(split["point"], "image", "none"), split["weak"]])
+    # An image that is known to show nothing needs no label to be one for the students.
+    return RunData(train, split["full"], of_kinds(split["point"], "point", "full"), weak, validation)
 
 
 def of_kinds(rows: Dataset, *kinds: str) -> Dataset:
-    """The images with one of these kinds of supervision: one without any label would teach that it shows nothing."""
+    """The images with one of these kinds of supervision."""
     return rows.select([index for index, row in enumerate(rows.with_format(None)) if supervision(row) in kinds])

@@ -18,11 +18,19 @@ from .evaluation import evaluate_pseudo_labels
 from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .models import check_fields, is_saved_model
 from .progress import StepProbe
-from .pseudo_labels import keep_rough_masks, predict_rough_masks, refine_rough_masks
+from .pseudo_labels import keep_rough_masks, predict_rough_masks, propose_rough_masks, refine_rough_masks
 from .recipe import Recipe
 from .run_data import RunData, load_data
 from .solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
-from .stages import is_trained, mask_refiner, point_teacher, train_refiner, train_segmenter, training_arguments
+from .stages import (
+    is_trained,
+    mask_refiner,
+    point_teacher,
+    train_refiner,
+    train_segmenter,
+    training_arguments,
+    weak_teacher,
+)
 from .storage import is_first_process, kept_on_disk, stored_rows
 
 MODELS = ("teacher", "student_point", "student_refined", "full")  # what `results.json` has metrics of
@@ -37,7 +45,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._check_models()
         self._check_settings()
-        self.compares = self.data.truth_is_known and len(self.data.point) > 0
+        self.compares = self.data.truth_is_known and len(self.data.point) + len(self.data.weak) > 0
         self.uses_refiner = "refiner" in recipe.stages or is_saved_model(self.folder / "refiner")
         self.probe = StepProbe(self.planned_steps())
 
@@ -84,6 +92,9 @@ class Run:
         }
         if not self.data.truth_is_known:
             wanted.pop("full", None)
+        if not len(self.data.masked):
+            wanted.pop("teacher", None)
+            wanted.pop("refiner", None)
         if not self.compares:
             wanted.pop("student_point" if self.uses_refiner else "student_refined", None)
         return wanted
@@ -95,6 +106,8 @@ class Run:
             self.teacher()
         if "rough" in stages:
             self.rough_point()
+            if len(self.data.weak):
+                self.rough_weak()
         if "refiner" in stages:
             self.refiner()
         if "pseudo" in stages:
@@ -129,18 +142,20 @@ class Run:
 
     def teacher(self) -> dict[str, float | None]:
         """Step 1: learn from the images that have masks."""
-        if not len(self.data.full):
+        start = self.start(self.recipe.teacher_name_or_path, "solov2")
+        if not len(self.data.masked) and start is None:
             raise ValueError(
-                "no image has masks for all its objects, and a teacher needs some; raise labeled_fraction or add masks"
+                "no object has a mask, and a teacher needs some; raise labeled_fraction, add masks, or give a trained "
+                "one as teacher_name_or_path"
             )
         return train_segmenter(
             self.recipe,
-            self.data.full,
+            self.data.masked,
             self.data.validation,
             self.folder / "teacher",
             self.teacher_fields,
             self.recipe.teacher,
-            self.start(self.recipe.teacher_name_or_path, "solov2"),
+            start,
             self.rough_folders(),
             self.probe,
         )
@@ -160,7 +175,7 @@ class Run:
         }
 
     def rough_full(self) -> Dataset:
-        """Rough masks of the images with masks, by earlier weights of the teacher, decoded by points exactly as at
+        """Rough masks of the objects with masks, by earlier weights of the teacher, decoded by points exactly as at
         labelling time.
 
         The official code decodes here with the true sizes ("point_with_size"), so that its refiner learns from other
@@ -169,7 +184,7 @@ class Run:
 
         def make(weights: Path) -> Dataset:
             folder = self.made(str(weights.relative_to(self.folder)))
-            return predict_rough_masks(self.data.full, point_teacher(self.recipe, folder))
+            return predict_rough_masks(self.data.masked, point_teacher(self.recipe, folder))
 
         parts = [
             kept_on_disk(self.folder / "rough" / f"full_{path.name}", lambda p=path: make(p))
@@ -184,25 +199,45 @@ class Run:
             lambda: predict_rough_masks(self.data.point, point_teacher(self.recipe, self.made("teacher"))),
         )
 
+    def rough_weak(self) -> Dataset:
+        """Step 2 for images without points: what the teacher sees there above the thresholds."""
+        first_id = 1 + max((item["id"] for objects in self.data.train["objects"] for item in objects), default=0)
+        return kept_on_disk(
+            self.folder / "rough" / "weak",
+            lambda: propose_rough_masks(self.data.weak, weak_teacher(self.recipe, self.made("teacher")), first_id),
+        )
+
     def refiner(self) -> None:
         """Step 3: learn to mend the teacher's masks where the truth is known."""
-        if not is_trained(self.folder / "refiner"):
-            train_refiner(
-                self.recipe,
-                self.rough_full(),
-                self.folder / "refiner",
-                self.start(self.recipe.refiner_name_or_path, "mask_refine_net"),
-                self.probe,
+        if is_trained(self.folder / "refiner"):
+            return
+        start, rows = self.start(self.recipe.refiner_name_or_path, "mask_refine_net"), self.data.masked
+        if len(rows):
+            rows = self.rough_full()
+        elif start is None:
+            raise ValueError(
+                "no object has a mask, and a refiner needs some; give a trained one as refiner_name_or_path, or leave "
+                "the stage 'refiner' out"
             )
+        train_refiner(self.recipe, rows, self.folder / "refiner", start, self.probe)
 
     def pseudo_labels(self) -> dict[str, Dataset]:
-        """Step 4: the masks that the students learn from, also written as COCO files."""
-        labels = {"rough": kept_on_disk(self.folder / "pseudo" / "rough", lambda: keep_rough_masks(self.rough_point()))}
-        if self.uses_refiner:
-            labels["refined"] = kept_on_disk(
-                self.folder / "pseudo" / "refined",
-                lambda: refine_rough_masks(self.rough_point(), mask_refiner(self.recipe, self.made("refiner"))),
+        """Step 4: the masks that the students learn from, also written as COCO files.
+
+        Returns:
+            "rough" and "refined" labels of the images with points, "weak_rough" and "weak_refined" of those with less.
+        """
+        sources = {"": self.rough_point} | ({"weak_": self.rough_weak} if len(self.data.weak) else {})
+        labels = {}
+        for prefix, rough in sources.items():
+            labels[f"{prefix}rough"] = kept_on_disk(
+                self.folder / "pseudo" / f"{prefix}rough", lambda rough=rough: keep_rough_masks(rough())
             )
+            if self.uses_refiner:
+                labels[f"{prefix}refined"] = kept_on_disk(
+                    self.folder / "pseudo" / f"{prefix}refined",
+                    lambda rough=rough: refine_rough_masks(rough(), mask_refiner(self.recipe, self.made("refiner"))),
+                )
         for name, rows in labels.items():
             path = self.folder / "pseudo" / f"{name}.json"
             if not path.is_file() and is_first_process():
@@ -212,7 +247,7 @@ class Run:
     def pseudo_label_quality(self) -> dict[str, dict[str, Any] | None]:
         """The pseudo labels of this run against the hidden masks; None for labels that are not made."""
         quality: dict[str, dict[str, Any] | None] = {"rough": None, "refined": None}
-        for name in quality:
+        for name in ("rough", "refined", "weak_rough", "weak_refined"):
             folder = self.folder / "pseudo" / name
             if folder.is_dir():
                 labels = stored_rows(folder)
@@ -225,11 +260,13 @@ class Run:
         Images with masks come `full_repeats` times, so that true outlines keep their say among the pseudo labels.
         """
         labels = self.pseudo_labels()
-        rows = {f"student_{'point' if name == 'rough' else name}": part for name, part in labels.items()}
-        if not self.compares:
-            rows = dict(list(rows.items())[-1:])
         full = [self.data.full] * self.recipe.full_repeats
-        return {name: concatenate_datasets([*full, part]) for name, part in rows.items()}
+        rows = {}
+        for student, kind in (("student_point", "rough"), ("student_refined", "refined")):
+            parts = [labels[name] for name in (kind, f"weak_{kind}") if name in labels]
+            if parts:
+                rows[student] = concatenate_datasets([*full, *parts])
+        return rows if self.compares else dict(list(rows.items())[-1:])
 
     def student(self, name: str, rows: Dataset) -> dict[str, float | None]:
         """Step 5: learn from masks and pseudo labels together (or, as upper bound, from all masks)."""

@@ -29,7 +29,7 @@ from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefine
 from .models import DECODING_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
 from .pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
 from .progress import StepProbe
-from .pseudo_labels import Refiner, Teacher
+from .pseudo_labels import Proposer, Refiner, Teacher
 from .recipe import Recipe
 from .solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from .solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
@@ -113,7 +113,7 @@ def train_segmenter(
 
     Args:
         recipe: of the run.
-        rows: to learn from.
+        rows: to learn from; with none of them the model that it starts from is taken as it is.
         validation: to evaluate on, or None.
         folder: for the model; what is there is not done again.
         model_fields: of `SOLOv2Config`.
@@ -150,8 +150,10 @@ def train_segmenter(
         max_detections=sorted({100, recipe.max_detections}),
         callbacks=callbacks,
     )
-    if not interrupted:
+    if not interrupted and len(rows):
         train_and_save(trainer, folder)
+    elif not interrupted:
+        save_untrained(trainer, folder)
     metrics = {}
     if validation is not None:
         trainer.evaluate()
@@ -208,7 +210,7 @@ def train_refiner(
     recipe: Recipe, rough_rows: Dataset, folder: Path, name_or_path: str | None = None, probe: StepProbe | None = None
 ) -> None:
     """Trains a MaskRefineNet on images that have both their masks and rough masks of the teacher (paper,
-    section 3.3).
+    section 3.3); with none of them the model that it starts from is taken as it is.
     """
     if is_trained(folder):
         logger.warning("%s is done already, delete the folder to train it again", folder)
@@ -233,14 +235,10 @@ def train_refiner(
         "lr_scheduler_type": "cosine",
         "label_names": ["mask_labels"],
     }
-    dataset = RefinementDataset(
-        rough_rows,
-        processor,
-        tuple(model.config.train_box_scale),
-        jitter,
-        Augmentation(**recipe.augmentation),
-        recipe.seed,
-    )
+    dataset = None
+    if len(rough_rows):
+        scales, augmentation = tuple(model.config.train_box_scale), Augmentation(**recipe.augmentation)
+        dataset = RefinementDataset(rough_rows, processor, scales, jitter, augmentation, recipe.seed)
     trainer = SegmentationTrainer(
         model=on_device(model),
         args=training_arguments(recipe, folder, official, settings),
@@ -248,7 +246,7 @@ def train_refiner(
         processing_class=processor,
         callbacks=[] if probe is None else [probe.of(folder.name)],
     )
-    train_and_save(trainer, folder)
+    train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
 
 
 def on_device(model: torch.nn.Module) -> torch.nn.Module:
@@ -271,6 +269,14 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     if trainer.is_world_process_zero():
         (folder / "training_log.json").write_text(json.dumps(history, indent=1))
         shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def save_untrained(trainer: SegmentationTrainer, folder: Path) -> None:
+    """Takes a model that somebody trained before as the result of this stage: there is nothing to learn from."""
+    logger.warning("no masks to learn from: %s is the model that the recipe starts it from", folder)
+    trainer.save_model(str(folder))
+    if trainer.is_world_process_zero():
+        (folder / "training_log.json").write_text("[]")
 
 
 def is_trained(folder: Path) -> bool:
@@ -303,6 +309,36 @@ def point_teacher(recipe: Recipe, folder: str | Path) -> Teacher:
             return pipe(items, mask_format="rle", batch_size=len(items))
 
     return label
+
+
+def weak_teacher(recipe: Recipe, folder: str | Path) -> Proposer:
+    """A saved SOLOv2 as the function that `propose_rough_masks` takes: what it sees above the recipe's thresholds."""
+    model = SOLOv2ForInstanceSegmentation.from_pretrained(folder).to(device()).eval()
+    processor = SOLOv2ImageProcessorPil.from_pretrained(folder)
+    names, ids = model.config.id2label, model.config.label2id
+
+    def propose(images: Any, classes: Any) -> list[list[dict[str, Any]]]:
+        found = []
+        for image, present in zip(images, classes, strict=True):
+            encoded = processor([image], return_tensors="pt").to(device())
+            with autocast(recipe):
+                outputs = model.encode(encoded["pixel_values"], encoded.get("pixel_mask"))
+            result = processor.post_process_instance_segmentation(
+                outputs,
+                threshold=recipe.unlabeled_threshold if present is None else recipe.image_level_threshold,
+                target_sizes=[(image.height, image.width)],
+                return_coco_annotation=True,
+                image_labels=[None if present is None else [ids[name] for name in present]],
+            )[0]
+            found.append(
+                [
+                    {"mask": mask, "score": info["score"], "label": names[info["label_id"]]}
+                    for mask, info in zip(result["segmentation"], result["segments_info"], strict=True)
+                ]
+            )
+        return found
+
+    return propose
 
 
 def mask_refiner(recipe: Recipe, folder: str | Path) -> Refiner:

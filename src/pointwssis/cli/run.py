@@ -41,17 +41,15 @@ def execute(recipe: Recipe) -> Run:
     started = time.monotonic()
     run = Run(recipe)
     data = run.data
-    print(
-        f"{len(data.full)} images with masks, {len(data.point)} with points, {len(data.names)} classes: "
-        f"{', '.join(data.names[:8])}"
-    )
+    print(data.summary())
     results = run.run()
     if not is_first_process():
         return run
     print("\n" + write_results(results, run.folder, recipe.max_detections))
     if "pseudo" in recipe.stages:
+        labels = run.pseudo_labels()
         sheet = write_contact_sheet(
-            list(run.pseudo_labels().values())[-1], data.train, run.folder / "contact_sheet.png"
+            labels.get("refined", labels["rough"]), data.train, run.folder / "contact_sheet.png"
         )
         if sheet.is_file():
             print(f"labels to look at: {sheet}")

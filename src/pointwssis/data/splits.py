@@ -2,6 +2,7 @@
 """Weak semi-supervision simulated on a labelled dataset: a few images keep their masks, the others only points."""
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -11,42 +12,79 @@ from .schema import supervision
 
 logger = logging.getLogger(__name__)
 
-_HIDDEN = dict.fromkeys(("bbox", "area", "segmentation", "rough_segmentation", "score", "level"))
+HIDDEN = dict.fromkeys(("bbox", "area", "segmentation", "rough_segmentation", "score", "level"))
 
 
-def split_supervision(dataset: Dataset, labeled_fraction: float = 0.1, seed: int = 1) -> DatasetDict:
-    """Splits images into those that keep their masks and those that keep only points (paper section 4.1).
+def split_supervision(
+    dataset: Dataset,
+    labeled_fraction: float = 0.1,
+    seed: int = 1,
+    image_level_fraction: float = 0.0,
+    unlabeled_fraction: float = 0.0,
+) -> DatasetDict:
+    """Splits images into those that keep their masks and those that keep only points (paper section 4.1), or less.
 
-    The full images are the first n of `numpy.random.default_rng(seed).permutation(sorted image ids)` that have a mask
-    for every object, n = `labeled_fraction` · images rounded half up and at least one (10% of 532 are 53). The hidden
-    truth of the others, for measuring pseudo labels, is simply `dataset`.
+    Images are drawn in the order of `numpy.random.default_rng(seed).permutation(sorted image ids)`. The full images are
+    the first n of it that have a mask for every object, n = `labeled_fraction` · images rounded half up and at least
+    one (10% of 532 are 53). Of the others the first keep nothing but the classes that they hold, the next ones no label
+    at all, and the rest points. The hidden truth of all, for measuring pseudo labels, is simply `dataset`.
 
     Args:
         dataset: rows of the schema.
         labeled_fraction: 0 … 1, of all images.
         seed: of the permutation.
+        image_level_fraction: 0 … 1, of all images.
+        unlabeled_fraction: 0 … 1, of all images.
 
     Returns:
-        `full` and `point`, both in the order of `dataset`; either may be empty.
+        `full`, `point` and `weak` (image-level labels or none), each in the order of `dataset`; any may be empty.
 
     Raises:
-        ValueError: the fraction is outside of 0 … 1, or full images are wanted and no image has masks.
+        ValueError: a fraction or the sum of them is outside of 0 … 1, or full images are wanted and no image has masks.
     """
-    if not 0 <= labeled_fraction <= 1:
-        raise ValueError(f"labeled_fraction is {labeled_fraction}; it is a part of the images, from 0 to 1")
+    fractions = {
+        "labeled_fraction": labeled_fraction,
+        "image_level_fraction": image_level_fraction,
+        "unlabeled_fraction": unlabeled_fraction,
+    }
+    for name, fraction in fractions.items():
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"{name} is {fraction}; it is a part of the images, from 0 to 1")
+    if sum(fractions.values()) > 1 + 1e-9:
+        raise ValueError(f"{fractions} add up to more than all images; what is left of them keeps points")
     rows = dataset.with_format(None)
     kinds = {row["image_id"]: supervision(row) for row in rows}
-    eligible = [int(i) for i in np.random.default_rng(seed).permutation(sorted(kinds)) if kinds[int(i)] == "full"]
+    order = [int(i) for i in np.random.default_rng(seed).permutation(sorted(kinds))]
+    eligible = [i for i in order if kinds[i] == "full"]
     wanted = max(1, int(labeled_fraction * len(kinds) + 0.5)) if labeled_fraction else 0
     if wanted and not eligible:
         raise ValueError(f"labeled_fraction is {labeled_fraction} but no image has a mask for every object; use 0")
     if wanted > len(eligible):
         logger.warning("%d of %d images shall be fully labelled, only %d have masks", wanted, len(kinds), len(eligible))
     full = set(eligible[:wanted])
-    positions = {True: [], False: []}
+    others = [i for i in order if i not in full]
+    first, second = (int(part * len(kinds) + 0.5) for part in (image_level_fraction, unlabeled_fraction))
+    image_level, unlabeled = set(others[:first]), set(others[first : first + second])
+
+    positions: dict[str, list[int]] = {"full": [], "point": [], "weak": []}
     for position, image_id in enumerate(rows["image_id"]):
-        positions[image_id in full].append(position)
-    return DatasetDict(full=rows.select(positions[True]), point=hide_masks(rows.select(positions[False])))
+        weak = image_id in image_level or image_id in unlabeled
+        positions["full" if image_id in full else "weak" if weak else "point"].append(position)
+    parts = {name: rows.select(chosen) for name, chosen in positions.items()}
+    return DatasetDict(
+        full=parts["full"], point=hide_masks(parts["point"]), weak=hide_objects(parts["weak"], image_level)
+    )
+
+
+def hide_objects(dataset: Dataset, image_level: Collection[int]) -> Dataset:
+    """The same images without objects: those of these ids keep the classes that they hold, the others nothing."""
+
+    def hidden(row: dict[str, Any]) -> dict[str, Any]:
+        classes = sorted({item["category"] for item in row["objects"] if item["category"] is not None})
+        labels = classes if row["image_id"] in image_level else None
+        return {"objects": [], "complete": False, "image_labels": labels}
+
+    return dataset.with_format(None).map(hidden, features=dataset.features, desc="Hiding objects")
 
 
 def hide_masks(dataset: Dataset) -> Dataset:
@@ -58,7 +96,7 @@ def hide_masks(dataset: Dataset) -> Dataset:
 
 
 def _hide_masks_of_row(row: dict[str, Any]) -> dict[str, Any]:
-    objects = [{**item, **_HIDDEN} for item in row["objects"] if not item["iscrowd"]]
+    objects = [{**item, **HIDDEN} for item in row["objects"] if not item["iscrowd"]]
     for item in objects:
         if item["point"] is None:
             raise ValueError(f"image {row['image_id']}: object {item['id']} has no point to keep; load it with one")
