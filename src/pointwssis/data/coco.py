@@ -2,9 +2,10 @@
 """COCO JSON ⇄ dataset.
 
 Beyond the COCO format an annotation may carry `point` ([x, y], pixel indices of the upright image), which then is *the*
-point and needs no mask beside it; `rough_segmentation`, `score` and `level` of a pseudo label; and an image may carry
-`complete` (false: not every object is marked) and `image_labels` (category ids without positions). `to_coco` writes
-them back, so that a dataset survives the round trip.
+point and needs no mask beside it, nor a category (a bare click); `points` ([[x, y], …], all on one object); and
+`rough_segmentation`, `score` and `level` of a pseudo label. COCO's own `keypoints` serve where there is no mask. An
+image may carry `complete` (false: not every object is marked) and `image_labels` (category ids without positions).
+`to_coco` writes them back, so that a dataset survives the round trip.
 """
 
 import logging
@@ -26,6 +27,7 @@ from .coco_records import (
     read_object,
 )
 from .json_records import JsonRecords, read_json
+from .label_names import check_known
 from .report import BadRecord, LoadReport
 from .schema import class_names as names_of
 from .schema import dataset_from_rows
@@ -41,6 +43,8 @@ def load_coco(
     seed: int = 0,
     skip_bad: bool = False,
     class_names: Sequence[str] | None = None,
+    label_map: Mapping[str, str] | None = None,
+    complete: bool = True,
     report: LoadReport | None = None,
     check_images: bool = True,
 ) -> Dataset:
@@ -60,6 +64,8 @@ def load_coco(
             image that lost an object is no longer `complete`.
         class_names: the classes and their order, when they shall not come from this file (a validation file takes
             those of its training file). It may name more classes than the file, not fewer.
+        label_map: name of a category → name of its class, where they differ; several categories may become one class.
+        complete: whether all objects of an image are marked that does not say it itself.
         report: filled with what was skipped and noticed, for callers who want the counts.
         check_images: look into every image file, whether it is there, whole, and of the size that the annotations say.
             Without it no image is touched: annotations can be read where the images are not.
@@ -69,7 +75,8 @@ def load_coco(
         ValueError: anything else that is wrong; the message names file, record, field, value and remedy.
     """
     options = {"point": point, "seed": seed, "skip_bad": skip_bad, "report": report, "check_images": check_images}
-    names, rows = read_coco(annotation_file, image_dir, class_names=class_names, **options)
+    classes = {"class_names": class_names, "label_map": label_map}
+    names, rows = read_coco(annotation_file, image_dir, complete=complete, **classes, **options)
     return dataset_from_rows(rows, names)
 
 
@@ -81,6 +88,8 @@ def read_coco(
     seed: int = 0,
     skip_bad: bool = False,
     class_names: Sequence[str] | None = None,
+    label_map: Mapping[str, str] | None = None,
+    complete: bool = True,
     report: LoadReport | None = None,
     check_images: bool = True,
 ) -> tuple[list[str], Iterator[dict[str, Any]]]:
@@ -96,8 +105,8 @@ def read_coco(
     if check_images and not Path(image_dir).is_dir():
         raise FileNotFoundError(f"{image_dir}: image folder not found; {annotation_file} names files below it")
     content = _read_content(Path(annotation_file))
-    names, index_of = _classes(content["categories"], class_names, report.source)
-    return names, _rows(content, _Reading(index_of, Path(image_dir), report, point, seed, check_images))
+    names, index_of = _classes(content["categories"], class_names, label_map or {}, report.source)
+    return names, _rows(content, _Reading(index_of, Path(image_dir), report, point, seed, complete, check_images))
 
 
 def to_coco(dataset: Dataset, categories: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
@@ -141,7 +150,7 @@ def load_coco_splits(
         val_annotations: COCO JSON to evaluate on; its classes must be among those of the training file.
         image_dir: folder of the images.
         val_image_dir: folder of the validation images, when they lie elsewhere.
-        options: `point`, `seed`, `skip_bad`, `check_images` of `load_coco`.
+        options: `point`, `seed`, `skip_bad`, `label_map`, `check_images` of `load_coco`.
     """
     train = load_coco(train_annotations, image_dir, **options)
     options = {**options, "class_names": names_of(train)}
@@ -171,6 +180,7 @@ class _Reading:
     report: LoadReport
     point: PointKind
     seed: int
+    complete: bool
     check_images: bool
 
 
@@ -191,7 +201,9 @@ def _read_content(path: Path) -> dict[str, Any]:
     return content
 
 
-def _classes(records: Sequence[Any], wanted: Sequence[str] | None, source: str) -> tuple[list[str], dict[int, int]]:
+def _classes(
+    records: Sequence[Any], wanted: Sequence[str] | None, label_map: Mapping[str, str], source: str
+) -> tuple[list[str], dict[int, int]]:
     """Class names, and class index of every category id. Nothing can be skipped here."""
     report, by_id = LoadReport(source), {}
     for record in records:
@@ -205,13 +217,12 @@ def _classes(records: Sequence[Any], wanted: Sequence[str] | None, source: str) 
             by_id[category_id] = name
         except BadRecord as bad:
             report.reject(f"category {record!r:.60}", bad)
-    names = [by_id[category_id] for category_id in sorted(by_id)] if wanted is None else list(wanted)
+    class_of = {category_id: label_map.get(by_id[category_id], by_id[category_id]) for category_id in sorted(by_id)}
+    names = list(dict.fromkeys(class_of.values())) if wanted is None else list(wanted)
     if not names:
         raise ValueError(f"{source}: 'categories' is empty; list the classes as {{'id', 'name'}}")
-    unknown = [name for name in by_id.values() if name not in names]
-    if unknown:
-        raise ValueError(f"{source}: categories {unknown} are not among the classes {names}; rename or remove them")
-    return names, {category_id: names.index(name) for category_id, name in by_id.items()}
+    check_known(class_of.values(), names, source)
+    return names, {category_id: names.index(name) for category_id, name in class_of.items()}
 
 
 def _positions_by_id(records: Sequence[Any], report: LoadReport) -> dict[int, int]:
@@ -263,7 +274,7 @@ def _rows(content: Mapping[str, Sequence[Any]], reading: _Reading) -> Iterator[d
     for image_id, position in images.items():
         record = content["images"][position]
         try:
-            row = read_image_record(record, reading.image_dir, check_image_file=reading.check_images)
+            row = read_image_record(record, reading.image_dir, reading.complete, reading.check_images)
             row["image_labels"] = read_image_labels(record, reading.index_of)
         except BadRecord as bad:
             report.reject(f"image {image_id}", bad)

@@ -1,6 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Names of the classes of public datasets, in the order of their category ids, and of anybody's from a text file."""
+"""Names of classes: those of public datasets, anybody's from a text file, and how the names of several files meet."""
 
+import difflib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 COCO_NAMES = (
@@ -45,3 +47,57 @@ def read_label_names(labels: str | Path) -> list[str]:
                 f"{path}: line {row} {problem} ({name!r}); give every class one line and a name of its own"
             )
     return names
+
+
+def unite_names(lists: Iterable[Sequence[str]]) -> list[str]:
+    """The classes of several files: those of the first, then what each further one adds, in order.
+
+    Raises:
+        ValueError: two names differ only in case, spaces, hyphens or underscores, so that one class would become two.
+
+    Example:
+        >>> unite_names([["cat", "dog"], ["dog", "bird"]])
+        ['cat', 'dog', 'bird']
+    """
+    names = list(dict.fromkeys(name for names in lists for name in names))
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(_plain(name), name)
+        if other != name:
+            raise ValueError(
+                f"class {name!r} looks like {other!r}; if they are one class, say so with label_map "
+                f"{{{name!r}: {other!r}}} (--label_map.{name} {other}), else rename one of them"
+            )
+    return names
+
+
+def check_known(found: Iterable[str], names: Sequence[str], source: str) -> None:
+    """One error for all names of a file that are not among the classes, with what they may have meant.
+
+    Args:
+        found: names in the file, after its `label_map`.
+        names: the classes.
+        source: the file.
+    """
+    unknown = list(dict.fromkeys(name for name in found if name not in names))
+    if not unknown:
+        return
+    by_plain = {_plain(name): name for name in names}
+    close = {name: difflib.get_close_matches(_plain(name), by_plain, n=1) for name in unknown}
+    hints = [f"{name!r} → {by_plain[match[0]]!r}" for name, match in close.items() if match]
+    hint = f" (close: {', '.join(hints[:5])})" if hints else ""
+    first = next((name for name, match in close.items() if match), unknown[0])
+    target = by_plain[close[first][0]] if close[first] else names[0]
+    raise ValueError(
+        f"{source}: {_some(unknown)} are not among the classes {_some(names)}{hint}; map them with label_map, as in "
+        f"{{{first!r}: {target!r}}} (--label_map.{first} {target}), or rename or remove them"
+    )
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.casefold() if character not in " -_")
+
+
+def _some(names: Sequence[str]) -> str:
+    listed = ", ".join(repr(name) for name in names[:8])
+    return f"[{listed}{', …' if len(names) > 8 else ''}]"

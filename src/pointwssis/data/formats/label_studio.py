@@ -1,0 +1,286 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Label Studio's JSON export ⇄ dataset (labelstud.io/guide/task_format, labelstud.io/tags).
+
+Reading: export as "JSON" (not JSON-MIN, which drops what is needed). One task is one image.
+
+| region | becomes |
+|---|---|
+| `keypointlabels` | a click |
+| `brushlabels`, `polygonlabels`, `ellipselabels` | a mask |
+| `rectanglelabels` | a box whose centre is the point |
+| `choices` of the image | image-level labels; `complete` or `incomplete` says whether all is marked |
+
+Regions of the `Labels` tag are read too. Coordinates are percent of the upright image. Of several annotations of a
+task the one that was changed last counts; skipped (cancelled) ones, drafts and predictions do not. A task that was
+submitted without regions is an image known to be empty, one without a submitted annotation is unlabelled.
+
+Writing: `to_label_studio` makes tasks whose predictions people correct. Masks go as brush regions and come back exactly;
+the point of a mask is not written, and is its centre when it comes back.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+from datasets import Dataset
+
+from ...masks import decode_rle, rle_area
+from ..json_records import JsonRecords, read_json
+from ..report import BadRecord, LoadReport
+from ..schema import class_names
+from .image_folder import IMAGE_SUFFIXES, ImageFolder
+from .label_studio_rle import decode_brush, encode_brush
+from .marks import Mark, MarkedImage, MarkReader, Reading
+from .values import box, click, dense_mask, ellipse_mask, polygon_mask, read_number, start_report, turned
+
+_SHAPES = ("keypoint", "brush", "polygon", "ellipse", "rectangle", "labels")
+_BESIDE = ("choices", "textarea", "rating", "number", "taxonomy", "datetime", "pairwise", "relation", "ranker")
+
+
+def load_label_studio(
+    path: str | Path,
+    image_dir: str | Path,
+    *,
+    names: Sequence[str] | None = None,
+    label_map: Mapping[str, str] | None = None,
+    complete: bool | None = None,
+    skip_bad: bool = False,
+    report: LoadReport | None = None,
+) -> Dataset:
+    """Reads Label Studio's JSON export (see the module) into the schema, one row a task, in the order of the file.
+
+    The image is found by the path in the task: an upload (`/data/upload/1/a1b2c3d4-name.jpg`, also as `name.jpg`),
+    local storage (`/data/local-files/?d=set/name.jpg`) or any URL.
+
+    Args:
+        path: of the export.
+        image_dir: folder that the images are below.
+        names: the classes and their order; None takes the labels in the order of the file.
+        label_map: label in the file → class, where they differ.
+        complete: whether all objects of an image are marked that does not say it itself (None: where an annotation
+            was submitted).
+        skip_bad: leave out bad regions and tasks instead of raising at the first; they are counted and logged.
+        report: filled with what was skipped and noticed.
+
+    Raises:
+        FileNotFoundError: the export or an image is missing.
+        ValueError: anything else that is wrong; the message names file, task, region, field, value and remedy.
+    """
+    report, path = start_report(report, path, skip_bad), Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: annotation file not found; give the path of Label Studio's JSON export")
+    try:
+        tasks = read_json(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: is no JSON ({error}); export it again") from error
+    if not isinstance(tasks, JsonRecords):
+        raise ValueError(f"{path}: holds no list of tasks; export the project as JSON")
+    reader = MarkReader(ImageFolder(image_dir), report, names, label_map, complete, uploaded=True, field="data.image")
+    return reader.dataset(_images(tasks, report))
+
+
+def to_label_studio(dataset: Dataset, image_prefix: str = "/data/local-files/?d=") -> list[dict[str, Any]]:
+    """Tasks with predictions for Label Studio (`json.dump` them), for people to correct.
+
+    Import them into a project whose labeling interface is `label_studio_config`; export the corrected project as JSON,
+    and `load_label_studio` reads it as full labels.
+
+    Args:
+        dataset: rows of the schema.
+        image_prefix: what stands before an image's path: Label Studio's local storage, or the URL of a folder.
+    """
+    names = class_names(dataset)
+    tasks = []
+    for row in dataset.with_format(None):
+        regions = [_region(item, row, names) for item in row["objects"] if not item["iscrowd"]]
+        regions = [region for region in regions if region is not None]
+        prediction: dict[str, Any] = {"model_version": "pointwssis", "result": regions}
+        scores = [region["score"] for region in regions if "score" in region]
+        if scores:
+            prediction["score"] = float(np.mean(scores))
+        tasks.append({"data": {"image": image_prefix + quote(row["file_name"])}, "predictions": [prediction]})
+    return tasks
+
+
+def label_studio_config(names: Sequence[str]) -> str:
+    """The labeling interface of a project that these tasks are imported into.
+
+    Example:
+        >>> print(label_studio_config(["cat"]))
+        <View>
+          <Image name="image" value="$image" zoom="true"/>
+          <BrushLabels name="mask" toName="image">
+            <Label value="cat"/>
+          </BrushLabels>
+          <KeyPointLabels name="point" toName="image">
+            <Label value="cat"/>
+          </KeyPointLabels>
+        </View>
+    """
+    lines = ["<View>", '  <Image name="image" value="$image" zoom="true"/>']
+    for tag, name in (("BrushLabels", "mask"), ("KeyPointLabels", "point")):
+        labels = [f"    <Label value={quoteattr(label)}/>" for label in names]
+        lines += [f'  <{tag} name="{name}" toName="image">', *labels, f"  </{tag}>"]
+    return "\n".join([*lines, "</View>"])
+
+
+# -- reading
+
+
+def _images(tasks: JsonRecords, report: LoadReport) -> Iterator[MarkedImage]:
+    for position, task in enumerate(tasks):
+        has_id = isinstance(task, Mapping) and "id" in task
+        record = f"task {task['id']!r:.40}" if has_id else f"task at position {position}"
+        try:
+            yield _image(task, record, report)
+        except BadRecord as bad:
+            report.reject(record, bad)
+
+
+def _image(task: Any, record: str, report: LoadReport) -> MarkedImage:
+    if not isinstance(task, Mapping) or not isinstance(task.get("data"), Mapping):
+        found = sorted(task) if isinstance(task, Mapping) else task
+        raise BadRecord("task without data", "data", found, "export the project as JSON (not as JSON-MIN)")
+    image = MarkedImage(record, _path_in(task["data"]))
+    annotation = _last_annotation(task, record, report)
+    if annotation is None:
+        image.touched = False
+        return image
+    results = annotation.get("result")
+    if not isinstance(results, list) or not all(isinstance(result, Mapping) for result in results):
+        raise BadRecord("result is no list of objects", "result", results, "export the project again")
+    image.size = _size(results)
+    regions: dict[Any, list[Mapping[str, Any]]] = {}
+    for position, result in enumerate(results):
+        regions.setdefault(result.get("id", position), []).append(result)
+    for region_id, parts in regions.items():
+        if any(part.get("type") not in _BESIDE for part in parts):
+            image.marks.append(Mark(f"{record}, region {region_id!r:.40}", partial(_read_region, parts)))
+        else:
+            _read_choices(parts, image)
+    return image
+
+
+def _path_in(data: Mapping[str, Any]) -> str:
+    """The path of the image in a task: of its `image`, else of its only value that ends like an image."""
+    values = [data["image"]] if "image" in data else [value for value in data.values() if _looks_like_image(value)]
+    if len(values) != 1 or not isinstance(values[0], str) or values[0].startswith("data:"):
+        remedy = 'give the path or URL of the image file as "image"'
+        raise BadRecord("task without the path of one image", "data.image", values or dict(data), remedy)
+    url = urlsplit(values[0])
+    stored = parse_qs(url.query).get("d")  # local storage: /data/local-files/?d=set/name.jpg
+    if stored:
+        return stored[0]
+    return unquote(url.path) if url.scheme or values[0].startswith("/data/") else values[0]
+
+
+def _looks_like_image(value: Any) -> bool:
+    return isinstance(value, str) and Path(urlsplit(value).path).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _last_annotation(task: Mapping[str, Any], record: str, report: LoadReport) -> Mapping[str, Any] | None:
+    annotations = task.get("annotations", task.get("completions", []))
+    if not isinstance(annotations, list) or not all(isinstance(each, Mapping) for each in annotations):
+        raise BadRecord("annotations is no list of objects", "annotations", annotations, "export the project as JSON")
+    submitted = [annotation for annotation in annotations if not annotation.get("was_cancelled")]
+    if len(submitted) > 1:
+        report.note("several annotations of a task (the last one counts)", record, "annotations", len(submitted))
+    order = [(str(each.get("updated_at") or each.get("created_at") or ""), n) for n, each in enumerate(submitted)]
+    return submitted[max(order)[1]] if order else None
+
+
+def _size(results: Sequence[Mapping[str, Any]]) -> tuple[int, int] | None:
+    """(width, height) that the tool saw."""
+    rotations = {result.get("image_rotation") or 0 for result in results}
+    if rotations - {0}:
+        remedy = "turn the image file itself and label it again, since tools differ in what the coordinates then mean"
+        raise BadRecord("image was turned while labelling", "image_rotation", sorted(rotations, key=str), remedy)
+    sizes = {(result["original_width"], result["original_height"]) for result in results if "original_width" in result}
+    if len(sizes) > 1:
+        remedy = "its regions were drawn on images of different sizes; label it again"
+        raise BadRecord("several image sizes", "original_width, original_height", sorted(sizes, key=str), remedy)
+    return next(iter(sizes), None)
+
+
+def _read_choices(parts: Sequence[Mapping[str, Any]], image: MarkedImage) -> None:
+    for part in parts:
+        value = part.get("value")
+        for choice in value.get("choices", []) if isinstance(value, Mapping) else []:
+            if choice in ("complete", "incomplete"):
+                image.complete = choice == "complete"
+            elif choice not in image.image_labels:
+                image.image_labels.append(choice)
+
+
+def _read_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) -> Reading:
+    """One region: its parts share an id, and one of them has the shape."""
+    kinds = {part.get("type"): part for part in parts if part.get("type") not in _BESIDE}
+    shapes = {str(kind).removesuffix("labels") or "labels": part for kind, part in kinds.items() if kind != "labels"}
+    shape, part = next(iter((shapes or kinds).items()))
+    value = part.get("value")
+    if shape not in _SHAPES or not isinstance(value, Mapping):
+        remedy = "use keypoints, brushes, polygons, ellipses or rectangles"
+        raise BadRecord("unknown kind of region", "type", part.get("type"), remedy)
+    labels: list[str] = []
+    for each in kinds.values():
+        for key, found in (each.get("value") or {}).items():
+            if key.endswith("labels") and isinstance(found, list):
+                labels += [label for label in found if label not in labels]
+    if len(labels) > 1:
+        remedy = 'an object has one class; use choice="single" and keep one label'
+        raise BadRecord("several labels on a region", "labels", labels, remedy)
+    return (labels[0] if labels else None), _read_shape(shape, value, width, height)
+
+
+def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:
+    if shape == "brush" or "rle" in value:
+        if value.get("format", "rle") != "rle" or not isinstance(value.get("rle"), list):
+            raise BadRecord("brush without run lengths", "value.rle", value.get("rle"), "export the project as JSON")
+        try:
+            return dense_mask(decode_brush(value["rle"], height, width))
+        except ValueError as error:
+            raise BadRecord("bad brush", "value.rle", value["rle"], f"{error}; export the project again") from error
+    scale = np.array([width, height]) / 100  # percent → pixels
+    if shape == "polygon" or "points" in value:
+        if value.get("closed") is False:
+            raise BadRecord("open polygon", "value.closed", False, "close it in Label Studio or remove it")
+        corners = value.get("points")
+        if not isinstance(corners, list) or not all(isinstance(each, list) and len(each) == 2 for each in corners):
+            raise BadRecord("points are no list of [x, y]", "value.points", corners, "draw it again or remove it")
+        flat = [read_number(n, "value.points") * scale[axis] for each in corners for axis, n in enumerate(each)]
+        return polygon_mask([flat], width, height, "value.points")
+    x, y = (read_number(value.get(key), f"value.{key}") for key in ("x", "y"))
+    start, rotation = np.array([x, y]) * scale, read_number(value.get("rotation") or 0, "value.rotation")
+    if shape == "ellipse" or "radiusX" in value:
+        radii = [read_number(value.get(key), f"value.{key}") for key in ("radiusX", "radiusY")]
+        return ellipse_mask(tuple(start), tuple(radii * scale), rotation, width, height, "value.radiusX, value.radiusY")
+    if shape == "rectangle" or (shape == "labels" and "height" in value):
+        sides = np.array([read_number(value.get(key), f"value.{key}") for key in ("width", "height")]) * scale
+        corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * sides
+        return box(turned(corners, rotation) + start, width, height, "value")
+    return click(*start.tolist(), width, height, "value.x, value.y", [x, y])
+
+
+# -- writing
+
+
+def _region(item: Mapping[str, Any], row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any] | None:
+    """A brush region for a mask, a keypoint for an object that has none; None where there is neither."""
+    labels = [] if item["category"] is None else [names[item["category"]]]
+    size = {"original_width": row["width"], "original_height": row["height"], "image_rotation": 0}
+    common = {"id": f"object-{item['id']}", "to_name": "image", **size}
+    if item["score"] is not None:
+        common["score"] = item["score"]
+    if item["segmentation"] is not None and rle_area(item["segmentation"]):
+        packed = encode_brush(decode_rle(item["segmentation"]))
+        value: dict[str, Any] = {"format": "rle", "rle": packed, "brushlabels": labels}
+        return {**common, "type": "brushlabels", "from_name": "mask", "value": value}
+    if item["point"] is None:
+        return None
+    x, y = (100 * (c + 0.5) / side for c, side in zip(item["point"], (row["width"], row["height"]), strict=True))
+    value = {"x": x, "y": y, "width": 0.5, "keypointlabels": labels}
+    return {**common, "type": "keypointlabels", "from_name": "point", "value": value}

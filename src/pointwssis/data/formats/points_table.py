@@ -1,0 +1,188 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Clicks in a table: CSV, TSV, or JSON lines, one click a line.
+
+```
+image,x,y,label,complete          {"image": "a.jpg", "x": 40, "y": 61.5, "label": "car"}
+a.jpg,40,61.5,car,                {"image": "a.jpg", "x": 7, "y": 9, "label": null}
+a.jpg,7,9,,                       {"image": "empty.jpg"}
+half_done.jpg,3,3,car,false
+empty.jpg,,,,
+b.jpg,,,car,
+```
+
+- `image`: path below the image folder. Also called `file_name` or `filename`.
+- `x`, `y`: pixel indices of the upright image, so the pixel in column 3 has x = 3. Without them the line is about the
+  whole image: with a label it is an image-level label, without one it says that the image is known to be empty.
+- `label`: the class; empty means a bare click, whose class the teacher finds. Also called `class` or `category`.
+- `width`, `height` (optional): of the image, compared with the file.
+- `complete` (optional): true or false, whether every object of the image is marked; one line of an image is enough.
+
+The first line names the columns of a table, in any order and case; other columns are ignored. Columns are separated by
+commas, tabs or semicolons.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+
+from ..coco_records import read_point
+from ..report import BadRecord, LoadReport
+from .image_folder import ImageFolder
+from .marks import Mark, MarkedImage, MarkReader, Reading
+from .values import read_flag, read_number, start_report
+
+COLUMNS = {
+    "image": ("image", "file_name", "filename"),
+    "x": ("x",),
+    "y": ("y",),
+    "label": ("label", "class", "category"),
+    "width": ("width",),
+    "height": ("height",),
+    "complete": ("complete",),
+}
+_MEANING = {other: name for name, others in COLUMNS.items() for other in others}
+
+
+def load_points_table(
+    path: str | Path,
+    image_dir: str | Path,
+    *,
+    names: Sequence[str] | None = None,
+    label_map: Mapping[str, str] | None = None,
+    complete: bool | None = None,
+    skip_bad: bool = False,
+    report: LoadReport | None = None,
+) -> Dataset:
+    """Reads a table of clicks (see the module) into the schema, one row an image, in the order of the file.
+
+    Args:
+        path: of the table; `.jsonl` or `.ndjson` are JSON lines, anything else has columns.
+        image_dir: folder that the images are below.
+        names: the classes and their order; None takes the labels in the order of the file.
+        label_map: label in the file → class, where they differ.
+        complete: whether all objects are marked of an image that does not say it itself (None: yes).
+        skip_bad: leave out bad lines and images instead of raising at the first; they are counted and logged.
+        report: filled with what was skipped and noticed.
+
+    Raises:
+        FileNotFoundError: the table or an image is missing.
+        ValueError: anything else that is wrong; the message names file, line, field, value and remedy.
+    """
+    report, path = start_report(report, path, skip_bad), Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: annotation file not found; give the path of a table of clicks")
+    lines = _json_lines(path, report) if path.suffix.lower() in (".jsonl", ".ndjson") else _table_lines(path, report)
+    reader = MarkReader(ImageFolder(image_dir), report, names, label_map, complete, labels_are_classes=True)
+    return reader.dataset(_images(lines, report))
+
+
+def _json_lines(path: Path, report: LoadReport) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, text in enumerate(_text(path).splitlines(), start=1):
+        if not text.strip():
+            continue
+        try:
+            try:
+                values = json.loads(text)
+            except ValueError as error:
+                raise BadRecord("no JSON", "line", text.strip(), f"{error}; write one JSON object a line") from error
+            if not isinstance(values, dict):
+                raise BadRecord("not a JSON object", "line", values, 'write {"image": …, "x": …, "y": …, "label": …}')
+            yield f"line {number}", {_MEANING[key]: value for key, value in values.items() if key in _MEANING}
+        except BadRecord as bad:
+            report.reject(f"line {number}", bad)
+
+
+def _table_lines(path: Path, report: LoadReport) -> Iterator[tuple[str, dict[str, Any]]]:
+    text = _text(path)
+    header = text.lstrip().partition("\n")[0]
+    delimiter = max(",\t;", key=header.count)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        columns = _columns(next(rows, []), f"{path}: line 1")
+        for cells in rows:
+            if not any(cell.strip() for cell in cells):
+                continue
+            record = f"line {rows.line_num}"
+            if len(cells) != len(columns):
+                remedy = f"the first line names {len(columns)} columns; a name with {delimiter!r} needs quotes"
+                report.reject(record, BadRecord(f"{len(cells)} cells", "line", delimiter.join(cells), remedy))
+                continue
+            pairs = zip(columns, cells, strict=True)
+            yield record, {name: cell.strip() for name, cell in pairs if name is not None}
+    except csv.Error as error:
+        raise ValueError(f"{path}: line {rows.line_num}: is no table ({error}); check its quotes") from error
+
+
+def _columns(header: Sequence[str], where: str) -> list[str | None]:
+    """What each column means; None for those that are ignored."""
+    columns = [_MEANING.get(name.strip().lower()) for name in header]
+    found = ", ".join(header)
+    missing = [name for name in ("image", "x", "y") if name not in columns]
+    if missing:
+        known = "image, x, y and label (and width, height, complete)"
+        raise ValueError(f"{where}: columns {missing} are missing in {found!r:.80}; it names {known}")
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    if twice:
+        raise ValueError(f"{where}: {found!r:.80} names {twice} twice; keep one column of each")
+    return columns
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is no UTF-8 text ({error}); save it as UTF-8") from error
+
+
+def _images(lines: Iterator[tuple[str, dict[str, Any]]], report: LoadReport) -> list[MarkedImage]:
+    """Lines by image. What is wrong with a click is told later, when the image's size is known."""
+    images: dict[str, MarkedImage] = {}
+    clicks: set[tuple[Any, ...]] = set()
+    for record, values in lines:
+        try:
+            name = values.get("image")
+            if not isinstance(name, str) or not name:
+                raise BadRecord("no image", "image", name, "give the path of the image below the image folder")
+            image = images.setdefault(name, MarkedImage(record, name))
+            _read_about_image(image, values)
+        except BadRecord as bad:
+            report.reject(record, bad)
+            continue
+        x, y, label = (values.get(field) for field in ("x", "y", "label"))
+        if x in (None, "") and y in (None, ""):
+            image.image_labels += [label] if label and label not in image.image_labels else []
+        elif (key := (name, str(x), str(y), str(label))) in clicks:
+            report.note("click given twice", record, "x, y", (x, y))
+        else:
+            clicks.add(key)
+            image.marks.append(Mark(f"{record} ({name})", partial(_read_click, values)))
+    return list(images.values())
+
+
+def _read_about_image(image: MarkedImage, values: Mapping[str, Any]) -> None:
+    """Takes over what a line says of its image, which must not contradict an earlier one."""
+    if values.get("width") not in (None, "") and values.get("height") not in (None, ""):
+        size = tuple(int(read_number(values[field], field)) for field in ("width", "height"))
+        if image.size not in (None, size):
+            raise BadRecord("contradicts an earlier line", "width, height", size, f"{image.record} says {image.size}")
+        image.size = size
+    if values.get("complete") not in (None, ""):
+        complete = read_flag(values["complete"], "complete")
+        if image.complete not in (None, complete):
+            remedy = f"an earlier line says {image.complete}; let all lines of {image.name} say the same"
+            raise BadRecord("contradicts an earlier line", "complete", values["complete"], remedy)
+        image.complete = complete
+
+
+def _read_click(values: Mapping[str, Any], width: int, height: int) -> Reading:
+    x, y = (read_number(values.get(field), field) for field in ("x", "y"))
+    label = values.get("label")
+    if label is not None and not isinstance(label, str):
+        raise BadRecord("label is no text", "label", label, "write the name of the class, or null for a bare click")
+    return label or None, {"point": read_point([x, y], width, height, "x, y")}

@@ -1,0 +1,110 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Numbers and shapes of annotation tools as values of an object, checked: every function raises `BadRecord`.
+
+Tools draw on a plane: the pixel in column 3 reaches from x = 3 to x = 4, a click on its middle has x = 3.5, and the
+image ends at x = width. Points of the schema are pixel indices (that click has x = 3), so half a pixel is taken off.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...masks import encode_mask
+from ..coco_records import read_mask, read_point
+from ..report import BadRecord, LoadReport
+
+_SLACK = 1e-4  # of the image's side: what rounding in a file may put outside of it
+
+_ELLIPSE_CORNERS = 128
+
+
+def start_report(report: LoadReport | None, source: str | Path, skip_bad: bool) -> LoadReport:
+    """The report of a file that is about to be read."""
+    report = LoadReport() if report is None else report
+    report.source, report.skip_bad = str(source), skip_bad
+    return report
+
+
+def read_number(value: Any, field: str) -> float:
+    """A finite number, also out of a text."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadRecord(f"{field} is no finite number", field, value, "write it with digits and a dot, as in 12.5")
+    return number
+
+
+def read_flag(value: Any, field: str) -> bool:
+    """A truth value, also out of a text."""
+    text = str(value).strip().lower()
+    if text in ("true", "yes", "1"):
+        return True
+    if text in ("false", "no", "0"):
+        return False
+    raise BadRecord(f"{field} is neither true nor false", field, value, "write true or false")
+
+
+def click(x: float, y: float, width: int, height: int, field: str, value: Any = None) -> dict[str, Any]:
+    """A click on the plane of an image.
+
+    Args:
+        x: from 0 to `width`.
+        y: from 0 to `height`.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+        field: of the annotation file.
+        value: what stands there, where it is not [x, y].
+    """
+    point = []
+    for position, side in ((x, width), (y, height)):
+        if not -_SLACK * side <= position <= (1 + _SLACK) * side:
+            remedy = f"the image has {width} × {height} pixels; move the click or remove it"
+            raise BadRecord("click outside of the image", field, [x, y] if value is None else value, remedy)
+        point.append(min(max(position - 0.5, 0.0), side - 1.0))
+    return {"point": read_point(point, width, height)}
+
+
+def polygon_mask(polygons: Sequence[Sequence[float]], width: int, height: int, field: str) -> dict[str, Any]:
+    """Flat polygons on the plane of an image, `[[x0, y0, x1, y1, …], …]`, as one mask."""
+    for polygon in polygons:
+        if len(polygon) < 6:
+            raise BadRecord("polygon of less than three corners", field, polygon, "draw it again or remove it")
+    return {"segmentation": read_mask([list(polygon) for polygon in polygons], field, width, height)}
+
+
+def ellipse_mask(
+    center: tuple[float, float], radii: tuple[float, float], degrees: float, width: int, height: int, field: str
+) -> dict[str, Any]:
+    """An ellipse on the plane of an image, turned clockwise about its centre, as a mask."""
+    if min(radii) <= 0:
+        raise BadRecord("ellipse without extent", field, list(radii), "draw it again or remove it")
+    angles = np.linspace(0, 2 * np.pi, _ELLIPSE_CORNERS, endpoint=False)
+    x, y = radii[0] * np.cos(angles), radii[1] * np.sin(angles)
+    corners = turned(np.stack([x, y], axis=1), degrees) + center
+    return polygon_mask([corners.ravel().tolist()], width, height, field)
+
+
+def box(corners: np.ndarray, width: int, height: int, field: str) -> dict[str, Any]:
+    """The extent of (N, 2) corners, inside of the image, as COCO's box; its centre becomes the point."""
+    low, high = (np.clip(values, 0, (width, height)) for values in (corners.min(axis=0), corners.max(axis=0)))
+    if (high <= low).any():
+        value = [round(float(number), 2) for number in (*corners.min(axis=0), *corners.max(axis=0))]
+        remedy = f"the image has {width} × {height} pixels; draw the box again or remove it"
+        raise BadRecord("box without a pixel of the image", field, value, remedy)
+    return {"bbox": [float(number) for number in (*low, *(high - low))]}
+
+
+def turned(corners: np.ndarray, degrees: float) -> np.ndarray:
+    """(N, 2) corners turned clockwise, as seen on the screen, about (0, 0)."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return corners @ np.array([[cosine, sine], [-sine, cosine]])
+
+
+def dense_mask(mask: np.ndarray) -> dict[str, Any]:
+    """An (H, W) bool mask of the whole image."""
+    return {"segmentation": encode_mask(mask)}
