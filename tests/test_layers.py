@@ -14,10 +14,12 @@ LAYERS = [
     {"__main__"},
     {"cli"},
     {"runs", "reporting"},
-    {"stages", "conversion", "run_data"},
-    {"pipelines", "training", "pseudo_labels", "models", "recipe", "progress", "model_card"},
-    {"evaluation", "visualization", "training_data", "storage"},
+    {"stages", "conversion", "registration", "run_data"},
+    {"pipelines", "training", "pseudo_labels", "models", "recipe", "progress"},
+    {"evaluation", "visualization", "curves", "training_data", "storage"},
     {"solov2", "mask_refine_net", "data"},
+    {"hub"},
+    {"cards", "model_card"},
     {"masks", "polygons", "prompts", "losses", "checkpoints", "array_pickles", "pixels", "augmentation"},
 ]
 PURE = LAYERS[-1]

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import HfApi
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -22,7 +21,7 @@ from .data.label_names import COCO_NAMES, read_label_names
 from .mask_refine_net import convert_mask_refine_net
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
-from .model_card import converted_card, released_card, released_kind
+from .model_card import backbone_name, converted_card, released_card, released_kind
 from .solov2 import convert_solov2
 from .solov2.convert_resnet_solov2 import CAFFE2_STEM, convert_caffe2_resnet
 from .solov2.image_processing_pil_solov2 import OFFICIAL_PREPROCESSING, SOLOv2ImageProcessorPil
@@ -42,9 +41,7 @@ class Converted:
 
     @property
     def backbone(self) -> str:
-        """Such as "ResNet-101", by the layers that have weights, the classifier counted in."""
-        config = getattr(self.model.config, "backbone_config", self.model.config)
-        return f"ResNet-{2 + (3 if config.layer_type == 'bottleneck' else 2) * sum(config.depths)}"
+        return backbone_name(getattr(self.model.config, "backbone_config", self.model.config))
 
     @property
     def classes(self) -> list[str]:
@@ -182,19 +179,3 @@ def with_labels(config: Any, labels: str | Path | None) -> Any:
         raise ValueError(f"the weights are for {config.num_labels} classes, but {labels} names {len(names)}")
     config.id2label, config.label2id = dict(enumerate(names)), {name: index for index, name in enumerate(names)}
     return config
-
-
-def push_folder(folder: str | Path, repo: str) -> str:
-    """Uploads a converted folder to the Hub and returns its address.
-
-    Raises:
-        ValueError: it did not arrive; the folder stays.
-    """
-    try:
-        address = HfApi().create_repo(repo, exist_ok=True)
-        HfApi().upload_folder(repo_id=repo, folder_path=folder, commit_message="Converted weights")
-    except OSError as error:  # huggingface_hub's errors are such
-        raise ValueError(
-            f"{repo}: was not uploaded ({error}); the folder is there: hf upload {repo} {folder}"
-        ) from error
-    return str(address)

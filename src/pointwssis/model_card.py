@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Cards of converted models, out of one template and one table.
+"""Cards of models that were not trained here, out of one template and one table; those that were: `cards/`.
 
 A card says whose weights they are and what is known of them: figures of the paper are labelled as such, `model-index`
 holds only what was measured with this package. `python -m pointwssis.model_card FOLDER` writes the cards of the
@@ -96,6 +96,37 @@ def converted_card(repo: str, kind: str, source: str, backbone: str, classes: st
         training="The file does not tell how it was trained.",
         remarks=_list(texts["remarks"], words),
     )
+
+
+def bare_card(repo: str, config: Any) -> str:
+    """The card of a model that somebody pushes and of whose training nothing is known.
+
+    Args:
+        repo: the Hub repository.
+        config: of a SOLOv2 or a MaskRefineNet.
+    """
+    kind = "maskrefinenet" if config.model_type == "mask_refine_net" else "student"
+    names = [config.id2label[index] for index in range(config.num_labels)]
+    shown = f"{', '.join(names[:10])}{', …' if len(names) > 10 else ''}"
+    texts, backbone = table()["kinds"][kind], backbone_name(config.backbone_config)
+    words = {"repo": repo, "teacher": "your-teacher", "backbone": backbone, "classes": shown}
+    return _filled(
+        ModelCardData(license="unknown", **_common(kind)),
+        name=repo.rpartition("/")[2],
+        summary=f"A {texts['title'].split()[0]} with a {backbone} for {len(names)} classes ({shown}).",
+        provenance=_text(table()["provenance"]["pushed"], {}),
+        usage=_text(texts["usage"], words),
+        results="Not measured here.",
+        training="Not recorded.",
+        remarks=_list(texts["remarks"], words),
+    )
+
+
+def backbone_name(config: Any) -> str:
+    """Such as "ResNet-101", by the layers that have weights, the classifier counted in; else the type of the model."""
+    if config.model_type != "resnet":
+        return config.model_type
+    return f"ResNet-{2 + (3 if config.layer_type == 'bottleneck' else 2) * sum(config.depths)}"
 
 
 def _common(kind: str) -> dict[str, Any]:

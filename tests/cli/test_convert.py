@@ -294,31 +294,21 @@ def test_it_says_what_it_found_and_whose_it_is(tmp_path, capsys):
     assert "converted from `model_final.pth`" in card and "pedestrian" in card and "Not measured here" in card
 
 
-class RecordingHub:
-    """Stands for the Hub; remembers what is uploaded."""
-
-    uploads: list[tuple[str, list[str]]] = []
-
-    def create_repo(self, repo: str, exist_ok: bool) -> str:
-        if repo.startswith("nobody/"):
-            raise OSError("403")
-        return f"https://hub.invalid/{repo}"
-
-    def upload_folder(self, repo_id: str, folder_path: str, commit_message: str) -> None:
-        self.uploads.append((repo_id, sorted(path.name for path in Path(folder_path).iterdir())))
-
-
-def test_it_uploads_what_it_wrote(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("pointwssis.conversion.HfApi", RecordingHub)
+def test_it_uploads_what_it_wrote(tmp_path, hub, capsys):
     content = best_ap_content(tiny_mask_refine_net_weights())
-    run_convert(content, tmp_path / "mine", "--push_to_hub", "me/mine")
-    assert RecordingHub.uploads == [("me/mine", sorted(path.name for path in (tmp_path / "mine").iterdir()))]
-    assert "https://hub.invalid/me/mine" in capsys.readouterr().out
-    assert 'refiner="me/mine"' in (tmp_path / "mine" / "README.md").read_text("utf-8")
+    run_convert(content, tmp_path / "mine", "--push_to_hub", "tester/mine")
+    written = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
+    assert hub.files("tester/mine") == written and "model.safetensors" in written
+    assert f"{hub.url}/tester/mine" in capsys.readouterr().out
+    assert 'refiner="tester/mine"' in written["README.md"].decode()
     torch.save(content, tmp_path / "model.pth")
     words = ["--checkpoint", str(tmp_path / "model.pth"), "--output_dir", str(tmp_path / "other")]
-    assert main(["convert", *words, "--push_to_hub", "nobody/other"]) == 1
-    assert "hf upload nobody/other" in capsys.readouterr().err
+    assert main(["convert", *words, "--push_to_hub", "nobody/other"]) == 1  # before anything is converted
+    assert "nobody/other: tester cannot write there" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+    with hub.breaking(after=0, of="POST .*/commit/"):
+        assert main(["convert", *words, "--push_to_hub", "tester/other"]) == 1
+    assert f"pointwssis push {tmp_path / 'other'} tester/other" in capsys.readouterr().err
     assert (tmp_path / "other" / "model.safetensors").is_file()
 
 

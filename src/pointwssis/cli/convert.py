@@ -4,7 +4,8 @@
 import argparse
 from collections.abc import Sequence
 
-from ..conversion import Converted, convert_checkpoint, push_folder
+from ..conversion import Converted, convert_checkpoint
+from ..hub import check_write_access, push_folder
 from ..solov2.convert_solov2 import PRESETS
 
 EPILOG = """examples:
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--push_to_hub", metavar="REPO", help="upload it, such as to me/teacher-coco10")
     options = parser.parse_args(arguments)
 
+    if options.push_to_hub:
+        check_write_access([options.push_to_hub])
     converted = convert_checkpoint(
         options.checkpoint, options.output_dir, options.preset, options.labels, options.push_to_hub
     )

@@ -17,6 +17,7 @@ from transformers.modeling_utils import PreTrainedModel
 from transformers.utils import ModelOutput, auto_docstring
 from transformers.utils.generic import can_return_tuple
 
+from ..hub import HubModel
 from ..prompts import draw_point_heatmaps
 from .configuration_mask_refine_net import MaskRefineNetConfig
 from .decoders_mask_refine_net import MaskRefineNetFPNDecoder, MaskRefineNetUNetDecoder, resize
@@ -135,7 +136,7 @@ class MaskRefineNetEncoder(nn.Module):
 
 
 @auto_docstring
-class MaskRefineNetPreTrainedModel(PreTrainedModel):
+class MaskRefineNetPreTrainedModel(HubModel, PreTrainedModel):
     config: MaskRefineNetConfig
     base_model_prefix = "mask_refine_net"
     main_input_name = "pixel_values"

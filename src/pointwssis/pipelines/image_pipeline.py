@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 from transformers import Pipeline
 from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 
+from ..hub import HubPipeline
 from .inputs import as_items
 
 
@@ -16,7 +17,7 @@ def _only(items: list[Any]) -> Any:
     return items[0]
 
 
-class ImagePipeline(Pipeline):
+class ImagePipeline(HubPipeline, Pipeline):
     """A pipeline whose batches are lists of dicts, one an image."""
 
     _load_processor = False

@@ -18,6 +18,7 @@ from transformers.modeling_utils import PreTrainedModel
 from transformers.utils import ModelOutput, auto_docstring
 from transformers.utils.generic import can_return_tuple
 
+from ..hub import HubModel
 from .configuration_solov2 import SOLOv2Config
 from .decoding_solov2 import DecodingSettings
 from .loss_solov2 import PartialLabels, solov2_loss
@@ -159,7 +160,7 @@ def coordinates(features: Tensor) -> Tensor:
 
 
 @auto_docstring
-class SOLOv2PreTrainedModel(PreTrainedModel):
+class SOLOv2PreTrainedModel(HubModel, PreTrainedModel):
     config: SOLOv2Config
     base_model_prefix = "model"
     main_input_name = "pixel_values"
