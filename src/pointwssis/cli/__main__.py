@@ -10,6 +10,7 @@ from huggingface_hub.errors import StrictDataclassError
 COMMANDS = {
     "demo": "all stages on drawn shapes, in a few minutes",
     "run": "all stages of a recipe on your data",
+    "budget": "what labels cost, and what so many hours of labelling buy",
     "predict": "instances of images or folders, as COCO JSON, CSV, label images and overlays",
     "convert": "the authors' checkpoints as folders or Hub repositories of this package",
 }
