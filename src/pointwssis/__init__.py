@@ -8,21 +8,12 @@
 import importlib
 from typing import Any
 
-from transformers import (
-    AutoConfig,
-    AutoImageProcessor,
-    AutoModel,
-    AutoModelForImageSegmentation,
-    AutoModelForInstanceSegmentation,
-)
-from transformers.models.auto.image_processing_auto import DEFAULT_TO_PIL_BACKEND_IMAGE_PROCESSORS
-from transformers.pipelines import PIPELINE_REGISTRY
-
 from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .mask_refine_net.image_processing_mask_refine_net import MaskRefineNetImageProcessor
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from .pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
+from .registration import register
 from .solov2.configuration_solov2 import SOLOv2Config
 from .solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from .solov2.image_processing_solov2 import SOLOv2ImageProcessor
@@ -65,32 +56,7 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_LAZY])
 
 
-def _register() -> None:
-    """Tells transformers about the models; doing it twice changes nothing."""
-    solov2 = {"pil": SOLOv2ImageProcessorPil, "torchvision": SOLOv2ImageProcessor}
-    mask_refine_net = {"pil": MaskRefineNetImageProcessorPil, "torchvision": MaskRefineNetImageProcessor}
-    AutoConfig.register("solov2", SOLOv2Config, exist_ok=True)
-    AutoModel.register(SOLOv2Config, SOLOv2Model, exist_ok=True)
-    AutoModelForInstanceSegmentation.register(SOLOv2Config, SOLOv2ForInstanceSegmentation, exist_ok=True)
-    AutoModelForImageSegmentation.register(SOLOv2Config, SOLOv2ForInstanceSegmentation, exist_ok=True)
-    AutoImageProcessor.register(SOLOv2Config, image_processor_classes=solov2, exist_ok=True)
-    AutoConfig.register("mask_refine_net", MaskRefineNetConfig, exist_ok=True)
-    AutoModel.register(MaskRefineNetConfig, MaskRefineNetForMaskRefinement, exist_ok=True)
-    AutoImageProcessor.register(MaskRefineNetConfig, image_processor_classes=mask_refine_net, exist_ok=True)
-    # Pillow's resizing is what the published numbers were made with: torchvision only when asked for.
-    for processor in (SOLOv2ImageProcessor, MaskRefineNetImageProcessor):
-        if processor.__name__ not in DEFAULT_TO_PIL_BACKEND_IMAGE_PROCESSORS:
-            DEFAULT_TO_PIL_BACKEND_IMAGE_PROCESSORS.append(processor.__name__)
-    tasks = {
-        "point-instance-segmentation": (PointInstanceSegmentationPipeline, AutoModelForInstanceSegmentation),
-        "point-mask-refinement": (PointMaskRefinementPipeline, AutoModel),
-    }
-    for task, (pipeline_class, model_class) in tasks.items():
-        if task not in PIPELINE_REGISTRY.get_supported_tasks():
-            PIPELINE_REGISTRY.register_pipeline(task, pipeline_class=pipeline_class, pt_model=model_class, type="image")
-
-
-_register()
+register()
 
 __all__ = [
     "MaskRefineNetConfig",

@@ -33,8 +33,9 @@ def as_items(inputs: Any, **prompts: Any) -> Any:
     prompts = given(prompts)
     if isinstance(inputs, (list, tuple)):
         for name, values in prompts.items():
-            if isinstance(values, str) or not isinstance(values, Sized) or len(values) != len(inputs):
-                count = f"has {len(values)}" if isinstance(values, Sized) else f"is {values!r:.40}"
+            is_list = isinstance(values, Sized) and not isinstance(values, str)
+            if not is_list or len(values) != len(inputs):
+                count = f"has {len(values)}" if is_list else f"is {values!r:.40}"
                 raise ValueError(f"{name} {count}; it takes a list with one entry for each of the {len(inputs)} images")
         columns = zip(*prompts.values(), strict=True) if prompts else ((),) * len(inputs)
         rows = zip(inputs, columns, strict=True)
@@ -77,19 +78,24 @@ class _Items(Dataset):
 
 def _item(image: Any, position: int | None, prompts: Mapping[str, Any]) -> dict[str, Any]:
     row = image if isinstance(image, Mapping) and "image" in image else {"image": image}
-    own = {name: row[name] for name in ("image", *PROMPTS) if row.get(name) is not None}
-    return {**own, **prompts, "position": position}
+    own = {name: row[name] for name in PROMPTS if row.get(name) is not None}
+    return {"image": row["image"], **own, **prompts, "position": position}
 
 
 def read_item(item: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
     """The item with its image as a PIL image, and a `name` for it in error messages."""
-    source = item["image"]
+    source, position = item["image"], item.get("position")
     file = source.get("path") if isinstance(source, Mapping) else getattr(source, "filename", source)
     file = str(file) if isinstance(file, (str, Path)) and 0 < len(str(file)) < 200 else None
-    position = item.get("position")
     name = f"image {position}" if position is not None else "the image" if file is None else file
+    try:
+        image = as_image(source, timeout)
+    except (TypeError, ValueError) as error:
+        if file is not None or position is None:
+            raise
+        raise type(error)(f"{name}: {error}") from error
     name += f" ({file})" if position is not None and file is not None else ""
-    return {**item, "image": as_image(source, timeout), "name": name}
+    return {**item, "image": image, "name": name}
 
 
 def as_image(image: Any, timeout: float | None = None) -> Image.Image:
