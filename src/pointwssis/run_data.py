@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datasets import Dataset, concatenate_datasets
 
 from .data import (
+    apply_point_noise,
     class_names,
     load_coco,
     load_coco_folder,
@@ -66,14 +67,16 @@ def load_data(recipe: Recipe) -> RunData:
     else:
         raise ValueError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
     if recipe.labeled_fraction is None:
+        rows = apply_point_noise(train, recipe.point_noise, recipe.seed, truth=train)
         return RunData(
-            train, of_kinds(train, "full"), of_kinds(train, "point"), of_kinds(train, "image", "none"), validation
+            train, of_kinds(rows, "full"), of_kinds(rows, "point"), of_kinds(rows, "image", "none"), validation
         )
     weaker = (recipe.image_level_fraction, recipe.unlabeled_fraction)
     split = split_supervision(train, recipe.labeled_fraction, recipe.seed, *weaker)
-    weak = concatenate_datasets([of_kinds(split["point"], "image", "none"), split["weak"]])
+    points = apply_point_noise(split["point"], recipe.point_noise, recipe.seed, truth=train)
+    weak = concatenate_datasets([of_kinds(points, "image", "none"), split["weak"]])
     # An image that is known to show nothing needs no label to be one for the students.
-    return RunData(train, split["full"], of_kinds(split["point"], "point", "full"), weak, validation)
+    return RunData(train, split["full"], of_kinds(points, "point", "full"), weak, validation)
 
 
 def of_kinds(rows: Dataset, *kinds: str) -> Dataset:

@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+import tiny
 from pointwssis.data import (
     class_names,
     dataset_from_rows,
@@ -23,6 +24,7 @@ from pointwssis.data.robustness import (
 )
 from pointwssis.masks import decode_rle, encode_mask, rle_box
 from pointwssis.prompts import point_from_mask
+from pointwssis.run_data import load_data
 
 
 @pytest.fixture(scope="module")
@@ -236,3 +238,24 @@ def test_noise_leaves_masks_of_mixed_images_alone():
 def test_what_cannot_be_done_says_so(points, call, message):
     with pytest.raises(ValueError, match=message):
         call(points)
+
+
+def test_a_run_takes_the_noise_of_its_recipe(shapes, tmp_path):
+    noise = {"random": 1.0, "jitter": 0.05, "wrong_labels": 0.3, "missing": 0.3}
+    options = {"data_dir": str(shapes), "labeled_fraction": 0.4}
+    clean = load_data(tiny.recipe(tmp_path, **options))
+    noisy = load_data(tiny.recipe(tmp_path, **options, point_noise=noise))
+    assert objects(noisy.full) == objects(clean.full) and objects(noisy.train) == objects(clean.train)
+    expected = apply_point_noise(clean.point, noise, 1, clean.train)
+    assert objects(noisy.point) | objects(noisy.weak) == objects(expected) != objects(clean.point)
+    assert len(objects(noisy.point)) < len(objects(clean.point))
+    assert all(supervision(row) in ("point", "full") for row in noisy.point)
+    with pytest.raises(ValueError, match="point_noise has no 'jiter'"):
+        load_data(tiny.recipe(tmp_path, **options, point_noise={"jiter": 1}))
+
+
+def test_a_run_without_a_split_takes_it_too(shapes, tmp_path):
+    clean = load_data(tiny.recipe(tmp_path, data_dir=str(shapes), labeled_fraction=None))
+    noise = {"missing": 1.0, "jitter_pixels": 3.0}
+    noisy = load_data(tiny.recipe(tmp_path, data_dir=str(shapes), labeled_fraction=None, point_noise=noise))
+    assert objects(noisy.full) == objects(clean.full)  # everything has masks, which noise leaves alone
