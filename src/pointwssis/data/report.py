@@ -3,9 +3,14 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 logger = logging.getLogger(__name__)
+
+_collected: ContextVar[list["LoadReport"] | None] = ContextVar("collected load reports", default=None)
 
 
 class BadRecord(Exception):
@@ -35,6 +40,7 @@ class LoadReport:
         skipped: kind of problem → how many records were skipped for it.
         notes: kind of remark → how many records it concerns; nothing was skipped for these.
         examples: kind → the message of its first record.
+        messages: of all records that were skipped, in their order.
         images: number of images loaded.
         objects: number of objects loaded.
 
@@ -50,13 +56,17 @@ class LoadReport:
         self.skipped: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
+        self.messages: list[str] = []
         self.images = self.objects = 0
+        if (collected := _collected.get()) is not None:
+            collected.append(self)
 
     def reject(self, record: str, bad: BadRecord) -> None:
         """Raises `bad.error` naming file, record, field, value and remedy; with `skip_bad` counts instead."""
         message = f"{self.source}: {record}: {bad.field} is {_short(bad.value)}: {bad.kind}; {bad.remedy}"
         if not self.skip_bad:
             raise bad.error(f"{message} (skip_bad leaves out bad records and counts them)") from bad
+        self.messages.append(message)
         self.skipped[bad.kind] += 1
         self.examples.setdefault(bad.kind, message)
 
@@ -78,6 +88,24 @@ class LoadReport:
             level = logging.WARNING if self.skipped else logging.INFO
             loaded = f"{self.images} images, {self.objects} objects loaded"
             logger.log(level, "%s: %s\n%s", self.source, loaded, self.table())
+
+
+@contextmanager
+def collect_reports() -> Iterator[list[LoadReport]]:
+    """All reports that loaders make inside of the `with`, one a file, however deep they are called.
+
+    Example:
+        >>> with collect_reports() as reports:
+        ...     report = LoadReport("train.json", skip_bad=True)
+        >>> reports == [report]
+        True
+    """
+    collected: list[LoadReport] = []
+    token = _collected.set(collected)
+    try:
+        yield collected
+    finally:
+        _collected.reset(token)
 
 
 def _short(value: Any) -> str:
