@@ -6,14 +6,15 @@ points, given as the masks whose centres the points are), `…_sw` (both, the we
 labels) and `…_sw_refined` (the same after MaskRefineNet).
 """
 
-import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 
 from .coco import load_coco
+from .json_records import JsonRecords, read_json
 from .splits import hide_masks
 
 KINDS = ("s", "w", "sw", "sw_refined")
@@ -55,7 +56,7 @@ def _made_by_network(path: Path) -> set[int]:
     People's masks are polygons, or, of crowds, lists of run lengths; a network's masks were written by pycocotools,
     with the run lengths as text.
     """
-    annotations = json.loads(path.read_text(encoding="utf-8-sig"))["annotations"]
+    annotations = read_json(path)["annotations"]
     masks = {record["id"]: record.get("segmentation") for record in annotations if isinstance(record, dict)}
     return {id for id, mask in masks.items() if isinstance(mask, dict) and isinstance(mask.get("counts"), str)}
 
@@ -70,3 +71,40 @@ def _with_pseudo_labels(rows: Dataset, made: set[int]) -> Dataset:
         return {"objects": objects, "complete": row["complete"] and by_hand}
 
     return rows.with_format(None).map(mark, features=rows.features, desc="Pseudo labels")
+
+
+def official_subsets(folder: str | Path, percentages: Sequence[int]) -> dict[int, tuple[Path, Path]]:
+    """The authors' strong and weak files in a folder: percentage → (`…_10p_s.json`, `…_10p_w.json`).
+
+    Args:
+        folder: with `instances_train2017_{percentage}p_s.json` and `…_w.json`.
+        percentages: which of them to take; the authors published none of 40%.
+
+    Raises:
+        FileNotFoundError: the folder has none of them, or one without its other half.
+    """
+    found = {}
+    for percentage in percentages:
+        files = sorted(Path(folder).glob(f"instances_train*_{percentage}p_[sw].json"))
+        if len(files) == 2:
+            found[percentage] = (files[0], files[1])
+        elif files:
+            names = ", ".join(file.name for file in files)
+            raise FileNotFoundError(f"{folder}: has {names} of {percentage}%; a subset is one file …_s and one …_w")
+    if not found:
+        raise FileNotFoundError(
+            f"{folder}: has no subset files of {', '.join(f'{p}%' for p in percentages)}; they are called "
+            "instances_train2017_10p_s.json and instances_train2017_10p_w.json"
+        )
+    return found
+
+
+def official_image_ids(annotation_file: str | Path) -> list[int]:
+    """Ids of the images of one of the authors' files, without reading its annotations into memory."""
+    try:
+        images = read_json(annotation_file)["images"]
+        if not isinstance(images, JsonRecords):
+            raise TypeError(f"'images' is a {type(images).__name__}")
+        return [image["id"] for image in images]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{annotation_file}: is no COCO file ({error!r}); download it again") from error

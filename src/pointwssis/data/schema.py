@@ -25,7 +25,8 @@ A missing value is None, so that full, point, image-level and unlabelled images 
 `{"size": [height, width], "counts": text}`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -102,15 +103,18 @@ def dataset_from_rows(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -
         names: the class names.
     """
     features = dataset_features(names)
-    tables, chunk = [features.arrow_schema.empty_table()], []
-    for row in rows:
-        image = row["image"]
-        chunk.append({**row, "image": image if isinstance(image, Mapping) else {"path": str(image), "bytes": None}})
-        if len(chunk) == _ROWS_A_CHUNK:
-            tables.append(pa.Table.from_pylist(chunk, schema=features.arrow_schema))
-            chunk = []
-    tables.append(pa.Table.from_pylist(chunk, schema=features.arrow_schema))
+    tables = [features.arrow_schema.empty_table(), *row_tables(rows, features)]
     return Dataset(InMemoryTable(pa.concat_tables(tables)), info=DatasetInfo(features=features))
+
+
+def row_tables(rows: Iterable[Mapping[str, Any]], features: Features) -> Iterator[pa.Table]:
+    """Rows of the schema as Arrow tables of at most a thousand rows, one after the other."""
+    rows = iter(rows)
+    while some := list(islice(rows, _ROWS_A_CHUNK)):
+        images = [row["image"] for row in some]
+        images = [image if isinstance(image, Mapping) else {"path": str(image), "bytes": None} for image in images]
+        some = [{**row, "image": image} for row, image in zip(some, images, strict=True)]
+        yield pa.Table.from_pylist(some, schema=features.arrow_schema)
 
 
 def class_names(dataset: Dataset) -> list[str]:
