@@ -98,7 +98,8 @@ def test_a_pseudo_label_counts_as_much_as_its_score_and_its_agreement(rows):
     def scored(objects):
         return [{**item, "score": None if number == 0 else 0.5} for number, item in enumerate(objects)]
 
-    weights = InstanceDataset(changed(rows, scored))[0]["weights"]
+    assert InstanceDataset(changed(rows, scored))[0]["weights"].tolist() == [1, 1, 1]
+    weights = InstanceDataset(changed(rows, scored), weigh_pseudo_labels=True)[0]["weights"]
     # The rough masks have two rows more: 30 of 32, and 20 of 18 (the picture ends).
     assert weights.tolist() == pytest.approx([1, 0.5 * 30 / 32, 0.5 * 18 / 20])
 

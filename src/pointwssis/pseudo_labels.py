@@ -38,8 +38,8 @@ Proposer = Callable[[Sequence[Image.Image], Sequence[list[str] | None]], list[li
 def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8) -> Dataset:
     """Gives every object with a point a `rough_segmentation`, a `score` and a `level`.
 
-    True masks stay where they are, and have no score. A point that found nothing has an empty rough mask and score 0. A bare click gets
-    the class that the teacher gives it.
+    True masks stay where they are, and have no score. A point that found nothing has an empty rough mask and score 0.
+    A bare click gets the class that the teacher gives it.
 
     Args:
         dataset: rows of the schema.

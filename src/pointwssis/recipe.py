@@ -63,6 +63,8 @@ class Recipe:
         refiner: `SegmentationTrainingArguments` of the refiner, and `point_jitter` of its samples.
         full_repeats: how often an image with masks comes for each time that an image with points does, in the students'
             training; the paper: once.
+        weigh_pseudo_labels: let the mask of a pseudo label count in the mask loss as much as its score and the
+            agreement of rough and refined mask say; the paper: all masks count the same.
         rough_fractions: parts of the teacher's training whose weights make the rough masks that the refiner learns
             from.
         image_level_threshold: lowest score of a pseudo label in images with image-level labels; the paper's Table 5
@@ -109,6 +111,7 @@ class Recipe:
     student: dict[str, Any] = field(default_factory=dict)
     refiner: dict[str, Any] = field(default_factory=dict)
     full_repeats: int = 1
+    weigh_pseudo_labels: bool = False
     rough_fractions: list[float] = field(default_factory=lambda: [2 / 3, 8 / 9])
     image_level_threshold: float = 0.3
     unlabeled_threshold: float = 0.3

@@ -43,11 +43,19 @@ class InstanceDataset(_SeededDataset):
         rows: of the schema.
         augmentation: None leaves images as they are.
         seed: of the augmentation.
+        weigh_pseudo_labels: pseudo labels count as much as `mask_weight` says, instead of as much as true masks.
     """
 
-    def __init__(self, rows: HFDataset, augmentation: Augmentation | None = None, seed: int = 0):
+    def __init__(
+        self,
+        rows: HFDataset,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        weigh_pseudo_labels: bool = False,
+    ):
         super().__init__(seed)
         self.rows, self.augmentation = rows.with_format(None), augmentation
+        self.weigh_pseudo_labels = weigh_pseudo_labels
         self.num_labels = len(class_names(rows))
         self.sizes = list(zip(rows["height"], rows["width"], strict=True))
 
@@ -74,7 +82,9 @@ class InstanceDataset(_SeededDataset):
             "image": image,
             "masks": masks if keep.all() else masks[keep],
             "labels": np.array([item["category"] for item in seen], dtype=np.int64),
-            "weights": np.array([mask_weight(item) for item in seen], dtype=np.float32),
+            "weights": np.array(
+                [mask_weight(item) if self.weigh_pseudo_labels else 1 for item in seen], dtype=np.float32
+            ),
             "points": points,
             "incomplete_classes": incomplete_classes(row, self.num_labels),
             "draw": float(generator.random()),
