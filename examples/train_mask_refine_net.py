@@ -3,18 +3,25 @@ r"""Stage 3: MaskRefineNet learns to mend the teacher's rough masks where the tr
 
 python examples/train_mask_refine_net.py examples/recipes/nuclei.yaml \
     --data_dir data/nuclei --output_dir outputs/nuclei
+
+With --push_to_hub --hub_model_id me/NAME the model goes to the Hub, with its card.
 """
 
 import sys
 
 from pointwssis.recipe import Recipe
 from pointwssis.runs import Run
+from pointwssis.sharing import Push
 
 
 def main() -> None:
-    run = Run(Recipe.from_arguments(sys.argv[1:]))
+    recipe = Recipe.from_arguments(sys.argv[1:])
+    push = Push(recipe, only="refiner")
+    run = Run(recipe)
     run.refiner()
     print(run.folder / "refiner")
+    for address in push().values():
+        print(address)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,26 @@ r"""Stage 5: the student learns from masks and pseudo labels together. Stages 1 
 
 python examples/train_student.py examples/recipes/nuclei.yaml \
     --data_dir data/nuclei --output_dir outputs/nuclei
+
+With --push_to_hub --hub_model_id me/NAME the model goes to the Hub, with its card.
 """
 
 import sys
 
 from pointwssis.recipe import Recipe
 from pointwssis.runs import Run
+from pointwssis.sharing import Push
 
 
 def main() -> None:
-    run = Run(Recipe.from_arguments(sys.argv[1:]))
+    recipe = Recipe.from_arguments(sys.argv[1:])
+    push = Push(recipe, only="student")
+    run = Run(recipe)
     name, rows = list(run.student_rows().items())[-1]  # with refined masks, if there is a refiner
     metrics = run.student(name, rows)
     print(f"{run.folder / name}: {metrics}")
+    for address in push().values():
+        print(address)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "pointwssis"
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"runs", "reporting"},
+    {"runs", "reporting", "sharing"},
+    {"run_facts"},
     {"stages", "conversion", "registration", "run_data"},
     {"pipelines", "training", "pseudo_labels", "models", "recipe", "progress"},
     {"evaluation", "visualization", "curves", "training_data", "storage"},

@@ -22,6 +22,8 @@ from .model_card import bare_card
 PUBLISHED: tuple[str, ...] = ()  # models of the organisation "pointwssis" that are on the Hub
 NOT_FOUND = (RepositoryNotFoundError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled)
 EMPTY_CARD = "[More Information Needed]"  # what transformers' own template is full of
+# Of a model's folder, what stays here: the Trainer's pickled arguments hold paths of this machine.
+STAYS_HERE = ("training_args.bin",)
 LOGIN_HINT = "set HF_TOKEN to a token with write access, or log in with `hf auth login`"
 
 
@@ -169,8 +171,10 @@ def push_folder(folder: str | Path, repo_id: str, private: bool = False, card: s
     Raises:
         PushError: it did not arrive; the folder stays as it is.
     """
-    files = {path.name: path for path in sorted(Path(folder).iterdir()) if path.is_file() and path.name[0] != "."}
-    contents: dict[str, Any] = {**files, **({} if card is None else {"README.md": card.encode()})}
+    paths = [path for path in sorted(Path(folder).iterdir()) if path.is_file() and not path.name.startswith(".")]
+    contents: dict[str, Any] = {path.name: path for path in paths if path.name not in STAYS_HERE}
+    if card is not None:
+        contents["README.md"] = card.encode()
     try:
         address = HfApi().create_repo(repo_id, private=private or None, exist_ok=True)
         operations = [CommitOperationAdd(name, content) for name, content in contents.items()]

@@ -4,6 +4,7 @@
 teacher → rough masks → MaskRefineNet → pseudo labels → students, and the same training on all masks as upper bound.
 """
 
+import functools
 import json
 import os
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from typing import Any
 from datasets import Dataset, concatenate_datasets
 from transformers import AutoConfig
 
+from .cards import write_if_changed
 from .data import to_coco
 from .evaluation import evaluate_pseudo_labels
 from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
@@ -21,6 +23,7 @@ from .progress import StepProbe
 from .pseudo_labels import keep_rough_masks, predict_rough_masks, propose_rough_masks, refine_rough_masks
 from .recipe import Recipe
 from .run_data import RunData, load_data
+from .run_facts import QUALITY_FILE, label_costs, write_cards
 from .solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
 from .stages import (
     is_trained,
@@ -117,7 +120,18 @@ class Run:
                 self.student(name, rows)
         if "upper_bound" in stages and self.data.truth_is_known:
             self.student("full", self.data.train)
-        return {**{name: self.metrics(name) for name in MODELS}, "pseudo_labels": self.pseudo_label_quality()}
+        quality = self.pseudo_label_quality()
+        self.write_cards()
+        return {**{name: self.metrics(name) for name in MODELS}, "pseudo_labels": quality}
+
+    def write_cards(self) -> None:
+        """Writes the card of every model that is there, with what is known by now."""
+        if is_first_process():
+            write_cards(self.recipe, self.data, self.folder, self.label_costs)
+
+    @functools.cached_property
+    def label_costs(self) -> tuple[dict[str, int], dict[str, float]]:
+        return label_costs(self.data)
 
     def metrics(self, name: str) -> dict[str, float | None] | None:
         """Metrics of a model of this run; None where there is no model or nothing to evaluate on."""
@@ -148,7 +162,7 @@ class Run:
                 "no object has a mask, and a teacher needs some; raise labeled_fraction, add masks, or give a trained "
                 "one as teacher_name_or_path"
             )
-        return train_segmenter(
+        metrics = train_segmenter(
             self.recipe,
             self.data.masked,
             self.data.validation,
@@ -159,6 +173,8 @@ class Run:
             self.rough_folders(),
             self.probe,
         )
+        self.write_cards()
+        return metrics
 
     def start(self, own: str | None, model_type: str) -> str | None:
         """The saved model that a training starts from: its own, else the recipe's if that is of the right kind."""
@@ -220,6 +236,7 @@ class Run:
                 "the stage 'refiner' out"
             )
         train_refiner(self.recipe, rows, self.folder / "refiner", start, self.probe)
+        self.write_cards()
 
     def pseudo_labels(self) -> dict[str, Dataset]:
         """Step 4: the masks that the students learn from, also written as COCO files.
@@ -252,6 +269,8 @@ class Run:
             if folder.is_dir():
                 labels = stored_rows(folder)
                 quality[name] = evaluate_pseudo_labels(labels, self.data.train, self.recipe.max_detections)
+        if (self.folder / "pseudo").is_dir() and is_first_process():
+            write_if_changed(self.folder / "pseudo" / QUALITY_FILE, json.dumps(quality, indent=1))
         return quality
 
     def student_rows(self) -> dict[str, Dataset]:
@@ -272,7 +291,7 @@ class Run:
         """Step 5: learn from masks and pseudo labels together (or, as upper bound, from all masks)."""
         start = self.start(self.recipe.student_name_or_path, "solov2")
         start = str(self.made("teacher")) if start == "teacher" else start
-        return train_segmenter(
+        metrics = train_segmenter(
             self.recipe,
             rows,
             self.data.validation,
@@ -282,6 +301,8 @@ class Run:
             start,
             probe=self.probe,
         )
+        self.write_cards()
+        return metrics
 
     @property
     def shipped(self) -> Path | None:

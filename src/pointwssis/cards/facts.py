@@ -25,8 +25,10 @@ class TrainingFacts:
         label_days: kind of label → days of labelling that they took, by the paper's arithmetic.
         learned_from: images with masks (`full`) and with pseudo labels (`pseudo`) that this model itself learned from,
             and how often the former came for each of the latter (`full_repeats`).
-        training: `steps`, `batch_size`, `learning_rate`, `optimizer`, `seed`, `image_size`.
-        start: Hub repository whose weights it started from, "teacher" for the teacher of the same run, or None.
+        training: `steps`, `batch_size`, `learning_rate`, `optimizer`, `precision`, `seed` and `image_size`; empty where
+            there was nothing to learn from.
+        start: what its weights were before, in words.
+        base_model: Hub repository that they came from, "teacher" for the teacher of the same run, or None.
         metrics: on the evaluation images, fractions; None: not evaluated.
         max_detections: an image, of the evaluation.
         pseudo_labels: "rough" or "refined" → quality against the hidden masks, of which those that are known.
@@ -44,7 +46,8 @@ class TrainingFacts:
     label_days: dict[str, float]
     learned_from: dict[str, int]
     training: dict[str, Any]
-    start: str | None = None
+    start: str = "random weights"
+    base_model: str | None = None
     metrics: dict[str, float | None] | None = None
     max_detections: int = 100
     pseudo_labels: dict[str, dict[str, Any]] = field(default_factory=dict)

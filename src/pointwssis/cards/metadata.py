@@ -14,7 +14,7 @@ def metadata(facts: TrainingFacts, name: str, others: Mapping[str, str]) -> Mode
     `base_model` is what the weights were trained from; a student that only learned from a teacher's labels is not based
     on it in the Hub's sense, so the two are linked by words.
     """
-    base = others.get("teacher") if facts.start == "teacher" else facts.start
+    base = others.get("teacher") if facts.base_model == "teacher" else facts.base_model
     extra = {} if base is None else {"base_model": base}
     if facts.data.get("id"):
         extra["datasets"] = [facts.data["id"]]

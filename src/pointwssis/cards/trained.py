@@ -12,7 +12,7 @@ from string import Template
 
 import yaml
 
-from .facts import PARTS, TrainingFacts, write_if_changed
+from .facts import FACTS_FILE, PARTS, TrainingFacts, write_if_changed
 from .metadata import metadata
 from .words import days, images, listed, percent, table
 
@@ -64,25 +64,32 @@ KINDS = {  # of labels, with the letters of the paper's tables
 }
 
 
-def write_card(folder: str | Path, name: str, family: Mapping[str, str], on_hub: bool = False) -> bool:
+def write_card(folder: str | Path, family: Mapping[str, str]) -> None:
     """Writes `README.md` of a trained folder from its facts, unless a person has taken it over.
 
     Args:
         folder: with `training_facts.json`.
+        family: part → folder of the models of the same run.
+    """
+    text = card_of(folder, str(folder), family)
+    if text is not None:
+        write_if_changed(Path(folder) / "README.md", text)
+
+
+def card_of(folder: str | Path, name: str, family: Mapping[str, str], on_hub: bool = False) -> str | None:
+    """The card of a trained folder; None where there are no facts, or where a person has taken the card over.
+
+    Args:
+        folder: of the model.
         name: what people load it by: the folder itself, or its Hub repository.
         family: part → name of the models of the same run.
         on_hub: whether all these names are repositories; else they are folders.
-
-    Returns:
-        Whether the card is ours.
     """
     path = Path(folder) / "README.md"
-    if path.is_file() and not is_ours(path.read_text(encoding="utf-8")):
-        return False
-    facts = TrainingFacts.load(folder)
-    has_curves = (Path(folder) / CURVES_FILE).is_file()
-    write_if_changed(path, trained_card(facts, name, family, on_hub, has_curves))
-    return True
+    is_taken = path.is_file() and not is_ours(path.read_text(encoding="utf-8"))
+    if is_taken or not (Path(folder) / FACTS_FILE).is_file():
+        return None
+    return trained_card(TrainingFacts.load(folder), name, family, on_hub, (Path(folder) / CURVES_FILE).is_file())
 
 
 def is_ours(text: str) -> bool:
@@ -93,7 +100,7 @@ def is_ours(text: str) -> bool:
 def trained_card(
     facts: TrainingFacts, name: str, family: Mapping[str, str], on_hub: bool = False, has_curves: bool = False
 ) -> str:
-    """The text of a card; arguments as in `write_card`."""
+    """The text of a card; arguments as in `card_of`."""
     others = {part: other for part, other in family.items() if part != facts.part}
     template = Template(Path(__file__).with_name("trained.md").read_text(encoding="utf-8"))
     return template.substitute(
@@ -107,7 +114,7 @@ def trained_card(
         data=_data(facts),
         training=_training(facts, others),
         curves=f"![The losses of the training]({CURVES_FILE})" if has_curves else "",
-        recipe=yaml.safe_dump(facts.recipe, sort_keys=False, allow_unicode=True).strip(),
+        recipe=yaml.safe_dump(facts.recipe, sort_keys=False, allow_unicode=True, default_flow_style=None).strip(),
         limits="\n".join(f"- {limit}" for limit in _limits(facts)),
         marker=MARKER,
     )
@@ -200,21 +207,21 @@ def _data(facts: TrainingFacts) -> str:
 
 
 def _training(facts: TrainingFacts, others: Mapping[str, str]) -> str:
-    settings = facts.training
-    start = "from random weights"
-    if facts.start == "teacher":
-        start = f"from the teacher of the same run ({others['teacher']})" if "teacher" in others else "from its teacher"
-    elif facts.start is not None:
-        start = f"from {facts.start}"
-    size = f", images of {settings['image_size']}" if settings.get("image_size") else ""
-    versions = ", ".join(f"{package} {version}" for package, version in facts.versions.items())
-    if not settings["steps"]:
-        return f"It was taken as it is, {start}: there was nothing to learn from. Software: {versions}."
-    samples = "objects" if facts.part == "refiner" else "images"
+    start = f"from {facts.start}"
+    if facts.base_model == "teacher" and "teacher" in others:
+        start += f" ({others['teacher']})"
+    software = ", ".join(f"{package} {version}" for package, version in facts.versions.items())
+    if not facts.training:
+        return f"It was taken as it was, {start}: there was nothing to learn from. Software: {software}."
+    settings, samples, sizes = facts.training, "objects", ""
+    if facts.part != "refiner":
+        samples, edges = "images", settings["image_size"]
+        sizes = f", images with a shortest edge of {edges['shortest_edge']} pixels"
+        sizes += f" and a longest of at most {edges['longest_edge']}" if "longest_edge" in edges else ""
     rate = f"{settings['optimizer']} with learning rate {settings['learning_rate']:g}"
     return (
-        f"{settings['steps']:,} steps of {settings['batch_size']} {samples}, {rate}, {start}{size}, seed "
-        f"{settings['seed']}. Software: {versions}."
+        f"{settings['steps']:,} steps of {settings['batch_size']} {samples}, {rate}, {settings['precision']}, {start}"
+        f"{sizes}, seed {settings['seed']}. Software: {software}."
     )
 
 

@@ -12,6 +12,7 @@ COMMANDS = {
     "run": "all stages of a recipe on your data",
     "budget": "what labels cost, and what so many hours of labelling buy",
     "predict": "instances of images or folders, as COCO JSON, CSV, label images and overlays",
+    "push": "a model, or all models of a run, to the Hub",
     "convert": "the authors' checkpoints as folders or Hub repositories of this package",
 }
 

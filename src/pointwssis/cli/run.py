@@ -10,6 +10,7 @@ from ..progress import minutes
 from ..recipe import Recipe
 from ..reporting import write_contact_sheet, write_results
 from ..runs import Run
+from ..sharing import Push
 from ..storage import is_first_process
 
 EPILOG = """examples:
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str]) -> None:
 def execute(recipe: Recipe) -> Run:
     """Runs a recipe, prints its table and says where everything is."""
     started = time.monotonic()
+    push = Push(recipe)
     run = Run(recipe)
     data = run.data
     print(data.summary())
@@ -54,4 +56,6 @@ def execute(recipe: Recipe) -> Run:
         if sheet.is_file():
             print(f"labels to look at: {sheet}")
     print(f"results: {run.folder / 'results.json'}; model: {run.shipped}; {minutes(time.monotonic() - started)}")
+    for part, address in push().items():
+        print(f"{part}: {address}")
     return run
