@@ -95,6 +95,26 @@ def test_the_background_score_is_what_no_class_claims():
         assert found[0]["score"] == pytest.approx(confidence) and found[0]["label_id"] == 0
 
 
+def test_a_sure_cell_whose_mask_ends_before_the_point_is_background():
+    mask = torch.zeros(8, 8)
+    mask[:, :4] = 1  # 16 of 32 pixels
+    outputs = constant_outputs(mask, 0.9, grids=(1, 1, 1, 1, 1))  # one cell for the whole image
+    points = [[[0, 0], [15, 31], [16, 31], [32, 32]]]
+    (found,) = PROCESSOR.post_process_point_instance_segmentation(outputs, points)
+    assert [one["background_score"] for one in found] == pytest.approx([0.1, 0.1, 1, 1])
+    assert [one["score"] for one in found] == pytest.approx([0.9] * 4)
+    (labelled,) = PROCESSOR.post_process_point_instance_segmentation(outputs, points, [[0, 1, 1, 0]])
+    assert [one["background_score"] for one in labelled] == pytest.approx([0.1, 0.1, 1, 1])  # whatever the label
+
+
+def test_the_background_score_takes_the_best_level():
+    outputs = constant_outputs(torch.ones(8, 8), 0.3, grids=(1, 1, 1, 1, 1))
+    outputs.class_logits[2][:, 1] = torch.tensor(0.8).logit()
+    outputs.kernels[2][:] = -20.0  # the surest level says that its mask is elsewhere
+    (found,) = PROCESSOR.post_process_point_instance_segmentation(outputs, [[[5, 5]]])
+    assert found[0]["background_score"] == pytest.approx(0.7)
+
+
 def test_the_level_score_is_the_official_or_the_papers():
     """Level P2 is the surer of the class, P3 of the mask."""
     outputs = constant_outputs(torch.ones(8, 8), 0.5, grids=(1, 1, 1, 1, 1))

@@ -103,7 +103,7 @@ class PointInstances(NamedTuple):
     levels: Tensor  # (N,) chosen level, 0 … 4 for P2 … P6
     level_scores: Tensor  # (N, 5) what the selection compared
     class_scores: Tensor  # (N, C) best confidence × maskness of each class over the levels
-    background: Tensor  # (N,) 1 − the highest class confidence at the point's cells
+    background: Tensor  # (N,) how little speaks for an object at the point, see `background_scores`
     points: Tensor  # (N,) which point each row answers
 
 
@@ -244,9 +244,30 @@ def decode_points(
         levels=levels,
         level_scores=compared[rows],
         class_scores=class_scores[rows],
-        background=1 - confidence.flatten(1).amax(dim=1)[rows],
+        background=background_scores(outputs, points, confidence, kernels[cells])[rows],
         points=rows,
     )
+
+
+def background_scores(outputs: ImageOutputs, points: Tensor, confidence: Tensor, kernels: Tensor) -> Tensor:
+    """(N,) 1 − the best proposal of each point: class confidence × probability of its mask at the point itself.
+
+    The confidence alone speaks for a whole cell, which on coarse levels may belong to an object beside the point;
+    whether the object reaches to the point, its mask knows. The score ranks clicks and is no probability: confidences
+    learned with the focal loss are low, so that a threshold to reject clicks by is far above 1/2; `evaluate_clicks`
+    finds it.
+
+    Args:
+        outputs: of one image.
+        points: (N, 2), (x, y) in pixels of the padded canvas.
+        confidence: (N, L, C) class probabilities of each point's cells.
+        kernels: (N, L, E) of each point's cells.
+    """
+    height, width = outputs.mask_features.shape[-2:]
+    column, row = (points / 4).long().unbind(dim=1)
+    features = outputs.mask_features[:, row.clamp(0, height - 1), column.clamp(0, width - 1)]  # (E, N)
+    inside = (kernels * features.T[:, None]).sum(dim=-1).sigmoid()  # (N, L)
+    return 1 - (confidence.amax(dim=-1) * inside).amax(dim=1)
 
 
 def eligible_levels(level_strategy: str, num_points: int, sizes: Tensor | None, settings: DecodingSettings) -> Tensor:

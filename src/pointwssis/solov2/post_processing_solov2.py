@@ -100,9 +100,9 @@ class SOLOv2PostProcessing:
         Returns:
             For each image a list of dicts with `mask` ((height, width) bool tensor), `label_id`, `score`, `level` (0
             for P2 … 4 for P6), `level_scores` (five), `point` (x, y), `point_index`, `point_in_mask`, `alternatives`
-            (`label_id` and `score` of the best classes; empty where the class was given) and `background_score` (1 −
-            the highest class confidence at the point's cells). With `official_filters` a dict has `mask`, `label_id`,
-            `score` and `level`.
+            (`label_id` and `score` of the best classes; empty where the class was given) and `background_score` (0 to
+            1, high where no proposal claims the point, see `background_scores`). With `official_filters` a dict has
+            `mask`, `label_id`, `score` and `level`.
         """
         settings = _settings(outputs, mask_threshold=mask_threshold)
         if level_strategy == "size" and boxes is None:
