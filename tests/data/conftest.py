@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from marked_images import write_marked_images
+
 CONTENT: dict[str, Any] = {
     "categories": [{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}, {"id": 90, "name": "hair drier"}],
     "images": [
@@ -62,3 +64,9 @@ class CocoFolder:
 @pytest.fixture
 def coco_folder(tmp_path: Path) -> CocoFolder:
     return CocoFolder(tmp_path)
+
+
+@pytest.fixture
+def marked_images(tmp_path: Path) -> Path:
+    """The folder of the images that the exports are about."""
+    return write_marked_images(tmp_path / "marked")

@@ -14,8 +14,8 @@ Regions of the `Labels` tag are read too. Coordinates are percent of the upright
 task the one that was changed last counts; skipped (cancelled) ones, drafts and predictions do not. A task that was
 submitted without regions is an image known to be empty, one without a submitted annotation is unlabelled.
 
-Writing: `to_label_studio` makes tasks whose predictions people correct. Masks go as brush regions and come back exactly;
-the point of a mask is not written, and is its centre when it comes back.
+Writing: `to_label_studio` makes tasks whose predictions people correct. Masks go as brush regions and come back
+exactly; the point of a mask is not written, and is its centre when it comes back.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -62,7 +62,7 @@ def load_points_table(
     """Reads a table of clicks (see the module) into the schema, one row an image, in the order of the file.
 
     Args:
-        path: of the table; `.jsonl` or `.ndjson` are JSON lines, anything else has columns.
+        path: of the table; what begins with a brace is JSON lines, anything else has columns.
         image_dir: folder that the images are below.
         names: the classes and their order; None takes the labels in the order of the file.
         label_map: label in the file → class, where they differ.
@@ -77,20 +77,21 @@ def load_points_table(
     report, path = start_report(report, path, skip_bad), Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: annotation file not found; give the path of a table of clicks")
-    lines = _json_lines(path, report) if path.suffix.lower() in (".jsonl", ".ndjson") else _table_lines(path, report)
+    text = _text(path)
+    lines = _json_lines(text, report) if text.lstrip().startswith("{") else _table_lines(text, report)
     reader = MarkReader(ImageFolder(image_dir), report, names, label_map, complete, labels_are_classes=True)
     return reader.dataset(_images(lines, report))
 
 
-def _json_lines(path: Path, report: LoadReport) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, text in enumerate(_text(path).splitlines(), start=1):
-        if not text.strip():
+def _json_lines(text: str, report: LoadReport) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
             continue
         try:
             try:
-                values = json.loads(text)
+                values = json.loads(line)
             except ValueError as error:
-                raise BadRecord("no JSON", "line", text.strip(), f"{error}; write one JSON object a line") from error
+                raise BadRecord("no JSON", "line", line.strip(), f"{error}; write one JSON object a line") from error
             if not isinstance(values, dict):
                 raise BadRecord("not a JSON object", "line", values, 'write {"image": …, "x": …, "y": …, "label": …}')
             yield f"line {number}", {_MEANING[key]: value for key, value in values.items() if key in _MEANING}
@@ -98,13 +99,12 @@ def _json_lines(path: Path, report: LoadReport) -> Iterator[tuple[str, dict[str,
             report.reject(f"line {number}", bad)
 
 
-def _table_lines(path: Path, report: LoadReport) -> Iterator[tuple[str, dict[str, Any]]]:
-    text = _text(path)
+def _table_lines(text: str, report: LoadReport) -> Iterator[tuple[str, dict[str, Any]]]:
     header = text.lstrip().partition("\n")[0]
     delimiter = max(",\t;", key=header.count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        columns = _columns(next(rows, []), f"{path}: line 1")
+        columns = _columns(next(rows, []), f"{report.source}: line 1")
         for cells in rows:
             if not any(cell.strip() for cell in cells):
                 continue
@@ -116,7 +116,7 @@ def _table_lines(path: Path, report: LoadReport) -> Iterator[tuple[str, dict[str
             pairs = zip(columns, cells, strict=True)
             yield record, {name: cell.strip() for name, cell in pairs if name is not None}
     except csv.Error as error:
-        raise ValueError(f"{path}: line {rows.line_num}: is no table ({error}); check its quotes") from error
+        raise ValueError(f"{report.source}: line {rows.line_num}: is no table ({error}); check its quotes") from error
 
 
 def _columns(header: Sequence[str], where: str) -> list[str | None]:

@@ -18,8 +18,6 @@ from ..report import BadRecord, LoadReport
 
 _SLACK = 1e-4  # of the image's side: what rounding in a file may put outside of it
 
-_ELLIPSE_CORNERS = 128
-
 
 def start_report(report: LoadReport | None, source: str | Path, skip_bad: bool) -> LoadReport:
     """The report of a file that is about to be read."""
@@ -80,13 +78,18 @@ def polygon_mask(polygons: Sequence[Sequence[float]], width: int, height: int, f
 def ellipse_mask(
     center: tuple[float, float], radii: tuple[float, float], degrees: float, width: int, height: int, field: str
 ) -> dict[str, Any]:
-    """An ellipse on the plane of an image, turned clockwise about its centre, as a mask."""
+    """An ellipse on the plane of an image, turned clockwise about its centre: the pixels whose middle it covers."""
     if min(radii) <= 0:
         raise BadRecord("ellipse without extent", field, list(radii), "draw it again or remove it")
-    angles = np.linspace(0, 2 * np.pi, _ELLIPSE_CORNERS, endpoint=False)
-    x, y = radii[0] * np.cos(angles), radii[1] * np.sin(angles)
-    corners = turned(np.stack([x, y], axis=1), degrees) + center
-    return polygon_mask([corners.ravel().tolist()], width, height, field)
+    reach = max(radii)
+    left, top = (max(math.floor(middle - reach), 0) for middle in center)
+    right, bottom = (min(math.ceil(middle + reach), side) for middle, side in zip(center, (width, height), strict=True))
+    mask = np.zeros((height, width), dtype=bool)
+    if left < right and top < bottom:
+        columns, rows = np.meshgrid(np.arange(left, right) + 0.5 - center[0], np.arange(top, bottom) + 0.5 - center[1])
+        along = turned(np.stack([columns.ravel(), rows.ravel()], axis=1), -degrees) / radii
+        mask[top:bottom, left:right] = (np.square(along).sum(axis=1) <= 1).reshape(columns.shape)
+    return dense_mask(mask)
 
 
 def box(corners: np.ndarray, width: int, height: int, field: str) -> dict[str, Any]:

@@ -1,0 +1,143 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import json
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from marked_images import EXPORTS
+from pointwssis.data import LoadReport, class_names, supervision
+from pointwssis.data.formats.label_studio import label_studio_config, load_label_studio, to_label_studio
+from pointwssis.data.formats.label_studio_rle import decode_brush, encode_brush
+from pointwssis.masks import decode_rle, rle_box
+
+# By hand after rle-pack's format: 8 values of 8 bits, sizes 3 4 8 16; four times 0, then 255 255 255 255 one by one.
+TWO_PIXELS = [0, 0, 0, 8, 57, 27, 252, 96, 1, 255, 255, 255, 255, 128]
+
+
+@pytest.fixture
+def exported(marked_images):
+    report = LoadReport()
+    dataset = load_label_studio(EXPORTS / "label_studio.json", marked_images, report=report)
+    return dataset, report
+
+
+def test_every_kind_of_region(exported):
+    dataset, report = exported
+    assert class_names(dataset) == ["cat", "dog", "bird"]
+    click, bare, polygon, rectangle, turned, ellipse, tagged = dataset[0]["objects"]
+    assert (click["point"], click["category"], click["segmentation"]) == ([10, 10], 0, None)
+    assert (bare["point"], bare["category"]) == ([39, 0], None)  # on the right border
+    assert rle_box(polygon["segmentation"]) == [4, 3, 4, 6] and polygon["area"] == 24 and polygon["category"] == 1
+    assert polygon["point"] == [5.5, 5.5]
+    assert rectangle["bbox"] == pytest.approx([20, 15, 10, 6]) and rectangle["point"] == pytest.approx([24.5, 17.5])
+    assert turned["bbox"] == pytest.approx([8, 0, 12, 4])  # turned clockwise about its corner at (20, 0)
+    assert rle_box(ellipse["segmentation"])[2:] == [12, 8] and ellipse["area"] == pytest.approx(np.pi * 24, abs=5)
+    assert tagged["point"] == [1.5, 1.0] and tagged["category"] == 2  # of the Labels tag, in two parts
+    assert dataset[0]["image_labels"] == [2] and not dataset[0]["complete"]
+    assert report.notes["image-level label that is no class"] == 1 and "'day'" in report.table()
+
+
+def test_which_annotation_of_a_task_counts(exported):
+    dataset, report = exported
+    assert dataset["file_name"] == [
+        "a.jpg", "city/b.png", "field/b.png", "dot.png", "my photo (1).png", "turned.jpg"
+    ]  # fmt: skip
+    assert [supervision(row) for row in dataset] == ["point", "full", "none", "full", "none", "point"]
+    assert dataset["complete"] == [False, True, False, True, False, True]
+    assert report.notes["several annotations of a task (the last one counts)"] == 1
+    assert dataset[5]["objects"][0]["point"] == [28, 38.5]  # in the upright frame
+
+
+def test_complete_as_an_argument(marked_images):
+    for complete, expected in ((True, [False] + [True] * 5), (False, [False] * 6)):  # the first says it itself
+        dataset = load_label_studio(EXPORTS / "label_studio.json", marked_images, complete=complete)
+        assert dataset["complete"] == expected
+
+
+def test_brush_run_lengths(exported):
+    dataset, _ = exported
+    assert decode_rle(dataset[3]["objects"][0]["segmentation"]).tolist() == [[False, True]]
+    assert decode_brush(TWO_PIXELS, 1, 2).tolist() == [[False, True]]
+    # Values of one bit and counts of one bit: Label Studio does not write them, but the format has them.
+    bits = f"{16:032b}" + "00000" + "0000" * 4 + "10010" * 4 + "10011" * 4
+    packed = [int(bits[start : start + 8].ljust(8, "0"), 2) for start in range(0, len(bits), 8)]
+    assert not decode_brush(packed, 2, 2).any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (37, 23), (300, 301)])
+@pytest.mark.parametrize("density", [0, 0.02, 0.5, 1])
+def test_brush_round_trip(shape, density):
+    mask = np.random.default_rng(5).random(shape) < density
+    packed = encode_brush(mask)
+    assert np.array_equal(decode_brush(packed, *shape), mask)
+    assert all(type(byte) is int and 0 <= byte < 256 for byte in packed)
+
+
+@pytest.mark.parametrize(
+    ("packed", "message"),
+    [
+        ([], "in the middle"),
+        (TWO_PIXELS[:9], "in the middle"),
+        (TWO_PIXELS[:-2], "in the middle"),
+        ([0, 0, 0, 4, *TWO_PIXELS[4:]], "holds 4 values"),
+        ([*TWO_PIXELS[:7], 192, *TWO_PIXELS[8:]], "more than the 8"),  # the first run is 7 long, 4 more follow
+        ([256, *TWO_PIXELS[1:]], "no byte"),
+        (["0", *TWO_PIXELS[1:]], "no byte"),
+    ],
+)
+def test_bad_brush_run_lengths(packed, message):
+    with pytest.raises(ValueError, match=message):
+        decode_brush(packed, 1, 2)
+
+
+def test_tasks_for_people_and_back(coco_folder, tmp_path):
+    from pointwssis.data import load_coco
+
+    coco_folder.content["annotations"][0]["score"] = 0.75
+    coco_folder.content["images"][0]["file_name"] = "sub/a b&c.png"
+    (coco_folder.images / "sub" / "a.png").rename(coco_folder.images / "sub" / "a b&c.png")
+    dataset = load_coco(coco_folder.save(), coco_folder.images)
+    tasks = json.loads(json.dumps(to_label_studio(dataset)))
+    first, second, third = tasks
+    assert first["data"]["image"] == "/data/local-files/?d=sub/a%20b%26c.png"
+    assert first["predictions"][0]["score"] == 0.75 and third["predictions"][0]["result"] == []
+    (mask,) = first["predictions"][0]["result"]  # the crowd stays out
+    assert (mask["type"], mask["score"], mask["value"]["brushlabels"]) == ("brushlabels", 0.75, ["cat"])
+    assert [result["type"] for result in second["predictions"][0]["result"]] == ["keypointlabels", "brushlabels"]
+    # What a person accepts without a change comes back as an annotation.
+    for task in tasks:
+        task["annotations"] = [{"result": task.pop("predictions")[0]["result"]}]
+    file = tmp_path / "corrected.json"
+    file.write_text(json.dumps(tasks))
+    corrected = load_label_studio(file, coco_folder.images, names=class_names(dataset))
+    for row, back in zip(dataset, corrected, strict=True):
+        own = [item for item in row["objects"] if not item["iscrowd"]]
+        assert [(item["category"], item["segmentation"]) for item in own] == [
+            (item["category"], item["segmentation"]) for item in back["objects"]
+        ]
+        clicks = [item["point"] for item in own if item["segmentation"] is None]
+        assert clicks == [item["point"] for item in back["objects"] if item["segmentation"] is None]
+        assert all(item["score"] is None for item in back["objects"]) and row["file_name"] == back["file_name"]
+
+
+def test_an_empty_pseudo_label_is_written_as_its_click():
+    import tiny
+    from pointwssis.masks import encode_mask
+    from pointwssis.pseudo_labels import set_pseudo_mask
+
+    dataset = tiny.shapes(1)
+    row = dataset[0]
+    set_pseudo_mask(row["objects"][0], encode_mask(np.zeros((64, 64))))
+    row["objects"][1] |= {"category": None, "segmentation": None}
+    from pointwssis.data import dataset_from_rows
+
+    results = to_label_studio(dataset_from_rows([row], class_names(dataset)))[0]["predictions"][0]["result"]
+    assert [result["type"] for result in results[:2]] == ["keypointlabels"] * 2
+    assert results[1]["value"]["keypointlabels"] == []
+
+
+def test_the_labeling_interface_names_what_the_tasks_use():
+    config = ElementTree.fromstring(label_studio_config(["cat", 'a "b" & c']))
+    assert {element.get("name") for element in config} == {"image", "mask", "point"}
+    assert [label.get("value") for label in config.find("BrushLabels")] == ["cat", 'a "b" & c']
