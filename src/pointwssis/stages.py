@@ -143,7 +143,9 @@ def train_segmenter(
     trainer = SegmentationTrainer(
         model=on_device(model),
         args=args,
-        train_dataset=InstanceDataset(rows, Augmentation(**recipe.augmentation), recipe.seed),
+        train_dataset=InstanceDataset(
+            rows, Augmentation(**recipe.augmentation), recipe.seed, recipe.weigh_pseudo_labels
+        ),
         data_collator=InstanceCollator(processor, edges, longest),
         processing_class=processor,
         eval_rows=validation,
@@ -265,10 +267,24 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
         trainer.state = state
         trainer.model.load_state_dict(type(trainer.model).from_pretrained(checkpoint).state_dict())
     trainer.save_model(str(folder))
-    history = [entry for entry in trainer.state.log_history if "loss" in entry]
+    history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]
     if trainer.is_world_process_zero():
+        (folder / "training_settings.json").write_text(json.dumps(settings_of(trainer), indent=1))
         (folder / "training_log.json").write_text(json.dumps(history, indent=1))
         shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def settings_of(trainer: SegmentationTrainer) -> dict[str, Any]:
+    """How a model was trained, for its card."""
+    args = trainer.args
+    return {
+        "steps": args.max_steps,
+        "batch_size": args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
+        "learning_rate": args.learning_rate,
+        "optimizer": args.optim.value,
+        "precision": "bfloat16" if args.bf16 else "float32",
+        "seed": args.seed,
+    }
 
 
 def save_untrained(trainer: SegmentationTrainer, folder: Path) -> None:
