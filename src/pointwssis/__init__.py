@@ -31,9 +31,11 @@ _LAZY = {
     "jitter_points": "data",
     "labelling_budget": "data",
     "labelling_seconds": "data",
+    "load_annotations": "data",
     "load_coco": "data",
     "load_coco_folder": "data",
     "make_shapes_dataset": "data",
+    "merge_annotations": "data",
     "points_from_masks": "data",
     "split_supervision": "data",
     "to_coco": "data",
@@ -43,6 +45,7 @@ _LAZY = {
     "refine_rough_masks": "pseudo_labels",
     "SegmentationTrainer": "training",
     "SegmentationTrainingArguments": "training",
+    "to_detections": "detections",
 }
 
 
