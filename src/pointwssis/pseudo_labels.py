@@ -79,8 +79,8 @@ def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8)
 def propose_rough_masks(dataset: Dataset, proposer: Proposer, first_id: int, batch_size: int = 8) -> Dataset:
     """Gives images without points the objects that a network sees there (paper, Table 5: unlabeled, image-level).
 
-    Each gets a `rough_segmentation`, its `score`, and as `point` the one that a person would have clicked, so that
-    MaskRefineNet treats it like any other. The images stay incomplete: what is not found is not background.
+    Each gets a `rough_segmentation` and its `score`; nobody has marked it, so it has no point. The images stay
+    incomplete: what is not found is not background.
 
     Args:
         dataset: rows of the schema; objects that they have already stay.
@@ -105,8 +105,7 @@ def propose_rough_masks(dataset: Dataset, proposer: Proposer, first_id: int, bat
                 for instance in instances:
                     mask = instance["mask"]
                     if rle_area(mask):
-                        point = list(point_from_mask(decode_rle(mask)))
-                        values = {"point": point, "rough_segmentation": mask, "score": float(instance["score"])}
+                        values = {"rough_segmentation": mask, "score": float(instance["score"])}
                         row["objects"].append(make_object(next(ids), class_index(instance["label"], names), **values))
                 yield row
 
@@ -130,7 +129,8 @@ def refine_rough_masks(dataset: Dataset, refiner: Refiner) -> Dataset:
                 masks = refiner(
                     read_image(row),
                     rough,
-                    [item["point"] for item in items],
+                    # What was found without a point has the one that a person would have clicked on.
+                    [item["point"] or list(point_from_mask(m)) for item, m in zip(items, rough, strict=True)],
                     [names[item["category"]] for item in items],
                 )
                 check_answer("refiner", row, len(items), len(masks), [mask.shape for mask in masks])
