@@ -5,6 +5,7 @@ COCO AP.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from torch.utils.data import Sampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from .evaluation import CocoEvaluator
+from .model_card import bare_card
 from .training_data import ImageDataset, InstanceDataset, RefinementDataset, SimilarShapeSampler, as_list
 
 
@@ -161,6 +163,13 @@ class SegmentationTrainer(Trainer):
             self._loss_sums.clear()
             self._loss_count = 0
         super().log(logs, start_time)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """What `push_to_hub` puts beside the weights: our card of a model without a history, not the Trainer's."""
+        path = Path(self.args.output_dir) / "README.md"
+        if self.is_world_process_zero() and not path.is_file():
+            name = self.hub_model_id or Path(self.args.output_dir).name
+            path.write_text(bare_card(name, self.model.config), encoding="utf-8")
 
     # -- evaluation
 
