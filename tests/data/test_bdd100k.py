@@ -12,8 +12,8 @@ from PIL import Image
 from pointwssis.data import LoadReport, class_names, object_masks, protocols, supervision
 from pointwssis.data.bdd100k import load_bdd100k
 from pointwssis.data.bdd100k_polygons import CURVE_STEPS, read_poly2d
-from pointwssis.data.prepare_bdd100k import prepare_bdd100k
 from pointwssis.data.prepared import open_prepared
+from pointwssis.data.prepared_bdd100k import prepare_bdd100k
 from pointwssis.data.report import BadRecord
 from pointwssis.masks import decode_rle, encode_mask
 

@@ -22,8 +22,8 @@ from pointwssis.data import (
 )
 from pointwssis.data import prepared as prepared_module
 from pointwssis.data.coco import read_coco
-from pointwssis.data.prepare_coco import prepare_coco
 from pointwssis.data.prepared import Split, open_prepared, prepared_files, rows_on_disk, whole_folder, write_files
+from pointwssis.data.prepared_coco import prepare_coco
 from pointwssis.data.prepared_hub import push_prepared
 from pointwssis.hub import PushError
 

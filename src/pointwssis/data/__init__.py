@@ -1,6 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Datasets: one schema, COCO files in and out, splits of supervision, drawn shapes."""
+"""Datasets: one schema, annotation files of every format in and out, splits of supervision, drawn shapes."""
 
+from .annotations import load_annotations
+from .bdd100k import load_bdd100k
 from .budget import (
     ImageContent,
     LabellingBudget,
@@ -11,8 +13,17 @@ from .budget import (
     labelling_seconds,
 )
 from .coco import load_coco, load_coco_folder, load_coco_splits, to_coco
+from .formats.cvat import load_cvat, to_cvat
+from .formats.label_studio import label_studio_config, load_label_studio, to_label_studio
+from .formats.points_table import load_points_table
+from .formats.yolo import load_yolo, to_yolo
 from .images import check_image, read_image
+from .merge import merge_annotations, unlabeled_rows
 from .official import load_official_annotations
+from .prepared import open_prepared
+from .prepared_bdd100k import prepare_bdd100k
+from .prepared_coco import prepare_coco
+from .prepared_hub import push_prepared
 from .report import LoadReport
 from .robustness import apply_point_noise, drop_points, jitter_points, points_from_masks, wrong_labels
 from .schema import (
@@ -44,22 +55,38 @@ __all__ = [
     "hide_masks",
     "image_content",
     "jitter_points",
+    "label_studio_config",
     "labelling_budget",
     "labelling_seconds",
+    "load_annotations",
+    "load_bdd100k",
     "load_coco",
     "load_coco_folder",
     "load_coco_splits",
+    "load_cvat",
+    "load_label_studio",
     "load_official_annotations",
+    "load_points_table",
+    "load_yolo",
     "make_object",
     "make_shapes_dataset",
     "masked_objects",
+    "merge_annotations",
     "object_masks",
+    "open_prepared",
     "pointed_objects",
     "points_from_masks",
+    "prepare_bdd100k",
+    "prepare_coco",
+    "push_prepared",
     "read_image",
     "split_supervision",
     "supervision",
     "to_coco",
+    "to_cvat",
+    "to_label_studio",
+    "to_yolo",
+    "unlabeled_rows",
     "write_shapes_coco",
     "wrong_labels",
 ]
