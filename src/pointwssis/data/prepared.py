@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import Dataset, DatasetDict, DatasetInfo, concatenate_datasets, load_dataset
-from datasets.table import InMemoryTable, concat_tables
+from datasets import Dataset, DatasetDict, DatasetInfo, Features, load_dataset
+from datasets.table import InMemoryTable, MemoryMappedTable, Table, concat_tables
 from huggingface_hub import DatasetCard
 
 from .schema import class_names, dataset_features, row_tables
@@ -164,15 +164,14 @@ def open_prepared(
     files = prepared_files(folder) if folder.is_dir() else {}
     if files:
         config = _chosen(config, list(files), folder)
-    arrow = files and all(path.endswith(".arrow") for paths in files[config].values() for path in paths)
-    if arrow:
-        parts = {name: [_mapped(folder / path) for path in paths] for name, paths in files[config].items()}
-        splits = DatasetDict({name: concatenate_datasets(part) for name, part in parts.items()})
+    if files and all(path.endswith(".arrow") for paths in files[config].values() for path in paths):
+        tables = {name: _mapped([folder / path for path in paths]) for name, paths in files[config].items()}
     else:
-        splits = load_dataset(str(path_or_repo), config)
+        tables = {name: rows.data for name, rows in load_dataset(str(path_or_repo), config).items()}
     if image_dir is not None:
-        splits = DatasetDict({name: _with_image_dir(rows, Path(image_dir)) for name, rows in splits.items()})
-    return splits
+        tables = {name: _with_image_dir(table, Path(image_dir)) for name, table in tables.items()}
+    infos = {name: DatasetInfo(features=Features.from_arrow_schema(table.schema)) for name, table in tables.items()}
+    return DatasetDict({name: Dataset(table, info=infos[name]) for name, table in tables.items()})
 
 
 def prepared_files(folder: Path) -> dict[str, dict[str, list[str]]]:
@@ -193,25 +192,24 @@ def _chosen(config: str | None, known: list[str], folder: Path) -> str:
     return config
 
 
-def _mapped(path: Path) -> Dataset:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: file of a prepared dataset not found; prepare or copy it again")
-    return Dataset.from_file(str(path))
+def _mapped(paths: Sequence[Path]) -> Table:
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: file of a prepared dataset not found; prepare or copy it again")
+    return concat_tables([MemoryMappedTable.from_file(str(path)) for path in paths])
 
 
-def _with_image_dir(rows: Dataset, image_dir: Path) -> Dataset:
+def _with_image_dir(table: Table, image_dir: Path) -> Table:
     """The same rows with whole paths: a new column beside those on disk, which stay where they are."""
-    images = rows.data.column("image").combine_chunks()
+    if pc.struct_field(table.column("image"), "bytes").null_count < len(table):
+        return table  # the images are here
+    images = table.column("image").combine_chunks()
     path, data = (images.field(name) for name in ("path", "bytes"))
-    if data.null_count < len(data):
-        return rows
     paths = pc.binary_join_element_wise(str(image_dir.absolute()), path, os.sep)
-    whole = pa.StructArray.from_arrays(
-        [paths if item.name == "path" else data for item in images.type], fields=list(images.type)
-    )
-    column = pa.table({"image": whole}, schema=pa.schema([rows.data.schema.field("image")]))
-    table = concat_tables([InMemoryTable(column), rows.data.drop(["image"])], axis=1)
-    return Dataset(table, info=DatasetInfo(features=rows.features), split=rows.split)
+    columns = [paths if item.name == "path" else data for item in images.type]
+    schema = pa.schema([table.schema.field("image")], metadata=table.schema.metadata)
+    whole = pa.StructArray.from_arrays(columns, fields=list(images.type))
+    return concat_tables([InMemoryTable(pa.table([whole], schema=schema)), table.drop(["image"])], axis=1)
 
 
 def _groups(splits: Sequence[Split]) -> Iterator[tuple[list[int], np.ndarray]]:
