@@ -47,3 +47,5 @@ def test_every_stage_as_a_script(shapes, tmp_path, monkeypatch, capsys):
     files = ["--annotations", str(shapes / "annotations" / "instances_val.json"), "--image_dir", str(shapes / "images")]
     table = script("evaluate", str(out / "student_refined"), *files, "--max_detections", "200")
     assert table.splitlines()[-1].startswith("ARl") and "AP@100" in table and "AP      0.00" in table
+    clicks = script("evaluate", str(out / "student_refined"), *files, "--clicks", "--random_points")
+    assert "class_accuracy  " in clicks and "\n  star  " in clicks and "\nauroc  " in clicks

@@ -17,7 +17,7 @@ LAYERS = [
     {"run_facts"},
     {"stages", "conversion", "registration", "run_data"},
     {"pipelines", "training", "pseudo_labels", "models", "recipe", "progress"},
-    {"evaluation", "detections", "visualization", "curves", "training_data", "storage"},
+    {"evaluation", "click_evaluation", "detections", "visualization", "curves", "training_data", "storage"},
     {"solov2", "mask_refine_net", "data"},
     {"hub"},
     {"cards", "model_card"},

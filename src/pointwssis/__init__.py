@@ -27,6 +27,7 @@ _LAZY = {
     "apply_point_noise": "data",
     "budget_of": "data",
     "drop_points": "data",
+    "evaluate_clicks": "click_evaluation",
     "evaluate_pseudo_labels": "evaluation",
     "jitter_points": "data",
     "labelling_budget": "data",
