@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The data of a recipe: loaded from wherever it is, and split into what has masks and what has points."""
 
+import functools
 from dataclasses import dataclass
 
 from datasets import Dataset, concatenate_datasets
@@ -8,12 +9,13 @@ from datasets import Dataset, concatenate_datasets
 from .data import (
     apply_point_noise,
     class_names,
-    load_coco,
+    load_annotations,
     load_coco_folder,
-    load_coco_splits,
     masked_objects,
+    merge_annotations,
     split_supervision,
     supervision,
+    unlabeled_rows,
 )
 from .recipe import Recipe
 
@@ -32,7 +34,7 @@ class RunData:
     def names(self) -> list[str]:
         return class_names(self.train)
 
-    @property
+    @functools.cached_property
     def truth_is_known(self) -> bool:
         """Whether every image has all its masks, so that pseudo labels can be measured and an upper bound trained."""
         return all(row["complete"] and supervision(row) == "full" for row in self.train.with_format(None))
@@ -44,7 +46,7 @@ class RunData:
         counts = f"{len(self.full)} images with masks, {len(self.point)} with points{less}"
         return f"{counts}, {len(self.names)} classes: {names}"
 
-    @property
+    @functools.cached_property
     def masked(self) -> Dataset:
         """What a teacher learns from: the full images, and those that have masks of some of their objects."""
         half = [index for index, row in enumerate(self.point.with_format(None)) if masked_objects(row)]
@@ -53,19 +55,7 @@ class RunData:
 
 def load_data(recipe: Recipe) -> RunData:
     """Loads and splits the data of a recipe."""
-    options = {"skip_bad": recipe.skip_bad}
-    validation = None
-    if recipe.data_dir is not None:
-        loaded = load_coco_folder(recipe.data_dir, **options)
-        train, validation = loaded["train"], loaded["validation"]
-    elif recipe.train_annotations is not None and recipe.image_dir is not None:
-        if recipe.val_annotations is not None:
-            loaded = load_coco_splits(recipe.train_annotations, recipe.val_annotations, recipe.image_dir, **options)
-            train, validation = loaded["train"], loaded["validation"]
-        else:
-            train = load_coco(recipe.train_annotations, recipe.image_dir, **options)
-    else:
-        raise ValueError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
+    train, validation = _loaded(recipe)
     if recipe.labeled_fraction is None:
         rows = apply_point_noise(train, recipe.point_noise, recipe.seed, truth=train)
         return RunData(
@@ -77,6 +67,30 @@ def load_data(recipe: Recipe) -> RunData:
     weak = concatenate_datasets([of_kinds(points, "image", "none"), split["weak"]])
     # An image that is known to show nothing needs no label to be one for the students.
     return RunData(train, split["full"], of_kinds(points, "point", "full"), weak, validation)
+
+
+def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
+    """What to learn from, and what to evaluate on."""
+    options = {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad}
+    if recipe.data_dir is not None:
+        if recipe.include_unlabeled:
+            raise ValueError("include_unlabeled takes train_annotations and image_dir, not data_dir")
+        loaded = load_coco_folder(recipe.data_dir, **options)
+        return loaded["train"], loaded["validation"]
+    if recipe.train_annotations is None or recipe.image_dir is None:
+        raise ValueError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
+    files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
+    parts = [load_annotations(file, recipe.image_dir, **options) for file in files]
+    train = parts[0] if len(parts) == 1 else merge_annotations(parts, skip_bad=recipe.skip_bad)
+    validation = None
+    if recipe.val_annotations is not None:
+        options |= {"names": class_names(train), "split": "val"}
+        validation = load_annotations(recipe.val_annotations, recipe.image_dir, **options)
+    if recipe.include_unlabeled:
+        known = [rows for rows in (train, validation) if rows is not None]
+        others = unlabeled_rows(recipe.image_dir, known, skip_bad=recipe.skip_bad)
+        train = concatenate_datasets([train, others])
+    return train, validation
 
 
 def of_kinds(rows: Dataset, *kinds: str) -> Dataset:

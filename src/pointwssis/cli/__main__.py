@@ -13,6 +13,7 @@ COMMANDS = {
     "budget": "what labels cost, and what so many hours of labelling buy",
     "predict": "instances of images or folders, as COCO JSON, CSV, label images and overlays",
     "push": "a model, or all models of a run, to the Hub",
+    "export": "labels for COCO, YOLO, Label Studio or CVAT, so that people can correct them",
     "convert": "the authors' checkpoints as folders or Hub repositories of this package",
 }
 

@@ -44,6 +44,7 @@ class MarkedImage:
     touched: bool = True  # somebody has worked on it: where no object is marked, there is none
     image_labels: list[str] = field(default_factory=list)
     path: Path | None = None  # where it is, if the format says so
+    lost: bool = False  # a mark of it could not be read at all
 
 
 @dataclass
@@ -114,7 +115,7 @@ class MarkReader:
                 "width": width,
                 "height": height,
                 "file_name": self.folder.name_of(path),
-                "complete": self._is_complete(image) and len(found) == len(items),
+                "complete": self._is_complete(image) and len(found) == len(items) and not image.lost,
                 "image_labels": [self._class_name(label) for label in image.image_labels] or None,
                 "objects": found,
             }

@@ -145,14 +145,18 @@ def _images(lines: Iterator[tuple[str, dict[str, Any]]], report: LoadReport) -> 
     images: dict[str, MarkedImage] = {}
     clicks: set[tuple[Any, ...]] = set()
     for record, values in lines:
+        name = values.get("image")
+        if not isinstance(name, str) or not name:
+            report.reject(
+                record, BadRecord("no image", "image", name, "give the path of the image below the image folder")
+            )
+            continue
+        image = images.setdefault(name, MarkedImage(record, name))
         try:
-            name = values.get("image")
-            if not isinstance(name, str) or not name:
-                raise BadRecord("no image", "image", name, "give the path of the image below the image folder")
-            image = images.setdefault(name, MarkedImage(record, name))
             _read_about_image(image, values)
         except BadRecord as bad:
             report.reject(record, bad)
+            image.lost = True
             continue
         x, y, label = (values.get(field) for field in ("x", "y", "label"))
         if x in (None, "") and y in (None, ""):

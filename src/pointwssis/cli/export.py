@@ -1,0 +1,75 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""`pointwssis export`: labels of any origin in the format of an annotation tool, for people to correct."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from datasets import Dataset
+
+from ..data import (
+    class_names,
+    label_studio_config,
+    load_annotations,
+    to_coco,
+    to_cvat,
+    to_label_studio,
+    to_yolo,
+)
+from ..storage import stored_rows
+
+EPILOG = """examples:
+  pointwssis export outputs/mine/pseudo/refined --format cvat --output annotations.xml
+  pointwssis export outputs/mine/pseudo/refined --format label_studio --output tasks.json
+  pointwssis export clicks.csv --image_dir images --format coco --output clicks.json
+
+LABELS is a folder that a run has written (pseudo/refined, pseudo/rough), or an annotation file of any format. What the
+tool exports after people have corrected it is read again: pointwssis run --train_annotations corrected.xml ..."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="pointwssis export",
+        description="Writes labels for COCO, YOLO, Label Studio or CVAT.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("labels", metavar="LABELS", help="dataset folder of a run, or annotation file")
+    parser.add_argument("--format", required=True, choices=("coco", "yolo", "label_studio", "cvat"))
+    parser.add_argument("--output", required=True, help="new file; for yolo a new folder, into which images are copied")
+    parser.add_argument("--image_dir", help="folder of the images, when LABELS is a file")
+    parser.add_argument("--image_prefix", help="label_studio: what stands before an image's path, such as a URL")
+    options = parser.parse_args(arguments)
+
+    output = Path(options.output)
+    if output.exists():
+        raise FileExistsError(f"{output}: is there already; choose another --output")
+    if options.image_prefix is not None and options.format != "label_studio":
+        raise ValueError(f"--image_prefix is for label_studio; {options.format} takes paths below the image folder")
+    dataset = labels_of(options.labels, options.image_dir)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if options.format == "yolo":
+        to_yolo(dataset, output)
+    elif options.format == "cvat":
+        output.write_text(to_cvat(dataset), encoding="utf-8")
+    elif options.format == "coco":
+        output.write_text(json.dumps(to_coco(dataset)), encoding="utf-8")
+    else:
+        prefix = {} if options.image_prefix is None else {"image_prefix": options.image_prefix}
+        output.write_text(json.dumps(to_label_studio(dataset, **prefix)), encoding="utf-8")
+        config = output.with_suffix(".interface.xml")
+        config.write_text(label_studio_config(class_names(dataset)) + "\n", encoding="utf-8")
+        print(f"The labeling interface of the project: {config}")
+    print(f"{options.labels} → {output}: {len(dataset)} images")
+
+
+def labels_of(labels: str, image_dir: str | None) -> Dataset:
+    """The rows of a folder that a run has written, or of an annotation file."""
+    if (Path(labels) / "dataset_info.json").is_file():
+        return stored_rows(Path(labels))
+    if Path(labels).is_dir():
+        raise ValueError(f"{labels}: is no dataset folder; give pseudo/refined of a run, or an annotation file")
+    if image_dir is None:
+        raise ValueError(f"{labels}: is an annotation file; give the folder of its images as --image_dir")
+    return load_annotations(labels, image_dir)

@@ -1,0 +1,66 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import json
+
+import pytest
+
+from marked_images import EXPORTS, write_marked_images
+from pointwssis.cli.__main__ import main
+from pointwssis.data import load_annotations, load_coco_folder
+from pointwssis.storage import kept_on_disk
+
+
+@pytest.fixture
+def labels(shapes, tmp_path):
+    """What a run leaves: here the labels are masks."""
+    dataset = load_coco_folder(shapes)["train"]
+    kept_on_disk(tmp_path / "pseudo", lambda: dataset)
+    return dataset, tmp_path / "pseudo"
+
+
+@pytest.mark.parametrize(
+    ("format", "output"),
+    [("coco", "a/labels.json"), ("label_studio", "tasks.json"), ("cvat", "annotations.xml"), ("yolo", "yolo")],
+)
+def test_labels_of_a_run_come_back_from_every_format(shapes, labels, tmp_path, capsys, format, output):
+    dataset, folder = labels
+    assert main(["export", str(folder), "--format", format, "--output", str(tmp_path / output)]) == 0
+    assert f"{len(dataset)} images" in capsys.readouterr().out
+    file = tmp_path / output
+    if format == "label_studio":
+        tasks = json.loads(file.read_text())
+        for task in tasks:
+            task["annotations"] = task.pop("predictions")
+        file.write_text(json.dumps(tasks))
+        assert "<BrushLabels" in (tmp_path / "tasks.interface.xml").read_text()
+    back = load_annotations(file / "data.yaml" if format == "yolo" else file, shapes / "images")
+    masks = {row["file_name"]: [item["segmentation"] for item in row["objects"]] for row in dataset}
+    found = {row["file_name"].rpartition("/")[2]: [item["segmentation"] for item in row["objects"]] for row in back}
+    assert found == {name.rpartition("/")[2]: those for name, those in masks.items()}
+
+
+def test_an_annotation_file_is_exported_too(tmp_path):
+    images = write_marked_images(tmp_path / "images")
+    output = tmp_path / "tasks.json"
+    words = ["--format", "label_studio", "--output", str(output), "--image_prefix", "https://example.com/"]
+    assert main(["export", str(EXPORTS / "clicks.csv"), "--image_dir", str(images), *words]) == 0
+    assert json.loads(output.read_text())[4]["data"]["image"] == "https://example.com/my%20photo%20%281%29.png"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["clicks.csv", "--format", "coco", "--output", "new.json"], "--image_dir"),
+        (["clicks.csv", "--format", "coco", "--output", "clicks.csv"], "is there already"),
+        ([".", "--format", "coco", "--output", "new.json"], "no dataset folder"),
+        (
+            ["clicks.csv", "--format", "cvat", "--output", "x", "--image_prefix", "y"],
+            "--image_prefix is for label_studio",
+        ),
+        (["gone.csv", "--format", "cvat", "--output", "x", "--image_dir", "."], "gone.csv: annotation file not found"),
+    ],
+)
+def test_wrong_input_is_one_line(monkeypatch, capsys, words, message):
+    monkeypatch.chdir(EXPORTS)
+    assert main(["export", *words]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
