@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "pointwssis"
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"runs", "reporting", "sharing"},
+    {"runs", "reporting", "sharing", "checking"},
     {"run_facts"},
     {"stages", "conversion", "registration", "run_data"},
     {"pipelines", "training", "pseudo_labels", "models", "recipe", "progress"},

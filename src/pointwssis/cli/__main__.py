@@ -10,6 +10,7 @@ from huggingface_hub.errors import StrictDataclassError
 COMMANDS = {
     "demo": "all stages on drawn shapes, in a few minutes",
     "run": "all stages of a recipe on your data",
+    "check": "what is in a dataset, and what is wrong with it",
     "budget": "what labels cost, and what so many hours of labelling buy",
     "predict": "instances of images or folders, as COCO JSON, CSV, label images and overlays",
     "push": "a model, or all models of a run, to the Hub",
@@ -34,14 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     command = importlib.import_module(f"pointwssis.cli.{words[0]}")
     try:
-        command.main(words[1:])
+        return command.main(words[1:]) or 0
     except (ValueError, OSError, StrictDataclassError) as error:
         print(f"pointwssis {words[0]}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"pointwssis {words[0]}: stopped; the same command goes on where it was", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,105 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""`pointwssis check`: its report, its exit code, its files."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import tiny
+from pointwssis.cli.__main__ import main
+
+
+@pytest.fixture
+def folder(shapes, tmp_path) -> Path:
+    """A copy of the drawn shapes that may be damaged."""
+    return Path(shutil.copytree(shapes, tmp_path / "data"))
+
+
+def damage(folder: Path, split: str, change) -> None:
+    path = folder / "annotations" / f"instances_{split}.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_sound_data(shapes, tmp_path, capsys):
+    words = ["--json", str(tmp_path / "check.json"), "--contact_sheet", str(tmp_path / "sheet.png")]
+    assert main(["check", str(shapes), *words, "--image_size.shortest_edge", "64"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("train: 8 images, ") and "validation: 3 images" in printed
+    assert "Nothing would stop a training." in printed and "shortest edge 64" in printed
+    assert json.loads((tmp_path / "check.json").read_text())["splits"]["validation"]["images"] == 3
+    assert Image.open(tmp_path / "sheet.png").width > 500
+
+
+def test_the_same_data_by_other_names(shapes, tmp_path, capsys):
+    annotations = shapes / "annotations"
+    named = {
+        "folder": [str(shapes)],
+        "option": ["--data_dir", str(shapes)],
+        "file": [str(annotations / "instances_train.json"), "--image_dir", str(shapes / "images"),
+                 "--val_annotations", str(annotations / "instances_val.json")],
+    }  # fmt: skip
+    reports = {}
+    for name, words in named.items():
+        assert main(["check", *words]) == 0
+        reports[name] = capsys.readouterr().out
+    assert reports["folder"] == reports["option"] == reports["file"]
+    recipe = tiny.recipe_file(tmp_path / "recipe.yaml", data_dir=str(shapes), labeled_fraction=0.3)
+    assert main(["check", str(recipe)]) == 0
+    printed = capsys.readouterr().out
+    assert "masks                           8         8" in printed  # as the files have it
+    assert "10 × 10" in printed and "pyramid of the teacher" not in printed
+
+
+def test_everything_that_stops_a_training_is_listed(folder, capsys):
+    def spoil(content):
+        content["annotations"][0]["category_id"] = 99
+        content["annotations"][1]["segmentation"] = [[1, 2]]
+        content["images"][1]["width"] += 1
+
+    damage(folder, "train", spoil)
+    images = sorted((folder / "images").glob("train_*.png"))
+    whole = images[3].read_bytes()
+    images[2].unlink()
+    images[3].write_bytes(whole[: len(whole) // 2])
+    body = bytearray(whole)  # damaged in the middle: header and end are fine
+    body[len(body) // 2] ^= 0xFF
+    images[4].write_bytes(bytes(body))
+    assert main(["check", str(folder)]) == 1
+    printed = capsys.readouterr().out
+    for name in (images[1].name, images[2].name, images[3].name, images[4].name):
+        assert name in printed
+    assert "category_id is 99" in printed and "image files that cannot be used" in printed
+    assert "problems would stop a training." in printed
+
+    assert main(["check", str(folder), "--skip_bad"]) == 1  # a damaged file stops it all the same
+    assert "they are left out, as skip_bad says" in capsys.readouterr().out
+    images[4].write_bytes(whole)
+    assert main(["check", str(folder), "--skip_bad"]) == 0
+
+
+def test_warnings_do_not_stop(folder, capsys):
+    shutil.copy(folder / "images" / "train_00000.png", folder / "images" / "val_00000.png")
+    damage(folder, "train", lambda content: content["annotations"].append({**content["annotations"][0], "id": 10**6}))
+    assert main(["check", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "val_00000.png is train_00000.png of train" in printed and "objects with the same mask" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "no data: give data_dir"),
+        (["nowhere"], "nowhere: no such file or folder"),
+        (["{shapes}", "--imge_size", "3"], "unknown key 'imge_size'"),
+        (["{shapes}", "loose"], "'loose' stands alone"),
+    ],
+)
+def test_wrong_input_is_one_line(words, message, shapes, capsys):
+    assert main(["check", *[word.format(shapes=shapes) for word in words]]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("pointwssis check: ") and "Traceback" not in error
