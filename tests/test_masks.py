@@ -5,20 +5,16 @@ import torch
 from pycocotools import mask as coco_mask
 
 from conftest import PARITY
-from pointwssis.masks import (
+from pointwssis.mask_geometry import (
     centers_of_mass,
-    decode_rle,
     downscale_masks,
-    encode_mask,
     mask_iou,
     mask_nms,
     masks_to_boxes,
     matrix_nms,
     point_nms,
-    rle_area,
-    rle_box,
-    segmentation_to_rle,
 )
+from pointwssis.masks import decode_rle, encode_mask, rle_area, rle_box, segmentation_to_rle
 
 UNITS = np.load(PARITY / "e_units.npz")
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .masks import decode_rle, masks_to_boxes, segmentation_to_rle
+from .mask_geometry import masks_to_boxes
+from .masks import decode_rle, segmentation_to_rle
 
 if TYPE_CHECKING:
     import supervision

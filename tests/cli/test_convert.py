@@ -31,7 +31,7 @@ from official_files import (
 from pointwssis.cli import convert as convert_command
 from pointwssis.cli.__main__ import main
 from pointwssis.data.label_names import COCO_NAMES
-from pointwssis.masks import centers_of_mass
+from pointwssis.mask_geometry import centers_of_mass
 from pointwssis.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
 from pointwssis.solov2.decoding_solov2 import DecodingSettings, ImageOutputs, masks_in_image
 from pointwssis.solov2.official_prompts_solov2 import decode_official_prompt

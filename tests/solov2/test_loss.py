@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from conftest import PARITY
-from pointwssis.masks import centers_of_mass, masks_to_boxes
+from pointwssis.mask_geometry import centers_of_mass, masks_to_boxes
 from pointwssis.solov2 import loss_solov2
 from pointwssis.solov2.loss_solov2 import assign_cells, image_targets, solov2_loss
 from pointwssis.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from conftest import PARITY
-from pointwssis.masks import centers_of_mass, masks_to_boxes
+from pointwssis.mask_geometry import centers_of_mass, masks_to_boxes
 from pointwssis.solov2.decoding_solov2 import (
     ImageOutputs,
     cells_of_points,

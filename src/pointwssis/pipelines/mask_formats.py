@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..masks import encode_mask
 from ..polygons import mask_to_polygons
+from ..rle import encode_mask
 
 FORMATS: dict[str, Callable[[np.ndarray], Any]] = {
     "pil": lambda mask: Image.fromarray(mask.astype(np.uint8) * 255),

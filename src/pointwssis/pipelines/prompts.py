@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..masks import decode_rle, segmentation_to_rle
+from ..rle import checked_rle, decode_rle
 
 
 def checked_points(points: Any, image: Image.Image, name: str) -> np.ndarray:
@@ -104,7 +104,7 @@ def checked_rough_masks(masks: Any, num_points: int, image: Image.Image, name: s
 def _rough_mask(mask: Any, image: Image.Image, where: str) -> np.ndarray:
     if isinstance(mask, (Mapping, list)):
         try:
-            return decode_rle(segmentation_to_rle(mask, image.height, image.width))
+            return decode_rle(_as_rle(mask, image.height, image.width))
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
     array = np.asarray(mask.cpu() if hasattr(mask, "cpu") else mask) != 0
@@ -113,3 +113,12 @@ def _rough_mask(mask: Any, image: Image.Image, where: str) -> np.ndarray:
             f"{where} has the shape {array.shape}; the image has (height, width) = {(image.height, image.width)}"
         )
     return array
+
+
+def _as_rle(segmentation: Any, height: int, width: int) -> dict[str, Any]:
+    if isinstance(segmentation, Mapping):
+        return checked_rle(segmentation, height, width)
+    # Not above: polygons take pycocotools, and a pipeline that is loaded by trust_remote_code does without.
+    from ..masks import segmentation_to_rle
+
+    return segmentation_to_rle(segmentation, height, width)

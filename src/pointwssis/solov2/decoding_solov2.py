@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..masks import mask_nms, matrix_nms, point_nms
+from ..mask_geometry import mask_nms, matrix_nms, point_nms
 from .loss_solov2 import cell_of
 
 DENSE_PIXELS = 2**24  # of masks that are computed at the same time, which bounds the memory (64 MiB of float32)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..losses import dice_loss, sigmoid_focal_loss
-from ..masks import centers_of_mass, downscale_masks, masks_to_boxes
+from ..mask_geometry import centers_of_mass, downscale_masks, masks_to_boxes
 
 CHUNK = (
     8  # objects whose targets are made at the same time, which bounds the memory and is twice as fast as all at once

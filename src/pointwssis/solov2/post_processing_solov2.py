@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..masks import encode_mask
+from ..rle import encode_mask
 from .decoding_solov2 import DecodingSettings, ImageOutputs, Instances, decode_instances, decode_points, masks_in_image
 from .official_prompts_solov2 import decode_official_prompt
 

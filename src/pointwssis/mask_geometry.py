@@ -1,0 +1,193 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Masks as tensors: boxes, centres, downscaling, IoU and the three non-maximum suppressions of SOLOv2.
+
+Frames: a mask is (height, width), row first; points are (x, y) and boxes (x_min, y_min, x_max, y_max) with an
+exclusive maximum, in pixels of that mask.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def masks_to_boxes(masks: torch.Tensor) -> torch.Tensor:
+    """Extents of masks as boxes.
+
+    Args:
+        masks: (N, H, W), non-zero is foreground.
+
+    Returns:
+        (N, 4) float32 xyxy with exclusive maximum; zeros for an empty mask.
+
+    Example:
+        >>> import torch
+        >>> mask = torch.zeros(1, 5, 6); mask[0, 1:3, 2:6] = 1
+        >>> masks_to_boxes(mask).tolist()
+        [[2.0, 1.0, 6.0, 3.0]]
+    """
+    masks = masks.bool()
+    columns, rows = masks.any(dim=1).float(), masks.any(dim=2).float()  # (N, W), (N, H)
+    (height, width), found = masks.shape[1:], masks.flatten(1).any(dim=1)
+    x_min, y_min = columns.argmax(1), rows.argmax(1)
+    x_max, y_max = width - columns.flip(1).argmax(1), height - rows.flip(1).argmax(1)
+    return torch.stack([x_min, y_min, x_max, y_max], dim=1).float() * found[:, None]
+
+
+def centers_of_mass(masks: torch.Tensor) -> torch.Tensor:
+    """Centres of mass over integer pixel indices (no half-pixel offset), as the official target assignment takes them.
+
+    Args:
+        masks: (N, H, W), non-zero is foreground.
+
+    Returns:
+        (N, 2) float32 (x, y); (0, 0) for an empty mask. The centre of an object that is not convex may lie outside of
+        it.
+    """
+    height, width = masks.shape[1:]
+    masks = masks.bool().float()
+    columns, rows = masks.sum(dim=1), masks.sum(dim=2)  # (N, W), (N, H)
+    area = rows.sum(dim=1).clamp(min=1e-6)
+    x = columns @ torch.arange(width, dtype=torch.float32, device=masks.device) / area
+    y = rows @ torch.arange(height, dtype=torch.float32, device=masks.device) / area
+    return torch.stack([x, y], dim=1)
+
+
+def downscale_masks(masks: torch.Tensor, scale: float = 0.25) -> torch.Tensor:
+    """Shrinks binary masks as the official target assignment does, which is OpenCV's 8-bit bilinear reduction of 0/1
+    images.
+
+    OpenCV computes in fixed point (11 bits a weight, intermediate results shifted right by 4 and 16 bits), which for
+    0/1 images loses what lies below a quarter. For sides that are multiples of 4 and `scale` 1/4 that is exactly "at
+    least two of the four central pixels".
+
+    Args:
+        masks: (N, H, W), non-zero is foreground.
+        scale: factor; the new sides are `int(side · scale + 0.5)`.
+
+    Returns:
+        (N, H', W') bool.
+    """
+    height, width = masks.shape[1:]
+    masks = masks.bool()
+    if scale == 0.25 and height % 4 == 0 and width % 4 == 0:
+        top, bottom = masks[:, 1::4], masks[:, 2::4]
+        votes = top[..., 1::4].byte() + top[..., 2::4].byte() + bottom[..., 1::4].byte() + bottom[..., 2::4].byte()
+        return votes >= 2
+    rows, columns = (_fixed_point_weights(side, int(side * scale + 0.5), masks.device) for side in (height, width))
+    (left, right, left_weight, right_weight), (above, below, above_weight, below_weight) = columns, rows
+    # Only the rows that are needed, then their columns: (N, 2H', W) → (N, 2H', W').
+    rows_needed = masks[:, torch.cat([above, below])].int()
+    reduced = rows_needed[..., left] * left_weight + rows_needed[..., right] * right_weight
+    upper, lower = (reduced >> 4).split(len(above), dim=1)  # (N, H', W') each
+    total = ((upper * above_weight[:, None]) >> 16) + ((lower * below_weight[:, None]) >> 16)
+    return (total + 2) >> 2 != 0
+
+
+def _fixed_point_weights(source: int, target: int, device: torch.device) -> tuple[torch.Tensor, ...]:
+    """The two neighbours of each new pixel along one axis and their 11-bit weights."""
+    position = ((np.arange(target) + 0.5) * (1.0 / (target / source)) - 0.5).astype(np.float32)
+    first = np.floor(position).astype(np.int64)
+    fraction = (position - first).astype(np.float32)
+    fraction[(first < 0) | (first >= source - 1)] = 0
+    first = first.clip(0, source - 1)
+    second = (first + 1).clip(max=source - 1)
+    near, far = np.rint((np.float32(1) - fraction) * np.float32(2048)), np.rint(fraction * np.float32(2048))
+    return tuple(
+        torch.as_tensor(values.astype(kind), device=device)
+        for values, kind in ((first, np.int64), (second, np.int64), (near, np.int32), (far, np.int32))
+    )
+
+
+def mask_iou(masks: torch.Tensor, others: torch.Tensor | None = None) -> torch.Tensor:
+    """Intersection over union of every mask with every other one.
+
+    Args:
+        masks: (N, H, W) or (N, pixels), 0/1.
+        others: (M, H, W) or (M, pixels); the masks themselves when absent.
+
+    Returns:
+        (N, M) float32; two empty masks have IoU 0.
+    """
+    first = masks.flatten(1).float()
+    second = first if others is None else others.flatten(1).float()
+    intersection = first @ second.T
+    union = first.sum(1)[:, None] + second.sum(1)[None, :] - intersection
+    return intersection / union.clamp(min=1)
+
+
+# -- non-maximum suppression
+
+
+def point_nms(scores: torch.Tensor, kernel_size: int = 2) -> torch.Tensor:
+    """Keeps a score only where it is the largest of its `kernel_size`² cells towards the top left (SOLOv2's 2 × 2
+    max-pool), else zero.
+
+    Args:
+        scores: (B, C, S, S) or (C, S, S).
+    """
+    pooled = F.max_pool2d(scores, kernel_size, stride=1, padding=kernel_size // 2)[
+        ..., : scores.shape[-2], : scores.shape[-1]
+    ]
+    return scores * (pooled == scores)
+
+
+def matrix_nms(
+    masks: torch.Tensor, labels: torch.Tensor, scores: torch.Tensor, kernel: str = "gaussian", sigma: float = 2.0
+) -> torch.Tensor:
+    """Matrix NMS (SOLOv2, section 3.3): each score decays by the overlap with better masks of its class, all in
+    parallel.
+
+    The linear kernel of the official code gives NaN as soon as three identical masks meet (0/0); here a mask that is
+    itself wholly suppressed suppresses nothing further, because the mask that suppressed it already does.
+
+    Args:
+        masks: (N, H, W) or (N, pixels), 0/1, in descending order of score.
+        labels: (N,) class of each mask; masks of different classes do not touch each other.
+        scores: (N,) descending.
+        kernel: "gaussian" or "linear".
+        sigma: of the gaussian kernel.
+
+    Returns:
+        (N,) decayed scores.
+
+    Example:
+        >>> import torch
+        >>> masks = torch.ones(2, 4, 4)
+        >>> matrix_nms(masks, torch.tensor([0, 0]), torch.tensor([0.9, 0.8]), kernel="linear").tolist()
+        [0.8999999761581421, 0.0]
+    """
+    if len(masks) == 0:
+        return scores
+    iou = mask_iou(masks).triu(diagonal=1) * (labels[:, None] == labels[None, :])  # [i, j]: i is better than j
+    compensation = iou.max(dim=0).values[:, None]  # how much each i is itself overlapped by something better
+    if kernel == "gaussian":
+        decay = torch.exp(-sigma * (iou**2 - compensation**2))
+    elif kernel == "linear":
+        decay = ((1 - iou) / (1 - compensation)).nan_to_num(nan=torch.inf, posinf=torch.inf)
+    else:
+        raise ValueError(f"nms_kernel is {kernel!r}; it takes 'gaussian' or 'linear'")
+    return scores * decay.min(dim=0).values
+
+
+def mask_nms(
+    masks: torch.Tensor, labels: torch.Tensor, scores: torch.Tensor, iou_threshold: float = 0.5
+) -> torch.Tensor:
+    """Greedy NMS on masks: a mask goes when a better kept one of its class overlaps it by more than `iou_threshold`.
+
+    Args:
+        masks: (N, H, W) or (N, pixels), 0/1, in descending order of score.
+        labels: (N,) class of each mask.
+        scores: (N,) descending; ranks the masks, so they are only checked for their number.
+        iou_threshold: IoU above which the worse mask goes.
+
+    Returns:
+        (N,) bool, True for the masks that stay.
+    """
+    if len(scores) != len(masks):
+        raise ValueError(f"mask_nms got {len(masks)} masks but {len(scores)} scores")
+    overlaps = ((mask_iou(masks) > iou_threshold) & (labels[:, None] == labels[None, :])).cpu().numpy()
+    keep = np.ones(len(masks), dtype=bool)
+    for index in range(len(masks)):
+        if keep[index]:
+            keep[index + 1 :] &= ~overlaps[index, index + 1 :]
+    return torch.as_tensor(keep, device=labels.device)
