@@ -4,19 +4,20 @@
 import functools
 from dataclasses import dataclass
 
-from datasets import Dataset, concatenate_datasets
+from datasets import Dataset, DatasetDict, concatenate_datasets
 
 from .data import (
     apply_point_noise,
     class_names,
+    load_annotation_files,
     load_annotations,
     load_coco_folder,
-    masked_objects,
-    merge_annotations,
+    open_prepared,
     split_supervision,
-    supervision,
     unlabeled_rows,
 )
+from .data.prepared import open_truth
+from .data.tables import masked_images, supervision_of
 from .recipe import Recipe
 
 
@@ -37,7 +38,7 @@ class RunData:
     @functools.cached_property
     def truth_is_known(self) -> bool:
         """Whether every image has all its masks, so that pseudo labels can be measured and an upper bound trained."""
-        return all(row["complete"] and supervision(row) == "full" for row in self.train.with_format(None))
+        return all(self.train["complete"]) and set(supervision_of(self.train)) <= {"full"}
 
     def summary(self) -> str:
         """One line about what there is."""
@@ -49,13 +50,18 @@ class RunData:
     @functools.cached_property
     def masked(self) -> Dataset:
         """What a teacher learns from: the full images, and those that have masks of some of their objects."""
-        half = [index for index, row in enumerate(self.point.with_format(None)) if masked_objects(row)]
-        return concatenate_datasets([self.full, self.point.select(half)])
+        return concatenate_datasets([self.full, self.point.select(masked_images(self.point))])
 
 
 def load_data(recipe: Recipe) -> RunData:
     """Loads and splits the data of a recipe."""
-    train, validation = _loaded(recipe)
+    if recipe.dataset_name is not None:
+        splits = _opened(recipe)
+        if "full" in splits:
+            return _as_prepared(recipe, splits)
+        train, validation = splits["train"], splits.get("validation")
+    else:
+        train, validation = _loaded(recipe)
     if recipe.labeled_fraction is None:
         rows = apply_point_noise(train, recipe.point_noise, recipe.seed, truth=train)
         return RunData(
@@ -69,6 +75,31 @@ def load_data(recipe: Recipe) -> RunData:
     return RunData(train, split["full"], of_kinds(points, "point", "full"), weak, validation)
 
 
+def _opened(recipe: Recipe) -> DatasetDict:
+    """The configuration of a prepared dataset that a recipe names, if a run can use it."""
+    splits = open_prepared(recipe.dataset_name, recipe.dataset_config, recipe.image_dir)
+    if not {"full", "train"} & set(splits):
+        raise ValueError(
+            f"dataset_config is {recipe.dataset_config!r}, which has the splits {', '.join(splits)}; a run takes one "
+            "with full and point, or one with train"
+        )
+    if recipe.image_dir is None and any(rows[0]["image"]["bytes"] is None for rows in splits.values()):
+        raise ValueError(
+            f"dataset_name is {recipe.dataset_name!r}, which holds no images; give image_dir, the folder that it was "
+            "prepared from"
+        )
+    return splits
+
+
+def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
+    """Data that come split: `labeled_fraction` has no say; the hidden labels are in the same dataset, if anywhere."""
+    full, nothing = splits["full"], splits["full"].select([])
+    point = splits.get("point", nothing)
+    train = open_truth(recipe.dataset_name, recipe.image_dir) or concatenate_datasets([full, point])
+    point = apply_point_noise(point, recipe.point_noise, recipe.seed, truth=train)
+    return RunData(train, full, point, nothing, splits.get("validation"))
+
+
 def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
     """What to learn from, and what to evaluate on."""
     options = {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad}
@@ -80,8 +111,7 @@ def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
     if recipe.train_annotations is None or recipe.image_dir is None:
         raise ValueError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
     files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
-    parts = [load_annotations(file, recipe.image_dir, **options) for file in files]
-    train = parts[0] if len(parts) == 1 else merge_annotations(parts, skip_bad=recipe.skip_bad)
+    train = load_annotation_files(files, recipe.image_dir, **options)
     validation = None
     if recipe.val_annotations is not None:
         options |= {"names": class_names(train), "split": "val"}
@@ -95,4 +125,4 @@ def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
 
 def of_kinds(rows: Dataset, *kinds: str) -> Dataset:
     """The images with one of these kinds of supervision."""
-    return rows.select([index for index, row in enumerate(rows.with_format(None)) if supervision(row) in kinds])
+    return rows.select([place for place, kind in enumerate(supervision_of(rows)) if kind in kinds])

@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Datasets: one schema, annotation files of every format in and out, splits of supervision, drawn shapes."""
 
-from .annotations import load_annotations
+from .annotations import load_annotation_files, load_annotations
 from .bdd100k import load_bdd100k
 from .budget import (
     ImageContent,
@@ -58,6 +58,7 @@ __all__ = [
     "label_studio_config",
     "labelling_budget",
     "labelling_seconds",
+    "load_annotation_files",
     "load_annotations",
     "load_bdd100k",
     "load_coco",

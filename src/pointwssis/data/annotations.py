@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""`load_annotations`: the one front door for annotation files of every format, which it recognises by what is in them.
+"""`load_annotations`: the one front door for annotation files of every format, recognised by what is in them.
 
 | file | format | reader |
 |---|---|---|
@@ -20,9 +20,13 @@ from datasets import Dataset
 from .coco import load_coco
 from .formats.cvat import load_cvat
 from .formats.label_studio import load_label_studio
+from .formats.marks import NoClassError
 from .formats.points_table import COLUMNS, load_points_table
 from .formats.yolo import load_yolo
+from .label_names import unite_names
+from .merge import merge_annotations
 from .report import LoadReport
+from .schema import class_names
 
 Format = Literal["coco", "label_studio", "cvat", "yolo", "points"]
 
@@ -76,6 +80,42 @@ def load_annotations(
     if kind == "yolo":
         return load_yolo(path, image_dir, split=split, **options)
     return load_points_table(path, image_dir, **options)
+
+
+def load_annotation_files(
+    paths: Sequence[str | Path],
+    image_dir: str | Path,
+    *,
+    label_map: Mapping[str, str] | None = None,
+    skip_bad: bool = False,
+    split: str = "train",
+) -> Dataset:
+    """Reads several annotation files of the same images as one dataset, as `merge_annotations` puts them together.
+
+    A file of bare clicks only takes the classes of the others.
+
+    Args:
+        paths: the files, of any formats.
+        image_dir: as of `load_annotations`, like the other arguments.
+        label_map: of all files.
+        skip_bad: also for what contradicts an earlier file.
+        split: of YOLO datasets.
+    """
+    options: dict[str, Any] = {"label_map": label_map, "skip_bad": skip_bad, "split": split}
+    parts: list[Dataset | None] = []
+    for path in paths:
+        try:
+            parts.append(load_annotations(path, image_dir, **options))
+        except NoClassError:
+            if len(paths) == 1:
+                raise
+            parts.append(None)
+    names = unite_names(class_names(part) for part in parts if part is not None)
+    for number, part in enumerate(parts):
+        if part is None:
+            parts[number] = load_annotations(paths[number], image_dir, names=names, **options)
+    loaded = [part for part in parts if part is not None]
+    return loaded[0] if len(loaded) == 1 else merge_annotations(loaded, skip_bad=skip_bad)
 
 
 def annotation_format(path: str | Path) -> Format:

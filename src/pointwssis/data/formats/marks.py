@@ -24,6 +24,10 @@ Reading = tuple[str | None, dict[str, Any]]
 """The label of a mark (None: a bare click) and values of `make_object`."""
 
 
+class NoClassError(ValueError):
+    """A file of bare clicks only: the classes have to come from elsewhere."""
+
+
 @dataclass
 class Mark:
     """One object of an annotation file."""
@@ -84,7 +88,7 @@ class MarkReader:
             reason = "all were skipped" if self.report.skipped else "it names none"
             raise ValueError(f"{self.report.source}: no image to load ({reason}); a dataset needs at least one")
         if not names:
-            raise ValueError(f"{self.report.source}: no label names a class; give the classes as names")
+            raise NoClassError(f"{self.report.source}: no label names a class; give the classes as names")
         return dataset_from_rows(rows, names)
 
     def _rows(self, images: Iterable[MarkedImage]) -> Iterator[dict[str, Any]]:
