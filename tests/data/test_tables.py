@@ -6,8 +6,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pointwssis.data import dataset_from_rows, hide_masks, make_object, supervision
-from pointwssis.data.tables import count_table, hide_masks_of_table, supervision_of, supervision_of_table
+from pointwssis.data import dataset_from_rows, hide_masks, make_object, masked_objects, supervision, tables
+from pointwssis.data.tables import (
+    count_table,
+    hide_masks_of_table,
+    masked_images,
+    supervision_of,
+    supervision_of_table,
+)
 from pointwssis.masks import encode_mask
 
 RLE = encode_mask(np.eye(4))
@@ -90,3 +96,11 @@ def test_an_object_that_would_vanish_is_named():
     assert str(caught.value) == str(expected.value) == (
         "image 1: object 78 has no point to keep; load it with one"
     )  # fmt: skip
+
+
+def test_images_that_have_masks(dataset, monkeypatch):
+    expected = [place for place, row in enumerate(dataset) if masked_objects(row)]
+    assert masked_images(dataset) == expected and 0 < len(expected) < 60
+    monkeypatch.setattr(tables, "_ROWS_A_CHUNK", 7)
+    assert masked_images(dataset) == expected and masked_images(dataset.select([])) == []
+    assert supervision_of(dataset.select([])) == []

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import Dataset, DatasetDict, DatasetInfo, Features, load_dataset
+from datasets import Dataset, DatasetDict, DatasetInfo, Features, get_dataset_config_names, load_dataset
 from datasets.table import InMemoryTable, MemoryMappedTable, Table, concat_tables
 from huggingface_hub import DatasetCard
 
@@ -172,6 +172,17 @@ def open_prepared(
         tables = {name: _with_image_dir(table, Path(image_dir)) for name, table in tables.items()}
     infos = {name: DatasetInfo(features=Features.from_arrow_schema(table.schema)) for name, table in tables.items()}
     return DatasetDict({name: Dataset(table, info=infos[name]) for name, table in tables.items()})
+
+
+def open_truth(path_or_repo: str | Path, image_dir: str | Path | None = None) -> Dataset | None:
+    """All labels of the training images of a prepared dataset, also those that its configurations hide.
+
+    Returns:
+        The split `train` of the configuration `all`; None where there is none, because there are no hidden labels.
+    """
+    folder = Path(path_or_repo)
+    configs = prepared_files(folder) if folder.is_dir() else get_dataset_config_names(str(path_or_repo))
+    return open_prepared(path_or_repo, "all", image_dir)["train"] if "all" in configs else None
 
 
 def prepared_files(folder: Path) -> dict[str, dict[str, list[str]]]:

@@ -59,6 +59,18 @@ def supervision_of(rows: Dataset) -> list[str]:
     return [kind for table in rows.with_format("arrow").iter(_ROWS_A_CHUNK) for kind in supervision_of_table(table)]
 
 
+def masked_images(rows: Dataset) -> list[int]:
+    """Positions of the images that have a mask of at least one object, as `masked_objects` finds them."""
+    found, start = [], 0
+    for table in rows.with_format("arrow").iter(_ROWS_A_CHUNK):
+        objects = table["objects"].combine_chunks()
+        items, image_of = objects.flatten(), objects.value_parent_indices().to_numpy()
+        masked = image_of[~_flags(items, "iscrowd") & _is_given(items, "segmentation")]
+        found += (start + np.unique(masked)).tolist()
+        start += len(objects)
+    return found
+
+
 def count_table(table: pa.Table, names: Sequence[str]) -> Counter[tuple[str, str]]:
     """What a table holds.
 
