@@ -44,7 +44,7 @@ def hint_where_missing(name_or_path: Any) -> Iterator[None]:
         yield
     except OSError as error:
         if not Path(str(name_or_path)).exists() and len(error.args) == 1 and is_about_a_missing_model(error):
-            error.args = (f"{error.args[0]}\n{missing_hint()}",)
+            error.args = (f"{error.args[0]}\n{missing_hint(name_or_path)}",)
         raise
 
 
@@ -57,15 +57,14 @@ def is_about_a_missing_model(error: BaseException | None) -> bool:
     return False
 
 
-def missing_hint() -> str:
+def missing_hint(name_or_path: Any) -> str:
     """What people can do who look for a model that is not there."""
-    names = (
-        f"pointwssis has released {', '.join(PUBLISHED)}" if PUBLISHED else "No model of pointwssis is on the Hub yet"
-    )
+    released = ", ".join(PUBLISHED) or "no model on the Hub yet"
     return (
-        f"{names}. `pointwssis run RECIPE.yaml` trains a teacher, a refiner and a student, `pointwssis convert` takes "
-        "the authors' checkpoints; both write folders that load in place of a name. A private or gated repository "
-        "needs a token: set HF_TOKEN, or log in with `hf auth login`."
+        f"{name_or_path} was not found; pointwssis has released {released}. `pointwssis run RECIPE.yaml` trains a "
+        "teacher, a refiner and a student, `pointwssis convert` takes the authors' checkpoints; both write folders that "
+        "load in place of a name. A private or gated repository needs a token: set HF_TOKEN, or log in with "
+        "`hf auth login`."
     )
 
 

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from transformers import AutoConfig
+
 from .cards import FACTS_FILE, TrainingFacts, card_of
 from .hub import check_write_access, push_folder
+from .model_card import bare_card
 from .models import is_saved_model
 from .recipe import Recipe
 from .storage import is_first_process
@@ -16,6 +19,9 @@ FOLDERS = {  # of the models that people use, the best first
     "teacher": ("teacher",),
     "refiner": ("refiner",),
 }
+
+
+OURS = ("solov2", "mask_refine_net")  # types of models
 
 
 class Push:
@@ -92,6 +98,9 @@ def push_models(models: Mapping[str, Path], repos: Mapping[str, str], private: b
     for part, folder in models.items():
         family = {**pushed_before(folder.parent), **{other: repos[other] for other in models}}
         card = card_of(folder, repos[part], family, on_hub=True)
+        config = AutoConfig.from_pretrained(folder)
+        if card is None and not (folder / "README.md").is_file() and config.model_type in OURS:
+            card = bare_card(repos[part], config)
         addresses[part] = push_folder(folder, repos[part], private, card)
         remember(folder, repos[part])
     return addresses
@@ -125,6 +134,8 @@ def push_anything(folder: str | Path, repo: str, private: bool = False) -> dict[
         Part ("model" for a single one) → address.
     """
     folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
     if is_saved_model(folder):
         part = TrainingFacts.load(folder).part if (folder / FACTS_FILE).is_file() else "model"
         return push_models({part: folder}, {part: repo}, private)
