@@ -9,7 +9,7 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test common-tests quality style
+.PHONY: help demo test common-tests test-versions quality style
 
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-14s%s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test: $(INSTALLED) ## doctests and tests, offline
 common-tests: $(INSTALLED) ## transformers' own tests on our classes, in both image processor backends
 	$(BIN)/python tests/common/fetch.py
 	PYTHONPATH=.cache/common-tests/torchvision $(BIN)/python -m pytest tests/common || test $$? -eq 5 # all skipped
+
+test-versions: $(INSTALLED) ## the lowest and the newest supported transformers, and supervision
+	$(BIN)/python tests/versions.py
 
 quality: $(INSTALLED) ## lint and format check
 	$(BIN)/ruff check .
