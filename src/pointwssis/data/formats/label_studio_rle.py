@@ -2,7 +2,7 @@
 """The run lengths of Label Studio's brush: packed bit by bit, not COCO's.
 
 Label Studio stores the picture that the brush painted, four bytes a pixel (red, green, blue, alpha) row by row, packed
-by rle-pack (npmjs.com/package/@thi.ng/rle-pack), most significant bit first:
+by the JavaScript package @thi.ng/rle-pack, most significant bit first:
 
     32 bits   number of values            5 bits   bits of a value, minus 1       4 × 4 bits   sizes of counts, minus 1
     then blocks:   1 bit   the same value again and again (1), or values one by one (0)
