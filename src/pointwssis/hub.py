@@ -62,8 +62,8 @@ def missing_hint(name_or_path: Any) -> str:
     released = ", ".join(PUBLISHED) or "no model on the Hub yet"
     return (
         f"{name_or_path} was not found; pointwssis has released {released}. `pointwssis run RECIPE.yaml` trains a "
-        "teacher, a refiner and a student, `pointwssis convert` takes the authors' checkpoints; both write folders that "
-        "load in place of a name. A private or gated repository needs a token: set HF_TOKEN, or log in with "
+        "teacher, a refiner and a student, `pointwssis convert` takes the authors' checkpoints; both write folders "
+        "that load in place of a name. A private or gated repository needs a token: set HF_TOKEN, or log in with "
         "`hf auth login`."
     )
 

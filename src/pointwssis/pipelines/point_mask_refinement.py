@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from transformers import AutoImageProcessor, AutoModel, PreTrainedModel
+from transformers import AutoImageProcessor, AutoModel, Pipeline, PreTrainedModel
 from transformers.utils import ModelOutput
 
 from .image_pipeline import ImagePipeline
@@ -16,6 +16,7 @@ from .inputs import given, read_item
 from .mask_formats import checked_mask_format, formatted
 from .prompts import checked_labels, checked_points, checked_rough_masks, label_id
 
+TASK = "point-mask-refinement"
 CROPS_AT_ONCE = 64  # that go through the network together
 
 
@@ -31,6 +32,8 @@ class PointMaskRefinementPipeline(ImagePipeline):
         refine("photo.jpg", rough_masks=[mask], points=[(120, 80)], labels=["dog"])
         ```
     """
+
+    _model_type = "mask_refine_net"
 
     def __call__(
         self, inputs: Any, rough_masks: Any = None, points: Any = None, labels: Any = None, **parameters: Any
@@ -160,6 +163,8 @@ def as_refiner(refiner: Any, device: torch.device, dtype: torch.dtype) -> PointM
         dtype: of a model that is loaded here.
     """
     if refiner is None or isinstance(refiner, PointMaskRefinementPipeline):
+        return refiner
+    if isinstance(refiner, Pipeline) and refiner.task == TASK:  # of the code that an exported repository brings along
         return refiner
     if not isinstance(refiner, (str, Path, PreTrainedModel)):
         raise TypeError(
