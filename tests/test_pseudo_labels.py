@@ -230,9 +230,24 @@ def test_proposals_become_objects_that_nobody_marked(rows, batch_size):
         assert areas in ([[25], [25, 25]], [[64], [81, 64]])
 
 
-def test_objects_that_are_there_stay_beside_proposals(rows):
-    proposed = objects_by_id(propose_rough_masks(rows, two_proposals, 100))
-    assert {1, 2, 3, 4, 5} < proposed.keys() and proposed[2]["segmentation"] == TRUE
+def test_what_is_marked_is_not_proposed_again_and_complete_images_stay(rows):
+    seen = encode_mask(square((16, 16), 11, 12))
+    marked = [
+        [make_object(50, 0, point=[7.0, 3.0])],  # a click in the cat
+        [make_object(51, 1, segmentation=seen)],  # most of the dog
+        [make_object(52, 1, rough_segmentation=seen, point=[1.0, 1.0])],
+        [make_object(53, 0, point=[8.0, 5.0])],  # beside the cat
+    ]
+    weak = rows.select([2] * 4).map(lambda _, index: {"objects": marked[index]}, with_indices=True)
+    proposed = propose_rough_masks(weak, two_proposals, 100)
+    assert [[item["id"] for item in objects] for objects in proposed["objects"]] == [
+        [50, 100],
+        [51, 101],
+        [52, 102],
+        [53, 103, 104],
+    ]
+    assert [objects[1]["category"] for objects in proposed["objects"]] == [1, 0, 0, 0]
+    assert list(propose_rough_masks(rows.select([0, 1, 3]), two_proposals, 100)) == list(rows.select([0, 1, 3]))
 
 
 def test_a_proposer_that_keeps_not_to_its_type(rows):
@@ -244,7 +259,7 @@ def test_a_proposer_that_keeps_not_to_its_type(rows):
 
     with pytest.raises(ValueError, match="the label 'cow' is no class of the dataset, which has cat, dog"):
         propose_rough_masks(rows, of_another_class, 100)
-    with pytest.raises(ValueError, match=r"image 0 \(0.png\) of \[20, 30\]: the proposer gave masks of .* \[3, 3\]"):
+    with pytest.raises(ValueError, match=r"image 2 \(2.png\) of \[16, 16\]: the proposer gave masks of .* \[3, 3\]"):
         propose_rough_masks(rows, of_another_size, 100)
 
 

@@ -77,39 +77,65 @@ def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8)
 
 
 def propose_rough_masks(dataset: Dataset, proposer: Proposer, first_id: int, batch_size: int = 8) -> Dataset:
-    """Gives images without points the objects that a network sees there (paper, Table 5: unlabeled, image-level).
+    """Gives incomplete images the objects that a network sees where nobody marked any (paper, Table 5: unlabeled,
+    image-level; here also what was overlooked in an image with points).
 
     Each gets a `rough_segmentation` and its `score`; nobody has marked it, so it has no point. The images stay
-    incomplete: what is not found is not background.
+    incomplete: what is not found is not background. Complete images stay as they are.
 
     Args:
-        dataset: rows of the schema; objects that they have already stay.
+        dataset: rows of the schema; objects that they have already stay, and what is proposed for one of these again
+            is left out.
         proposer: see `Proposer`.
         first_id: of the new objects; greater than all ids of the data that they will be mixed with.
         batch_size: images handed to the proposer at once.
     """
     names = class_names(dataset)
     rows = dataset.with_format(None)
+    incomplete = [index for index, complete in enumerate(rows["complete"]) if not complete]
 
     def proposed() -> Iterator[dict[str, Any]]:
-        ids = itertools.count(first_id)
-        for start in tqdm(range(0, len(rows), batch_size), desc="Proposals", unit="batch"):
-            batch = [rows[index] for index in range(start, min(start + batch_size, len(rows)))]
-            present = [
-                None if row["image_labels"] is None else [names[index] for index in row["image_labels"]]
-                for row in batch
-            ]
-            found = proposer([read_image(row) for row in batch], present)
-            for row, instances in zip(batch, found, strict=True):
-                check_answer("proposer", row, None, len(instances), [i["mask"]["size"] for i in instances])
-                for instance in instances:
-                    mask = instance["mask"]
-                    if rle_area(mask):
-                        values = {"rough_segmentation": mask, "score": float(instance["score"])}
-                        row["objects"].append(make_object(next(ids), class_index(instance["label"], names), **values))
-                yield row
+        ids, found = itertools.count(first_id), _proposals(rows, incomplete, names, proposer, batch_size)
+        wanted = set(incomplete)
+        for index, row in enumerate(rows):
+            for instance in next(found) if index in wanted else ():
+                if not is_marked(instance["mask"], row["objects"]):
+                    values = {"rough_segmentation": instance["mask"], "score": float(instance["score"])}
+                    row["objects"].append(make_object(next(ids), class_index(instance["label"], names), **values))
+            yield row
 
-    return rebuilt(dataset, proposed())
+    return rebuilt(dataset, proposed()) if incomplete else dataset
+
+
+def _proposals(
+    rows: Dataset, indices: Sequence[int], names: Sequence[str], proposer: Proposer, batch_size: int
+) -> Iterator[list[dict[str, Any]]]:
+    """What the proposer finds in each of these images, without what is empty."""
+    for start in tqdm(range(0, len(indices), batch_size), desc="Proposals", unit="batch"):
+        batch = [rows[index] for index in indices[start : start + batch_size]]
+        present = [
+            None if row["image_labels"] is None else [names[index] for index in row["image_labels"]] for row in batch
+        ]
+        for row, found in zip(batch, proposer([read_image(row) for row in batch], present), strict=True):
+            check_answer("proposer", row, None, len(found), [instance["mask"]["size"] for instance in found])
+            yield [instance for instance in found if rle_area(instance["mask"])]
+
+
+def is_marked(mask: RLE, objects: Sequence[dict[str, Any]]) -> bool:
+    """Whether a proposal is one of the objects that are marked already: it holds a click, or most of it is a mask."""
+    pixels = decode_rle(mask)
+    for item in objects:
+        if item["point"] is not None and pixels[tuple(_pixel(item["point"], pixels.shape))]:
+            return True
+        known = item["segmentation"] or item["rough_segmentation"]
+        if known is not None and 2 * (pixels & decode_rle(known)).sum() > pixels.sum():
+            return True
+    return False
+
+
+def _pixel(point: Sequence[float], size: Sequence[int]) -> list[int]:
+    """Row and column of a point; on the right and the lower border those of the last pixel."""
+    return [min(round(value), side - 1) for value, side in zip(reversed(point), size, strict=True)]
 
 
 def refine_rough_masks(dataset: Dataset, refiner: Refiner) -> Dataset:

@@ -69,7 +69,8 @@ class Recipe:
             from.
         image_level_threshold: lowest score of a pseudo label in images with image-level labels; the paper's Table 5
             has 0.3.
-        unlabeled_threshold: the same for images without labels; in the paper 0.3 is better than 0.1 and 0.5.
+        unlabeled_threshold: the same for images without labels, and for what nobody marked in incomplete ones; in the
+            paper 0.3 is better than 0.1 and 0.5.
         max_detections: detections an image in the evaluation; COCO's 100 is reported beside it.
         bf16: train and label in bfloat16; None: where the machine computes with it.
         push_to_hub: send the trained models to the Hub when everything is done.

@@ -209,19 +209,32 @@ class Run:
         return concatenate_datasets(parts)
 
     def rough_point(self) -> Dataset:
-        """Step 2: one rough mask a point on the images with points."""
-        return kept_on_disk(
-            self.folder / "rough" / "point",
-            lambda: predict_rough_masks(self.data.point, point_teacher(self.recipe, self.made("teacher"))),
-        )
+        """Step 2: one rough mask a point on the images with points; where they are incomplete also what else the
+        teacher sees.
+        """
+
+        def make() -> Dataset:
+            rows = predict_rough_masks(self.data.point, point_teacher(self.recipe, self.made("teacher")))
+            return self._proposed(rows, self.first_free_id)
+
+        return kept_on_disk(self.folder / "rough" / "point", make)
 
     def rough_weak(self) -> Dataset:
         """Step 2 for images without points: what the teacher sees there above the thresholds."""
-        first_id = 1 + max((item["id"] for objects in self.data.train["objects"] for item in objects), default=0)
-        return kept_on_disk(
-            self.folder / "rough" / "weak",
-            lambda: propose_rough_masks(self.data.weak, weak_teacher(self.recipe, self.made("teacher")), first_id),
-        )
+
+        def make() -> Dataset:
+            taken = [item["id"] for objects in self.rough_point()["objects"] for item in objects]
+            return self._proposed(self.data.weak, max([self.first_free_id, *(number + 1 for number in taken)]))
+
+        return kept_on_disk(self.folder / "rough" / "weak", make)
+
+    def _proposed(self, rows: Dataset, first_id: int) -> Dataset:
+        return propose_rough_masks(rows, weak_teacher(self.recipe, self.made("teacher")), first_id)
+
+    @property
+    def first_free_id(self) -> int:
+        """Greater than the ids of all objects of the data."""
+        return 1 + max((item["id"] for objects in self.data.train["objects"] for item in objects), default=0)
 
     def refiner(self) -> None:
         """Step 3: learn to mend the teacher's masks where the truth is known."""
