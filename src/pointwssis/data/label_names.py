@@ -2,6 +2,7 @@
 """Names of classes: those of public datasets, anybody's from a text file, and how the names of several files meet."""
 
 import difflib
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -65,8 +66,8 @@ def unite_names(lists: Iterable[Sequence[str]]) -> list[str]:
         other = seen.setdefault(_plain(name), name)
         if other != name:
             raise ValueError(
-                f"class {name!r} looks like {other!r}; if they are one class, say so with label_map "
-                f"{{{name!r}: {other!r}}} (--label_map.{name} {other}), else rename one of them"
+                f"class {name!r} looks like {other!r}; if they are one class, say so with {_map(name, other)}, else "
+                "rename one of them"
             )
     return names
 
@@ -89,9 +90,14 @@ def check_known(found: Iterable[str], names: Sequence[str], source: str) -> None
     first = next((name for name, match in close.items() if match), unknown[0])
     target = by_plain[close[first][0]] if close[first] else names[0]
     raise ValueError(
-        f"{source}: {_some(unknown)} are not among the classes {_some(names)}{hint}; map them with label_map, as in "
-        f"{{{first!r}: {target!r}}} (--label_map.{first} {target}), or rename or remove them"
+        f"{source}: {_some(unknown)} are not among the classes {_some(names)}{hint}; map them, as with "
+        f"{_map(first, target)}, or rename or remove them"
     )
+
+
+def _map(name: str, target: str) -> str:
+    """A `label_map` as it is written on the command line."""
+    return f"--label_map '{json.dumps({name: target}, ensure_ascii=False)}'"
 
 
 def _plain(name: str) -> str:

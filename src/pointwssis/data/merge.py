@@ -164,6 +164,9 @@ class _Objects:
         self.kept.append((source, item))
 
     def _add_click(self, source: int, item: Item) -> None:
+        if item["point"] is None:  # a box that nobody made a point of
+            self.kept.append((source, item))
+            return
         x, y = self._pixel(item)
         masks = [other for other in self._others(source) if other["segmentation"] is not None]
         around = [mask for mask in masks if _compatible(mask, item) and self._mask(mask)[y, x]]
@@ -177,7 +180,7 @@ class _Objects:
             self._agree(owner, item, "point")
             return
         for other in self._others(source):
-            if other["segmentation"] is None and self._pixel(other) == (x, y):
+            if other["segmentation"] is None and other["point"] is not None and self._pixel(other) == (x, y):
                 self._agree(other, item, "point")
                 return
         self.kept.append((source, item))

@@ -112,15 +112,16 @@ def _elements(path: Path) -> Iterator[ElementTree.Element]:
     """The elements right below the root, one at a time, so that a long file takes little memory."""
     try:
         depth, root = 0, None
-        for event, element in ElementTree.iterparse(path, events=("start", "end")):
-            depth += 1 if event == "start" else -1
-            if root is None:
-                root = element
-                if root.tag != "annotations":
-                    raise ValueError(f'{path}: is <{root.tag}>, not <annotations>; export as "CVAT for images 1.1"')
-            if event == "end" and depth == 1:
-                yield element
-                root.clear()
+        with path.open("rb") as file:
+            for event, element in ElementTree.iterparse(file, events=("start", "end")):
+                depth += 1 if event == "start" else -1
+                if root is None:
+                    root = element
+                    if root.tag != "annotations":
+                        raise ValueError(f'{path}: is <{root.tag}>, not <annotations>; export as "CVAT for images 1.1"')
+                if event == "end" and depth == 1:
+                    yield element
+                    root.clear()
     except ElementTree.ParseError as error:
         raise ValueError(f"{path}: is no XML ({error}); export it again") from error
 
