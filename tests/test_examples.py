@@ -18,10 +18,11 @@ STAGES = ("train_teacher", "train_mask_refine_net", "generate_pseudo_labels", "t
 
 def test_the_scripts_are_those_that_are_tested():
     prepare = {"prepare_coco", "prepare_bdd100k"}  # test_examples_prepare.py
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*STAGES, "evaluate", *prepare}
+    export = {"export_remote_code"}  # test_export_remote_code.py
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*STAGES, "evaluate", *prepare, *export}
 
 
-def test_every_stage_as_a_script(shapes, tmp_path, monkeypatch, capsys):
+def test_every_stage_as_a_script(shapes, tmp_path, monkeypatch, capsys, hub):
     recipe = tiny.recipe_file(tmp_path / "recipe.yaml", max_steps=1)
     out = tmp_path / "out"
     words = [str(recipe), "--data_dir", str(shapes), "--output_dir", str(out)]
@@ -39,9 +40,13 @@ def test_every_stage_as_a_script(shapes, tmp_path, monkeypatch, capsys):
     assert f"{out / 'teacher'}: {{'AP': " in done.stdout
     with pytest.raises(ValueError, match="run the stage 'refiner' first"):
         script("train_student", *words)  # out of turn
-    assert script("train_mask_refine_net", *words).endswith(f"{out / 'refiner'}\n")
+    push = ["--push_to_hub", "--hub_model_id"]
+    printed = script("train_mask_refine_net", *words, *push, "tester/refiner")
+    assert printed.endswith(f"{out / 'refiner'}\n{hub.url}/tester/refiner\n")
     assert f"{out / 'pseudo' / 'refined'}: {{'AP': " in script("generate_pseudo_labels", *words)
-    assert f"{out / 'student_refined'}: {{'AP': " in script("train_student", *words)
+    assert f"{out / 'student_refined'}: {{'AP': " in script("train_student", *words, *push, "tester/student")
+    assert [id for _, id in hub.repositories] == ["tester/refiner", "tester/student"]  # of the teacher it was not said
+    assert b"huggingface.co/tester/refiner" in hub.files("tester/student")["README.md"]
     assert all(is_saved_model(out / name) for name in ("teacher", "refiner", "student_refined"))
     assert not (out / "student_point").exists()
     files = ["--annotations", str(shapes / "annotations" / "instances_val.json"), "--image_dir", str(shapes / "images")]

@@ -9,9 +9,19 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
+from transformers import ConvNextConfig
 
+import tiny
 from pointwssis import model_card
-from pointwssis.model_card import COMMITTED, converted_card, released_card, released_kind, table
+from pointwssis.model_card import (
+    COMMITTED,
+    backbone_name,
+    bare_card,
+    converted_card,
+    released_card,
+    released_kind,
+    table,
+)
 
 CARDS = Path(__file__).parents[1] / "model_cards"
 KINDS = ("teacher", "maskrefinenet", "student")
@@ -37,8 +47,9 @@ def test_template_and_table_are_in_the_wheel():
     setup = configparser.ConfigParser()
     setup.read(CARDS.parent / "setup.cfg")
     patterns = setup["options.package_data"]["pointwssis"].split()
-    for path in Path(model_card.__file__).parent.glob("model_card_*"):
-        assert any(fnmatch(path.name, pattern) for pattern in patterns), path.name
+    package = Path(model_card.__file__).parent
+    for path in [*package.glob("model_card_*"), *package.glob("cards/*.md")]:
+        assert any(fnmatch(str(path.relative_to(package)), pattern) for pattern in patterns), path.name
 
 
 @pytest.mark.parametrize("name", RELEASED)
@@ -103,6 +114,32 @@ def test_a_card_of_any_other_file(text):
 def test_the_code_of_a_card_is_python(text):
     (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
     ast.parse(code)
+
+
+def test_the_code_of_the_committed_cards_runs(hub, tmp_path, monkeypatch, capsys):
+    """With tiny models in the places where the released ones are to be."""
+    monkeypatch.chdir(tmp_path)
+    tiny.picture(240, 320).save("photo.jpg")
+    segmenter, refiner = tiny.segmenter(names=["dog", "cat"]), tiny.refiner(names=["dog", "cat"])
+    for name, parts in {"teacher": segmenter, "student": segmenter, "maskrefinenet": refiner}.items():
+        for part in parts:
+            part.push_to_hub(f"pointwssis/{name}-coco10")
+    lines = {}
+    for path in CARDS.glob("*.md"):
+        (code,) = re.findall(r"```python\n(.*?)```", path.read_text("utf-8"), re.S)
+        exec(compile(code, path.name, "exec"), {})
+        lines[path.stem] = capsys.readouterr().out.splitlines()
+    assert len(lines["teacher-coco10"]) == 2 and len(lines["maskrefinenet-coco10"]) == 1
+    assert lines["maskrefinenet-coco10"][0] == "dog (320, 240) (320, 240)"
+    assert lines["teacher-coco10"][0].endswith("[120.0, 80.0]")
+
+
+def test_a_card_of_a_model_without_a_history():
+    for config in (tiny.segmenter()[0].config, tiny.refiner()[0].config):
+        card = ModelCard(bare_card("me/mine", config))
+        assert card.data.license == "unknown" and card.data.eval_results is None and "$" not in card.content
+        assert "4 classes (ellipse, rectangle, triangle, star)" in card.content and "ResNet-10" in card.content
+    assert backbone_name(ConvNextConfig()) == "convnext"
 
 
 def test_names_of_released_models():
