@@ -7,6 +7,7 @@ from transformers import pipeline
 
 import tiny
 from pointwssis.masks import encode_mask
+from pointwssis.pipelines import PointInstanceSegmentationPipeline
 from pointwssis.pipelines.point_mask_refinement import point_in_mask
 
 
@@ -59,6 +60,18 @@ def test_a_class_agnostic_refiner_needs_no_class(tmp_path):
     for labels in (None, ["whatever"]):
         found = alone(tiny.picture(), rough_masks=[np.ones((64, 64))], points=[(64, 64)], labels=labels)
         assert found[0]["label"] is None and found[0]["mask"].size == (64, 64)
+
+
+def test_another_model_is_one_clear_error(folder):
+    with pytest.raises(
+        ValueError, match="teacher: is a solov2 model; PointMaskRefinementPipeline takes a mask_refine_ne"
+    ):
+        pipeline("point-mask-refinement", model=str(folder / "teacher"), device="cpu")
+    refiner, processor = tiny.refiner()
+    with pytest.raises(
+        ValueError, match="MaskRefineNetForMaskRefinement: is a mask_refine_net model; PointInstance.* s"
+    ):
+        PointInstanceSegmentationPipeline(model=refiner, image_processor=processor, device="cpu")
 
 
 def test_bad_calls(refine):

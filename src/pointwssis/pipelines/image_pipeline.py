@@ -24,6 +24,14 @@ class ImagePipeline(HubPipeline, Pipeline):
     _load_image_processor = True
     _load_feature_extractor = False
     _load_tokenizer = False
+    _model_type = ""  # the only one that the pipeline can run
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        found = self.model.config.model_type
+        if found != self._model_type:
+            name = self.model.config._name_or_path or type(self.model).__name__
+            raise ValueError(f"{name}: is a {found} model; {type(self).__name__} takes a {self._model_type} model")
 
     def run(self, inputs: Any, prompts: dict[str, Any], parameters: dict[str, Any]) -> Any:
         """What `__call__` does once it knows the prompts; an empty list of images gives an empty list."""

@@ -37,6 +37,8 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         ```
     """
 
+    _model_type = "solov2"
+
     def __init__(self, *args: Any, refiner: Any = None, **kwargs: Any):
         self._loaded_refiners: dict[str, PointMaskRefinementPipeline] = {}
         super().__init__(*args, **kwargs)
