@@ -17,9 +17,6 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from .model_card import bare_card
-
-PUBLISHED: tuple[str, ...] = ()  # models of the organisation "pointwssis" that are on the Hub
 NOT_FOUND = (RepositoryNotFoundError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled)
 EMPTY_CARD = "[More Information Needed]"  # what transformers' own template is full of
 # Of a model's folder, what stays here: the Trainer's pickled arguments hold paths of this machine.
@@ -59,7 +56,9 @@ def is_about_a_missing_model(error: BaseException | None) -> bool:
 
 def missing_hint(name_or_path: Any) -> str:
     """What people can do who look for a model that is not there."""
-    released = ", ".join(PUBLISHED) or "no model on the Hub yet"
+    from .model_card import table  # not above: only who fails or pushes needs cards
+
+    released = ", ".join(table()["on_the_hub"]) or "no model on the Hub yet"
     return (
         f"{name_or_path} was not found; pointwssis has released {released}. `pointwssis run RECIPE.yaml` trains a "
         "teacher, a refiner and a student, `pointwssis convert` takes the authors' checkpoints; both write folders "
@@ -110,6 +109,8 @@ def push_bare_card(config: Any, repo_id: str, **kwargs: Any) -> None:
         repo_id: as in "user/name".
         kwargs: those of `push_to_hub`; a push elsewhere than to the main branch brings no card.
     """
+    from .model_card import bare_card
+
     if kwargs.get("create_pr") or kwargs.get("revision") not in (None, "main"):
         return
     token = kwargs.get("token")

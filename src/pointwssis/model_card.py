@@ -53,6 +53,7 @@ def released_card(name: str) -> str:
     training = texts["training"]
     if kind == "teacher" and "teacher_steps" not in facts:
         training = "The authors released no script for this fraction, so its schedule is not known."
+    is_there = repos[kind] in table()["on_the_hub"]
     others = ", ".join(f"{link} ({part})" for part, link in links.items() if part != kind)
     metadata = ModelCardData(
         license="other",
@@ -68,6 +69,7 @@ def released_card(name: str) -> str:
         summary=f"{_text(texts['released'], words)}\n\nIt belongs with {others}.",
         provenance=_text(table()["provenance"]["released"], table()),
         usage=_text(texts["usage"], words),
+        availability="" if is_there else f"\n{_text(table()['not_on_the_hub'], {'repo': repos[kind], 'name': name})}\n",
         results=_results(name, kind, facts),
         training=_text(training, words),
         remarks=_list(texts["remarks"], words),
@@ -172,7 +174,7 @@ def _list(texts: list[str], words: Mapping[str, Any]) -> str:
 
 def _filled(metadata: ModelCardData, **parts: str) -> str:
     template = Template((HERE / "model_card_template.md").read_text(encoding="utf-8"))
-    return template.substitute(metadata=metadata.to_yaml(), **parts)
+    return template.substitute({"availability": "", "metadata": metadata.to_yaml(), **parts})
 
 
 def write_committed_cards(folder: str | Path) -> None:
