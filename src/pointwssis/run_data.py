@@ -55,13 +55,24 @@ class RunData:
 
 def load_data(recipe: Recipe) -> RunData:
     """Loads and splits the data of a recipe."""
+    if recipe.include_unlabeled and recipe.train_annotations is None:
+        raise ValueError("include_unlabeled takes train_annotations and image_dir: images that these files do not name")
     if recipe.dataset_name is not None:
+        if recipe.label_map:
+            raise ValueError(
+                "label_map is for annotation files; a prepared dataset has the names that it was made with"
+            )
         splits = _opened(recipe)
         if "full" in splits:
             return _as_prepared(recipe, splits)
         train, validation = splits["train"], splits.get("validation")
     else:
         train, validation = _loaded(recipe)
+    return split_data(recipe, train, validation)
+
+
+def split_data(recipe: Recipe, train: Dataset, validation: Dataset | None) -> RunData:
+    """Splits loaded data as a recipe says."""
     if recipe.labeled_fraction is None:
         rows = apply_point_noise(train, recipe.point_noise, recipe.seed, truth=train)
         return RunData(
@@ -104,8 +115,6 @@ def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
     """What to learn from, and what to evaluate on."""
     options = {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad}
     if recipe.data_dir is not None:
-        if recipe.include_unlabeled:
-            raise ValueError("include_unlabeled takes train_annotations and image_dir, not data_dir")
         loaded = load_coco_folder(recipe.data_dir, **options)
         return loaded["train"], loaded["validation"]
     if recipe.train_annotations is None or recipe.image_dir is None:

@@ -215,7 +215,8 @@ def _read_crowd(record: Mapping[str, Any]) -> bool:
 
 def read_point(value: Any, width: int, height: int, field: str = "point") -> list[float]:
     """A point [x, y] in pixel indices of the image."""
-    x, y = (float(np.float32(number)) for number in read_numbers(value, field, 2))  # the schema's precision
+    with np.errstate(over="ignore"):  # infinity is outside too
+        x, y = (float(np.float32(number)) for number in read_numbers(value, field, 2))  # the schema's precision
     if not (0 <= x < width and 0 <= y < height):
         remedy = f"points are [x, y] in pixels of the image, 0 ≤ x < {width} and 0 ≤ y < {height}"
         raise BadRecord("point outside of the image", field, value, remedy)

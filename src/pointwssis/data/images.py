@@ -9,6 +9,7 @@ The rules:
 """
 
 import io
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,7 +92,7 @@ def _open(source: Any) -> Iterator[Image.Image]:
     if not in_memory and not isinstance(path, (str, Path)):
         kind = type(source).__name__
         raise TypeError(f"an image is a path, a PIL image or {{'path', 'bytes'}}, not {kind} {source!r:.60}")
-    if not in_memory and not Path(path).is_file():
+    if not in_memory and not os.path.isfile(path):  # False also for a name that no file can have
         raise FileNotFoundError(f"{path}: image file not found; check the image folder and the annotation's file name")
     # A handle, not the path: given a path, Pillow maps plain TIFFs into memory and forgets their orientation.
     with io.BytesIO(source["bytes"]) if in_memory else Path(path).open("rb") as file:

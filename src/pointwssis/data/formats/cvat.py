@@ -32,7 +32,18 @@ from ..report import BadRecord, LoadReport
 from ..schema import class_names
 from .image_folder import ImageFolder
 from .marks import Mark, MarkedImage, MarkReader, Reading
-from .values import box, click, dense_mask, ellipse_mask, polygon_mask, read_flag, read_number, start_report, turned
+from .values import (
+    box,
+    click,
+    dense_mask,
+    ellipse_mask,
+    polygon_mask,
+    read_flag,
+    read_number,
+    read_whole,
+    start_report,
+    turned,
+)
 
 _REGIONS = ("mask", "polygon", "ellipse")
 _NO_CLASSES = ("tag", "polyline", "cuboid", "skeleton")
@@ -154,7 +165,7 @@ def _images(path: Path, report: LoadReport) -> Iterator[MarkedImage]:
 
 
 def _image(element: ElementTree.Element, record: str) -> MarkedImage:
-    width, height = (int(read_number(element.get(field), field)) for field in ("width", "height"))
+    width, height = (read_whole(element.get(field), field) for field in ("width", "height"))
     image = MarkedImage(record, element.get("name") or "", size=(width, height), touched=len(element) > 0)
     groups: dict[Any, list[ElementTree.Element]] = {}
     for position, child in enumerate(element):
@@ -230,7 +241,7 @@ def _read_shape(element: ElementTree.Element, width: int, height: int) -> dict[s
 
 def _read_mask(element: ElementTree.Element, width: int, height: int) -> dict[str, Any]:
     """Run lengths row by row inside of a window, background first."""
-    left, top, columns, rows = (int(read_number(element.get(k), k)) for k in ("left", "top", "width", "height"))
+    left, top, columns, rows = (read_whole(element.get(k), k) for k in ("left", "top", "width", "height"))
     window = f"{columns} × {rows} at ({left}, {top})"
     if min(left, top) < 0 or min(columns, rows) < 1 or left + columns > width or top + rows > height:
         remedy = f"the image has {width} × {height} pixels; export it again"

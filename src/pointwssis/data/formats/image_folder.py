@@ -50,7 +50,7 @@ class ImageFolder:
         Raises:
             BadRecord: there is no such file, or several fit.
         """
-        if (self.folder / name).is_file():
+        if os.path.isfile(self.folder / name):  # which calls a name that no file can have no file
             return self.folder / name
         parts = tuple(part for part in re.split(r"[\\/]", name) if part not in ("", "."))
         found = self._longest(parts, self._by_name.get(parts[-1], []) if parts else [])

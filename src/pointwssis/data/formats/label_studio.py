@@ -35,7 +35,7 @@ from ..schema import class_names
 from .image_folder import IMAGE_SUFFIXES, ImageFolder
 from .label_studio_rle import decode_brush, encode_brush
 from .marks import Mark, MarkedImage, MarkReader, Reading
-from .values import box, click, dense_mask, ellipse_mask, polygon_mask, read_number, start_report, turned
+from .values import box, click, dense_mask, ellipse_mask, polygon_mask, read_number, read_whole, start_report, turned
 
 _SHAPES = ("keypoint", "brush", "polygon", "ellipse", "rectangle", "labels")
 _BESIDE = ("choices", "textarea", "rating", "number", "taxonomy", "datetime", "pairwise", "relation", "ranker")
@@ -154,12 +154,13 @@ def _image(task: Any, record: str, report: LoadReport) -> MarkedImage:
     if not isinstance(results, list) or not all(isinstance(result, Mapping) for result in results):
         raise BadRecord("result is no list of objects", "result", results, "export the project again")
     image.size = _size(results)
-    regions: dict[Any, list[Mapping[str, Any]]] = {}
+    regions: dict[str, list[Mapping[str, Any]]] = {}
     for position, result in enumerate(results):
-        regions.setdefault(result.get("id", position), []).append(result)
-    for region_id, parts in regions.items():
+        name = repr(result["id"]) if "id" in result else f"at position {position}"
+        regions.setdefault(f"{record}, region {name:.40}", []).append(result)
+    for region, parts in regions.items():
         if any(part.get("type") not in _BESIDE for part in parts):
-            image.marks.append(Mark(f"{record}, region {region_id!r:.40}", partial(_read_region, parts)))
+            image.marks.append(Mark(region, partial(_read_region, parts)))
         else:
             _read_choices(parts, image)
     return image
@@ -171,7 +172,10 @@ def _path_in(data: Mapping[str, Any]) -> str:
     if len(values) != 1 or not isinstance(values[0], str) or values[0].startswith("data:"):
         remedy = 'give the path or URL of the image file as "image"'
         raise BadRecord("task without the path of one image", "data.image", values or dict(data), remedy)
-    url = urlsplit(values[0])
+    try:
+        url = urlsplit(values[0])
+    except ValueError as error:
+        raise BadRecord("bad URL", "data.image", values[0], f"{error}; give the path or URL of the image") from error
     stored = parse_qs(url.query).get("d")  # local storage: /data/local-files/?d=set/name.jpg
     if stored:
         return stored[0]
@@ -179,7 +183,7 @@ def _path_in(data: Mapping[str, Any]) -> str:
 
 
 def _looks_like_image(value: Any) -> bool:
-    return isinstance(value, str) and Path(urlsplit(value).path).suffix.lower() in IMAGE_SUFFIXES
+    return isinstance(value, str) and value.partition("?")[0].lower().endswith(IMAGE_SUFFIXES)
 
 
 def _last_annotation(task: Mapping[str, Any], record: str, report: LoadReport) -> Mapping[str, Any] | None:
@@ -195,21 +199,24 @@ def _last_annotation(task: Mapping[str, Any], record: str, report: LoadReport) -
 
 def _size(results: Sequence[Mapping[str, Any]]) -> tuple[int, int] | None:
     """(width, height) that the tool saw."""
-    rotations = {result.get("image_rotation") or 0 for result in results}
-    if rotations - {0}:
-        remedy = "turn the image file itself and label it again, since tools differ in what the coordinates then mean"
-        raise BadRecord("image was turned while labelling", "image_rotation", sorted(rotations, key=str), remedy)
-    sizes = {(result["original_width"], result["original_height"]) for result in results if "original_width" in result}
+    sizes = set()
+    for result in results:
+        if result.get("image_rotation"):
+            remedy = "turn the image file itself and label it again: what the coordinates mean then is not documented"
+            raise BadRecord("image turned while labelling", "image_rotation", result["image_rotation"], remedy)
+        if "original_width" in result:
+            fields = ("original_width", "original_height")
+            sizes.add(tuple(read_whole(result.get(field), field) for field in fields))
     if len(sizes) > 1:
         remedy = "its regions were drawn on images of different sizes; label it again"
-        raise BadRecord("several image sizes", "original_width, original_height", sorted(sizes, key=str), remedy)
+        raise BadRecord("several image sizes", "original_width, original_height", sorted(sizes), remedy)
     return next(iter(sizes), None)
 
 
 def _read_choices(parts: Sequence[Mapping[str, Any]], image: MarkedImage) -> None:
     for part in parts:
         value = part.get("value")
-        for choice in value.get("choices", []) if isinstance(value, Mapping) else []:
+        for choice in _texts(value.get("choices", []), "value.choices") if isinstance(value, Mapping) else []:
             if choice in ("complete", "incomplete"):
                 image.complete = choice == "complete"
             elif choice not in image.image_labels:
@@ -218,22 +225,26 @@ def _read_choices(parts: Sequence[Mapping[str, Any]], image: MarkedImage) -> Non
 
 def _read_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) -> Reading:
     """One region: its parts share an id, and one of them has the shape."""
-    kinds = {part.get("type"): part for part in parts if part.get("type") not in _BESIDE}
-    shapes = {str(kind).removesuffix("labels") or "labels": part for kind, part in kinds.items() if kind != "labels"}
+    kinds = {str(part.get("type")): part for part in parts if part.get("type") not in _BESIDE}
+    shapes = {kind.removesuffix("labels"): part for kind, part in kinds.items() if kind != "labels"}
     shape, part = next(iter((shapes or kinds).items()))
     value = part.get("value")
     if shape not in _SHAPES or not isinstance(value, Mapping):
         remedy = "use keypoints, brushes, polygons, ellipses or rectangles"
         raise BadRecord("unknown kind of region", "type", part.get("type"), remedy)
-    labels: list[str] = []
-    for each in kinds.values():
-        for key, found in (each.get("value") or {}).items():
-            if key.endswith("labels") and isinstance(found, list):
-                labels += [label for label in found if label not in labels]
+    values = [each["value"] for each in kinds.values() if isinstance(each.get("value"), Mapping)]
+    found = [_texts(each[key], f"value.{key}") for each in values for key in each if key.endswith("labels")]
+    labels = list(dict.fromkeys(label for texts in found for label in texts))
     if len(labels) > 1:
         remedy = 'an object has one class; use choice="single" and keep one label'
         raise BadRecord("several labels on a region", "labels", labels, remedy)
     return (labels[0] if labels else None), _read_shape(shape, value, width, height)
+
+
+def _texts(value: Any, field: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(text, str) and text for text in value):
+        raise BadRecord(f"{field} is no list of names", field, value, "export the project as JSON")
+    return value
 
 
 def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from ..coco_records import read_point
 from ..report import BadRecord, LoadReport
 from .image_folder import ImageFolder
 from .marks import Mark, MarkedImage, MarkReader, Reading
-from .values import read_flag, read_number, start_report
+from .values import read_flag, read_number, read_whole, start_report
 
 COLUMNS = {
     "image": ("image", "file_name", "filename"),
@@ -147,9 +147,7 @@ def _images(lines: Iterator[tuple[str, dict[str, Any]]], report: LoadReport) -> 
     for record, values in lines:
         name = values.get("image")
         if not isinstance(name, str) or not name:
-            report.reject(
-                record, BadRecord("no image", "image", name, "give the path of the image below the image folder")
-            )
+            report.reject(record, BadRecord("no image", "image", name, "give its path below the image folder"))
             continue
         image = images.setdefault(name, MarkedImage(record, name))
         try:
@@ -172,7 +170,7 @@ def _images(lines: Iterator[tuple[str, dict[str, Any]]], report: LoadReport) -> 
 def _read_about_image(image: MarkedImage, values: Mapping[str, Any]) -> None:
     """Takes over what a line says of its image, which must not contradict an earlier one."""
     if values.get("width") not in (None, "") and values.get("height") not in (None, ""):
-        size = tuple(int(read_number(values[field], field)) for field in ("width", "height"))
+        size = tuple(read_whole(values[field], field) for field in ("width", "height"))
         if image.size not in (None, size):
             raise BadRecord("contradicts an earlier line", "width, height", size, f"{image.record} says {image.size}")
         image.size = size

@@ -37,6 +37,14 @@ def read_number(value: Any, field: str) -> float:
     return number
 
 
+def read_whole(value: Any, field: str) -> int:
+    """A whole number, also out of a text."""
+    number = read_number(value, field)
+    if number != int(number):
+        raise BadRecord(f"{field} is no whole number", field, value, "write it without a fraction")
+    return int(number)
+
+
 def read_flag(value: Any, field: str) -> bool:
     """A truth value, also out of a text."""
     text = str(value).strip().lower()
@@ -79,9 +87,10 @@ def ellipse_mask(
     center: tuple[float, float], radii: tuple[float, float], degrees: float, width: int, height: int, field: str
 ) -> dict[str, Any]:
     """An ellipse on the plane of an image, turned clockwise about its centre: the pixels whose middle it covers."""
-    if min(radii) <= 0:
-        raise BadRecord("ellipse without extent", field, list(radii), "draw it again or remove it")
     reach = max(radii)
+    if min(radii) <= 0 or reach > 2 * max(width, height):
+        remedy = f"the image has {width} × {height} pixels; draw it again or remove it"
+        raise BadRecord("ellipse without extent, or far larger than the image", field, list(radii), remedy)
     left, top = (max(math.floor(middle - reach), 0) for middle in center)
     right, bottom = (min(math.ceil(middle + reach), side) for middle, side in zip(center, (width, height), strict=True))
     mask = np.zeros((height, width), dtype=bool)
@@ -95,7 +104,7 @@ def ellipse_mask(
 def box(corners: np.ndarray, width: int, height: int, field: str) -> dict[str, Any]:
     """The extent of (N, 2) corners, inside of the image, as COCO's box; its centre becomes the point."""
     low, high = (np.clip(values, 0, (width, height)) for values in (corners.min(axis=0), corners.max(axis=0)))
-    if (high <= low).any():
+    if not (high > low).all():  # NaN too
         value = [round(float(number), 2) for number in (*corners.min(axis=0), *corners.max(axis=0))]
         remedy = f"the image has {width} × {height} pixels; draw the box again or remove it"
         raise BadRecord("box without a pixel of the image", field, value, remedy)

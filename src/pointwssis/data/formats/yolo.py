@@ -137,7 +137,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: is no YAML ({error}); write train, val and names") from error
+        raise ValueError(f"{path}: is no YAML ({' '.join(str(error).split())}); write train, val and names") from error
     if not isinstance(settings, dict):
         raise ValueError(f"{path}: holds a {type(settings).__name__}; write train, val and names")
     return settings
@@ -187,7 +187,10 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
 
 
 def _listed(file: Path) -> list[Path]:
-    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file}: is no text ({error}); write the path of one image a line") from error
     return [file.parent / line.strip() for line in lines if line.strip()]
 
 
