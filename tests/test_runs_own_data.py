@@ -77,6 +77,13 @@ def test_images_that_no_file_names_are_unlabelled(files, tmp_path):
         load_data(recipe(tmp_path / "out", data_dir="images", include_unlabeled=True))
 
 
+def test_files_may_say_for_all_images_that_not_all_is_marked(files, tmp_path):
+    data = load_data(recipe(tmp_path / "out", labeled_fraction=None, complete=False, **files))
+    assert not any(data.train["complete"]) and (len(data.full), len(data.point)) == (3, 4)
+    with pytest.raises(ValueError, match="complete takes train_annotations"):
+        load_data(recipe(tmp_path / "out", data_dir="images", complete=False))
+
+
 def test_labels_that_differ_in_spelling_are_one_error(files, tmp_path):
     with pytest.raises(ValueError, match=r"looks like .*--label_map"):
         load_data(recipe(tmp_path / "out", labeled_fraction=None, **files | {"label_map": {}}))

@@ -31,6 +31,8 @@ class Recipe:
         dataset_name: a prepared dataset, a folder or a repository of the Hub, instead of files.
         dataset_config: which of its configurations, as in "coco10".
         label_map: name in the files → class, for names that differ between them ({"Car": "car"}).
+        complete: whether `train_annotations` mark all objects of their images, where they do not say it themselves;
+            None: as their format has it, which mostly is yes. False: what nobody marked is no background.
         include_unlabeled: take the images of `image_dir` that no file names as images without labels.
         output_dir: where everything goes. A stage that is done there is not done again.
         labeled_fraction: part of the images that keep their masks, 0 to 1; None leaves the supervision as the file
@@ -85,6 +87,7 @@ class Recipe:
     dataset_name: str | None = None
     dataset_config: str | None = None
     label_map: dict[str, str] = field(default_factory=dict)
+    complete: bool | None = None
     include_unlabeled: bool = False
     output_dir: str = "outputs/run"
     labeled_fraction: float | None = 0.1

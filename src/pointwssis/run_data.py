@@ -57,6 +57,8 @@ def load_data(recipe: Recipe) -> RunData:
     """Loads and splits the data of a recipe."""
     if recipe.include_unlabeled and recipe.train_annotations is None:
         raise ValueError("include_unlabeled takes train_annotations and image_dir: images that these files do not name")
+    if recipe.complete is not None and recipe.train_annotations is None:
+        raise ValueError("complete takes train_annotations: it is about what these files leave open")
     if recipe.dataset_name is not None:
         if recipe.label_map:
             raise ValueError(
@@ -120,7 +122,7 @@ def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
     if recipe.train_annotations is None or recipe.image_dir is None:
         raise ValueError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
     files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
-    train = load_annotation_files(files, recipe.image_dir, **options)
+    train = load_annotation_files(files, recipe.image_dir, complete=recipe.complete, **options)
     validation = None
     if recipe.val_annotations is not None:
         options |= {"names": class_names(train), "split": "val"}

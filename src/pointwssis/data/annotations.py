@@ -87,6 +87,7 @@ def load_annotation_files(
     image_dir: str | Path,
     *,
     label_map: Mapping[str, str] | None = None,
+    complete: bool | None = None,
     skip_bad: bool = False,
     split: str = "train",
 ) -> Dataset:
@@ -98,10 +99,11 @@ def load_annotation_files(
         paths: the files, of any formats.
         image_dir: as of `load_annotations`, like the other arguments.
         label_map: of all files.
+        complete: of all files.
         skip_bad: also for what contradicts an earlier file.
         split: of YOLO datasets.
     """
-    options: dict[str, Any] = {"label_map": label_map, "skip_bad": skip_bad, "split": split}
+    options: dict[str, Any] = {"label_map": label_map, "complete": complete, "skip_bad": skip_bad, "split": split}
     parts: list[Dataset | None] = []
     for path in paths:
         try:
