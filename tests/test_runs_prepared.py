@@ -9,10 +9,11 @@ import pytest
 import tiny
 from pointwssis.cli.__main__ import main
 from pointwssis.data import class_names
-from pointwssis.data.prepared import Split, open_prepared, open_truth, rows_on_disk, whole_folder, write_files
+from pointwssis.data.prepared import open_prepared, open_truth
 from pointwssis.data.prepared_card import About, dataset_card
 from pointwssis.data.prepared_coco import prepare_coco
 from pointwssis.data.prepared_hub import push_prepared
+from pointwssis.data.prepared_writing import Split, rows_on_disk, whole_folder, write_files
 from pointwssis.run_data import load_data
 from tiny import recipe
 

@@ -8,7 +8,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from datasets import Image, concatenate_datasets, load_dataset
+from datasets import Dataset, Image, concatenate_datasets, load_dataset
 from PIL import Image as PILImage
 
 from pointwssis.data import (
@@ -16,15 +16,16 @@ from pointwssis.data import (
     hide_masks,
     load_coco,
     load_coco_folder,
+    prepared_writing,
     read_image,
     split_supervision,
     supervision,
 )
-from pointwssis.data import prepared as prepared_module
 from pointwssis.data.coco import read_coco
-from pointwssis.data.prepared import Split, open_prepared, prepared_files, rows_on_disk, whole_folder, write_files
+from pointwssis.data.prepared import open_prepared, prepared_files
 from pointwssis.data.prepared_coco import prepare_coco
 from pointwssis.data.prepared_hub import push_prepared
+from pointwssis.data.prepared_writing import Split, rows_on_disk, whole_folder, write_files
 from pointwssis.hub import PushError
 
 CONFIGS = ["coco10", "coco50", "all", "train5k"]
@@ -76,7 +77,7 @@ def test_another_seed_is_another_draw(shapes, tmp_path, folder, truth):
 def test_points_tell_nothing_but_points(folder):
     kept = {"id", "category", "point", "iscrowd"}
     for path in sorted((folder / "data").glob("point*")):
-        for row in prepared_module.Dataset.from_file(str(path)):
+        for row in Dataset.from_file(str(path)):
             assert all(item[key] is None for item in row["objects"] for key in item.keys() - kept)
             assert not any(item["iscrowd"] for item in row["objects"])
     files = prepared_files(folder)
@@ -97,7 +98,7 @@ def test_rows_are_stored_once_for_each_form(folder, truth):
     ids = {kind: [] for kind in ("full", "point", "validation")}
     for kind, found in ids.items():
         for path in sorted((folder / "data").glob(f"{kind}-*")):
-            found += prepared_module.Dataset.from_file(str(path))["image_id"]
+            found += Dataset.from_file(str(path))["image_id"]
     assert sorted(ids["full"]) == sorted(truth["train"]["image_id"])
     assert len(set(ids["point"])) == len(ids["point"]) and set(ids["point"]) < set(ids["full"])
     assert ids["validation"] == truth["validation"]["image_id"]
@@ -199,11 +200,20 @@ def test_without_images(shapes, tmp_path, truth):
 
 
 def test_files_of_bounded_size(shapes, tmp_path, monkeypatch, truth):
-    monkeypatch.setattr(prepared_module, "_BYTES_A_FILE", 1)
-    monkeypatch.setattr(prepared_module, "_ROWS_A_CHUNK", 3)
+    monkeypatch.setattr(prepared_writing, "_BYTES_A_FILE", 1)
+    monkeypatch.setattr(prepared_writing, "_ROWS_A_CHUNK", 3)
     prepare_coco(shapes, tmp_path / "out", percentages=(50,))
     assert len(prepared_files(tmp_path / "out")["all"]["train"]) == 4  # of 3, 1, 3 and 1 rows
     assert by_id(open_prepared(tmp_path / "out", "all", shapes)["train"]) == by_id(truth["train"])
+
+
+def test_images_that_cannot_be_stored(shapes, tmp_path, truth):
+    shutil.copytree(shapes / "annotations", tmp_path / "coco" / "annotations")
+    with pytest.raises(FileNotFoundError, match=r"train_0000\d.png: image file not found; without embed_images"):
+        prepare_coco(tmp_path / "coco", tmp_path / "out", check_images=False, embed_images=True)
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(ValueError, match="lies outside of .*elsewhere"):
+        write_files(tmp_path, {"a": {"full": Split(truth["train"], [0])}}, tmp_path / "elsewhere")
 
 
 def test_nothing_is_overwritten_and_nothing_half_written_stays(shapes, tmp_path, folder):

@@ -9,8 +9,8 @@ from typing import Any
 
 from .bdd100k import read_bdd100k
 from .label_names import BDD100K_NAMES
-from .prepared import Split, rows_on_disk, whole_folder, write_files
 from .prepared_card import About, dataset_card, remarks
+from .prepared_writing import Split, rows_on_disk, whole_folder, write_files
 from .protocols import point_subsets
 from .report import LoadReport
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from huggingface_hub import DatasetCardData
 
-from .prepared import Contents
+from .prepared_writing import Contents
 from .report import LoadReport
 
 _KINDS = ("full", "point", "image", "none")

@@ -11,8 +11,8 @@ from datasets import Dataset
 from .coco import read_coco
 from .coco_folder import find_coco_split
 from .official import official_image_ids, official_subsets
-from .prepared import Split, rows_on_disk, whole_folder, write_files
 from .prepared_card import About, dataset_card, remarks
+from .prepared_writing import Split, rows_on_disk, whole_folder, write_files
 from .protocols import PERCENTAGES, labelled_ids, train5k_ids
 from .report import LoadReport
 from .tables import supervision_of
