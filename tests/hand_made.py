@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Rows of the schema with images in memory."""
+"""Rows of the schema with images in memory, and the numbers of datasets."""
 
 import io
 from typing import Any
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pointwssis.checking.data_facts import DataFacts
 from pointwssis.masks import encode_mask
 
 
@@ -44,3 +45,13 @@ def row(image_id: int, *objects: dict[str, Any], data: bytes | None = None, **va
         "objects": [{**item, "id": item["id"] or 100 * image_id + i} for i, item in enumerate(objects)],
     }
     return {**fields, **values}
+
+
+def facts(
+    images=((256, 256),) * 4, box=(20, 20), boxes=None, most=30, full=4, point=36, masks=80, known=True
+) -> DataFacts:
+    """A dataset of square images with objects of one size, unless told otherwise."""
+    boxes = np.array([box] * 8 if boxes is None else boxes, dtype=float)
+    owners = np.arange(len(boxes)) % len(images)
+    counts = np.full(len(images), len(boxes) // len(images))
+    return DataFacts(np.array(images), boxes, owners, counts, most, full, point, masks, known)

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 import tiny
+from pointwssis.checking.proposal import propose
 from pointwssis.cli.__main__ import main
+from pointwssis.recipe import Recipe
 
 
 @pytest.fixture
@@ -103,3 +105,21 @@ def test_wrong_input_is_one_line(words, message, shapes, capsys):
     assert main(["check", *[word.format(shapes=shapes) for word in words]]) == 1
     error = capsys.readouterr().err
     assert message in error and error.startswith("pointwssis check: ") and "Traceback" not in error
+
+
+def test_a_recipe_is_written(shapes, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pointwssis.cli.check.propose", lambda recipe, data, minutes: propose(
+        recipe, data, minutes, lambda recipe, rows: 0.5, lambda recipe, rows: 0.5))  # fmt: skip
+    path = tmp_path / "mine.yaml"
+    assert main(["check", str(shapes), "--write_recipe", str(path), "--minutes", "5", "--seed", "7"]) == 0
+    printed = capsys.readouterr().out
+    assert f"start it by: pointwssis run {path}" in printed and "about " in printed.splitlines()[-1]
+    recipe = Recipe.load(path)
+    assert (recipe.data_dir, recipe.seed) == (str(shapes), 7) and recipe.image_size["longest_edge"] == 128
+
+
+def test_no_recipe_for_data_that_stop_a_training(folder, tmp_path, capsys):
+    (folder / "images" / "train_00000.png").write_bytes(b"no image")
+    assert main(["check", str(folder), "--write_recipe", str(tmp_path / "mine.yaml")]) == 1
+    assert "no recipe: what stops a training comes first" in capsys.readouterr().out
+    assert not (tmp_path / "mine.yaml").exists()

@@ -44,11 +44,13 @@ class Checkup:
 
     Args:
         recipe: that names the data and the settings that they were checked against.
+        data: as the files have them, without what cannot be read.
         splits: "train", and "validation" where there is one.
         findings: the worst first.
     """
 
     recipe: Recipe
+    data: RunData
     splits: dict[str, SplitCheck]
     findings: Findings
 
@@ -82,7 +84,7 @@ def check_data(recipe: Recipe, data: RunData, findings: Findings | None = None) 
     check_classes(splits["train"].labels, validation and validation.labels, findings)
     if validation is not None:
         find_leaks(splits["train"].scan, validation.scan, findings)
-    return Checkup(recipe, splits, findings)
+    return Checkup(recipe, data, splits, findings)
 
 
 def check_split(rows: Dataset, name: str, recipe: Recipe, findings: Findings) -> SplitCheck:

@@ -80,13 +80,16 @@ class PyramidFit:
     settings: InputSettings
     findings: Findings
     sizes: array = field(default_factory=lambda: array("f"))
-    level_objects: list[int] = field(default_factory=lambda: [0] * 5)
+    level_objects: list[int] = field(default_factory=list)
     unlearned: int = 0
     points: int = 0
-    crowded: list[int] = field(default_factory=lambda: [0] * 5)
+    crowded: list[int] = field(default_factory=list)
     lost: int = 0
     over_cap: Counter[str] = field(default_factory=Counter)
     most: int = 0
+
+    def __post_init__(self) -> None:
+        self.level_objects, self.crowded = ([0] * len(self.settings.num_grids) for _ in range(2))
 
     def add(self, row: Mapping[str, Any], position: int) -> None:
         """Takes the next row."""

@@ -1,20 +1,23 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""`pointwssis check DATASET`: what is in a dataset, and what is wrong with it."""
+"""`pointwssis check DATASET`: what is in a dataset, what is wrong with it, and settings that suit it."""
 
 import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..checking.checkup import check_recipe
+from ..checking.checkup import Checkup, check_recipe
+from ..checking.proposal import MINUTES, propose
 from ..checking.report import json_report, text_report
 from ..checking.sheet import write_contact_sheet
+from ..progress import minutes as in_words
 from .sources import recipe_of
 
 EPILOG = """examples:
   pointwssis check data/nuclei
   pointwssis check train.json --image_dir images --val_annotations val.json --json check.json
   pointwssis check examples/recipes/nuclei.yaml --data_dir data/nuclei --contact_sheet sheet.png
+  pointwssis check data/nuclei --write_recipe mine.yaml --minutes 60
 
 Every key of a recipe is an option, as in `pointwssis run`. The exit code is 1 where something would stop a training."""
 
@@ -30,6 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was found")
     parser.add_argument("--contact_sheet", type=Path, metavar="FILE", help="draw some images and what was found")
+    parser.add_argument("--write_recipe", type=Path, metavar="FILE", help="propose settings for data and machine")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="that a run of them may take (%(default)g)")
     named = bool(arguments) and not arguments[0].startswith("-")
     options, words = parser.parse_known_args(arguments[1:] if named else arguments)
     source = arguments[0] if named else None
@@ -41,4 +46,17 @@ def main(arguments: Sequence[str]) -> int:
         print(f"everything: {options.json}")
     if options.contact_sheet is not None:
         print(f"to look at: {write_contact_sheet(checkup, options.contact_sheet)}")
+    if options.write_recipe is not None:
+        if checkup.stops_training:
+            print("no recipe: what stops a training comes first")
+        else:
+            write_recipe(checkup, options.write_recipe, options.minutes)
     return int(checkup.stops_training)
+
+
+def write_recipe(checkup: Checkup, path: Path, minutes: float) -> None:
+    """Proposes settings, writes them and says how to run them."""
+    print("measuring a few training steps …", flush=True)
+    proposal = propose(checkup.recipe, checkup.data, minutes)
+    path.write_text(proposal.text, encoding="utf-8")
+    print(f"recipe: {path}, about {in_words(proposal.seconds)}; start it by: pointwssis run {path}")

@@ -1,0 +1,71 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Networks and optimizers that fit a machine: those of `examples/recipes/nuclei.yaml` on a CPU, of `nuclei_gpu.yaml` on
+a GPU.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from .settings import Setting
+
+_STAGES = ["stage1", "stage2", "stage3", "stage4"]
+_RESNET18 = {
+    "model_type": "resnet",
+    "layer_type": "basic",
+    "depths": [2, 2, 2, 2],
+    "hidden_sizes": [64, 128, 256, 512],
+    "out_features": _STAGES,
+}
+_RESNET50 = {"model_type": "resnet", "depths": [3, 4, 6, 3], "out_features": _STAGES}
+_NARROW = {
+    "fpn_channels": 128,
+    "instance_channels": 128,
+    "num_instance_convs": 2,
+    "kernel_channels": 64,
+    "mask_channels": 64,
+}
+_SHARED_TRAINING = {
+    "per_device_eval_batch_size": 8,
+    "optim": "adamw_torch",
+    "optim_args": None,
+    "weight_decay": 0.01,
+    "max_grad_norm": 3.0,
+    "milestones": [0.75, 0.9],
+}
+_REASONS = {
+    "optim": "in short trainings from scratch AdamW learns much faster than SGD, and clipping keeps it on its way",
+}
+
+
+def has_gpu() -> bool:
+    return torch.cuda.is_available()
+
+
+def network_settings(full: int) -> list[Setting]:
+    """Backbone, widths, batch sizes and optimizer.
+
+    Args:
+        full: number of images with masks; a batch holds no more.
+    """
+    gpu = has_gpu()
+    backbone, name = (_RESNET50, "ResNet-50") if gpu else (_RESNET18, "ResNet-18, which a CPU can train,")
+    why = f"{name} from scratch; on photographs backbone_name_or_path: microsoft/resnet-50 (pretrained) learns far more"
+    batch_size, rate = min(16 if gpu else 8, max(1, full)), 0.0005 if gpu else 0.001
+    training: dict[str, Any] = {"per_device_train_batch_size": batch_size, **_SHARED_TRAINING, "learning_rate": rate}
+    refiner: dict[str, Any] = {"per_device_train_batch_size": 64 if gpu else 32, "learning_rate": rate}
+    if gpu:
+        training["dataloader_num_workers"] = refiner["dataloader_num_workers"] = 8
+    return [
+        Setting("model.backbone_config", backbone, why),
+        *(Setting(f"model.{key}", value) for key, value in ({} if gpu else _NARROW).items()),
+        *(Setting(f"training.{key}", value, _REASONS.get(key, "")) for key, value in training.items()),
+        Setting("refiner_model.backbone_config", backbone),
+        *(Setting(f"refiner.{key}", value) for key, value in refiner.items()),
+    ]
+
+
+def value_of(settings: Sequence[Setting], key: str) -> Any:
+    """The value of a key among settings."""
+    return next(setting.value for setting in settings if setting.key == key)
