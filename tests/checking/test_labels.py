@@ -123,6 +123,8 @@ def test_no_mask_at_all_stops_a_training():
     findings = Findings()
     check_classes(counted(row(1, click(0, 3, 3))), None, findings)
     assert [finding.what for finding in findings if finding.severity == ERROR] == ["training sets without any mask"]
+    check_classes(counted(row(1, click(0, 3, 3))), None, with_teacher := Findings(), has_teacher=True)
+    assert {finding.what for finding in with_teacher} == {"classes without an example"}
 
 
 def test_examples_are_bounded_and_counted():

@@ -36,7 +36,7 @@ def proposed(base: Recipe, seconds: float = 0.5, minutes: float = 60) -> Proposa
     def step(recipe, rows):
         return seconds * (recipe.image_size["longest_edge"] / 256) ** 2
 
-    return propose(base, load_data(base), minutes, step, lambda recipe, rows: seconds)
+    return propose(base, load_data(base), minutes, 0, step, lambda recipe, rows: seconds)
 
 
 def shapes_with_points(folder: Path, path: Path, **options) -> Recipe:
@@ -81,8 +81,9 @@ def test_supervision_of_the_files_stays(shapes, tmp_path):
     large = concatenate_datasets([load_coco_folder(shapes)["train"]] * 5)
     large = large.remove_columns("image_id").add_column("image_id", list(range(40)), feature=large.features["image_id"])
     loaded = RunData(large, large, large.select([]), large.select([]), None)
-    hidden = propose(Recipe(labeled_fraction=None), loaded, 60, lambda recipe, rows: 1.0, lambda recipe, rows: 1.0)
+    hidden = propose(Recipe(labeled_fraction=None), loaded, 60, 3, lambda recipe, rows: 1.0, lambda recipe, rows: 1.0)
     assert hidden.recipe.labeled_fraction == 0.2 and "those of 80% of the images are hidden" in hidden.text
+    assert "3 grey ones have more than 8 bits" in hidden.text.replace("\n#", "")
     asked = Recipe(data_dir=str(shapes), labeled_fraction=0.5)
     assert proposed(asked).recipe.labeled_fraction == 0.5 and "as asked; 4 images" in proposed(asked).text
 

@@ -81,7 +81,8 @@ def check_data(recipe: Recipe, data: RunData, findings: Findings | None = None) 
     rows = {"train": data.train, "validation": data.validation}
     splits = {name: check_split(part, name, recipe, findings) for name, part in rows.items() if part is not None}
     validation = splits.get("validation")
-    check_classes(splits["train"].labels, validation and validation.labels, findings)
+    has_teacher = (recipe.teacher_name_or_path or recipe.model_name_or_path) is not None
+    check_classes(splits["train"].labels, validation and validation.labels, findings, has_teacher)
     if validation is not None:
         find_leaks(splits["train"].scan, validation.scan, findings)
     return Checkup(recipe, data, splits, findings)

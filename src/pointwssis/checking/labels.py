@@ -146,8 +146,17 @@ class LabelCounts:
                     self.findings.add(WARNING, "points of one class on the same pixel", example, remedy, place)
 
 
-def check_classes(train: LabelCounts, validation: LabelCounts | None, findings: Findings) -> None:
-    """Classes that nothing can be learned of, and splits without what a training needs."""
+def check_classes(
+    train: LabelCounts, validation: LabelCounts | None, findings: Findings, has_teacher: bool = False
+) -> None:
+    """Classes that nothing can be learned of, and splits without what a training needs.
+
+    Args:
+        train: counts of the training images.
+        validation: counts of the validation images, if there are any.
+        findings: where to write.
+        has_teacher: a trained teacher is at hand, so that masks are not needed.
+    """
     for index, name in enumerate(train.names):
         learned, wanted = train.classes[index], validation and validation.classes[index]
         if wanted and wanted.objects and not learned.images:
@@ -155,12 +164,12 @@ def check_classes(train: LabelCounts, validation: LabelCounts | None, findings: 
             findings.add(WARNING, "classes that only the validation images have", name, remedy)
         elif not learned.images:
             findings.add(WARNING, "classes without an example", name, "label some, or remove the class")
-        elif learned.objects and not learned.masks:
+        elif learned.objects and not learned.masks and not has_teacher:
             remedy = "a teacher learns their outlines from no mask of their own; draw a few"
             findings.add(WARNING, "classes without a mask", name, remedy)
         if validation is not None and learned.images and not wanted.objects:
             findings.add(WARNING, "classes without an example in validation", name, "their quality cannot be measured")
-    if not sum(counts.masks for counts in train.classes):
+    if not has_teacher and not sum(counts.masks for counts in train.classes):
         remedy = "a teacher learns from masks: draw some, or name a trained one by teacher_name_or_path"
         findings.add(ERROR, "training sets without any mask", train.split, remedy)
     for labels in filter(None, (train, validation)):

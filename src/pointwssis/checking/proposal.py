@@ -72,6 +72,7 @@ def propose(
     base: Recipe,
     loaded: RunData,
     minutes: float = MINUTES,
+    deep_images: int = 0,
     measure: Measure = segmenter_seconds,
     measure_refiner: Measure = refiner_seconds,
 ) -> Proposal:
@@ -81,6 +82,7 @@ def propose(
         base: of which what names the data counts, and `labeled_fraction`, `output_dir` and `seed`.
         loaded: these data, as the files have them.
         minutes: that the whole run may take.
+        deep_images: how many of the images are grey with more than 8 bits.
         measure: tells the seconds of a step of a recipe's SOLOv2 on some rows.
         measure_refiner: the same of its MaskRefineNet.
 
@@ -118,7 +120,7 @@ def propose(
     steps = plan_steps(minutes, seconds, refining, facts, batch_size, refiner_batch)
     settings += schedule_settings(facts, steps, batch_size, minutes, seconds, refining)
     whole = steps.seconds / TRAINING_SHARE
-    return Proposal(settings, _headline(facts, whole, minutes), whole)
+    return Proposal(settings, _headline(facts, whole, minutes, deep_images), whole)
 
 
 def _data_of(base: Recipe, loaded: RunData) -> tuple[list[Setting], RunData]:
@@ -209,12 +211,18 @@ def schedule_settings(
     ]
 
 
-def _headline(facts: DataFacts, seconds: float, minutes: float) -> list[str]:
+def _headline(facts: DataFacts, seconds: float, minutes: float, deep_images: int) -> list[str]:
     where = f"{facts.full:,} images with masks and {facts.point:,} with points, on a {machine_name()}"
+    depth = "The bit depth of the images asks for no setting: "
+    if deep_images:
+        depth += f"{deep_images:,} grey ones have more than 8 bits, each is scaled from its own range when it is read."
+    else:
+        depth += "none is grey with more than 8 bits."
     verdict = f"about {in_words(seconds)}"
     if seconds > 60 * minutes:
         verdict += f", which is more than the {minutes:g} minutes that were asked for: there is no smaller training"
     return [
         f"{where}: {verdict}.",
         "Proposed by `pointwssis check`: speeds were measured, what the models will be worth was not.",
+        depth,
     ]

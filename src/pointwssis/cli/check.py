@@ -57,6 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 def write_recipe(checkup: Checkup, path: Path, minutes: float) -> None:
     """Proposes settings, writes them and says how to run them."""
     print("measuring a few training steps …", flush=True)
-    proposal = propose(checkup.recipe, checkup.data, minutes)
+    deep_images = sum(len(split.scan.deep_ranges) for split in checkup.splits.values())
+    proposal = propose(checkup.recipe, checkup.data, minutes, deep_images)
     path.write_text(proposal.text, encoding="utf-8")
     print(f"recipe: {path}, about {in_words(proposal.seconds)}; start it by: pointwssis run {path}")
