@@ -1,34 +1,18 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Fixtures that several tests share, and the Hub that all of them see."""
 
-import atexit
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from hub_server import HubServer
+from hub_server import HubServer, hub_of_this_process
 
 PARITY = Path(__file__).parent / "parity"
 SHARED = Path(__file__).parents[2] / "shared"
 
-# The Hugging Face libraries read these when they are imported, so they are set before any of them is. No test can reach
-# the real Hub, and other processes that a test starts inherit all of it.
-HUB = HubServer()
-HF_HOME = tempfile.mkdtemp(prefix="pointwssis-tests-")
-atexit.register(shutil.rmtree, HF_HOME, ignore_errors=True)
-os.environ |= {
-    "HF_ENDPOINT": HUB.url,
-    "HF_HOME": HF_HOME,
-    "HF_HUB_DISABLE_XET": "1",  # that is a server of its own; without it large files go by git LFS
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-}
-for _name in ("HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_CACHE"):
-    os.environ.pop(_name, None)
-HUB.start()
+HUB = hub_of_this_process()  # before any Hugging Face library is imported
 
 
 @pytest.fixture
@@ -38,7 +22,7 @@ def hub(monkeypatch) -> HubServer:
     Other processes see it too, by their environment.
     """
     HUB.clear()
-    shutil.rmtree(Path(HF_HOME) / "hub", ignore_errors=True)
+    shutil.rmtree(Path(os.environ["HF_HOME"]) / "hub", ignore_errors=True)
     monkeypatch.setenv("HF_TOKEN", HUB.token)
     return HUB
 

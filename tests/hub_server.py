@@ -6,10 +6,15 @@ Large files go by the protocol of git LFS, which the client uses with `HF_HUB_DI
 """
 
 import argparse
+import atexit
 import base64
+import functools
 import hashlib
 import json
+import os
 import re
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -460,6 +465,28 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: Any) -> None:
         pass  # `HubServer.requests` has them
+
+
+@functools.cache
+def hub_of_this_process() -> HubServer:
+    """The Hub that this process and those that it starts see, once and for all, with an empty home for their caches.
+
+    The Hugging Face libraries read the environment when they are imported, so this comes before that. A second call
+    (pytest imports conftest.py under two names) changes nothing.
+    """
+    hub = HubServer().start()
+    home = tempfile.mkdtemp(prefix="pointwssis-tests-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_CACHE"):
+        os.environ.pop(name, None)
+    os.environ |= {
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": home,
+        "HF_HUB_DISABLE_XET": "1",  # that is a server of its own; without it large files go by git LFS
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    }
+    return hub
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Models, pipelines and datasets to the Hub and back, and what people read when that does not work."""
 
+import re
 import time
 
 import numpy as np
@@ -114,6 +115,17 @@ def test_a_push_brings_a_card_that_claims_nothing(hub):
     refiner, _ = tiny.refiner()
     refiner.push_to_hub("tester/refiner")
     assert "A MaskRefineNet with a ResNet-10" in card(hub, "tester/refiner")
+
+
+def test_the_code_of_these_cards_runs(hub, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tiny.picture().save("photo.jpg")
+    for repo, parts in (("tester/segmenter", tiny.segmenter()), ("tester/refiner", tiny.refiner())):
+        for part in reversed(parts):
+            part.push_to_hub(repo)
+        (code,) = re.findall(r"```python\n(.*?)```", card(hub, repo), re.S)
+        exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines()[-1] == "ellipse (64, 64)"
 
 
 def test_a_card_that_is_there_stays(hub):

@@ -1,6 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The Hub of the tests answers huggingface_hub's client as the real one does."""
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.utils import get_session
+
+from hub_server import hub_of_this_process
 
 REPO = "pointwssis/thing"
 
@@ -57,7 +62,7 @@ def test_pushing_again_sends_only_what_changed(api, folder, hub):
     first = push(api, folder).oid
     hub.requests.clear()
     assert push(api, folder).oid == first  # an empty commit is none
-    (folder / "README.md").write_text("new")
+    (folder / "README.md").write_text("---\ntags: [b]\n---\n")
     second = push(api, folder)
     assert [request for request in hub.requests if request.startswith("PUT")] == []
     assert [commit.commit_id for commit in api.list_repo_commits(REPO)][:2] == [second.oid, first]
@@ -167,3 +172,16 @@ def test_connections_that_break(api, folder, hub, monkeypatch):
     assert len(naps) == 5 and list(hub.files(REPO)) == []  # the client tried again and again
     push(api, folder)
     assert len(hub.files(REPO)) == 4
+
+
+def test_there_is_one_hub_whoever_asks(hub):
+    assert hub_of_this_process() is hub and os.environ["HF_ENDPOINT"] == hub.url
+
+
+def test_a_server_in_a_process_of_its_own():
+    command = [sys.executable, str(Path(__file__).with_name("hub_server.py"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        words = dict(word.split("=") for word in process.stdout.readline().split())
+        api = HfApi(endpoint=words["HF_ENDPOINT"], token=words["HF_TOKEN"])
+        assert api.whoami()["name"] == "tester" and not api.repo_exists(REPO)
+        process.terminate()

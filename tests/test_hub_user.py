@@ -3,6 +3,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -44,13 +45,13 @@ def started(*words: str, **environment: str) -> str:
 
 
 @pytest.fixture
-def trained(hub, shapes, tmp_path) -> Path:
+def trained(hub, shapes, tmp_path, monkeypatch, capsys) -> Path:
     """A teacher that the example script has trained and pushed."""
     recipe = tiny.recipe_file(tmp_path / "recipe.yaml")
     words = [str(recipe), "--data_dir", str(shapes), "--output_dir", str(tmp_path / "out")]
-    script = ROOT / "examples" / "train_teacher.py"
-    printed = started(str(script), *words, "--push_to_hub", "--hub_model_id", REPO)
-    assert printed.splitlines()[-1] == f"{hub.url}/{REPO}"
+    monkeypatch.setattr(sys, "argv", ["train_teacher.py", *words, "--push_to_hub", "--hub_model_id", REPO])
+    runpy.run_path(str(ROOT / "examples" / "train_teacher.py"), run_name="__main__")
+    assert capsys.readouterr().out.splitlines()[-1] == f"{hub.url}/{REPO}"
     return tmp_path / "out" / "teacher"
 
 

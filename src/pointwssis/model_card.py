@@ -87,13 +87,13 @@ def converted_card(repo: str, kind: str, source: str, backbone: str, classes: st
         classes: in words, such as "3 classes (cat, dog, fox)".
     """
     texts = table()["kinds"][kind]
-    words = {"repo": repo, "teacher": "your-teacher", "backbone": backbone, "classes": classes}
+    words = {"repo": repo, "backbone": backbone, "classes": classes}
     return _filled(
         ModelCardData(license="unknown", **_common(kind)),
         name=repo.rpartition("/")[2],
         summary=_text(texts["converted"], words),
         provenance=_text(table()["provenance"]["converted"], {"source": source}),
-        usage=_text(texts["usage"], words),
+        usage=_text(texts.get("usage_alone", texts["usage"]), words),
         results="Not measured here.",
         training="The file does not tell how it was trained.",
         remarks=_list(texts["remarks"], words),
@@ -111,13 +111,13 @@ def bare_card(repo: str, config: Any) -> str:
     names = [config.id2label[index] for index in range(config.num_labels)]
     shown = f"{', '.join(names[:10])}{', …' if len(names) > 10 else ''}"
     texts, backbone = table()["kinds"][kind], backbone_name(config.backbone_config)
-    words = {"repo": repo, "teacher": "your-teacher", "backbone": backbone, "classes": shown}
+    words = {"repo": repo, "backbone": backbone, "classes": shown}
     return _filled(
         ModelCardData(license="unknown", **_common(kind)),
         name=repo.rpartition("/")[2],
         summary=f"A {texts['title'].split()[0]} with a {backbone} for {len(names)} classes ({shown}).",
         provenance=_text(table()["provenance"]["pushed"], {}),
-        usage=_text(texts["usage"], words),
+        usage=_text(texts.get("usage_alone", texts["usage"]), words),
         results="Not measured here.",
         training="Not recorded.",
         remarks=_list(texts["remarks"], words),

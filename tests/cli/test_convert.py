@@ -300,7 +300,7 @@ def test_it_uploads_what_it_wrote(tmp_path, hub, capsys):
     written = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
     assert hub.files("tester/mine") == written and "model.safetensors" in written
     assert f"{hub.url}/tester/mine" in capsys.readouterr().out
-    assert 'refiner="tester/mine"' in written["README.md"].decode()
+    assert 'model="tester/mine"' in written["README.md"].decode()
     torch.save(content, tmp_path / "model.pth")
     words = ["--checkpoint", str(tmp_path / "model.pth"), "--output_dir", str(tmp_path / "other")]
     assert main(["convert", *words, "--push_to_hub", "nobody/other"]) == 1  # before anything is converted
