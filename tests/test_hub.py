@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from datasets import concatenate_datasets, load_dataset
 from huggingface_hub import HfApi
-from transformers import AutoImageProcessor, AutoModel, AutoModelForInstanceSegmentation, pipeline
+from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoModelForInstanceSegmentation, pipeline
 
 import tiny
 from pointwssis.data import load_coco, split_supervision
 from pointwssis.hub import PushError, check_write_access, push_folder
+from pointwssis.registration import register
 from pointwssis.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from pointwssis.training import SegmentationTrainer, SegmentationTrainingArguments
 
@@ -276,3 +277,9 @@ def test_a_hub_out_of_reach(hub, monkeypatch):
     monkeypatch.setattr("pointwssis.hub.HfApi", lambda: HfApi(endpoint="http://127.0.0.1:9"))
     with pytest.raises(PushError, match=r"the Hub at http://127.0.0.1:9 does not let us in"):
         check_write_access(["tester/x"])
+
+
+def test_registering_twice_wraps_once():
+    first = AutoConfig.from_pretrained.__func__
+    register()
+    assert AutoConfig.from_pretrained.__func__ is first

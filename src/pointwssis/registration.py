@@ -46,7 +46,7 @@ def _hint_where_missing(tasks: set[str]) -> None:
     Auto classes and pipelines read a configuration before they know whose it is, so there is no class of ours to ask.
     The wrapper changes nothing but the error about a repository of "pointwssis", or about one that our pipelines load.
     """
-    if hasattr(AutoConfig.from_pretrained, "__wrapped__"):
+    if hasattr(AutoConfig.from_pretrained, "hints_where_missing"):  # so it is done already
         return
     original = AutoConfig.from_pretrained
 
@@ -57,6 +57,7 @@ def _hint_where_missing(tasks: set[str]) -> None:
         with hint_where_missing(name_or_path):
             return original(name_or_path, **kwargs)
 
+    from_pretrained.hints_where_missing = True
     AutoConfig.from_pretrained = classmethod(from_pretrained)
 
 
