@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hand_made import facts
-from pointwssis.checking.schedule import ENOUGH, Steps, num_students, plan_steps, teacher_steps
+from pointwssis.checking.schedule import ENOUGH, Steps, enough_steps, num_students, plan_steps, teacher_steps
 from pointwssis.checking.settings import Setting
 from pointwssis.checking.sizing import (
     FINEST_GRIDS,
@@ -147,6 +147,11 @@ def test_more_time_than_the_data_are_good_for():
     assert (steps.teacher, steps.student, steps.refiner) == (1500, 5000, 7500)
     few = plan_steps(10_000, 0.01, 0.01, facts(full=2, point=0, masks=4), 2, 32)
     assert (few.teacher, few.student, few.refiner) == (ENOUGH, ENOUGH, ENOUGH)
+
+
+@pytest.mark.parametrize(("full", "batch", "steps"), [(53, 8, 400), (8, 8, 100), (2, 2, 100), (1, 8, 12), (0, 8, 10)])
+def test_enough_steps(full, batch, steps):
+    assert enough_steps(facts(full=full), batch) == steps
 
 
 def test_students():

@@ -13,7 +13,7 @@ from .data_facts import DataFacts, facts_of
 from .findings import Findings
 from .network import has_gpu, network_settings, value_of
 from .pyramid import InputSettings, PyramidFit
-from .schedule import ENOUGH, TRAINING_SHARE, Steps, plan_steps, teacher_steps
+from .schedule import TRAINING_SHARE, Steps, enough_steps, plan_steps, teacher_steps
 from .settings import Setting, recipe_from, recipe_text
 from .sizing import (
     FINEST_GRIDS,
@@ -170,7 +170,7 @@ def affordable_side(
     Returns:
         The side, the seconds of a step there, and why it is smaller than wanted (empty if it is not).
     """
-    least = min(wanted, side_for(facts, 50, LEAST))
+    least, enough = min(wanted, side_for(facts, 50, LEAST)), enough_steps(facts, batch_size)
     first = min(max(least, FIRST_SIDE), wanted)
     measured = seconds_at(first)
 
@@ -178,14 +178,14 @@ def affordable_side(
         return measured * (side / first) ** 2
 
     def holds_enough(side: int) -> bool:
-        return teacher_steps(minutes, expected(side), facts, batch_size) >= ENOUGH
+        return teacher_steps(minutes, expected(side), facts, batch_size) >= enough
 
     side = next((side for side in range(wanted, least, -STEP) if holds_enough(side)), least)
     # Where steps are slow the minute that measuring may take is over.
     seconds = seconds_at(side) if side != first and measured < SLOW else expected(side)
     if side == wanted:
         return side, seconds, ""
-    slow = f"with about {expected(wanted):.1f} s a step on this machine {minutes:g} minutes do not hold {ENOUGH} steps"
+    slow = f"with about {expected(wanted):.1f} s a step on this machine {minutes:g} minutes do not hold {enough} steps"
     return side, seconds, f"{wanted} would be better for the small ones, but {slow} of the teacher"
 
 
@@ -195,8 +195,8 @@ def schedule_settings(
     """Steps of the trainings, and what depends on them."""
     passes = steps.teacher * batch_size / facts.full
     teacher = f"{seconds:.2f} s each; {passes:.0f} passes over {facts.full:,} images"
-    if steps.teacher < ENOUGH:
-        teacher += f". That is little: {ENOUGH} steps would take --minutes {minutes * ENOUGH / steps.teacher:.0f}"
+    if steps.teacher < (enough := enough_steps(facts, batch_size)):
+        teacher += f". That is little: {enough} steps would take --minutes {minutes * enough / steps.teacher:.0f}"
     repeats = max(1, min(20, round(facts.point / facts.full)))
     return [
         Setting("student_name_or_path", "teacher", "for want of a pretrained backbone students start from the teacher"),
