@@ -157,6 +157,7 @@ def check_classes(
         findings: where to write.
         has_teacher: a trained teacher is at hand, so that masks are not needed.
     """
+    has_masks = any(counts.masks for counts in train.classes)
     for index, name in enumerate(train.names):
         learned, wanted = train.classes[index], validation and validation.classes[index]
         if wanted and wanted.objects and not learned.images:
@@ -164,12 +165,12 @@ def check_classes(
             findings.add(WARNING, "classes that only the validation images have", name, remedy)
         elif not learned.images:
             findings.add(WARNING, "classes without an example", name, "label some, or remove the class")
-        elif learned.objects and not learned.masks and not has_teacher:
+        elif learned.objects and not learned.masks and has_masks and not has_teacher:
             remedy = "a teacher learns their outlines from no mask of their own; draw a few"
             findings.add(WARNING, "classes without a mask", name, remedy)
         if validation is not None and learned.images and not wanted.objects:
             findings.add(WARNING, "classes without an example in validation", name, "their quality cannot be measured")
-    if not has_teacher and not sum(counts.masks for counts in train.classes):
+    if not has_masks and not has_teacher:
         remedy = "a teacher learns from masks: draw some, or name a trained one by teacher_name_or_path"
         findings.add(ERROR, "training sets without any mask", train.split, remedy)
     for labels in filter(None, (train, validation)):
