@@ -14,7 +14,7 @@ from pointwssis.mask_geometry import (
     matrix_nms,
     point_nms,
 )
-from pointwssis.masks import decode_rle, encode_mask, rle_area, rle_box, segmentation_to_rle
+from pointwssis.masks import decode_rle, encode_mask, rle_area, rle_box, rle_coverage, segmentation_to_rle
 
 UNITS = np.load(PARITY / "e_units.npz")
 
@@ -125,3 +125,12 @@ def test_random_compressed_counts_are_read_as_pycocotools_does():
 def test_bad_segmentations_are_named(segmentation, message):
     with pytest.raises(ValueError, match=message):
         segmentation_to_rle(segmentation, 4, 4)
+
+
+def test_coverage_is_the_part_of_the_first_mask():
+    small, large, empty = np.zeros((3, 6, 6), dtype=bool)
+    small[1:3, 1:3], large[1:6, 2:6] = True, True
+    rles = [encode_mask(mask) for mask in (large, small, empty)]
+    assert rle_coverage(encode_mask(small), rles) == [0.5, 1.0, 0.0]
+    assert rle_coverage(encode_mask(large), rles[1:2]) == [2 / 20]
+    assert rle_coverage(encode_mask(small), []) == []

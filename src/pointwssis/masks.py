@@ -6,13 +6,14 @@ pycocotools is in `rle.py`, masks as tensors are in `mask_geometry.py`.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pycocotools import mask as coco_mask
 
 from .rle import RLE, checked_rle, decode_rle, encode_mask
 
-__all__ = ["RLE", "decode_rle", "encode_mask", "rle_area", "rle_box", "rle_iou", "segmentation_to_rle"]
+__all__ = ["RLE", "decode_rle", "encode_mask", "rle_area", "rle_box", "rle_coverage", "rle_iou", "segmentation_to_rle"]
 
 
 def rle_area(rle: RLE) -> int:
@@ -23,6 +24,14 @@ def rle_area(rle: RLE) -> int:
 def rle_iou(rle: RLE, other: RLE) -> float:
     """Intersection over union of two masks of one image; 0 for two empty ones."""
     return float(coco_mask.iou([_with_bytes(rle)], [_with_bytes(other)], [0])[0, 0])
+
+
+def rle_coverage(rle: RLE, others: Sequence[RLE]) -> list[float]:
+    """How much of a mask, 0 … 1, lies inside of each of the others, which are masks of the same image."""
+    if not others:
+        return []
+    # With a crowd COCO's overlap is the intersection over the first mask's own area.
+    return coco_mask.iou([_with_bytes(rle)], [_with_bytes(other) for other in others], [1] * len(others))[0].tolist()
 
 
 def rle_box(rle: RLE) -> list[float]:

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from .data.images import read_image
 from .data.schema import class_names, dataset_from_rows, make_object
-from .masks import RLE, decode_rle, encode_mask, rle_area, rle_box
+from .masks import RLE, decode_rle, encode_mask, rle_area, rle_box, rle_coverage
 from .prompts import point_from_mask
 
 Points = list[list[float]]
@@ -124,13 +124,10 @@ def _proposals(
 def is_marked(mask: RLE, objects: Sequence[dict[str, Any]]) -> bool:
     """Whether a proposal is one of the objects that are marked already: it holds a click, or most of it is a mask."""
     pixels = decode_rle(mask)
-    for item in objects:
-        if item["point"] is not None and pixels[tuple(_pixel(item["point"], pixels.shape))]:
-            return True
-        known = item["segmentation"] or item["rough_segmentation"]
-        if known is not None and 2 * (pixels & decode_rle(known)).sum() > pixels.sum():
-            return True
-    return False
+    if any(pixels[tuple(_pixel(item["point"], pixels.shape))] for item in objects if item["point"] is not None):
+        return True
+    masks = [item["segmentation"] or item["rough_segmentation"] for item in objects]
+    return any(part > 0.5 for part in rle_coverage(mask, [known for known in masks if known is not None]))
 
 
 def _pixel(point: Sequence[float], size: Sequence[int]) -> list[int]:
