@@ -60,10 +60,9 @@ def load_data(recipe: Recipe) -> RunData:
     if recipe.complete is not None and recipe.train_annotations is None:
         raise ValueError("complete takes train_annotations: it is about what these files leave open")
     if recipe.dataset_name is not None:
-        if recipe.label_map:
-            raise ValueError(
-                "label_map is for annotation files; a prepared dataset has the names that it was made with"
-            )
+        for key, there in (("label_map", "names"), ("point", "points")):
+            if getattr(recipe, key) != getattr(Recipe(), key):
+                raise ValueError(f"{key} is for annotation files; a prepared dataset has the {there} it was made with")
         splits = _opened(recipe)
         if "full" in splits:
             return _as_prepared(recipe, splits)
@@ -115,7 +114,7 @@ def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
 
 def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
     """What to learn from, and what to evaluate on."""
-    options = {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad}
+    options = {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad, "point": recipe.point}
     if recipe.data_dir is not None:
         loaded = load_coco_folder(recipe.data_dir, **options)
         return loaded["train"], loaded["validation"]

@@ -139,5 +139,5 @@ def test_an_empty_pseudo_label_is_written_as_its_click():
 
 def test_the_labeling_interface_names_what_the_tasks_use():
     config = ElementTree.fromstring(label_studio_config(["cat", 'a "b" & c']))
-    assert {element.get("name") for element in config} == {"image", "mask", "point"}
+    assert {element.get("name") for element in config} == {"image", "mask", "point", "box", "classes", "marked"}
     assert [label.get("value") for label in config.find("BrushLabels")] == ["cat", 'a "b" & c']

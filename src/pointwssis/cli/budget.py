@@ -41,6 +41,7 @@ def main(arguments: Sequence[str]) -> None:
         raise ValueError(f"unknown option {words[0]}; pointwssis budget --help tells the options")
     else:
         content, images = _given_content(options), options.images
+    _check(options)
     seconds = _seconds(content, speed)
     print(_about(content, images, seconds))
     mix = {kind: part for kind in ("full", "box", "point", "image") if (part := getattr(options, kind)) is not None}
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--images", type=int, help="number of images")
     for kind, title in list(TITLES.items())[:4]:
-        add(f"--{kind}", type=float, metavar="PART", help=f"part of the images with {title} labels, 0 to 1")
+        add(f"--{kind}", type=float, metavar="PART", help=f"part of the images that get {title}, 0 to 1")
     add("--classes", type=int, help="C, classes that the labels distinguish (default: COCO's 80)")
     add("--present", type=float, help="k, classes present in an image on average (COCO: 2.9)")
     add("--objects", type=float, help="n, objects in an image on average (COCO: 7.2)")
@@ -77,6 +78,19 @@ def _parser() -> argparse.ArgumentParser:
         what = field.name.replace("_", " ")
         add(f"--{field.name}_seconds", type=float, default=field.default, help=f"of one {what} (%(default)s)")
     return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    """What was given beside something that has it already, or without what it belongs to, is an error."""
+    if options.images is not None and options.images < 1:
+        raise ValueError(f"--images is {options.images}; it takes a number of images from 1 on")
+    if options.masks is not None and options.hours is None:
+        raise ValueError("--masks belongs to --hours: so many masks at least for so many hours")
+    own = [name for name in ("images", "classes", "present", "objects") if getattr(options, name) is not None]
+    if options.dataset is not None and own:
+        raise ValueError(f"--{own[0]} and --dataset are given; the data have it already, so leave one of them out")
+    if options.image_dir is not None and options.dataset is None:
+        raise ValueError("--image_dir belongs to --dataset, an annotation file")
 
 
 def _image_dir(options: argparse.Namespace) -> list[str]:

@@ -17,15 +17,20 @@ from ..data import (
     to_label_studio,
     to_yolo,
 )
+from ..recipe import Recipe, parse_overrides
 from ..storage import stored_rows
 
+READING = ("label_map", "complete", "point", "skip_bad")  # keys of a recipe that say how to read an annotation file
 EPILOG = """examples:
   pointwssis export outputs/mine/pseudo/refined --format cvat --output annotations.xml
   pointwssis export outputs/mine/pseudo/refined --format label_studio --output tasks.json
   pointwssis export clicks.csv --image_dir images --format coco --output clicks.json
+  pointwssis export boxes.json --image_dir images --point box_center --format cvat --output annotations.xml
 
 LABELS is a folder that a run has written (pseudo/refined, pseudo/rough), or an annotation file of any format. What the
-tool exports after people have corrected it is read again: pointwssis run --train_annotations corrected.xml ..."""
+tool exports after people have corrected it is read again: pointwssis run --train_annotations corrected.xml ...
+Of an annotation file, every option of `pointwssis run` that is about reading it may follow: label_map, complete, point,
+skip_bad."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -34,20 +39,23 @@ def main(arguments: Sequence[str]) -> None:
         description="Writes labels for COCO, YOLO, Label Studio or CVAT.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("labels", metavar="LABELS", help="dataset folder of a run, or annotation file")
     parser.add_argument("--format", required=True, choices=("coco", "yolo", "label_studio", "cvat"))
     parser.add_argument("--output", required=True, help="new file; for yolo a new folder, into which images are copied")
     parser.add_argument("--image_dir", help="folder of the images, when LABELS is a file")
     parser.add_argument("--image_prefix", help="label_studio: what stands before an image's path, such as a URL")
-    options = parser.parse_args(arguments)
+    options, words = parser.parse_known_args(arguments)
 
     output = Path(options.output)
-    if output.exists():
-        raise FileExistsError(f"{output}: is there already; choose another --output")
+    config = output.with_suffix(".interface.xml")
+    for path in [output, config] if options.format == "label_studio" else [output]:
+        if path.exists():
+            raise FileExistsError(f"{path}: is there already; choose another --output")
     if options.image_prefix is not None and options.format != "label_studio":
         raise ValueError(f"--image_prefix is for label_studio; {options.format} takes paths below the image folder")
-    dataset = labels_of(options.labels, options.image_dir)
+    dataset = labels_of(options.labels, options.image_dir, words)
     output.parent.mkdir(parents=True, exist_ok=True)
     if options.format == "yolo":
         to_yolo(dataset, output)
@@ -58,18 +66,24 @@ def main(arguments: Sequence[str]) -> None:
     else:
         prefix = {} if options.image_prefix is None else {"image_prefix": options.image_prefix}
         output.write_text(json.dumps(to_label_studio(dataset, **prefix)), encoding="utf-8")
-        config = output.with_suffix(".interface.xml")
         config.write_text(label_studio_config(class_names(dataset)) + "\n", encoding="utf-8")
         print(f"The labeling interface of the project: {config}")
     print(f"{options.labels} → {output}: {len(dataset)} images")
 
 
-def labels_of(labels: str, image_dir: str | None) -> Dataset:
-    """The rows of a folder that a run has written, or of an annotation file."""
+def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> Dataset:
+    """The rows of a folder that a run has written, or of an annotation file, which is read as the words say."""
     if (Path(labels) / "dataset_info.json").is_file():
+        if words:
+            raise ValueError(f"{words[0]}: is about reading an annotation file; {labels} is a dataset of a run")
         return stored_rows(Path(labels))
     if Path(labels).is_dir():
         raise ValueError(f"{labels}: is no dataset folder; give pseudo/refined of a run, or an annotation file")
+    overrides = parse_overrides(words)
+    unfit = [key for key in overrides if key.partition(".")[0] not in READING]
+    if unfit:
+        raise ValueError(f"unknown option --{unfit[0]}; pointwssis export --help tells the options")
+    recipe = Recipe.from_values({}, overrides, "options")
     if image_dir is None:
         raise ValueError(f"{labels}: is an annotation file; give the folder of its images as --image_dir")
-    return load_annotations(labels, image_dir)
+    return load_annotations(labels, image_dir, **{key: getattr(recipe, key) for key in READING})

@@ -17,11 +17,12 @@ from typing import Any, Literal
 
 from datasets import Dataset
 
+from ..prompts import PointKind
 from .coco import load_coco
 from .formats.cvat import load_cvat
 from .formats.label_studio import load_label_studio
 from .formats.marks import NoClassError
-from .formats.points_table import COLUMNS, load_points_table
+from .formats.points_table import COLUMNS, first_line, load_points_table
 from .formats.yolo import load_yolo
 from .label_names import unite_names
 from .merge import merge_annotations
@@ -40,6 +41,7 @@ def load_annotations(
     names: Sequence[str] | None = None,
     label_map: Mapping[str, str] | None = None,
     complete: bool | None = None,
+    point: PointKind = "center",
     skip_bad: bool = False,
     report: LoadReport | None = None,
     split: str = "train",
@@ -58,6 +60,8 @@ def load_annotations(
         label_map: name in the file → class, where they differ ({"Car": "car"}).
         complete: whether all objects are marked of an image that does not say it itself. None: yes, wherever somebody
             has worked on the image; what that means, each format tells.
+        point: COCO: where the point of an object comes from that has none of its own, see `load_coco`; "box_center"
+            reads boxes without masks. In the other formats a box has its centre, a mask its centre of mass.
         skip_bad: leave out bad records instead of raising at the first; they are counted and logged, and an image that
             lost an object is no longer complete.
         report: filled with what was skipped and noticed.
@@ -71,7 +75,7 @@ def load_annotations(
     kind = annotation_format(path)
     if kind == "coco":
         complete = True if complete is None else complete
-        return load_coco(path, image_dir, class_names=names, complete=complete, **options)
+        return load_coco(path, image_dir, class_names=names, complete=complete, point=point, **options)
     options |= {"names": names, "complete": complete}
     if kind == "label_studio":
         return load_label_studio(path, image_dir, **options)
@@ -88,6 +92,7 @@ def load_annotation_files(
     *,
     label_map: Mapping[str, str] | None = None,
     complete: bool | None = None,
+    point: PointKind = "center",
     skip_bad: bool = False,
     split: str = "train",
 ) -> Dataset:
@@ -100,10 +105,12 @@ def load_annotation_files(
         image_dir: as of `load_annotations`, like the other arguments.
         label_map: of all files.
         complete: of all files.
+        point: of all files.
         skip_bad: also for what contradicts an earlier file.
         split: of YOLO datasets.
     """
-    options: dict[str, Any] = {"label_map": label_map, "complete": complete, "skip_bad": skip_bad, "split": split}
+    options: dict[str, Any] = {"label_map": label_map, "complete": complete, "skip_bad": skip_bad}
+    options |= {"point": point, "split": split}
     parts: list[Dataset | None] = []
     for path in paths:
         try:
@@ -139,7 +146,7 @@ def annotation_format(path: str | Path) -> Format:
         return "cvat"
     if head.startswith("["):
         return "label_studio"
-    first = head.partition("\n")[0]
+    _, first, _ = first_line(head)
     if head.startswith("{"):
         return "points" if _is_json_line(first) else "coco"
     columns = first.replace("\t", ",").replace(";", ",").split(",")

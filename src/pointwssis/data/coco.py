@@ -26,8 +26,9 @@ from .coco_records import (
     read_image_record,
     read_object,
 )
+from .formats.image_folder import ImageFolder
 from .json_records import JsonRecords, read_json
-from .label_names import check_known
+from .label_names import check_known, unite_names
 from .report import BadRecord, LoadReport
 from .schema import class_names as names_of
 from .schema import dataset_from_rows
@@ -56,7 +57,8 @@ def load_coco(
 
     Args:
         annotation_file: COCO JSON. Category ids may have gaps; class indices follow their ascending order.
-        image_dir: folder that the `file_name`s are relative to.
+        image_dir: folder that the `file_name`s are relative to; images elsewhere below it are found by the end of their
+            path (see `ImageFolder`).
         point: where the point of an object comes from that has none of its own: "center" of mass of its mask (the
             paper's, may lie outside of the mask: counted), "box_center", or "random" in the mask.
         seed: of "random"; every object has its own generator, so that its point does not depend on the others.
@@ -68,7 +70,7 @@ def load_coco(
         complete: whether all objects of an image are marked that does not say it itself.
         report: filled with what was skipped and noticed, for callers who want the counts.
         check_images: look into every image file, whether it is there, whole, and of the size that the annotations say.
-            Without it no image is touched: annotations can be read where the images are not.
+            Without it no image is touched or looked for: annotations can be read where the images are not.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -106,7 +108,8 @@ def read_coco(
         raise FileNotFoundError(f"{image_dir}: image folder not found; {annotation_file} names files below it")
     content = _read_content(Path(annotation_file))
     names, index_of = _classes(content["categories"], class_names, label_map or {}, report.source)
-    return names, _rows(content, _Reading(index_of, Path(image_dir), report, point, seed, complete, check_images))
+    images = ImageFolder(image_dir) if check_images else Path(image_dir)
+    return names, _rows(content, _Reading(index_of, images, report, point, seed, complete))
 
 
 def to_coco(dataset: Dataset, categories: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
@@ -176,12 +179,11 @@ class _Reading:
     """What the records of a file are read with."""
 
     index_of: Mapping[int, int]  # category id → class index
-    image_dir: Path
+    images: ImageFolder | Path  # a path: without a look into it
     report: LoadReport
     point: PointKind
     seed: int
     complete: bool
-    check_images: bool
 
 
 def _read_content(path: Path) -> dict[str, Any]:
@@ -218,7 +220,7 @@ def _classes(
         except BadRecord as bad:
             report.reject(f"category {record!r:.60}", bad)
     class_of = {category_id: label_map.get(by_id[category_id], by_id[category_id]) for category_id in sorted(by_id)}
-    names = list(dict.fromkeys(class_of.values())) if wanted is None else list(wanted)
+    names = unite_names([list(class_of.values())], source) if wanted is None else list(wanted)
     if not names:
         raise ValueError(f"{source}: 'categories' is empty; list the classes as {{'id', 'name'}}")
     check_known(class_of.values(), names, source)
@@ -226,17 +228,20 @@ def _classes(
 
 
 def _positions_by_id(records: Sequence[Any], report: LoadReport) -> dict[int, int]:
-    """Image id → its place among the image records."""
+    """Image id → its place among the image records. An id of two files is lost: whose are its annotations?"""
     positions: dict[int, int] = {}
+    ambiguous: set[int] = set()
     for position, record in enumerate(records):
         try:
             image_id = read_id(record)
             if image_id in positions:
+                if records[positions[image_id]].get("file_name") != record.get("file_name"):
+                    ambiguous.add(image_id)
                 raise BadRecord("duplicated image id", "id", image_id, "give every image an id of its own")
             positions[image_id] = position
         except BadRecord as bad:
             report.reject(_record_name("image", record, position), bad)
-    return positions
+    return {image_id: position for image_id, position in positions.items() if image_id not in ambiguous}
 
 
 def _positions_by_image(
@@ -274,7 +279,7 @@ def _rows(content: Mapping[str, Sequence[Any]], reading: _Reading) -> Iterator[d
     for image_id, position in images.items():
         record = content["images"][position]
         try:
-            row = read_image_record(record, reading.image_dir, reading.complete, reading.check_images)
+            row = read_image_record(record, reading.images, reading.complete)
             row["image_labels"] = read_image_labels(record, reading.index_of)
         except BadRecord as bad:
             report.reject(f"image {image_id}", bad)

@@ -2,7 +2,7 @@
 """One record of a COCO file, checked: every function returns the value in the schema's form or raises `BadRecord`."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from ..masks import RLE, decode_rle, rle_area, rle_box, segmentation_to_rle
 from ..prompts import PointKind, point_from_mask
+from .formats.image_folder import ImageFolder
 from .images import check_image
 from .report import BadRecord
 from .schema import make_object
@@ -20,9 +21,10 @@ def read_id(record: Any, field: str = "id") -> int:
     if not isinstance(record, Mapping):
         raise BadRecord("not a JSON object", "record", record, "write it as {…}")
     value = required(record, field)
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())  # 7.0, as tables have it
+    if isinstance(value, bool) or not whole or abs(value) >= 2**63:
         raise BadRecord(f"{field} is no whole number of 64 bits", field, value, "number the records 1, 2, 3, …")
-    return value
+    return int(value)
 
 
 def required(record: Mapping[str, Any], field: str) -> Any:
@@ -31,28 +33,38 @@ def required(record: Mapping[str, Any], field: str) -> Any:
     return record[field]
 
 
-def read_image_record(
-    record: Mapping[str, Any], image_dir: Path, complete: bool = True, check_image_file: bool = True
-) -> dict[str, Any]:
-    """File and size of an image; unless told otherwise, compared with the header of the file itself.
+def read_image_record(record: Mapping[str, Any], images: ImageFolder | Path, complete: bool = True) -> dict[str, Any]:
+    """File and size of an image, compared with the header of the file itself.
+
+    Args:
+        record: of the image.
+        images: where its file is; a path: take the record's word for all of it.
+        complete: whether all objects are marked of an image that does not say it itself.
 
     Returns:
         The fields `image`, `image_id`, `width`, `height`, `file_name` and `complete` of a row.
     """
-    name, width, height = (required(record, field) for field in ("file_name", "width", "height"))
+    name = required(record, "file_name")
+    width, height = (_read_side(required(record, field), field) for field in ("width", "height"))
     if not isinstance(name, str) or not name:
         raise BadRecord("file_name is no text", "file_name", name, "give the path below the image folder")
-    for field, side in (("width", width), ("height", height)):
-        if isinstance(side, bool) or not isinstance(side, int) or side <= 0:
-            raise BadRecord(f"{field} is no positive whole number", field, side, "give the size in pixels")
-    path = (image_dir / name).absolute()
-    if check_image_file:
-        read_size(path, name, (width, height))
+    if isinstance(images, Path):
+        path = (images / name).absolute()
+    else:
+        path, wanted = images.find(name, uploaded=True, field="file_name"), name
+        name = wanted if path == images.folder / wanted else images.name_of(path)
+        read_size(path, wanted, (width, height))
     complete = record.get("complete", complete)
     if not isinstance(complete, bool):
         raise BadRecord("complete is neither true nor false", "complete", complete, "write true or false")
     fields = {"image": str(path), "image_id": read_id(record), "width": width, "height": height}
     return {**fields, "file_name": name, "complete": complete}
+
+
+def _read_side(side: Any, field: str) -> int:
+    if isinstance(side, bool) or not isinstance(side, (int, float)) or side <= 0 or side != side // 1:
+        raise BadRecord(f"{field} is no positive whole number", field, side, "give the size in pixels")
+    return int(side)
 
 
 def read_size(path: Path, name: str, said: tuple[int, int] | None = None, field: str = "file_name") -> tuple[int, int]:
@@ -71,7 +83,7 @@ def read_size(path: Path, name: str, said: tuple[int, int] | None = None, field:
     except ValueError as error:
         raise BadRecord("unreadable image file", field, name, str(error)) from error
     if said is not None and size != said:
-        turned = " (turned by the EXIF orientation: label the upright picture, or strip the tag)"
+        turned = " (swapped, as by an EXIF orientation: label the upright picture, or strip the tag)"
         hint = turned if size == said[::-1] else ""
         remedy = f"{path} has {size[0]} × {size[1]} pixels{hint}; the labels would not fit"
         raise BadRecord("size differs from the file's", "width × height", f"{said[0]} × {said[1]}", remedy)
@@ -80,7 +92,8 @@ def read_size(path: Path, name: str, said: tuple[int, int] | None = None, field:
 
 def read_category(category_id: Any, index_of: Mapping[int, int], field: str = "category_id") -> int:
     """Class index of a category id."""
-    if isinstance(category_id, bool) or not isinstance(category_id, int) or category_id not in index_of:
+    number = isinstance(category_id, (int, float)) and not isinstance(category_id, bool)
+    if not number or category_id not in index_of:  # 1.0, as tables have it, finds 1
         known = f"{sorted(index_of)[:10]}{'…' if len(index_of) > 10 else ''}"
         raise BadRecord("unknown category", field, category_id, f"list it under 'categories', which has {known}")
     return index_of[category_id]
@@ -115,7 +128,7 @@ def read_object(record: Mapping[str, Any], index_of: Mapping[int, int], width: i
             values[field] = read_numbers([record[field]], field, 1)[0]
     if record.get("level") is not None:
         values["level"] = int(read_numbers([record["level"]], "level", 1)[0])
-    bare_click = "category_id" not in record and values["point"] is not None and "segmentation" not in values
+    bare_click = record.get("category_id") is None and values["point"] is not None and "segmentation" not in values
     category = None if bare_click else read_category(required(record, "category_id"), index_of)
     return make_object(read_id(record), category, **measured(values))
 
@@ -146,7 +159,11 @@ def derive_point(
     empty = rle is not None and not rle_area(rle)
     if item["bbox"] is not None and (empty or kind == "box_center"):
         x, y, box_width, box_height = item["bbox"]
-        center = (x + box_width / 2 - 0.5, y + box_height / 2 - 0.5)  # edges → pixel indices
+        inside = -box_width < x < width and -box_height < y < height and min(box_width, box_height) > 0
+        if rle is None and not inside:
+            remedy = f"the image has {width} × {height} pixels; draw the box again or remove it"
+            raise BadRecord("box without a pixel of the image", "bbox", item["bbox"], remedy)
+        center = box_center(item["bbox"])
         point = [min(max(c, 0.0), side - 1.0) for c, side in zip(center, (width, height), strict=True)]
         return point, "mask without a pixel (its point is the centre of its box)" if empty else None
     if rle is None or empty:
@@ -156,6 +173,12 @@ def derive_point(
         )
     (x, y), inside = _point_in(rle, kind, generator)
     return [x, y], None if inside else "centre of mass outside of its mask"
+
+
+def box_center(bbox: Sequence[float]) -> tuple[float, float]:
+    """Centre of COCO's [x, y, width, height], whose numbers are edges, in pixel indices."""
+    x, y, width, height = bbox
+    return x + width / 2 - 0.5, y + height / 2 - 0.5
 
 
 def _point_in(rle: RLE, kind: PointKind, generator: np.random.Generator) -> tuple[tuple[float, float], bool]:
@@ -207,7 +230,7 @@ def _own_point(record: Mapping[str, Any], has_mask: bool, width: int, height: in
 
 
 def _read_crowd(record: Mapping[str, Any]) -> bool:
-    value = record.get("iscrowd", 0)
+    value = record.get("iscrowd") or 0
     if value not in (0, 1):
         raise BadRecord("iscrowd is neither 0 nor 1", "iscrowd", value, "write 0 or 1")
     return bool(value)

@@ -50,8 +50,12 @@ def read_label_names(labels: str | Path) -> list[str]:
     return names
 
 
-def unite_names(lists: Iterable[Sequence[str]]) -> list[str]:
-    """The classes of several files: those of the first, then what each further one adds, in order.
+def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> list[str]:
+    """The classes of one file or several: those of the first, then what each further one adds, in order.
+
+    Args:
+        lists: names in each of them, also repeated.
+        source: the file, for the message.
 
     Raises:
         ValueError: two names differ only in case, spaces, hyphens or underscores, so that one class would become two.
@@ -65,9 +69,10 @@ def unite_names(lists: Iterable[Sequence[str]]) -> list[str]:
     for name in names:
         other = seen.setdefault(_plain(name), name)
         if other != name:
+            where = "" if source is None else f"{source}: "
             raise ValueError(
-                f"class {name!r} looks like {other!r}; if they are one class, say so with {_map(name, other)}, else "
-                "rename one of them"
+                f"{where}class {name!r} looks like {other!r}; if they are one class, say so with {_map(name, other)}, "
+                "else rename one of them"
             )
     return names
 

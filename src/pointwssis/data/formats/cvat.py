@@ -34,6 +34,7 @@ from .image_folder import ImageFolder
 from .marks import Mark, MarkedImage, MarkReader, Reading
 from .values import (
     box,
+    box_alone,
     click,
     dense_mask,
     ellipse_mask,
@@ -79,13 +80,16 @@ def load_cvat(
         raise FileNotFoundError(f"{path}: annotation file not found; give the path of CVAT's annotations.xml")
     folder = ImageFolder(image_dir)
     reader = MarkReader(folder, report, names, label_map, complete, declared=_declared(path), field="name")
-    return reader.dataset(_images(path, report))
+    return reader.dataset(_images(path, folder, report))
 
 
 def to_cvat(dataset: Dataset) -> str:
     """The dataset as "CVAT 1.1" XML for a task with the same images and labels.
 
-    Objects without a mask are written as points; those without a class, which CVAT cannot hold, must get one first.
+    Objects without a mask are written as points, or as boxes where nothing else is known of them; those without a
+    class, which CVAT cannot hold, must get one first. Image-level labels are tags; so is `complete` on an image that is
+    known to be empty, and `incomplete` on one of whose objects some are marked. The labels of the task, these two
+    among them where they are used, are listed at the top of the file.
 
     Raises:
         ValueError: an object has no class.
@@ -97,11 +101,13 @@ def to_cvat(dataset: Dataset) -> str:
     for tag, text in (("name", "pointwssis"), ("size", str(len(dataset))), ("mode", "annotation")):
         ElementTree.SubElement(task, tag).text = text
     labels = ElementTree.SubElement(task, "labels")
-    for name in names:
+    rows = dataset.with_format(None)
+    said = sorted({text for row in rows if (text := _completeness(row)) is not None})
+    for name, kind in [*((name, "any") for name in names), *((text, "tag") for text in said)]:
         label = ElementTree.SubElement(labels, "label")
         ElementTree.SubElement(label, "name").text = name
-        ElementTree.SubElement(label, "type").text = "any"
-    for number, row in enumerate(dataset.with_format(None)):
+        ElementTree.SubElement(label, "type").text = kind
+    for number, row in enumerate(rows):
         size = {field: str(row[field]) for field in ("width", "height")}
         image = ElementTree.SubElement(root, "image", {"id": str(number), "name": row["file_name"], **size})
         for item in row["objects"]:
@@ -112,6 +118,9 @@ def to_cvat(dataset: Dataset) -> str:
                 )
             if not item["iscrowd"]:
                 _write(image, item, names[item["category"]])
+        tags = [names[label] for label in row["image_labels"] or ()]
+        for tag in [*tags, *filter(None, [_completeness(row)])]:
+            ElementTree.SubElement(image, "tag", {"label": tag, "source": "auto"})
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -150,7 +159,7 @@ def _name(label: ElementTree.Element) -> str | None:
     return label.findtext("name")
 
 
-def _images(path: Path, report: LoadReport) -> Iterator[MarkedImage]:
+def _images(path: Path, folder: ImageFolder, report: LoadReport) -> Iterator[MarkedImage]:
     for element in _elements(path):
         if element.tag == "track":
             remedy = 'export the task as "CVAT for images 1.1", with its images'
@@ -159,7 +168,11 @@ def _images(path: Path, report: LoadReport) -> Iterator[MarkedImage]:
             continue
         record = f"image {element.get('id')} ({element.get('name')})"
         try:
-            yield _image(element, record)
+            image = _image(element, record)
+            in_subset = Path(folder.folder, element.get("subset") or "", image.name)
+            if element.get("subset") and in_subset.is_file():  # how a project's images are exported
+                image.path = in_subset
+            yield image
         except BadRecord as bad:
             report.reject(record, bad)
 
@@ -271,8 +284,16 @@ def _corners(text: str | None, field: str) -> np.ndarray:
 # -- writing
 
 
+def _completeness(row: Mapping[str, Any]) -> str | None:
+    """The tag that an image needs, where its elements would be misunderstood without."""
+    marked = any(not item["iscrowd"] for item in row["objects"])
+    if row["complete"]:
+        return None if marked else "complete"
+    return "incomplete" if marked else None
+
+
 def _write(image: ElementTree.Element, item: Mapping[str, Any], label: str) -> None:
-    """A `<mask>`, or `<points>` for an object that has none."""
+    """A `<mask>`; for an object that has none a `<box>` if it is all that is known, else `<points>`."""
     common = {"label": label, "source": "auto", "occluded": "0"}
     rle = item["segmentation"]
     if rle is not None and rle_area(rle):
@@ -284,6 +305,10 @@ def _write(image: ElementTree.Element, item: Mapping[str, Any], label: str) -> N
         window = {"left": left, "top": top, "width": columns, "height": rows}
         shape = {"rle": ", ".join(map(str, runs.tolist())), **{key: str(value) for key, value in window.items()}}
         ElementTree.SubElement(image, "mask", {**common, **shape, "z_order": "0"})
+    elif (bbox := box_alone(item)) is not None:
+        left, top, right, bottom = (*bbox[:2], bbox[0] + bbox[2], bbox[1] + bbox[3])
+        edges = {"xtl": f"{left:.2f}", "ytl": f"{top:.2f}", "xbr": f"{right:.2f}", "ybr": f"{bottom:.2f}"}
+        ElementTree.SubElement(image, "box", {**common, **edges, "z_order": "0"})
     elif item["point"] is not None:
         x, y = (coordinate + 0.5 for coordinate in item["point"])
         ElementTree.SubElement(image, "points", {**common, "points": f"{x:.2f},{y:.2f}", "z_order": "0"})

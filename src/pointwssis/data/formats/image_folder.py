@@ -4,6 +4,7 @@
 import difflib
 import os
 import re
+import unicodedata
 from functools import cached_property
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class ImageFolder:
         """
         if os.path.isfile(self.folder / name):  # which calls a name that no file can have no file
             return self.folder / name
-        parts = tuple(part for part in re.split(r"[\\/]", name) if part not in ("", "."))
+        parts = tuple(_composed(part) for part in re.split(r"[\\/]", name) if part not in ("", "."))
         found = self._longest(parts, self._by_name.get(parts[-1], []) if parts else [])
         if not found and uploaded and parts and _UPLOAD_PREFIX.match(parts[-1]):
             original = parts[-1][len("a1b2c3d4-") :]
@@ -83,19 +84,19 @@ class ImageFolder:
         fitting = []
         for path in candidates:
             length = min(len(path), len(parts))
-            if path[-length:] == parts[-length:]:
+            if tuple(map(_composed, path[-length:])) == parts[-length:]:
                 fitting.append((length, path))
         longest = max(fitting, default=(0, ()))[0]
         return [path for length, path in fitting if length == longest]
 
     @cached_property
     def _by_name(self) -> dict[str, list[tuple[str, ...]]]:
-        """File name → paths below the folder, as parts."""
+        """File name, its accents composed → paths below the folder, as parts."""
         paths: dict[str, list[tuple[str, ...]]] = {}
         for folder, _, names in os.walk(self.folder, followlinks=True):
             parts = Path(folder).relative_to(self.folder).parts
             for name in names:
-                paths.setdefault(name, []).append((*parts, name))
+                paths.setdefault(_composed(name), []).append((*parts, name))
         return paths
 
     @cached_property
@@ -105,3 +106,8 @@ class ImageFolder:
         for name, found in self._by_name.items():
             paths.setdefault(re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_")), []).extend(found)
         return paths
+
+
+def _composed(name: str) -> str:
+    """One spelling for names that look the same: an archive of a Mac may have ä as two characters."""
+    return unicodedata.normalize("NFC", name)

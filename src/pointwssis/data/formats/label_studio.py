@@ -15,7 +15,8 @@ task the one that was changed last counts; skipped (cancelled) ones, drafts and 
 submitted without regions is an image known to be empty, one without a submitted annotation is unlabelled.
 
 Writing: `to_label_studio` makes tasks whose predictions people correct. Masks go as brush regions and come back
-exactly; the point of a mask is not written, and is its centre when it comes back.
+exactly; the point of a mask is not written, and is its centre when it comes back. Objects of which only a box is known
+go as rectangles, image-level labels and `incomplete` as choices.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,9 +36,23 @@ from ..schema import class_names
 from .image_folder import IMAGE_SUFFIXES, ImageFolder
 from .label_studio_rle import decode_brush, encode_brush
 from .marks import Mark, MarkedImage, MarkReader, Reading
-from .values import box, click, dense_mask, ellipse_mask, polygon_mask, read_number, read_whole, start_report, turned
+from .values import (
+    box,
+    box_alone,
+    click,
+    dense_mask,
+    ellipse_mask,
+    polygon_mask,
+    read_number,
+    read_whole,
+    start_report,
+    turned,
+)
 
+_CONTROLS = {"Brush": "mask", "KeyPoint": "point", "Rectangle": "box"}  # of the labeling interface that is written
 _SHAPES = ("keypoint", "brush", "polygon", "ellipse", "rectangle", "labels")
+_GEOMETRY = ("x", "y", "width", "height", "rotation", "radiusX", "radiusY", "points", "rle")
+_BUCKETS = ("s3", "gs", "azure-blob")
 _BESIDE = ("choices", "textarea", "rating", "number", "taxonomy", "datetime", "pairwise", "relation", "ranker")
 
 
@@ -91,18 +106,24 @@ def to_label_studio(dataset: Dataset, image_prefix: str = "/data/local-files/?d=
 
     Args:
         dataset: rows of the schema.
-        image_prefix: what stands before an image's path: Label Studio's local storage, or the URL of a folder.
+        image_prefix: what stands before an image's path: Label Studio's local storage, or the URL of a folder (with or
+            without the slash at its end).
     """
     names = class_names(dataset)
+    prefix = image_prefix if image_prefix.endswith(("/", "=")) or not image_prefix else f"{image_prefix}/"
     tasks = []
     for row in dataset.with_format(None):
         regions = [_region(item, row, names) for item in row["objects"] if not item["iscrowd"]]
         regions = [region for region in regions if region is not None]
-        prediction: dict[str, Any] = {"model_version": "pointwssis", "result": regions}
         scores = [region["score"] for region in regions if "score" in region]
+        if row["image_labels"]:
+            regions.append(_choices("classes", [names[label] for label in row["image_labels"]]))
+        if not row["complete"]:
+            regions.append(_choices("marked", ["incomplete"]))
+        prediction: dict[str, Any] = {"model_version": "pointwssis", "result": regions}
         if scores:
             prediction["score"] = float(np.mean(scores))
-        tasks.append({"data": {"image": image_prefix + quote(row["file_name"])}, "predictions": [prediction]})
+        tasks.append({"data": {"image": prefix + quote(row["file_name"])}, "predictions": [prediction]})
     return tasks
 
 
@@ -119,12 +140,25 @@ def label_studio_config(names: Sequence[str]) -> str:
           <KeyPointLabels name="point" toName="image">
             <Label value="cat"/>
           </KeyPointLabels>
+          <RectangleLabels name="box" toName="image">
+            <Label value="cat"/>
+          </RectangleLabels>
+          <Choices name="classes" toName="image" choice="multiple" layout="select">
+            <Choice value="cat"/>
+          </Choices>
+          <Choices name="marked" toName="image">
+            <Choice value="complete"/>
+            <Choice value="incomplete"/>
+          </Choices>
         </View>
     """
+    parts = [(f"{tag}Labels", name, "", "Label", names) for tag, name in _CONTROLS.items()]
+    parts.append(("Choices", "classes", ' choice="multiple" layout="select"', "Choice", names))
+    parts.append(("Choices", "marked", "", "Choice", ["complete", "incomplete"]))
     lines = ["<View>", '  <Image name="image" value="$image" zoom="true"/>']
-    for tag, name in (("BrushLabels", "mask"), ("KeyPointLabels", "point")):
-        labels = [f"    <Label value={quoteattr(label)}/>" for label in names]
-        lines += [f'  <{tag} name="{name}" toName="image">', *labels, f"  </{tag}>"]
+    for tag, name, settings, entry, values in parts:
+        entries = [f"    <{entry} value={quoteattr(value)}/>" for value in values]
+        lines += [f'  <{tag} name="{name}" toName="image"{settings}>', *entries, f"  </{tag}>"]
     return "\n".join([*lines, "</View>"])
 
 
@@ -144,7 +178,8 @@ def _images(tasks: JsonRecords, report: LoadReport) -> Iterator[MarkedImage]:
 def _image(task: Any, record: str, report: LoadReport) -> MarkedImage:
     if not isinstance(task, Mapping) or not isinstance(task.get("data"), Mapping):
         found = sorted(task) if isinstance(task, Mapping) else task
-        raise BadRecord("task without data", "data", found, "export the project as JSON (not as JSON-MIN)")
+        remedy = "a list is taken as Label Studio's: export the project as JSON (not as JSON-MIN)"
+        raise BadRecord("task without data", "data", found, remedy)
     image = MarkedImage(record, _path_in(task["data"]))
     annotation = _last_annotation(task, record, report)
     if annotation is None:
@@ -154,16 +189,39 @@ def _image(task: Any, record: str, report: LoadReport) -> MarkedImage:
     if not isinstance(results, list) or not all(isinstance(result, Mapping) for result in results):
         raise BadRecord("result is no list of objects", "result", results, "export the project again")
     image.size = _size(results)
-    regions: dict[str, list[Mapping[str, Any]]] = {}
-    for position, result in enumerate(results):
-        name = repr(result["id"]) if "id" in result else f"at position {position}"
-        regions.setdefault(f"{record}, region {name:.40}", []).append(result)
-    for region, parts in regions.items():
-        if any(part.get("type") not in _BESIDE for part in parts):
-            image.marks.append(Mark(region, partial(_read_region, parts)))
+    for name, parts in _regions(results):
+        if parts[0].get("type") not in _BESIDE:
+            image.marks.append(Mark(f"{record}, region {name:.40}", partial(_read_region, parts)))
         else:
             _read_choices(parts, image)
     return image
+
+
+def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    """What makes up one object, or what was said of the image: results that share an id.
+
+    A shape and its label may come apart, and both carry the geometry. Regions that no person drew may share an id
+    too: another geometry is another object. What else was said of a region (`_BESIDE`) is left out.
+    """
+    regions: dict[str, list[Mapping[str, Any]]] = {}
+    for position, result in enumerate(results):
+        name = f"at position {position}" if result.get("id") is None else repr(result["id"])
+        regions.setdefault(name, []).append(result)
+    for name, parts in regions.items():
+        places: dict[str, list[Mapping[str, Any]]] = {}
+        for part in parts:
+            if part.get("type") not in _BESIDE:
+                places.setdefault(_geometry(part), []).append(part)
+        nowhere = places.pop("", [])
+        groups = [[*shapes, *nowhere] for shapes in places.values()] or [nowhere or parts]
+        for group in groups:
+            yield name, group
+
+
+def _geometry(part: Mapping[str, Any]) -> str:
+    """What tells the place of one shape from that of another; empty without any."""
+    value = part.get("value")
+    return "; ".join(f"{key} {value[key]}" for key in _GEOMETRY if key in value) if isinstance(value, Mapping) else ""
 
 
 def _path_in(data: Mapping[str, Any]) -> str:
@@ -179,7 +237,9 @@ def _path_in(data: Mapping[str, Any]) -> str:
     stored = parse_qs(url.query).get("d")  # local storage: /data/local-files/?d=set/name.jpg
     if stored:
         return stored[0]
-    return unquote(url.path) if url.scheme or values[0].startswith("/data/") else values[0]
+    # Keys of buckets are no web addresses: what looks like a query or a fragment is part of the name.
+    path = values[0].partition("://")[2] if url.scheme in _BUCKETS else url.path
+    return unquote(path) if url.scheme or values[0].startswith("/data/") else values[0]
 
 
 def _looks_like_image(value: Any) -> bool:
@@ -187,7 +247,7 @@ def _looks_like_image(value: Any) -> bool:
 
 
 def _last_annotation(task: Mapping[str, Any], record: str, report: LoadReport) -> Mapping[str, Any] | None:
-    annotations = task.get("annotations", task.get("completions", []))
+    annotations = task.get("annotations", task.get("completions")) or []
     if not isinstance(annotations, list) or not all(isinstance(each, Mapping) for each in annotations):
         raise BadRecord("annotations is no list of objects", "annotations", annotations, "export the project as JSON")
     submitted = [annotation for annotation in annotations if not annotation.get("was_cancelled")]
@@ -204,7 +264,7 @@ def _size(results: Sequence[Mapping[str, Any]]) -> tuple[int, int] | None:
         if result.get("image_rotation"):
             remedy = "turn the image file itself and label it again: what the coordinates mean then is not documented"
             raise BadRecord("image turned while labelling", "image_rotation", result["image_rotation"], remedy)
-        if "original_width" in result:
+        if result.get("original_width") is not None:
             fields = ("original_width", "original_height")
             sizes.add(tuple(read_whole(result.get(field), field) for field in fields))
     if len(sizes) > 1:
@@ -262,7 +322,7 @@ def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -
         corners = value.get("points")
         if not isinstance(corners, list) or not all(isinstance(each, list) and len(each) == 2 for each in corners):
             raise BadRecord("points are no list of [x, y]", "value.points", corners, "draw it again or remove it")
-        flat = [read_number(n, "value.points") * scale[axis] for each in corners for axis, n in enumerate(each)]
+        flat = [float(read_number(n, "value.points") * scale[axis]) for each in corners for axis, n in enumerate(each)]
         return polygon_mask([flat], width, height, "value.points")
     x, y = (read_number(value.get(key), f"value.{key}") for key in ("x", "y"))
     start, rotation = np.array([x, y]) * scale, read_number(value.get("rotation") or 0, "value.rotation")
@@ -280,18 +340,28 @@ def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -
 
 
 def _region(item: Mapping[str, Any], row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any] | None:
-    """A brush region for a mask, a keypoint for an object that has none; None where there is neither."""
+    """A brush region for a mask; for an object that has none a rectangle if that is all that is known, else a keypoint;
+    None where there is nothing.
+    """
     labels = [] if item["category"] is None else [names[item["category"]]]
-    size = {"original_width": row["width"], "original_height": row["height"], "image_rotation": 0}
-    common = {"id": f"object-{item['id']}", "to_name": "image", **size}
+    sides = (row["width"], row["height"])
+    common: dict[str, Any] = {"id": f"object-{item['id']}", "to_name": "image", "image_rotation": 0}
+    common |= {"original_width": sides[0], "original_height": sides[1]}
     if item["score"] is not None:
         common["score"] = item["score"]
     if item["segmentation"] is not None and rle_area(item["segmentation"]):
-        packed = encode_brush(decode_rle(item["segmentation"]))
-        value: dict[str, Any] = {"format": "rle", "rle": packed, "brushlabels": labels}
-        return {**common, "type": "brushlabels", "from_name": "mask", "value": value}
-    if item["point"] is None:
+        shape, value = "Brush", {"format": "rle", "rle": encode_brush(decode_rle(item["segmentation"]))}
+    elif (bbox := box_alone(item)) is not None:
+        numbers = zip(("x", "y", "width", "height"), bbox, (*sides, *sides), strict=True)
+        shape, value = "Rectangle", {key: 100 * number / side for key, number, side in numbers} | {"rotation": 0}
+    elif item["point"] is not None:
+        x, y = (100 * (c + 0.5) / side for c, side in zip(item["point"], sides, strict=True))
+        shape, value = "KeyPoint", {"x": x, "y": y, "width": 0.5}
+    else:
         return None
-    x, y = (100 * (c + 0.5) / side for c, side in zip(item["point"], (row["width"], row["height"]), strict=True))
-    value = {"x": x, "y": y, "width": 0.5, "keypointlabels": labels}
-    return {**common, "type": "keypointlabels", "from_name": "point", "value": value}
+    kind = f"{shape.lower()}labels"
+    return {**common, "type": kind, "from_name": _CONTROLS[shape], "value": {**value, kind: labels}}
+
+
+def _choices(name: str, values: list[str]) -> dict[str, Any]:
+    return {"id": name, "type": "choices", "from_name": name, "to_name": "image", "value": {"choices": values}}

@@ -15,7 +15,7 @@ import numpy as np
 from datasets import Dataset
 
 from ..coco_records import derive_point, measured, read_size
-from ..label_names import check_known
+from ..label_names import check_known, unite_names
 from ..report import BadRecord, LoadReport
 from ..schema import dataset_from_rows, make_object
 from .image_folder import ImageFolder
@@ -88,19 +88,22 @@ class MarkReader:
             reason = "all were skipped" if self.report.skipped else "it names none"
             raise ValueError(f"{self.report.source}: no image to load ({reason}); a dataset needs at least one")
         if not names:
-            raise NoClassError(f"{self.report.source}: no label names a class; give the classes as names")
+            raise NoClassError(
+                f"{self.report.source}: no label names a class; give the classes, or a file that has some beside it"
+            )
         return dataset_from_rows(rows, names)
 
     def _rows(self, images: Iterable[MarkedImage]) -> Iterator[dict[str, Any]]:
         """Rows whose classes are still names."""
-        seen: dict[str, str] = {}
+        seen: dict[str, tuple[str, dict[str, Any]]] = {}
         objects = 0
         for image in images:
             try:
                 path = image.path or self.folder.find(image.name, self.uploaded, self.field)
                 width, height = read_size(path, image.name, image.size, self.field)
-                first = seen.setdefault(os.path.realpath(path), image.record)
-                if first != image.record:
+                if (earlier := seen.get(os.path.realpath(path))) is not None:
+                    first, row = earlier
+                    row["complete"] = False  # what this record marks is not in it
                     remedy = f"{first} is about {path} too; put what belongs to one image together"
                     raise BadRecord("image given twice", self.field, image.name, remedy)
             except BadRecord as bad:
@@ -113,7 +116,7 @@ class MarkReader:
                 item["id"] = objects
             self.report.images += 1
             self.report.objects += len(found)
-            yield {
+            row = {
                 "image": str(path),
                 "image_id": self.report.images,
                 "width": width,
@@ -123,6 +126,8 @@ class MarkReader:
                 "image_labels": [self._class_name(label) for label in image.image_labels] or None,
                 "objects": found,
             }
+            seen[os.path.realpath(path)] = (image.record, row)
+            yield row
 
     def _object(self, mark: Mark, width: int, height: int) -> dict[str, Any] | None:
         """One entry of `objects` whose category is still a name; None when it was skipped."""
@@ -147,8 +152,6 @@ class MarkReader:
     def _is_complete(self, image: MarkedImage) -> bool:
         if image.complete is not None:
             return image.complete
-        if image.image_labels and not image.marks:  # something is there, nobody said where
-            return False
         return image.touched if self.complete is None else self.complete
 
     def _class_names(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -159,7 +162,7 @@ class MarkReader:
             check_known(of_objects + of_images * self.labels_are_classes, self.names, self.report.source)
             return list(self.names)
         names = [self._class_name(name) for name in self.declared] + of_objects
-        return list(dict.fromkeys(names + of_images * (self.labels_are_classes or not names)))
+        return unite_names([names + of_images * (self.labels_are_classes or not names)], self.report.source)
 
     def _number_classes(self, rows: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
         index_of = {name: index for index, name in enumerate(names)}
@@ -170,3 +173,5 @@ class MarkReader:
                 if label not in index_of:
                     self.report.note("image-level label that is no class", row["file_name"], "label", label)
             row["image_labels"] = [index_of[label] for label in row["image_labels"] or () if label in index_of] or None
+            if row["image_labels"] and not row["objects"]:  # something is there, nobody said where
+                row["complete"] = False

@@ -18,13 +18,16 @@ b.jpg,,,car,
 - `complete` (optional): true or false, whether every object of the image is marked; one line of an image is enough.
 
 The first line names the columns of a table, in any order and case; other columns are ignored. Columns are separated by
-commas, tabs or semicolons.
+commas, tabs or semicolons; with semicolons numbers may have a decimal comma, as in files of a spreadsheet (whose line
+`sep=;` may come first).
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,6 +49,8 @@ COLUMNS = {
     "height": ("height",),
     "complete": ("complete",),
 }
+_EXCEL = re.compile(r"sep=([,;\t])$", re.IGNORECASE)  # a spreadsheet's first line
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+$")
 _MEANING = {other: name for name, others in COLUMNS.items() for other in others}
 
 
@@ -83,7 +88,27 @@ def load_points_table(
     return reader.dataset(_images(lines, report))
 
 
-def _json_lines(text: str, report: LoadReport) -> Iterator[tuple[str, dict[str, Any]]]:
+def first_line(text: str) -> tuple[int, str, str | None]:
+    """The line that tells what a table is: its place, its text, and the separator that a spreadsheet wrote above it."""
+    separator = None
+    for place, line in enumerate(text.splitlines()):
+        if (excel := _EXCEL.match(line.strip(" \r\n"))) and separator is None:
+            separator = excel[1]
+        elif line.strip():
+            return place, line, separator
+    return 0, "", separator
+
+
+@dataclass
+class _Line:
+    """One line of a table."""
+
+    record: str  # what messages call it
+    values: dict[str, Any]  # by the names of `COLUMNS`
+    bad: BadRecord | None = None  # why it says nothing but the image that it is about
+
+
+def _json_lines(text: str, report: LoadReport) -> Iterator[_Line]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
@@ -94,29 +119,35 @@ def _json_lines(text: str, report: LoadReport) -> Iterator[tuple[str, dict[str, 
                 raise BadRecord("no JSON", "line", line.strip(), f"{error}; write one JSON object a line") from error
             if not isinstance(values, dict):
                 raise BadRecord("not a JSON object", "line", values, 'write {"image": …, "x": …, "y": …, "label": …}')
-            yield f"line {number}", {_MEANING[key]: value for key, value in values.items() if key in _MEANING}
+            yield _Line(f"line {number}", {_MEANING[key]: value for key, value in values.items() if key in _MEANING})
         except BadRecord as bad:
             report.reject(f"line {number}", bad)
 
 
-def _table_lines(text: str, report: LoadReport) -> Iterator[tuple[str, dict[str, Any]]]:
-    header = text.lstrip().partition("\n")[0]
-    delimiter = max(",\t;", key=header.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def _table_lines(text: str, report: LoadReport) -> Iterator[_Line]:
+    start, header, separator = first_line(text)
+    delimiter = separator or max(",\t;", key=header.count)
+    file = io.StringIO(text, newline="")
+    for _ in range(start):
+        file.readline()
+    rows = csv.reader(file, delimiter=delimiter, strict=True)
     try:
-        columns = _columns(next(rows, []), f"{report.source}: line 1")
+        columns = _columns(next(rows, []), f"{report.source}: line {start + 1}")
         for cells in rows:
             if not any(cell.strip() for cell in cells):
                 continue
-            record = f"line {rows.line_num}"
+            pairs = zip(columns, cells, strict=False)
+            line = _Line(f"line {start + rows.line_num}", {name: cell.strip() for name, cell in pairs if name})
             if len(cells) != len(columns):
                 remedy = f"the first line names {len(columns)} columns; a name with {delimiter!r} needs quotes"
-                report.reject(record, BadRecord(f"{len(cells)} cells", "line", delimiter.join(cells), remedy))
-                continue
-            pairs = zip(columns, cells, strict=True)
-            yield record, {name: cell.strip() for name, cell in pairs if name is not None}
+                line.bad = BadRecord(f"{len(cells)} cells", "line", delimiter.join(cells), remedy)
+            for axis in ("x", "y"):
+                if delimiter == ";" and _DECIMAL_COMMA.match(line.values.get(axis, "")):
+                    line.values[axis] = line.values[axis].replace(",", ".")
+            yield line
     except csv.Error as error:
-        raise ValueError(f"{report.source}: line {rows.line_num}: is no table ({error}); check its quotes") from error
+        where = f"{report.source}: line {start + rows.line_num}"
+        raise ValueError(f"{where}: is no table ({error}); check its quotes") from error
 
 
 def _columns(header: Sequence[str], where: str) -> list[str | None]:
@@ -140,24 +171,29 @@ def _text(path: Path) -> str:
         raise ValueError(f"{path}: is no UTF-8 text ({error}); save it as UTF-8") from error
 
 
-def _images(lines: Iterator[tuple[str, dict[str, Any]]], report: LoadReport) -> list[MarkedImage]:
+def _images(lines: Iterator[_Line], report: LoadReport) -> list[MarkedImage]:
     """Lines by image. What is wrong with a click is told later, when the image's size is known."""
     images: dict[str, MarkedImage] = {}
     clicks: set[tuple[Any, ...]] = set()
-    for record, values in lines:
-        name = values.get("image")
+    for line in lines:
+        record, values, name = line.record, line.values, line.values.get("image")
         if not isinstance(name, str) or not name:
-            report.reject(record, BadRecord("no image", "image", name, "give its path below the image folder"))
+            bad = BadRecord("no image", "image", name, "give its path below the image folder")
+            report.reject(record, line.bad or bad)
             continue
         image = images.setdefault(name, MarkedImage(record, name))
+        x, y = (values.get(field) for field in ("x", "y"))
+        of_image = x in (None, "") and y in (None, "")
         try:
+            if line.bad is not None:
+                raise line.bad
             _read_about_image(image, values)
+            label = _read_label(values) if of_image else values.get("label")
         except BadRecord as bad:
             report.reject(record, bad)
             image.lost = True
             continue
-        x, y, label = (values.get(field) for field in ("x", "y", "label"))
-        if x in (None, "") and y in (None, ""):
+        if of_image:
             image.image_labels += [label] if label and label not in image.image_labels else []
         elif (key := (name, str(x), str(y), str(label))) in clicks:
             report.note("click given twice", record, "x, y", (x, y))
@@ -184,7 +220,11 @@ def _read_about_image(image: MarkedImage, values: Mapping[str, Any]) -> None:
 
 def _read_click(values: Mapping[str, Any], width: int, height: int) -> Reading:
     x, y = (read_number(values.get(field), field) for field in ("x", "y"))
+    return _read_label(values), {"point": read_point([x, y], width, height, "x, y")}
+
+
+def _read_label(values: Mapping[str, Any]) -> str | None:
     label = values.get("label")
     if label is not None and not isinstance(label, str):
         raise BadRecord("label is no text", "label", label, "write the name of the class, or null for a bare click")
-    return label or None, {"point": read_point([x, y], width, height, "x, y")}
+    return label or None

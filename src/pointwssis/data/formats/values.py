@@ -6,14 +6,14 @@ image ends at x = width. Points of the schema are pixel indices (that click has 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...masks import encode_mask
-from ..coco_records import read_mask, read_point
+from ..coco_records import box_center, read_mask, read_point
 from ..report import BadRecord, LoadReport
 
 _SLACK = 1e-4  # of the image's side: what rounding in a file may put outside of it
@@ -29,7 +29,7 @@ def start_report(report: LoadReport | None, source: str | Path, skip_bad: bool) 
 def read_number(value: Any, field: str) -> float:
     """A finite number, also out of a text."""
     try:
-        number = math.nan if isinstance(value, bool) else float(value)
+        number = math.nan if isinstance(value, bool) or "_" in str(value) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
@@ -109,6 +109,15 @@ def box(corners: np.ndarray, width: int, height: int, field: str) -> dict[str, A
         remedy = f"the image has {width} × {height} pixels; draw the box again or remove it"
         raise BadRecord("box without a pixel of the image", field, value, remedy)
     return {"bbox": [float(number) for number in (*low, *(high - low))]}
+
+
+def box_alone(item: Mapping[str, Any]) -> list[float] | None:
+    """COCO's box of an object that was marked by nothing else: it has no mask, and its point is the box's centre."""
+    if item["bbox"] is None or item["segmentation"] is not None:
+        return None
+    center = box_center(item["bbox"])
+    own = item["point"] is not None and max(abs(a - b) for a, b in zip(item["point"], center, strict=True)) > 1e-3
+    return None if own or min(item["bbox"][2:]) <= 0 else item["bbox"]
 
 
 def turned(corners: np.ndarray, degrees: float) -> np.ndarray:

@@ -16,9 +16,12 @@ empty file says that the image is known to be empty; without a file it is unlabe
 Writing: one line an object, one polygon a line, so the parts of a mask are joined by seams without width, and holes are
 cut out by such seams (`polygons.py`). Read again, the masks are exactly the same. Images are copied, so the folder is
 complete in itself. What the format cannot hold is left out, counted and logged: clicks without mask or box, and crowds.
+So is what it cannot say, that not all of an image's objects are marked; an image that keeps none of its objects has no
+label file, and is unlabelled.
 """
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -107,7 +110,7 @@ def to_yolo(dataset: Dataset, folder: str | Path, split: str = "train") -> Path:
         raise ValueError(f"{settings_file}: has a split {split!r} already; choose another folder or delete it")
     if settings and settings.get("names") != dict(enumerate(names)):
         raise ValueError(f"{settings_file}: names are {settings.get('names')}, those of the dataset {names}")
-    left_out, written = 0, dict[Path, str]()
+    left_out, unsaid, written = 0, list[str](), dict[Path, str]()
     for row in dataset.with_format(None):
         name = _inside(row["file_name"])
         image, labels = folder / "images" / split / name, (folder / "labels" / split / name).with_suffix(".txt")
@@ -115,16 +118,27 @@ def to_yolo(dataset: Dataset, folder: str | Path, split: str = "train") -> Path:
             raise ValueError(f"{row['file_name']} and {written[labels]} would share {labels}; rename one of them")
         written[labels] = row["file_name"]
         _copy_image(row["image"], image)
-        lines = [_line(item, row) for item in row["objects"]]
-        left_out += lines.count(None)
-        lines = [line for line in lines if line is not None]
-        if lines or row["complete"]:  # without a file: unlabelled
+        items = [item for item in row["objects"] if not item["iscrowd"]]
+        lines = [line for item in items if (line := _line(item, row)) is not None]
+        left_out += len(row["objects"]) - len(lines)
+        complete = row["complete"] and len(lines) == len(items)
+        if lines or complete:  # without a file: unlabelled
+            unsaid += [] if complete else [row["file_name"]]
             labels.parent.mkdir(parents=True, exist_ok=True)
             labels.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
     settings |= {split: f"images/{split}", "names": dict(enumerate(names))}
     settings_file.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
     if left_out:
-        logger.warning("%s: %d objects are left out, which are crowds or have neither mask nor box", folder, left_out)
+        logger.warning(
+            "%s: %d objects are left out, which are crowds, have no class, or neither mask nor box", folder, left_out
+        )
+    if unsaid:
+        logger.warning(
+            "%s: YOLO cannot say that not all objects are marked, as in %d images (%s); read it with complete=False",
+            folder,
+            len(unsaid),
+            ", ".join(unsaid[:3]) + ", …" * (len(unsaid) > 3),
+        )
     return settings_file
 
 
@@ -155,7 +169,7 @@ def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
         )
     if len(set(texts)) < len(texts):
         raise ValueError(f"{path}: names {texts} are not all different; give every class a name of its own")
-    if settings.get("nc", len(texts)) != len(texts):
+    if str(settings.get("nc", len(texts))) != str(len(texts)):
         raise ValueError(f"{path}: nc is {settings['nc']}, but there are {len(texts)} names; correct one of them")
     if "kpt_shape" in settings:
         raise ValueError(f"{path}: kpt_shape is {settings['kpt_shape']}: a pose dataset; give one of segments or boxes")
@@ -182,8 +196,12 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
             raise FileNotFoundError(
                 f"{path}: {split} is {value!r}: not found; looked for {looked}; correct path or {split}"
             )
-        images += _listed(found) if found.is_file() else [file for file in found.rglob("*") if file.is_file()]
+        images += _listed(found) if found.is_file() else _files_below(found)
     return sorted({image.absolute() for image in images if image.suffix.lower() in IMAGE_SUFFIXES})
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return [Path(place, name) for place, _, names in os.walk(folder, followlinks=True) for name in names]
 
 
 def _listed(file: Path) -> list[Path]:
@@ -247,7 +265,7 @@ def _read_line(line: str, class_of: Mapping[int, str], width: int, height: int) 
 
 def _line(item: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
     """One object; None for one that the format cannot hold."""
-    if item["category"] is None or item["iscrowd"]:
+    if item["category"] is None:
         return None
     values: list[float]
     scale = np.array([row["width"], row["height"]])
