@@ -64,3 +64,28 @@ def test_wrong_input_is_one_line(monkeypatch, capsys, words, message):
     assert main(["export", *words]) == 1
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+def test_boxes_go_to_a_tool(tmp_path, capsys):
+    images = write_marked_images(tmp_path / "images")
+    image, box = {"id": 1, "file_name": "a.jpg", "width": 40, "height": 30}, [10, 5, 10, 10]
+    annotation = {"id": 1, "image_id": 1, "category_id": 1, "bbox": box, "segmentation": []}
+    content = {"images": [image], "annotations": [annotation], "categories": [{"id": 1, "name": "Car"}]}
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    words = ["export", str(tmp_path / "boxes.json"), "--image_dir", str(images), "--format", "cvat", "--output"]
+    assert main([*words, str(tmp_path / "no.xml")]) == 1 and "point='box_center'" in capsys.readouterr().err
+    options = ["--point", "box_center", "--label_map.Car", "car"]
+    assert main([*words, str(tmp_path / "boxes.xml"), *options]) == 0
+    back = load_annotations(tmp_path / "boxes.xml", images)
+    assert back[0]["objects"][0]["bbox"] == box and '<box label="car"' in (tmp_path / "boxes.xml").read_text()
+    assert main([*words, str(tmp_path / "other.xml"), "--seed", "1"]) == 1
+    assert "unknown option --seed" in capsys.readouterr().err
+
+
+def test_an_interface_that_is_there_is_kept(tmp_path, capsys):
+    images = write_marked_images(tmp_path / "images")
+    (tmp_path / "tasks.interface.xml").write_text("<View/>")
+    words = ["--image_dir", str(images), "--format", "label_studio", "--output", str(tmp_path / "tasks.json")]
+    assert main(["export", str(EXPORTS / "clicks.csv"), *words]) == 1
+    assert "tasks.interface.xml: is there already" in capsys.readouterr().err
+    assert (tmp_path / "tasks.interface.xml").read_text() == "<View/>" and not (tmp_path / "tasks.json").exists()

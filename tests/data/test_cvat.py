@@ -71,3 +71,18 @@ def test_a_bare_click_cannot_be_written(coco_folder):
     assert dataset[1]["objects"][0]["category"] is None
     with pytest.raises(ValueError, match=r"image b.jpg: object 3 has no class.*pseudo labels"):
         to_cvat(dataset)
+
+
+def test_one_name_in_two_subsets_of_a_project(marked_images, tmp_path):
+    for subset, name in (("Train", "city/b.png"), ("Validation", "field/b.png")):
+        (marked_images / subset).mkdir()
+        (marked_images / name).rename(marked_images / subset / "b.png")
+    file = tmp_path / "annotations.xml"
+    click = '<points label="cat" points="1,1"/>'
+    images = [
+        f'<image id="0" name="b.png" subset="Train" width="20" height="16">{click}</image>',
+        f'<image id="1" name="b.png" subset="Validation" width="24" height="18">{click}</image>',
+        f'<image id="2" name="a.jpg" subset="Train" width="40" height="30">{click}</image>',
+    ]
+    file.write_text(f"<annotations><meta/>{''.join(images)}</annotations>")
+    assert load_cvat(file, marked_images)["file_name"] == ["Train/b.png", "Validation/b.png", "a.jpg"]

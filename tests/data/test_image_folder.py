@@ -80,3 +80,10 @@ def test_lists_images_and_names_files_elsewhere_in_full(folder, tmp_path):
     assert folder.name_of(outside) == outside.as_posix()
     with pytest.raises(FileNotFoundError, match="image folder not found"):
         ImageFolder(tmp_path / "gone")
+
+
+def test_accents_may_be_written_in_two_ways(tmp_path):
+    (tmp_path / "Bu\u0308ro").mkdir()
+    (tmp_path / "Bu\u0308ro" / "Ba\u0308r.png").touch()  # as an archive of a Mac has it
+    folder = ImageFolder(tmp_path)
+    assert folder.find("B\u00fcro/B\u00e4r.png") == folder.find("B\u00e4r.png") == next(tmp_path.rglob("*.png"))

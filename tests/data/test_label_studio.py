@@ -141,3 +141,66 @@ def test_the_labeling_interface_names_what_the_tasks_use():
     config = ElementTree.fromstring(label_studio_config(["cat", 'a "b" & c']))
     assert {element.get("name") for element in config} == {"image", "mask", "point", "box", "classes", "marked"}
     assert [label.get("value") for label in config.find("BrushLabels")] == ["cat", 'a "b" & c']
+
+
+def region(name, kind, value):
+    values = {} if name is None else {"id": name if name != "null" else None}
+    return {**values, "type": kind, "from_name": "x", "to_name": "image", "value": value}
+
+
+@pytest.mark.parametrize(
+    ("regions", "expected"),
+    [
+        pytest.param([(f"{'x' * 60}{n}", n) for n in range(5)], 5, id="long ids that differ at their end"),
+        pytest.param([("same", 0), ("same", 1)], 2, id="one id, two places"),
+        pytest.param([("same", 0), ("same", 0)], 1, id="one id, one place"),
+        pytest.param([("null", 0), ("null", 1), (None, 2)], 3, id="no id"),
+    ],
+)
+def test_no_region_is_lost_to_its_id(marked_images, tmp_path, regions, expected):
+    results = [
+        region(name, "keypointlabels", {"x": 10 * place, "y": 5, "width": 1, "keypointlabels": ["cat"]})
+        for name, place in regions
+    ]
+    choice = region(regions[0][0], "choices", {"choices": ["blurred"]})  # about the first region, not the image
+    file = tmp_path / "tasks.json"
+    task = {"data": {"image": "a.jpg"}, "annotations": [{"result": results + [choice] * (regions[0][0] == "same")}]}
+    file.write_text(json.dumps([task, {"data": {"image": "dot.png"}, "annotations": None}]))
+    report = LoadReport()
+    dataset = load_label_studio(file, marked_images, report=report)
+    assert [len(objects) for objects in dataset["objects"]] == [expected, 0] and dataset["complete"] == [True, False]
+    assert not report.notes
+
+
+def test_a_shape_and_its_label_may_come_apart(marked_images, tmp_path):
+    place = {"x": 10, "y": 10, "width": 50, "height": 50, "rotation": 0}
+    other = {"points": [[60, 60], [90, 60], [90, 90]]}
+    results = [
+        region("r", "rectangle", place),
+        region("r", "labels", {**place, "labels": ["cat"]}),
+        region("r", "polygonlabels", {**other, "polygonlabels": ["dog"]}),
+        region("day", "choices", {"choices": ["sunny"]}) | {"original_width": None},
+    ]
+    file = tmp_path / "tasks.json"
+    empty = {"data": {"image": "dot.png"}, "annotations": [{"result": results[3:]}]}
+    file.write_text(json.dumps([{"data": {"image": "a.jpg"}, "annotations": [{"result": results}]}, empty]))
+    dataset = load_label_studio(file, marked_images)
+    names = class_names(dataset)
+    box, polygon = dataset[0]["objects"]
+    assert (names[box["category"]], box["bbox"]) == ("cat", [4, 3, 20, 15]) and names[polygon["category"]] == "dog"
+    assert dataset["complete"] == [True, True]  # "sunny" is no class: somebody looked at the second, and it is empty
+
+
+@pytest.mark.parametrize("prefix", ["https://example.com/set", "https://example.com/set/"])
+def test_what_stands_before_a_path_may_lack_its_slash(prefix):
+    import tiny
+
+    assert to_label_studio(tiny.shapes(1), prefix)[0]["data"]["image"].startswith("https://example.com/set/0")
+
+
+def test_names_in_a_bucket_may_look_like_addresses(marked_images, tmp_path):
+    (marked_images / "dot.png").rename(marked_images / "dot#1.png")
+    file = tmp_path / "tasks.json"
+    click = region("k", "keypointlabels", {"x": 1, "y": 1, "keypointlabels": ["cat"]})
+    file.write_text(json.dumps([{"data": {"image": "s3://bucket/dot#1.png"}, "annotations": [{"result": [click]}]}]))
+    assert load_label_studio(file, marked_images)["file_name"] == ["dot#1.png"]

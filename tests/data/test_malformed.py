@@ -116,6 +116,9 @@ RECORDS = {
     "jsonl: a list": jsonl('["a.jpg", 1, 2]', "line is ['a.jpg', 1, 2]", "not a JSON object"),
     "jsonl: x is true": jsonl('{"image": "a.jpg", "x": true, "y": 1}', "x is True"),
     "jsonl: label a number": jsonl('{"image": "a.jpg", "x": 1, "y": 1, "label": 3}', "label is 3", "name of the class"),
+    "jsonl: image-level label a list": jsonl('{"image": "a.jpg", "label": ["cat"]}', "label is ['cat']", "name of the"),
+    "jsonl: image-level label a number": jsonl('{"image": "a.jpg", "label": 3}', "label is 3", "name of the class"),
+    "csv: digits and underscores": csv("a.jpg,1_0,2,cat,,,", "x is '1_0'", "no finite number"),
     "jsonl: image a number": jsonl('{"image": 5, "x": 1, "y": 1}', "image is 5"),
     # Label Studio
     "studio: not a task": studio({"id": 7, "image": "a.jpg"}, "data is ['id', 'image']", "JSON-MIN"),

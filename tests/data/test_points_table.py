@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from marked_images import EXPORTS
-from pointwssis.data import LoadReport, class_names, read_image, supervision
+from pointwssis.data import LoadReport, class_names, load_annotations, read_image, supervision
 from pointwssis.data.formats.points_table import load_points_table
 
 
@@ -74,3 +74,31 @@ def test_quoted_cells_may_hold_lines(marked_images, tmp_path):
     with pytest.raises(ValueError, match=r"line 4 \(a.jpg\): x, y is \[99.0, 2.0\]"):
         load_points_table(file, marked_images)
     assert np.array(load_points_table(file, marked_images, skip_bad=True)["complete"]).tolist() == [False]
+
+
+def test_tables_of_a_spreadsheet(marked_images, tmp_path):
+    file = tmp_path / "clicks.csv"
+    file.write_text("sep=;\n\nimage;x;y;label\na.jpg;3,5;4;cat\na.jpg;99;4;cat\n", encoding="utf-8-sig")
+    with pytest.raises(ValueError, match=r"line 5 \(a.jpg\): x, y is \[99.0, 4.0\]"):
+        load_annotations(file, marked_images)
+    dataset = load_annotations(file, marked_images, skip_bad=True)
+    assert clicks_of(dataset[0]) == [((3.5, 4), 0)] and dataset["complete"] == [False]
+
+
+def test_an_image_that_lost_a_line_is_not_complete(marked_images, tmp_path):
+    file = tmp_path / "clicks.csv"
+    file.write_text("image,x,y,label\na.jpg,3,4,cat\na.jpg,8,4,car,with comma\ndot.png,0,0,cat\ncity\\b.png,1,1,cat\n")
+    report = LoadReport()
+    dataset = load_points_table(file, marked_images, skip_bad=True, report=report)
+    assert dataset["complete"] == [False, True, True] and report.skipped == {"5 cells": 1}
+    file.write_text("image,x,y,label\ncity/b.png,1,1,cat\ncity\\b.png,2,2,cat\n")
+    dataset = load_points_table(file, marked_images, skip_bad=True)
+    assert dataset["complete"] == [False] and clicks_of(dataset[0]) == [((1, 1), 0)]
+
+
+def test_names_that_differ_in_spelling_are_told_by_the_first_reader(marked_images, tmp_path):
+    file = tmp_path / "clicks.csv"
+    file.write_text("image,x,y,label\na.jpg,3,4,Car\na.jpg,8,4,car\n")
+    with pytest.raises(ValueError, match=r"clicks.csv: class 'car' looks like 'Car'.*label_map"):
+        load_points_table(file, marked_images)
+    assert class_names(load_points_table(file, marked_images, label_map={"Car": "car"})) == ["car"]

@@ -110,3 +110,14 @@ def test_images_that_would_share_a_label_file(coco_folder, tmp_path):
     rows[1]["file_name"] = "sub/a.jpg"
     with pytest.raises(ValueError, match=r"sub/a.jpg and sub/a.png would share"):
         to_yolo(dataset_from_rows(rows, ["a", "b", "c"]), tmp_path / "out")
+
+
+def test_folders_behind_links_are_looked_into(tmp_path):
+    write_marked_images(tmp_path / "elsewhere")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "more").symlink_to(tmp_path / "elsewhere")
+    labels = tmp_path / "labels" / "more"
+    labels.mkdir(parents=True)
+    (labels / "a.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    (tmp_path / "data.yaml").write_text("train: images\nnames: [thing]\nnc: '1'\n")
+    assert sum(map(len, load_yolo(tmp_path / "data.yaml")["objects"])) == 1

@@ -29,6 +29,7 @@ def main(arguments: Sequence[str]) -> None:
     options, words = _parser().parse_known_args(arguments)
     if options.dataset is None and words and not words[0].startswith("--"):
         raise ValueError(f"{words[0]!r} stands alone; data is named by --dataset {words[0]}")
+    _check(options)
     speed = LabellingSpeed(
         **{field.name: getattr(options, f"{field.name}_seconds") for field in fields(LabellingSpeed)}
     )
@@ -41,7 +42,6 @@ def main(arguments: Sequence[str]) -> None:
         raise ValueError(f"unknown option {words[0]}; pointwssis budget --help tells the options")
     else:
         content, images = _given_content(options), options.images
-    _check(options)
     seconds = _seconds(content, speed)
     print(_about(content, images, seconds))
     mix = {kind: part for kind in ("full", "box", "point", "image") if (part := getattr(options, kind)) is not None}
