@@ -17,6 +17,7 @@ from pointwssis.training_data import (
     RefinementDataset,
     SimilarShapeSampler,
     as_list,
+    background_threshold,
     jittered_point,
 )
 
@@ -127,6 +128,14 @@ def test_classes_that_may_be_there_without_a_label(rows, complete, image_labels,
     batch = InstanceCollator(processor, [48], 96)([dataset[0], dataset[1]])
     assert batch["incomplete_classes"].tolist() == [expected, [False] * 3]
     assert [len(points) for points in batch["unmasked_points"]] == [0, 0] and "input_points" not in batch
+
+
+def test_hardly_a_complete_image_asks_for_a_background_of_the_networks_own(rows, caplog):
+    several = [{**rows[number % 2], "image_id": number, "complete": number == 0} for number in range(21)]
+    assert background_threshold(rows) == background_threshold(rows.select([])) == 0
+    assert background_threshold(dataset_from_rows(several[:20], ["a", "b", "c"])) == 0 and not caplog.text
+    assert background_threshold(dataset_from_rows(several, ["a", "b", "c"])) == 0.1
+    assert "1 of 21 images are complete" in caplog.text
 
 
 def test_points_go_to_the_frame_of_the_network(rows):

@@ -21,10 +21,11 @@ from .solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 
 FROM_SCRATCH = {"freeze_backbone_norm": False, "freeze_backbone_stages": 0}
 
-# Fields of `SOLOv2Config` that may change after training: they decide what comes out, not what was learned.
-DECODING_FIELDS = (
+# Fields of `SOLOv2Config` that may change after training: they decide what comes out and what a training learns from,
+# not what was learned.
+CHANGEABLE_FIELDS = (
     "score_threshold", "update_threshold", "mask_threshold", "nms_top_k", "max_detections", "nms_type", "nms_kernel",
-    "nms_sigma", "level_score",
+    "nms_sigma", "level_score", "background_threshold",
 )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from .augmentation import Augmentation
 from .data import class_names
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
-from .models import DECODING_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
+from .models import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
 from .pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
 from .progress import StepProbe
 from .pseudo_labels import Proposer, Refiner, Teacher
@@ -34,7 +34,7 @@ from .recipe import Recipe
 from .solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from .solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from .training import SegmentationTrainer, SegmentationTrainingArguments
-from .training_data import InstanceCollator, InstanceDataset, RefinementDataset
+from .training_data import InstanceCollator, InstanceDataset, RefinementDataset, background_threshold
 
 logger = logging.getLogger(__name__)
 
@@ -131,9 +131,7 @@ def train_segmenter(
         return json.loads(metrics_file.read_text())
     set_seed(recipe.seed)
     interrupted = is_trained(folder)  # while it was evaluated
-    model, processor = starting_segmenter(
-        recipe, class_names(rows), model_fields, str(folder) if interrupted else name_or_path
-    )
+    model, processor = starting_segmenter(recipe, rows, model_fields, str(folder) if interrupted else name_or_path)
     args = training_arguments(recipe, folder, recipe.training, arguments)
     edges = recipe.train_shortest_edges or [recipe.image_size["shortest_edge"]]
     longest = recipe.image_size.get("longest_edge", 10**9)
@@ -166,13 +164,18 @@ def train_segmenter(
 
 
 def starting_segmenter(
-    recipe: Recipe, names: list[str], model_fields: dict[str, Any], name_or_path: str | None
+    recipe: Recipe, rows: Dataset, model_fields: dict[str, Any], name_or_path: str | None
 ) -> tuple[SOLOv2ForInstanceSegmentation, SOLOv2ImageProcessorPil]:
-    """The SOLOv2 that a training starts from; a saved one keeps its architecture, not its input size and decoding."""
+    """The SOLOv2 that a training on these rows starts from; a saved one keeps its architecture, not its input size and
+    decoding.
+    """
+    names, fields = class_names(rows), dict(model_fields)
+    if "background_threshold" not in fields:
+        fields["background_threshold"] = background_threshold(rows)
     if name_or_path is None:
-        return new_segmenter(names, model_fields, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path)
+        return new_segmenter(names, fields, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path)
     model, processor = saved_model(name_or_path, names, size=recipe.image_size, pad_size=recipe.pad_size)
-    model.config.update({name: value for name, value in model_fields.items() if name in DECODING_FIELDS})
+    model.config.update({name: value for name, value in fields.items() if name in CHANGEABLE_FIELDS})
     return model, processor
 
 

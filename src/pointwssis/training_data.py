@@ -5,6 +5,7 @@ Augmentation draws from a generator seeded by (seed, epoch, index), so that a re
 uninterrupted one does.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,11 @@ from .augmentation import Augmentation, augmented, cropped
 from .data.images import read_image
 from .data.schema import class_names, masked_objects, pointed_objects
 from .masks import decode_rle, rle_area, rle_iou
+
+logger = logging.getLogger(__name__)
+
+LEAST_COMPLETE = 0.05  # of the images
+SURE_BACKGROUND = 0.1  # probability of a class
 
 
 class _SeededDataset(Dataset):
@@ -128,6 +134,25 @@ def incomplete_classes(row: Mapping[str, Any], num_labels: int) -> np.ndarray:
     if row["image_labels"] is None:
         return np.ones(num_labels, dtype=bool)
     return np.isin(np.arange(num_labels), row["image_labels"])
+
+
+def background_threshold(rows: HFDataset) -> float:
+    """Which `background_threshold` of `SOLOv2Config` rows ask for.
+
+    Background is learned from complete images. Where hardly any is, the network would be free to see objects all over
+    the rest, so what it finds unlikely itself is background too.
+    """
+    complete = sum(rows["complete"])
+    if complete >= LEAST_COMPLETE * len(rows):
+        return 0.0
+    logger.warning(
+        "%d of %d images are complete, too few to learn background from; in the others it is where no label is and the "
+        "network gives a class less than %g (background_threshold of the model)",
+        complete,
+        len(rows),
+        SURE_BACKGROUND,
+    )
+    return SURE_BACKGROUND
 
 
 @dataclass

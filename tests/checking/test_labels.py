@@ -119,6 +119,14 @@ def test_classes_between_the_splits():
     }
 
 
+def test_hardly_a_complete_image():
+    unfinished = [row(n, masked(0, (2, 2, 5, 5)), complete=False) for n in range(2, 22)]
+    for rows, told in (([row(1), *unfinished], True), ([row(1), *unfinished[1:]], False)):
+        check_classes(counted(*rows), None, findings := Findings())
+        examples = {finding.what: finding.examples for finding in findings}
+        assert examples.get("training sets with hardly a complete image", []) == ["train: 1 of 21 images"] * told
+
+
 def test_a_class_of_crowds():
     crowds = [make_object(0, 1, segmentation=rle(9 * n, 0, 5, 5), iscrowd=True) for n in range(2)]
     findings = Findings()

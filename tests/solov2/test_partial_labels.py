@@ -114,3 +114,22 @@ def test_an_object_counts_in_its_own_cells_as_much_as_it_is_worth():
 def test_what_does_not_fit_is_one_clear_error(labels, message):
     with pytest.raises(ValueError, match=message):
         small_model()(**drawn_batch(SIZE, SIZE), **labels)
+
+
+def test_what_the_network_finds_unlikely_may_be_taken_for_background():
+    model, batch = small_model().train(), one_of_two(drawn_batch(SIZE))
+    with torch.no_grad():
+        logits = model.model(batch["pixel_values"], batch["pixel_mask"]).class_logits
+    levels, reduced = image_targets(batch["mask_labels"][0], None, SIZE, model.config)
+    middle = torch.cat([level.flatten() for level in logits]).sigmoid().median().item()
+    open_image = torch.ones(1, 3, dtype=torch.bool)
+    for threshold in (0, middle, 1):
+        model.config.background_threshold = threshold
+        found = gradients(model, **batch, incomplete_classes=open_image)
+        for gradient, level, values in zip(found, levels, logits, strict=True):
+            grid = gradient.shape[-1]
+            inside = torch.nn.functional.adaptive_avg_pool2d(reduced.any(0)[None, None].float(), grid)[0, 0] >= 0.5
+            claimed = inside | (level.owners >= 0).view(grid, grid)
+            assert torch.equal(gradient[0] != 0, claimed | (values[0].sigmoid() < threshold))
+    everything = gradients(model, **batch)
+    assert all(torch.equal(one, other) for one, other in zip(found, everything, strict=True))

@@ -10,6 +10,7 @@ from typing import Any
 from ..data import supervision
 from ..masks import decode_rle, rle_area, rle_iou, segmentation_to_rle
 from ..prompts import point_from_mask
+from ..training_data import LEAST_COMPLETE
 from .findings import ERROR, NOTE, WARNING, Findings
 
 Row = Mapping[str, Any]
@@ -176,6 +177,11 @@ def check_classes(
     if not has_masks and not has_teacher:
         remedy = "a teacher learns from masks: draw some, or name a trained one by teacher_name_or_path"
         findings.add(ERROR, "training sets without any mask", train.split, remedy)
+    complete = sum(count for (_, whole), count in train.images.items() if whole)
+    if complete < LEAST_COMPLETE * train.num_images:
+        remedy = "background is learned from these: mark some more wholly, or say so where all is marked"
+        where = f"{train.split}: {complete:,} of {train.num_images:,} images"
+        findings.add(WARNING, "training sets with hardly a complete image", where, remedy)
     for labels in filter(None, (train, validation)):
         if not labels.num_images:
             findings.add(ERROR, "splits without an image", labels.split, "see what was skipped")

@@ -56,6 +56,9 @@ class SOLOv2Config(PreTrainedConfig):
         Weight of the focal loss.
     mask_loss_weight (`float`, *optional*, defaults to 3.0):
         Weight of the dice loss.
+    background_threshold (`float`, *optional*, defaults to 0.0):
+        In training images of which not all objects are marked: a cell that no mask claims is taken for background while
+        the network itself gives the class less than this probability. 0 never does so, 1 takes all for background.
     score_threshold (`float`, *optional*, defaults to 0.1):
         Lowest class score of a proposal, before it is multiplied with its maskness.
     update_threshold (`float`, *optional*, defaults to 0.05):
@@ -107,6 +110,7 @@ class SOLOv2Config(PreTrainedConfig):
     focal_gamma: float | int = 2.0
     class_loss_weight: float | int = 1.0
     mask_loss_weight: float | int = 3.0
+    background_threshold: float | int = 0.0
     score_threshold: float | int = 0.1
     update_threshold: float | int = 0.05
     mask_threshold: float | int = 0.5
@@ -139,6 +143,8 @@ class SOLOv2Config(PreTrainedConfig):
         for name in ("fpn_channels", "instance_channels", "num_instance_convs", "kernel_channels", "mask_channels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it takes at least 1")
+        if not 0 <= self.background_threshold <= 1:
+            raise ValueError(f"background_threshold is {self.background_threshold}; it lies between 0 and 1")
         if not 0 < self.prior_probability < 1:
             raise ValueError(f"prior_probability is {self.prior_probability}; it lies between 0 and 1")
         choices = {"nms_type": ("matrix", "mask"), "nms_kernel": ("gaussian", "linear"), "level_score": LEVEL_SCORES}

@@ -6,7 +6,6 @@ of their box's area, positive cells lie around the centre of mass, later objects
 map while the earlier ones keep learning their mask there.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import torch
@@ -150,29 +149,29 @@ class PartialLabels(NamedTuple):
             )
 
     def cell_weights(
-        self, image: int, targets: LevelTargets, covered: Tensor, canvas: tuple[int, int], num_labels: int
+        self, image: int, targets: LevelTargets, covered: Tensor, canvas: tuple[int, int], unlikely: Tensor
     ) -> Tensor:
         """(C, S, S), how much the class loss of each cell of a level counts: 1 where the labels say what is there, 0
         where they do not, and in the cells of an object as much as it is worth.
 
-        Where no object of an incomplete class claims a cell, nobody knows whether it is background. Around the point of
-        an object without a mask the 3 × 3 cells that could be its own teach nothing, at any level, since its size is
-        not known either.
+        Where no object of an incomplete class claims a cell, nobody knows whether it is background, so that it counts
+        only if the network finds the class unlikely there. Around the point of an object without a mask the 3 × 3 cells
+        that could be its own teach nothing, at any level, since its size is not known either.
 
         Args:
             image: index in the batch.
             targets: of the level.
             covered: (H/4, W/4) bool, the pixels inside of any mask.
             canvas: (height, width) of the padded input.
-            num_labels: C.
+            unlikely: (C, S, S) bool, where the network gives a class less than `background_threshold`.
         """
-        grid = math.isqrt(len(targets.owners))
-        known = torch.ones(num_labels, grid, grid, dtype=torch.bool, device=covered.device)
+        grid = unlikely.shape[-1]
+        known = torch.ones_like(unlikely)
         owned = (targets.owners >= 0).view(grid, grid)
         if self.incomplete_classes is not None:
             inside = F.adaptive_avg_pool2d(covered[None, None].float(), grid)[0, 0] >= 0.5
             open_classes = self.incomplete_classes[image].to(covered.device)
-            known &= (owned | inside) | ~open_classes[:, None, None]
+            known &= (owned | inside) | ~open_classes[:, None, None] | unlikely
         if self.unmasked_points is not None and len(self.unmasked_points[image]):
             columns, rows = cell_of(self.unmasked_points[image].to(covered.device), grid, canvas).T
             near = torch.zeros(1, 1, grid, grid, device=covered.device)
@@ -214,10 +213,11 @@ def solov2_loss(
         image_boxes = None if boxes is None else boxes[image].to(device)
         levels, reduced = image_targets(masks, image_boxes, canvas, config)
         covered = reduced.any(dim=0)
-        for target, cells, level in zip(class_targets, cell_weights, levels, strict=True):
+        for target, cells, level, logits in zip(class_targets, cell_weights, levels, outputs.class_logits, strict=True):
             owned = (level.owners >= 0).nonzero().flatten()
             target[image].flatten(1)[labels[level.owners[owned]], owned] = 1
-            cells[image] = partial.cell_weights(image, level, covered, canvas, config.num_labels)
+            unlikely = logits[image].detach().float().sigmoid() < config.background_threshold
+            cells[image] = partial.cell_weights(image, level, covered, canvas, unlikely)
             num_cells += len(owned)
         kernels = [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
         objects = torch.cat([level.objects for level in levels])
