@@ -194,7 +194,7 @@ def solov2_loss(
     """Weighted focal and dice loss of a batch.
 
     The dice loss is the mean over all positive cells of all images and levels, the focal loss the sum over all cells
-    divided by the number of cells with a class, plus one. A batch without any positive cell has a mask loss of zero
+    divided by the number of cells with a class (each as much as it counts), plus one. A batch without any positive cell has a mask loss of zero
     that still reaches every parameter (the official code raises there). `partial` goes beyond paper and official code,
     which take every image for completely labelled and every mask for equally good.
     """
@@ -205,7 +205,7 @@ def solov2_loss(
     partial.check([len(labels) for labels in class_labels], config.num_labels)
     class_targets = [torch.zeros_like(logits, dtype=torch.float32) for logits in outputs.class_logits]
     cell_weights = [torch.ones_like(target) for target in class_targets]
-    dice, weights, num_cells = [], [], 0
+    dice, weights = [], []
     for image in range(batch):
         height, width = outputs.valid_sizes[image].tolist()
         masks = mask_labels[image].to(device)[:, :height, :width]
@@ -218,7 +218,6 @@ def solov2_loss(
             target[image].flatten(1)[labels[level.owners[owned]], owned] = 1
             unlikely = logits[image].detach().float().sigmoid() < config.background_threshold
             cells[image] = partial.cell_weights(image, level, covered, canvas, unlikely)
-            num_cells += len(owned)
         kernels = [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
         objects = torch.cat([level.objects for level in levels])
         if len(objects):
@@ -231,6 +230,7 @@ def solov2_loss(
         (sigmoid_focal_loss(logits.float(), target, config.focal_alpha, config.focal_gamma) * cells).sum()
         for logits, target, cells in zip(outputs.class_logits, class_targets, cell_weights, strict=True)
     )
+    num_cells = sum((target * cells).sum() for target, cells in zip(class_targets, cell_weights, strict=True))
     if dice:
         weight = torch.cat(weights)
         mask_loss = (weight * torch.cat(dice)).sum() / weight.sum().clamp(min=1e-6)
