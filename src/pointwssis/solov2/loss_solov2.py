@@ -194,9 +194,9 @@ def solov2_loss(
     """Weighted focal and dice loss of a batch.
 
     The dice loss is the mean over all positive cells of all images and levels, the focal loss the sum over all cells
-    divided by the number of cells with a class (each as much as it counts), plus one. A batch without any positive cell has a mask loss of zero
-    that still reaches every parameter (the official code raises there). `partial` goes beyond paper and official code,
-    which take every image for completely labelled and every mask for equally good.
+    divided by the number of cells with a class (each as much as it counts), plus one. A batch without any positive cell
+    has a mask loss of zero that still reaches every parameter (the official code raises there). `partial` goes beyond
+    paper and official code, which take every image for completely labelled and every mask for equally good.
     """
     batch, device = len(outputs.mask_features), outputs.mask_features.device
     canvas = tuple(4 * side for side in outputs.mask_features.shape[-2:])
