@@ -22,8 +22,7 @@ from pointwssis.training_data import (
 )
 
 TURNS = Augmentation(horizontal_flip=0.5, vertical_flip=0.5, rotate90=True)
-WEIGHTS = {"mask_weights": np.ones(1), "object_weights": np.ones(1)}
-COMPLETE = {**WEIGHTS, "points": np.zeros((0, 2)), "incomplete_classes": np.zeros(4, bool)}
+COMPLETE = {"weights": np.ones(1), "points": np.zeros((0, 2)), "incomplete_classes": np.zeros(4, bool)}
 COLOURS = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
 
 
@@ -98,15 +97,12 @@ def test_points_without_masks_move_with_the_image(rows):
 
 def test_a_pseudo_label_counts_as_much_as_its_score_and_its_agreement(rows):
     def scored(objects):
-        found = [{**item, "score": None if number == 0 else 0.5} for number, item in enumerate(objects)]
-        return [*found[:2], {**found[2], "point": None}]  # the last one was found by a network alone
+        return [{**item, "score": None if number == 0 else 0.5} for number, item in enumerate(objects)]
 
-    for name, values in InstanceDataset(changed(rows, scored)).weights(changed(rows, scored)[0]["objects"]).items():
-        assert values.tolist() == [1, 1, 1], name
-    sample = InstanceDataset(changed(rows, scored), weigh_pseudo_labels=True)[0]
+    assert InstanceDataset(changed(rows, scored))[0]["weights"].tolist() == [1, 1, 1]
+    weights = InstanceDataset(changed(rows, scored), weigh_pseudo_labels=True)[0]["weights"]
     # The rough masks have two rows more: 30 of 32, and 20 of 18 (the picture ends).
-    assert sample["mask_weights"].tolist() == pytest.approx([1, 0.5 * 30 / 32, 0.5 * 18 / 20])
-    assert sample["object_weights"].tolist() == pytest.approx([1, 1, 0.5 * 18 / 20])
+    assert weights.tolist() == pytest.approx([1, 0.5 * 30 / 32, 0.5 * 18 / 20])
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,7 @@ class Recipe:
         full_repeats: how often an image with masks comes for each time that an image with points does, in the students'
             training; the paper: once.
         weigh_pseudo_labels: let the mask of a pseudo label count in the mask loss as much as its score and the
-            agreement of rough and refined mask say, and an object that nobody marked as much in the class loss; the
-            paper: all count the same.
+            agreement of rough and refined mask say; the paper: all masks count the same.
         rough_fractions: parts of the teacher's training whose weights make the rough masks that the refiner learns
             from.
         image_level_threshold: lowest score of a pseudo label in images with image-level labels; the paper's Table 5

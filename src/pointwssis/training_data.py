@@ -49,7 +49,7 @@ class InstanceDataset(_SeededDataset):
         rows: of the schema.
         augmentation: None leaves images as they are.
         seed: of the augmentation.
-        weigh_pseudo_labels: pseudo labels count as `pseudo_label_weight` says, instead of as much as true masks.
+        weigh_pseudo_labels: pseudo labels count as much as `mask_weight` says, instead of as much as true masks.
     """
 
     def __init__(
@@ -88,19 +88,13 @@ class InstanceDataset(_SeededDataset):
             "image": image,
             "masks": masks if keep.all() else masks[keep],
             "labels": np.array([item["category"] for item in seen], dtype=np.int64),
-            **self.weights(seen),
+            "weights": np.array(
+                [mask_weight(item) if self.weigh_pseudo_labels else 1 for item in seen], dtype=np.float32
+            ),
             "points": points,
             "incomplete_classes": incomplete_classes(row, self.num_labels),
             "draw": float(generator.random()),
         }
-
-    def weights(self, objects: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-        """How much the mask of each object counts, and whether it is there: nobody has marked what has no point."""
-        masks = np.ones(len(objects), dtype=np.float32)
-        if self.weigh_pseudo_labels:
-            masks[:] = [pseudo_label_weight(item) for item in objects]
-        marked = np.array([item["point"] is not None for item in objects], dtype=bool)
-        return {"mask_weights": masks, "object_weights": np.where(marked, np.float32(1), masks)}
 
 
 def unmasked_points(row: Mapping[str, Any]) -> np.ndarray:
@@ -113,11 +107,11 @@ def unmasked_points(row: Mapping[str, Any]) -> np.ndarray:
     return np.array(points, dtype=np.float32).reshape(-1, 2)
 
 
-def pseudo_label_weight(item: Mapping[str, Any]) -> float:
+def mask_weight(item: Mapping[str, Any]) -> float:
     """How much the mask of an object counts in the mask loss: 1 for a true mask.
 
     A pseudo label is worth its score times the IoU of its rough and its final mask, which is high where teacher and
-    MaskRefineNet agree. Of what nobody marked this is also about the probability that it is an object.
+    MaskRefineNet agree.
     """
     if item["score"] is None or item["rough_segmentation"] is None:
         return 1.0
@@ -177,10 +171,7 @@ class InstanceCollator:
         )
         return {
             **{name: value for name, value in encoded.items() if name != "input_points"},
-            **{
-                name: [torch.from_numpy(sample[name]) for sample in samples]
-                for name in ("mask_weights", "object_weights")
-            },
+            "mask_weights": [torch.from_numpy(sample["weights"]) for sample in samples],
             "incomplete_classes": torch.from_numpy(np.stack([sample["incomplete_classes"] for sample in samples])),
             "unmasked_points": encoded["input_points"],
         }

@@ -32,7 +32,6 @@ def test_nothing_partial_is_the_ordinary_loss():
     partial = model(
         **batch,
         mask_weights=[torch.ones(2), torch.ones(2)],
-        object_weights=[torch.ones(2), torch.ones(2)],
         incomplete_classes=torch.zeros(2, 3, dtype=torch.bool),
         unmasked_points=[torch.zeros(0, 2), torch.zeros(0, 2)],
     ).loss_dict
@@ -86,30 +85,11 @@ def test_a_mask_that_counts_nothing_has_no_gradient_and_halves_are_weighed():
     assert model(**batch, mask_weights=[torch.zeros(2)]).loss_dict["loss_mask"].item() == 0
 
 
-def test_an_object_counts_in_its_own_cells_as_much_as_it_is_worth():
-    model, batch = small_model().train(), drawn_batch(SIZE, SIZE)
-    weights = [torch.tensor([0.25, 0.0]), torch.ones(2)]
-    levels, _ = image_targets(batch["mask_labels"][0], None, SIZE, model.config)
-    plain = gradients(model, **batch)
-    others, _ = image_targets(batch["mask_labels"][1], None, SIZE, model.config)
-    first, second = (sum(int((level.owners == owner).sum()) for level in levels) for owner in (0, 1))
-    rest = sum(int((level.owners >= 0).sum()) for level in others)
-    fewer = (first + second + rest + 1) / (0.25 * first + rest + 1)  # the loss is a mean over cells with a class
-    for gradient, before, level in zip(gradients(model, **batch, object_weights=weights), plain, levels, strict=True):
-        owners = level.owners.view(gradient.shape[-2:])
-        for owner, factor in ((-1, 1.0), (0, 0.25), (1, 0.0)):
-            cells = owners == owner
-            torch.testing.assert_close(gradient[0][:, cells], fewer * factor * before[0][:, cells])
-        torch.testing.assert_close(gradient[1], fewer * before[1])
-    assert {int(owner) for level in levels for owner in level.owners} == {-1, 0, 1}
-
-
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
         ({"mask_weights": [torch.ones(2)]}, "mask_weights has 1 entries for a batch of 2"),
         ({"mask_weights": [torch.ones(2), torch.ones(3)]}, r"image 1 of the batch: mask_weights have shape \(3,\)"),
-        ({"object_weights": [torch.ones(2), torch.ones(1)]}, r"image 1 of the batch: object_weights have shape \(1,\)"),
         ({"incomplete_classes": torch.zeros(2, 2)}, r"incomplete_classes has shape \(2, 2\); it takes \(2, 3\)"),
         ({"unmasked_points": [torch.zeros(1, 2)]}, "unmasked_points has 1 entries for a batch of 2"),
         ({"unmasked_points": [torch.zeros(1, 2), torch.zeros(1, 3)]}, r"image 1 of the batch: unmasked_points have sh"),

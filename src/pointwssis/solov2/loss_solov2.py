@@ -108,14 +108,11 @@ def image_targets(
 
 
 class PartialLabels(NamedTuple):
-    """What a batch's labels leave open; None everywhere: every object of every image is there, with a mask that counts
-    fully.
-    """
+    """What a batch's labels leave open; None everywhere: every object of every image has a mask that counts fully."""
 
     mask_weights: list[Tensor] | None = None  # one (N,) an image: weight of each object's dice loss
     incomplete_classes: Tensor | None = None  # (B, C) bool: the image may hold objects of this class without a label
     unmasked_points: list[Tensor] | None = None  # one (M, 2) an image: objects known by nothing but a point, (x, y)
-    object_weights: list[Tensor] | None = None  # one (N,) an image: weight of the class loss of each object's cells
 
     def check(self, counts: list[int], num_labels: int) -> None:
         """Raises a ValueError where this does not fit a batch.
@@ -124,18 +121,16 @@ class PartialLabels(NamedTuple):
             counts: objects of each image.
             num_labels: C.
         """
-        for name in ("mask_weights", "unmasked_points", "object_weights"):
+        for name in ("mask_weights", "unmasked_points"):
             values = getattr(self, name)
             if values is not None and len(values) != len(counts):
                 raise ValueError(f"{name} has {len(values)} entries for a batch of {len(counts)} images")
         for image, count in enumerate(counts):
-            for name in ("mask_weights", "object_weights"):
-                values = getattr(self, name)
-                if values is not None and tuple(values[image].shape) != (count,):
-                    raise ValueError(
-                        f"image {image} of the batch: {name} have shape {tuple(values[image].shape)}; they take "
-                        f"({count},), one an object"
-                    )
+            if self.mask_weights is not None and tuple(self.mask_weights[image].shape) != (count,):
+                raise ValueError(
+                    f"image {image} of the batch: mask_weights have shape {tuple(self.mask_weights[image].shape)}; "
+                    f"they take ({count},), one an object"
+                )
             if self.unmasked_points is not None and self.unmasked_points[image].shape[1:] != (2,):
                 raise ValueError(
                     f"image {image} of the batch: unmasked_points have shape "
@@ -148,11 +143,10 @@ class PartialLabels(NamedTuple):
                 "and class"
             )
 
-    def cell_weights(
+    def known_cells(
         self, image: int, targets: LevelTargets, covered: Tensor, canvas: tuple[int, int], unlikely: Tensor
     ) -> Tensor:
-        """(C, S, S), how much the class loss of each cell of a level counts: 1 where the labels say what is there, 0
-        where they do not, and in the cells of an object as much as it is worth.
+        """(C, S, S) bool, the cells of a level that have a class loss: those of which the labels say what is there.
 
         Where no object of an incomplete class claims a cell, nobody knows whether it is background, so that it counts
         only if the network finds the class unlikely there. Around the point of an object without a mask the 3 × 3 cells
@@ -177,10 +171,7 @@ class PartialLabels(NamedTuple):
             near = torch.zeros(1, 1, grid, grid, device=covered.device)
             near[0, 0, rows.clamp(0, grid - 1), columns.clamp(0, grid - 1)] = 1
             known &= owned | (F.max_pool2d(near, 3, stride=1, padding=1)[0, 0] == 0)
-        if self.object_weights is None or not len(self.object_weights[image]):
-            return known.float()
-        of_objects = self.object_weights[image].to(covered.device).float()
-        return known * torch.where(owned, of_objects[targets.owners.clamp(min=0)].view(grid, grid), 1.0)
+        return known
 
 
 def solov2_loss(
@@ -194,9 +185,9 @@ def solov2_loss(
     """Weighted focal and dice loss of a batch.
 
     The dice loss is the mean over all positive cells of all images and levels, the focal loss the sum over all cells
-    divided by the number of cells with a class (each as much as it counts), plus one. A batch without any positive cell
-    has a mask loss of zero that still reaches every parameter (the official code raises there). `partial` goes beyond
-    paper and official code, which take every image for completely labelled and every mask for equally good.
+    divided by the number of cells with a class, plus one. A batch without any positive cell has a mask loss of zero
+    that still reaches every parameter (the official code raises there). `partial` goes beyond paper and official code,
+    which take every image for completely labelled and every mask for equally good.
     """
     batch, device = len(outputs.mask_features), outputs.mask_features.device
     canvas = tuple(4 * side for side in outputs.mask_features.shape[-2:])
@@ -204,8 +195,8 @@ def solov2_loss(
     partial = partial or PartialLabels()
     partial.check([len(labels) for labels in class_labels], config.num_labels)
     class_targets = [torch.zeros_like(logits, dtype=torch.float32) for logits in outputs.class_logits]
-    cell_weights = [torch.ones_like(target) for target in class_targets]
-    dice, weights = [], []
+    known_cells = [torch.ones_like(target, dtype=torch.bool) for target in class_targets]
+    dice, weights, num_cells = [], [], 0
     for image in range(batch):
         height, width = outputs.valid_sizes[image].tolist()
         masks = mask_labels[image].to(device)[:, :height, :width]
@@ -213,11 +204,12 @@ def solov2_loss(
         image_boxes = None if boxes is None else boxes[image].to(device)
         levels, reduced = image_targets(masks, image_boxes, canvas, config)
         covered = reduced.any(dim=0)
-        for target, cells, level, logits in zip(class_targets, cell_weights, levels, outputs.class_logits, strict=True):
+        for target, known, level, logits in zip(class_targets, known_cells, levels, outputs.class_logits, strict=True):
             owned = (level.owners >= 0).nonzero().flatten()
             target[image].flatten(1)[labels[level.owners[owned]], owned] = 1
             unlikely = logits[image].detach().float().sigmoid() < config.background_threshold
-            cells[image] = partial.cell_weights(image, level, covered, canvas, unlikely)
+            known[image] = partial.known_cells(image, level, covered, canvas, unlikely)
+            num_cells += len(owned)
         kernels = [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
         objects = torch.cat([level.objects for level in levels])
         if len(objects):
@@ -227,10 +219,9 @@ def solov2_loss(
             weights.append(of_objects.to(dice[-1])[objects])
 
     focal = sum(
-        (sigmoid_focal_loss(logits.float(), target, config.focal_alpha, config.focal_gamma) * cells).sum()
-        for logits, target, cells in zip(outputs.class_logits, class_targets, cell_weights, strict=True)
+        (sigmoid_focal_loss(logits.float(), target, config.focal_alpha, config.focal_gamma) * known).sum()
+        for logits, target, known in zip(outputs.class_logits, class_targets, known_cells, strict=True)
     )
-    num_cells = sum((target * cells).sum() for target, cells in zip(class_targets, cell_weights, strict=True))
     if dice:
         weight = torch.cat(weights)
         mask_loss = (weight * torch.cat(dice)).sum() / weight.sum().clamp(min=1e-6)

@@ -296,7 +296,6 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
         mask_weights: list[torch.FloatTensor] | None = None,
         incomplete_classes: torch.BoolTensor | None = None,
         unmasked_points: list[torch.FloatTensor] | None = None,
-        object_weights: list[torch.FloatTensor] | None = None,
         **kwargs,
     ) -> SOLOv2InstanceSegmentationOutput:
         r"""
@@ -315,16 +314,13 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
         unmasked_points (`list[torch.FloatTensor]`, *optional*):
             One `(num_points, 2)` tensor an image, (x, y) in pixels of `pixel_values`: objects of which nothing but a
             point is known; the cells around it have no background loss.
-        object_weights (`list[torch.FloatTensor]`, *optional*):
-            One `(num_instances,)` tensor an image, how much the cells of each object count in the class loss, as for
-            objects that may not be there. Absent, all count 1.
         """
         if (mask_labels is None) != (class_labels is None):
             raise ValueError("mask_labels and class_labels belong together: give both, or neither")
         outputs = self.model(pixel_values, pixel_mask, return_dict=True)  # the loss takes names, not places
         if mask_labels is None:
             return outputs
-        partial = PartialLabels(mask_weights, incomplete_classes, unmasked_points, object_weights)
+        partial = PartialLabels(mask_weights, incomplete_classes, unmasked_points)
         loss_dict = solov2_loss(outputs, mask_labels, class_labels, boxes, self.config, partial)
         return SOLOv2InstanceSegmentationOutput(loss=sum(loss_dict.values()), loss_dict=loss_dict, **outputs)
 
