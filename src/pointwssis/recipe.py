@@ -34,7 +34,7 @@ class Recipe:
         label_map: name in the files → class, for names that differ between them ({"Car": "car"}).
         complete: whether `train_annotations` mark all objects of their images, where they do not say it themselves;
             None: as their format has it, which mostly is yes. False: what nobody marked is no background.
-        point: of COCO files: where the point of an object comes from that has none of its own: "center" of mass of its
+        points_from: where the objects of COCO files have their points, if they come without: "center" of mass of the
             mask, "box_center" (which also reads boxes without masks), or "random" in the mask; see `load_coco`.
         include_unlabeled: take the images of `image_dir` that no file names as images without labels.
         output_dir: where everything goes. A stage that is done there is not done again.
@@ -91,7 +91,7 @@ class Recipe:
     dataset_config: str | None = None
     label_map: dict[str, str] = field(default_factory=dict)
     complete: bool | None = None
-    point: str = "center"
+    points_from: str = "center"
     include_unlabeled: bool = False
     output_dir: str = "outputs/run"
     labeled_fraction: float | None = 0.1
@@ -138,8 +138,8 @@ class Recipe:
         if len(given) > 1:
             said = " and ".join(f"{key} is {value!r}" for key, value in given.items())
             raise ValueError(f"{said}; give one of them and set the other to null")
-        if self.point not in get_args(PointKind):
-            raise ValueError(f"point is {self.point!r}; it takes one of {', '.join(get_args(PointKind))}")
+        if self.points_from not in get_args(PointKind):
+            raise ValueError(f"points_from is {self.points_from!r}; it takes one of {', '.join(get_args(PointKind))}")
         if self.push_to_hub and self.hub_model_id is None:
             raise ValueError("push_to_hub needs hub_model_id, the repository as in user/name")
         for name in ("labeled_fraction", "image_level_fraction", "unlabeled_fraction"):

@@ -60,7 +60,7 @@ def load_data(recipe: Recipe) -> RunData:
     if recipe.complete is not None and recipe.train_annotations is None:
         raise ValueError("complete takes train_annotations: it is about what these files leave open")
     if recipe.dataset_name is not None:
-        for key, there in (("label_map", "names"), ("point", "points")):
+        for key, there in (("label_map", "names"), ("points_from", "points")):
             if getattr(recipe, key) != getattr(Recipe(), key):
                 raise ValueError(f"{key} is for annotation files; a prepared dataset has the {there} it was made with")
         splits = _opened(recipe)
@@ -114,7 +114,7 @@ def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
 
 def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
     """What to learn from, and what to evaluate on."""
-    options = {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad, "point": recipe.point}
+    options = {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad, "point": recipe.points_from}
     if recipe.data_dir is not None:
         loaded = load_coco_folder(recipe.data_dir, **options)
         return loaded["train"], loaded["validation"]

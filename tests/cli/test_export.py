@@ -73,8 +73,8 @@ def test_boxes_go_to_a_tool(tmp_path, capsys):
     content = {"images": [image], "annotations": [annotation], "categories": [{"id": 1, "name": "Car"}]}
     (tmp_path / "boxes.json").write_text(json.dumps(content))
     words = ["export", str(tmp_path / "boxes.json"), "--image_dir", str(images), "--format", "cvat", "--output"]
-    assert main([*words, str(tmp_path / "no.xml")]) == 1 and "point='box_center'" in capsys.readouterr().err
-    options = ["--point", "box_center", "--label_map.Car", "car"]
+    assert main([*words, str(tmp_path / "no.xml")]) == 1 and "--points_from box_center" in capsys.readouterr().err
+    options = ["--points_from", "box_center", "--label_map.Car", "car"]
     assert main([*words, str(tmp_path / "boxes.xml"), *options]) == 0
     back = load_annotations(tmp_path / "boxes.xml", images)
     assert back[0]["objects"][0]["bbox"] == box and '<box label="car"' in (tmp_path / "boxes.xml").read_text()

@@ -177,7 +177,7 @@ def test_a_shape_and_its_label_may_come_apart(marked_images, tmp_path):
     other = {"points": [[60, 60], [90, 60], [90, 90]]}
     results = [
         region("r", "rectangle", place),
-        region("r", "labels", {**place, "labels": ["cat"]}),
+        region("r", "labels", {**place, "x": 10.0, "rotation": None, "labels": ["cat"]}),
         region("r", "polygonlabels", {**other, "polygonlabels": ["dog"]}),
         region("day", "choices", {"choices": ["sunny"]}) | {"original_width": None},
     ]
@@ -188,7 +188,16 @@ def test_a_shape_and_its_label_may_come_apart(marked_images, tmp_path):
     names = class_names(dataset)
     box, polygon = dataset[0]["objects"]
     assert (names[box["category"]], box["bbox"]) == ("cat", [4, 3, 20, 15]) and names[polygon["category"]] == "dog"
-    assert dataset["complete"] == [True, True]  # "sunny" is no class: somebody looked at the second, and it is empty
+    assert dataset["complete"] == [True, False]  # "sunny" is no class, and says nothing of objects
+
+
+def test_two_labels_of_one_place_are_told(marked_images, tmp_path):
+    place = {"x": 10, "y": 10, "width": 1}
+    results = [region("r", "keypointlabels", {**place, "keypointlabels": [name]}) for name in ("cat", "dog")]
+    file = tmp_path / "tasks.json"
+    file.write_text(json.dumps([{"id": 3, "data": {"image": "a.jpg"}, "annotations": [{"result": results}]}]))
+    with pytest.raises(ValueError, match=r"task 3, region 'r'.* is \['cat', 'dog'\]: several labels"):
+        load_label_studio(file, marked_images)
 
 
 @pytest.mark.parametrize("prefix", ["https://example.com/set", "https://example.com/set/"])

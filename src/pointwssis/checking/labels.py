@@ -169,9 +169,9 @@ def check_classes(
         elif learned.objects and not learned.masks and has_masks and not has_teacher:
             remedy = "a teacher learns their outlines from no mask of their own; draw a few"
             findings.add(WARNING, "classes without a mask", name, remedy)
-        if learned.crowds > learned.masks:
+        if learned.crowds > learned.objects:
             remedy = 'they are ignored, not learned; CVAT\'s "COCO" makes every brush one: export "CVAT for images 1.1"'
-            findings.add(WARNING, "classes with more crowds than masks", name, remedy)
+            findings.add(WARNING, "classes with more crowds than objects", name, remedy)
         if validation is not None and learned.images and not wanted.objects:
             findings.add(WARNING, "classes without an example in validation", name, "their quality cannot be measured")
     if not has_masks and not has_teacher:

@@ -37,7 +37,7 @@ SLOW = 5.0  # seconds of a step
 LARGEST_CROP = {True: 256, False: 128}  # with a GPU, without
 DATA_KEYS = (
     "data_dir", "train_annotations", "val_annotations", "image_dir", "dataset_name", "dataset_config", "label_map",
-    "point", "include_unlabeled", "skip_bad",
+    "points_from", "include_unlabeled", "skip_bad",
 )  # fmt: skip
 _ROWS_LOOKED_AT = 2000  # for crowded cells
 

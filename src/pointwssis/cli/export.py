@@ -20,17 +20,18 @@ from ..data import (
 from ..recipe import Recipe, parse_overrides
 from ..storage import stored_rows
 
-READING = ("label_map", "complete", "point", "skip_bad")  # keys of a recipe that say how to read an annotation file
+# Keys of a recipe that are about reading an annotation file.
+READING = ("label_map", "complete", "points_from", "skip_bad")
 EPILOG = """examples:
   pointwssis export outputs/mine/pseudo/refined --format cvat --output annotations.xml
   pointwssis export outputs/mine/pseudo/refined --format label_studio --output tasks.json
   pointwssis export clicks.csv --image_dir images --format coco --output clicks.json
-  pointwssis export boxes.json --image_dir images --point box_center --format cvat --output annotations.xml
+  pointwssis export boxes.json --image_dir images --points_from box_center --format cvat --output annotations.xml
 
 LABELS is a folder that a run has written (pseudo/refined, pseudo/rough), or an annotation file of any format. What the
 tool exports after people have corrected it is read again: pointwssis run --train_annotations corrected.xml ...
-Of an annotation file, every option of `pointwssis run` that is about reading it may follow: label_map, complete, point,
-skip_bad."""
+Of an annotation file, every option of `pointwssis run` that is about reading it may follow: label_map, complete,
+points_from, skip_bad."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -86,4 +87,5 @@ def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> 
     recipe = Recipe.from_values({}, overrides, "options")
     if image_dir is None:
         raise ValueError(f"{labels}: is an annotation file; give the folder of its images as --image_dir")
-    return load_annotations(labels, image_dir, **{key: getattr(recipe, key) for key in READING})
+    options = {key.replace("points_from", "point"): getattr(recipe, key) for key in READING}
+    return load_annotations(labels, image_dir, **options)

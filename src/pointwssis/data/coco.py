@@ -174,6 +174,9 @@ def load_coco_folder(data_dir: str | Path, **options: Any) -> DatasetDict:
 # -- reading
 
 
+_OWN_ID = "give every image an id of its own"
+
+
 @dataclass
 class _Reading:
     """What the records of a file are read with."""
@@ -227,25 +230,26 @@ def _classes(
     return names, {category_id: names.index(name) for category_id, name in class_of.items()}
 
 
-def _positions_by_id(records: Sequence[Any], report: LoadReport) -> dict[int, int]:
-    """Image id → its place among the image records. An id of two files is lost: whose are its annotations?"""
-    positions: dict[int, int] = {}
-    ambiguous: set[int] = set()
+def _positions_by_id(records: Sequence[Any], report: LoadReport) -> dict[int, int | None]:
+    """Image id → its place among the image records; None for an id of two files: whose are its annotations?"""
+    positions: dict[int, int | None] = {}
     for position, record in enumerate(records):
         try:
             image_id = read_id(record)
             if image_id in positions:
-                if records[positions[image_id]].get("file_name") != record.get("file_name"):
-                    ambiguous.add(image_id)
-                raise BadRecord("duplicated image id", "id", image_id, "give every image an id of its own")
+                twice, first = BadRecord("duplicated image id", "id", image_id, _OWN_ID), positions[image_id]
+                if first is not None and records[first].get("file_name") != record.get("file_name"):
+                    positions[image_id] = None
+                    report.reject(_record_name("image", records[first], first), twice)
+                raise twice
             positions[image_id] = position
         except BadRecord as bad:
             report.reject(_record_name("image", record, position), bad)
-    return {image_id: position for image_id, position in positions.items() if image_id not in ambiguous}
+    return positions
 
 
 def _positions_by_image(
-    records: Sequence[Any], images: Mapping[int, int], report: LoadReport
+    records: Sequence[Any], images: Mapping[int, int | None], report: LoadReport
 ) -> dict[int, list[int | None]]:
     """Image id → places of its annotations; None stands for a skipped one, so that the image knows of the loss."""
     groups: dict[int, list[int | None]] = {image_id: [] for image_id in images}
@@ -255,6 +259,8 @@ def _positions_by_image(
             image_id = read_id(record, "image_id")
             if image_id not in images:
                 raise BadRecord("unknown image", "image_id", image_id, "list the image under 'images'")
+            if images[image_id] is None:
+                raise BadRecord("annotation of a duplicated image id", "image_id", image_id, _OWN_ID)
             group = groups[image_id]
             group.append(None)
             annotation_id = read_id(record)
@@ -276,11 +282,19 @@ def _rows(content: Mapping[str, Sequence[Any]], reading: _Reading) -> Iterator[d
     report = reading.report
     images = _positions_by_id(content["images"], report)
     annotations = _positions_by_image(content["annotations"], images, report)
+    files: dict[str, tuple[int, bool]] = {}  # path → image, and whether it had to be looked for
     for image_id, position in images.items():
+        if position is None:
+            continue
         record = content["images"][position]
         try:
             row = read_image_record(record, reading.images, reading.complete)
             row["image_labels"] = read_image_labels(record, reading.index_of)
+            searched = row["file_name"] != record["file_name"]
+            first, was_searched = files.setdefault(row["image"], (image_id, searched))
+            if first != image_id and (searched or was_searched):
+                remedy = f"image {first} is {row['file_name']} too; give both their path below the image folder"
+                raise BadRecord("two images find one file", "file_name", record["file_name"], remedy)
         except BadRecord as bad:
             report.reject(f"image {image_id}", bad)
             continue

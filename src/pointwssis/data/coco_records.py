@@ -15,6 +15,8 @@ from .images import check_image
 from .report import BadRecord
 from .schema import make_object
 
+_BOX_HINT = ", or load with point='box_center' (--points_from box_center of a command)"
+
 
 def read_id(record: Any, field: str = "id") -> int:
     """A whole number from `record[field]`."""
@@ -163,11 +165,10 @@ def derive_point(
         if rle is None and not inside:
             remedy = f"the image has {width} × {height} pixels; draw the box again or remove it"
             raise BadRecord("box without a pixel of the image", "bbox", item["bbox"], remedy)
-        center = box_center(item["bbox"])
-        point = [min(max(c, 0.0), side - 1.0) for c, side in zip(center, (width, height), strict=True)]
-        return point, "mask without a pixel (its point is the centre of its box)" if empty else None
+        remark = "mask without a pixel (its point is the centre of its box)"
+        return box_center(item["bbox"], width, height), remark if empty else None
     if rle is None or empty:
-        remedy = "give it a point [x, y] or a segmentation" + (", or load with point='box_center'" * bool(item["bbox"]))
+        remedy = "give it a point [x, y] or a segmentation" + (_BOX_HINT * bool(item["bbox"]))
         raise BadRecord(
             "neither point nor mask" if rle is None else "mask without a pixel", "segmentation", rle, remedy
         )
@@ -175,10 +176,11 @@ def derive_point(
     return [x, y], None if inside else "centre of mass outside of its mask"
 
 
-def box_center(bbox: Sequence[float]) -> tuple[float, float]:
-    """Centre of COCO's [x, y, width, height], whose numbers are edges, in pixel indices."""
-    x, y, width, height = bbox
-    return x + width / 2 - 0.5, y + height / 2 - 0.5
+def box_center(bbox: Sequence[float], width: int, height: int) -> list[float]:
+    """Centre [x, y] of COCO's box, whose numbers are edges, in pixel indices of an image and inside of it."""
+    x, y, box_width, box_height = bbox
+    center = (x + box_width / 2 - 0.5, y + box_height / 2 - 0.5)
+    return [min(max(c, 0.0), side - 1.0) for c, side in zip(center, (width, height), strict=True)]
 
 
 def _point_in(rle: RLE, kind: PointKind, generator: np.random.Generator) -> tuple[tuple[float, float], bool]:

@@ -20,6 +20,7 @@ as `<mask>` and come back exactly; the point of a mask is not written, and is it
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ from .values import (
     read_whole,
     start_report,
     turned,
+    warn_of_crowds,
 )
 
 _REGIONS = ("mask", "polygon", "ellipse")
@@ -88,8 +90,8 @@ def to_cvat(dataset: Dataset) -> str:
 
     Objects without a mask are written as points, or as boxes where nothing else is known of them; those without a
     class, which CVAT cannot hold, must get one first. Image-level labels are tags; so is `complete` on an image that is
-    known to be empty, and `incomplete` on one of whose objects some are marked. The labels of the task, these two
-    among them where they are used, are listed at the top of the file.
+    known to be empty, and `incomplete` on one of whose objects some are marked (who has marked them all takes it away).
+    The labels of the task, these two among them where they are used, are listed at the top of the file.
 
     Raises:
         ValueError: an object has no class.
@@ -121,6 +123,7 @@ def to_cvat(dataset: Dataset) -> str:
         tags = [names[label] for label in row["image_labels"] or ()]
         for tag in [*tags, *filter(None, [_completeness(row)])]:
             ElementTree.SubElement(image, "tag", {"label": tag, "source": "auto"})
+    warn_of_crowds(sum(item["iscrowd"] for row in rows for item in row["objects"]), "CVAT")
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -169,9 +172,9 @@ def _images(path: Path, folder: ImageFolder, report: LoadReport) -> Iterator[Mar
         record = f"image {element.get('id')} ({element.get('name')})"
         try:
             image = _image(element, record)
-            in_subset = Path(folder.folder, element.get("subset") or "", image.name)
-            if element.get("subset") and in_subset.is_file():  # how a project's images are exported
-                image.path = in_subset
+            if subset := element.get("subset"):  # the folder of the image, when a project is exported
+                with suppress(BadRecord):
+                    image.path = folder.find(f"{subset}/{image.name}")
             yield image
         except BadRecord as bad:
             report.reject(record, bad)
@@ -288,7 +291,7 @@ def _completeness(row: Mapping[str, Any]) -> str | None:
     """The tag that an image needs, where its elements would be misunderstood without."""
     marked = any(not item["iscrowd"] for item in row["objects"])
     if row["complete"]:
-        return None if marked else "complete"
+        return None if row["objects"] else "complete"
     return "incomplete" if marked else None
 
 
@@ -305,7 +308,7 @@ def _write(image: ElementTree.Element, item: Mapping[str, Any], label: str) -> N
         window = {"left": left, "top": top, "width": columns, "height": rows}
         shape = {"rle": ", ".join(map(str, runs.tolist())), **{key: str(value) for key, value in window.items()}}
         ElementTree.SubElement(image, "mask", {**common, **shape, "z_order": "0"})
-    elif (bbox := box_alone(item)) is not None:
+    elif (bbox := box_alone(item, int(image.get("width")), int(image.get("height")))) is not None:
         left, top, right, bottom = (*bbox[:2], bbox[0] + bbox[2], bbox[1] + bbox[3])
         edges = {"xtl": f"{left:.2f}", "ytl": f"{top:.2f}", "xbr": f"{right:.2f}", "ybr": f"{bottom:.2f}"}
         ElementTree.SubElement(image, "box", {**common, **edges, "z_order": "0"})

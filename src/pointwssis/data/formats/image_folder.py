@@ -12,6 +12,7 @@ from ..report import BadRecord
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2", ".ppm", ".pgm", ".avif")
 
+_HINTS = 20  # of what a missing file may be
 _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-")
 
 
@@ -35,7 +36,7 @@ class ImageFolder:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder).absolute()
+        self.folder, self._missed = Path(folder).absolute(), 0
         if not self.folder.is_dir():
             raise FileNotFoundError(f"{folder}: image folder not found; give the folder that holds the images")
 
@@ -63,7 +64,8 @@ class ImageFolder:
             remedy = f"it may be {fitting}; give the path below {self.folder}"
             raise BadRecord("several image files fit", field, name, remedy)
         if not found:
-            close = difflib.get_close_matches(parts[-1], self._by_name, n=1) if parts else []
+            self._missed += 1  # a look for what may be meant takes long in a large folder
+            close = difflib.get_close_matches(parts[-1], self._by_name, n=1) if parts and self._missed <= _HINTS else []
             hint = f" (there is {Path(*self._by_name[close[0]][0])})" if close else ""
             remedy = f"not found below {self.folder}{hint}; check the image folder and the name"
             raise BadRecord("missing image file", field, name, remedy, FileNotFoundError)

@@ -47,6 +47,7 @@ from .values import (
     read_whole,
     start_report,
     turned,
+    warn_of_crowds,
 )
 
 _CONTROLS = {"Brush": "mask", "KeyPoint": "point", "Rectangle": "box"}  # of the labeling interface that is written
@@ -102,7 +103,8 @@ def to_label_studio(dataset: Dataset, image_prefix: str = "/data/local-files/?d=
     """Tasks with predictions for Label Studio (`json.dump` them), for people to correct.
 
     Import them into a project whose labeling interface is `label_studio_config`; export the corrected project as JSON,
-    and `load_label_studio` reads it as full labels.
+    and `load_label_studio` reads it. An image of which not all objects are marked has the choice `incomplete`: who has
+    marked them all takes it away.
 
     Args:
         dataset: rows of the schema.
@@ -111,8 +113,9 @@ def to_label_studio(dataset: Dataset, image_prefix: str = "/data/local-files/?d=
     """
     names = class_names(dataset)
     prefix = image_prefix if image_prefix.endswith(("/", "=")) or not image_prefix else f"{image_prefix}/"
-    tasks = []
+    tasks, crowds = [], 0
     for row in dataset.with_format(None):
+        crowds += sum(item["iscrowd"] for item in row["objects"])
         regions = [_region(item, row, names) for item in row["objects"] if not item["iscrowd"]]
         regions = [region for region in regions if region is not None]
         scores = [region["score"] for region in regions if "score" in region]
@@ -124,6 +127,7 @@ def to_label_studio(dataset: Dataset, image_prefix: str = "/data/local-files/?d=
         if scores:
             prediction["score"] = float(np.mean(scores))
         tasks.append({"data": {"image": prefix + quote(row["file_name"])}, "predictions": [prediction]})
+    warn_of_crowds(crowds, "Label Studio")
     return tasks
 
 
@@ -208,20 +212,23 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
         name = f"at position {position}" if result.get("id") is None else repr(result["id"])
         regions.setdefault(name, []).append(result)
     for name, parts in regions.items():
-        places: dict[str, list[Mapping[str, Any]]] = {}
-        for part in parts:
-            if part.get("type") not in _BESIDE:
-                places.setdefault(_geometry(part), []).append(part)
-        nowhere = places.pop("", [])
-        groups = [[*shapes, *nowhere] for shapes in places.values()] or [nowhere or parts]
-        for group in groups:
+        shapes = [part for part in parts if part.get("type") not in _BESIDE]
+        if len(shapes) < 2:
+            yield name, shapes or parts
+            continue
+        places: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+        for part in shapes:
+            places.setdefault(_place(part), []).append(part)
+        nowhere = places.pop((), [])
+        for group in [[*there, *nowhere] for there in places.values()] or [nowhere]:
             yield name, group
 
 
-def _geometry(part: Mapping[str, Any]) -> str:
+def _place(part: Mapping[str, Any]) -> tuple[Any, ...]:
     """What tells the place of one shape from that of another; empty without any."""
     value = part.get("value")
-    return "; ".join(f"{key} {value[key]}" for key in _GEOMETRY if key in value) if isinstance(value, Mapping) else ""
+    values = [(key, value[key]) for key in _GEOMETRY if value.get(key)] if isinstance(value, Mapping) else []
+    return tuple((key, round(at, 4) if isinstance(at, (int, float)) else repr(at)) for key, at in values)
 
 
 def _path_in(data: Mapping[str, Any]) -> str:
@@ -234,12 +241,12 @@ def _path_in(data: Mapping[str, Any]) -> str:
         url = urlsplit(values[0])
     except ValueError as error:
         raise BadRecord("bad URL", "data.image", values[0], f"{error}; give the path or URL of the image") from error
+    if url.scheme in _BUCKETS:  # whose keys are no addresses: what looks like a query or a fragment is part of the name
+        return values[0].partition("://")[2]
     stored = parse_qs(url.query).get("d")  # local storage: /data/local-files/?d=set/name.jpg
     if stored:
         return stored[0]
-    # Keys of buckets are no web addresses: what looks like a query or a fragment is part of the name.
-    path = values[0].partition("://")[2] if url.scheme in _BUCKETS else url.path
-    return unquote(path) if url.scheme or values[0].startswith("/data/") else values[0]
+    return unquote(url.path) if url.scheme or values[0].startswith("/data/") else values[0]
 
 
 def _looks_like_image(value: Any) -> bool:
@@ -285,14 +292,14 @@ def _read_choices(parts: Sequence[Mapping[str, Any]], image: MarkedImage) -> Non
 
 def _read_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) -> Reading:
     """One region: its parts share an id, and one of them has the shape."""
-    kinds = {str(part.get("type")): part for part in parts if part.get("type") not in _BESIDE}
+    kinds = {str(part.get("type")): part for part in parts}
     shapes = {kind.removesuffix("labels"): part for kind, part in kinds.items() if kind != "labels"}
     shape, part = next(iter((shapes or kinds).items()))
     value = part.get("value")
     if shape not in _SHAPES or not isinstance(value, Mapping):
         remedy = "use keypoints, brushes, polygons, ellipses or rectangles"
         raise BadRecord("unknown kind of region", "type", part.get("type"), remedy)
-    values = [each["value"] for each in kinds.values() if isinstance(each.get("value"), Mapping)]
+    values = [each["value"] for each in parts if isinstance(each.get("value"), Mapping)]
     found = [_texts(each[key], f"value.{key}") for each in values for key in each if key.endswith("labels")]
     labels = list(dict.fromkeys(label for texts in found for label in texts))
     if len(labels) > 1:
@@ -351,7 +358,7 @@ def _region(item: Mapping[str, Any], row: Mapping[str, Any], names: Sequence[str
         common["score"] = item["score"]
     if item["segmentation"] is not None and rle_area(item["segmentation"]):
         shape, value = "Brush", {"format": "rle", "rle": encode_brush(decode_rle(item["segmentation"]))}
-    elif (bbox := box_alone(item)) is not None:
+    elif (bbox := box_alone(item, *sides)) is not None:
         numbers = zip(("x", "y", "width", "height"), bbox, (*sides, *sides), strict=True)
         shape, value = "Rectangle", {key: 100 * number / side for key, number, side in numbers} | {"rotation": 0}
     elif item["point"] is not None:

@@ -100,12 +100,12 @@ class MarkReader:
         for image in images:
             try:
                 path = image.path or self.folder.find(image.name, self.uploaded, self.field)
-                width, height = read_size(path, image.name, image.size, self.field)
                 if (earlier := seen.get(os.path.realpath(path))) is not None:
                     first, row = earlier
                     row["complete"] = False  # what this record marks is not in it
                     remedy = f"{first} is about {path} too; put what belongs to one image together"
                     raise BadRecord("image given twice", self.field, image.name, remedy)
+                width, height = read_size(path, image.name, image.size, self.field)
             except BadRecord as bad:
                 self.report.reject(image.record, bad)
                 continue
@@ -152,6 +152,8 @@ class MarkReader:
     def _is_complete(self, image: MarkedImage) -> bool:
         if image.complete is not None:
             return image.complete
+        if image.image_labels and not image.marks:  # something is there, nobody said where
+            return False
         return image.touched if self.complete is None else self.complete
 
     def _class_names(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -173,5 +175,3 @@ class MarkReader:
                 if label not in index_of:
                     self.report.note("image-level label that is no class", row["file_name"], "label", label)
             row["image_labels"] = [index_of[label] for label in row["image_labels"] or () if label in index_of] or None
-            if row["image_labels"] and not row["objects"]:  # something is there, nobody said where
-                row["complete"] = False

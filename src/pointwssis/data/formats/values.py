@@ -5,6 +5,7 @@ Tools draw on a plane: the pixel in column 3 reaches from x = 3 to x = 4, a clic
 image ends at x = width. Points of the schema are pixel indices (that click has x = 3), so half a pixel is taken off.
 """
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ import numpy as np
 from ...masks import encode_mask
 from ..coco_records import box_center, read_mask, read_point
 from ..report import BadRecord, LoadReport
+
+logger = logging.getLogger(__name__)
 
 _SLACK = 1e-4  # of the image's side: what rounding in a file may put outside of it
 
@@ -111,13 +114,19 @@ def box(corners: np.ndarray, width: int, height: int, field: str) -> dict[str, A
     return {"bbox": [float(number) for number in (*low, *(high - low))]}
 
 
-def box_alone(item: Mapping[str, Any]) -> list[float] | None:
+def box_alone(item: Mapping[str, Any], width: int, height: int) -> list[float] | None:
     """COCO's box of an object that was marked by nothing else: it has no mask, and its point is the box's centre."""
-    if item["bbox"] is None or item["segmentation"] is not None:
+    if item["bbox"] is None or item["segmentation"] is not None or min(item["bbox"][2:]) <= 0:
         return None
-    center = box_center(item["bbox"])
+    center = box_center(item["bbox"], width, height)
     own = item["point"] is not None and max(abs(a - b) for a, b in zip(item["point"], center, strict=True)) > 1e-3
-    return None if own or min(item["bbox"][2:]) <= 0 else item["bbox"]
+    return None if own else item["bbox"]
+
+
+def warn_of_crowds(count: int, tool: str) -> None:
+    """Logs what a format has no place for."""
+    if count:
+        logger.warning("%d crowds are left out: %s has no ignore regions, so they become background", count, tool)
 
 
 def turned(corners: np.ndarray, degrees: float) -> np.ndarray:

@@ -272,7 +272,7 @@ def _line(item: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
     polygons = [] if item["segmentation"] is None else mask_to_polygons(decode_rle(item["segmentation"]))
     if polygons:
         values = (np.array(join_polygons(polygons)).reshape(-1, 2) / scale).ravel().tolist()
-    elif item["bbox"] is not None and item["segmentation"] is None:
+    elif item["bbox"] is not None and item["segmentation"] is None and min(item["bbox"][2:]) > 0:
         x, y, box_width, box_height = item["bbox"]
         center, sides = np.array([x + box_width / 2, y + box_height / 2]), np.array([box_width, box_height])
         values = [*(center / scale).tolist(), *(sides / scale).tolist()]
