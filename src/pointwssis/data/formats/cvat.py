@@ -104,7 +104,8 @@ def to_cvat(dataset: Dataset) -> str:
         ElementTree.SubElement(task, tag).text = text
     labels = ElementTree.SubElement(task, "labels")
     rows = dataset.with_format(None)
-    said = sorted({text for row in rows if (text := _completeness(row)) is not None})
+    marks = rows.select_columns(["objects", "complete"])
+    said = sorted({text for row in marks if (text := _completeness(row)) is not None})
     for name, kind in [*((name, "any") for name in names), *((text, "tag") for text in said)]:
         label = ElementTree.SubElement(labels, "label")
         ElementTree.SubElement(label, "name").text = name
@@ -123,7 +124,7 @@ def to_cvat(dataset: Dataset) -> str:
         tags = [names[label] for label in row["image_labels"] or ()]
         for tag in [*tags, *filter(None, [_completeness(row)])]:
             ElementTree.SubElement(image, "tag", {"label": tag, "source": "auto"})
-    warn_of_crowds(sum(item["iscrowd"] for row in rows for item in row["objects"]), "CVAT")
+    warn_of_crowds(sum(item["iscrowd"] for row in marks for item in row["objects"]), "CVAT")
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
