@@ -290,11 +290,8 @@ def _rows(content: Mapping[str, Sequence[Any]], reading: _Reading) -> Iterator[d
         try:
             row = read_image_record(record, reading.images, reading.complete)
             row["image_labels"] = read_image_labels(record, reading.index_of)
-            searched = row["file_name"] != record["file_name"]
-            first, was_searched = files.setdefault(row["image"], (image_id, searched))
-            if first != image_id and (searched or was_searched):
-                remedy = f"image {first} is {row['file_name']} too; give both their path below the image folder"
-                raise BadRecord("two images find one file", "file_name", record["file_name"], remedy)
+            if isinstance(reading.images, ImageFolder):
+                _check_found_once(row, record["file_name"], files)
         except BadRecord as bad:
             report.reject(f"image {image_id}", bad)
             continue
@@ -312,6 +309,15 @@ def _rows(content: Mapping[str, Sequence[Any]], reading: _Reading) -> Iterator[d
     if not report.images:
         reason = "all were skipped" if report.skipped else "'images' is empty"
         raise ValueError(f"{report.source}: no image to load ({reason}); a dataset needs at least one")
+
+
+def _check_found_once(row: Mapping[str, Any], name: str, files: dict[str, tuple[int, bool]]) -> None:
+    """Two images that name one file are one picture; if one of them was looked for, it may mean another picture."""
+    searched = row["file_name"] != name
+    first, was_searched = files.setdefault(row["image"], (row["image_id"], searched))
+    if first != row["image_id"] and (searched or was_searched):
+        remedy = f"image {first} is {row['file_name']} too; give both their path below the image folder"
+        raise BadRecord("two images find one file", "file_name", name, remedy)
 
 
 def _object(annotation: Mapping[str, Any], row: Mapping[str, Any], reading: _Reading) -> dict[str, Any] | None:
