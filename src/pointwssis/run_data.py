@@ -3,6 +3,7 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 from datasets import Dataset, DatasetDict, concatenate_datasets
 
@@ -114,7 +115,7 @@ def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
 
 def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
     """What to learn from, and what to evaluate on."""
-    options = {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad, "point": recipe.points_from}
+    options = reading_options(recipe)
     if recipe.data_dir is not None:
         loaded = load_coco_folder(recipe.data_dir, **options)
         return loaded["train"], loaded["validation"]
@@ -131,6 +132,11 @@ def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
         others = unlabeled_rows(recipe.image_dir, known, skip_bad=recipe.skip_bad)
         train = concatenate_datasets([train, others])
     return train, validation
+
+
+def reading_options(recipe: Recipe) -> dict[str, Any]:
+    """How a recipe reads annotation files of any kind."""
+    return {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad, "point": recipe.points_from}
 
 
 def of_kinds(rows: Dataset, *kinds: str) -> Dataset:

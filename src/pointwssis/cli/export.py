@@ -18,6 +18,7 @@ from ..data import (
     to_yolo,
 )
 from ..recipe import Recipe, parse_overrides
+from ..run_data import reading_options
 from ..storage import stored_rows
 
 # Keys of a recipe that are about reading an annotation file.
@@ -87,5 +88,4 @@ def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> 
     recipe = Recipe.from_values({}, overrides, "options")
     if image_dir is None:
         raise ValueError(f"{labels}: is an annotation file; give the folder of its images as --image_dir")
-    options = {key.replace("points_from", "point"): getattr(recipe, key) for key in READING}
-    return load_annotations(labels, image_dir, **options)
+    return load_annotations(labels, image_dir, complete=recipe.complete, **reading_options(recipe))

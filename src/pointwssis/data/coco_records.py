@@ -53,9 +53,10 @@ def read_image_record(record: Mapping[str, Any], images: ImageFolder | Path, com
     if isinstance(images, Path):
         path = (images / name).absolute()
     else:
-        path, wanted = images.find(name, uploaded=True, field="file_name"), name
-        name = wanted if path == images.folder / wanted else images.name_of(path)
-        read_size(path, wanted, (width, height))
+        path = images.find(name, uploaded=True, field="file_name")
+        read_size(path, name, (width, height))
+        if path != images.folder / name:  # it was looked for
+            name = images.name_of(path)
     complete = record.get("complete", complete)
     if not isinstance(complete, bool):
         raise BadRecord("complete is neither true nor false", "complete", complete, "write true or false")

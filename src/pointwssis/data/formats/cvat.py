@@ -105,7 +105,7 @@ def to_cvat(dataset: Dataset) -> str:
     labels = ElementTree.SubElement(task, "labels")
     rows = dataset.with_format(None)
     marks = rows.select_columns(["objects", "complete"])
-    said = sorted({text for row in marks if (text := _completeness(row)) is not None})
+    said, crowds = sorted({text for row in marks if (text := _completeness(row)) is not None}), 0
     for name, kind in [*((name, "any") for name in names), *((text, "tag") for text in said)]:
         label = ElementTree.SubElement(labels, "label")
         ElementTree.SubElement(label, "name").text = name
@@ -119,12 +119,13 @@ def to_cvat(dataset: Dataset) -> str:
                     f"image {row['file_name']}: object {item['id']} has no class, which CVAT needs; make pseudo labels "
                     "first, which gives it one, or name its class"
                 )
+            crowds += item["iscrowd"]
             if not item["iscrowd"]:
                 _write(image, item, names[item["category"]])
         tags = [names[label] for label in row["image_labels"] or ()]
         for tag in [*tags, *filter(None, [_completeness(row)])]:
             ElementTree.SubElement(image, "tag", {"label": tag, "source": "auto"})
-    warn_of_crowds(sum(item["iscrowd"] for row in marks for item in row["objects"]), "CVAT")
+    warn_of_crowds(crowds, "CVAT")
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 

@@ -100,7 +100,8 @@ class MarkReader:
         for image in images:
             try:
                 path = image.path or self.folder.find(image.name, self.uploaded, self.field)
-                if (earlier := seen.get(os.path.realpath(path))) is not None:
+                place = os.path.realpath(path)
+                if (earlier := seen.get(place)) is not None:
                     first, row = earlier
                     row["complete"] = False  # what this record marks is not in it
                     remedy = f"{first} is about {path} too; put what belongs to one image together"
@@ -126,7 +127,7 @@ class MarkReader:
                 "image_labels": [self._class_name(label) for label in image.image_labels] or None,
                 "objects": found,
             }
-            seen[os.path.realpath(path)] = (image.record, row)
+            seen[place] = (image.record, row)
             yield row
 
     def _object(self, mark: Mark, width: int, height: int) -> dict[str, Any] | None:

@@ -91,11 +91,11 @@ def load_points_table(
 def first_line(text: str) -> tuple[int, str, str | None]:
     """The line that tells what a table is: its place, its text, and the separator that a spreadsheet wrote above it."""
     separator = None
-    for place, line in enumerate(text.splitlines()):
+    for place, line in enumerate(io.StringIO(text, newline="")):
         if (excel := _EXCEL.match(line.strip(" \r\n"))) and separator is None:
             separator = excel[1]
         elif line.strip():
-            return place, line, separator
+            return place, line.rstrip("\r\n"), separator
     return 0, "", separator
 
 
