@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pointwssis.cli.demo import RECIPE
 from pointwssis.data import SHAPE_CLASSES, write_shapes_coco
-from pointwssis.recipe import Recipe
-from pointwssis.runs import Run
+from pointwssis.runs.recipe import Recipe
+from pointwssis.runs.run import Run
 
 NOISE = {"declared complete": {"overlooked": 0.5}, "incomplete": {"missing": 0.5}}
 METRICS = ("AP", "AP50", "AR100")

@@ -17,7 +17,7 @@ from transformers import pipeline
 
 from pointwssis import evaluate_clicks
 from pointwssis.data import load_coco
-from pointwssis.stages import evaluate
+from pointwssis.runs.stages import evaluate
 
 
 def main() -> None:

@@ -21,8 +21,8 @@ from typing import Any
 from transformers import AutoConfig
 
 import pointwssis
-from pointwssis.hub import push_folder
-from pointwssis.model_card import bare_card
+from pointwssis.hub.cards.released import bare_card
+from pointwssis.hub.mixins import push_folder
 
 PACKAGE = Path(pointwssis.__file__).parent
 # What transformers itself does not run without, and Pillow, which images take anyway.
@@ -55,12 +55,12 @@ class Exported:
 MODELS = {
     "solov2": Exported(
         auto_classes={
-            "AutoConfig": "solov2.configuration_solov2.SOLOv2Config",
-            "AutoModel": "solov2.modeling_solov2.SOLOv2Model",
-            "AutoModelForInstanceSegmentation": "solov2.modeling_solov2.SOLOv2ForInstanceSegmentation",
-            "AutoModelForImageSegmentation": "solov2.modeling_solov2.SOLOv2ForInstanceSegmentation",
+            "AutoConfig": "models.solov2.configuration_solov2.SOLOv2Config",
+            "AutoModel": "models.solov2.modeling_solov2.SOLOv2Model",
+            "AutoModelForInstanceSegmentation": "models.solov2.modeling_solov2.SOLOv2ForInstanceSegmentation",
+            "AutoModelForImageSegmentation": "models.solov2.modeling_solov2.SOLOv2ForInstanceSegmentation",
         },
-        image_processor="solov2.image_processing_pil_solov2.SOLOv2ImageProcessorPil",
+        image_processor="models.solov2.image_processing_pil_solov2.SOLOv2ImageProcessorPil",
         task="point-instance-segmentation",
         pipeline="pipelines.point_instance_segmentation.PointInstanceSegmentationPipeline",
         pipeline_auto_class="AutoModelForInstanceSegmentation",
@@ -73,10 +73,10 @@ for instance in segmenter("photo.jpg", points=[(30, 30), (50, 20)]):  # without 
     ),
     "mask_refine_net": Exported(
         auto_classes={
-            "AutoConfig": "mask_refine_net.configuration_mask_refine_net.MaskRefineNetConfig",
-            "AutoModel": "mask_refine_net.modeling_mask_refine_net.MaskRefineNetForMaskRefinement",
+            "AutoConfig": "models.mask_refine_net.configuration_mask_refine_net.MaskRefineNetConfig",
+            "AutoModel": "models.mask_refine_net.modeling_mask_refine_net.MaskRefineNetForMaskRefinement",
         },
-        image_processor="mask_refine_net.image_processing_pil_mask_refine_net.MaskRefineNetImageProcessorPil",
+        image_processor="models.mask_refine_net.image_processing_pil_mask_refine_net.MaskRefineNetImageProcessorPil",
         task="point-mask-refinement",
         pipeline="pipelines.point_mask_refinement.PointMaskRefinementPipeline",
         pipeline_auto_class="AutoModel",
@@ -156,7 +156,7 @@ def exported_card(card: str, name: str, usage: str) -> str:
 
 
 def flat_reference(reference: str) -> str:
-    """A class as the Auto classes are told it: "solov2.modeling_solov2.SOLOv2Model" → "modeling_solov2.SOLOv2Model"."""
+    """A class as Auto classes are told it: "models.solov2.modeling_solov2.X" → "modeling_solov2.X"."""
     module, _, name = reference.rpartition(".")
     return f"{flat_name(module)}.{name}"
 
@@ -164,7 +164,7 @@ def flat_reference(reference: str) -> str:
 def flat_name(module: str) -> str:
     """The name of a module without folders; those of the models carry the model's name already."""
     folder, _, stem = module.rpartition(".")
-    return stem if folder in ("", "solov2", "mask_refine_net") else f"{folder}_{stem}".replace(".", "_")
+    return stem if folder.startswith("models.") else f"{folder}_{stem}".replace(".", "_")
 
 
 def flat_modules(references: list[str]) -> dict[str, str]:
@@ -192,7 +192,7 @@ def flattened(module: str) -> tuple[str, list[str]]:
     for node, target, is_late in sorted(own_imports(module), key=lambda found: -found[0].lineno):
         names = ", ".join(a.name if a.asname is None else f"{a.name} as {a.asname}" for a in node.names)
         replaced = [f"{' ' * node.col_offset}from .{flat_name(target)} import {names}"]
-        if target == LEFT_BEHIND:
+        if is_left_behind(target):
             replaced, bases = [], [alias.name for alias in node.names]
         elif stands_alone(target):
             needed.append(target)
@@ -205,6 +205,10 @@ def flattened(module: str) -> tuple[str, list[str]]:
     for base in bases:
         text = text.replace(f"({base}, ", "(")
     return text, needed
+
+
+def is_left_behind(module: str) -> bool:
+    return module.partition(".")[0] == LEFT_BEHIND
 
 
 def read(module: str) -> str:
@@ -236,7 +240,7 @@ def stands_alone(module: str) -> bool:
             tops += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
             if any(top.partition(".")[0] not in PACKAGES | sys.stdlib_module_names for top in tops):
                 return False
-        pending += [t for _, t, is_late in own_imports(name) if not is_late and t not in seen and t != LEFT_BEHIND]
+        pending += [t for _, t, is_late in own_imports(name) if not is_late and t not in seen and not is_left_behind(t)]
     return True
 
 

@@ -7,8 +7,8 @@ python examples/generate_pseudo_labels.py examples/recipes/nuclei.yaml \
 
 import sys
 
-from pointwssis.recipe import Recipe
-from pointwssis.runs import Run
+from pointwssis.runs.recipe import Recipe
+from pointwssis.runs.run import Run
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ pointwssis run examples/recipes/coco10.yaml --dataset_name data/bdd100k-prepared
 import argparse
 
 from pointwssis.data import prepare_bdd100k, push_prepared
-from pointwssis.data.prepared_bdd100k import MASK_FORMS
+from pointwssis.data.prepared.prepare_bdd100k import MASK_FORMS
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ pointwssis run examples/recipes/coco10.yaml --dataset_name data/coco-prepared --
 import argparse
 
 from pointwssis.data import prepare_coco, push_prepared
-from pointwssis.data.protocols import PERCENTAGES
+from pointwssis.data.prepared.protocols import PERCENTAGES
 
 
 def main() -> None:

@@ -9,9 +9,9 @@ With --push_to_hub --hub_model_id me/NAME the model goes to the Hub, with its ca
 
 import sys
 
-from pointwssis.recipe import Recipe
-from pointwssis.runs import Run
-from pointwssis.sharing import Push
+from pointwssis.runs.publish import Push
+from pointwssis.runs.recipe import Recipe
+from pointwssis.runs.run import Run
 
 
 def main() -> None:

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hub_server import HubServer, hub_of_this_process
-
-PARITY = Path(__file__).parent / "parity"
-SHARED = Path(__file__).parents[2] / "shared"
+from helpers.hub_server import HubServer, hub_of_this_process
+from helpers.paths import SHARED
 
 HUB = hub_of_this_process()  # before any Hugging Face library is imported
 
@@ -38,7 +36,7 @@ def shared_dir() -> Path:
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory) -> Path:
     """Drawn shapes in COCO's layout."""
-    import tiny
+    from helpers import tiny
 
     return tiny.shapes_folder(tmp_path_factory.mktemp("shapes"))
 
@@ -46,7 +44,7 @@ def shapes(tmp_path_factory) -> Path:
 @pytest.fixture
 def trainings(monkeypatch) -> list[str]:
     """Names of the trainings that start from now on."""
-    from pointwssis.training import SegmentationTrainer
+    from pointwssis.training.trainer import SegmentationTrainer
 
     started, train = [], SegmentationTrainer.train
 
@@ -56,3 +54,11 @@ def trainings(monkeypatch) -> list[str]:
 
     monkeypatch.setattr(SegmentationTrainer, "train", watched)
     return started
+
+
+@pytest.fixture
+def make():
+    """Rows → dataset of the classes cat, dog and owl."""
+    from pointwssis.data import dataset_from_rows
+
+    return lambda *rows: dataset_from_rows(rows, ["cat", "dog", "owl"])

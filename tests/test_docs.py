@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from test_repository import ROOT, missing_parts, shell_commands
+from helpers.paths import ROOT
+from helpers.repository import missing_parts, shell_commands
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 

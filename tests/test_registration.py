@@ -17,8 +17,8 @@ from transformers import (
 )
 
 import pointwssis
-import tiny
-from answers import as_array
+from helpers import tiny
+from helpers.answers import as_array
 from pointwssis.registration import register
 
 

@@ -20,9 +20,9 @@ CACHE = ROOT / ".cache" / "versions"
 # Configurations, networks, image processors, Auto classes, pipelines, training and whole runs. Left out: data, formats
 # and mathematics, which never see transformers.
 STANDS_ON_TRANSFORMERS = (
-    "tests/solov2", "--ignore=tests/solov2/test_loss.py", "tests/mask_refine_net", "tests/pipelines",
-    "tests/test_registration.py", "tests/test_models.py", "tests/test_training.py", "tests/test_training_data.py",
-    "tests/test_pseudo_labels.py", "tests/test_runs.py", "tests/test_click_evaluation.py", "tests/cli/test_predict.py",
+    "tests/models", "--ignore=tests/models/solov2/test_loss.py", "tests/pipelines", "tests/training",
+    "tests/pseudo_labeling", "tests/test_registration.py", "tests/runs/test_run.py", "tests/evaluation/test_clicks.py",
+    "tests/cli/test_predict.py",
 )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def main(names: list[str]) -> int:
     runs = {
         "lowest": (lowest(transformers), STANDS_ON_TRANSFORMERS),
         "newest": (transformers, STANDS_ON_TRANSFORMERS),
-        "supervision": (supervision, ("tests/test_detections.py",)),
+        "supervision": (supervision, ("tests/pipelines/test_supervision.py",)),
     }
     failed = []
     for name in names or runs:

@@ -8,16 +8,16 @@
 import importlib
 from typing import Any
 
-from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
-from .mask_refine_net.image_processing_mask_refine_net import MaskRefineNetImageProcessor
-from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
-from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from .models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from .models.mask_refine_net.image_processing_mask_refine_net import MaskRefineNetImageProcessor
+from .models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
+from .models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from .models.solov2.configuration_solov2 import SOLOv2Config
+from .models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+from .models.solov2.image_processing_solov2 import SOLOv2ImageProcessor
+from .models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation, SOLOv2Model
 from .pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
 from .registration import register
-from .solov2.configuration_solov2 import SOLOv2Config
-from .solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
-from .solov2.image_processing_solov2 import SOLOv2ImageProcessor
-from .solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation, SOLOv2Model
 
 __version__ = "0.1.0"
 
@@ -27,7 +27,7 @@ _LAZY = {
     "apply_point_noise": "data",
     "budget_of": "data",
     "drop_points": "data",
-    "evaluate_clicks": "click_evaluation",
+    "evaluate_clicks": "evaluation",
     "evaluate_pseudo_labels": "evaluation",
     "jitter_points": "data",
     "labelling_budget": "data",
@@ -41,12 +41,12 @@ _LAZY = {
     "split_supervision": "data",
     "to_coco": "data",
     "wrong_labels": "data",
-    "generate_pseudo_labels": "pseudo_labels",
-    "predict_rough_masks": "pseudo_labels",
-    "refine_rough_masks": "pseudo_labels",
+    "generate_pseudo_labels": "pseudo_labeling",
+    "predict_rough_masks": "pseudo_labeling",
+    "refine_rough_masks": "pseudo_labeling",
     "SegmentationTrainer": "training",
     "SegmentationTrainingArguments": "training",
-    "to_detections": "detections",
+    "to_detections": "pipelines",
 }
 
 

@@ -15,16 +15,16 @@ from transformers.models.auto.image_processing_auto import DEFAULT_TO_PIL_BACKEN
 from transformers.models.auto.modeling_auto import MODEL_FOR_INSTANCE_SEGMENTATION_MAPPING_NAMES
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from .hub import hint_where_missing
-from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
-from .mask_refine_net.image_processing_mask_refine_net import MaskRefineNetImageProcessor
-from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
-from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from .hub.mixins import hint_where_missing
+from .models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from .models.mask_refine_net.image_processing_mask_refine_net import MaskRefineNetImageProcessor
+from .models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
+from .models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from .models.solov2.configuration_solov2 import SOLOv2Config
+from .models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+from .models.solov2.image_processing_solov2 import SOLOv2ImageProcessor
+from .models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation, SOLOv2Model
 from .pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
-from .solov2.configuration_solov2 import SOLOv2Config
-from .solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
-from .solov2.image_processing_solov2 import SOLOv2ImageProcessor
-from .solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation, SOLOv2Model
 
 
 def register() -> None:

@@ -6,13 +6,13 @@ import json
 import pytest
 from PIL import Image
 
-import tiny
-from hand_made import png, rle, row
+from helpers import tiny
+from helpers.hand_made import png, rle, row
 from pointwssis.checking.checkup import check_data
 from pointwssis.checking.report import counted, json_report, text_report
 from pointwssis.checking.sheet import write_contact_sheet
 from pointwssis.data import make_object
-from pointwssis.run_data import RunData
+from pointwssis.runs.data import RunData
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from pointwssis.cli.__main__ import main
+from pointwssis.cli.main import main
 from pointwssis.data import load_coco_folder
-from pointwssis.data.budget import budget_of, image_content
+from pointwssis.data.annotation_cost import budget_of, image_content
 
 
 def budget(capsys, words: str) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import tiny
-from pointwssis.checking.proposal import propose
-from pointwssis.cli.__main__ import main
-from pointwssis.recipe import Recipe
+from helpers import tiny
+from pointwssis.cli.main import main
+from pointwssis.planning.proposal import propose
+from pointwssis.runs.recipe import Recipe
 
 
 @pytest.fixture

@@ -18,8 +18,7 @@ from transformers import (
 )
 
 import pointwssis  # noqa: F401  registers the Auto classes
-from conftest import PARITY
-from official_files import (
+from helpers.official_files import (
     TINY_GRIDS,
     best_ap_content,
     detectron2_content,
@@ -28,14 +27,15 @@ from official_files import (
     tiny_mask_refine_net_weights,
     tiny_solov2_weights,
 )
+from helpers.official_solov2 import labels_of
+from helpers.paths import PARITY, ROOT
 from pointwssis.cli import convert as convert_command
-from pointwssis.cli.__main__ import main
-from pointwssis.data.label_names import COCO_NAMES
-from pointwssis.mask_geometry import centers_of_mass
-from pointwssis.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
-from pointwssis.solov2.decoding_solov2 import DecodingSettings, ImageOutputs, masks_in_image
-from pointwssis.solov2.official_prompts_solov2 import decode_official_prompt
-from solov2.official import labels_of
+from pointwssis.cli.main import main
+from pointwssis.data.class_names import COCO_NAMES
+from pointwssis.models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
+from pointwssis.models.solov2.decoding_solov2 import DecodingSettings, ImageOutputs, masks_in_image
+from pointwssis.models.solov2.official_prompts_solov2 import decode_official_prompt
+from pointwssis.ops.mask_ops import centers_of_mass
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
 
@@ -210,7 +210,7 @@ def test_a_teacher_with_resnet_101_gets_the_card_of_its_name(workspace, shared_d
     assert model.config.backbone_config.downsample_in_bottleneck
     assert list(model.config.id2label.values()) == list(COCO_NAMES)
     assert torch.equal(model.model.instance_head.class_head.weight, weights["ins_head.cate_pred.weight"])
-    committed = Path(__file__).parents[2] / "model_cards" / "teacher-coco10.md"
+    committed = ROOT / "model_cards" / "teacher-coco10.md"
     assert (folder / "README.md").read_text("utf-8") == committed.read_text("utf-8")
     shutil.rmtree(folder)
     gc.collect()

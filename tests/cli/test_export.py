@@ -3,10 +3,10 @@ import json
 
 import pytest
 
-from marked_images import EXPORTS, write_marked_images
-from pointwssis.cli.__main__ import main
+from helpers.marked_images import EXPORTS, write_marked_images
+from pointwssis.cli.main import main
 from pointwssis.data import load_annotations, load_coco_folder
-from pointwssis.storage import kept_on_disk
+from pointwssis.runs.cache import kept_on_disk
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import tiny
-from pointwssis.cli.__main__ import main
+from helpers import tiny
+from pointwssis.cli.main import main
 from pointwssis.cli.predict import CSV_COLUMNS, output_names
 from pointwssis.data import load_coco
-from pointwssis.masks import decode_rle
+from pointwssis.ops.coco_masks import decode_rle
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import tiny
+from helpers import tiny
 from pointwssis.cli import demo
-from pointwssis.cli.__main__ import COMMANDS, main
-from pointwssis.recipe import Recipe
+from pointwssis.cli.main import COMMANDS, main
+from pointwssis.runs.recipe import Recipe
 
 
 def run(tmp_path: Path, *words: str) -> int:

@@ -3,7 +3,7 @@
 
 import pytest
 
-import tiny
+from helpers import tiny
 from pointwssis.cli.sources import recipe_of
 from pointwssis.data import make_shapes_dataset
 

@@ -7,7 +7,7 @@ from transformers.utils import is_torchvision_available
 
 import pointwssis  # noqa: F401  registers the processors with AutoImageProcessor
 from common.harness import ImageProcessingTester, ImageProcessingTestMixin
-from pointwssis.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
+from pointwssis.models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 
 
 class MaskRefineNetImageProcessingTester(ImageProcessingTester):
@@ -19,7 +19,7 @@ class MaskRefineNetImageProcessingTester(ImageProcessingTester):
     def _get_image_processing_classes(self):
         classes = {"pil": MaskRefineNetImageProcessorPil}
         if is_torchvision_available():
-            from pointwssis.mask_refine_net.image_processing_mask_refine_net import MaskRefineNetImageProcessor
+            from pointwssis.models.mask_refine_net.image_processing_mask_refine_net import MaskRefineNetImageProcessor
 
             classes["torchvision"] = MaskRefineNetImageProcessor
         return classes

@@ -10,7 +10,7 @@ from transformers.utils import is_torchvision_available
 
 import pointwssis  # noqa: F401  registers the processors with AutoImageProcessor
 from common.harness import ImageProcessingTester, ImageProcessingTestMixin
-from pointwssis.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 
 
 class SOLOv2ImageProcessingTester(ImageProcessingTester):
@@ -25,7 +25,7 @@ class SOLOv2ImageProcessingTester(ImageProcessingTester):
     def _get_image_processing_classes(self):
         classes = {"pil": SOLOv2ImageProcessorPil}
         if is_torchvision_available():
-            from pointwssis.solov2.image_processing_solov2 import SOLOv2ImageProcessor
+            from pointwssis.models.solov2.image_processing_solov2 import SOLOv2ImageProcessor
 
             classes["torchvision"] = SOLOv2ImageProcessor
         return classes

@@ -9,8 +9,8 @@ from transformers import ResNetConfig
 from transformers.testing_utils import torch_device
 
 from common.harness import ConfigTester, ModelTesterMixin, floats_tensor
-from pointwssis.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
-from pointwssis.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from pointwssis.models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from pointwssis.models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 
 
 class MaskRefineNetModelTester:

@@ -11,8 +11,8 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 from transformers.testing_utils import torch_device
 
 from common.harness import ConfigTester, ModelTesterMixin, floats_tensor
-from pointwssis.solov2.configuration_solov2 import SOLOv2Config
-from pointwssis.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation, SOLOv2Model
+from pointwssis.models.solov2.configuration_solov2 import SOLOv2Config
+from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation, SOLOv2Model
 
 
 class SOLOv2ModelTester:

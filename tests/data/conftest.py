@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from marked_images import write_marked_images
+from helpers.marked_images import write_marked_images
 
 CONTENT: dict[str, Any] = {
     "categories": [{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}, {"id": 90, "name": "hair drier"}],

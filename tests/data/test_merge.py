@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pointwssis.data import LoadReport, class_names, dataset_from_rows, make_object, supervision
-from pointwssis.data.annotations import load_annotations
+from pointwssis.data.loading import load_annotations
 from pointwssis.data.merge import merge_annotations, unlabeled_rows
-from pointwssis.masks import encode_mask
+from pointwssis.ops.coco_masks import encode_mask
 
 NAMES = ["cat", "dog"]
 

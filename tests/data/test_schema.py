@@ -13,7 +13,7 @@ from pointwssis.data import (
     pointed_objects,
     supervision,
 )
-from pointwssis.masks import encode_mask
+from pointwssis.ops.coco_masks import encode_mask
 
 MASK = np.eye(4, dtype=bool)
 RLE = encode_mask(MASK)

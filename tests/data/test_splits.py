@@ -4,7 +4,7 @@ import pytest
 from datasets import concatenate_datasets
 
 from pointwssis.data import dataset_from_rows, hide_masks, make_object, make_shapes_dataset, split_supervision
-from pointwssis.masks import encode_mask
+from pointwssis.ops.coco_masks import encode_mask
 
 RLE = encode_mask(np.eye(4))
 

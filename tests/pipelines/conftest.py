@@ -7,7 +7,7 @@ import pytest
 from transformers import pipeline
 
 import pointwssis  # noqa: F401
-import tiny
+from helpers import tiny
 
 
 @pytest.fixture(scope="session")

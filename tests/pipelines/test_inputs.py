@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from transformers.pipelines.pt_utils import KeyDataset
 
-import tiny
-from answers import assert_same
+from helpers import tiny
+from helpers.answers import assert_same
 from pointwssis.pipelines.inputs import as_image, as_items, read_item
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import AutoModel, pipeline
 
-import tiny
-from answers import POINTS, as_array, assert_same
-from pointwssis.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from helpers import tiny
+from helpers.answers import POINTS, as_array, assert_same
+from pointwssis.models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 
 # -- points
 

@@ -5,8 +5,8 @@ import torch
 from PIL import Image
 from transformers import pipeline
 
-import tiny
-from pointwssis.masks import encode_mask
+from helpers import tiny
+from pointwssis.ops.coco_masks import encode_mask
 from pointwssis.pipelines import PointInstanceSegmentationPipeline
 from pointwssis.pipelines.point_mask_refinement import point_in_mask
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from transformers import pipeline
 
-import tiny
-from answers import assert_same
+from helpers import tiny
+from helpers.answers import assert_same
 
 
 @pytest.fixture

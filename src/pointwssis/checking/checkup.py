@@ -7,12 +7,12 @@ from datasets import Dataset
 from tqdm.auto import tqdm
 
 from ..data import class_names
-from ..data.report import LoadReport, collect_reports
-from ..recipe import Recipe
-from ..run_data import RunData, load_data
+from ..data.errors import LoadReport, collect_reports
+from ..runs.data import RunData, load_data
+from ..runs.recipe import Recipe
 from .findings import ERROR, NOTE, WARNING, Findings
-from .images import ImageScan, scan_images
-from .labels import LabelCounts, check_classes
+from .image_checks import ImageScan, scan_images
+from .label_checks import LabelCounts, check_classes
 from .leaks import find_leaks
 from .pyramid import InputSettings, PyramidFit
 

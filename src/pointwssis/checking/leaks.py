@@ -4,7 +4,7 @@
 import numpy as np
 
 from .findings import NOTE, WARNING, Findings
-from .images import THUMBNAIL_SIDE, ImageScan
+from .image_checks import THUMBNAIL_SIDE, ImageScan
 
 # Correlation of 16 × 16 grey thumbnails. Saved again as JPEG, halved or brightened, 95% of 54 microscopy images keep
 # more than 0.99 of it. Of the 220,000 pairs of 664 such images one comes above 0.7 (two slices of one embryo, 0.983),

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..masks import rle_box
-from ..recipe import Recipe
-from ..solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
-from ..solov2.decoding_solov2 import cells_of_points
-from ..solov2.geometry_solov2 import shortest_edge_size
+from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
+from ..models.solov2.decoding_solov2 import cells_of_points
+from ..models.solov2.transforms_solov2 import shortest_edge_size
+from ..ops.coco_masks import rle_box
+from ..runs.recipe import Recipe
 from .findings import NOTE, WARNING, Findings
 
 SMALL = 8  # pixels at the input; a mask is predicted at a quarter of it, so less is under 2 × 2

@@ -10,8 +10,8 @@ import numpy as np
 
 from .checkup import Checkup, SplitCheck
 from .findings import ERROR, NOTE, WARNING, Finding
-from .images import ImageScan
-from .labels import LabelCounts
+from .image_checks import ImageScan
+from .label_checks import LabelCounts
 from .pyramid import PyramidFit
 
 BAR = 30  # characters

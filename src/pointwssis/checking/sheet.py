@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from ..data import masked_objects, pointed_objects, read_image
-from ..masks import decode_rle
-from ..visualization import contact_sheet, draw_instances, draw_points, instance_colors
+from ..ops.coco_masks import decode_rle
+from ..visualization.drawing import contact_sheet, draw_instances, draw_points, instance_colors
 from .checkup import Checkup
 
 IMAGES = 6

@@ -9,9 +9,16 @@ from dataclasses import fields
 from datasets import concatenate_datasets
 
 from ..data import ImageContent, LabellingBudget, LabellingSpeed
-from ..data.budget import COCO_CONTENT, COCO_SECONDS, budget_of, image_content, labelling_budget, labelling_seconds
-from ..data.labelling_plan import LabelMix, mix_of_all, mix_with_fraction, mix_with_masks, trade_offs
-from ..run_data import load_data
+from ..data.annotation_cost import (
+    COCO_CONTENT,
+    COCO_SECONDS,
+    budget_of,
+    image_content,
+    labelling_budget,
+    labelling_seconds,
+)
+from ..data.labeling_plan import LabelMix, mix_of_all, mix_with_fraction, mix_with_masks, trade_offs
+from ..runs.data import load_data
 from .sources import SOURCE_HELP, recipe_of
 
 TITLES = {"full": "masks", "box": "boxes", "point": "points", "image": "image-level", "none": "none"}

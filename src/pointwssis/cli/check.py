@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..checking.checkup import Checkup, check_recipe
-from ..checking.proposal import MINUTES, propose
 from ..checking.report import json_report, text_report
 from ..checking.sheet import write_contact_sheet
-from ..progress import minutes as in_words
+from ..planning.proposal import MINUTES, propose
+from ..runs.progress import minutes as in_words
 from .sources import recipe_of
 
 EPILOG = """examples:

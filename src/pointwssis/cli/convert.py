@@ -4,9 +4,9 @@
 import argparse
 from collections.abc import Sequence
 
-from ..conversion import Converted, convert_checkpoint
-from ..hub import check_write_access, push_folder
-from ..solov2.convert_solov2 import PRESETS
+from ..conversion.convert import Converted, convert_checkpoint
+from ..conversion.solov2 import PRESETS
+from ..hub.mixins import check_write_access, push_folder
 
 EPILOG = """examples:
   pointwssis convert --checkpoint model_final.pth --output_dir teacher-coco10 --preset teacher

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..data import write_shapes_coco
-from ..recipe import Recipe, parse_overrides
+from ..runs.recipe import Recipe, parse_overrides
 from .run import execute
 
 RECIPE = Path(__file__).with_name("demo.yaml")

@@ -8,18 +8,10 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from ..data import (
-    class_names,
-    label_studio_config,
-    load_annotations,
-    to_coco,
-    to_cvat,
-    to_label_studio,
-    to_yolo,
-)
-from ..recipe import Recipe, parse_overrides
-from ..run_data import reading_options
-from ..storage import stored_rows
+from ..data import class_names, label_studio_config, load_annotations, to_coco, to_cvat, to_label_studio, to_yolo
+from ..runs.cache import stored_rows
+from ..runs.data import reading_options
+from ..runs.recipe import Recipe, parse_overrides
 
 # Keys of a recipe that are about reading an annotation file.
 READING = ("label_map", "complete", "points_from", "skip_bad")

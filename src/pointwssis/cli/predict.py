@@ -16,13 +16,13 @@ import torch
 from PIL import Image
 from transformers import AutoConfig
 
-from ..data.images import check_image, read_image
-from ..masks import decode_rle, rle_area, rle_box
+from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
+from ..ops.coco_masks import decode_rle, rle_area, rle_box
+from ..ops.images import check_image, read_image
+from ..ops.points import point_from_mask
 from ..pipelines import PointInstanceSegmentationPipeline
-from ..prompts import point_from_mask
-from ..solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
-from ..solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
-from ..visualization import draw_instances
+from ..visualization.drawing import draw_instances
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 image_size = functools.lru_cache(maxsize=1024)(check_image)  # (width, height); an image has many clicks

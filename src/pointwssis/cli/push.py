@@ -4,7 +4,7 @@
 import argparse
 from collections.abc import Sequence
 
-from ..sharing import push_anything
+from ..runs.publish import push_anything
 
 EPILOG = """examples:
   pointwssis push outputs/nuclei/student_refined me/nuclei

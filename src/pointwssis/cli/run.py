@@ -6,12 +6,12 @@ import inspect
 import time
 from collections.abc import Sequence
 
-from ..progress import minutes
-from ..recipe import Recipe
-from ..reporting import write_contact_sheet, write_results
-from ..runs import Run
-from ..sharing import Push
-from ..storage import is_first_process
+from ..runs.cache import is_first_process
+from ..runs.progress import minutes
+from ..runs.publish import Push
+from ..runs.recipe import Recipe
+from ..runs.results import write_contact_sheet, write_results
+from ..runs.run import Run
 
 EPILOG = """examples:
   pointwssis run examples/recipes/nuclei.yaml --data_dir data/nuclei --output_dir outputs/nuclei

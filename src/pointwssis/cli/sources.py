@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from ..recipe import Recipe, parse_overrides
+from ..runs.recipe import Recipe, parse_overrides
 
 SOURCE_HELP = "a recipe, a folder in COCO's layout, an annotation file (with --image_dir), or a prepared dataset"
 

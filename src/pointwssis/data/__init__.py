@@ -1,9 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Datasets: one schema, annotation files of every format in and out, splits of supervision, drawn shapes."""
 
-from .annotations import load_annotation_files, load_annotations
-from .bdd100k import load_bdd100k
-from .budget import (
+from ..ops.images import check_image, read_image
+from .annotation_cost import (
     ImageContent,
     LabellingBudget,
     LabellingSpeed,
@@ -12,20 +11,21 @@ from .budget import (
     labelling_budget,
     labelling_seconds,
 )
-from .coco import load_coco, load_coco_folder, load_coco_splits, to_coco
+from .errors import LoadReport
+from .formats.bdd100k import load_bdd100k
+from .formats.click_table import load_points_table
+from .formats.coco import load_coco, load_coco_folder, load_coco_splits, to_coco
 from .formats.cvat import load_cvat, to_cvat
 from .formats.label_studio import label_studio_config, load_label_studio, to_label_studio
-from .formats.points_table import load_points_table
+from .formats.official import load_official_annotations
 from .formats.yolo import load_yolo, to_yolo
-from .images import check_image, read_image
+from .loading import load_annotation_files, load_annotations
 from .merge import merge_annotations, unlabeled_rows
-from .official import load_official_annotations
-from .prepared import open_prepared
-from .prepared_bdd100k import prepare_bdd100k
-from .prepared_coco import prepare_coco
-from .prepared_hub import push_prepared
-from .report import LoadReport
-from .robustness import apply_point_noise, drop_points, jitter_points, points_from_masks, wrong_labels
+from .point_noise import apply_point_noise, drop_points, jitter_points, points_from_masks, wrong_labels
+from .prepared.opening import open_prepared
+from .prepared.prepare_bdd100k import prepare_bdd100k
+from .prepared.prepare_coco import prepare_coco
+from .prepared.push import push_prepared
 from .schema import (
     class_names,
     dataset_features,
@@ -36,8 +36,8 @@ from .schema import (
     pointed_objects,
     supervision,
 )
-from .shapes import SHAPE_CLASSES, make_shapes_dataset, write_shapes_coco
 from .splits import hide_masks, split_supervision
+from .synthetic import SHAPE_CLASSES, make_shapes_dataset, write_shapes_coco
 
 __all__ = [
     "SHAPE_CLASSES",

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from ..masks import decode_rle, rle_area, rle_iou
-from .coco_records import read_size
-from .formats.image_folder import ImageFolder
-from .label_names import check_known, unite_names
-from .report import BadRecord, LoadReport
+from ..ops.coco_masks import decode_rle, rle_area, rle_iou
+from .class_names import check_known, unite_names
+from .errors import BadRecord, LoadReport
+from .formats.coco_records import read_size
+from .formats.image_index import ImageFolder
 from .schema import class_names, dataset_from_rows, supervision
 
 SAME_OBJECT_IOU = 0.5

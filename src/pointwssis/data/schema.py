@@ -34,7 +34,7 @@ import pyarrow as pa
 from datasets import ClassLabel, Dataset, DatasetInfo, Features, Image, List, Value
 from datasets.table import InMemoryTable
 
-from ..masks import decode_rle
+from ..ops.coco_masks import decode_rle
 
 _ROWS_A_CHUNK = 1000
 

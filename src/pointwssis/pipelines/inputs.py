@@ -112,7 +112,7 @@ def as_image(image: Any, timeout: float | None = None) -> Image.Image:
         ValueError: no image, or one that is damaged.
     """
     # Not above: `data` stands on datasets, and `import pointwssis` is not to wait for that.
-    from ..data.images import read_image
+    from ..ops.images import read_image
 
     if isinstance(image, str) and image.startswith(ADDRESSES):
         image = {"path": image, "bytes": _fetched(image, timeout)}

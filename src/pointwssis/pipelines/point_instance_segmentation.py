@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from transformers.utils import ModelOutput
 
-from .image_pipeline import ImagePipeline
+from .base import ImagePipeline
 from .inputs import as_items, given, read_item
-from .mask_formats import checked_mask_format, formatted
+from .outputs import checked_mask_format, formatted
 from .point_mask_refinement import PointMaskRefinementPipeline, as_refiner, point_in_mask
-from .prompts import checked_labels, checked_points
 from .session import EncodedImage
+from .validation import checked_labels, checked_points
 
 ABOUT_POINTS = ("point", "level", "level_scores", "point_in_mask", "background_score")
 

@@ -11,10 +11,10 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, Pipeline, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from .image_pipeline import ImagePipeline
+from .base import ImagePipeline
 from .inputs import given, read_item
-from .mask_formats import checked_mask_format, formatted
-from .prompts import checked_labels, checked_points, checked_rough_masks, label_id
+from .outputs import checked_mask_format, formatted
+from .validation import checked_labels, checked_points, checked_rough_masks, label_id
 
 TASK = "point-mask-refinement"
 CROPS_AT_ONCE = 64  # that go through the network together

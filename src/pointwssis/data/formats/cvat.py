@@ -28,12 +28,10 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from ...masks import decode_rle, rle_area, rle_box
-from ..report import BadRecord, LoadReport
+from ...ops.coco_masks import decode_rle, rle_area, rle_box
+from ..errors import BadRecord, LoadReport
 from ..schema import class_names
-from .image_folder import ImageFolder
-from .marks import Mark, MarkedImage, MarkReader, Reading
-from .values import (
+from .fields import (
     box,
     box_alone,
     click,
@@ -47,6 +45,8 @@ from .values import (
     turned,
     warn_of_crowds,
 )
+from .image_index import ImageFolder
+from .reader import Mark, MarkedImage, MarkReader, Reading
 
 _REGIONS = ("mask", "polygon", "ellipse")
 _NO_CLASSES = ("tag", "polyline", "cuboid", "skeleton")

@@ -29,14 +29,10 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from datasets import Dataset
 
-from ...masks import decode_rle, rle_area
-from ..json_records import JsonRecords, read_json
-from ..report import BadRecord, LoadReport
+from ...ops.coco_masks import decode_rle, rle_area
+from ..errors import BadRecord, LoadReport
 from ..schema import class_names
-from .image_folder import IMAGE_SUFFIXES, ImageFolder
-from .label_studio_rle import decode_brush, encode_brush
-from .marks import Mark, MarkedImage, MarkReader, Reading
-from .values import (
+from .fields import (
     box,
     box_alone,
     click,
@@ -49,6 +45,10 @@ from .values import (
     turned,
     warn_of_crowds,
 )
+from .image_index import IMAGE_SUFFIXES, ImageFolder
+from .json_stream import JsonRecords, read_json
+from .label_studio_rle import decode_brush, encode_brush
+from .reader import Mark, MarkedImage, MarkReader, Reading
 
 _CONTROLS = {"Brush": "mask", "KeyPoint": "point", "Rectangle": "box"}  # of the labeling interface that is written
 _SHAPES = ("keypoint", "brush", "polygon", "ellipse", "rectangle", "labels")

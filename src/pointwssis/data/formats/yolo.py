@@ -32,13 +32,13 @@ import numpy as np
 import yaml
 from datasets import Dataset
 
-from ...masks import decode_rle
-from ...polygons import join_polygons, mask_to_polygons
-from ..report import BadRecord, LoadReport
+from ...ops.coco_masks import decode_rle
+from ...ops.polygons import join_polygons, mask_to_polygons
+from ..errors import BadRecord, LoadReport
 from ..schema import class_names
-from .image_folder import IMAGE_SUFFIXES, ImageFolder
-from .marks import Mark, MarkedImage, MarkReader, Reading
-from .values import box, polygon_mask, read_number, start_report
+from .fields import box, polygon_mask, read_number, start_report
+from .image_index import IMAGE_SUFFIXES, ImageFolder
+from .reader import Mark, MarkedImage, MarkReader, Reading
 
 logger = logging.getLogger(__name__)
 

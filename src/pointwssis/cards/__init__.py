@@ -1,7 +1,0 @@
-# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Cards of models that were trained here; those of converted models are in `model_card.py`."""
-
-from .facts import FACTS_FILE, TrainingFacts, write_if_changed
-from .trained import CURVES_FILE, card_of, write_card
-
-__all__ = ["CURVES_FILE", "FACTS_FILE", "TrainingFacts", "card_of", "write_card", "write_if_changed"]

@@ -1,0 +1,181 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Checkpoints of others → folders that `from_pretrained` and `pipeline` take.
+
+The file itself tells what it is: a SOLOv2 of the authors or of AdelaiDet, a MaskRefineNet, or detectron2's ImageNet
+weights of a ResNet. Nothing of it is run while it is read, and a file that is not wholly understood writes nothing.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from ..data.class_names import COCO_NAMES, read_label_names
+from ..hub.cards.released import backbone_name, converted_card, released_card, released_kind
+from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
+from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from ..models.solov2.image_processing_pil_solov2 import OFFICIAL_PREPROCESSING, SOLOv2ImageProcessorPil
+from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
+from . import mask_refine_net as convert_mask_refine_net
+from . import solov2 as convert_solov2
+from .checkpoints import damaged, existing_file, find_weights, read_checkpoint, refused
+from .pickles import RefusedGlobalError, read_array_pickle
+from .resnet import CAFFE2_STEM, convert_caffe2_resnet
+
+RELEASED_BACKBONE = "ResNet-101"
+
+
+@dataclass
+class Converted:
+    """A model in our format, not written yet."""
+
+    kind: str  # "teacher", "student", "maskrefinenet" or "backbone"
+    model: PreTrainedModel
+    image_processor: Any
+    source: str  # name of the file
+
+    @property
+    def backbone(self) -> str:
+        return backbone_name(getattr(self.model.config, "backbone_config", self.model.config))
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes; a backbone has none."""
+        config = self.model.config
+        return [] if self.kind == "backbone" else [config.id2label[index] for index in range(config.num_labels)]
+
+    def card(self, repo: str) -> str:
+        """The card of a released model where this can be that model, else one about this file."""
+        name = repo.rpartition("/")[2]
+        fits = self.backbone == RELEASED_BACKBONE and self.classes == list(COCO_NAMES)
+        if released_kind(name) == self.kind and fits:
+            return released_card(name)
+        shown = f"{', '.join(self.classes[:10])}{', …' if len(self.classes) > 10 else ''}"
+        return converted_card(repo, self.kind, self.source, self.backbone, f"{len(self.classes)} classes ({shown})")
+
+    def save(self, folder: Path, repo: str) -> None:
+        """Writes weights, configuration, image processor and card.
+
+        Args:
+            folder: must not exist, or be empty.
+            repo: the Hub repository, or the folder's name; for the card.
+        """
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+            unfinished = Path(temporary) / folder.name
+            self.model.save_pretrained(unfinished)
+            self.image_processor.save_pretrained(unfinished)
+            (unfinished / "README.md").write_text(self.card(repo), encoding="utf-8")
+            if folder.exists():
+                folder.rmdir()
+            unfinished.rename(folder)
+
+
+def convert_checkpoint(
+    checkpoint: str | Path,
+    output_dir: str | Path,
+    preset: str | None = None,
+    labels: str | Path | None = None,
+    repo: str | None = None,
+) -> Converted:
+    """Converts a file into a folder.
+
+    Args:
+        checkpoint: `.pth` or `.pt` of `torch.save`, or a `.pkl` of arrays.
+        output_dir: a new or an empty folder.
+        preset: grids and scale ranges of a SOLOv2, "teacher" or "student". None: what the name of the repository or
+            folder says if it is that of a released model (`teacher-coco10`), else "student", which is SOLOv2's own.
+        labels: "coco", "bdd100k", or a text file with one class name a line. None: COCO's where there are 80 classes,
+            else LABEL_0, LABEL_1, ….
+        repo: the Hub repository that the folder is for; its name chooses the card. Nothing is uploaded here.
+
+    Raises:
+        FileNotFoundError: the checkpoint or the file of labels is missing.
+        ValueError: anything else that is wrong; nothing was written.
+    """
+    folder = Path(output_dir).resolve()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{output_dir}: exists and is not empty; choose another output_dir or delete it")
+    repo = repo or folder.name
+    if preset is None:
+        preset = "teacher" if released_kind(repo.rpartition("/")[2]) == "teacher" else "student"
+    converted = read_model(Path(checkpoint), preset, labels)
+    converted.save(folder, repo)
+    return converted
+
+
+def read_model(path: Path, preset: str, labels: str | Path | None) -> Converted:
+    """Reads a checkpoint into a model of ours; arguments as in `convert_checkpoint`."""
+    if preset not in convert_solov2.PRESETS:
+        raise ValueError(f"preset is {preset!r}; it takes one of {', '.join(convert_solov2.PRESETS)}")
+    weights = find_weights(read_file(path), path)
+    try:
+        if any(weight.startswith("ins_head.") for weight in weights):
+            model = solov2_model(weights, preset, labels)
+            return Converted(preset, model, SOLOv2ImageProcessorPil(**OFFICIAL_PREPROCESSING), path.name)
+        if any(weight.startswith(("layer0.", "aspp.")) for weight in weights):
+            model = mask_refine_net_model(weights, labels)
+            size = {"height": model.config.crop_size, "width": model.config.crop_size}
+            processor = MaskRefineNetImageProcessorPil(size=size, box_scale=model.config.box_scale)
+            return Converted("maskrefinenet", model, processor, path.name)
+        if CAFFE2_STEM in weights:
+            model = convert_caffe2_resnet(weights)
+            return Converted("backbone", model, SOLOv2ImageProcessorPil(**OFFICIAL_PREPROCESSING), path.name)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    raise ValueError(
+        f"{path}: holds neither a SOLOv2 (ins_head.…), nor a MaskRefineNet (layer0.…, aspp.…), nor detectron2's "
+        f"ImageNet weights ({CAFFE2_STEM}, …); it holds {', '.join(list(weights)[:5])}, …"
+    )
+
+
+def read_file(path: Path) -> Any:
+    """Content of a checkpoint file, read without running anything."""
+    if path.suffix != ".pkl":
+        return read_checkpoint(path)
+    try:
+        return read_array_pickle(existing_file(path))
+    except RefusedGlobalError as error:
+        raise refused(path, str(error)) from error
+    except (FileNotFoundError, ValueError):
+        raise
+    except Exception as error:  # a damaged pickle fails in any way
+        raise damaged(path, error) from error
+
+
+def solov2_model(
+    weights: Mapping[str, Tensor], preset: str, labels: str | Path | None
+) -> SOLOv2ForInstanceSegmentation:
+    """A SOLOv2 out of official weights."""
+    config = with_labels(convert_solov2.official_config(weights, preset), labels)
+    with torch.device("meta"):
+        model = SOLOv2ForInstanceSegmentation(config)
+    converted = convert_solov2.convert_official_state_dict(weights, model.state_dict())
+    model.load_state_dict(converted, assign=True)
+    return model.eval()
+
+
+def mask_refine_net_model(weights: Mapping[str, Tensor], labels: str | Path | None) -> MaskRefineNetForMaskRefinement:
+    """A MaskRefineNet out of official weights."""
+    config = with_labels(convert_mask_refine_net.official_config(weights), labels)
+    with torch.device("meta"):
+        model = MaskRefineNetForMaskRefinement(config)
+    converted = convert_mask_refine_net.convert_official_state_dict(weights, model.state_dict())
+    model.load_state_dict(converted, assign=True)
+    return model.eval()
+
+
+def with_labels(config: Any, labels: str | Path | None) -> Any:
+    """The configuration with names for its classes; their number is that of the weights."""
+    if labels is None and config.num_labels != len(COCO_NAMES):
+        return config
+    names = read_label_names("coco" if labels is None else labels)
+    if len(names) != config.num_labels:
+        raise ValueError(f"the weights are for {config.num_labels} classes, but {labels} names {len(names)}")
+    config.id2label, config.label2id = dict(enumerate(names)), {name: index for index, name in enumerate(names)}
+    return config

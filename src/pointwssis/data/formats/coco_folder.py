@@ -1,0 +1,64 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Where the annotation file and the images of a split lie in a folder of COCO's layout."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from .json_stream import JsonRecords, read_json
+
+
+def find_coco_split(data_dir: str | Path, split: str, check_images: bool = True) -> tuple[Path, Path]:
+    """Finds the annotation file of a split and the folder of its images.
+
+    Takes `annotations/instances_{split}.json`, or the only file that matches `instances_{split}*.json`; images from
+    `images/{split}2017`, `images/{split}`, `{split}2017`, `{split}`, else `images`, whichever holds the first ones.
+
+    Args:
+        data_dir: the folder.
+        split: "train" or "val".
+        check_images: False takes COCO's own name (`train2017`) where there is no image folder.
+
+    Raises:
+        FileNotFoundError: there is no such file, or no image folder.
+        ValueError: several files match.
+    """
+    file = _annotation_file(Path(data_dir), split)
+    return file, _image_folder(Path(data_dir), split, file, check_images)
+
+
+def _annotation_file(data_dir: Path, split: str) -> Path:
+    folder = data_dir / "annotations"
+    exact = folder / f"instances_{split}.json"
+    found = [exact] if exact.is_file() else sorted(folder.glob(f"instances_{split}*.json"))
+    if not found:
+        present = sorted(path.name for path in folder.glob("*")) if folder.is_dir() else "no such folder"
+        raise FileNotFoundError(f"{data_dir}: looked for annotations/instances_{split}*.json, found {present}")
+    if len(found) > 1:
+        names = [path.name for path in found]
+        raise ValueError(f"{folder}: {names} all match instances_{split}*.json; name the file to take explicitly")
+    return found[0]
+
+
+def _image_folder(data_dir: Path, split: str, annotation_file: Path, check_images: bool) -> Path:
+    """The first candidate that holds any of the first images of the file (the very first may be the missing one)."""
+    year = annotation_file.stem.removeprefix(f"instances_{split}")  # instances_train2017 → 2017
+    below = [f"images/{split}{year}", f"images/{split}", f"{split}{year}", split, "images"]
+    folders = [data_dir / name for name in dict.fromkeys(below) if (data_dir / name).is_dir()]
+    if not folders and not check_images:
+        return data_dir / f"{split}{year}"
+    if not folders:
+        raise FileNotFoundError(f"{data_dir}: no image folder; looked for {list(dict.fromkeys(below))}")
+    if len(folders) > 1:
+        names = _first_names(annotation_file)
+        folders = [folder for folder in folders if any((folder / name).is_file() for name in names)] or folders
+    return folders[0]  # where nothing matches, load_coco names the file that is missing there
+
+
+def _first_names(annotation_file: Path) -> list[str]:
+    try:
+        content = read_json(annotation_file)
+    except ValueError:
+        return []  # which load_coco says better
+    images = content.get("images") if isinstance(content, dict) else None
+    first = images[:20] if isinstance(images, JsonRecords) else []
+    return [str(image.get("file_name")) for image in first if isinstance(image, Mapping)]

@@ -1,0 +1,114 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""BDD100K as a prepared dataset: 7k images with masks, 20k, 40k or 67k with points (paper, table 6)."""
+
+import shutil
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..class_names import BDD100K_NAMES
+from ..errors import LoadReport
+from ..formats.bdd100k import read_bdd100k
+from .dataset_card import About, dataset_card, remarks
+from .protocols import point_subsets
+from .writing import Split, rows_on_disk, whole_folder, write_files
+
+MASK_FORMS = ("rles", "polygons", "bitmasks")
+TITLE = "BDD100K with few masks and many points"
+ORIGIN = (
+    "Images of [BDD100K](https://www.bdd100k.com) for weakly semi-supervised instance segmentation (PointWSSIS, Kim et "
+    "al., CVPR 2023): those of its 10K set with masks, those of its 100K set with one point an object, the centre of "
+    "its box."
+)
+SPLITS = """\
+* `bdd7k`: the images with masks (`full`).
+* `bdd20k`, `bdd40k`: beside them as many images with points (`point`; boxes are left out). `bdd67k`: all that there
+  are. A smaller one lies within a larger one.
+* `validation` are the images with masks of BDD100K's validation set, everywhere."""
+LICENCE = (
+    "The data are under the BDD100K licence (© 2018 The Regents of the University of California): use, copies and "
+    "changes for education, research and not-for-profit purposes, with the notice kept; for anything else ask there. "
+    "https://doc.bdd100k.com/license.html"
+)
+LICENSE_FIELDS = {
+    "license": "other",
+    "license_name": "bdd100k",
+    "license_link": "https://doc.bdd100k.com/license.html",
+}
+
+
+def prepare_bdd100k(
+    data_dir: str | Path,
+    output_dir: str | Path,
+    *,
+    masks: str = "rles",
+    check_images: bool = True,
+    embed_images: bool = False,
+    skip_bad: bool = False,
+) -> Path:
+    """Writes BDD100K as a prepared dataset (see `pointwssis.data.prepared`).
+
+    Of the images with boxes those are left out that are also among the images with masks or, where these files are
+    there, among the other images of the 10K set: the two sets overlap, also training with validation.
+
+    Args:
+        data_dir: folder as BDD100K unpacks: `images/10k/{train,val}`, `images/100k/train`, `labels/ins_seg` and
+            `labels/det_20/det_train.json`.
+        output_dir: folder to write; it must not exist or be empty.
+        masks: the form of the masks to read: "rles", "polygons" or "bitmasks".
+        check_images: look into every image file; without it no image needs to be there.
+        embed_images: store the image files too.
+        skip_bad: leave out bad records, counted and reported, instead of stopping at the first.
+
+    Returns:
+        `output_dir`.
+
+    Raises:
+        As `load_bdd100k`; ValueError when something is in `output_dir` already.
+    """
+    root, reports = Path(data_dir), []
+
+    def rows(labels: Path, images: str) -> Iterator[dict[str, Any]]:
+        reports.append(LoadReport())
+        options = {"skip_bad": skip_bad, "check_images": check_images, "report": reports[-1]}
+        return read_bdd100k(labels, root / "images" / images, **options)
+
+    files = {split: _mask_labels(root, masks, split) for split in ("train", "val")}
+    with whole_folder(output_dir) as folder:
+        scratch = folder / "rows"
+        scratch.mkdir()
+        full = rows_on_disk(rows(files["train"], "10k/train"), BDD100K_NAMES, scratch / "full.arrow")
+        val = rows_on_disk(rows(files["val"], "10k/val"), BDD100K_NAMES, scratch / "validation.arrow")
+        taken = {Path(name).stem for part in (full, val) for name in part["file_name"]}
+        taken |= {path.stem for path in (root / "images" / "10k").glob("*/*.jpg")}
+        boxes = rows(root / "labels" / "det_20" / "det_train.json", "100k/train")
+        boxes = (row for row in boxes if Path(row["file_name"]).stem not in taken)
+        point = rows_on_disk(boxes, BDD100K_NAMES, scratch / "point.arrow")
+        places = {name: place for place, name in enumerate(point["file_name"])}
+        shared = {"full": Split(full, range(len(full))), "validation": Split(val, range(len(val)))}
+        configs = {"bdd7k": shared}
+        for config, names in point_subsets(places).items():
+            chosen = Split(point, sorted(places[name] for name in names), points_only=True)
+            configs[config] = {"full": shared["full"], "point": chosen, "validation": shared["validation"]}
+        contents = write_files(folder, configs, root, embed_images)
+        made = (
+            f"`prepare_bdd100k` of pointwssis {version('pointwssis')}, masks from the form `{masks}`. The images with "
+            "points are drawn by the rule of `pointwssis.data.protocols`; those that are also in the 10K set are left "
+            "out. Points are the centres of the boxes, of objects with masks the centres of mass."
+        )
+        about = About(TITLE, ORIGIN, SPLITS, "\n\n".join([made, *remarks(reports)]), LICENCE, LICENSE_FIELDS)
+        (folder / "README.md").write_text(dataset_card(about, contents, embed_images), encoding="utf-8")
+        shutil.rmtree(scratch)
+    return Path(output_dir)
+
+
+def _mask_labels(root: Path, masks: str, split: str) -> Path:
+    if masks not in MASK_FORMS:
+        raise ValueError(f"masks is {masks!r}; choose one of {', '.join(MASK_FORMS)}")
+    folder = root / "labels" / "ins_seg"
+    path = folder / masks / (split if masks == "bitmasks" else f"ins_seg_{split}.json")
+    if not path.exists():
+        present = sorted(form for form in MASK_FORMS if (folder / form).is_dir())
+        raise FileNotFoundError(f"{path}: not found; of the forms of masks, {folder} has {present or 'none'}")
+    return path

@@ -1,0 +1,174 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Writing the files of a prepared dataset (see `prepared.py`), in bounded memory."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from datasets import Dataset
+
+from ..schema import class_names, dataset_features, row_tables
+from ..statistics import count_table, hide_masks_of_table
+
+_ROWS_A_CHUNK = 1000
+_BYTES_A_FILE = 500 << 20
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a split of a configuration is made of.
+
+    Args:
+        rows: of the schema.
+        positions: which of them.
+        points_only: leave out what a click does not tell (see `hide_masks`).
+    """
+
+    rows: Dataset
+    positions: Sequence[int]
+    points_only: bool = False
+
+
+@dataclass
+class Contents:
+    """What `write_files` has written.
+
+    Attributes:
+        files: configuration → split → its files, relative to the folder.
+        counts: file → `count_table` of it.
+        names: the class names.
+    """
+
+    files: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    counts: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+
+
+def rows_on_disk(rows: Iterable[Mapping[str, Any]], names: Sequence[str], path: Path) -> Dataset:
+    """Writes rows as they come and opens them memory-mapped: they are never in memory together.
+
+    Args:
+        rows: of the schema.
+        names: the class names.
+        path: of the Arrow file to write.
+    """
+    features = dataset_features(names)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, features.arrow_schema) as writer:
+        for table in row_tables(rows, features):
+            writer.write_table(table)
+    return Dataset.from_file(str(path))
+
+
+def write_files(
+    folder: Path, configs: Mapping[str, Mapping[str, Split]], image_root: Path, embed_images: bool = False
+) -> Contents:
+    """Writes the rows of configurations into `folder/data`, each row of a source once for every form that it has.
+
+    Args:
+        folder: to write into.
+        configs: configuration → split → its rows; all of the same classes. A split without rows is left out.
+        image_root: folder that all images lie below; their paths become relative to it.
+        embed_images: store the image files themselves.
+    """
+    contents = Contents(names=class_names(next(iter(next(iter(configs.values())).values())).rows))
+    sources: dict[tuple[int, bool], list[tuple[str, str, Split]]] = {}
+    for config, splits in configs.items():
+        for name, split in splits.items():
+            sources.setdefault((id(split.rows), split.points_only), []).append((config, name, split))
+    (folder / "data").mkdir(parents=True)
+    titles: set[str] = set()
+    for members in sources.values():
+        _, title, source = members[0]
+        title = title if title not in titles else f"{title}-{len(titles)}"
+        titles.add(title)
+        for group, (of_splits, positions) in enumerate(_groups([split for _, _, split in members])):
+            tables = _finished(source.rows.select(positions), source.points_only, image_root, embed_images)
+            for path, counts in _write(folder, f"data/{title}-{group:03d}", tables, contents.names):
+                contents.counts[path] = counts
+                for index in of_splits:
+                    config, name, _ = members[index]
+                    contents.files.setdefault(config, {}).setdefault(name, []).append(path)
+    # In the order that was asked for, not in that of the files.
+    found = contents.files
+    contents.files = {
+        c: {s: found[c][s] for s in splits if s in found[c]} for c, splits in configs.items() if c in found
+    }
+    return contents
+
+
+@contextmanager
+def whole_folder(folder: str | Path) -> Iterator[Path]:
+    """A folder to write into that appears under its name when all is written, and not at all after an error.
+
+    Raises:
+        ValueError: there is something under this name already.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder}: holds something already; choose another output folder or delete it")
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+    except BaseException:
+        shutil.rmtree(unfinished)
+        raise
+    if folder.is_dir():
+        folder.rmdir()
+    os.replace(unfinished, folder)
+
+
+def _groups(splits: Sequence[Split]) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Rows that belong to the same splits: (which splits, which rows), in the order of their first rows."""
+    belongs = np.zeros((len(splits[0].rows), len(splits)), dtype=bool)
+    for index, split in enumerate(splits):
+        belongs[np.asarray(split.positions, dtype=np.int64), index] = True
+    patterns, first, pattern_of = np.unique(belongs, axis=0, return_index=True, return_inverse=True)
+    for pattern in np.argsort(first):
+        if patterns[pattern].any():
+            yield np.flatnonzero(patterns[pattern]).tolist(), np.flatnonzero(pattern_of.ravel() == pattern)
+
+
+def _finished(rows: Dataset, points_only: bool, image_root: Path, embed_images: bool) -> Iterator[pa.Table]:
+    """Rows as they are stored."""
+    for table in rows.with_format("arrow").iter(100 if embed_images else _ROWS_A_CHUNK):
+        table = hide_masks_of_table(table.combine_chunks()) if points_only else table.combine_chunks()
+        images = [_image(image, image_root.absolute(), embed_images) for image in table["image"].to_pylist()]
+        place = table.schema.get_field_index("image")
+        yield table.set_column(place, table.schema.field(place), pa.array(images, type=table.schema.field(place).type))
+
+
+def _image(image: dict[str, Any], image_root: Path, embed_images: bool) -> dict[str, Any]:
+    path, data = Path(image["path"]), image["bytes"]
+    if not path.is_relative_to(image_root):
+        raise ValueError(f"{path}: lies outside of {image_root}; paths are stored relative to it, so move the images")
+    if embed_images and data is None:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: image file not found; without embed_images it is not needed")
+        data = path.read_bytes()
+    return {"bytes": data, "path": path.relative_to(image_root).as_posix()}
+
+
+def _write(
+    folder: Path, stem: str, tables: Iterator[pa.Table], names: Sequence[str]
+) -> Iterator[tuple[str, Counter[tuple[str, str]]]]:
+    """Writes tables into files of bounded size; yields each with what it holds."""
+    shard, table = 0, next(tables, None)
+    while table is not None:
+        path, counts, size = f"{stem}-{shard:03d}.arrow", Counter(), 0
+        with pa.OSFile(str(folder / path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            while table is not None and size < _BYTES_A_FILE:
+                writer.write_table(table)
+                counts += count_table(table, names)
+                size += table.nbytes
+                table = next(tables, None)
+        yield path, counts
+        shard += 1

@@ -1,0 +1,234 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Drawn shapes: a miniature instance segmentation problem made by code, so that everything runs without a download.
+
+Ellipses, rectangles, triangles and stars from tiny to half the image, turned at random, textured, shaded and one upon
+the other. Textures and colours of shapes and backgrounds come from the same family and neighbours may share them, so
+that neither tells the class nor separates two objects; lines that belong to nothing cross the background. Masks are
+the visible parts.
+"""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from PIL import Image, ImageDraw
+
+from ..ops.coco_masks import encode_mask, rle_area, rle_box
+from ..ops.points import point_from_mask
+from .formats.coco import to_coco
+from .schema import dataset_from_rows, make_object
+
+SHAPE_CLASSES = ("ellipse", "rectangle", "triangle", "star")
+Size = tuple[int, int]  # (height, width)
+
+MAX_OBJECTS = 10
+EMPTY_SHARE = 0.05  # of the images show no object
+TOUCHING_SHARE = 0.4  # of the objects are put beside another one
+MIN_RADIUS = 5.0  # pixels
+MIN_VISIBLE = 0.45  # of its pixels an object keeps whatever covers it
+MIN_PIXELS = 20
+_OVERSAMPLING = 4
+
+
+def make_shapes_dataset(num_images: int, image_size: Size | Sequence[Size] = (128, 128), seed: int = 0) -> Dataset:
+    """Draws a dataset of the schema; image i depends on `seed` and i alone.
+
+    Args:
+        num_images: how many.
+        image_size: (height, width) in pixels, or several of them, of which each image takes one at random.
+        seed: of everything.
+
+    Returns:
+        Rows with the PNG file in memory, the visible masks, and centres of mass as points. Classes: `SHAPE_CLASSES`.
+
+    Example:
+        >>> dataset = make_shapes_dataset(2, (64, 80))
+        >>> dataset[0]["width"], len(dataset)
+        (80, 2)
+    """
+    return dataset_from_rows(_rows(num_images, image_size, (seed, 0)), SHAPE_CLASSES)
+
+
+def write_shapes_coco(
+    directory: str | Path,
+    num_train: int = 240,
+    num_val: int = 60,
+    image_size: Size | Sequence[Size] = (128, 128),
+    seed: int = 0,
+) -> Path:
+    """Draws a folder in COCO's layout: `images/*.png`, `annotations/instances_train.json` and `instances_val.json`.
+
+    Args:
+        directory: made if absent; files of the same names are overwritten.
+        num_train: images to learn from.
+        num_val: images to evaluate on, drawn from another stream of the same seed.
+        image_size: as in `make_shapes_dataset`.
+        seed: of everything.
+
+    Returns:
+        The directory, ready for `load_coco_folder`.
+    """
+    directory = Path(directory)
+    for folder in ("images", "annotations"):
+        (directory / folder).mkdir(parents=True, exist_ok=True)
+    for stream, (split, count) in enumerate((("train", num_train), ("val", num_val))):
+        rows = []
+        for row in _rows(
+            count, image_size, (seed, stream), name=f"{split}_{{:05d}}.png", first_id=stream * num_train + 1
+        ):
+            (directory / "images" / row["file_name"]).write_bytes(row["image"]["bytes"])
+            rows.append({**row, "image": row["file_name"]})
+        content = to_coco(dataset_from_rows(rows, SHAPE_CLASSES))
+        for annotation in content["annotations"]:
+            del annotation["point"]  # as in real COCO files; loading derives it
+        (directory / "annotations" / f"instances_{split}.json").write_text(json.dumps(content), encoding="utf-8")
+    return directory
+
+
+def _rows(
+    count: int, image_size: Size | Sequence[Size], seed: tuple[int, int], name: str = "{:05d}.png", first_id: int = 1
+) -> Iterator[dict[str, Any]]:
+    sizes = [image_size] if isinstance(image_size[0], int) else list(image_size)
+    for index in range(count):
+        rng = np.random.default_rng([*seed, index])
+        height, width = sizes[rng.integers(len(sizes))]
+        pixels, labels, masks = draw_scene(rng, height, width)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+        image_id, file_name = first_id + index, name.format(index)
+        objects = []
+        for number, (label, mask) in enumerate(zip(labels, masks, strict=True)):
+            rle = encode_mask(mask)
+            values = {"bbox": rle_box(rle), "area": float(rle_area(rle)), "segmentation": rle}
+            point = list(point_from_mask(mask))
+            objects.append(make_object(image_id * 100 + number, label, point=point, **values))
+        row = {"image": {"path": file_name, "bytes": file.getvalue()}, "image_id": image_id, "file_name": file_name}
+        yield {**row, "width": width, "height": height, "complete": True, "image_labels": None, "objects": objects}
+
+
+def draw_scene(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, list[int], np.ndarray]:
+    """One image and its objects.
+
+    Returns:
+        pixels (H, W, 3) uint8; class index of each object; visible masks (n, H, W) bool, which do not overlap.
+    """
+    background = rng.uniform(40, 215, 3)
+    palette = _palette(rng, background)
+    canvas = _texture(rng, height, width, background)
+    _draw_clutter(rng, canvas, palette)
+    labels: list[int] = []
+    masks = np.zeros((0, height, width), dtype=bool)
+    full_areas: list[int] = []
+    circles: list[tuple[float, float, float]] = []  # centre and radius of each object, to put others beside
+    wanted = 0 if rng.random() < EMPTY_SHARE else int(rng.integers(1, MAX_OBJECTS + 1))
+    for _ in range(wanted * 4):  # a place that would hide another object is given up
+        if len(labels) == wanted:
+            break
+        label, circle = int(rng.integers(len(SHAPE_CLASSES))), _place(rng, circles, height, width)
+        alpha = _rasterise(_outline(rng, SHAPE_CLASSES[label]) * circle[2] + circle[:2], height, width)
+        mask = alpha >= 0.5
+        remaining = [np.count_nonzero(other & ~mask) for other in masks]
+        hides = any(
+            left < max(MIN_VISIBLE * full, MIN_PIXELS) for left, full in zip(remaining, full_areas, strict=True)
+        )
+        if hides or np.count_nonzero(mask) < MIN_PIXELS:
+            continue
+        fill = _texture(rng, height, width, palette[rng.integers(len(palette))]) * _shade(rng, height, width, circle)
+        canvas += alpha[:, :, None] * (fill - canvas)
+        masks = np.concatenate([masks & ~mask, mask[None]])
+        labels, circles, full_areas = [*labels, label], [*circles, circle], [*full_areas, np.count_nonzero(mask)]
+    canvas += rng.normal(0, rng.uniform(2, 9), canvas.shape)
+    return canvas.clip(0, 255).astype(np.uint8), labels, masks
+
+
+def _palette(rng: np.random.Generator, background: np.ndarray) -> list[np.ndarray]:
+    """Three colours that stand out from the background by at least 55 of 255; objects of an image share them."""
+    colours: list[np.ndarray] = []
+    while len(colours) < 3:
+        colour = rng.uniform(20, 235, 3)
+        if np.linalg.norm(colour - background) >= 55:
+            colours.append(colour)
+    return colours
+
+
+def _place(
+    rng: np.random.Generator, circles: list[tuple[float, float, float]], height: int, width: int
+) -> tuple[float, float, float]:
+    """Centre x, y and radius of a new object: anywhere, or touching one that is there."""
+    radius = float(np.exp(rng.uniform(np.log(MIN_RADIUS), np.log(max(0.27 * min(height, width), MIN_RADIUS + 1)))))
+    if circles and rng.random() < TOUCHING_SHARE:
+        x, y, other = circles[rng.integers(len(circles))]
+        angle, distance = rng.uniform(0, 2 * np.pi), (radius + other) * rng.uniform(0.75, 1.0)
+        x, y = x + distance * np.cos(angle), y + distance * np.sin(angle)
+        if 0 <= x < width and 0 <= y < height:
+            return x, y, radius
+    return rng.uniform(0, width), rng.uniform(0, height), radius
+
+
+def _outline(rng: np.random.Generator, shape: str) -> np.ndarray:
+    """(n, 2) corners (x, y) of a shape of radius 1 around (0, 0), turned and squeezed at random."""
+    if shape == "ellipse":
+        angles, radii, squeeze = np.linspace(0, 2 * np.pi, 40, endpoint=False), 1.0, rng.uniform(0.5, 1)
+    elif shape == "rectangle":
+        half = rng.uniform(0.35, 0.95)  # of the angle between the diagonals
+        angles, radii, squeeze = np.array([half, np.pi - half, np.pi + half, -half]), 1.0, 1.0
+    elif shape == "triangle":
+        angles = np.array([0, 2 * np.pi / 3, 4 * np.pi / 3]) + rng.uniform(-0.25, 0.25, 3)
+        radii, squeeze = 1.15, rng.uniform(0.75, 1)
+    else:
+        angles = np.linspace(0, 2 * np.pi, 10, endpoint=False)
+        radii, squeeze = np.where(np.arange(10) % 2, rng.uniform(0.4, 0.5), 1.1), rng.uniform(0.85, 1)
+    corners = np.stack([np.cos(angles) * radii, np.sin(angles) * radii * squeeze], axis=1)
+    turn = rng.uniform(0, 2 * np.pi)
+    return corners @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+
+
+def _rasterise(corners: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(H, W) float coverage 0 … 1 of a polygon, antialiased by drawing it larger."""
+    drawing = Image.new("L", (width * _OVERSAMPLING, height * _OVERSAMPLING))
+    ImageDraw.Draw(drawing).polygon([tuple(corner) for corner in (corners + 0.5) * _OVERSAMPLING], fill=255)
+    return np.asarray(drawing.reduce(_OVERSAMPLING), dtype=np.float32) / 255
+
+
+def _texture(rng: np.random.Generator, height: int, width: int, colour: np.ndarray) -> np.ndarray:
+    """(H, W, 3) float32: two related colours mixed by stripes, checks, blotches, grain or a slow gradient."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    angle, period = rng.uniform(0, np.pi), rng.uniform(5, 24)
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    kind = rng.integers(5)
+    if kind == 0:
+        mix = 0.5 + 0.5 * np.sin(2 * np.pi * along / period)
+    elif kind == 1:
+        mix = (along // period + across // period) % 2
+    elif kind == 2:
+        coarse = rng.random((int(height / period) + 2, int(width / period) + 2)).astype(np.float32)
+        mix = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+    elif kind == 3:
+        mix = rng.random((height, width))
+    else:
+        mix = (along - along.min()) / max(float(np.ptp(along)), 1.0)
+    other = colour + rng.normal(0, 28, 3)
+    return (colour + mix[:, :, None] * (other - colour)).astype(np.float32)
+
+
+def _shade(rng: np.random.Generator, height: int, width: int, circle: tuple[float, float, float]) -> np.ndarray:
+    """(H, W, 1) factor: light from one side of the object, so that equal neighbours still have an edge between them."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    angle, (center_x, center_y, radius) = rng.uniform(0, 2 * np.pi), circle
+    slope = ((x - center_x) * np.cos(angle) + (y - center_y) * np.sin(angle)) / radius
+    return (1 + 0.2 * slope.clip(-1, 1))[:, :, None]
+
+
+def _draw_clutter(rng: np.random.Generator, canvas: np.ndarray, palette: list[np.ndarray]) -> None:
+    """Thin lines in the objects' colours that are no objects."""
+    height, width = canvas.shape[:2]
+    for _ in range(rng.integers(0, 4)):
+        ends = rng.uniform(0, 1, (2, 2)) * (width, height)
+        direction = np.array([ends[1, 1] - ends[0, 1], ends[0, 0] - ends[1, 0]])
+        side = direction / max(np.linalg.norm(direction), 1e-6) * rng.uniform(0.4, 1.0)
+        alpha = _rasterise(np.concatenate([ends + side, ends[::-1] - side]), height, width)[:, :, None]
+        canvas += alpha * 0.8 * (palette[rng.integers(len(palette))] - canvas)

@@ -1,0 +1,145 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Clicks without a label: does a model name what was clicked, and does it see that a click hit nothing?
+
+A bare click gets the class that scores best at its point, and a `background_score`. Both are measured here against
+images whose objects all have masks: at a point of every object, and at as many points that lie off every mask.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from tqdm.auto import tqdm
+
+from ..data.schema import class_names, supervision
+from ..ops.coco_masks import decode_rle
+from ..ops.images import read_image
+from ..ops.points import PointKind, point_from_mask
+
+KEPT = 0.95  # part of the objects whose clicks stay, where `background_rejected_at_95` is read
+
+ClickSegmenter = Callable[..., list[list[Mapping[str, Any]]]]
+"""Called with a list of images and `points=`, for each image a list of (x, y) in its pixels → for each image one dict a
+point with `label` (name of a class) and `background_score`. A `point-instance-segmentation` pipeline is one."""
+
+
+def evaluate_clicks(
+    dataset: Dataset, segmenter: ClickSegmenter, point: PointKind | None = None, batch_size: int = 4, seed: int = 0
+) -> dict[str, Any]:
+    """How well clicks without a label are named, and clicks on background are rejected.
+
+    Args:
+        dataset: rows of the schema; those whose truth is not complete are left out.
+        segmenter: see `ClickSegmenter`.
+        point: where objects are clicked, see `point_from_mask`. None: at the dataset's own points, and at the centre of
+            mass of an object without one.
+        batch_size: images handed to the segmenter at once.
+        seed: of the points on background (and of random points on objects).
+
+    Returns:
+        Fractions from 0 to 1, None where nothing was there to measure:
+
+        - `class_accuracy`, the mean over all objects; `mean_class_accuracy`, the mean over the classes; `per_class`.
+        - `auroc`: how often a click on background has the higher `background_score` than one on an object (0.5 is
+          chance).
+        - `threshold`: the score from which on a click is rejected at the best balance, with `objects_kept` and
+          `background_rejected` there. It is chosen on these very clicks: choose it on other images than it is used for.
+        - `background_rejected_at_95`: where 95% of the clicks on objects are kept.
+        - `images`, `objects` and `background`: how many of them.
+
+    Example:
+        ```python
+        segmenter = pipeline("point-instance-segmentation", model="outputs/demo/student_refined")
+        evaluate_clicks(load_coco("val.json", "images"), segmenter)["auroc"]
+        ```
+    """
+    names, rows = class_names(dataset), dataset.with_format(None)
+    usable = [i for i, row in enumerate(rows) if row["complete"] and supervision(row) == "full"]
+    generator = np.random.default_rng(seed)
+    right: dict[str, list[bool]] = {name: [] for name in names}
+    on_objects: list[float] = []
+    on_background: list[float] = []
+    for start in tqdm(range(0, len(usable), batch_size), desc="Clicks", unit="batch"):
+        batch = [rows[index] for index in usable[start : start + batch_size]]
+        clicks = [_clicks(row, point, generator) for row in batch]
+        points = [[*objects.values(), *background] for objects, background in clicks]
+        found = segmenter([read_image(row) for row in batch], points=points)
+        for row, (objects, background), answers in zip(batch, clicks, found, strict=True):
+            _check_answers(answers, len(objects) + len(background), names, row)
+            scores = [answer["background_score"] for answer in answers]
+            on_objects += scores[: len(objects)]
+            on_background += scores[len(objects) :]
+            categories = {item["id"]: item["category"] for item in row["objects"]}
+            for object_id, answer in zip(objects, answers, strict=False):
+                if categories[object_id] is not None:
+                    name = names[categories[object_id]]
+                    right[name].append(answer["label"] == name)
+    counts = {"images": len(usable), "objects": len(on_objects), "background": len(on_background)}
+    return {**_accuracies(right), **rejection(on_objects, on_background), **counts}
+
+
+def _clicks(
+    row: Mapping[str, Any], point: PointKind | None, generator: np.random.Generator
+) -> tuple[dict[int, tuple[float, float]], list[tuple[float, float]]]:
+    """Object id → its point, and as many points (one at least) off everything that is marked, crowds included."""
+    free = np.ones((row["height"], row["width"]), dtype=bool)
+    objects = {}
+    for item in row["objects"]:
+        if item["segmentation"] is not None:
+            mask = decode_rle(item["segmentation"])
+            free &= ~mask
+            if mask.any() and not item["iscrowd"]:
+                own = item["point"] if point is None else None
+                kind = point or "center"
+                objects[item["id"]] = tuple(own) if own else point_from_mask(mask, kind, generator)
+    y, x = np.nonzero(free)
+    picked = generator.integers(len(x), size=max(1, len(objects))) if len(x) else []
+    return objects, [(float(x[index]), float(y[index])) for index in picked]
+
+
+def _check_answers(answers: Sequence[Mapping[str, Any]], num_points: int, names: list[str], row: Any) -> None:
+    where = f"image {row['image_id']} ({row['file_name']})"
+    if len(answers) != num_points:
+        raise ValueError(
+            f"{where}: the segmenter gave {len(answers)} answers for {num_points} points; give one a point"
+        )
+    unknown = {answer["label"] for answer in answers} - set(names)
+    if unknown:
+        raise ValueError(
+            f"{where}: the segmenter names the class {min(unknown)!r}; the dataset has the classes {', '.join(names)}"
+        )
+
+
+def _accuracies(right: Mapping[str, list[bool]]) -> dict[str, Any]:
+    per_class = {name: float(np.mean(values)) if values else None for name, values in right.items()}
+    known = [value for value in per_class.values() if value is not None]
+    every = [value for values in right.values() for value in values]
+    return {
+        "class_accuracy": float(np.mean(every)) if every else None,
+        "mean_class_accuracy": float(np.mean(known)) if known else None,
+        "per_class": per_class,
+    }
+
+
+def rejection(on_objects: Sequence[float], on_background: Sequence[float]) -> dict[str, float | None]:
+    """How well a score tells clicks on background (high) from clicks on objects (low); see `evaluate_clicks`.
+
+    Example:
+        >>> rejection([0.1, 0.2, 0.6], [0.5, 0.9])["auroc"]
+        0.8333333333333334
+    """
+    names = ("auroc", "threshold", "objects_kept", "background_rejected", "background_rejected_at_95")
+    if not on_objects or not on_background:
+        return dict.fromkeys(names)
+    objects, background = np.sort(on_objects), np.sort(on_background)
+    lower, equal = (np.searchsorted(objects, background, side) for side in ("left", "right"))
+    auroc = (lower + equal).mean() / 2 / len(objects)
+    # A click is rejected from the threshold on; only the scores themselves make a difference.
+    thresholds = np.unique(np.concatenate([objects, background, [np.inf]]))
+    kept = np.searchsorted(objects, thresholds) / len(objects)
+    rejected = 1 - np.searchsorted(background, thresholds) / len(background)
+    best = int(np.argmax(kept + rejected))
+    enough = int(np.flatnonzero(kept >= KEPT)[0])  # the last threshold keeps all
+    values = (auroc, thresholds[best], kept[best], rejected[best], rejected[enough])
+    return dict(zip(names, map(float, values), strict=True))

@@ -1,0 +1,304 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""COCO's average precision for masks, image by image, and the quality of pseudo labels.
+
+The numbers are those of pycocotools' `COCOeval(iouType="segm")`; the work is arranged otherwise: predictions are
+matched to the truth as they come, after which an image is a few bits a detection, so that memory stays small and
+processes exchange little. Owned differences: any number of caps on the detections, with the headline AP at the largest
+(pycocotools' `summarize` insists on 100); a value without any truth is None instead of -1; an annotation with id 0
+counts like the others (pycocotools takes it for "unmatched").
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from pycocotools import mask as coco_mask
+
+from ..data.schema import class_names, masked_objects, pointed_objects, supervision
+from ..ops.coco_masks import rle_area, rle_iou
+
+IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+RECALL_THRESHOLDS = np.linspace(0.0, 1.0, 101)
+AREA_RANGES = {"": (0, 1e5**2), "s": (0, 32**2), "m": (32**2, 96**2), "l": (96**2, 1e5**2)}  # pixels
+COCO_CAPS = (1, 10, 100)
+
+
+@dataclass
+class ClassMatches:
+    """What matching leaves of one class in one image: A area ranges, T IoU thresholds, D detections, best first."""
+
+    scores: np.ndarray  # (D,)
+    matched: np.ndarray  # (A, T, D) bool: matched to some truth
+    ignored: np.ndarray  # (A, T, D) bool: neither right nor wrong (matched to a crowd, or outside of the area range)
+    positives: np.ndarray  # (A,) number of truths to be found
+
+
+class CocoEvaluator:
+    """COCO mask AP of predictions against a dataset of the schema; images are never decoded.
+
+    Crowds are regions where detections are ignored. Every image of the dataset counts, also one that no prediction was
+    handed in for; left out are only images whose truth is unknown (an object without a mask, or no label).
+
+    Args:
+        dataset: the truth, rows of the schema.
+        max_detections: how many detections an image and class may have, best scores first; several values are
+            reported side by side. 1, 10 and 100 are added below the largest.
+
+    Example:
+        >>> from pointwssis.data.schema import dataset_from_rows, make_object
+        >>> from pointwssis.ops.coco_masks import encode_mask
+        >>> rle = encode_mask(np.eye(8))
+        >>> row = {"image": "a.png", "image_id": 5, "width": 8, "height": 8, "file_name": "a.png", "complete": True}
+        >>> row |= {"image_labels": None, "objects": [make_object(1, 0, segmentation=rle)]}
+        >>> evaluator = CocoEvaluator(dataset_from_rows([row], ["cat"]))
+        >>> evaluator.update(5, [{"label": 0, "score": 0.9, "rle": rle}])
+        >>> round(evaluator.compute()["AP"], 6), evaluator.compute()["APl"]
+        (1.0, None)
+    """
+
+    def __init__(self, dataset: Dataset, max_detections: int | Sequence[int] = 100) -> None:
+        caps = [max_detections] if isinstance(max_detections, int) else list(max_detections)
+        if not caps or min(caps) < 1:
+            raise ValueError(f"max_detections is {max_detections}; it takes one or several numbers of at least 1")
+        self.caps = sorted({*caps, *(cap for cap in COCO_CAPS if cap < max(caps))})
+        self.class_names = class_names(dataset)
+        self._rows = dataset.with_format(None)
+        self._positions = {image_id: position for position, image_id in enumerate(self._rows["image_id"])}
+        if len(self._positions) < len(self._rows):
+            raise ValueError("the dataset has several rows with one image_id; give every image its own to evaluate it")
+        self._results: dict[int, dict[int, ClassMatches]] = {}
+
+    def update(self, image_id: int, predictions: Iterable[Mapping[str, Any]]) -> None:
+        """Takes the predictions of one image.
+
+        An image that was already handed in is passed over: distributed samplers repeat images to fill the last batch.
+
+        Args:
+            image_id: of the dataset.
+            predictions: `{"label": class index, "score": float, "rle": compressed RLE of the image's size}`, in any
+                order; may be none. They are not kept and not changed.
+        """
+        if image_id not in self._positions:
+            raise ValueError(f"image_id {image_id} is not in the dataset that CocoEvaluator was made for")
+        if image_id not in self._results:
+            self._results[image_id] = self._match(image_id, predictions)
+
+    @property
+    def results(self) -> dict[int, dict[int, ClassMatches]]:
+        """What other processes need to `merge`: image id → class index → matches (small and picklable)."""
+        return self._results
+
+    def merge(self, results: Iterable[Mapping[int, dict[int, ClassMatches]]]) -> None:
+        """Adds the `results` of other evaluators of the same dataset; an image that several have seen counts once."""
+        for other in results:
+            for image_id, matches in other.items():
+                self._results.setdefault(image_id, matches)
+
+    def reset(self) -> None:
+        """Forgets all predictions."""
+        self._results = {}
+
+    def compute(self) -> dict[str, float | None]:
+        """The metrics as fractions 0–1; None where there is no truth to find (COCO prints -1).
+
+        Returns:
+            AP (mean over IoU 0.50…0.95 and classes), AP50, AP75 and APs, APm, APl (area up to 32², up to 96², above) at
+            the largest cap; "AP@100", "AP50@100", "AP75@100" at the smaller ones from 100 on; AR1, AR10, … at each cap;
+            ARs, ARm, ARl.
+        """
+        tables, largest = self._tables(), self.caps[-1]
+        precision, recall = tables["", largest]
+        metrics = {"AP": _mean(precision), "AP50": _mean(precision[:, 0]), "AP75": _mean(precision[:, 5])}
+        metrics |= {f"AP{name}": _mean(tables[name, largest][0]) for name in "sml"}
+        for cap in self.caps[:-1]:
+            if cap >= COCO_CAPS[-1]:
+                precision, _ = tables["", cap]
+                metrics[f"AP@{cap}"] = _mean(precision)
+                metrics |= {f"AP50@{cap}": _mean(precision[:, 0]), f"AP75@{cap}": _mean(precision[:, 5])}
+        metrics |= {f"AR{cap}": _mean(tables["", cap][1]) for cap in self.caps}
+        metrics |= {f"AR{name}": _mean(tables[name, largest][1]) for name in "sml"}
+        return metrics
+
+    def per_class_ap(self) -> dict[str, float | None]:
+        """AP of every class at the largest cap; None for a class without truth."""
+        precision, _ = self._tables()["", self.caps[-1]]
+        return {name: _mean(values) for name, values in zip(self.class_names, precision, strict=True)}
+
+    def _match(self, image_id: int, predictions: Iterable[Mapping[str, Any]]) -> dict[int, ClassMatches]:
+        row = self._rows[self._positions[image_id]]
+        if supervision(row) != "full":
+            return {}
+        size = [row["height"], row["width"]]
+        truths: dict[int, list[Mapping[str, Any]]] = {}
+        for item in row["objects"]:
+            if item["segmentation"] is not None:  # only crowds may lack one here
+                truths.setdefault(item["category"], []).append(item)
+        detections: dict[int, list[Mapping[str, Any]]] = {}
+        for prediction in predictions:
+            detections.setdefault(self._checked_label(prediction, image_id, size), []).append(prediction)
+        labels = truths.keys() | detections.keys()
+        return {
+            label: _match_class(truths.get(label, []), detections.get(label, []), self.caps[-1]) for label in labels
+        }
+
+    def _checked_label(self, prediction: Mapping[str, Any], image_id: int, size: list[int]) -> int:
+        label, score = int(prediction["label"]), float(prediction["score"])
+        if not 0 <= label < len(self.class_names):
+            raise ValueError(
+                f"image {image_id}: predicted label {label}; the classes are 0 … {len(self.class_names) - 1}"
+            )
+        if not np.isfinite(score):
+            raise ValueError(
+                f"image {image_id}: predicted score {score}; scores must be finite, or ranking is arbitrary"
+            )
+        if list(prediction["rle"]["size"]) != size:
+            found = list(prediction["rle"]["size"])
+            raise ValueError(f"image {image_id}: predicted mask of [height, width] {found}; the image has {size}")
+        return label
+
+    def _tables(self) -> dict[tuple[str, int], tuple[np.ndarray, np.ndarray]]:
+        """(area name, cap) → precision (K, T, R) and recall (K, T), NaN for a class without truth."""
+        order = sorted(self._positions)  # equal scores rank by image id, as in pycocotools
+        results = [self._results[i] if i in self._results else self._match(i, []) for i in order]
+        by_class = [[result[k] for result in results if k in result] for k in range(len(self.class_names))]
+        wanted = [(0, "", cap) for cap in self.caps]
+        wanted += [(a, name, self.caps[-1]) for a, name in enumerate(AREA_RANGES) if name]
+        tables = {}
+        for a, name, cap in wanted:
+            curves = [_precision_recall(matches, a, cap) for matches in by_class]
+            tables[name, cap] = (np.stack([curve[0] for curve in curves]), np.stack([curve[1] for curve in curves]))
+        return tables
+
+
+def evaluate_pseudo_labels(
+    pseudo_dataset: Dataset,
+    truth_dataset: Dataset,
+    max_detections: int = 100,
+    field: str = "segmentation",
+) -> dict[str, float | int | None]:
+    """How good the masks made from points are, against the masks that were hidden (paper tables 2 to 5).
+
+    Args:
+        pseudo_dataset: rows whose objects carry masks in `field` and a `score` (1 where it is None).
+        truth_dataset: the same images and object ids with true masks; more images do no harm.
+        max_detections: per image and class.
+        field: "segmentation", or "rough_segmentation" for the masks before refinement.
+
+    Returns:
+        `AP`, `AP50`, `AR100`, `AR{max_detections}` as fractions; `mean_iou` of each point's mask with the truth of
+        the same object id, 0 where the mask is missing or empty; `points`; `labels` (masks that are not empty). What
+        has no truth is None.
+    """
+    truth_positions = {image_id: i for i, image_id in enumerate(truth_dataset["image_id"])}
+    wanted = [truth_positions[i] for i in pseudo_dataset["image_id"] if i in truth_positions]
+    truth = truth_dataset.with_format(None).select(wanted)
+    evaluator = CocoEvaluator(truth, max_detections)
+    truths = {item["id"]: item["segmentation"] for row in truth for item in masked_objects(row)}
+    points = labels = 0
+    overlaps: list[float] = []
+    for row in pseudo_dataset.with_format(None):
+        masks = [item for item in masked_objects(row, field) if rle_area(item[field])]
+        pointed = pointed_objects(row)
+        points, labels = points + len(pointed), labels + len(masks)
+        own = {item["id"]: item[field] for item in masks}
+        for item in pointed:
+            if item["id"] in truths:
+                overlaps.append(rle_iou(own[item["id"]], truths[item["id"]]) if item["id"] in own else 0.0)
+        if row["image_id"] in truth_positions:
+            evaluator.update(row["image_id"], [_as_prediction(item, field) for item in masks])
+    metrics = evaluator.compute()
+    mean_iou = float(np.mean(overlaps)) if overlaps else None
+    wanted = ("AP", "AP50", *(f"AR{cap}" for cap in sorted({min(100, max_detections), max_detections})))
+    return {**{name: metrics[name] for name in wanted}, "mean_iou": mean_iou, "points": points, "labels": labels}
+
+
+def _as_prediction(item: Mapping[str, Any], field: str) -> dict[str, Any]:
+    score = 1.0 if item["score"] is None else item["score"]
+    return {"label": item["category"], "score": score, "rle": item[field]}
+
+
+def _match_class(truths: list[Mapping[str, Any]], detections: list[Mapping[str, Any]], cap: int) -> ClassMatches:
+    """Matches the detections of one class in one image to its truths, for all area ranges and IoU thresholds."""
+    scores = np.array([float(detection["score"]) for detection in detections])
+    best = np.argsort(-scores, kind="stable")[:cap]
+    masks = [detections[index]["rle"] for index in best]
+    crowd = np.array([item["iscrowd"] for item in truths], dtype=bool)
+    areas = np.array([rle_area(item["segmentation"]) if item["area"] is None else item["area"] for item in truths])
+    sizes = np.array([rle_area(mask) for mask in masks])
+    overlaps = np.zeros((len(masks), len(truths)))
+    if overlaps.size:
+        overlaps = np.asarray(coco_mask.iou(masks, [item["segmentation"] for item in truths], crowd.astype(np.uint8)))
+    matched = np.zeros((len(AREA_RANGES), len(IOU_THRESHOLDS), len(masks)), dtype=bool)
+    ignored, positives = matched.copy(), np.zeros(len(AREA_RANGES), dtype=np.int64)
+    for a, (low, high) in enumerate(AREA_RANGES.values()):
+        ignored_truth = crowd | (areas < low) | (areas > high)
+        _match_greedily(overlaps, crowd, ignored_truth, matched[a], ignored[a])
+        ignored[a] |= ~matched[a] & ((sizes < low) | (sizes > high))
+        positives[a] = np.count_nonzero(~ignored_truth)
+    return ClassMatches(scores[best], matched, ignored, positives)
+
+
+def _match_greedily(
+    overlaps: np.ndarray, crowd: np.ndarray, ignored_truth: np.ndarray, matched: np.ndarray, ignored: np.ndarray
+) -> None:
+    """COCO's matching: the best detection picks first, a truth that counts goes before one that is ignored.
+
+    Only truths that reach the lowest threshold are looked at: a handful for each detection, whatever the image holds.
+
+    Args:
+        overlaps: (D, G) IoU, detections by falling score.
+        crowd: (G,) bool; a crowd may be picked by many detections.
+        ignored_truth: (G,) bool.
+        matched: (T, D) bool, filled here.
+        ignored: (T, D) bool, filled here.
+    """
+    order = np.argsort(ignored_truth, kind="stable")
+    candidates = []
+    for d, row in enumerate(overlaps[:, order]):
+        found = np.flatnonzero(row >= IOU_THRESHOLDS[0])
+        if len(found):
+            candidates.append((d, [(order[g], row[g]) for g in found]))
+    for t, threshold in enumerate(IOU_THRESHOLDS):
+        taken: set[int] = set()
+        for d, options in candidates:
+            pick, pick_overlap = -1, threshold
+            for g, overlap in options:
+                if g in taken and not crowd[g]:
+                    continue
+                if pick >= 0 and ignored_truth[g] and not ignored_truth[pick]:
+                    break
+                if overlap >= pick_overlap:  # of equals the later one, as in pycocotools
+                    pick, pick_overlap = g, overlap
+            if pick >= 0:
+                taken.add(pick)
+                matched[t, d], ignored[t, d] = True, ignored_truth[pick]
+
+
+def _precision_recall(matches: list[ClassMatches], area: int, cap: int) -> tuple[np.ndarray, np.ndarray]:
+    """Precision at each recall threshold (T, R) and final recall (T,) of one class; NaN when there is no truth."""
+    precision = np.zeros((len(IOU_THRESHOLDS), len(RECALL_THRESHOLDS)))
+    recall = np.zeros(len(IOU_THRESHOLDS))
+    positives = sum(int(match.positives[area]) for match in matches)
+    if not positives:
+        return precision + np.nan, recall + np.nan
+    order = np.argsort(-np.concatenate([match.scores[:cap] for match in matches]), kind="stable")
+    matched = np.concatenate([match.matched[area, :, :cap] for match in matches], axis=1)[:, order]
+    counted = ~np.concatenate([match.ignored[area, :, :cap] for match in matches], axis=1)[:, order]
+    hits, misses = np.cumsum(matched & counted, axis=1), np.cumsum(~matched & counted, axis=1)  # (T, N)
+    if not hits.shape[1]:
+        return precision, recall
+    recalls = hits / positives
+    precisions = hits / (hits + misses + np.spacing(1))
+    envelope = np.maximum.accumulate(precisions[:, ::-1], axis=1)[:, ::-1]  # the best precision at this recall or more
+    for t in range(len(IOU_THRESHOLDS)):
+        positions = np.searchsorted(recalls[t], RECALL_THRESHOLDS, side="left")
+        reached = positions < recalls.shape[1]
+        precision[t, reached] = envelope[t, positions[reached]]
+    return precision, recalls[:, -1]
+
+
+def _mean(values: np.ndarray) -> float | None:
+    """Mean over what is not NaN; None when nothing is left."""
+    return None if np.isnan(values).all() else float(np.nanmean(values))

@@ -1,0 +1,7 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Cards of models that were trained here; those of converted models are in `model_card.py`."""
+
+from .trained import CURVES_FILE, card_of, write_card
+from .training_facts import FACTS_FILE, TrainingFacts, write_if_changed
+
+__all__ = ["CURVES_FILE", "FACTS_FILE", "TrainingFacts", "card_of", "write_card", "write_if_changed"]

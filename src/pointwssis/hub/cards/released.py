@@ -1,0 +1,187 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Cards of models that were not trained here, out of one template and one table; those that were: `cards/`.
+
+A card says whose weights they are and what is known of them: figures of the paper are labelled as such, `model-index`
+holds only what was measured with this package. `python -m pointwssis.model_card FOLDER` writes the cards of the
+repositories in `COMMITTED`.
+"""
+
+import functools
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import yaml
+from huggingface_hub import EvalResult, ModelCardData
+
+HERE = Path(__file__).parent
+COMMITTED = ("teacher-coco10", "maskrefinenet-coco10", "student-coco10")
+COLUMNS = ("AP", "AP50", "AR100")
+
+
+@functools.cache
+def table() -> dict[str, Any]:
+    """What is known of the released models (`released.yaml`)."""
+    return yaml.safe_load((HERE / "released.yaml").read_text(encoding="utf-8"))
+
+
+def released_kind(name: str) -> str | None:
+    """What a released COCO model is by its name: "teacher", "maskrefinenet", "student", or None for any other name.
+
+    Example:
+        >>> released_kind("student-coco10"), released_kind("student-coco11"), released_kind("my-model")
+        ('student', None, None)
+    """
+    match = re.fullmatch(r"(teacher|maskrefinenet|student)-coco(\d+)", name)
+    return match[1] if match and int(match[2]) in table()["fractions"] else None
+
+
+def released_card(name: str) -> str:
+    """The card of a released model, such as "teacher-coco10"."""
+    kind, fraction = released_kind(name), int(name.rpartition("coco")[2])
+    facts = table()["fractions"][fraction]
+    texts = table()["kinds"][kind]
+    repos = {
+        part: f"{table()['organization']}/{part}-coco{fraction}" for part in ("teacher", "maskrefinenet", "student")
+    }
+    links = {part: f"[{repo}](https://huggingface.co/{repo})" for part, repo in repos.items()}
+    words = {"fraction": fraction, "repo": repos[kind], "teacher": repos["teacher"], **facts}
+    words |= {"teacher_link": links["teacher"], "refiner_link": links["maskrefinenet"]}
+    training = texts["training"]
+    if kind == "teacher" and "teacher_steps" not in facts:
+        training = "The authors released no script for this fraction, so its schedule is not known."
+    is_there = repos[kind] in table()["on_the_hub"]
+    others = ", ".join(f"{link} ({part})" for part, link in links.items() if part != kind)
+    metadata = ModelCardData(
+        license="other",
+        license_name="authors-terms",
+        license_link=table()["repository"],
+        datasets=["coco"],
+        **_measured(name, repos[kind]),
+        **_common(kind),
+    )
+    return _filled(
+        metadata,
+        name=name,
+        summary=f"{_text(texts['released'], words)}\n\nIt belongs with {others}.",
+        provenance=_text(table()["provenance"]["released"], table()),
+        usage=_text(texts["usage"], words),
+        availability="" if is_there else f"\n{_text(table()['not_on_the_hub'], {'repo': repos[kind], 'name': name})}\n",
+        results=_results(name, kind, facts),
+        training=_text(training, words),
+        remarks=_list(texts["remarks"], words),
+    )
+
+
+def converted_card(repo: str, kind: str, source: str, backbone: str, classes: str) -> str:
+    """The card of any other converted model.
+
+    Args:
+        repo: the Hub repository or the folder's name.
+        kind: "teacher", "maskrefinenet", "student" or "backbone".
+        source: name of the file.
+        backbone: such as "ResNet-50".
+        classes: in words, such as "3 classes (cat, dog, fox)".
+    """
+    texts = table()["kinds"][kind]
+    words = {"repo": repo, "backbone": backbone, "classes": classes}
+    return _filled(
+        ModelCardData(license="unknown", **_common(kind)),
+        name=repo.rpartition("/")[2],
+        summary=_text(texts["converted"], words),
+        provenance=_text(table()["provenance"]["converted"], {"source": source}),
+        usage=_text(texts.get("usage_alone", texts["usage"]), words),
+        results="Not measured here.",
+        training="The file does not tell how it was trained.",
+        remarks=_list(texts["remarks"], words),
+    )
+
+
+def bare_card(repo: str, config: Any) -> str:
+    """The card of a model that somebody pushes and of whose training nothing is known.
+
+    Args:
+        repo: the Hub repository.
+        config: of a SOLOv2 or a MaskRefineNet.
+    """
+    kind = "maskrefinenet" if config.model_type == "mask_refine_net" else "student"
+    names = [config.id2label[index] for index in range(config.num_labels)]
+    shown = f"{', '.join(names[:10])}{', …' if len(names) > 10 else ''}"
+    texts, backbone = table()["kinds"][kind], backbone_name(config.backbone_config)
+    words = {"repo": repo, "backbone": backbone, "classes": shown}
+    return _filled(
+        ModelCardData(license="unknown", **_common(kind)),
+        name=repo.rpartition("/")[2],
+        summary=f"A {texts['title'].split()[0]} with a {backbone} for {len(names)} classes ({shown}).",
+        provenance=_text(table()["provenance"]["pushed"], {}),
+        usage=_text(texts.get("usage_alone", texts["usage"]), words),
+        results="Not measured here.",
+        training="Not recorded.",
+        remarks=_list(texts["remarks"], words),
+    )
+
+
+def backbone_name(config: Any) -> str:
+    """Such as "ResNet-101", by the layers that have weights, the classifier counted in; else the type of the model."""
+    if config.model_type != "resnet":
+        return config.model_type
+    return f"ResNet-{2 + (3 if config.layer_type == 'bottleneck' else 2) * sum(config.depths)}"
+
+
+def _common(kind: str) -> dict[str, Any]:
+    tags = {"maskrefinenet": "mask_refine_net", "backbone": "resnet"}
+    return {
+        "library_name": "transformers" if kind == "backbone" else "pointwssis",
+        "pipeline_tag": "image-feature-extraction" if kind == "backbone" else "image-segmentation",
+        "tags": ["instance-segmentation", "weakly-semi-supervised", "point-labels", tags.get(kind, "solov2")],
+    }
+
+
+def _measured(name: str, repo: str) -> dict[str, Any]:
+    """`model-index`, where there is something to put into it."""
+    results = [
+        EvalResult("image-segmentation", "coco", data, metric, value, task_name=what)
+        for what, data, *values, _ in table()["measured"].get(name, [])
+        for metric, value in zip(COLUMNS, values, strict=True)
+        if value is not None
+    ]
+    return {"model_name": repo, "eval_results": results} if results else {}
+
+
+def _results(name: str, kind: str, facts: Mapping[str, Any]) -> str:
+    rows = list(table()["published"].get(name, []))
+    if kind == "student":
+        rows.append(["instances", "COCO test-dev", facts["student_test_dev"], None, None, "the authors' repository"])
+    measured = table()["measured"].get(name, [])
+    lines = ["| of masks | on | AP (%) | AP50 (%) | AR100 (%) | source |", "| --- | --- | --- | --- | --- | --- |"]
+    lines += ["| " + " | ".join("–" if cell is None else str(cell) for cell in row) + " |" for row in rows + measured]
+    remarks = [] if rows else ["Neither the paper nor the authors' repository gives a figure for this model alone."]
+    if not measured:
+        remarks.append("Not measured here: these weights were not evaluated with this package yet.")
+    return "\n\n".join(["\n".join(lines)] * bool(rows + measured) + remarks)
+
+
+def _text(text: str, words: Mapping[str, Any]) -> str:
+    return Template(text).substitute(words)
+
+
+def _list(texts: list[str], words: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {_text(text, words)}" for text in texts)
+
+
+def _filled(metadata: ModelCardData, **parts: str) -> str:
+    template = Template((HERE / "released.md").read_text(encoding="utf-8"))
+    return template.substitute({"availability": "", "metadata": metadata.to_yaml(), **parts})
+
+
+def write_committed_cards(folder: str | Path) -> None:
+    """Writes the cards that the repository keeps, one file a Hub repository of the same name."""
+    for name in COMMITTED:
+        (Path(folder) / f"{name}.md").write_text(released_card(name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_committed_cards(sys.argv[1])

@@ -1,0 +1,123 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Configuration of MaskRefineNet. The defaults are those of the official code and its checkpoints."""
+
+from huggingface_hub.dataclasses import strict
+from transformers import AutoConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
+
+ARCHITECTURES = ("unet", "fpn")
+
+
+@strict
+class MaskRefineNetConfig(PreTrainedConfig):
+    r"""Configuration of a [`MaskRefineNetForMaskRefinement`]. The defaults are those of the official code.
+
+    backbone_config (`PreTrainedConfig` or `dict`, *optional*):
+        Any transformers backbone with four feature maps, each half the size of the one before. Defaults to ResNet-101
+        with the stride in the 3 × 3 convolution (v1.5).
+    architecture (`str`, *optional*, defaults to `"unet"`):
+        `"unet"` is the official code's U-Net with atrous spatial pyramid pooling, `"fpn"` the paper's feature pyramid
+        whose only output is P2 (section 4.1).
+    class_conditional (`bool`, *optional*, defaults to `True`):
+        Give each class its own heat-map channel, as the official code does. `False` has one channel for all classes, so
+        that the refiner needs no class and transfers between datasets.
+    class_channel_offset (`int`, *optional*, defaults to 1):
+        Class c draws its point in heat-map channel c + offset of C + 1 channels. The official code trains with offset 0
+        and infers with offset 1. Ours uses one offset for both; 1 runs official checkpoints as the official
+        inference does.
+    crop_size (`int`, *optional*, defaults to 256):
+        Side of the square to which crops are resized.
+    point_sigma (`float`, *optional*, defaults to 6.0):
+        Standard deviation of the point's Gaussian, in pixels of the resized crop.
+    box_scale (`float`, *optional*, defaults to 2.0):
+        Size of a crop over the extent of its rough mask, at inference.
+    train_box_scale (`list[float]`, *optional*, defaults to `(1.0, 2.0)`):
+        Range from which training draws that size.
+    input_channels (`int`, *optional*, defaults to 64):
+        Width of the input layer. A ResNet takes the place of its stem with it, so there it is the ResNet's
+        `embedding_size`.
+    aspp_channels (`int`, *optional*):
+        `"unet"`: width of the atrous spatial pyramid pooling. Absent: a quarter of the last feature map's (512).
+    aspp_rates (`list[int]`, *optional*, defaults to `(3, 6, 9)`):
+        `"unet"`: dilations of its 3 × 3 convolutions.
+    decoder_channels (`list[int]`, *optional*):
+        `"unet"`: widths of the four decoder blocks, coarse to fine. Absent: each half of the width before it, at least
+        that of the input layer (256, 128, 64, 64).
+    fpn_channels (`int`, *optional*, defaults to 256):
+        `"fpn"`: width of the feature pyramid.
+    """
+
+    model_type = "mask_refine_net"
+    sub_configs_defaults = {
+        "backbone_config": SubConfigSpec(
+            config_class=AutoConfig,
+            model_type="resnet",
+            init_kwargs={"depths": [3, 4, 23, 3], "out_features": ["stage1", "stage2", "stage3", "stage4"]},
+        ),
+    }
+
+    keys_to_ignore_at_inference = ["hidden_states"]
+
+    backbone_config: dict | PreTrainedConfig | None = None
+    architecture: str = "unet"
+    class_conditional: bool = True
+    class_channel_offset: int = 1
+    crop_size: int = 256
+    point_sigma: float | int = 6.0
+    box_scale: float | int = 2.0
+    train_box_scale: list[float | int] | tuple[float | int, ...] = (1.0, 2.0)
+    input_channels: int = 64
+    aspp_channels: int | None = None
+    aspp_rates: list[int] | tuple[int, ...] = (3, 6, 9)
+    decoder_channels: list[int] | tuple[int, ...] | None = None
+    fpn_channels: int = 256
+
+    def __post_init__(self, **kwargs):
+        # JSON knows no tuples: lists make a config equal to its own round trip.
+        self.train_box_scale = list(self.train_box_scale)
+        self.aspp_rates = list(self.aspp_rates)
+        self.decoder_channels = self.decoder_channels and list(self.decoder_channels)
+        super().__post_init__(**kwargs)
+
+    @property
+    def num_point_channels(self) -> int:
+        """Heat-map channels that the input layer has weights for."""
+        return self.num_labels + 1 if self.class_conditional else 1
+
+    def validate_architecture(self):
+        super().validate_architecture()
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(f"architecture is {self.architecture!r}; it takes one of {ARCHITECTURES}")
+        if self.class_channel_offset not in (0, 1):
+            raise ValueError(f"class_channel_offset is {self.class_channel_offset}; it is 0 or 1")
+        if self.crop_size < 33:
+            raise ValueError(f"crop_size is {self.crop_size}; at stride 32 a crop needs more than 32 pixels")
+        if not self.point_sigma > 0:
+            raise ValueError(f"point_sigma is {self.point_sigma}; it must be positive")
+        if len(self.train_box_scale) != 2 or not 1 <= self.train_box_scale[0] <= self.train_box_scale[1]:
+            raise ValueError(
+                f"train_box_scale is {self.train_box_scale}; it takes [lower, upper] with 1 <= lower <= upper"
+            )
+        if self.box_scale < 1:
+            raise ValueError(f"box_scale is {self.box_scale}; below 1 a crop would cut off its mask")
+        if self.decoder_channels is not None and len(self.decoder_channels) != 4:
+            raise ValueError(
+                f"decoder_channels has {len(self.decoder_channels)} entries; the U-Net has 4 decoder blocks"
+            )
+        self._validate_backbone()
+
+    def _validate_backbone(self):
+        stages = self.backbone_config.out_features
+        if len(stages) != 4:
+            raise ValueError(
+                f"backbone_config gives {len(stages)} feature maps ({', '.join(stages)}); MaskRefineNet takes four: "
+                f"set its out_features to {self.backbone_config.stage_names[-4:]}"
+            )
+        if self.backbone_config.model_type == "resnet" and self.backbone_config.embedding_size != self.input_channels:
+            raise ValueError(
+                f"input_channels is {self.input_channels}, but the input layer is the stem of a ResNet whose "
+                f"embedding_size is {self.backbone_config.embedding_size}; make them equal"
+            )
+
+
+__all__ = ["MaskRefineNetConfig"]

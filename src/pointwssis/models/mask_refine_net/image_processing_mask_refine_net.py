@@ -1,0 +1,20 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Image processor of MaskRefineNet, torchvision backend: equal crops, slightly different resizing of whole images."""
+
+from typing import Any
+
+import torch
+from transformers.image_processing_backends import TorchvisionBackend
+
+from .image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorBase, MaskRefineNetImageProcessorKwargs
+
+
+class MaskRefineNetImageProcessor(MaskRefineNetImageProcessorBase, TorchvisionBackend):
+    """Image processor of MaskRefineNet on torchvision."""
+
+    def prepare_crop(self, crop: torch.Tensor, **settings: Any) -> torch.Tensor:
+        """A (3, h, w) part of an image as a normalised float tensor."""
+        return self.rescale_and_normalize(crop, **settings).to(torch.float32)
+
+
+__all__ = ["MaskRefineNetImageProcessor", "MaskRefineNetImageProcessorKwargs"]

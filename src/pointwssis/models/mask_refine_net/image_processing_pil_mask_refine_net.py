@@ -1,0 +1,114 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Image processor of MaskRefineNet, PIL backend: what `AutoImageProcessor` gives without torchvision."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from transformers.image_processing_backends import PilBackend
+from transformers.image_processing_utils import BatchFeature
+from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, ImageInput, PILImageResampling
+from transformers.processing_utils import ImagesKwargs, Unpack
+
+from ...ops.pixels import is_deep, to_rgb
+from .crops_mask_refine_net import ObjectPrompts, crop_objects
+from .post_processing_mask_refine_net import post_process_masks
+
+
+class MaskRefineNetImageProcessorKwargs(ImagesKwargs, total=False):
+    r"""
+    box_scale (`float`, *optional*, defaults to 2.0):
+        Size of a crop over the extent of its rough mask.
+    """
+
+    box_scale: float | int
+
+
+class MaskRefineNetImageProcessorBase:
+    """What both backends share; each brings `prepare_crop`."""
+
+    valid_kwargs = MaskRefineNetImageProcessorKwargs
+    model_input_names = ["pixel_values", "rough_masks", "input_points", "class_labels"]
+    resample = PILImageResampling.BILINEAR
+    image_mean = IMAGENET_DEFAULT_MEAN
+    image_std = IMAGENET_DEFAULT_STD
+    size = {"height": 256, "width": 256}
+    default_to_square = True
+    do_convert_rgb = True
+    do_resize = True
+    do_rescale = True
+    do_normalize = True
+    box_scale = 2.0
+
+    def preprocess(
+        self,
+        images: ImageInput,
+        rough_masks: list | None = None,
+        input_points: list | None = None,
+        class_labels: list | None = None,
+        mask_labels: list | None = None,
+        box_scales: list | None = None,
+        **kwargs: Unpack[MaskRefineNetImageProcessorKwargs],
+    ) -> BatchFeature:
+        r"""Cut the crop of each object out of its image, with its rough mask and point.
+
+        images (`ImageInput`):
+            One image or a list of images, 8-bit or deeper, channels first or last.
+        rough_masks (`list`, *optional*):
+            For each image the `(N, height, width)` rough masks of its objects, in the image's frame. Without them the
+            whole images are resized and normalised, and nothing else.
+        input_points (`list`, *optional*):
+            For each image the `(N, 2)` points of its objects, (x, y) in the image's pixels.
+        class_labels (`list`, *optional*):
+            For each image the `(N,)` classes of its objects; not needed by a class-agnostic refiner.
+        mask_labels (`list`, *optional*):
+            For each image the `(N, height, width)` true masks of its objects, for training.
+        box_scales (`list`, *optional*):
+            For each image `(N,)` sizes of the crops over the extents of their rough masks, for training.
+
+        Returns:
+            [`BatchFeature`]: one row an object over all images, see `crop_objects`.
+        """
+        prompts = None
+        if rough_masks is not None:
+            prompts = ObjectPrompts(rough_masks, input_points, class_labels, mask_labels, box_scales)
+        return super().preprocess(images, prompts, **kwargs)
+
+    def process_image(self, image: Any, *args: Any, **kwargs: Any) -> Any:
+        """As in transformers, but 16-bit images are scaled instead of clipped."""
+        return super().process_image(to_rgb(image) if is_deep(image) else image, *args, **kwargs)
+
+    def _preprocess(self, images: list[Any], prompts: ObjectPrompts | None = None, **kwargs: Any) -> BatchFeature:
+        if prompts is None:
+            return super()._preprocess(images, **kwargs)
+        names = ("do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
+        prepare_crop = partial(self.prepare_crop, **{name: kwargs[name] for name in names})
+        size = (kwargs["size"].height, kwargs["size"].width)
+        data = crop_objects(images, prompts, size, kwargs["box_scale"], prepare_crop)
+        return BatchFeature(data, tensor_type=kwargs["return_tensors"])
+
+    post_process_masks = staticmethod(post_process_masks)
+
+
+class MaskRefineNetImageProcessorPil(MaskRefineNetImageProcessorBase, PilBackend):
+    """Image processor of MaskRefineNet on Pillow and NumPy."""
+
+    def prepare_crop(
+        self,
+        crop: np.ndarray,
+        do_rescale: bool,
+        rescale_factor: float,
+        do_normalize: bool,
+        image_mean: Any,
+        image_std: Any,
+    ) -> torch.Tensor:
+        """A (3, h, w) part of an image as a normalised float tensor."""
+        if do_rescale:
+            crop = self.rescale(crop, rescale_factor)
+        if do_normalize:
+            crop = self.normalize(crop, image_mean, image_std)
+        return torch.from_numpy(np.ascontiguousarray(crop, dtype=np.float32))
+
+
+__all__ = ["MaskRefineNetImageProcessorKwargs", "MaskRefineNetImageProcessorPil"]

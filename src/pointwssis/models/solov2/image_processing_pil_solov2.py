@@ -1,0 +1,173 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Image processor of SOLOv2 on Pillow and NumPy: the one that `AutoImageProcessor` gives."""
+
+from typing import Any
+
+import numpy as np
+from transformers.image_processing_backends import PilBackend
+from transformers.image_processing_utils import BatchFeature
+from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, PILImageResampling, SizeDict
+from transformers.processing_utils import ImagesKwargs, Unpack
+
+from ...ops.pixels import is_deep, to_rgb
+from .post_processing_solov2 import SOLOv2PostProcessing
+from .transforms_solov2 import carried_labels, shortest_edge_size
+
+
+class SOLOv2ImageProcessorKwargs(ImagesKwargs, total=False):
+    r"""
+    size_divisor (`int`, *optional*, defaults to `self.size_divisor`):
+        Both sides of the padded batch are multiples of this.
+    do_flip_channel_order (`bool`, *optional*, defaults to `self.do_flip_channel_order`):
+        Whether the network takes BGR instead of RGB; `image_mean` and `image_std` are in the network's order.
+    """
+
+    size_divisor: int
+    do_flip_channel_order: bool
+
+
+# BGR minus its ImageNet mean, on the scale of 0 … 255: what the official models were trained with.
+OFFICIAL_PREPROCESSING = {
+    "do_flip_channel_order": True,
+    "image_mean": [103.53 / 255, 116.28 / 255, 123.675 / 255],
+    "image_std": [1 / 255, 1 / 255, 1 / 255],
+}
+
+LABEL_NAMES = ("mask_labels", "class_labels", "boxes", "input_points")
+
+
+class SOLOv2ImageProcessorBase:
+    """What both backends share; each brings `prepare`.
+
+    Defaults: the official sizes (shortest edge 800, padding to multiples of 32) with the RGB mean and deviation
+    of transformers' own backbones. Converted official models carry `OFFICIAL_PREPROCESSING`.
+    """
+
+    valid_kwargs = SOLOv2ImageProcessorKwargs
+    resample = PILImageResampling.BILINEAR
+    image_mean = IMAGENET_DEFAULT_MEAN
+    image_std = IMAGENET_DEFAULT_STD
+    size = {"shortest_edge": 800, "longest_edge": 1333}
+    default_to_square = False
+    do_convert_rgb = True
+    do_resize = True
+    do_rescale = True
+    do_normalize = True
+    do_pad = True
+    do_flip_channel_order = False
+    size_divisor = 32
+    model_input_names = ["pixel_values", "pixel_mask"]
+
+    def preprocess(
+        self,
+        images: Any,
+        mask_labels: list | None = None,
+        class_labels: list | None = None,
+        boxes: list | None = None,
+        input_points: list | None = None,
+        **kwargs: Unpack[SOLOv2ImageProcessorKwargs],
+    ) -> BatchFeature:
+        r"""Resize, normalize and pad images together with their labels and points.
+
+        images (`ImageInput`):
+            One image or a list of images, 8-bit or deeper, channels first or last.
+        mask_labels (`list`, *optional*):
+            For each image its `(num_instances, height, width)` binary masks in original pixels; resized and padded
+            with the image.
+        class_labels (`list`, *optional*):
+            For each image its `(num_instances,)` class ids.
+        boxes (`list`, *optional*):
+            For each image `(num_instances, 4)` xyxy boxes in original pixels (maximum exclusive); scaled with the
+            image.
+        input_points (`list`, *optional*):
+            For each image `(num_points, 2)` points (x, y) in original pixels; scaled with the image.
+        """
+        labels = dict(zip(LABEL_NAMES, (mask_labels, class_labels, boxes, input_points), strict=True))
+        return super().preprocess(images, labels, **kwargs)
+
+    def process_image(self, image: Any, *args: Any, **kwargs: Any) -> Any:
+        """As in transformers, but 16-bit images are scaled instead of clipped."""
+        return super().process_image(to_rgb(image) if is_deep(image) else image, *args, **kwargs)
+
+    def resize(self, image: Any, size: SizeDict, **kwargs: Any) -> Any:
+        """Resizes one (C, H, W) image; `shortest_edge` with or without `longest_edge` follows detectron2's rounding."""
+        if size.shortest_edge:
+            height, width = shortest_edge_size(*image.shape[-2:], size.shortest_edge, size.longest_edge)
+            size = SizeDict(height=height, width=width)
+        return super().resize(image, size=size, **kwargs)
+
+    def _preprocess(
+        self,
+        images: list[Any],
+        labels: dict[str, Any],
+        do_resize: bool,
+        size: SizeDict,
+        resample: Any,
+        do_pad: bool,
+        pad_size: SizeDict | None,
+        size_divisor: int | None,
+        do_flip_channel_order: bool,
+        return_tensors: Any,
+        **kwargs: Any,
+    ) -> BatchFeature:
+        names = ("do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
+        settings = {name: kwargs[name] for name in names}
+        processed = []
+        for image in images:
+            resized = self.resize(image, size=size, resample=resample) if do_resize else image
+            if do_flip_channel_order:
+                resized = resized[list(reversed(range(len(resized))))]
+            processed.append(self.prepare(resized, **settings))
+        sizes = [tuple(image.shape[-2:]) for image in images]
+        return self.batched(processed, sizes, labels, do_pad, pad_size, size_divisor, return_tensors)
+
+    def batched(
+        self,
+        processed: list[Any],
+        original_sizes: list[tuple[int, int]],
+        labels: dict[str, Any],
+        do_pad: bool,
+        pad_size: SizeDict | None,
+        size_divisor: int | None,
+        return_tensors: Any,
+    ) -> BatchFeature:
+        """Pads the images to one canvas and brings the labels into its frame."""
+        data: dict[str, Any] = {}
+        resized_sizes = [tuple(image.shape[-2:]) for image in processed]
+        canvas = None
+        if do_pad:
+            if pad_size is None:
+                divisor = size_divisor or 1
+                height, width = (-(-max(sides) // divisor) * divisor for sides in zip(*resized_sizes, strict=True))
+                pad_size = SizeDict(height=height, width=width)
+            canvas = (pad_size.height, pad_size.width)
+            processed, data["pixel_mask"] = self.pad(
+                processed, pad_size=pad_size, return_mask=True, disable_grouping=True
+            )
+        data["pixel_values"] = processed
+        encoded = BatchFeature(data, tensor_type=return_tensors)
+        encoded.update(carried_labels(original_sizes, resized_sizes, canvas, **labels))
+        return encoded
+
+
+class SOLOv2ImageProcessorPil(SOLOv2PostProcessing, SOLOv2ImageProcessorBase, PilBackend):
+    """Image processor of SOLOv2 on Pillow and NumPy."""
+
+    def prepare(
+        self,
+        image: np.ndarray,
+        do_rescale: bool,
+        rescale_factor: float,
+        do_normalize: bool,
+        image_mean: Any,
+        image_std: Any,
+    ) -> np.ndarray:
+        """A resized (C, H, W) image as the network takes it."""
+        if do_rescale:
+            image = self.rescale(image, rescale_factor)
+        if do_normalize:
+            image = self.normalize(image, image_mean, image_std)
+        return np.ascontiguousarray(image)
+
+
+__all__ = ["SOLOv2ImageProcessorKwargs", "SOLOv2ImageProcessorPil"]

@@ -1,0 +1,21 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Image processor of SOLOv2 on torchvision; only when asked for, its resizing differs in the last bit from Pillow's."""
+
+from typing import Any
+
+import torch
+from transformers.image_processing_backends import TorchvisionBackend
+
+from .image_processing_pil_solov2 import SOLOv2ImageProcessorBase, SOLOv2ImageProcessorKwargs
+from .post_processing_solov2 import SOLOv2PostProcessing
+
+
+class SOLOv2ImageProcessor(SOLOv2PostProcessing, SOLOv2ImageProcessorBase, TorchvisionBackend):
+    """Image processor of SOLOv2 on torchvision."""
+
+    def prepare(self, image: torch.Tensor, **settings: Any) -> torch.Tensor:
+        """A resized (C, H, W) image as the network takes it."""
+        return self.rescale_and_normalize(image, **settings)
+
+
+__all__ = ["SOLOv2ImageProcessor", "SOLOv2ImageProcessorKwargs"]

@@ -1,0 +1,338 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""SOLOv2 (Wang et al. 2020): backbone, feature pyramid, class and kernel head, mask feature head.
+
+Written from the papers; where the official code decides what they leave open, the comment says so.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import initialization as init
+from transformers.backbone_utils import load_backbone
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_utils import PreTrainedModel
+from transformers.utils import ModelOutput
+from transformers.utils.generic import can_return_tuple
+
+from ...hub.mixins import HubModel
+from .configuration_solov2 import SOLOv2Config
+from .decoding_solov2 import DecodingSettings
+from .loss_solov2 import PartialLabels, solov2_loss
+
+
+@dataclass
+class SOLOv2InstanceSegmentationOutput(ModelOutput):
+    r"""Raw outputs of SOLOv2, with the losses when labels were given.
+
+    loss (`torch.FloatTensor` of shape `(1,)`, *optional*, returned when labels are given):
+        Weighted sum of the losses.
+    loss_dict (`dict[str, torch.Tensor]`, *optional*, returned when labels are given):
+        `loss_class` (focal) and `loss_mask` (dice), weighted.
+    class_logits (`tuple[torch.FloatTensor]`):
+        One `(batch_size, num_labels, S, S)` tensor a pyramid level.
+    kernels (`tuple[torch.FloatTensor]`):
+        One `(batch_size, kernel_channels, S, S)` tensor a pyramid level.
+    mask_features (`torch.FloatTensor` of shape `(batch_size, kernel_channels, height / 4, width / 4)`):
+        Features whose product with a kernel gives mask logits.
+    valid_sizes (`torch.LongTensor` of shape `(batch_size, 2)`):
+        Height and width of each image inside the padded canvas, for post-processing, which never sees `pixel_mask`.
+    decoding (`dict`):
+        The configuration's decoding settings, for post-processing, which never sees the configuration.
+    """
+
+    loss: torch.FloatTensor | None = None
+    loss_dict: dict[str, torch.FloatTensor] | None = None
+    class_logits: tuple[torch.FloatTensor, ...] | None = None
+    kernels: tuple[torch.FloatTensor, ...] | None = None
+    mask_features: torch.FloatTensor | None = None
+    valid_sizes: torch.LongTensor | None = None
+    decoding: dict[str, Any] | None = None
+
+
+class SOLOv2ConvLayer(GradientCheckpointingLayer):
+    """Convolution without bias, group norm, ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3):
+        super().__init__()
+        self.convolution = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False)
+        self.norm = nn.GroupNorm(math.gcd(32, out_channels), out_channels)
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        return F.relu(self.norm(self.convolution(hidden_states)))
+
+
+class SOLOv2FeaturePyramid(nn.Module):
+    """FPN (Lin et al. 2017) without norms: P2 to P5 by lateral 1 × 1 and output 3 × 3, P6 as every second pixel of
+    P5.
+    """
+
+    def __init__(self, in_channels: list[int], channels: int):
+        super().__init__()
+        self.lateral = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in in_channels)
+        self.output = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in in_channels)
+        for convolution in [*self.lateral, *self.output]:
+            convolution._solov2_init = "xavier"
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        top_down, pyramid = None, []
+        for feature, lateral, output in zip(
+            reversed(features), reversed(self.lateral), reversed(self.output), strict=True
+        ):
+            merged = lateral(feature)
+            if top_down is not None:
+                merged = merged + F.interpolate(top_down, size=merged.shape[-2:], mode="nearest")
+            top_down = merged
+            pyramid.insert(0, output(merged))
+        return [*pyramid, pyramid[-1][..., ::2, ::2]]  # P2 … P5, P6
+
+
+class SOLOv2InstanceHead(nn.Module):
+    """Class scores and mask kernels on an S × S grid a level; all levels share the weights."""
+
+    def __init__(self, config: SOLOv2Config):
+        super().__init__()
+        self.num_grids = config.num_grids
+        widths = [config.fpn_channels] + [config.instance_channels] * config.num_instance_convs
+        self.class_tower = nn.Sequential(*(SOLOv2ConvLayer(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        widths[0] += 2  # only the kernels see the coordinates
+        self.kernel_tower = nn.Sequential(*(SOLOv2ConvLayer(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        self.class_head = nn.Conv2d(widths[-1], config.num_labels, 3, padding=1)
+        self.kernel_head = nn.Conv2d(widths[-1], config.kernel_channels, 3, padding=1)
+        self.class_head._solov2_init = "prior"
+
+    def forward(self, pyramid: list[Tensor]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        p2, p3, p4, p5, p6 = pyramid
+        # Official code: P2 is halved and P6 enlarged to P5's size, so the strides are 8, 8, 16, 32, 32.
+        p2 = resize(p2, (p2.shape[-2] // 2, p2.shape[-1] // 2))
+        p6 = resize(p6, p5.shape[-2:])
+        class_logits, kernels = [], []
+        for feature, grid in zip((p2, p3, p4, p5, p6), self.num_grids, strict=True):
+            # Coordinates join before the reduction to the grid, so that at S < W they do not reach ±1 (official code).
+            cells = resize(torch.cat([feature, coordinates(feature)], dim=1), (grid, grid))  # (B, fpn + 2, S, S)
+            class_logits.append(self.class_head(self.class_tower(cells[:, :-2])))  # (B, C, S, S)
+            kernels.append(self.kernel_head(self.kernel_tower(cells)))  # (B, E, S, S)
+        return tuple(class_logits), tuple(kernels)
+
+
+class SOLOv2MaskFeatureHead(nn.Module):
+    """P2 to P5, each doubled to P2's size by convolutions in between, summed, then one 1 × 1 convolution to E
+    channels.
+    """
+
+    def __init__(self, config: SOLOv2Config):
+        super().__init__()
+        self.levels = nn.ModuleList()
+        for level in range(4):
+            in_channels = config.fpn_channels + (2 if level == 3 else 0)  # P5 carries the coordinates
+            widths = [in_channels] + [config.mask_channels] * max(level, 1)
+            self.levels.append(nn.ModuleList(SOLOv2ConvLayer(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        self.output = SOLOv2ConvLayer(config.mask_channels, config.kernel_channels, kernel_size=1)
+
+    def forward(self, pyramid: list[Tensor]) -> Tensor:
+        merged = self.levels[0][0](pyramid[0])
+        for level in (1, 2, 3):
+            feature = pyramid[level]
+            if level == 3:
+                feature = torch.cat([feature, coordinates(feature)], dim=1)
+            for layer, finer in zip(self.levels[level], reversed(pyramid[:level]), strict=True):
+                feature = resize(layer(feature), finer.shape[-2:])
+            merged = merged + feature
+        return self.output(merged)  # (B, E, H/4, W/4), not negative
+
+
+def resize(features: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear, corners not aligned: the only way of resizing in SOLOv2."""
+    return F.interpolate(features, size=size, mode="bilinear", align_corners=False)
+
+
+def coordinates(features: Tensor) -> Tensor:
+    """(B, 2, H, W) x and y from −1 to 1 over the whole padded canvas."""
+    batch, _, height, width = features.shape
+    options = {"device": features.device, "dtype": features.dtype}
+    y, x = torch.meshgrid(
+        torch.linspace(-1, 1, height, **options), torch.linspace(-1, 1, width, **options), indexing="ij"
+    )
+    return torch.stack([x, y]).expand(batch, -1, -1, -1)
+
+
+class SOLOv2PreTrainedModel(HubModel, PreTrainedModel):
+    """Initialize weights, freeze early modules, and load and save SOLOv2 models."""
+
+    config: SOLOv2Config
+    base_model_prefix = "model"
+    main_input_name = "pixel_values"
+    input_modalities = ("image",)
+    supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False
+    _no_split_modules = ["SOLOv2ConvLayer", "SOLOv2FeaturePyramid"]
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module):
+        super()._init_weights(module)  # convolutions normal(0, initializer_range), norms one and zero
+        # Leaves carry a tag: transformers does not call this on modules without own parameters outside of its own tree.
+        kind = getattr(module, "_solov2_init", None)
+        if kind == "xavier":
+            init.kaiming_uniform_(module.weight, a=1)
+            init.zeros_(module.bias)
+        elif kind == "prior":
+            prior = self.config.prior_probability
+            init.constant_(module.bias, -math.log((1 - prior) / prior))
+
+    def train(self, mode: bool = True):
+        super().train(mode)
+        self._freeze()
+        return self
+
+    def _freeze(self):
+        """Fixes what the config says. Runs at every change of mode, because loading replaces the parameters."""
+        model = getattr(self, self.base_model_prefix, self)
+        backbone = model.backbone
+        if self.config.freeze_backbone_norm:
+            for module in backbone.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval().requires_grad_(False)
+        for part in early_parts(backbone, self.config.freeze_backbone_stages):
+            part.requires_grad_(False)
+
+
+def early_parts(backbone: nn.Module, count: int) -> list[nn.Module]:
+    """The stem and the stages of a backbone, the first `count` of them; transformers' backbones call
+    them embedder/embeddings and stages.
+    """
+    if count <= 0:
+        return []
+    network = backbone.base_model  # some backbones wrap their network
+    stem = getattr(network, "embedder", None) or getattr(network, "embeddings", None)
+    encoder = getattr(network, "encoder", network)
+    stages = getattr(encoder, "stages", None) or getattr(encoder, "layers", None)
+    if stem is None or stages is None:
+        raise ValueError(
+            f"freeze_backbone_stages = {count}, but {type(backbone).__name__} does not say which modules its stem "
+            "and stages are; set it to 0"
+        )
+    return [stem, *stages][:count]
+
+
+class SOLOv2Model(SOLOv2PreTrainedModel):
+    """SOLOv2 without a loss: class scores, kernels and mask features of a batch of images."""
+
+    def __init__(self, config: SOLOv2Config):
+        super().__init__(config)
+        self.backbone = load_backbone(config)
+        if len(self.backbone.channels) != 4:
+            raise ValueError(
+                f"the backbone gives {len(self.backbone.channels)} feature maps; SOLOv2 takes four (strides 4, 8, "
+                "16, 32): set out_features"
+            )
+        self.feature_pyramid = SOLOv2FeaturePyramid(self.backbone.channels, config.fpn_channels)
+        self.instance_head = SOLOv2InstanceHead(config)
+        self.mask_feature_head = SOLOv2MaskFeatureHead(config)
+        self.post_init()
+        self._freeze()
+
+    @can_return_tuple
+    def forward(
+        self, pixel_values: torch.FloatTensor, pixel_mask: torch.LongTensor | None = None, **kwargs
+    ) -> SOLOv2InstanceSegmentationOutput:
+        r"""Run backbone, feature pyramid and heads.
+
+        pixel_values (`torch.FloatTensor` of shape `(batch_size, 3, height, width)`):
+            Normalized images, padded to the right and at the bottom.
+        pixel_mask (`torch.LongTensor` of shape `(batch_size, height, width)`, *optional*):
+            1 where there is image, 0 where there is padding. Absent, nothing is padding.
+        """
+        features = self.backbone(pixel_values).feature_maps  # C2 … C5
+        pyramid = self.feature_pyramid(list(features))
+        class_logits, kernels = self.instance_head(pyramid)
+        return SOLOv2InstanceSegmentationOutput(
+            class_logits=class_logits,
+            kernels=kernels,
+            mask_features=self.mask_feature_head(pyramid),
+            valid_sizes=valid_sizes(pixel_values, pixel_mask),
+            decoding=asdict(DecodingSettings.of(self.config)),
+        )
+
+
+def valid_sizes(pixel_values: Tensor, pixel_mask: Tensor | None) -> Tensor:
+    """(B, 2) height and width of the images inside the padded canvas."""
+    if pixel_mask is None:
+        return torch.tensor(pixel_values.shape[-2:], device=pixel_values.device).expand(len(pixel_values), 2)
+    pixel_mask = pixel_mask != 0
+    return torch.stack([pixel_mask.any(dim=2).sum(dim=1), pixel_mask.any(dim=1).sum(dim=1)], dim=1)
+
+
+class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
+    """SOLOv2 with its losses; instances, with or without points, come from the image processor's post-processing."""
+
+    def __init__(self, config: SOLOv2Config):
+        super().__init__(config)
+        self.model = SOLOv2Model(config)
+        self.post_init()
+        self._freeze()
+
+    @torch.no_grad()
+    def encode(
+        self, pixel_values: torch.FloatTensor, pixel_mask: torch.LongTensor | None = None
+    ) -> SOLOv2InstanceSegmentationOutput:
+        """Runs the network once, so that any number of points can be decoded from the result afterwards.
+
+        Args:
+            pixel_values: (B, 3, H, W).
+            pixel_mask: (B, H, W), 1 where there is image.
+
+        Returns:
+            The raw outputs; pass them to `post_process_point_instance_segmentation` of the image processor as often
+            as you like.
+        """
+        return self.model(pixel_values, pixel_mask, return_dict=True)
+
+    @can_return_tuple
+    def forward(
+        self,
+        pixel_values: torch.FloatTensor,
+        pixel_mask: torch.LongTensor | None = None,
+        mask_labels: list[torch.Tensor] | None = None,
+        class_labels: list[torch.LongTensor] | None = None,
+        boxes: list[torch.FloatTensor] | None = None,
+        mask_weights: list[torch.FloatTensor] | None = None,
+        incomplete_classes: torch.BoolTensor | None = None,
+        unmasked_points: list[torch.FloatTensor] | None = None,
+        **kwargs,
+    ) -> SOLOv2InstanceSegmentationOutput:
+        r"""Segment images, and compute the losses when labels are given.
+
+        pixel_values (`torch.FloatTensor` of shape `(batch_size, 3, height, width)`):
+            Normalized images, padded to the right and at the bottom.
+        pixel_mask (`torch.LongTensor` of shape `(batch_size, height, width)`, *optional*):
+            1 where there is image, 0 where there is padding. Absent, nothing is padding.
+        mask_labels (`list[torch.Tensor]`, *optional*):
+            One `(num_instances, height, width)` 0/1 tensor an image, in the frame of `pixel_values` (padded or not).
+        class_labels (`list[torch.LongTensor]`, *optional*):
+            One `(num_instances,)` tensor an image.
+        boxes (`list[torch.FloatTensor]`, *optional*):
+            One `(num_instances, 4)` xyxy tensor an image, in the frame of `mask_labels`; they set the pyramid level
+            and the positive cells. Absent, the extent of each mask is taken (maximum + 1).
+        mask_weights (`list[torch.FloatTensor]`, *optional*):
+            One `(num_instances,)` tensor an image, how much each mask counts in the mask loss. Absent, all count 1.
+        incomplete_classes (`torch.BoolTensor` of shape `(batch_size, num_labels)`, *optional*):
+            True where an image may hold objects of a class that no mask shows: where no mask claims a cell, this class
+            has no background loss there. Absent, every object has its mask.
+        unmasked_points (`list[torch.FloatTensor]`, *optional*):
+            One `(num_points, 2)` tensor an image, (x, y) in pixels of `pixel_values`: objects of which nothing but a
+            point is known; the cells around it have no background loss.
+        """
+        if (mask_labels is None) != (class_labels is None):
+            raise ValueError("mask_labels and class_labels belong together: give both, or neither")
+        outputs = self.model(pixel_values, pixel_mask, return_dict=True)  # the loss takes names, not places
+        if mask_labels is None:
+            return outputs
+        partial = PartialLabels(mask_weights, incomplete_classes, unmasked_points)
+        loss_dict = solov2_loss(outputs, mask_labels, class_labels, boxes, self.config, partial)
+        return SOLOv2InstanceSegmentationOutput(loss=sum(loss_dict.values()), loss_dict=loss_dict, **outputs)
+
+
+__all__ = ["SOLOv2ForInstanceSegmentation", "SOLOv2InstanceSegmentationOutput", "SOLOv2Model", "SOLOv2PreTrainedModel"]

@@ -1,0 +1,114 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Image files of every kind as 8-bit RGB, or one clear error that names the file.
+
+The rules:
+
+* The EXIF orientation is applied: coordinates are those of the picture as people see it.
+* Grey images of more than 8 bits are scaled, grey becomes RGB, palettes are looked up, alpha is dropped (`pixels.py`).
+* A file of several pages (a stack, an animation) is an error: nothing tells which page the labels belong to.
+"""
+
+import io
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import ExifTags, Image, ImageOps
+
+from .pixels import to_rgb
+
+_END_MARKERS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
+_TAIL_BYTES = 4096
+
+
+def read_image(source: Any) -> Image.Image:
+    """Reads an image as 8-bit RGB (see the module's rules).
+
+    Args:
+        source: a path, a PIL image, a `{"path", "bytes"}` dict, or a dataset row that holds one of them under "image".
+
+    Returns:
+        An RGB image in its upright orientation.
+
+    Raises:
+        FileNotFoundError: the file is missing.
+        ValueError: the file is damaged, truncated, no image, or has several pages; the message names it.
+    """
+    if isinstance(source, Mapping) and "image" in source:
+        source = source["image"]
+    if isinstance(source, Image.Image):
+        return _upright_rgb(source, getattr(source, "filename", "") or "image in memory")
+    with _open(source) as opened:
+        return _upright_rgb(opened, _name(source))
+
+
+def check_image(path: str | Path) -> tuple[int, int]:
+    """Checks an image file by its header and its last bytes; only a file that seems cut off is decoded in full.
+
+    Returns:
+        (width, height) in pixels of the upright image.
+
+    Raises:
+        FileNotFoundError: the file is missing.
+        ValueError: the file is no image, is cut off or has several pages; the message names it.
+    """
+    with _open(path) as opened:
+        ending = _last_bytes(Path(path))
+        marker = _END_MARKERS.get(opened.format or "")
+        if marker is not None and marker not in ending:
+            return read_image(path).size
+        if opened.format == "TIFF":
+            return opened.size  # Pillow has turned it already
+        # Asked for EXIF data that a PNG does not announce before its pixels, Pillow would decode all of it.
+        hints = "".join(str(key).lower() for key in opened.info)
+        announced = opened.format != "PNG" or b"eXIf" in ending or "exif" in hints or "xmp" in hints
+        try:
+            turned = announced and opened.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        except Exception as error:  # as in _upright_rgb
+            raise ValueError(f"{path}: has unreadable EXIF data ({error}); save the image again without it") from error
+        return opened.size[::-1] if turned else opened.size
+
+
+def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
+    try:
+        return to_rgb(ImageOps.exif_transpose(image))
+    except Exception as error:  # damaged files make Pillow raise nearly anything: OSError, SyntaxError, struct.error, …
+        raise ValueError(f"{name}: cannot be decoded ({error}); replace the file or leave the image out") from error
+
+
+def _name(source: Any) -> str:
+    if isinstance(source, (str, Path)):
+        return str(source)
+    return source.get("path") or f"image of {len(source['bytes'])} bytes"
+
+
+@contextmanager
+def _open(source: Any) -> Iterator[Image.Image]:
+    """Opens a path or a `{"path", "bytes"}` dict for the length of a `with`; the pixels are not decoded yet."""
+    in_memory = isinstance(source, Mapping) and source.get("bytes") is not None
+    path = source.get("path") if isinstance(source, Mapping) else source
+    if not in_memory and not isinstance(path, (str, Path)):
+        kind = type(source).__name__
+        raise TypeError(f"an image is a path, a PIL image or {{'path', 'bytes'}}, not {kind} {source!r:.60}")
+    if not in_memory and not os.path.isfile(path):  # False also for a name that no file can have
+        raise FileNotFoundError(f"{path}: image file not found; check the image folder and the annotation's file name")
+    # A handle, not the path: given a path, Pillow maps plain TIFFs into memory and forgets their orientation.
+    with io.BytesIO(source["bytes"]) if in_memory else Path(path).open("rb") as file:
+        try:
+            opened = Image.open(file)
+            # An MPO is a photo with its previews: the first picture counts.
+            pages = 1 if opened.format == "MPO" else getattr(opened, "n_frames", 1)
+        except Exception as error:  # as in _upright_rgb
+            raise ValueError(f"{_name(source)}: is no readable image ({error}); replace it or leave it out") from error
+        if pages > 1:
+            name = _name(source)
+            raise ValueError(f"{name}: holds {pages} pages or frames; save the one that was labelled as its own file")
+        yield opened
+
+
+def _last_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        return file.read()

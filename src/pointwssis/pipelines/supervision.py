@@ -1,0 +1,96 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Results of the pipeline as `supervision.Detections`, for its annotators, trackers, zones and metrics."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..ops.coco_masks import decode_rle, segmentation_to_rle
+from ..ops.mask_ops import masks_to_boxes
+
+if TYPE_CHECKING:
+    import supervision
+
+ABOUT_POINTS = ("point", "level", "point_in_mask", "background_score")
+
+
+def to_detections(
+    instances: Sequence[Mapping[str, Any]], image_size: tuple[int, int] | None = None
+) -> "supervision.Detections":
+    """What `point-instance-segmentation` found on one image as `supervision.Detections`.
+
+    Needs the package supervision: `pip install 'pointwssis[supervision]'`.
+
+    Args:
+        instances: the pipeline's result for one image, in any `mask_format`, with points or without.
+        image_size: (height, width) of the image; only polygons need it.
+
+    Returns:
+        In the order of `instances`: `xyxy` (extent of the mask, maximum exclusive; zeros for an empty mask), `mask`
+        ((N, height, width) bool), `confidence`, `class_id`, and in `data` the `class_name`, with points also `point`
+        ((N, 2), (x, y)), `level`, `point_in_mask` and `background_score`.
+
+    Raises:
+        ImportError: supervision is not installed.
+        ValueError: `instances` is not the result of one image, or holds polygons without `image_size`.
+
+    Example:
+        ```python
+        import supervision as sv
+
+        found = to_detections(segmenter(image, points=[(40, 60), (90, 30)]))
+        picture = sv.MaskAnnotator().annotate(image.copy(), found[found.confidence > 0.3])
+        ```
+    """
+    fields = detection_fields(instances, image_size)  # before the import: a wrong argument is told first
+    try:
+        from supervision import Detections
+    except ImportError as error:
+        raise ImportError("to_detections needs supervision: pip install 'pointwssis[supervision]'") from error
+    return Detections(**fields) if len(instances) else Detections.empty()
+
+
+def detection_fields(
+    instances: Sequence[Mapping[str, Any]], image_size: tuple[int, int] | None = None
+) -> dict[str, Any]:
+    """The arguments of `supervision.Detections`, see `to_detections`.
+
+    Example:
+        >>> star = {"label": "star", "label_id": 3, "score": 0.5, "mask": np.eye(4, dtype=bool), "point": [1.0, 1.0]}
+        >>> fields = detection_fields([star])
+        >>> fields["xyxy"].tolist(), fields["class_id"].tolist(), fields["data"]["point"].tolist()
+        ([[0.0, 0.0, 4.0, 4.0]], [3], [[1.0, 1.0]])
+    """
+    for index, instance in enumerate(instances):
+        missing = [key for key in ("mask", "score", "label", "label_id") if key not in instance]
+        if missing or not isinstance(instance, Mapping):
+            raise ValueError(
+                f"instance {index} has no {missing[0]!r}; to_detections takes what point-instance-segmentation gives "
+                "for one image"
+            )
+    masks = [_as_array(instance["mask"], image_size) for instance in instances]
+    stacked = np.stack(masks) if masks else np.zeros((0, *(image_size or (1, 1))), dtype=bool)
+    data = {"class_name": np.array([instance["label"] for instance in instances], dtype=str)}
+    for name in ABOUT_POINTS:
+        if instances and all(name in instance for instance in instances):
+            data[name] = np.array([instance[name] for instance in instances])
+    return {
+        "xyxy": masks_to_boxes(torch.from_numpy(stacked)).numpy(),
+        "mask": stacked,
+        "confidence": np.array([instance["score"] for instance in instances], dtype=np.float32),
+        "class_id": np.array([instance["label_id"] for instance in instances], dtype=int),
+        "data": data,
+    }
+
+
+def _as_array(mask: Any, image_size: tuple[int, int] | None) -> np.ndarray:
+    """(height, width) bool of a mask in any of the pipeline's forms."""
+    if isinstance(mask, Mapping):
+        return decode_rle(mask)
+    if not isinstance(mask, list):
+        return np.asarray(mask) != 0
+    if image_size is None:
+        raise ValueError("polygons do not tell the size of the image; give image_size=(height, width)")
+    return decode_rle(segmentation_to_rle(mask, *image_size)) if mask else np.zeros(image_size, dtype=bool)

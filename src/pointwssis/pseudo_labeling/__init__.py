@@ -1,0 +1,18 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Turn points into masks over a dataset: rough masks, refined masks, pseudo labels."""
+
+from .generate import (
+    generate_pseudo_labels,
+    keep_rough_masks,
+    predict_rough_masks,
+    propose_rough_masks,
+    refine_rough_masks,
+)
+
+__all__ = [
+    "generate_pseudo_labels",
+    "keep_rough_masks",
+    "predict_rough_masks",
+    "propose_rough_masks",
+    "refine_rough_masks",
+]

@@ -1,0 +1,144 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The data of a recipe: loaded from wherever it is, and split into what has masks and what has points."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from datasets import Dataset, DatasetDict, concatenate_datasets
+
+from ..data import (
+    apply_point_noise,
+    class_names,
+    load_annotation_files,
+    load_annotations,
+    load_coco_folder,
+    open_prepared,
+    split_supervision,
+    unlabeled_rows,
+)
+from ..data.prepared.opening import open_truth
+from ..data.statistics import masked_images, supervision_of
+from .recipe import Recipe
+
+
+@dataclass
+class RunData:
+    """The data of a run."""
+
+    train: Dataset  # everything, with the hidden masks where there are any
+    full: Dataset  # images whose objects all have masks
+    point: Dataset  # images with points that have no mask, beside masks perhaps
+    weak: Dataset  # images with image-level labels or with none
+    validation: Dataset | None
+
+    @property
+    def names(self) -> list[str]:
+        return class_names(self.train)
+
+    @functools.cached_property
+    def truth_is_known(self) -> bool:
+        """Whether every image has all its masks, so that pseudo labels can be measured and an upper bound trained."""
+        return all(self.train["complete"]) and set(supervision_of(self.train)) <= {"full"}
+
+    def summary(self) -> str:
+        """One line about what there is."""
+        less = f", {len(self.weak)} with less" if len(self.weak) else ""
+        names = ", ".join(self.names[:8]) + (", …" if len(self.names) > 8 else "")
+        counts = f"{len(self.full)} images with masks, {len(self.point)} with points{less}"
+        return f"{counts}, {len(self.names)} classes: {names}"
+
+    @functools.cached_property
+    def masked(self) -> Dataset:
+        """What a teacher learns from: the full images, and those that have masks of some of their objects."""
+        return concatenate_datasets([self.full, self.point.select(masked_images(self.point))])
+
+
+def load_data(recipe: Recipe) -> RunData:
+    """Loads and splits the data of a recipe."""
+    if recipe.include_unlabeled and recipe.train_annotations is None:
+        raise ValueError("include_unlabeled takes train_annotations and image_dir: images that these files do not name")
+    if recipe.complete is not None and recipe.train_annotations is None:
+        raise ValueError("complete takes train_annotations: it is about what these files leave open")
+    if recipe.dataset_name is not None:
+        for key, there in (("label_map", "names"), ("points_from", "points")):
+            if getattr(recipe, key) != getattr(Recipe(), key):
+                raise ValueError(f"{key} is for annotation files; a prepared dataset has the {there} it was made with")
+        splits = _opened(recipe)
+        if "full" in splits:
+            return _as_prepared(recipe, splits)
+        train, validation = splits["train"], splits.get("validation")
+    else:
+        train, validation = _loaded(recipe)
+    return split_data(recipe, train, validation)
+
+
+def split_data(recipe: Recipe, train: Dataset, validation: Dataset | None) -> RunData:
+    """Splits loaded data as a recipe says."""
+    if recipe.labeled_fraction is None:
+        rows = apply_point_noise(train, recipe.point_noise, recipe.seed, truth=train)
+        return RunData(
+            train, of_kinds(rows, "full"), of_kinds(rows, "point"), of_kinds(rows, "image", "none"), validation
+        )
+    weaker = (recipe.image_level_fraction, recipe.unlabeled_fraction)
+    split = split_supervision(train, recipe.labeled_fraction, recipe.seed, *weaker)
+    points = apply_point_noise(split["point"], recipe.point_noise, recipe.seed, truth=train)
+    weak = concatenate_datasets([of_kinds(points, "image", "none"), split["weak"]])
+    # An image that is known to show nothing needs no label to be one for the students.
+    return RunData(train, split["full"], of_kinds(points, "point", "full"), weak, validation)
+
+
+def _opened(recipe: Recipe) -> DatasetDict:
+    """The configuration of a prepared dataset that a recipe names, if a run can use it."""
+    splits = open_prepared(recipe.dataset_name, recipe.dataset_config, recipe.image_dir)
+    if not {"full", "train"} & set(splits):
+        raise ValueError(
+            f"dataset_config is {recipe.dataset_config!r}, which has the splits {', '.join(splits)}; a run takes one "
+            "with full and point, or one with train"
+        )
+    if recipe.image_dir is None and any(rows[0]["image"]["bytes"] is None for rows in splits.values()):
+        raise ValueError(
+            f"dataset_name is {recipe.dataset_name!r}, which holds no images; give image_dir, the folder that it was "
+            "prepared from"
+        )
+    return splits
+
+
+def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
+    """Data that come split: `labeled_fraction` has no say; the hidden labels are in the same dataset, if anywhere."""
+    full, nothing = splits["full"], splits["full"].select([])
+    point = splits.get("point", nothing)
+    train = open_truth(recipe.dataset_name, recipe.image_dir) or concatenate_datasets([full, point])
+    point = apply_point_noise(point, recipe.point_noise, recipe.seed, truth=train)
+    return RunData(train, full, point, nothing, splits.get("validation"))
+
+
+def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
+    """What to learn from, and what to evaluate on."""
+    options = reading_options(recipe)
+    if recipe.data_dir is not None:
+        loaded = load_coco_folder(recipe.data_dir, **options)
+        return loaded["train"], loaded["validation"]
+    if recipe.train_annotations is None or recipe.image_dir is None:
+        raise ValueError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
+    files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
+    train = load_annotation_files(files, recipe.image_dir, complete=recipe.complete, **options)
+    validation = None
+    if recipe.val_annotations is not None:
+        options |= {"names": class_names(train), "split": "val"}
+        validation = load_annotations(recipe.val_annotations, recipe.image_dir, **options)
+    if recipe.include_unlabeled:
+        known = [rows for rows in (train, validation) if rows is not None]
+        others = unlabeled_rows(recipe.image_dir, known, skip_bad=recipe.skip_bad)
+        train = concatenate_datasets([train, others])
+    return train, validation
+
+
+def reading_options(recipe: Recipe) -> dict[str, Any]:
+    """How a recipe reads annotation files of any kind."""
+    return {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad, "point": recipe.points_from}
+
+
+def of_kinds(rows: Dataset, *kinds: str) -> Dataset:
+    """The images with one of these kinds of supervision."""
+    return rows.select([place for place, kind in enumerate(supervision_of(rows)) if kind in kinds])

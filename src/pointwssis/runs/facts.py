@@ -1,0 +1,167 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""What a run knows of its models, collected from its recipe, its data and the files that its stages have left."""
+
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig
+
+from ..data import budget_of
+from ..hub.cards import CURVES_FILE, TrainingFacts, write_card
+from ..hub.cards.released import backbone_name
+from ..visualization.curves import draw_curves
+from .data import RunData
+from .recipe import Recipe
+from .stages import is_trained
+
+PARTS_OF_FOLDERS = {
+    "teacher": "teacher",
+    "refiner": "refiner",
+    "student_point": "student",
+    "student_refined": "student",
+    "full": "upper_bound",
+}
+PRIVATE_KEYS = ("data_dir", "train_annotations", "val_annotations", "image_dir", "output_dir")  # paths of this machine
+OTHER_KEYS = ("stages", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")  # that do not change a model
+QUALITY_FILE = "quality.json"  # of the pseudo labels
+
+
+LabelCosts = tuple[dict[str, int], dict[str, float]]
+
+
+def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts) -> None:
+    """Writes facts, curves and card of every trained model of a run; what has not changed is left alone.
+
+    Args:
+        recipe: of the run.
+        data: of the run.
+        folder: of the run.
+        labels: as `label_costs` gives them.
+    """
+    models = {name: folder / name for name in PARTS_OF_FOLDERS if is_trained(folder / name)}
+    family = {PARTS_OF_FOLDERS[name]: str(path) for name, path in models.items()}  # the refined student comes last
+    for name, path in models.items():
+        model_facts(recipe, data, folder, name, labels).save(path)
+        curves = path / CURVES_FILE
+        if not curves.is_file():
+            picture = draw_curves(json.loads((path / "training_log.json").read_text()))
+            if picture is not None:
+                picture.save(curves)
+        write_card(path, family)
+
+
+def label_costs(data: RunData) -> LabelCosts:
+    """Images by kind of label, and days of labelling by kind, of everything that a run learns from."""
+    images: dict[str, int] = {}
+    days: dict[str, float] = {}
+    for rows in (data.full, data.point, data.weak):
+        budget = budget_of(rows)
+        for kind, count in budget.images.items():
+            images[kind] = images.get(kind, 0) + count
+            days[kind] = days.get(kind, 0.0) + budget.seconds[kind] / (24 * 60 * 60)
+    return images, days
+
+
+def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: LabelCosts) -> TrainingFacts:
+    """The facts of one model of a run.
+
+    Args:
+        recipe: of the run.
+        data: of the run.
+        folder: of the run.
+        name: of the model's folder in it.
+        labels: as `label_costs` gives them.
+    """
+    part, config = PARTS_OF_FOLDERS[name], AutoConfig.from_pretrained(folder / name)
+    start, base_model = starting_point(recipe, part)
+    quality = read_json(folder / "pseudo" / QUALITY_FILE) or {}
+    settings = read_json(folder / name / "training_settings.json")
+    return TrainingFacts(
+        part=part,
+        model_type=config.model_type,
+        backbone=backbone_name(config.backbone_config),
+        classes=[config.id2label[index] for index in range(config.num_labels)],
+        data=data_names(recipe, data),
+        labels=labels[0],
+        label_days=labels[1],
+        learned_from=learned_from(recipe, data, part),
+        training={**settings, "image_size": recipe.image_size} if settings else {},
+        start=start,
+        base_model=base_model,
+        metrics=read_json(folder / name / "metrics.json") or None,
+        max_detections=recipe.max_detections,
+        pseudo_labels={kind: values for kind, values in quality.items() if values and values["AP"] is not None},
+        recipe=public_recipe(recipe),
+        versions={package: version(package) for package in ("pointwssis", "transformers", "torch")},
+        repo=(read_json(folder / name / "training_facts.json") or {}).get("repo"),
+    )
+
+
+def read_json(path: Path) -> Any:
+    """Contents of a file; None without it."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def data_names(recipe: Recipe, data: RunData) -> dict[str, Any]:
+    """What the data is called, without the folders it lies in."""
+    if recipe.dataset_name is not None:
+        id = recipe.dataset_name if is_hub_name(recipe.dataset_name) else None
+        name = " ".join(filter(None, (id or Path(recipe.dataset_name).name, recipe.dataset_config)))
+        val_name = f"{name}, validation"
+    elif recipe.data_dir is not None:
+        id, name = None, Path(recipe.data_dir).name
+        val_name = f"{name}, validation"
+    else:
+        files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
+        id, name = None, ", ".join(Path(str(file)).name for file in files)
+        val_name = Path(recipe.val_annotations).name if recipe.val_annotations else None
+    names = {"name": name, "images": len(data.train), "id": id}
+    return names if data.validation is None else {**names, "val_name": val_name, "val_images": len(data.validation)}
+
+
+def learned_from(recipe: Recipe, data: RunData, part: str) -> dict[str, int]:
+    """Images that a model learned from."""
+    if part == "upper_bound":
+        return {"full": len(data.train)}
+    if part == "student":
+        pseudo = len(data.point) + len(data.weak)
+        return {"full": len(data.full), "pseudo": pseudo, "full_repeats": recipe.full_repeats}
+    return {"full": len(data.masked)}
+
+
+def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
+    """What a training started from, in words, and as a Hub repository or "teacher" where it is one of these."""
+    own = {"teacher": recipe.teacher_name_or_path, "refiner": recipe.refiner_name_or_path}.get(
+        part, recipe.student_name_or_path
+    )
+    if own == "teacher":
+        return "the teacher of the same run", "teacher"
+    weights = own or recipe.model_name_or_path
+    if weights is not None:
+        return (weights, weights) if is_hub_name(weights) else ("a model of the same trainer", None)
+    backbone = recipe.backbone_name_or_path
+    if backbone is None:
+        return "random weights", None
+    if is_hub_name(backbone):
+        return f"random weights with the backbone of {backbone}", backbone
+    return "random weights with a pretrained backbone", None
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether a name is that of a repository ("namespace/name") and not a folder here."""
+    parts = name.split("/")
+    return len(parts) == 2 and all(parts) and parts[0] not in (".", "..", "~") and not Path(name).exists()
+
+
+def public_recipe(recipe: Recipe) -> dict[str, Any]:
+    """The keys of a recipe that make the model what it is and are not the default's; no paths of this machine."""
+    defaults, values = asdict(Recipe()), {}
+    for key, value in asdict(recipe).items():
+        if key in PRIVATE_KEYS or key in OTHER_KEYS or value == defaults[key]:
+            continue
+        is_path = key.endswith("_name_or_path") or key == "dataset_name"
+        values[key] = "a local folder" if is_path and value != "teacher" and not is_hub_name(value) else value
+    return values

@@ -1,0 +1,147 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The models of a run on the Hub: what they are called there, and sending them with cards that link to each other."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from transformers import AutoConfig
+
+from ..hub.cards import FACTS_FILE, TrainingFacts, card_of
+from ..hub.cards.released import bare_card
+from ..hub.mixins import check_write_access, push_folder
+from ..models.factory import is_saved_model
+from .cache import is_first_process
+from .recipe import Recipe
+
+FOLDERS = {  # of the models that people use, the best first
+    "student": ("student_refined", "student_point"),
+    "teacher": ("teacher",),
+    "refiner": ("refiner",),
+}
+
+
+OURS = ("solov2", "mask_refine_net")  # types of models
+
+
+class Push:
+    """Sends the models of a run if its recipe says so. Access is checked here, before anything is trained.
+
+    Args:
+        recipe: with `push_to_hub`, `hub_model_id`, `hub_private`.
+        only: the one part that the program makes, which then is what `hub_model_id` names. None: everything that the
+            recipe's stages make, by the names of `repo_names`.
+
+    Raises:
+        PushError: a repository cannot be written to.
+
+    Example:
+        ```python
+        push = Push(recipe)
+        run = Run(recipe)
+        run.run()
+        push()
+        ```
+    """
+
+    def __init__(self, recipe: Recipe, only: str | None = None):
+        self.recipe = recipe
+        self.parts = [only] if only else [part for part in FOLDERS if part in recipe.stages]
+        self.repos: dict[str, str] = {}
+        if recipe.push_to_hub and is_first_process():
+            names = repo_names(recipe.hub_model_id, only or "student")
+            self.repos = {part: names[part] for part in self.parts}
+            check_write_access(self.repos.values(), recipe.hub_private)
+
+    def __call__(self) -> dict[str, str]:
+        """Part → address of what was sent."""
+        made = run_models(self.recipe.output_dir)
+        models = {part: made[part] for part in self.repos if part in made}
+        return push_models(models, self.repos, self.recipe.hub_private)
+
+
+def repo_names(hub_model_id: str, main: str = "student") -> dict[str, str]:
+    """Repositories of the parts of a run: one has the name itself, the others go beside it.
+
+    Example:
+        >>> repo_names("me/cells")
+        {'student': 'me/cells', 'teacher': 'me/cells-teacher', 'refiner': 'me/cells-refiner'}
+    """
+    return {part: hub_model_id if part == main else f"{hub_model_id}-{part}" for part in FOLDERS}
+
+
+def run_models(folder: str | Path) -> dict[str, Path]:
+    """Part → folder of the models that a run has made."""
+    candidates = {part: [Path(folder) / name for name in names] for part, names in FOLDERS.items()}
+    return {
+        part: next(path for path in paths if is_saved_model(path))
+        for part, paths in candidates.items()
+        if any(map(is_saved_model, paths))
+    }
+
+
+def push_models(models: Mapping[str, Path], repos: Mapping[str, str], private: bool = False) -> dict[str, str]:
+    """Sends models of one run; their cards name each other's repositories, and those of earlier pushes.
+
+    Args:
+        models: part → folder.
+        repos: part → Hub repository.
+        private: make new repositories private.
+
+    Returns:
+        Part → address.
+
+    Raises:
+        PushError: one did not arrive. What was sent before it stays there, and nothing of it is sent again.
+    """
+    addresses = {}
+    for part, folder in models.items():
+        family = {**pushed_before(folder.parent), **{other: repos[other] for other in models}}
+        card = card_of(folder, repos[part], family, on_hub=True)
+        config = AutoConfig.from_pretrained(folder)
+        if card is None and not (folder / "README.md").is_file() and config.model_type in OURS:
+            card = bare_card(repos[part], config)
+        addresses[part] = push_folder(folder, repos[part], private, card)
+        remember(folder, repos[part])
+    return addresses
+
+
+def pushed_before(run_folder: Path) -> dict[str, str]:
+    """Part → repository of the models of a run that are on the Hub already."""
+    known = {
+        part: TrainingFacts.load(path).repo
+        for part, path in run_models(run_folder).items()
+        if (path / FACTS_FILE).is_file()
+    }
+    return {part: repo for part, repo in known.items() if repo is not None}
+
+
+def remember(folder: Path, repo: str) -> None:
+    """Notes in the facts of a model where it was pushed to."""
+    if (folder / FACTS_FILE).is_file():
+        replace(TrainingFacts.load(folder), repo=repo).save(folder)
+
+
+def push_anything(folder: str | Path, repo: str, private: bool = False) -> dict[str, str]:
+    """Sends a folder: that of a model, or the output folder of a run with all its models.
+
+    Args:
+        folder: of a model, or of a run.
+        repo: of the model, or of the run's student.
+        private: make new repositories private.
+
+    Returns:
+        Part ("model" for a single one) → address.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    if is_saved_model(folder):
+        part = TrainingFacts.load(folder).part if (folder / FACTS_FILE).is_file() else "model"
+        return push_models({part: folder}, {part: repo}, private)
+    models = run_models(folder)
+    if not models:
+        raise FileNotFoundError(
+            f"{folder}: holds no model (config.json and model.safetensors), nor is it the output folder of a run"
+        )
+    return push_models(models, repo_names(repo), private)

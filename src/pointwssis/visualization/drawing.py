@@ -1,0 +1,254 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Pictures of points, masks and pyramid levels, and contact sheets of them.
+
+Everything takes and gives PIL images. Small images are enlarged by a whole factor, so that single pixels stay visible.
+Colours are told apart by colour-blind people too (Okabe and Ito's palette, then lighter and darker turns of it).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from ..data.schema import masked_objects, pointed_objects
+from ..ops.coco_masks import decode_rle
+from ..ops.images import read_image
+
+Color = tuple[int, int, int]
+
+PALETTE: tuple[Color, ...] = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+LEVEL_NAMES = ("P2", "P3", "P4", "P5", "P6")
+LEVEL_COLORS: tuple[Color, ...] = ((240, 228, 66), (86, 180, 233), (0, 158, 115), (213, 94, 0), (204, 121, 167))
+UNKNOWN_COLOR: Color = (150, 150, 150)
+PANEL_TITLES = ("image", "points", "rough masks", "refined masks", "truth")
+MIN_SIDE = 256  # pixels of the shorter side below which images are enlarged
+
+
+def instance_colors(count: int) -> list[Color]:
+    """`count` colours, neighbours in the list far apart.
+
+    Example:
+        >>> instance_colors(8)[7] != instance_colors(8)[0]
+        True
+    """
+    colors = []
+    for index in range(count):
+        turn, base = divmod(index, len(PALETTE))
+        target, amount = ((0, 0.0), (255, 0.45), (0, 0.4))[turn % 3]  # as it is, lighter, darker
+        colors.append(tuple(round(value + amount * (target - value)) for value in PALETTE[base]))
+    return colors
+
+
+def draw_instances(
+    image: Image.Image,
+    masks: np.ndarray | Sequence[np.ndarray],
+    labels: Sequence[str] | None = None,
+    points: np.ndarray | Sequence[Sequence[float]] | None = None,
+    colors: Sequence[Color] | None = None,
+    opacity: float = 0.5,
+    min_side: int = MIN_SIDE,
+) -> Image.Image:
+    """Paints masks over an image, each with its outline; large ones first, so that small ones stay visible.
+
+    Args:
+        image: any size.
+        masks: (n, H, W) bool in the image's frame; may be none.
+        labels: (n,) texts beside the masks.
+        points: (n, 2) or any other number, (x, y) in pixels of the image.
+        colors: (n,) of the masks (and points, when there are as many).
+        opacity: of the filling, 0 … 1.
+        min_side: enlarge the image to at least this shorter side, in pixels; 0 leaves its size.
+    """
+    masks = [np.asarray(mask, dtype=bool) for mask in masks]
+    colors = instance_colors(len(masks)) if colors is None else colors
+    canvas, factor = _enlarged(image, min_side)
+    pixels = np.asarray(canvas, dtype=np.float32).copy()
+    for index in sorted(range(len(masks)), key=lambda i: -np.count_nonzero(masks[i])):
+        if masks[index].shape != image.size[::-1]:
+            size = masks[index].shape
+            raise ValueError(f"mask {index} is {size[0]} × {size[1]}; the image has height × width {image.size[::-1]}")
+        mask = masks[index].repeat(factor, axis=0).repeat(factor, axis=1)
+        color = np.array(colors[index], dtype=np.float32)
+        pixels[mask] += opacity * (color - pixels[mask])
+        pixels[_inner_edge(mask, max(1, factor // 2))] = color
+    canvas = Image.fromarray(pixels.round().astype(np.uint8))
+    if labels is not None:
+        _write_labels(canvas, masks, labels, factor)
+    if points is not None:
+        canvas = _marked(canvas, points, colors, factor)
+    return canvas
+
+
+def draw_points(
+    image: Image.Image,
+    points: np.ndarray | Sequence[Sequence[float]],
+    colors: Sequence[Color] | None = None,
+    min_side: int = MIN_SIDE,
+) -> Image.Image:
+    """Marks points by discs with a dark and a light rim, visible on any ground.
+
+    Args:
+        image: any size.
+        points: (n, 2), (x, y) in pixels of the image (pixel indices: 0, 0 is the middle of the first pixel).
+        colors: (n,)
+        min_side: as in `draw_instances`.
+    """
+    canvas, factor = _enlarged(image, min_side)
+    return _marked(canvas, points, instance_colors(len(points)) if colors is None else colors, factor)
+
+
+def draw_level_map(
+    image: Image.Image,
+    masks: np.ndarray | Sequence[np.ndarray],
+    levels: Sequence[int | None],
+    min_side: int = MIN_SIDE,
+) -> Image.Image:
+    """Masks coloured by the pyramid level they were decoded from (paper figure 4), on grey, with a legend below.
+
+    Args:
+        image: any size.
+        masks: (n, H, W) bool in the image's frame.
+        levels: (n,) 0 for P2 … 4 for P6; None is grey.
+        min_side: as in `draw_instances`.
+    """
+    colors = [UNKNOWN_COLOR if level is None else LEVEL_COLORS[level] for level in levels]
+    drawn = draw_instances(image.convert("L"), masks, colors=colors, opacity=0.6, min_side=min_side)
+    font = _font(13)
+    sheet = Image.new("RGB", (max(drawn.width, 210), drawn.height + 24), (255, 255, 255))
+    sheet.paste(drawn)
+    draw = ImageDraw.Draw(sheet)
+    for index, (name, color) in enumerate(zip(LEVEL_NAMES, LEVEL_COLORS, strict=True)):
+        left, top = 6 + index * 40, drawn.height + 6
+        draw.rectangle((left, top, left + 12, top + 12), fill=color, outline=(0, 0, 0))
+        draw.text((left + 16, top + 6), name, fill=(0, 0, 0), font=font, anchor="lm")
+    return sheet
+
+
+def contact_sheet(
+    rows: Sequence[Sequence[Image.Image | None]],
+    titles: Sequence[str] = (),
+    row_titles: Sequence[str] = (),
+    cell_size: int = MIN_SIDE,
+) -> Image.Image:
+    """Puts images into a table on white; each is fitted into a cell, a row is as high as its highest image.
+
+    Args:
+        rows: lists of images, one a column; None is written as "none".
+        titles: one a column.
+        row_titles: one a row, written above it.
+        cell_size: longer side of the images in pixels.
+    """
+    columns = max((len(row) for row in rows), default=0)
+    if not columns:
+        raise ValueError("contact_sheet got no images")
+    gap, head, strip = 6, 24 * bool(titles), 18 * bool(row_titles)
+    fitted = [[None if image is None else _fitted(image, cell_size) for image in row] for row in rows]
+    heights = [max((image.height for image in row if image is not None), default=40) for row in fitted]
+    size = (columns * (cell_size + gap) + gap, head + sum(heights) + len(rows) * (gap + strip) + gap)
+    sheet = Image.new("RGB", size, (255, 255, 255))
+    draw, top = ImageDraw.Draw(sheet), head + gap
+    for column, title in enumerate(titles):
+        middle = gap + column * (cell_size + gap) + cell_size // 2
+        draw.text((middle, head // 2 + 2), title, fill=(0, 0, 0), font=_font(15), anchor="mm")
+    for index, (row, height) in enumerate(zip(fitted, heights, strict=True)):
+        if index < len(row_titles):
+            draw.text((gap, top + strip // 2 - 2), row_titles[index], fill=(60, 60, 60), font=_font(12), anchor="lm")
+        top += strip
+        for column, image in enumerate(row):
+            center = (gap + column * (cell_size + gap) + cell_size // 2, top + height // 2)
+            if image is None:
+                draw.text(center, "none", fill=(120, 120, 120), font=_font(14), anchor="mm")
+            else:
+                sheet.paste(image, (center[0] - image.width // 2, center[1] - image.height // 2))
+        top += height + gap
+    return sheet
+
+
+def pseudo_label_panels(row: Mapping[str, Any], truth: Mapping[str, Any] | None = None) -> list[Image.Image | None]:
+    """The life of one image's labels: the panels of `PANEL_TITLES`, each object in one colour throughout.
+
+    Args:
+        row: of the schema, with points and whatever masks it has.
+        truth: the row of the same image with its true masks.
+
+    Returns:
+        image, points, rough masks, refined masks, truth (masks on grey); None for what the rows do not hold.
+    """
+    image = read_image(row)
+    ids = [item["id"] for item in row["objects"]]
+    color_of = dict(zip(ids, instance_colors(len(ids)), strict=True))
+
+    def panel(source: Mapping[str, Any], field: str) -> Image.Image | None:
+        objects = masked_objects(source, field)
+        colors = [color_of.get(item["id"], UNKNOWN_COLOR) for item in objects]
+        masks = [decode_rle(item[field]) for item in objects]
+        return draw_instances(image.convert("L"), masks, colors=colors) if objects else None
+
+    pointed = pointed_objects(row)
+    points = draw_points(image, [item["point"] for item in pointed], [color_of[item["id"]] for item in pointed])
+    masks = [panel(row, "rough_segmentation"), panel(row, "segmentation")]
+    return [_enlarged(image, MIN_SIDE)[0], points, *masks, None if truth is None else panel(truth, "segmentation")]
+
+
+def _enlarged(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:
+    """The image in RGB with at least this shorter side, and the whole factor it was enlarged by."""
+    factor = max(1, -(-min_side // min(image.size)))
+    image = image.convert("RGB")
+    if factor == 1:
+        return image, 1
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST), factor
+
+
+def _fitted(image: Image.Image, cell_size: int) -> Image.Image:
+    scale = cell_size / max(image.size)
+    size = tuple(max(1, round(side * scale)) for side in image.size)
+    resample = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
+    return image.convert("RGB").resize(size, resample)
+
+
+def _inner_edge(mask: np.ndarray, thickness: int) -> np.ndarray:
+    """Pixels of the mask within `thickness` of its border (the image's border is none)."""
+    inside = mask
+    for _ in range(thickness):
+        padded = np.pad(inside, 1, constant_values=True)
+        inside = inside & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask & ~inside
+
+
+def _marked(
+    canvas: Image.Image, points: np.ndarray | Sequence[Sequence[float]], colors: Sequence[Color], factor: int
+) -> Image.Image:
+    canvas = canvas.copy()
+    draw, radius = ImageDraw.Draw(canvas), max(3, min(canvas.size) // 80)
+    for index, (x, y) in enumerate(points):
+        center = ((float(x) + 0.5) * factor, (float(y) + 0.5) * factor)
+        fill = colors[index] if len(colors) == len(points) else (255, 255, 255)
+        for size, color in ((radius + 2, (0, 0, 0)), (radius + 1, (255, 255, 255)), (radius, fill)):
+            draw.circle(center, size, fill=color)
+    return canvas
+
+
+def _write_labels(canvas: Image.Image, masks: Sequence[np.ndarray], labels: Sequence[str], factor: int) -> None:
+    draw, font = ImageDraw.Draw(canvas), _font(max(10, min(canvas.size) // 24))
+    for mask, label in zip(masks, labels, strict=True):
+        if not mask.any():
+            continue
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        box = draw.textbbox((0, 0), label, font=font)
+        left = min(int(columns[0]) * factor, max(0, canvas.width - box[2] - 2))
+        top = max(0, int(rows[0]) * factor - box[3] - 2)
+        draw.rectangle((left, top, left + box[2] + 2, top + box[3] + 2), fill=(0, 0, 0))
+        draw.text((left + 1, top), label, fill=(255, 255, 255), font=font)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

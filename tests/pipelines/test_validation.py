@@ -1,0 +1,121 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from helpers import tiny
+from pointwssis.ops.coco_masks import encode_mask
+from pointwssis.ops.polygons import mask_to_polygons
+from pointwssis.pipelines.validation import checked_labels, checked_points, checked_rough_masks, label_id
+
+IMAGE = Image.new("RGB", (60, 40))
+NAMES = {0: "cat", 1: "dog", 2: "Traffic Light"}
+
+
+@pytest.mark.parametrize(
+    "points", [[(0, 0), (60, 40)], np.array([[0, 0], [60, 40]]), torch.tensor([[0.0, 0], [60, 40]])]
+)
+def test_points_up_to_the_border(points):
+    checked = checked_points(points, IMAGE, "a.png")
+    assert checked.dtype == np.float64 and checked.tolist() == [[0, 0], [60, 40]]
+
+
+@pytest.mark.parametrize("points", [[], (), np.zeros((0, 2)), torch.zeros(0, 2), [[]]])
+def test_no_points(points):
+    assert checked_points(points, IMAGE, "a.png").shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ([(3, 4), (60.5, 4)], r"point 1 of a\.png is \(60\.5, 4\), outside of the image of 60 × 40 pixels"),
+        ([(3, -0.5)], r"point 0 of a\.png is \(3, -0\.5\), outside"),
+        ([(4, 41)], "outside"),
+        ([(float("nan"), 4)], r"\(nan, 4\), outside"),
+        ([(3, float("inf"))], r"\(3, inf\), outside"),
+        ([(1, 2, 3)], r"points of a\.png have the shape \(1, 3\); they take \(number of points, 2\)"),
+        ((3, 4), r"the shape \(2,\)"),
+        ([(1, 2), (3,)], r"points of a\.png are \[\(1, 2\), \(3,\)\]; they take a list of \(x, y\) numbers"),
+        ([("left", "top")], "they take a list"),
+        ([None], r"the shape \(1,\)|they take a list"),
+        ([{"x": 1, "y": 2}], "they take a list"),
+        (7, r"the shape \(\)"),
+    ],
+)
+def test_bad_points(points, message):
+    with pytest.raises(ValueError, match=message):
+        checked_points(points, IMAGE, "a.png")
+
+
+def test_labels():
+    assert checked_labels(None, 2, NAMES, "a.png") == [None, None]
+    assert checked_labels([], 0, NAMES, "a.png") == []
+    assert checked_labels(["dog", 0, np.int32(2), None, -1], 5, NAMES, "a.png") == [1, 0, 2, None, None]
+    assert checked_labels(torch.tensor([1, -1]), 2, NAMES, "a.png") == [1, None]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["cow", "dog"], r"label 'cow' of point 0 of a\.png is unknown; the model knows 'cat', 'dog', 'Traffic Light'"),
+        (["dog", "traffic lights"], r"point 1 of a\.png is unknown; did you mean 'Traffic Light'\?"),
+        (["Dog", "dog"], "did you mean 'dog'"),
+        (["dog", 3], "label 3 of point 1 of a.png is unknown; give a name, an id from 0 to 2, or None"),
+        (["dog", -2], "label -2"),
+        (["dog", 1.5], "label 1.5"),
+        (["dog", True], "label True"),
+        (["dog", ""], "label '' of point 1"),
+        (["dog", float("nan")], "label nan"),
+        ("dog", "labels of a.png is 'dog'; give a list with one entry a point"),
+        (1, "labels of a.png is 1; give a list"),
+        (["dog"], "labels of a.png are 1 for 2 points"),
+        ([], "labels of a.png are 0 for 2 points"),
+    ],
+)
+def test_bad_labels(labels, message):
+    with pytest.raises(ValueError, match=message):
+        checked_labels(labels, 2, NAMES, "a.png")
+
+
+def test_long_lists_of_classes_are_cut():
+    with pytest.raises(ValueError, match="the model knows 'c0', .*, 'c19', …$"):
+        label_id("zebra", {index: f"c{index}" for index in range(80)}, "point 0")
+
+
+def test_rough_masks_in_every_form():
+    mask = np.zeros((40, 60), bool)
+    mask[5:20, 10:30] = True
+    forms = [mask, mask.astype(np.uint8) * 255, torch.from_numpy(mask), Image.fromarray(mask), encode_mask(mask)]
+    forms.append(mask_to_polygons(mask))
+    forms.append({"size": [40, 60], "counts": [40 * 60]})  # uncompressed, empty
+    checked = checked_rough_masks(forms, 7, IMAGE, "a.png")
+    assert all((found == mask).all() for found in checked[:6]) and not checked[6].any()
+    assert len(checked_rough_masks(np.stack([mask] * 3), 3, IMAGE, "a.png")) == 3
+    assert checked_rough_masks([], 0, IMAGE, "a.png") == []
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        ([np.ones((40, 60))] * 2, "rough_masks of a.png are 2 for 1 points"),
+        (np.ones((40, 60)), "rough_masks of a.png is a ndarray; give a list with one mask a point"),
+        (Image.new("L", (60, 40)), "rough_masks of a.png is a Image; give a list"),
+        ([np.ones((60, 40))], r"rough_masks\[0\] of a\.png has the shape \(60, 40\).* \(height, width\) = \(40, 60\)"),
+        ([encode_mask(np.ones((60, 40)))], r"rough_masks\[0\] of a\.png: RLE size \[60, 40\] differs"),
+        ([{"size": [40, 60], "counts": [7]}], r"rough_masks\[0\] of a\.png: RLE counts sum to 7"),
+        ([[]], r"rough_masks\[0\] of a\.png: segmentation is \[\]"),
+    ],
+)
+def test_bad_rough_masks(masks, message):
+    with pytest.raises(ValueError, match=message):
+        checked_rough_masks(masks, 1, IMAGE, "a.png")
+
+
+def test_prompts_are_checked_before_the_network_runs(pipe):
+    started = []
+    hook = pipe.model.model.register_forward_pre_hook(lambda *_: started.append(1))
+    with pytest.raises(ValueError, match="did you mean 'star'"):
+        pipe(tiny.picture(), points=[(3, 4)], labels=["sta"])
+    hook.remove()
+    assert started == []

@@ -1,0 +1,183 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+from pathlib import Path
+
+import pytest
+
+from helpers.paths import EXAMPLES
+from pointwssis.cli import demo
+from pointwssis.runs.recipe import STAGES, Recipe, parse_overrides
+
+RECIPES = [demo.RECIPE, *sorted((EXAMPLES / "recipes").glob("*.yaml"))]
+
+
+def written(path: Path, text: str) -> Path:
+    (path / "recipe.yaml").write_text(text, encoding="utf-8")
+    return path / "recipe.yaml"
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_our_recipes_load_and_survive_the_round_trip(path, tmp_path):
+    recipe = Recipe.load(path)
+    recipe.save(tmp_path / "again.yaml")
+    assert Recipe.load(tmp_path / "again.yaml") == recipe
+
+
+def test_round_trip_of_unusual_values(tmp_path):
+    recipe = Recipe(
+        data_dir="Zellen/über: #1",
+        labeled_fraction=None,
+        seed=0,
+        stages=["student"],
+        max_steps=1,
+        image_size={"shortest_edge": 64},
+        pad_size={"height": 64, "width": 96},
+        train_shortest_edges=[64, 96],
+        training={"learning_rate": 1e-05, "optim_args": None, "bf16": True, "max_steps": 10},
+        rough_fractions=[1 / 3, 1.0],
+        bf16=False,
+    )
+    recipe.save(tmp_path / "recipe.yaml")
+    assert Recipe.load(tmp_path / "recipe.yaml") == recipe
+
+
+def test_an_empty_file_is_the_default_recipe(tmp_path):
+    assert Recipe.load(written(tmp_path, "# nothing\n")) == Recipe()
+    assert Recipe().stages == list(STAGES)
+
+
+def test_overrides_reach_into_mappings_and_leave_the_rest(tmp_path):
+    path = written(tmp_path, "seed: 3\nmodel: {fpn_channels: 64, backbone_config: {model_type: resnet}}\n")
+    words = ["--seed=5", "--model.fpn_channels", "32", "--model.backbone_config.depths=[1, 1, 1, 1]", "--skip_bad"]
+    words += ["--labeled-fraction", "0", "--training.learning_rate", "1e-4", "--training.milestones", "[]"]
+    recipe = Recipe.from_arguments([str(path), *words])
+    assert (recipe.seed, recipe.skip_bad, recipe.labeled_fraction) == (5, True, 0.0)
+    assert recipe.model == {
+        "fpn_channels": 32,
+        "backbone_config": {"model_type": "resnet", "depths": [1, 1, 1, 1]},
+    }
+    assert recipe.training == {"learning_rate": 0.0001, "milestones": []}
+
+
+def test_overriding_one_entry_of_a_default_mapping_keeps_the_others(tmp_path):
+    recipe = Recipe.load(written(tmp_path, ""), {"image_size.shortest_edge": "400"})
+    assert recipe.image_size == {"shortest_edge": 400, "longest_edge": 1333}
+    assert Recipe().image_size == {"shortest_edge": 800, "longest_edge": 1333}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-4", 1e-4), ("1.5e4", 1.5e4), ("-2E+1", -20.0), (".5e1", 5.0), ("3", 3), ("e1", "e1")]
+)
+def test_numbers_with_exponents_are_numbers(tmp_path, text, value):
+    recipe = Recipe.load(written(tmp_path, f"training: {{learning_rate: {text}}}\n"))
+    assert recipe.training["learning_rate"] == value
+    assert Recipe.load(written(tmp_path, ""), {"training.x": text}).training["x"] == value
+
+
+@pytest.mark.parametrize("text", ["teacher,rough", "[teacher, rough]", "teacher, rough"])
+def test_stages_may_be_words_or_a_list(tmp_path, text):
+    assert Recipe.load(written(tmp_path, ""), {"stages": text}).stages == ["teacher", "rough"]
+
+
+@pytest.mark.parametrize("text", ["2024", "[x", "a: b", "#1", "true", "@folder", "*"])
+def test_a_path_is_taken_as_it_is_written(tmp_path, text):
+    recipe = Recipe.load(written(tmp_path, ""), {"data_dir": text, "output_dir": text})
+    assert (recipe.data_dir, recipe.output_dir) == (text, text)
+
+
+def test_null_takes_a_setting_back(tmp_path):
+    path = written(tmp_path, "data_dir: data\nlabeled_fraction: 0.5\n")
+    recipe = Recipe.load(path, {"data_dir": "null", "labeled_fraction": "null", "train_annotations": "a.json"})
+    assert (recipe.data_dir, recipe.labeled_fraction, recipe.train_annotations) == (None, None, "a.json")
+
+
+def test_loading_leaves_the_given_mapping_alone():
+    values = {"model": {"fpn_channels": 8}}
+    Recipe.from_values(values, {"model.fpn_channels": "16", "seed": "4"})
+    assert values == {"model": {"fpn_channels": 8}}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sead: 1", r"recipe.yaml: unknown key 'sead'; did you mean 'seed'\?"),
+        ("qqq: 1", "unknown key 'qqq'$"),
+        ("1: 2", "unknown key 1"),
+        ("seed: one", r"seed is 'one' \(str\); it takes int"),
+        ("seed: 1.5", r"seed is 1.5 \(float\); it takes int"),
+        ("seed: true", r"seed is True \(bool\); it takes int"),
+        ("seed: -1", "seed is -1; it takes a whole number from 0 on"),
+        ("labeled_fraction: ten", "it takes float or nothing"),
+        ("labeled_fraction: 10", "labeled_fraction is 10.0; it is a part of the images, from 0 to 1"),
+        ("labeled_fraction: .nan", "labeled_fraction is nan"),
+        ("stages: teacher", "stages is 'teacher'"),
+        ("stages: [teecher]", r"stages: \['teecher'\]; takes any of teacher, rough"),
+        ("stages: []", r"stages: \[\]"),
+        ("max_steps: 0", "max_steps is 0; it takes a whole number from 1 on"),
+        ("max_detections: 0", "max_detections is 0"),
+        ("full_repeats: 0", "full_repeats is 0"),
+        ("rough_fractions: []", r"rough_fractions is \[\]"),
+        ("rough_fractions: [0.5, 1.5]", "rough_fractions is .*0 < part ≤ 1"),
+        ("rough_fractions: [half]", r"rough_fractions\[0\] is 'half'"),
+        ("image_size: 512", "image_size is 512"),
+        ("image_size: {height: 64, width: 64}", "image_size is .*it takes shortest_edge, longest_edge in pixels"),
+        ("image_size: {longest_edge: 64}", "it takes shortest_edge"),
+        ("image_size: {shortest_edge: 0}", "image_size is"),
+        ("image_size: {shortest_edge: small}", r"image_size.shortest_edge is 'small'"),
+        ("pad_size: {height: 64}", "pad_size is .*it takes height, width in pixels"),
+        ("train_shortest_edges: [64, 0]", "train_shortest_edges is"),
+        ("augmentation: {flip: 0.5}", "augmentation: unknown key 'flip'"),
+        ("augmentation: {horizontl_flip: 0.5}", "did you mean 'horizontal_flip'"),
+        ("augmentation: {rotate90: 3}", "augmentation: rotate90 is 3"),
+        ("model: 3", r"model is 3 \(int\); it takes dict"),
+        ("model:", "model is None"),
+        ("data_dir: a\ntrain_annotations: b", "give one of them and set the other to null"),
+        ("- a\n- b", "holds a list; a recipe is a mapping"),
+        ("a: [", "is not YAML"),
+    ],
+)
+def test_every_bad_value_is_one_clear_error(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe.load(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "the first word is the path of a recipe"),
+        (["--seed", "2"], "the first word is the path of a recipe"),
+        (["{path}", "seed", "2"], "'seed' stands alone"),
+        (["{path}", "--seed.x", "2"], "--seed.x: seed is no mapping, so it has no x"),
+        (["{path}", "--model.backbone_config.depths.first", "2"], "depths is no mapping, so it has no first"),
+        (["{path}", "--model", "{{"], "--model .*is not YAML"),
+        (["{path}", "--seeed", "2"], "did you mean 'seed'"),
+        (["{path}", "--seed"], "seed is True"),
+    ],
+)
+def test_bad_command_lines(tmp_path, words, message):
+    path = written(tmp_path, "seed: 1\nmodel: {backbone_config: {depths: [1]}}\n")
+    with pytest.raises(ValueError, match=message):
+        Recipe.from_arguments([word.format(path=path) for word in words])
+
+
+def test_a_missing_file():
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.yaml: no such recipe"):
+        Recipe.load("nowhere.yaml")
+
+
+def test_values_of_overrides_may_be_negative_and_keys_may_have_dashes():
+    words = ["--a-b", "-1", "--c=x=y", "--d", "--e", ""]
+    assert parse_overrides(words) == {"a_b": "-1", "c": "x=y", "d": "true", "e": ""}
+
+
+@pytest.mark.parametrize(
+    ("word", "files"),
+    [("masks.json", "masks.json"), ("masks.json, clicks.csv", ["masks.json", "clicks.csv"]), ("null", None)],
+)
+def test_several_files_are_a_list(tmp_path, word, files):
+    path = written(tmp_path, "train_annotations: other.json\n")
+    assert Recipe.load(path, {"train_annotations": word}).train_annotations == files
+
+
+def test_pushing_needs_a_repository():
+    with pytest.raises(ValueError, match="hub_model_id"):
+        Recipe(push_to_hub=True)

@@ -1,0 +1,382 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from helpers import tiny
+from pointwssis.data import dataset_from_rows, make_object
+from pointwssis.ops.coco_masks import encode_mask
+from pointwssis.training.augmentation import Augmentation
+from pointwssis.training.datasets import (
+    ImageDataset,
+    InstanceCollator,
+    InstanceDataset,
+    RefinementDataset,
+    SimilarShapeSampler,
+    as_list,
+    background_threshold,
+    jittered_point,
+)
+
+TURNS = Augmentation(horizontal_flip=0.5, vertical_flip=0.5, rotate90=True)
+COMPLETE = {"weights": np.ones(1), "points": np.zeros((0, 2)), "incomplete_classes": np.zeros(4, bool)}
+COLOURS = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
+
+
+def mask(height: int, width: int, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Filled xyxy box."""
+    filled = np.zeros((height, width), bool)
+    filled[box[1] : box[3], box[0] : box[2]] = True
+    return filled
+
+
+@pytest.fixture
+def rows(tmp_path) -> Any:
+    """Three images, 40 × 60, whose objects are rectangles in a colour of their own that nothing else has."""
+    made = []
+    boxes = [(2, 3, 12, 9), (30, 5, 33, 35), (40, 20, 58, 38)]
+    for index in range(3):
+        pixels = np.full((40, 60, 3), 100, np.uint8)
+        objects = []
+        for number, (box, colour) in enumerate(zip(boxes, COLOURS, strict=True)):
+            shape = mask(40, 60, box)
+            pixels[shape] = colour
+            point = [(box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2]
+            rough = encode_mask(mask(40, 60, (box[0], box[1], box[2], box[3] + 2)))
+            values = {"point": point, "segmentation": encode_mask(shape), "rough_segmentation": rough}
+            objects.append(make_object(10 * index + number, number, **values))
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+        row = {"image": str(tmp_path / f"{index}.png"), "image_id": index, "width": 60, "height": 40}
+        row |= {"file_name": f"{index}.png", "complete": True, "image_labels": None, "objects": objects}
+        made.append(row)
+    return dataset_from_rows(made, ["a", "b", "c"])
+
+
+def changed(rows: Any, change) -> Any:
+    """The rows with other objects in the first image."""
+    first, *others = rows
+    return dataset_from_rows([{**first, "objects": change(first["objects"])}, *others], ["a", "b", "c"])
+
+
+def assert_masks_lie_on_their_colours(sample: dict[str, Any]) -> None:
+    assert sample["masks"].shape[1:] == sample["image"].shape[:2]
+    for shape, label in zip(sample["masks"], sample["labels"], strict=True):
+        assert (shape == (sample["image"] == COLOURS[label]).all(axis=-1)).all()
+
+
+# -- images for SOLOv2
+
+
+def unmasked(objects):
+    """Only the points of the last two; the last one is a pseudo label that came out empty."""
+    nothing = encode_mask(np.zeros((40, 60), bool))
+    return [
+        objects[0],
+        {**objects[1], "segmentation": None, "rough_segmentation": None},
+        {**objects[2], "segmentation": nothing, "score": 0.0},
+    ]
+
+
+def test_points_without_masks_move_with_the_image(rows):
+    dataset = InstanceDataset(changed(rows, unmasked), Augmentation(0.5, 0.5, rotate90=True, min_crop=0.6))
+    shapes, counts = set(), set()
+    for epoch in range(80):
+        dataset.set_epoch(epoch)
+        sample = dataset[0]
+        for x, y in sample["points"]:
+            colour = tuple(sample["image"][round(y), round(x)])
+            assert colour in COLOURS[1:]
+        counts.add(len(sample["points"]))
+        shapes.add(sample["image"].shape)
+    assert counts >= {1, 2} and len(shapes) > 10
+    assert len(InstanceDataset(rows)[0]["points"]) == 0
+
+
+def test_a_pseudo_label_counts_as_much_as_its_score_and_its_agreement(rows):
+    def scored(objects):
+        return [{**item, "score": None if number == 0 else 0.5} for number, item in enumerate(objects)]
+
+    assert InstanceDataset(changed(rows, scored))[0]["weights"].tolist() == [1, 1, 1]
+    weights = InstanceDataset(changed(rows, scored), weigh_pseudo_labels=True)[0]["weights"]
+    # The rough masks have two rows more: 30 of 32, and 20 of 18 (the picture ends).
+    assert weights.tolist() == pytest.approx([1, 0.5 * 30 / 32, 0.5 * 18 / 20])
+
+
+@pytest.mark.parametrize(
+    ("complete", "image_labels", "expected"),
+    [
+        (True, None, [False] * 3),
+        (False, None, [True] * 3),
+        (False, [0, 2], [True, False, True]),
+        (False, [], [False] * 3),
+        (True, [1], [False] * 3),
+    ],
+)
+def test_classes_that_may_be_there_without_a_label(rows, complete, image_labels, expected):
+    first, *others = rows
+    made = dataset_from_rows([{**first, "complete": complete, "image_labels": image_labels}, *others], ["a", "b", "c"])
+    dataset = InstanceDataset(made)
+    assert dataset[0]["incomplete_classes"].tolist() == expected
+    processor = tiny.segmenter()[1]
+    batch = InstanceCollator(processor, [48], 96)([dataset[0], dataset[1]])
+    assert batch["incomplete_classes"].tolist() == [expected, [False] * 3]
+    assert [len(points) for points in batch["unmasked_points"]] == [0, 0] and "input_points" not in batch
+
+
+def test_hardly_a_complete_image_asks_for_a_background_of_the_networks_own(rows, caplog):
+    several = [{**rows[number % 2], "image_id": number, "complete": number == 0} for number in range(21)]
+    assert background_threshold(rows) == background_threshold(rows.select([])) == 0
+    assert background_threshold(dataset_from_rows(several[:20], ["a", "b", "c"])) == 0 and not caplog.text
+    assert background_threshold(dataset_from_rows(several, ["a", "b", "c"])) == 0.1
+    assert "1 of 21 images are complete" in caplog.text
+
+
+def test_points_go_to_the_frame_of_the_network(rows):
+    dataset = InstanceDataset(changed(rows, unmasked))
+    batch = InstanceCollator(tiny.segmenter()[1], [80], 120)([dataset[0]])
+    expected = 2 * torch.tensor([item["point"] for item in rows[0]["objects"][1:]])
+    assert torch.allclose(batch["unmasked_points"][0], expected)
+
+
+def test_augmentation_moves_image_and_masks_alike(rows):
+    dataset = InstanceDataset(rows, TURNS)
+    seen = set()
+    for epoch in range(60):
+        dataset.set_epoch(epoch)
+        sample = dataset[0]
+        assert_masks_lie_on_their_colours(sample)
+        assert sample["labels"].tolist() == [0, 1, 2]
+        seen.add(sample["masks"].tobytes() + bytes(sample["image"].shape[:2]))
+    assert len(seen) == 8  # all orientations of a rectangle
+
+
+def test_without_augmentation_the_image_stays_as_it_is(rows):
+    dataset = InstanceDataset(rows)
+    for epoch in range(3):
+        dataset.set_epoch(epoch)
+        sample = dataset[1]
+        assert sample["image"].shape == (40, 60, 3) and sample["masks"][0, 3:9, 2:12].all()
+        assert_masks_lie_on_their_colours(sample)
+
+
+def test_random_windows_keep_image_and_masks_together(rows):
+    dataset = InstanceDataset(rows, Augmentation(0.0, min_crop=0.3))
+    sizes, counts = set(), set()
+    for epoch in range(30):
+        dataset.set_epoch(epoch)
+        sample = dataset[0]
+        assert_masks_lie_on_their_colours(sample)
+        assert sample["masks"].any(axis=(1, 2)).all() and len(sample["masks"]) == len(sample["labels"])
+        height, width = sample["image"].shape[:2]
+        assert 12 <= height <= 40 and 18 <= width <= 60 and abs(height / 40 - width / 60) < 0.03
+        sizes.add((height, width))
+        counts.add(len(sample["labels"]))
+    assert len(sizes) > 10 and len(counts) > 1  # what left the window is gone
+
+
+def test_light_changes_the_image_alone(rows):
+    dataset = InstanceDataset(rows, Augmentation(0.0, brightness=0.5, contrast=0.5))
+    plain = InstanceDataset(rows)[0]
+    images = []
+    for epoch in range(4):
+        dataset.set_epoch(epoch)
+        sample = dataset[0]
+        assert (sample["masks"] == plain["masks"]).all() and sample["image"].dtype == np.uint8
+        images.append(sample["image"])
+    assert all((image != plain["image"]).any() for image in images) and (images[0] != images[1]).any()
+
+
+def test_randomness_depends_on_seed_epoch_and_index_alone(rows):
+    def draws(seed: int, order: list[tuple[int, int]]) -> dict[tuple[int, int], tuple]:
+        dataset, drawn = InstanceDataset(rows, Augmentation(0.5, 0.5, True, 0.3, 0.3), seed), {}
+        for epoch, index in order:
+            dataset.set_epoch(epoch)
+            sample = dataset[index]
+            drawn[epoch, index] = (sample["image"].tobytes(), sample["masks"].tobytes(), sample["draw"])
+        return drawn
+
+    order = [(epoch, index) for epoch in range(3) for index in range(3)]
+    first = draws(7, order)
+    np.random.seed(0)
+    torch.manual_seed(1)
+    assert draws(7, order[::-1]) == first
+    assert len({value[2] for value in first.values()}) == 9
+    assert all(draws(8, order)[key] != value for key, value in first.items())
+
+
+def test_crowds_empty_masks_and_objects_without_mask_or_class_are_left_out(rows):
+    full = encode_mask(np.ones((40, 60), bool))
+
+    def with_others(objects):
+        return [
+            make_object(90, 0, iscrowd=True, segmentation=full),
+            *objects,
+            make_object(91, 1, point=[3, 4]),
+            make_object(92, 2, point=[3, 4], segmentation=encode_mask(np.zeros((40, 60), bool))),
+            make_object(93, None, point=[3, 4], segmentation=full),
+        ]
+
+    sample = InstanceDataset(changed(rows, with_others))[0]
+    assert sample["labels"].tolist() == [0, 1, 2]
+    assert_masks_lie_on_their_colours(sample)
+    nothing = InstanceDataset(changed(rows, lambda objects: with_others([])), TURNS)[0]
+    assert nothing["masks"].shape[0] == 0 and nothing["labels"].shape == (0,)
+
+
+# -- batches
+
+
+def test_a_batch_has_one_scale_and_masks_in_the_frame_of_its_images():
+    model, processor = tiny.segmenter()
+    samples = []
+    for size, draw in (((40, 60), 0.99), ((60, 30), 0.0)):
+        shape = mask(*size, (4, 8, 20, 24))
+        image = np.zeros((*size, 3), np.uint8)
+        image[shape] = 255
+        samples.append({"image": image, "masks": shape[None], "labels": np.array([1]), "draw": draw, **COMPLETE})
+    collate = InstanceCollator(processor, [32, 80], 120)
+    batch = collate(samples)
+    assert batch["pixel_values"].shape == (2, 3, 128, 128)  # 80 × 120 and 120 × 60: the first one's draw counts
+    assert batch["pixel_mask"][0].any(dim=1).sum() == 80 and batch["pixel_mask"][1].any(dim=0).sum() == 60
+    for index in range(2):
+        bright = batch["pixel_values"][index, 0] > 1
+        agree = (bright == batch["mask_labels"][index][0]).float().mean()
+        assert agree > 0.98
+    assert [labels.tolist() for labels in batch["class_labels"]] == [[1], [1]]
+    assert model(**batch).loss.isfinite()
+    assert collate(samples[::-1])["pixel_values"].shape == (2, 3, 64, 64)  # 32 × 48 and 64 × 32
+
+
+def test_every_scale_is_drawn():
+    _, processor = tiny.segmenter()
+    collate = InstanceCollator(processor, [32, 64, 96], 200)
+    nothing = {"masks": np.zeros((0, 20, 20), bool), "labels": np.zeros(0, int)}
+    sample = {"image": np.zeros((20, 20, 3), np.uint8), **nothing, **COMPLETE}
+    draws = (0.0, 0.33, 0.34, 0.67, 1 - 1e-12)
+    sides = [collate([{**sample, "draw": draw}])["pixel_values"].shape[-1] for draw in draws]
+    assert sides == [32, 32, 64, 96, 96]
+
+
+def test_images_for_evaluation_keep_their_original_size(rows):
+    _, processor = tiny.segmenter()
+    sample = ImageDataset(rows, processor)[2]
+    assert (sample["image_id"], sample["size"]) == (2, (40, 60))
+    assert sample["pixel_values"].shape == (1, 3, 64, 96)
+    assert as_list([sample, sample])["samples"] == [sample, sample]
+
+
+# -- order
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(0, 4), (1, 4), (3, 4), (50, 1), (50, 4), (203, 3), (64, 64)])
+def test_the_sampler_visits_every_index_once(count, batch_size):
+    sizes = [(10, 10 + 7 * (index % 5)) for index in range(count)]
+    sampler = SimilarShapeSampler(sizes, batch_size, seed=3)
+    assert len(sampler) == count
+    orders = []
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        order = list(sampler)
+        assert sorted(order) == list(range(count)) and list(sampler) == order
+        orders.append(order)
+    assert count < 10 or orders[0] != orders[1]
+    assert all(isinstance(index, int) for index in orders[0])
+
+
+def test_the_sampler_puts_similar_shapes_into_one_batch():
+    sizes = [(30, 60) if index % 2 else (60, 30) for index in range(64)]
+    batches = np.array(list(SimilarShapeSampler(sizes, 4))).reshape(-1, 4)
+    mixed = sum(len({index % 2 for index in batch}) > 1 for batch in batches.tolist())
+    assert mixed <= 1
+    firsts = [batch[0] % 2 for batch in batches.tolist()]
+    assert firsts != sorted(firsts)  # wide and tall batches take turns
+
+
+# -- samples for the refiner
+
+
+def test_a_refinement_sample_keeps_image_masks_and_point_together(rows):
+    _, processor = tiny.refiner(names=["a", "b", "c"])
+    colour_of = [np.array(colour) / 255 for colour in COLOURS]
+    mean, std = np.array(processor.image_mean), np.array(processor.image_std)
+    dataset = RefinementDataset(rows, processor, augmentation=TURNS, seed=5)
+    assert len(dataset) == 9
+    for epoch in range(4):
+        dataset.set_epoch(epoch)
+        for index in range(9):
+            sample = dataset[index]
+            assert sample["pixel_values"].shape == (3, 48, 48) and sample["rough_masks"].shape == (1, 48, 48)
+            label, truth = int(sample["class_labels"]), sample["mask_labels"].bool()
+            assert label == index % 3
+            colours = sample["pixel_values"].permute(1, 2, 0).numpy() * std + mean
+            painted = torch.from_numpy(np.abs(colours - colour_of[label]).max(axis=-1) < 0.2)
+            assert (painted == truth).float().mean() > 0.85  # images are resized bilinearly, masks to the nearest
+            x, y = sample["input_points"].tolist()
+            assert truth[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].any()
+            assert sample["rough_masks"].sum() > truth.sum()  # the rough masks here are larger
+
+
+def test_refinement_samples_depend_on_seed_epoch_and_index_alone(rows):
+    _, processor = tiny.refiner(names=["a", "b", "c"])
+    first, again, other = (RefinementDataset(rows, processor, augmentation=TURNS, seed=seed) for seed in (1, 1, 2))
+    assert all(torch.equal(first[4][name], again[4][name]) for name in first[4])
+    assert any(not torch.equal(first[index]["pixel_values"], other[index]["pixel_values"]) for index in range(3))
+    before = [first[index]["pixel_values"] for index in range(3)]
+    first.set_epoch(1)
+    assert any(not torch.equal(value, first[index]["pixel_values"]) for index, value in enumerate(before))
+
+
+def test_crops_are_drawn_between_the_two_scales(rows):
+    _, processor = tiny.refiner(names=["a", "b", "c"])
+
+    def covered(scales: tuple[float, float]) -> list[float]:
+        dataset = RefinementDataset(rows, processor, scales, point_jitter=0.0)
+        parts = []
+        for epoch in range(6):
+            dataset.set_epoch(epoch)
+            parts.append(dataset[2]["rough_masks"].mean().item())
+        return parts
+
+    assert min(covered((1.0, 1.0))) > 0.95 and max(covered((2.0, 2.0))) < 0.6
+    between = covered((1.0, 2.0))
+    assert max(between) - min(between) > 0.1
+
+
+def test_what_has_no_truth_or_no_rough_mask_is_no_sample(rows):
+    _, processor = tiny.refiner(names=["a", "b", "c"])
+    empty = encode_mask(np.zeros((40, 60), bool))
+
+    def change(objects):
+        crowd, no_rough, empty_rough = ({**item} for item in objects)
+        crowd["iscrowd"], no_rough["rough_segmentation"], empty_rough["rough_segmentation"] = True, None, empty
+        no_truth, empty_truth = {**objects[0], "id": 8, "segmentation": None}, {**objects[0], "segmentation": empty}
+        return [crowd, no_rough, empty_rough, no_truth, empty_truth]
+
+    dataset = RefinementDataset(changed(rows, change).select([0]), processor)
+    assert dataset.objects == [(0, 2)]  # a rough mask without a pixel is one: the point alone says where
+    assert dataset[0]["rough_masks"].sum() == 0 and dataset[0]["mask_labels"].sum() > 0
+    with pytest.raises(ValueError, match="no object has both a mask and a rough mask"):
+        RefinementDataset(changed(rows, lambda objects: []).select([0]), processor)
+
+
+# -- points
+
+
+@pytest.mark.parametrize("box", [(0, 0, 1, 1), (0, 0, 60, 40), (59, 39, 60, 40), (10, 5, 12, 35)])
+def test_a_jittered_point_lies_inside_of_a_convex_mask(box):
+    shape = mask(40, 60, box)
+    points = {jittered_point(shape, 0.3, np.random.default_rng(seed)) for seed in range(40)}
+    for x, y in points:
+        assert shape[round(y), round(x)]
+    assert len(points) > 5 or shape.sum() == 1
+
+
+def test_no_jitter_is_the_centre_of_mass_and_a_hole_is_no_place():
+    ring = mask(41, 41, (0, 0, 41, 41)) & ~mask(41, 41, (5, 5, 36, 36))
+    assert jittered_point(ring, 0.0, np.random.default_rng(0)) == (20.0, 20.0)  # where a derived label lies, too
+    found = [jittered_point(ring, 0.5, np.random.default_rng(seed)) for seed in range(30)]
+    inside = [ring[round(y), round(x)] for x, y in found]
+    assert all(hit or point == (20.0, 20.0) for hit, point in zip(inside, found, strict=True)) and sum(inside) > 15

@@ -1,0 +1,257 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import TrainerCallback
+
+from helpers import tiny
+from helpers import training_in_two_processes as script
+from helpers.paths import TESTS
+from helpers.training_in_two_processes import answered_rows, mixed_rows
+from pointwssis.training.augmentation import Augmentation
+from pointwssis.training.datasets import InstanceCollator, InstanceDataset, RefinementDataset
+from pointwssis.training.trainer import SegmentationTrainer, SegmentationTrainingArguments, warmup_multistep_factor
+
+LIVELY = Augmentation(0.5, 0.5, True, 0.2, 0.2)
+
+
+def arguments(folder: Path, **changes) -> SegmentationTrainingArguments:
+    values = {
+        "output_dir": str(folder),
+        "per_device_train_batch_size": 2,
+        "max_steps": 4,
+        "warmup_steps": 1,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "use_cpu": True,
+        "disable_tqdm": True,
+    }
+    return SegmentationTrainingArguments(**{**values, **changes})
+
+
+def trainer(folder: Path, rows=None, eval_rows=None, seed: int = 0, callbacks=None, max_detections=100, **changes):
+    model, processor = tiny.segmenter(seed)
+    rows = mixed_rows() if rows is None else rows
+    return SegmentationTrainer(
+        model=model.train(),
+        args=arguments(folder, **changes),
+        train_dataset=InstanceDataset(rows, LIVELY, seed=7),
+        data_collator=InstanceCollator(processor, [48, 64], 96),
+        processing_class=processor,
+        eval_rows=eval_rows,
+        max_detections=max_detections,
+        callbacks=callbacks,
+    )
+
+
+# -- learning rate and weight decay
+
+
+def test_learning_rate_of_every_step(tmp_path):
+    made = trainer(tmp_path, max_steps=10, warmup_steps=3, warmup_factor=0.1, milestones=[0.5, 0.8], learning_rate=1.0)
+    made.train()
+    rates = [entry["learning_rate"] for entry in made.state.log_history if "learning_rate" in entry]
+    # The Trainer logs after the scheduler's step only from some versions on: the first rate tells.
+    expected = [warmup_multistep_factor(step, 10, [0.5, 0.8], 0.1, 3, 0.1) for step in range(10)]
+    assert expected == pytest.approx([0.1, 0.4, 0.7, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01])
+    assert rates == pytest.approx(expected)
+
+
+def test_without_milestones_the_schedule_is_transformers_own(tmp_path):
+    made = trainer(tmp_path, milestones=[], lr_scheduler_type="cosine", warmup_steps=0, learning_rate=1.0, max_steps=4)
+    made.train()
+    rates = [entry["learning_rate"] for entry in made.state.log_history if "learning_rate" in entry]
+    assert rates == pytest.approx([1.0, 0.8535534, 0.5, 0.1464466], abs=1e-6)
+
+
+def test_norms_do_not_decay_and_frozen_weights_are_left_out(tmp_path):
+    made = trainer(tmp_path, weight_decay=0.5)
+    made.model.model.feature_pyramid.requires_grad_(False)
+    groups = made.create_optimizer().param_groups
+    names = {id(parameter): name for name, parameter in made.model.named_parameters()}
+    decay = {names[id(p)]: group["weight_decay"] for group in groups for p in group["params"]}
+    trainable = {name for name, parameter in made.model.named_parameters() if parameter.requires_grad}
+    assert decay.keys() == trainable and not any("feature_pyramid" in name for name in decay)
+    kept = {name for name, value in decay.items() if value == 0}
+    assert kept == {name for name in decay if "normalization" in name or ".norm." in name}
+    assert len(kept) > 20 and decay["model.instance_head.class_head.bias"] == 0.5
+    assert groups[0]["momentum"] == 0.9
+
+
+# -- training
+
+
+def test_components_of_the_loss_are_logged_and_add_up(tmp_path):
+    made = trainer(tmp_path, logging_steps=2)
+    made.train()
+    entries = [entry for entry in made.state.log_history if "loss" in entry]
+    assert len(entries) == 2
+    for entry in entries:
+        assert entry["loss_class"] + entry["loss_mask"] == pytest.approx(entry["loss"], rel=1e-3)
+
+
+def test_gradient_accumulation_averages(tmp_path):
+    rows = tiny.shapes(4)
+    losses = []
+    for size, steps in ((4, 1), (2, 2)):
+        made = trainer(tmp_path, rows, per_device_train_batch_size=size, gradient_accumulation_steps=steps, max_steps=1)
+        made.train()
+        losses.append(made.state.log_history[0]["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=0.25)  # a sum would be twice as much
+
+
+def test_batches_without_any_object_train(tmp_path):
+    empty = tiny.shapes(2).map(lambda row: {"objects": []})
+    made = trainer(tmp_path, empty, max_steps=2)
+    made.train()
+    assert all(entry["loss_mask"] == 0 for entry in made.state.log_history if "loss" in entry)
+    assert all(parameter.isfinite().all() for parameter in made.model.parameters())
+
+
+def test_training_in_bfloat16(tmp_path):
+    made = trainer(tmp_path, bf16=True, max_steps=2)
+    made.train()
+    assert all(torch.isfinite(torch.tensor(entry["loss"])) for entry in made.state.log_history if "loss" in entry)
+    assert next(made.model.parameters()).dtype == torch.float32
+
+
+class StopAt(TrainerCallback):
+    """Ends a training as an interruption does: what comes after never runs."""
+
+    def __init__(self, step: int):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("saved_at", [2, 5])  # inside of the first and of the second epoch, of four steps each
+def test_resuming_equals_the_uninterrupted_training_bit_for_bit(tmp_path, saved_at):
+    options = {"max_steps": 10, "save_strategy": "steps", "save_steps": saved_at, "dataloader_num_workers": 0}
+    rows = mixed_rows(8)
+    whole = trainer(tmp_path / "whole", rows, **options)
+    whole.train()
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path / "parts", rows, callbacks=[StopAt(saved_at + 1)], **options).train()
+    rest = trainer(tmp_path / "parts", rows, seed=1, **options)  # other initial weights: they must not matter
+    rest.train(resume_from_checkpoint=True)
+    assert rest.state.global_step == 10
+    assert tiny.same_weights(whole.model.state_dict(), rest.model.state_dict())
+    after = [entry["loss"] for entry in whole.state.log_history if entry["step"] > saved_at and "loss" in entry]
+    assert after == [entry["loss"] for entry in rest.state.log_history if entry["step"] > saved_at and "loss" in entry]
+
+
+def test_each_epoch_augments_anew(tmp_path):
+    seen: list[tuple[int, int]] = []
+
+    class Watched(InstanceDataset):
+        def __getitem__(self, index):
+            seen.append((self.epoch, index))
+            return super().__getitem__(index)
+
+    made = trainer(tmp_path, max_steps=4)
+    dataset = Watched(tiny.shapes(4), LIVELY, seed=7)
+    made = SegmentationTrainer(
+        model=made.model,
+        args=arguments(tmp_path, max_steps=4),
+        train_dataset=dataset,
+        data_collator=made.data_collator,
+        processing_class=made.processing_class,
+    )
+    made.train()
+    assert sorted(seen) == [(epoch, index) for epoch in (0, 1) for index in range(4)]
+
+
+def test_the_refiner_trains(tmp_path):
+    model, processor = tiny.refiner()
+    rows = tiny.shapes(4)
+
+    def with_rough(row):
+        return {"objects": [{**item, "rough_segmentation": item["segmentation"]} for item in row["objects"]]}
+
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    made = SegmentationTrainer(
+        model=model.train(),
+        args=arguments(tmp_path, max_steps=2, optim="adamw_torch", optim_args=None, milestones=[]),
+        train_dataset=RefinementDataset(rows.map(with_rough, features=rows.features), processor),
+        processing_class=processor,
+    )
+    made.train()
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert {"head.weight", "encoder.input_layer.convolution.image_weight"} <= changed
+
+
+# -- evaluation
+
+
+def evaluated(folder: Path, rows, **changes) -> tuple[dict, dict]:
+    made = trainer(folder, eval_rows=rows, **changes)
+    metrics = made.evaluate()
+    return {name: value for name, value in metrics.items() if "AP" in name or "AR" in name}, made.evaluator.results
+
+
+def test_evaluation_is_the_same_at_batch_1_and_8_and_counts_every_image(tmp_path):
+    rows = answered_rows()
+    one, results = evaluated(tmp_path, rows, per_device_eval_batch_size=1)
+    eight, _ = evaluated(tmp_path, rows, per_device_eval_batch_size=8)
+    assert 0.2 < one["eval_AP"] < 1  # it knows every object, and as many others
+    assert one == pytest.approx(eight, abs=1e-9)
+    assert set(results) == set(rows["image_id"])
+
+
+def test_evaluation_after_training_steps_does_not_disturb_training(tmp_path):
+    rows = answered_rows()
+    plain = trainer(tmp_path, rows)
+    plain.train()
+    watched = trainer(tmp_path, rows, eval_rows=rows, eval_strategy="steps", eval_steps=2)
+    watched.train()
+    assert tiny.same_weights(plain.model.state_dict(), watched.model.state_dict())
+    entries = [entry for entry in watched.state.log_history if "eval_AP" in entry]
+    assert [entry["step"] for entry in entries] == [2, 4]
+    assert entries[0]["eval_AP"] != entries[1]["eval_AP"]
+
+
+def test_several_caps_on_detections(tmp_path):
+    metrics, _ = evaluated(tmp_path, answered_rows(), max_detections=[100, 400])
+    names = {"eval_AP", "eval_AP@100", "eval_AP50@100", "eval_AR1", "eval_AR10", "eval_AR100", "eval_AR400"}
+    assert names <= set(metrics)
+    assert metrics["eval_AR400"] >= metrics["eval_AR100"] > metrics["eval_AR1"]
+
+
+def test_a_perfect_model_has_an_ap_of_one(tmp_path, monkeypatch):
+    rows = mixed_rows()
+    truth = {row["image_id"]: row for row in rows.with_format(None)}
+    made = trainer(tmp_path, eval_rows=rows, per_device_eval_batch_size=3)
+    step = made.evaluator.update
+
+    def update(image_id, predictions):
+        assert predictions  # of the model
+        objects = truth[image_id]["objects"]
+        step(image_id, [{"label": o["category"], "score": 0.9, "rle": o["segmentation"]} for o in objects])
+
+    monkeypatch.setattr(made.evaluator, "update", update)
+    assert made.evaluate()["eval_AP"] == pytest.approx(1.0)
+
+
+def test_two_processes_train_and_evaluate_as_one(tmp_path):
+    """An image without objects on one of them, an odd number of images, and the same answer."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS)}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [*command, script.__file__, str(tmp_path)], capture_output=True, text=True, env=environment, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = (json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in (0, 1))
+    assert first["metrics"] == second["metrics"] and first["weights"] == second["weights"]
+    # Every epoch, each process takes half of the images, and both augment anew.
+    for epoch in range(3):
+        seen = sorted(i for part in (first, second) for e, i in part["seen"] if e == epoch)
+        assert seen == list(range(6))
+    alone, _ = evaluated(tmp_path, answered_rows(), per_device_eval_batch_size=2)
+    assert first["metrics"] == pytest.approx(alone, abs=1e-9) and alone["eval_AP"] > 0.2
