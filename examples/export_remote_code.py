@@ -22,7 +22,7 @@ from transformers import AutoConfig
 
 import pointwssis
 from pointwssis.hub.cards.released import bare_card
-from pointwssis.hub.mixins import push_folder
+from pointwssis.hub.client import push_folder
 
 PACKAGE = Path(pointwssis.__file__).parent
 # What transformers itself does not run without, and Pillow, which images take anyway.

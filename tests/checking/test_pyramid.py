@@ -11,7 +11,7 @@ from pointwssis.checking.findings import Findings
 from pointwssis.checking.pyramid import InputSettings, PyramidFit
 from pointwssis.data import make_object
 from pointwssis.models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES
-from pointwssis.models.solov2.loss_solov2 import assign_cells
+from pointwssis.models.solov2.grid_solov2 import assign_cells
 
 RANGES = ((1, 8), (8, 16), (16, 32), (32, 64), (100, 200))
 SETTINGS = InputSettings({"shortest_edge": 60, "longest_edge": 80}, None, (8, 6, 4, 2, 1), RANGES, 3)

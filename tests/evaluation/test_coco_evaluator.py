@@ -20,7 +20,8 @@ from pointwssis.data import (
     make_shapes_dataset,
     to_coco,
 )
-from pointwssis.evaluation.coco_evaluator import CocoEvaluator, evaluate_pseudo_labels
+from pointwssis.evaluation.coco_evaluator import CocoEvaluator
+from pointwssis.evaluation.pseudo_labels import evaluate_pseudo_labels
 from pointwssis.ops.coco_masks import decode_rle, encode_mask, rle_box
 
 

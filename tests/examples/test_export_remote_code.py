@@ -16,7 +16,7 @@ from transformers import ResNetConfig, pipeline
 
 from helpers import tiny
 from helpers.paths import EXAMPLES
-from pointwssis.hub.mixins import push_folder
+from pointwssis.hub.client import push_folder
 
 EXAMPLE = EXAMPLES / "export_remote_code.py"
 CLICKS = {"points": [(10, 20), (50, 40)], "labels": ["star", None]}

@@ -10,9 +10,11 @@ from typing import Any
 from helpers import tiny
 from pointwssis.data import class_names, dataset_from_rows, make_object
 from pointwssis.pipelines import PointInstanceSegmentationPipeline
+from pointwssis.training.arguments import SegmentationTrainingArguments
 from pointwssis.training.augmentation import Augmentation
-from pointwssis.training.datasets import InstanceCollator, InstanceDataset
-from pointwssis.training.trainer import SegmentationTrainer, SegmentationTrainingArguments
+from pointwssis.training.collators import InstanceCollator
+from pointwssis.training.datasets import InstanceDataset
+from pointwssis.training.trainer import SegmentationTrainer
 
 
 def mixed_rows(count: int = 7) -> Any:

@@ -12,10 +12,11 @@ from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoModelFor
 
 from helpers import tiny
 from pointwssis.data import load_coco, split_supervision
-from pointwssis.hub.mixins import PushError, check_write_access, push_folder
+from pointwssis.hub.client import PushError, check_write_access, push_folder
 from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from pointwssis.registration import register
-from pointwssis.training.trainer import SegmentationTrainer, SegmentationTrainingArguments
+from pointwssis.training.arguments import SegmentationTrainingArguments
+from pointwssis.training.trainer import SegmentationTrainer
 
 REPO = "pointwssis/teacher-coco10"
 HINT = "`pointwssis run RECIPE.yaml` trains"
@@ -274,7 +275,7 @@ def test_access_makes_the_repositories(hub):
 
 
 def test_a_hub_out_of_reach(hub, monkeypatch):
-    monkeypatch.setattr("pointwssis.hub.mixins.HfApi", lambda: HfApi(endpoint="http://127.0.0.1:9"))
+    monkeypatch.setattr("pointwssis.hub.client.HfApi", lambda: HfApi(endpoint="http://127.0.0.1:9"))
     with pytest.raises(PushError, match=r"the Hub at http://127.0.0.1:9 does not let us in"):
         check_write_access(["tester/x"])
 

@@ -6,15 +6,8 @@ from pycocotools import mask as coco_mask
 
 from helpers.paths import PARITY
 from pointwssis.ops.coco_masks import decode_rle, encode_mask, rle_area, rle_box, rle_coverage, segmentation_to_rle
-from pointwssis.ops.mask_ops import (
-    centers_of_mass,
-    downscale_masks,
-    mask_iou,
-    mask_nms,
-    masks_to_boxes,
-    matrix_nms,
-    point_nms,
-)
+from pointwssis.ops.mask_ops import centers_of_mass, downscale_masks, mask_iou, masks_to_boxes
+from pointwssis.ops.nms import mask_nms, matrix_nms, point_nms
 
 UNITS = np.load(PARITY / "e_units.npz")
 

@@ -9,7 +9,7 @@ from datasets import concatenate_datasets
 from PIL import Image
 
 from pointwssis.data import dataset_from_rows, make_object, to_coco
-from pointwssis.evaluation.coco_evaluator import evaluate_pseudo_labels
+from pointwssis.evaluation.pseudo_labels import evaluate_pseudo_labels
 from pointwssis.ops.coco_masks import decode_rle, encode_mask, rle_area
 from pointwssis.pseudo_labeling.generate import (
     generate_pseudo_labels,

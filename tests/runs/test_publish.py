@@ -13,7 +13,7 @@ from transformers import pipeline
 from helpers import tiny
 from pointwssis.cli.main import main
 from pointwssis.hub.cards import TrainingFacts
-from pointwssis.hub.mixins import PushError
+from pointwssis.hub.client import PushError
 from pointwssis.runs.publish import Push, push_anything, run_models
 
 CELLS = {"student": "tester/cells", "teacher": "tester/cells-teacher", "refiner": "tester/cells-refiner"}

@@ -10,16 +10,15 @@ from helpers import tiny
 from pointwssis.data import dataset_from_rows, make_object
 from pointwssis.ops.coco_masks import encode_mask
 from pointwssis.training.augmentation import Augmentation
+from pointwssis.training.collators import InstanceCollator, as_list
 from pointwssis.training.datasets import (
     ImageDataset,
-    InstanceCollator,
     InstanceDataset,
     RefinementDataset,
-    SimilarShapeSampler,
-    as_list,
     background_threshold,
     jittered_point,
 )
+from pointwssis.training.samplers import SimilarShapeSampler
 
 TURNS = Augmentation(horizontal_flip=0.5, vertical_flip=0.5, rotate90=True)
 COMPLETE = {"weights": np.ones(1), "points": np.zeros((0, 2)), "incomplete_classes": np.zeros(4, bool)}

@@ -13,9 +13,12 @@ from helpers import tiny
 from helpers import training_in_two_processes as script
 from helpers.paths import TESTS
 from helpers.training_in_two_processes import answered_rows, mixed_rows
+from pointwssis.training.arguments import SegmentationTrainingArguments
 from pointwssis.training.augmentation import Augmentation
-from pointwssis.training.datasets import InstanceCollator, InstanceDataset, RefinementDataset
-from pointwssis.training.trainer import SegmentationTrainer, SegmentationTrainingArguments, warmup_multistep_factor
+from pointwssis.training.collators import InstanceCollator
+from pointwssis.training.datasets import InstanceDataset, RefinementDataset
+from pointwssis.training.learning_rate import warmup_multistep_factor
+from pointwssis.training.trainer import SegmentationTrainer
 
 LIVELY = Augmentation(0.5, 0.5, True, 0.2, 0.2)
 

@@ -17,7 +17,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from ..data import read_image
-from ..ops.pixels import is_deep
+from ..ops.images import is_deep
 from .findings import ERROR, WARNING, Findings
 
 THUMBNAIL_SIDE = 16

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
-from ..models.solov2.decoding_solov2 import cells_of_points
+from ..models.solov2.grid_solov2 import cells_of_points
 from ..models.solov2.transforms_solov2 import shortest_edge_size
 from ..ops.coco_masks import rle_box
 from ..runs.recipe import Recipe

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..conversion.convert import Converted, convert_checkpoint
 from ..conversion.solov2 import PRESETS
-from ..hub.mixins import check_write_access, push_folder
+from ..hub.client import check_write_access, push_folder
 
 EPILOG = """examples:
   pointwssis convert --checkpoint model_final.pth --output_dir teacher-coco10 --preset teacher

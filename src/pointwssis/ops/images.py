@@ -4,7 +4,10 @@
 The rules:
 
 * The EXIF orientation is applied: coordinates are those of the picture as people see it.
-* Grey images of more than 8 bits are scaled, grey becomes RGB, palettes are looked up, alpha is dropped (`pixels.py`).
+* Grey becomes RGB, palettes are looked up, alpha is dropped.
+* Grey images of more than 8 bits (16-bit, 32-bit, float) are scaled linearly from their own minimum … maximum to
+  0 … 255. Microscopes put 12 or 14 bits into 16, so that any fixed divisor leaves such an image nearly black; nothing
+  is clipped. (Color files of 16 bits per channel arrive from Pillow reduced to their upper 8 bits; that clips nothing.)
 * A file of several pages (a stack, an animation) is an error: nothing tells which page the labels belong to.
 """
 
@@ -15,9 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import ExifTags, Image, ImageOps
-
-from .pixels import to_rgb
 
 _END_MARKERS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
 _TAIL_BYTES = 4096
@@ -112,3 +114,31 @@ def _last_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
         return file.read()
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Grey becomes RGB, palettes are looked up, alpha is dropped, deep grey is scaled.
+
+    Example:
+        >>> to_rgb(Image.fromarray(np.array([[0, 1000], [2000, 4000]], dtype=np.uint16))).getpixel((1, 1))
+        (255, 255, 255)
+    """
+    if is_deep(image):
+        image = Image.fromarray(scale_to_8_bits(np.asarray(image)))
+    elif image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # else Pillow warns and keeps the transparent entry as a colour key
+    return image.convert("RGB")
+
+
+def is_deep(image: Any) -> bool:
+    """Whether a PIL image is grey with more than 8 bits, which Pillow's own conversion to RGB would clip."""
+    return isinstance(image, Image.Image) and (image.mode.startswith("I") or image.mode == "F")
+
+
+def scale_to_8_bits(values: np.ndarray) -> np.ndarray:
+    """(H, W) numbers → (H, W) uint8, linear from their minimum (0) to their maximum (255); flat becomes black."""
+    values = values.astype(np.float64)
+    low, high = values.min(), values.max()
+    if not np.isfinite(high - low):
+        raise ValueError("pixels are NaN or infinite")
+    return np.rint((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)

@@ -14,9 +14,10 @@ from torch.utils.data import default_collate
 
 from ..data import class_names, masked_objects
 from ..models.factory import new_refiner, new_segmenter
+from ..ops.devices import autocast, best_device, choose_dtype, for_device
 from ..runs.recipe import Recipe
-from ..runs.stages import device, on_device, use_bf16
-from ..training.datasets import Augmentation, InstanceCollator, InstanceDataset, RefinementDataset
+from ..training.collators import InstanceCollator
+from ..training.datasets import Augmentation, InstanceDataset, RefinementDataset
 
 TIMED_STEPS = 3  # of which the fastest counts: other programs can only slow a step down
 SECONDS = 12.0  # no further step is begun after so many
@@ -85,25 +86,31 @@ def _batches(dataset: Any, batch_size: int) -> Iterable[list[Any]]:
 
 def _fastest_step(model: torch.nn.Module, recipe: Recipe, batches: Iterable[dict[str, Any]]) -> float:
     """The first step warms caches up; of those after it some are timed."""
-    model = on_device(model).to(device()).train()
+    device = best_device()
+    model = for_device(model, device).to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
     began, marks = time.monotonic(), []  # a mark is the end of a step
     for batch in batches:
-        _take_step(model, optimizer, batch, use_bf16(recipe))
+        _take_step(model, optimizer, batch, choose_dtype(device, recipe.bf16), device)
         marks.append(time.monotonic())
         if len(marks) > TIMED_STEPS or (len(marks) > 1 and marks[-1] - began > SECONDS):
             break
     return min(after - before for before, after in pairwise(marks))
 
 
-def _take_step(model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: dict[str, Any], bf16: bool) -> None:
-    where = device()
-    with torch.autocast(where.type, torch.bfloat16, enabled=bf16):
-        loss = model(**_moved(batch, lambda tensor: tensor.to(where))).loss
+def _take_step(
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: dict[str, Any],
+    dtype: torch.dtype,
+    device: torch.device,
+) -> None:
+    with autocast(device, dtype):
+        loss = model(**_moved(batch, lambda tensor: tensor.to(device))).loss
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()
-    if where.type == "cuda":
+    if device.type == "cuda":
         torch.cuda.synchronize()
 
 

@@ -8,11 +8,15 @@ from .generate import (
     propose_rough_masks,
     refine_rough_masks,
 )
+from .labelers import mask_refine_net_refiner, solov2_proposer, solov2_teacher
 
 __all__ = [
     "generate_pseudo_labels",
     "keep_rough_masks",
+    "mask_refine_net_refiner",
     "predict_rough_masks",
     "propose_rough_masks",
     "refine_rough_masks",
+    "solov2_proposer",
+    "solov2_teacher",
 ]

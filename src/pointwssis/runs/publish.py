@@ -9,7 +9,7 @@ from transformers import AutoConfig
 
 from ..hub.cards import FACTS_FILE, TrainingFacts, card_of
 from ..hub.cards.released import bare_card
-from ..hub.mixins import check_write_access, push_folder
+from ..hub.client import check_write_access, push_folder
 from ..models.factory import is_saved_model
 from .cache import is_first_process
 from .recipe import Recipe

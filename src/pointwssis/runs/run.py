@@ -11,30 +11,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset, concatenate_datasets
 from transformers import AutoConfig
 
 from ..data import to_coco
-from ..evaluation.coco_evaluator import evaluate_pseudo_labels
+from ..evaluation.pseudo_labels import evaluate_pseudo_labels
 from ..hub.cards import write_if_changed
 from ..models.factory import check_fields, is_saved_model
 from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
+from ..ops.devices import best_device, choose_dtype
 from ..pseudo_labeling.generate import keep_rough_masks, predict_rough_masks, propose_rough_masks, refine_rough_masks
+from ..pseudo_labeling.labelers import mask_refine_net_refiner, solov2_proposer, solov2_teacher
 from .cache import is_first_process, kept_on_disk, stored_rows
 from .data import RunData, load_data
 from .facts import QUALITY_FILE, label_costs, write_cards
 from .progress import StepProbe
 from .recipe import Recipe
-from .stages import (
-    is_trained,
-    mask_refiner,
-    point_teacher,
-    train_refiner,
-    train_segmenter,
-    training_arguments,
-    weak_teacher,
-)
+from .stages import is_trained, train_refiner, train_segmenter, training_arguments
 
 MODELS = ("teacher", "student_point", "student_refined", "full")  # what `results.json` has metrics of
 
@@ -51,6 +46,11 @@ class Run:
         self.compares = self.data.truth_is_known and len(self.data.point) + len(self.data.weak) > 0
         self.uses_refiner = "refiner" in recipe.stages or is_saved_model(self.folder / "refiner")
         self.probe = StepProbe(self.planned_steps())
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number format of labeling."""
+        return choose_dtype(best_device(), self.recipe.bf16)
 
     def _check_models(self) -> None:
         """What no model can be made of is an error now, not after the trainings of the others."""
@@ -200,7 +200,7 @@ class Run:
 
         def make(weights: Path) -> Dataset:
             folder = self.made(str(weights.relative_to(self.folder)))
-            return predict_rough_masks(self.data.masked, point_teacher(self.recipe, folder))
+            return predict_rough_masks(self.data.masked, solov2_teacher(folder, self.dtype))
 
         parts = [
             kept_on_disk(self.folder / "rough" / f"full_{path.name}", lambda p=path: make(p))
@@ -214,7 +214,7 @@ class Run:
         """
 
         def make() -> Dataset:
-            rows = predict_rough_masks(self.data.point, point_teacher(self.recipe, self.made("teacher")))
+            rows = predict_rough_masks(self.data.point, solov2_teacher(self.made("teacher"), self.dtype))
             return self._proposed(rows, self.first_free_id)
 
         return kept_on_disk(self.folder / "rough" / "point", make)
@@ -229,7 +229,9 @@ class Run:
         return kept_on_disk(self.folder / "rough" / "weak", make)
 
     def _proposed(self, rows: Dataset, first_id: int) -> Dataset:
-        return propose_rough_masks(rows, weak_teacher(self.recipe, self.made("teacher")), first_id)
+        thresholds = (self.recipe.unlabeled_threshold, self.recipe.image_level_threshold)
+        proposer = solov2_proposer(self.made("teacher"), *thresholds, self.dtype)
+        return propose_rough_masks(rows, proposer, first_id)
 
     @property
     def first_free_id(self) -> int:
@@ -266,7 +268,9 @@ class Run:
             if self.uses_refiner:
                 labels[f"{prefix}refined"] = kept_on_disk(
                     self.folder / "pseudo" / f"{prefix}refined",
-                    lambda rough=rough: refine_rough_masks(rough(), mask_refiner(self.recipe, self.made("refiner"))),
+                    lambda rough=rough: refine_rough_masks(
+                        rough(), mask_refine_net_refiner(self.made("refiner"), self.dtype)
+                    ),
                 )
         for name, rows in labels.items():
             path = self.folder / "pseudo" / f"{name}.json"

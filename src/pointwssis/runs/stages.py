@@ -15,46 +15,35 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from datasets import Dataset
-from PIL import Image
 from transformers import AutoConfig, TrainerCallback, TrainerState, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import class_names
 from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
-from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
-from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
-from ..pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
-from ..pseudo_labeling.generate import Proposer, Refiner, Teacher
+from ..ops.devices import best_device, choose_dtype, for_device
+from ..training.arguments import SegmentationTrainingArguments
 from ..training.augmentation import Augmentation
-from ..training.datasets import InstanceCollator, InstanceDataset, RefinementDataset, background_threshold
-from ..training.trainer import SegmentationTrainer, SegmentationTrainingArguments
+from ..training.collators import InstanceCollator
+from ..training.datasets import InstanceDataset, RefinementDataset, background_threshold
+from ..training.trainer import SegmentationTrainer
 from .progress import StepProbe
 from .recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
 
-def use_bf16(recipe: Recipe) -> bool:
-    """Whether to compute in bfloat16: as the recipe says, else where the machine does so in hardware."""
-    if recipe.bf16 is not None:
-        return recipe.bf16
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
 def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) -> SegmentationTrainingArguments:
     """Training arguments of a stage; later settings win, the recipe's `max_steps` caps."""
+    device = best_device()
     values: dict[str, Any] = {
         "output_dir": str(folder / "checkpoints"),
         "seed": recipe.seed,
-        "bf16": use_bf16(recipe),
-        "use_cpu": not torch.cuda.is_available(),
+        "bf16": choose_dtype(device, recipe.bf16) == torch.bfloat16,
+        "use_cpu": device.type == "cpu",
         "logging_steps": 20,
         "save_total_limit": 1,
     }
@@ -139,7 +128,7 @@ def train_segmenter(
     if rough_folders:
         callbacks.append(SaveWeightsAt(rough_folders, processor))
     trainer = SegmentationTrainer(
-        model=on_device(model),
+        model=for_device(model, best_device()),
         args=args,
         train_dataset=InstanceDataset(
             rows, Augmentation(**recipe.augmentation), recipe.seed, recipe.weigh_pseudo_labels
@@ -191,7 +180,7 @@ def evaluate(
         batch_size: images that go through the network together.
         bf16: None: where the machine computes with it.
     """
-    names = class_names(rows)
+    names, device = class_names(rows), best_device()
     model, processor = saved_model(str(folder), names)
     unknown = sorted(set(names) - set(AutoConfig.from_pretrained(folder).id2label.values()))
     model.config.max_detections = max_detections
@@ -201,11 +190,15 @@ def evaluate(
         args = SegmentationTrainingArguments(
             output_dir=output_dir,
             per_device_eval_batch_size=batch_size,
-            bf16=use_bf16(Recipe(bf16=bf16)),
-            use_cpu=not torch.cuda.is_available(),
+            bf16=choose_dtype(device, bf16) == torch.bfloat16,
+            use_cpu=device.type == "cpu",
         )
         trainer = SegmentationTrainer(
-            model=on_device(model), args=args, processing_class=processor, eval_rows=rows, max_detections=max_detections
+            model=for_device(model, best_device()),
+            args=args,
+            processing_class=processor,
+            eval_rows=rows,
+            max_detections=max_detections,
         )
         trainer.evaluate()
     return trainer.evaluator.compute()
@@ -245,18 +238,13 @@ def train_refiner(
         scales, augmentation = tuple(model.config.train_box_scale), Augmentation(**recipe.augmentation)
         dataset = RefinementDataset(rough_rows, processor, scales, jitter, augmentation, recipe.seed)
     trainer = SegmentationTrainer(
-        model=on_device(model),
+        model=for_device(model, best_device()),
         args=training_arguments(recipe, folder, official, settings),
         train_dataset=dataset,
         processing_class=processor,
         callbacks=[] if probe is None else [probe.of(folder.name)],
     )
     train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
-
-
-def on_device(model: torch.nn.Module) -> torch.nn.Module:
-    """Channels last on a GPU, where convolutions are faster so; on CPUs it was measured to make no difference."""
-    return model.to(memory_format=torch.channels_last) if torch.cuda.is_available() else model
 
 
 def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
@@ -301,75 +289,3 @@ def save_untrained(trainer: SegmentationTrainer, folder: Path) -> None:
 def is_trained(folder: Path) -> bool:
     """Whether a training into this folder came to its end; its log is written last."""
     return is_saved_model(folder) and (folder / "training_log.json").is_file()
-
-
-# -- labelling
-
-
-def device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def autocast(recipe: Recipe) -> torch.autocast:
-    return torch.autocast(device().type, torch.bfloat16, enabled=use_bf16(recipe))
-
-
-def point_teacher(recipe: Recipe, folder: str | Path) -> Teacher:
-    """A saved SOLOv2 as the function that `predict_rough_masks` takes."""
-    pipe = PointInstanceSegmentationPipeline(
-        model=SOLOv2ForInstanceSegmentation.from_pretrained(folder),
-        image_processor=SOLOv2ImageProcessorPil.from_pretrained(folder),
-        device=device(),
-    )
-
-    def label(images: Any, points: Any, labels: Any) -> list[list[dict[str, Any]]]:
-        items = [{"image": i, "points": p, "labels": n} for i, p, n in zip(images, points, labels, strict=True)]
-        with autocast(recipe):
-            return pipe(items, mask_format="rle", batch_size=len(items))
-
-    return label
-
-
-def weak_teacher(recipe: Recipe, folder: str | Path) -> Proposer:
-    """A saved SOLOv2 as the function that `propose_rough_masks` takes: what it sees above the recipe's thresholds."""
-    model = SOLOv2ForInstanceSegmentation.from_pretrained(folder).to(device()).eval()
-    processor = SOLOv2ImageProcessorPil.from_pretrained(folder)
-    names, ids = model.config.id2label, model.config.label2id
-
-    def propose(images: Any, classes: Any) -> list[list[dict[str, Any]]]:
-        found = []
-        for image, present in zip(images, classes, strict=True):
-            encoded = processor([image], return_tensors="pt").to(device())
-            with autocast(recipe):
-                outputs = model.encode(encoded["pixel_values"], encoded.get("pixel_mask"))
-            result = processor.post_process_instance_segmentation(
-                outputs,
-                threshold=recipe.unlabeled_threshold if present is None else recipe.image_level_threshold,
-                target_sizes=[(image.height, image.width)],
-                return_coco_annotation=True,
-                image_labels=[None if present is None else [ids[name] for name in present]],
-            )[0]
-            found.append(
-                [
-                    {"mask": mask, "score": info["score"], "label": names[info["label_id"]]}
-                    for mask, info in zip(result["segmentation"], result["segments_info"], strict=True)
-                ]
-            )
-        return found
-
-    return propose
-
-
-def mask_refiner(recipe: Recipe, folder: str | Path) -> Refiner:
-    """A saved MaskRefineNet as the function that `refine_rough_masks` takes."""
-    pipe = PointMaskRefinementPipeline(
-        model=MaskRefineNetForMaskRefinement.from_pretrained(folder),
-        image_processor=MaskRefineNetImageProcessorPil.from_pretrained(folder),
-        device=device(),
-    )
-
-    def refine(image: Image.Image, rough_masks: np.ndarray, points: Any, labels: Any) -> np.ndarray:
-        with autocast(recipe):
-            return pipe.refine(image, rough_masks, points, labels)["masks"]
-
-    return refine

@@ -1,9 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Train SOLOv2 and MaskRefineNet with the `Trainer` of transformers."""
 
+from .arguments import SegmentationTrainingArguments
 from .augmentation import Augmentation
-from .datasets import InstanceCollator, InstanceDataset, RefinementDataset, SimilarShapeSampler
-from .trainer import SegmentationTrainer, SegmentationTrainingArguments
+from .collators import InstanceCollator
+from .datasets import InstanceDataset, RefinementDataset
+from .samplers import SimilarShapeSampler
+from .trainer import SegmentationTrainer
 
 __all__ = [
     "Augmentation",

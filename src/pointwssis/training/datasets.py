@@ -6,14 +6,13 @@ uninterrupted one does.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset as HFDataset
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from ..data.schema import class_names, masked_objects, pointed_objects
 from ..ops.coco_masks import decode_rle, rle_area, rle_iou
@@ -149,34 +148,6 @@ def background_threshold(rows: HFDataset) -> float:
     return SURE_BACKGROUND
 
 
-@dataclass
-class InstanceCollator:
-    """Batches of `InstanceDataset`: one scale for the whole batch (so that little is padding), then the image
-    processor.
-    """
-
-    image_processor: Any
-    shortest_edges: Sequence[int]
-    longest_edge: int
-
-    def __call__(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        edge = self.shortest_edges[int(samples[0]["draw"] * len(self.shortest_edges))]
-        encoded = self.image_processor(
-            [sample["image"] for sample in samples],
-            mask_labels=[sample["masks"] for sample in samples],
-            class_labels=[sample["labels"] for sample in samples],
-            input_points=[sample["points"] for sample in samples],
-            size={"shortest_edge": edge, "longest_edge": self.longest_edge},
-            return_tensors="pt",
-        )
-        return {
-            **{name: value for name, value in encoded.items() if name != "input_points"},
-            "mask_weights": [torch.from_numpy(sample["weights"]) for sample in samples],
-            "incomplete_classes": torch.from_numpy(np.stack([sample["incomplete_classes"] for sample in samples])),
-            "unmasked_points": encoded["input_points"],
-        }
-
-
 class ImageDataset(Dataset):
     """Images for inference and evaluation, each prepared on its own."""
 
@@ -190,46 +161,6 @@ class ImageDataset(Dataset):
         row = self.rows[index]
         encoded = self.image_processor([read_image(row)], return_tensors="pt")
         return {"image_id": row["image_id"], "size": (row["height"], row["width"]), **encoded}
-
-
-def as_list(samples: list[Any]) -> dict[str, list[Any]]:
-    """Collates samples of different sizes: a batch is the list of them."""
-    return {"samples": samples}
-
-
-class SimilarShapeSampler(Sampler):
-    """Random order in which neighbours have a similar aspect ratio, so that a batch holds little padding.
-
-    Args:
-        sizes: (height, width) of each image.
-        batch_size: images that meet in one batch.
-        seed: of the order; each epoch has its own.
-    """
-
-    def __init__(self, sizes: Sequence[tuple[int, int]], batch_size: int, seed: int = 0):
-        self.ratios = np.array([width / height for height, width in sizes])
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.ratios)
-
-    def __iter__(self) -> Iterator[int]:
-        generator = np.random.default_rng([self.seed, self.epoch])
-        order = generator.permutation(len(self.ratios))
-        pool = 16 * self.batch_size
-        batches: list[np.ndarray] = []
-        for start in range(0, len(order), pool):
-            part = order[start : start + pool]
-            part = part[np.argsort(self.ratios[part], kind="stable")]
-            batches += [part[first : first + self.batch_size] for first in range(0, len(part), self.batch_size)]
-        # A short batch in the middle would shift all borders after it, so it goes last.
-        whole = [batch for batch in batches if len(batch) == self.batch_size]
-        rest = [batch for batch in batches if len(batch) < self.batch_size]
-        shuffled = [whole[position] for position in generator.permutation(len(whole))]
-        return iter(np.concatenate(shuffled + rest).tolist() if batches else [])
 
 
 class RefinementDataset(_SeededDataset):

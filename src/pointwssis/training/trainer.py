@@ -4,7 +4,6 @@ COCO AP.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,58 +13,14 @@ from datasets import Dataset as HFDataset
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback
 
 from ..evaluation.coco_evaluator import CocoEvaluator
 from ..hub.cards.released import bare_card
-from .datasets import ImageDataset, InstanceDataset, RefinementDataset, SimilarShapeSampler, as_list
-
-
-@dataclass
-class SegmentationTrainingArguments(TrainingArguments):
-    """`TrainingArguments` whose defaults are the official SOLOv2 student's: SGD, linear warm-up, two steps of a tenth.
-
-    Args:
-        milestones: parts of the training after which the learning rate falls by `gamma` (210 and 250 of 270 thousand
-            iterations).
-            Empty: transformers' own `lr_scheduler_type`.
-        gamma: factor at each milestone.
-        warmup_factor: factor of the learning rate at the first step.
-    """
-
-    output_dir: str | None = field(default="outputs")
-    per_device_train_batch_size: int = field(default=16)
-    per_device_eval_batch_size: int = field(default=4)
-    max_steps: int = field(default=270_000)
-    learning_rate: float = field(default=0.01)
-    optim: str = field(default="sgd")
-    optim_args: str | None = field(default="momentum=0.9")
-    weight_decay: float = field(default=1e-4)
-    max_grad_norm: float = field(default=0.0)
-    warmup_steps: float = field(default=1000)
-    warmup_factor: float = field(default=0.01)
-    milestones: list[float] = field(default_factory=lambda: [210 / 270, 250 / 270])
-    gamma: float = field(default=0.1)
-    remove_unused_columns: bool | None = field(default=False)
-    label_names: list[str] | None = field(default_factory=lambda: ["mask_labels", "class_labels"])
-    report_to: str | list[str] | None = field(default="none")
-    ddp_find_unused_parameters: bool | None = field(default=False)
-
-
-def warmup_multistep_factor(
-    step: int, total: int, milestones: list[float], gamma: float, warmup_steps: int, warmup_factor: float
-) -> float:
-    """Factor of the learning rate at a step.
-
-    Example:
-        >>> [round(warmup_multistep_factor(s, 100, [0.8], 0.1, 10, 0.01), 3) for s in (0, 5, 10, 79, 80)]
-        [0.01, 0.505, 1.0, 1.0, 0.1]
-    """
-    factor = gamma ** sum(step >= milestone * total for milestone in milestones)
-    if step < warmup_steps:
-        progress = step / warmup_steps
-        factor *= warmup_factor * (1 - progress) + progress
-    return factor
+from .collators import as_list
+from .datasets import ImageDataset, InstanceDataset, RefinementDataset
+from .learning_rate import warmup_multistep_factor
+from .samplers import SimilarShapeSampler, by_shape
 
 
 class EpochTeller(TrainerCallback):
@@ -220,9 +175,3 @@ class SegmentationTrainer(Trainer):
             {f"{metric_key_prefix}_{name}": value for name, value in metrics.items() if value is not None}
         )
         return output
-
-
-def by_shape(rows: HFDataset) -> HFDataset:
-    """Rows ordered by image size, so that images of one shape meet in a batch."""
-    sizes = list(zip(rows["height"], rows["width"], strict=True))
-    return rows.select(sorted(range(len(sizes)), key=sizes.__getitem__))

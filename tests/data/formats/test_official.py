@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pointwssis.data import load_coco, load_official_annotations, object_masks, supervision
-from pointwssis.evaluation.coco_evaluator import evaluate_pseudo_labels
+from pointwssis.evaluation.pseudo_labels import evaluate_pseudo_labels
 from pointwssis.ops.coco_masks import encode_mask
 
 CATEGORIES = [{"id": 1, "name": "person", "supercategory": "person"}, {"id": 3, "name": "car"}]

@@ -26,7 +26,7 @@ from pointwssis.data.prepared.opening import open_prepared, prepared_files
 from pointwssis.data.prepared.prepare_coco import prepare_coco
 from pointwssis.data.prepared.push import push_prepared
 from pointwssis.data.prepared.writing import Split, rows_on_disk, whole_folder, write_files
-from pointwssis.hub.mixins import PushError
+from pointwssis.hub.client import PushError
 
 CONFIGS = ["coco10", "coco50", "all", "train5k"]
 

@@ -9,9 +9,9 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, ResNetConfig
 
 from pointwssis.models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from pointwssis.models.mask_refine_net.heatmaps_mask_refine_net import draw_point_heatmaps
 from pointwssis.models.mask_refine_net.loss_mask_refine_net import mask_refinement_loss
 from pointwssis.models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
-from pointwssis.ops.points import draw_point_heatmaps
 
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 ARCHITECTURES = ["unet", "fpn"]

@@ -8,8 +8,10 @@ from torch.utils._pytree import tree_leaves
 from helpers.raw_outputs import constant_outputs, random_outputs, settings_of, with_settings
 from helpers.small_solov2 import drawn_batch, lively_model
 from pointwssis.models.solov2 import decoding_solov2
-from pointwssis.models.solov2.decoding_solov2 import ImageOutputs, cells_of_points, decode_points, masks_in_image
+from pointwssis.models.solov2.decoding_solov2 import ImageOutputs, masks_in_image
+from pointwssis.models.solov2.grid_solov2 import cells_of_points
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+from pointwssis.models.solov2.level_selection_solov2 import decode_points
 from pointwssis.models.solov2.official_prompts_solov2 import decode_official_prompt
 
 PROCESSOR = SOLOv2ImageProcessorPil()

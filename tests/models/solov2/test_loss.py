@@ -18,7 +18,8 @@ from helpers.official_solov2 import (
 from helpers.paths import PARITY
 from helpers.small_solov2 import drawn_batch, lively_model, rectangles, small_config, small_model
 from pointwssis.models.solov2 import loss_solov2
-from pointwssis.models.solov2.loss_solov2 import assign_cells, image_targets, solov2_loss
+from pointwssis.models.solov2.grid_solov2 import assign_cells
+from pointwssis.models.solov2.loss_solov2 import image_targets, solov2_loss
 from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from pointwssis.models.solov2.official_prompts_solov2 import truncated
 from pointwssis.ops.mask_ops import centers_of_mass, masks_to_boxes

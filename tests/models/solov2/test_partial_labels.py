@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from helpers.small_solov2 import drawn_batch, small_model
-from pointwssis.models.solov2.loss_solov2 import PartialLabels, cell_of, image_targets, solov2_loss
+from pointwssis.models.solov2.grid_solov2 import cell_of
+from pointwssis.models.solov2.loss_mask_solov2 import PartialLabels
+from pointwssis.models.solov2.loss_solov2 import image_targets, solov2_loss
 
 SIZE = (96, 96)
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard, HfApi
 
-from ...hub.mixins import LOGIN_HINT, PushError
+from ...hub.client import LOGIN_HINT, PushError
 from .opening import prepared_files
 
 

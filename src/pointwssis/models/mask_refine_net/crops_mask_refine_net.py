@@ -8,8 +8,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ...ops.points import crop_box_around, points_to_crops
-
 
 @dataclass
 class ObjectPrompts:
@@ -135,3 +133,89 @@ def _shape(entry: Sequence) -> tuple[int, ...]:
 def to_numpy(values: object) -> np.ndarray:
     """A numpy array, wherever the values are."""
     return values.cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+
+
+CropBox = tuple[int, int, int, int]
+
+
+# Side of the box that stands in for an empty rough mask, as a part of the image's shorter side (before scaling).
+EMPTY_MASK_EXTENT = 1 / 8
+
+
+def crop_box_around(mask: np.ndarray, point: tuple[float, float], scale: float = 2.0) -> CropBox:
+    """The crop around one rough mask and its point: one geometry for training and inference (paper section 3.3).
+
+    The mask's extent (first to last pixel) is scaled about its centre and cut off to whole pixels. If the point lies
+    beyond a side, this side alone moves to half a scaled extent behind the point. The crop is clipped to the image; it
+    always holds the mask and the point. Official training leaves out the last row and column, official inference and
+    ours keep them. An empty rough mask, on which the official code fails, counts as a box around the point, its side an
+    eighth of the image's shorter side.
+
+    Args:
+        mask: (H, W) bool, the rough mask in the image's frame.
+        point: (x, y) in the image's pixels.
+        scale: size of the crop over the mask's extent; 2 at inference, drawn from 1 to 2 in training.
+
+    Returns:
+        (x0, y0, x1, y1) in the image's pixels, maximum exclusive, at least one pixel.
+
+    >>> mask = np.zeros((100, 100), bool)
+    >>> mask[40:61, 30:51] = True
+    >>> crop_box_around(mask, (40, 50))
+    (20, 30, 61, 71)
+    >>> crop_box_around(mask, (75, 50))
+    (20, 30, 96, 71)
+    """
+    mask = np.asarray(mask)
+    height, width = mask.shape
+    if not (0 <= point[0] < width and 0 <= point[1] < height):
+        raise ValueError(
+            f"point ({point[0]}, {point[1]}) lies outside of the image of {width} x {height} pixels; "
+            f"give (x, y) in pixels of the original image"
+        )
+    x_first, x_last = _extent(mask.any(axis=0), point[0], min(height, width))
+    y_first, y_last = _extent(mask.any(axis=1), point[1], min(height, width))
+    x0, x1 = _scaled_side(x_first, x_last, point[0], scale, width)
+    y0, y1 = _scaled_side(y_first, y_last, point[1], scale, height)
+    return x0, y0, x1, y1
+
+
+def _extent(occupied: np.ndarray, coordinate: float, shorter_side: int) -> tuple[float, float]:
+    """First and last occupied index of an axis; around the coordinate where there is none."""
+    indices = np.flatnonzero(occupied)
+    if len(indices):
+        return float(indices[0]), float(indices[-1])
+    half = shorter_side * EMPTY_MASK_EXTENT / 2
+    return coordinate - half, coordinate + half
+
+
+def _scaled_side(first: float, last: float, coordinate: float, scale: float, size: int) -> tuple[int, int]:
+    """One axis of `crop_box_around`: (start, exclusive stop) in whole pixels of an axis of `size` pixels."""
+    middle, half = (first + last) / 2, (last - first) / 2 * scale
+    start = max(int(middle - half), 0)
+    stop = min(int(middle + half), size - 1)
+    if coordinate < start:
+        start = max(int(coordinate - half), 0)
+    elif coordinate > stop:
+        stop = min(int(coordinate + half), size - 1)
+    return start, stop + 1
+
+
+def points_to_crops(points: np.ndarray, boxes: np.ndarray, crop_size: tuple[int, int]) -> np.ndarray:
+    """Points in the pixels of their resized crops, cut off to whole pixels as the official inference does.
+
+    Args:
+        points: (N, 2) float, (x, y) in the image's pixels, each inside of its box.
+        boxes: (N, 4) int, (x0, y0, x1, y1) in the image's pixels, maximum exclusive.
+        crop_size: (height, width) to which the crops are resized.
+
+    Returns:
+        (N, 2) int64, (x, y) in pixels of the resized crops.
+
+    >>> points_to_crops(np.array([[30.0, 15.0]]), np.array([[20, 10, 40, 20]]), (64, 64))
+    array([[32, 32]])
+    """
+    points, boxes = np.asarray(points, dtype=np.float64).reshape(-1, 2), np.asarray(boxes).reshape(-1, 4)
+    start, stop = boxes[:, :2], boxes[:, 2:]  # (N, 2) each
+    size = np.array([crop_size[1], crop_size[0]])
+    return ((points - start) / (stop - start) * size).astype(np.int64)

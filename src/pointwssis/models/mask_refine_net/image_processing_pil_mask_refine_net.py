@@ -11,7 +11,7 @@ from transformers.image_processing_utils import BatchFeature
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, ImageInput, PILImageResampling
 from transformers.processing_utils import ImagesKwargs, Unpack
 
-from ...ops.pixels import is_deep, to_rgb
+from ...ops.images import is_deep, to_rgb
 from .crops_mask_refine_net import ObjectPrompts, crop_objects
 from .post_processing_mask_refine_net import post_process_masks
 

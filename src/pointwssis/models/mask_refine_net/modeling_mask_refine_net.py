@@ -18,9 +18,9 @@ from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
 from ...hub.mixins import HubModel
-from ...ops.points import draw_point_heatmaps
 from .configuration_mask_refine_net import MaskRefineNetConfig
 from .decoders_mask_refine_net import MaskRefineNetFPNDecoder, MaskRefineNetUNetDecoder, resize
+from .heatmaps_mask_refine_net import draw_point_heatmaps
 from .loss_mask_refine_net import mask_refinement_loss
 
 

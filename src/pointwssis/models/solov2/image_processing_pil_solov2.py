@@ -9,7 +9,7 @@ from transformers.image_processing_utils import BatchFeature
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, PILImageResampling, SizeDict
 from transformers.processing_utils import ImagesKwargs, Unpack
 
-from ...ops.pixels import is_deep, to_rgb
+from ...ops.images import is_deep, to_rgb
 from .post_processing_solov2 import SOLOv2PostProcessing
 from .transforms_solov2 import carried_labels, shortest_edge_size
 

@@ -21,7 +21,8 @@ from transformers.utils.generic import can_return_tuple
 from ...hub.mixins import HubModel
 from .configuration_solov2 import SOLOv2Config
 from .decoding_solov2 import DecodingSettings
-from .loss_solov2 import PartialLabels, solov2_loss
+from .loss_mask_solov2 import PartialLabels
+from .loss_solov2 import solov2_loss
 
 
 @dataclass

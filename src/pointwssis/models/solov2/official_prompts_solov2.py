@@ -10,8 +10,8 @@ does none of that.
 import torch
 from torch import Tensor
 
-from .decoding_solov2 import DecodingSettings, ImageOutputs, Instances, cells_of_points, confidences, decode_score_maps
-from .loss_solov2 import assign_cells
+from .decoding_solov2 import DecodingSettings, ImageOutputs, Instances, confidences, decode_score_maps
+from .grid_solov2 import assign_cells, cells_of_points
 
 OFFICIAL_PROMPTS = ("point", "point_with_size", "cls")
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ...ops.rle import encode_mask
-from .decoding_solov2 import DecodingSettings, ImageOutputs, Instances, decode_instances, decode_points, masks_in_image
+from .decoding_solov2 import DecodingSettings, ImageOutputs, Instances, decode_instances, masks_in_image
+from .level_selection_solov2 import decode_points
 from .official_prompts_solov2 import decode_official_prompt
 
 

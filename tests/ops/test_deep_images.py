@@ -5,7 +5,7 @@ from PIL import Image
 
 from pointwssis.models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
-from pointwssis.ops.pixels import scale_to_8_bits, to_rgb
+from pointwssis.ops.images import scale_to_8_bits, to_rgb
 
 DEEP = Image.fromarray(np.linspace(0, 4095, 32 * 32).reshape(32, 32).astype(np.uint16))
 

@@ -1,0 +1,102 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Trained models as the callables that pseudo labeling takes: teacher, proposer, refiner.
+
+Any other segmenter plugs in by a function with the same signature; `generate` holds the three types.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
+from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
+from ..ops.devices import autocast, best_device
+from ..pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
+from .generate import Proposer, Refiner, Teacher
+
+
+def solov2_teacher(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> Teacher:
+    """Return a trained SOLOv2 as the teacher that `predict_rough_masks` takes.
+
+    Args:
+        name_or_path: folder or Hub repository of the model.
+        dtype: float32 or bfloat16, to compute in.
+    """
+    device = best_device()
+    pipe = PointInstanceSegmentationPipeline(
+        model=SOLOv2ForInstanceSegmentation.from_pretrained(name_or_path),
+        image_processor=SOLOv2ImageProcessorPil.from_pretrained(name_or_path),
+        device=device,
+    )
+
+    def label(images: Any, points: Any, labels: Any) -> list[list[dict[str, Any]]]:
+        items = [{"image": i, "points": p, "labels": n} for i, p, n in zip(images, points, labels, strict=True)]
+        with autocast(device, dtype):
+            return pipe(items, mask_format="rle", batch_size=len(items))
+
+    return label
+
+
+def solov2_proposer(
+    name_or_path: str | Path,
+    unlabeled_threshold: float,
+    image_level_threshold: float,
+    dtype: torch.dtype = torch.float32,
+) -> Proposer:
+    """Return a trained SOLOv2 as the proposer that `propose_rough_masks` takes (paper, table 5).
+
+    Args:
+        name_or_path: folder or Hub repository of the model.
+        unlabeled_threshold: lowest score of a proposal in an image without labels.
+        image_level_threshold: the same in an image whose classes are known.
+        dtype: float32 or bfloat16, to compute in.
+    """
+    device = best_device()
+    model = SOLOv2ForInstanceSegmentation.from_pretrained(name_or_path).to(device).eval()
+    processor = SOLOv2ImageProcessorPil.from_pretrained(name_or_path)
+    names, ids = model.config.id2label, model.config.label2id
+
+    def propose_in(image: Image.Image, present: list[str] | None) -> list[dict[str, Any]]:
+        encoded = processor([image], return_tensors="pt").to(device)
+        with autocast(device, dtype):
+            outputs = model.encode(encoded["pixel_values"], encoded.get("pixel_mask"))
+        result = processor.post_process_instance_segmentation(
+            outputs,
+            threshold=unlabeled_threshold if present is None else image_level_threshold,
+            target_sizes=[(image.height, image.width)],
+            return_coco_annotation=True,
+            image_labels=[None if present is None else [ids[name] for name in present]],
+        )[0]
+        found = zip(result["segmentation"], result["segments_info"], strict=True)
+        return [{"mask": mask, "score": info["score"], "label": names[info["label_id"]]} for mask, info in found]
+
+    def propose(images: Any, classes: Any) -> list[list[dict[str, Any]]]:
+        return [propose_in(image, present) for image, present in zip(images, classes, strict=True)]
+
+    return propose
+
+
+def mask_refine_net_refiner(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> Refiner:
+    """Return a trained MaskRefineNet as the refiner that `refine_rough_masks` takes.
+
+    Args:
+        name_or_path: folder or Hub repository of the model.
+        dtype: float32 or bfloat16, to compute in.
+    """
+    device = best_device()
+    pipe = PointMaskRefinementPipeline(
+        model=MaskRefineNetForMaskRefinement.from_pretrained(name_or_path),
+        image_processor=MaskRefineNetImageProcessorPil.from_pretrained(name_or_path),
+        device=device,
+    )
+
+    def refine(image: Image.Image, rough_masks: np.ndarray, points: Any, labels: Any) -> np.ndarray:
+        with autocast(device, dtype):
+            return pipe.refine(image, rough_masks, points, labels)["masks"]
+
+    return refine

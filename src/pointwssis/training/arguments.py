@@ -1,0 +1,37 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Training arguments: those of transformers, with the official SOLOv2 schedule as defaults."""
+
+from dataclasses import dataclass, field
+
+from transformers import TrainingArguments
+
+
+@dataclass
+class SegmentationTrainingArguments(TrainingArguments):
+    """`TrainingArguments` whose defaults are the official SOLOv2 student's: SGD, linear warm-up, two steps of a tenth.
+
+    Args:
+        milestones: parts of the training after which the learning rate falls by `gamma` (210 and 250 of 270 thousand
+            iterations).
+            Empty: transformers' own `lr_scheduler_type`.
+        gamma: factor at each milestone.
+        warmup_factor: factor of the learning rate at the first step.
+    """
+
+    output_dir: str | None = field(default="outputs")
+    per_device_train_batch_size: int = field(default=16)
+    per_device_eval_batch_size: int = field(default=4)
+    max_steps: int = field(default=270_000)
+    learning_rate: float = field(default=0.01)
+    optim: str = field(default="sgd")
+    optim_args: str | None = field(default="momentum=0.9")
+    weight_decay: float = field(default=1e-4)
+    max_grad_norm: float = field(default=0.0)
+    warmup_steps: float = field(default=1000)
+    warmup_factor: float = field(default=0.01)
+    milestones: list[float] = field(default_factory=lambda: [210 / 270, 250 / 270])
+    gamma: float = field(default=0.1)
+    remove_unused_columns: bool | None = field(default=False)
+    label_names: list[str] | None = field(default_factory=lambda: ["mask_labels", "class_labels"])
+    report_to: str | list[str] | None = field(default="none")
+    ddp_find_unused_parameters: bool | None = field(default=False)
