@@ -34,8 +34,8 @@ def main() -> None:
     if options.clicks:
         pipe = pipeline("point-instance-segmentation", model=options.model)
         segmenter = partial(pipe, batch_size=options.batch_size, mask_format="rle")
-        point = "random" if options.random_points else None
-        show(evaluate_clicks(rows, segmenter, point, options.batch_size))
+        point_source = "random" if options.random_points else None
+        show(evaluate_clicks(rows, segmenter, point_source, options.batch_size))
     else:
         show(evaluate(options.model, rows, options.max_detections, options.batch_size))
 

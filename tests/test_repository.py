@@ -59,7 +59,7 @@ def test_checker_of_words(pattern, line, found):
     assert bool(occurrences(pattern, line)) is found
 
 
-def test_source_files_carry_the_licence_line():
+def test_source_files_carry_the_license_line():
     sources = {path: text for path, text in repository_files().items() if path.suffix == ".py"}
     without = [
         str(path)

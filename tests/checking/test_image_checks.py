@@ -27,13 +27,13 @@ def variant(data: bytes, change) -> bytes:
 
 def test_kinds_of_pixels(make):
     sixteen = io.BytesIO()
-    colours = np.random.default_rng(0).integers(0, 2**16, (30, 40, 3), dtype=np.uint16)
-    write_png16(colours, sixteen)
+    colors = np.random.default_rng(0).integers(0, 2**16, (30, 40, 3), dtype=np.uint16)
+    write_png16(colors, sixteen)
     data = [png(mode="L"), png(mode="P"), png(mode="RGBA"), png(mode="1"), png(mode="I;16"), sixteen.getvalue()]
     data += [png(mode="CMYK", file_format="JPEG"), png(mode="I;16", file_format="TIFF")]
     scan, findings = scanned(make(*[row(i + 1, data=item) for i, item in enumerate(data)]))
     assert scan.kinds == {
-        "8-bit grey": 1, "palette": 1, "8-bit colour with alpha": 1, "1-bit": 1, "16-bit grey": 2, "16-bit colour": 1,
+        "8-bit gray": 1, "palette": 1, "8-bit color with alpha": 1, "1-bit": 1, "16-bit gray": 2, "16-bit color": 1,
         "CMYK": 1,
     }  # fmt: skip
     assert len(scan.deep_ranges) == 2 and max(high for _, high in scan.deep_ranges) > 255
@@ -95,7 +95,7 @@ CHANGES = {
     "saved as JPEG": lambda image, stream: image.save(stream, "JPEG", quality=60),
     "smaller": lambda image, stream: image.resize((80, 60)).save(stream, "PNG"),
     "brighter": lambda image, stream: image.point(lambda value: min(255, value + 20)).save(stream, "PNG"),
-    "grey": lambda image, stream: image.convert("L").save(stream, "PNG"),
+    "gray": lambda image, stream: image.convert("L").save(stream, "PNG"),
 }
 
 

@@ -82,12 +82,12 @@ def test_every_pixel_of_a_mask_is_inside(x, y):
     assert found(counted(row(1, make_object(0, 0, segmentation=rle(5, 5, 4, 4), point=[x, y])))) == {}
 
 
-def test_a_centre_of_mass_may_lie_outside():
+def test_a_center_of_mass_may_lie_outside():
     mask = np.zeros((30, 40), bool)
     mask[2:28, 2:38] = True
     mask[6:30, 6:40] = False
     item = make_object(0, 0, segmentation=encode_mask(mask), point=list(point_from_mask(mask)))
-    assert found(counted(row(1, item))) == {"centres of mass outside of their object": (NOTE, 1)}
+    assert found(counted(row(1, item))) == {"centers of mass outside of their object": (NOTE, 1)}
 
 
 def test_duplicates():

@@ -32,7 +32,7 @@ def checkup(make, tmp_path):
     )
     validation = make(row(6, masked(2, 5, 5)), row(7, data=png(seed=1)))
     empty = train.select([])
-    data = RunData(train=train, full=empty, point=empty, weak=empty, validation=validation)
+    data = RunData(train=train, full=empty, point=empty, image=empty, none=empty, validation=validation)
     return check_data(tiny.recipe(tmp_path, max_detections=1), data)
 
 
@@ -42,7 +42,7 @@ def test_text(checkup):
     assert lines[0] == "train: 5 images, 4 objects, 3 classes"
     assert "masks                           3         3" in text  # the images that show nothing too
     assert "image-level labels              1         0" in text
-    assert "8-bit colour 3, unreadable 1, 16-bit grey 1" in text and "each image is scaled from its own range" in text
+    assert "8-bit color 3, unreadable 1, 16-bit gray 1" in text and "each image is scaled from its own range" in text
     assert "sizes at the input: √ of the box's area of 2 objects; shortest edge 64, at most 96 pixels" in text
     assert "ERROR         1  image files that cannot be used" in text
     assert "ERROR         1  points outside of their image" in text
@@ -56,7 +56,7 @@ def test_long_lists_are_cut_but_not_those_of_errors(make, tmp_path):
     twins = [make_object(0, 0, segmentation=rle(2, 2, 6, 6), point=[4.0, 4.0]) for _ in range(9)]
     train = make(row(1, *twins), *[row(i, data=b"%d" % i) for i in range(2, 122)])
     empty = train.select([])
-    text = text_report(check_data(tiny.recipe(tmp_path), RunData(train, empty, empty, empty, None)))
+    text = text_report(check_data(tiny.recipe(tmp_path), RunData(train, empty, empty, empty, empty, None)))
     assert text.count("object 100 again") == 5 and "… 3 more" in text
     assert text.count("is no readable image") == 120
     assert "pyramid\nlevel" in text and "validation" not in text
@@ -84,13 +84,13 @@ def test_nothing_to_draw(make, tmp_path):
     train = make(row(1, data=b"bad"))
     empty = train.select([])
     with pytest.raises(ValueError, match="no image can be read"):
-        data = RunData(train, empty, empty, empty, None)
+        data = RunData(train, empty, empty, empty, empty, None)
         write_contact_sheet(check_data(tiny.recipe(tmp_path), data), tmp_path / "sheet.png")
 
 
 def test_an_empty_split_is_told(make, tmp_path):
     empty = make(row(1)).select([])
-    checkup = check_data(tiny.recipe(tmp_path), RunData(empty, empty, empty, empty, None))
+    checkup = check_data(tiny.recipe(tmp_path), RunData(empty, empty, empty, empty, empty, None))
     assert checkup.stops_training and "splits without an image" in text_report(checkup)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pointwssis.cli.main import main
 from pointwssis.data import load_coco_folder
-from pointwssis.data.annotation_cost import budget_of, image_content
+from pointwssis.data.annotation_cost import annotation_cost, image_content
 
 
 def budget(capsys, words: str) -> str:
@@ -44,7 +44,7 @@ def test_own_content_and_speed(capsys):
 
 def test_of_a_dataset(shapes, capsys):
     dataset = load_coco_folder(shapes)["train"]
-    content, days = image_content(dataset), budget_of(dataset).days
+    content, days = image_content(dataset), annotation_cost(dataset).days
     printed = budget(capsys, f"--dataset {shapes}")
     assert f"8 images, 4 classes; an image shows {content.classes_present:.1f} of them" in printed
     assert numbers(printed, "total")[-1] == f"{days:.2f}" and numbers(printed, "masks ")[0] == "8"
@@ -66,7 +66,7 @@ def test_hours_buy_mixtures(capsys):
     marked = {line.partition("← ")[2]: row for line in printed.splitlines() if "←" in line for row in [line.split()]}
     assert marked["the most masks with which every image has a label"][:3] == ["487", "513", "0"]
     assert marked["2,000 masks, as asked"][0] == "278"  # 7.2 objects an image
-    assert marked["masks on 5% of the labelled images, as asked"][:2] == ["50", "950"]
+    assert marked["masks on 5% of the labeled images, as asked"][:2] == ["50", "950"]
 
 
 def test_too_few_hours_for_all_images(capsys):

@@ -6,14 +6,14 @@ import pytest
 from helpers.marked_images import EXPORTS, write_marked_images
 from pointwssis.cli.main import main
 from pointwssis.data import load_annotations, load_coco_folder
-from pointwssis.runs.cache import kept_on_disk
+from pointwssis.runs.cache import cached
 
 
 @pytest.fixture
 def labels(shapes, tmp_path):
     """What a run leaves: here the labels are masks."""
     dataset = load_coco_folder(shapes)["train"]
-    kept_on_disk(tmp_path / "pseudo", lambda: dataset)
+    cached(tmp_path / "pseudo", lambda: dataset)
     return dataset, tmp_path / "pseudo"
 
 
@@ -73,8 +73,8 @@ def test_boxes_go_to_a_tool(tmp_path, capsys):
     content = {"images": [image], "annotations": [annotation], "categories": [{"id": 1, "name": "Car"}]}
     (tmp_path / "boxes.json").write_text(json.dumps(content))
     words = ["export", str(tmp_path / "boxes.json"), "--image_dir", str(images), "--format", "cvat", "--output"]
-    assert main([*words, str(tmp_path / "no.xml")]) == 1 and "--points_from box_center" in capsys.readouterr().err
-    options = ["--points_from", "box_center", "--label_map.Car", "car"]
+    assert main([*words, str(tmp_path / "no.xml")]) == 1 and "--point_source box_center" in capsys.readouterr().err
+    options = ["--point_source", "box_center", "--label_map.Car", "car"]
     assert main([*words, str(tmp_path / "boxes.xml"), *options]) == 0
     back = load_annotations(tmp_path / "boxes.xml", images)
     assert back[0]["objects"][0]["bbox"] == box and '<box label="car"' in (tmp_path / "boxes.xml").read_text()

@@ -17,7 +17,7 @@ class SOLOv2ImageProcessingTester(ImageProcessingTester):
     def __init__(self, parent, **kwargs):
         kwargs.setdefault("size", {"shortest_edge": 32, "longest_edge": 60})
         # The backends may differ by 1/255 in a resized pixel. The common tolerance is meant for values around ±1, while
-        # the official normalisation gives values up to 255, where such a pixel differs by 1.
+        # the official normalization gives values up to 255, where such a pixel differs by 1.
         kwargs.setdefault("image_mean", [0.5, 0.5, 0.5])
         kwargs.setdefault("image_std", [0.5, 0.5, 0.5])
         super().__init__(parent, batch_size=4, min_resolution=20, max_resolution=80, **kwargs)

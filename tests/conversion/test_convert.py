@@ -23,7 +23,7 @@ from helpers.official_files import (
     tiny_solov2_weights,
 )
 from pointwssis.conversion.convert import convert_checkpoint
-from pointwssis.data.class_names import BDD100K_NAMES, COCO_NAMES, read_label_names
+from pointwssis.data.class_names import BDD100K_NAMES, COCO_NAMES, read_class_names
 from pointwssis.hub.cards.released import released_card
 from pointwssis.models.factory import new_segmenter
 from pointwssis.models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, SOLOv2Config
@@ -123,15 +123,15 @@ def test_labels_must_be_as_many_as_the_weights_have(convert, tmp_path):
 def test_files_of_labels(tmp_path):
     path = tmp_path / "labels.txt"
     path.write_text("\ufeffcat \r\nred fox\r\n\r\n", encoding="utf-8")
-    assert read_label_names(path) == ["cat", "red fox"]
+    assert read_class_names(path) == ["cat", "red fox"]
     path.write_text("cat\n\ndog\n")
     with pytest.raises(ValueError, match=r"labels\.txt: line 2 is empty"):
-        read_label_names(path)
+        read_class_names(path)
     path.write_text("cat\ndog\ncat\n")
     with pytest.raises(ValueError, match=r"line 3 comes twice \('cat'\)"):
-        read_label_names(str(path))
+        read_class_names(str(path))
     with pytest.raises(FileNotFoundError, match=r"neither coco nor bdd100k nor a file"):
-        read_label_names("COCO")
+        read_class_names("COCO")
 
 
 def test_names_of_public_datasets(shared_dir):

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Labelling budgets: every figure of the paper's table 1, and what the labels of a dataset took."""
+"""Labeling budgets: every figure of the paper's table 1, and what the labels of a dataset took."""
 
 import math
 
@@ -10,11 +10,11 @@ from pointwssis.data.annotation_cost import (
     COCO_CONTENT,
     COCO_SECONDS,
     ImageContent,
-    LabellingSpeed,
-    budget_of,
+    LabelingSpeed,
+    annotation_cost,
     image_content,
-    labelling_budget,
-    labelling_seconds,
+    labeling_budget,
+    labeling_seconds,
 )
 
 MASK = {"size": [4, 4], "counts": "02>"}
@@ -67,26 +67,26 @@ def rows(*content: dict, classes: int = 10):
     ],
 )
 def test_every_budget_of_table_1(mixture, printed):
-    budget = labelling_budget({kind: part * COCO_IMAGES for kind, part in mixture.items()})
+    budget = labeling_budget({kind: part * COCO_IMAGES for kind, part in mixture.items()})
     assert math.floor(budget.days * 10) / 10 == printed  # the paper cuts off after one decimal
     assert budget.hours == pytest.approx(24 * budget.days)
 
 
 def test_days_in_full():
-    assert round(labelling_budget({"full": COCO_IMAGES}).days, 2) == 884.28
+    assert round(labeling_budget({"full": COCO_IMAGES}).days, 2) == 884.28
 
 
 def test_the_formula_gives_the_seconds_that_the_paper_prints():
-    computed = labelling_seconds(COCO_CONTENT)
+    computed = labeling_seconds(COCO_CONTENT)
     assert {kind: round(seconds, 1) for kind, seconds in computed.items()} == COCO_SECONDS
     # Section 2.2, VOC: 20 classes, 1.5 present, 2.8 objects.
-    voc = labelling_seconds(ImageContent(20, 1.5, 2.8))
+    voc = labeling_seconds(ImageContent(20, 1.5, 2.8))
     assert [round(voc[kind], 1) for kind in ("image", "point", "box", "full")] == [20.0, 23.3, 38.1, 239.7]
 
 
 def test_own_speed():
-    speed = LabellingSpeed(class_check=0, first_point=3, further_point=1, box=5, mask=60)
-    seconds = labelling_seconds(ImageContent(1, 1, 40), speed)
+    speed = LabelingSpeed(class_check=0, first_point=3, further_point=1, box=5, mask=60)
+    seconds = labeling_seconds(ImageContent(1, 1, 40), speed)
     assert seconds == {"full": 2400, "box": 200, "point": 42, "image": 0, "none": 0}
 
 
@@ -95,10 +95,10 @@ def test_own_speed():
     [
         (lambda: ImageContent(3, 4, 9), "4 of 3 classes are present"),
         (lambda: ImageContent(3, 2, 1), "has at least one object"),
-        (lambda: LabellingSpeed(mask=-1), "mask is -1; it takes seconds"),
-        (lambda: LabellingSpeed(box=math.nan), "box is nan"),
-        (lambda: labelling_budget({"polygon": 1}), "'polygon' is no kind of label; choose from full, box"),
-        (lambda: labelling_budget({"full": -1}), "full is -1 images"),
+        (lambda: LabelingSpeed(mask=-1), "mask is -1; it takes seconds"),
+        (lambda: LabelingSpeed(box=math.nan), "box is nan"),
+        (lambda: labeling_budget({"polygon": 1}), "'polygon' is no kind of label; choose from full, box"),
+        (lambda: labeling_budget({"full": -1}), "full is -1 images"),
     ],
 )
 def test_impossible_numbers(made, message):
@@ -111,13 +111,13 @@ def test_impossible_numbers(made, message):
 
 def test_a_dataset_costs_what_the_formula_says_of_its_average():
     dataset = make_shapes_dataset(30, (64, 64), seed=2)
-    seconds, budget = labelling_seconds(image_content(dataset)), budget_of(dataset)
+    seconds, budget = labeling_seconds(image_content(dataset)), annotation_cost(dataset)
     assert budget.images == {"full": 30}
     assert budget.total_seconds == pytest.approx(30 * seconds["full"])
     split = split_supervision(dataset, 0.0)["point"]
     # Images that show nothing are full once their masks are hidden: there was nothing to hide.
-    assert sum(budget_of(split).images.values()) == 30
-    assert budget_of(split).total_seconds == pytest.approx(30 * seconds["point"])
+    assert sum(annotation_cost(split).images.values()) == 30
+    assert annotation_cost(split).total_seconds == pytest.approx(30 * seconds["point"])
 
 
 def test_each_kind_of_image():
@@ -129,7 +129,7 @@ def test_each_kind_of_image():
         row(5, complete=False),
         row(6),  # known to show nothing
     )
-    budget = budget_of(dataset)
+    budget = annotation_cost(dataset)
     assert budget.images == {"full": 2, "box": 1, "point": 1, "image": 1, "none": 1}
     expected = {"full": 8 + 3 * 79 + 10, "box": 9 + 7, "point": 8 + 2 * 2.4 + 0.9, "image": 10, "none": 0}
     assert budget.seconds == pytest.approx(expected)
@@ -137,25 +137,25 @@ def test_each_kind_of_image():
 
 
 def test_mixtures_within_an_image():
-    budget = budget_of(rows(row(1, masked(0), pointed(0), pointed(1))))
+    budget = annotation_cost(rows(row(1, masked(0), pointed(0), pointed(1))))
     assert budget.images == {"point": 1} and budget.total_seconds == pytest.approx(8 + 79 + 2 * 2.4)
-    unfinished = budget_of(rows(row(1, pointed(0), complete=False)))
+    unfinished = annotation_cost(rows(row(1, pointed(0), complete=False)))
     assert unfinished.total_seconds == pytest.approx(2.4)  # nobody looked for the other classes
-    bare = budget_of(rows(row(1, pointed(None), pointed(None))))
+    bare = annotation_cost(rows(row(1, pointed(None), pointed(None))))
     assert bare.total_seconds == pytest.approx(10 + 2.4 + 0.9)
 
 
 def test_what_a_model_made_costs_its_point_at_most():
     by_point = masked(0, score=0.7, bbox=[0.0, 0.0, 1.0, 1.0])
-    found = make_object(0, 0, segmentation=MASK, score=0.9)  # of an unlabelled image
+    found = make_object(0, 0, segmentation=MASK, score=0.9)  # of an unlabeled image
     crowd = make_object(0, 0, segmentation=MASK, iscrowd=True)
-    assert budget_of(rows(row(1, by_point, crowd))).total_seconds == pytest.approx(9 + 2.4)
-    assert budget_of(rows(row(1, found, complete=False))).seconds == {"none": 0}
-    assert budget_of(rows(row(1, found, complete=False, image_labels=[0]))).seconds == {"image": 10}
+    assert annotation_cost(rows(row(1, by_point, crowd))).total_seconds == pytest.approx(9 + 2.4)
+    assert annotation_cost(rows(row(1, found, complete=False))).seconds == {"none": 0}
+    assert annotation_cost(rows(row(1, found, complete=False, image_labels=[0]))).seconds == {"image": 10}
 
 
 def test_content_needs_a_complete_image():
     with pytest.raises(ValueError, match="no image has all its objects marked"):
         image_content(rows(row(1, pointed(0), complete=False)))
     assert image_content(rows(row(1, pointed(None), pointed(0)), classes=1)) == ImageContent(1, 1, 2)
-    assert budget_of(rows()).total_seconds == 0
+    assert annotation_cost(rows()).total_seconds == 0

@@ -4,7 +4,7 @@
 import pytest
 
 from pointwssis.data import load_coco
-from pointwssis.data.errors import BadRecord, LoadReport, collect_reports
+from pointwssis.data.errors import AnnotationError, LoadReport, collect_reports
 
 
 def test_every_skipped_record_is_listed(coco_folder):
@@ -33,6 +33,8 @@ def test_reports_of_all_files_are_collected(coco_folder):
 
 def test_collecting_ends_with_an_error_too():
     with pytest.raises(FileNotFoundError), collect_reports() as reports:
-        LoadReport("a.json").reject("image 3", BadRecord("gone", "file_name", "b.png", "find it", FileNotFoundError))
+        LoadReport("a.json").reject(
+            "image 3", AnnotationError("gone", "file_name", "b.png", "find it", FileNotFoundError)
+        )
     LoadReport("later")
     assert [report.source for report in reports] == ["a.json"] and not reports[0].messages

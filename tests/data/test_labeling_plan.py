@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What hours of labelling buy: never more than the hours, never more than the images, and nothing is left unused."""
+"""What hours of labeling buy: never more than the hours, never more than the images, and nothing is left unused."""
 
 import itertools
 
@@ -52,7 +52,7 @@ def test_a_part_of_the_images():
     assert mix_with_fraction(0.25, 1, SECONDS) == LabelMix(6, 21, None, 6 * 400 + 21 * 40)
 
 
-def test_every_image_labelled():
+def test_every_image_labeled():
     mix = mix_of_all(24 * 196.7344, COCO_SECONDS, 118_287)
     assert abs(mix.full - 0.1 * 118_287) < 1.5 and mix.none == 0
     assert mix_of_all(1, SECONDS, 90) == LabelMix(0, 90, 0, 3600)

@@ -5,16 +5,16 @@ import pytest
 
 from helpers.marked_images import EXPORTS, write_marked_images
 from pointwssis.data import class_names, to_coco
-from pointwssis.data.formats.click_table import load_points_table
+from pointwssis.data.formats.click_table import load_click_table
 from pointwssis.data.formats.cvat import load_cvat
 from pointwssis.data.formats.label_studio import load_label_studio
 from pointwssis.data.formats.yolo import load_yolo
 from pointwssis.data.loading import annotation_format, load_annotations
 
 READERS = {
-    "clicks.csv": load_points_table,
-    "clicks.tsv": load_points_table,
-    "clicks.jsonl": load_points_table,
+    "clicks.csv": load_click_table,
+    "clicks.tsv": load_click_table,
+    "clicks.jsonl": load_click_table,
     "label_studio.json": load_label_studio,
     "cvat.xml": load_cvat,
 }
@@ -53,11 +53,11 @@ def test_coco_takes_names_map_and_complete(coco_folder):
     dataset = load_annotations(coco_folder.save(), coco_folder.images, **options)
     assert class_names(dataset) == ["pet", "hair drier"] and dataset["complete"] == [False, True, False]
     assert [item["category"] for row in dataset for item in row["objects"]] == [0, 1, 0, 0]
-    given = load_annotations(coco_folder.file, coco_folder.images, names=["x", "hair drier", "pet"], **options)
+    given = load_annotations(coco_folder.file, coco_folder.images, class_names=["x", "hair drier", "pet"], **options)
     assert [item["category"] for row in given for item in row["objects"]] == [2, 1, 2, 2]
     with pytest.raises(ValueError, match=r"instances.json: \['Cat'\] are not among .*'Cat' → 'cat'"):
         names = ["cat", "dog", "hair drier"]
-        load_annotations(coco_folder.file, coco_folder.images, names=names, label_map={"cat": "Cat"})
+        load_annotations(coco_folder.file, coco_folder.images, class_names=names, label_map={"cat": "Cat"})
 
 
 def test_own_points_of_coco_in_every_form(coco_folder):
@@ -67,7 +67,7 @@ def test_own_points_of_coco_in_every_form(coco_folder):
         {"points": [12.5, 4]},
         {"points": [[0, 0], [12.5, 4], [20, 8]]},  # several on one object: the one in the middle
         {"keypoints": [12.5, 4, 2]},
-        {"keypoints": [0, 0, 0, 3, 3, 0, 12.5, 4, 1]},  # what is not labelled does not count
+        {"keypoints": [0, 0, 0, 3, 3, 0, 12.5, 4, 1]},  # what is not labeled does not count
         {"point": [12.5, 4], "points": [[1, 1]], "keypoints": [2, 2, 2]},
     ]
     for form in forms:
@@ -76,9 +76,9 @@ def test_own_points_of_coco_in_every_form(coco_folder):
         item = load_annotations(coco_folder.save(), coco_folder.images)[1]["objects"][0]
         assert item["point"] == [12.5, 4] and item["segmentation"] is None
     masked = coco_folder.content["annotations"][3]
-    centre = load_annotations(coco_folder.file, coco_folder.images)[1]["objects"][1]["point"]
+    center = load_annotations(coco_folder.file, coco_folder.images)[1]["objects"][1]["point"]
     masked["keypoints"] = [30, 20, 2]  # a part of the object, whose mask is there
-    assert load_annotations(coco_folder.save(), coco_folder.images)[1]["objects"][1]["point"] == centre
+    assert load_annotations(coco_folder.save(), coco_folder.images)[1]["objects"][1]["point"] == center
     masked["points"] = [[30, 20]]
     assert load_annotations(coco_folder.save(), coco_folder.images)[1]["objects"][1]["point"] == [30, 20]
 

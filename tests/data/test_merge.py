@@ -105,9 +105,9 @@ def test_classes_are_united_in_order(marked_images):
     dataset = merge_annotations([first, second])
     assert class_names(dataset) == ["dog", "cat", "bird"]
     assert [item["category"] for item in dataset[0]["objects"]] == [0, 1, 2] and dataset[0]["image_labels"] == [1, 2]
-    assert class_names(merge_annotations([first, second], names=["bird", "cat", "dog"])) == ["bird", "cat", "dog"]
+    assert class_names(merge_annotations([first, second], class_names=["bird", "cat", "dog"])) == ["bird", "cat", "dog"]
     with pytest.raises(ValueError, match=r"dataset 2 of 2: \['bird'\] are not among"):
-        merge_annotations([first, second], names=["cat", "dog"])
+        merge_annotations([first, second], class_names=["cat", "dog"])
     with pytest.raises(ValueError, match=r"""'Dog_' looks like 'dog'.*--label_map '{"Dog_": "dog"}'"""):
         merge_annotations([first, source(marked_images, [(0, click(1, 1))], names=["Dog_"])])
 

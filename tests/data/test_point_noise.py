@@ -10,17 +10,17 @@ from pointwssis.data import (
     dataset_from_rows,
     make_object,
     make_shapes_dataset,
-    pointed_objects,
+    objects_with_point,
     split_supervision,
     supervision,
 )
 from pointwssis.data.point_noise import (
     POINT_NOISE,
     apply_point_noise,
+    corrupt_labels,
     drop_points,
     jitter_points,
     points_from_masks,
-    wrong_labels,
 )
 from pointwssis.ops.coco_masks import decode_rle, encode_mask, rle_box
 from pointwssis.ops.points import point_from_mask
@@ -45,7 +45,9 @@ def with_truth(dataset, truth):
     """(row, object, true mask)"""
     known = objects(truth)
     return [
-        (row, item, decode_rle(known[item["id"]]["segmentation"])) for row in dataset for item in pointed_objects(row)
+        (row, item, decode_rle(known[item["id"]]["segmentation"]))
+        for row in dataset
+        for item in objects_with_point(row)
     ]
 
 
@@ -55,7 +57,7 @@ def covered(item, mask) -> bool:
 
 
 def crescent():
-    """One object whose centre of mass lies outside of it, and a crowd."""
+    """One object whose center of mass lies outside of it, and a crowd."""
     mask = np.zeros((40, 40), bool)
     mask[5:35, 5:35] = True
     mask[12:40, 12:40] = False
@@ -73,7 +75,7 @@ EVERY = {
     "jitter": lambda rows, truth, seed=0: jitter_points(rows, 0.2, seed, truth=truth),
     "jitter in mask": lambda rows, truth, seed=0: jitter_points(rows, 0.4, seed, stay_in_mask=True, truth=truth),
     "jitter in pixels": lambda rows, truth, seed=0: jitter_points(rows, 5, seed, unit="pixel"),
-    "wrong labels": lambda rows, truth, seed=0: wrong_labels(rows, 0.4, seed),
+    "wrong labels": lambda rows, truth, seed=0: corrupt_labels(rows, 0.4, seed),
     "missing": lambda rows, truth, seed=0: drop_points(rows, 0.4, seed),
 }
 
@@ -123,7 +125,7 @@ def test_crowds_and_objects_without_points_are_left_alone():
 # -- one by one
 
 
-def test_random_points_lie_in_their_masks_and_centres_come_back(points, truth):
+def test_random_points_lie_in_their_masks_and_centers_come_back(points, truth):
     scattered = points_from_masks(points, "random", truth=truth)
     assert all(covered(item, mask) for _, item, mask in with_truth(scattered, truth))
     back = points_from_masks(scattered, "center", truth=truth)
@@ -162,19 +164,19 @@ def test_jitter_in_a_mask_and_far_out_of_the_image(points, truth):
 
 
 def test_wrong_labels_are_other_classes_and_all_of_them(truth):
-    before, after = objects(truth), objects(wrong_labels(truth, 1.0))
+    before, after = objects(truth), objects(corrupt_labels(truth, 1.0))
     changes = {(before[id]["category"], after[id]["category"]) for id in before}
     count = len(class_names(truth))
     assert changes == {(a, b) for a in range(count) for b in range(count) if a != b}
-    assert objects(wrong_labels(truth, 0.0)) == before
-    few, more = objects(wrong_labels(truth, 0.2)), objects(wrong_labels(truth, 0.5))
+    assert objects(corrupt_labels(truth, 0.0)) == before
+    few, more = objects(corrupt_labels(truth, 0.2)), objects(corrupt_labels(truth, 0.5))
     wrong = {id for id in before if few[id]["category"] != before[id]["category"]}
     assert wrong and all(more[id]["category"] == few[id]["category"] for id in wrong)
     bare = dataset_from_rows([{**truth[0], "objects": [make_object(1, None, point=[1.0, 1.0])]}], ["cat", "dog"])
-    assert wrong_labels(bare, 1.0)[0]["objects"][0]["category"] is None
+    assert corrupt_labels(bare, 1.0)[0]["objects"][0]["category"] is None
     one_class = dataset_from_rows([{**truth[0], "objects": []}], ["nucleus"])
     with pytest.raises(ValueError, match="the only class is 'nucleus'; a wrong label needs another one"):
-        wrong_labels(one_class, 0.1)
+        corrupt_labels(one_class, 0.1)
 
 
 def test_missing_points_and_what_their_images_say(points):
@@ -195,10 +197,10 @@ def test_missing_points_and_what_their_images_say(points):
 
 
 def test_noise_of_a_recipe(points, truth):
-    noise = {"random": 1.0, "jitter": 0.05, "wrong_labels": 0.2, "missing": 0.3}
+    noise = {"random": 1.0, "jitter": 0.05, "corrupt_labels": 0.2, "missing": 0.3}
     noisy = apply_point_noise(points, noise, 7, truth)
     by_hand = points_from_masks(points, "random", 7, truth=truth)
-    by_hand = drop_points(wrong_labels(jitter_points(by_hand, 0.05, 7, truth=truth), 0.2, 7), 0.3, 7)
+    by_hand = drop_points(corrupt_labels(jitter_points(by_hand, 0.05, 7, truth=truth), 0.2, 7), 0.3, 7)
     assert objects(noisy) == objects(by_hand) and noisy["complete"] == by_hand["complete"]
     assert apply_point_noise(points, {}, 7) is points
     assert apply_point_noise(points, dict.fromkeys(POINT_NOISE, 0.0), 7) is points
@@ -210,7 +212,7 @@ def test_noise_leaves_masks_of_mixed_images_alone():
     dataset, _ = crescent()
     click = make_object(3, 0, point=[1.0, 1.0])
     mixed = dataset_from_rows([{**dataset[0], "objects": [*dataset[0]["objects"], click]}], ["cat", "dog"])
-    noisy = apply_point_noise(mixed, {"wrong_labels": 1.0, "jitter_pixels": 2.0}, 0)[0]["objects"]
+    noisy = apply_point_noise(mixed, {"corrupt_labels": 1.0, "jitter_pixels": 2.0}, 0)[0]["objects"]
     assert [item["category"] for item in noisy] == [0, 1, 1]
     moved = [a["point"] != b["point"] for a, b in zip(noisy, mixed[0]["objects"], strict=True)]
     assert moved == [False, False, True]
@@ -226,9 +228,9 @@ def test_noise_leaves_masks_of_mixed_images_alone():
         (lambda rows: jitter_points(rows, 0.1, unit="image"), "unit is 'image'; it takes 'object' or 'pixel'"),
         (lambda rows: jitter_points(rows, 1, unit="pixel", stay_in_mask=True), "has no mask to stay in; give `truth`"),
         (lambda rows: points_from_masks(rows, "random"), "has no mask to take a point from; give `truth`"),
-        (lambda rows: points_from_masks(rows, "corner"), "kind is 'corner'; choose 'center'"),
+        (lambda rows: points_from_masks(rows, "corner"), "point_source is 'corner'; choose 'center'"),
         (lambda rows: drop_points(rows, 1.2), "fraction is 1.2; it is a part of the points, from 0 to 1"),
-        (lambda rows: wrong_labels(rows, float("nan")), "fraction is nan"),
+        (lambda rows: corrupt_labels(rows, float("nan")), "fraction is nan"),
         (lambda rows: apply_point_noise(rows, {"jiter": 0.1}), "point_noise has no 'jiter'; it takes box_center"),
         (lambda rows: apply_point_noise(rows, {"missing": 2}), "point_noise: missing is 2; it is a part"),
         (lambda rows: apply_point_noise(rows, {"jitter": -2}), "point_noise: jitter is -2; it takes a standard"),
@@ -241,13 +243,13 @@ def test_what_cannot_be_done_says_so(points, call, message):
 
 
 def test_a_run_takes_the_noise_of_its_recipe(shapes, tmp_path):
-    noise = {"random": 1.0, "jitter": 0.05, "wrong_labels": 0.3, "missing": 0.3}
+    noise = {"random": 1.0, "jitter": 0.05, "corrupt_labels": 0.3, "missing": 0.3}
     options = {"data_dir": str(shapes), "labeled_fraction": 0.4}
     clean = load_data(tiny.recipe(tmp_path, **options))
     noisy = load_data(tiny.recipe(tmp_path, **options, point_noise=noise))
     assert objects(noisy.full) == objects(clean.full) and objects(noisy.train) == objects(clean.train)
     expected = apply_point_noise(clean.point, noise, 1, clean.train)
-    assert objects(noisy.point) | objects(noisy.weak) == objects(expected) != objects(clean.point)
+    assert objects(noisy.point) | objects(noisy.without_points) == objects(expected) != objects(clean.point)
     assert len(objects(noisy.point)) < len(objects(clean.point))
     assert all(supervision(row) in ("point", "full") for row in noisy.point)
     with pytest.raises(ValueError, match="point_noise has no 'jiter'"):

@@ -8,9 +8,9 @@ from pointwssis.data import (
     dataset_features,
     dataset_from_rows,
     make_object,
-    masked_objects,
     object_masks,
-    pointed_objects,
+    objects_with_mask,
+    objects_with_point,
     supervision,
 )
 from pointwssis.ops.coco_masks import encode_mask
@@ -26,7 +26,7 @@ def make_row(image_id=1, objects=(), complete=True, image_labels=None, image="a.
 
 
 def mixed_rows(count, image="a.png"):
-    """Rows in which everything that may be missing is missing somewhere, in every combination of neighbours."""
+    """Rows in which everything that may be missing is missing somewhere, in every combination of neighbors."""
     rows = []
     for i in range(count):
         objects = [
@@ -108,8 +108,8 @@ def test_helpers_leave_crowds_out_and_keep_the_order():
         make_object(4, 1, rough_segmentation=encode_mask(~MASK)),
     ]
     row = make_row(objects=objects)
-    assert [item["id"] for item in masked_objects(row)] == [3]
-    assert [item["id"] for item in pointed_objects(row)] == [2, 3]
+    assert [item["id"] for item in objects_with_mask(row)] == [3]
+    assert [item["id"] for item in objects_with_point(row)] == [2, 3]
     assert np.array_equal(object_masks(row), MASK[None])
     assert np.array_equal(object_masks(row, "rough_segmentation"), ~MASK[None])
     assert object_masks(make_row()).shape == (0, 4, 4)

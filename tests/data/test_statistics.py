@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pointwssis.data import dataset_from_rows, hide_masks, make_object, masked_objects, supervision
+from pointwssis.data import dataset_from_rows, hide_masks, make_object, objects_with_mask, supervision
 from pointwssis.data import statistics as tables
 from pointwssis.data.statistics import (
     count_table,
@@ -100,7 +100,7 @@ def test_an_object_that_would_vanish_is_named():
 
 
 def test_images_that_have_masks(dataset, monkeypatch):
-    expected = [place for place, row in enumerate(dataset) if masked_objects(row)]
+    expected = [place for place, row in enumerate(dataset) if objects_with_mask(row)]
     assert masked_images(dataset) == expected and 0 < len(expected) < 60
     monkeypatch.setattr(tables, "_ROWS_A_CHUNK", 7)
     assert masked_images(dataset) == expected and masked_images(dataset.select([])) == []

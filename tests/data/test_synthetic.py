@@ -58,16 +58,16 @@ def test_masks_are_visible_parts(dataset):
     assert touching > len(dataset) / 4
 
 
-def test_colour_alone_does_not_solve_it(dataset):
-    """The mean colour of an object is no nearer to its class than to the others."""
-    colours, labels = [], []
+def test_color_alone_does_not_solve_it(dataset):
+    """The mean color of an object is no nearer to its class than to the others."""
+    colors, labels = [], []
     for row in dataset:
         pixels = np.asarray(read_image(row), dtype=float)
-        colours += [pixels[mask].mean(axis=0) for mask in object_masks(row)]
+        colors += [pixels[mask].mean(axis=0) for mask in object_masks(row)]
         labels += [item["category"] for item in row["objects"]]
-    colours, labels = np.array(colours), np.array(labels)
-    means = np.stack([colours[labels == k].mean(axis=0) for k in range(len(SHAPE_CLASSES))])
-    guesses = np.linalg.norm(colours[:, None] - means, axis=2).argmin(axis=1)
+    colors, labels = np.array(colors), np.array(labels)
+    means = np.stack([colors[labels == k].mean(axis=0) for k in range(len(SHAPE_CLASSES))])
+    guesses = np.linalg.norm(colors[:, None] - means, axis=2).argmin(axis=1)
     assert (guesses == labels).mean() < 0.4  # 0.25 by chance
 
 

@@ -42,7 +42,7 @@ class Oracle:
 
 def test_an_oracle_is_right():
     oracle = Oracle(SHAPES)
-    found = evaluate_clicks(SHAPES, oracle, point="random", batch_size=3)
+    found = evaluate_clicks(SHAPES, oracle, point_source="random", batch_size=3)
     count = sum(len(row["objects"]) for row in SHAPES)
     assert found["objects"] == found["background"] == count and found["images"] == 4
     assert found["class_accuracy"] == found["mean_class_accuracy"] == found["auroc"] == 1
@@ -57,7 +57,7 @@ def test_an_oracle_is_right():
 
 
 def test_a_class_that_is_never_right_and_a_score_that_says_nothing():
-    found = evaluate_clicks(SHAPES, Oracle(SHAPES, mistaken=["star"], blind=True), point="random")
+    found = evaluate_clicks(SHAPES, Oracle(SHAPES, mistaken=["star"], blind=True), point_source="random")
     present = [name for name, value in found["per_class"].items() if value is not None]
     assert "star" in present and found["per_class"]["star"] == 0
     assert found["mean_class_accuracy"] == pytest.approx(1 - 1 / len(present))
@@ -70,16 +70,16 @@ def test_the_same_seed_clicks_in_the_same_places():
     asked = []
     for seed in (1, 1, 2):
         oracle = Oracle(SHAPES)
-        evaluate_clicks(SHAPES, oracle, point="random", seed=seed)
+        evaluate_clicks(SHAPES, oracle, point_source="random", seed=seed)
         asked.append(oracle.asked)
     assert asked[0] == asked[1] != asked[2]
 
 
 def test_the_points_of_the_dataset_or_others():
-    """The rows carry points of their own: centres of mass."""
+    """The rows carry points of their own: centers of mass."""
     own, random = Oracle(SHAPES), Oracle(SHAPES)
     evaluate_clicks(SHAPES, own)
-    evaluate_clicks(SHAPES, random, point="random")
+    evaluate_clicks(SHAPES, random, point_source="random")
     for row, points, others in zip(SHAPES, own.asked, random.asked, strict=True):
         wanted = [tuple(item["point"]) for item in row["objects"]]
         assert points[: len(wanted)] == wanted != others[: len(wanted)]

@@ -276,7 +276,7 @@ def test_pseudo_labels_against_the_hidden_truth():
     assert list(quality) == ["AP", "AP50", "AR100", "mean_iou", "points", "labels"]
     assert (quality["points"], quality["labels"]) == (3, 2)
     assert quality["mean_iou"] == pytest.approx((1 + 0.25 + 0) / 3)
-    assert quality["AR100"] == pytest.approx(1 / 3)  # the image that was not labelled does not count
+    assert quality["AR100"] == pytest.approx(1 / 3)  # the image that was not labeled does not count
     assert (quality["AP"], quality["AP50"]) == pytest.approx((34 / 101, 34 / 101))
     rough = evaluate_pseudo_labels(pseudo, truth, field="rough_segmentation")
     assert (rough["points"], rough["labels"]) == (3, 1) and rough["mean_iou"] == pytest.approx(0.25 / 3)

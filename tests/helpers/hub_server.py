@@ -26,7 +26,7 @@ from helpers.hub_repos import Repository, User
 class HubServer:
     """The server and what it holds; `url` is the endpoint.
 
-    Tokens: `token` of a user who owns the organisation "pointwssis" too, `reader_token` of the same user that may only
+    Tokens: `token` of a user who owns the organization "pointwssis" too, `reader_token` of the same user that may only
     read, `stranger_token` of somebody else.
     """
 

@@ -10,7 +10,7 @@ from pointwssis.ops.images import scale_to_8_bits, to_rgb
 DEEP = Image.fromarray(np.linspace(0, 4095, 32 * 32).reshape(32, 32).astype(np.uint16))
 
 
-def test_deep_grey_is_scaled_and_never_clipped():
+def test_deep_gray_is_scaled_and_never_clipped():
     pixels = np.asarray(to_rgb(DEEP))
     assert pixels.min() == 0 and pixels.max() == 255 and len(np.unique(pixels)) > 200
     assert scale_to_8_bits(np.full((2, 2), 700)).tolist() == [[0, 0], [0, 0]]
@@ -19,7 +19,7 @@ def test_deep_grey_is_scaled_and_never_clipped():
 
 
 @pytest.mark.parametrize("processor", [SOLOv2ImageProcessorPil, MaskRefineNetImageProcessorPil])
-def test_image_processors_scale_deep_grey(processor):
+def test_image_processors_scale_deep_gray(processor):
     options = {"do_resize": False, "do_normalize": False, "return_tensors": "pt"}
     values = processor()([DEEP], **options)["pixel_values"]
     assert values.min() == 0 and values.max() == 1 and len(values.unique()) > 200

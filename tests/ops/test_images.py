@@ -23,11 +23,11 @@ def encoded(image, form, **options):
 @pytest.mark.parametrize(
     ("name", "image", "options"),
     [
-        ("grey.png", Image.fromarray(RGB[..., 0]), {}),
+        ("gray.png", Image.fromarray(RGB[..., 0]), {}),
         ("bilevel.png", Image.fromarray(RGB).convert("1"), {}),
         ("palette.png", Image.fromarray(RGB).quantize(16), {}),
         ("palette_transparent.png", Image.fromarray(RGB).quantize(16), {"transparency": 0}),
-        ("grey_alpha.png", Image.fromarray(RGB).convert("LA"), {}),
+        ("gray_alpha.png", Image.fromarray(RGB).convert("LA"), {}),
         ("rgba.png", Image.fromarray(RGB).convert("RGBA"), {}),
         ("cmyk.jpg", Image.fromarray(RGB).convert("CMYK"), {}),
         ("16.png", Image.fromarray(DEEP), {}),
@@ -48,21 +48,21 @@ def test_every_kind_becomes_rgb(tmp_path, name, image, options):
 
 def test_values_of_8_bit_images_stay(tmp_path):
     Image.fromarray(RGB).save(tmp_path / "a.png")
-    Image.fromarray(RGB[..., 0]).save(tmp_path / "grey.png")
+    Image.fromarray(RGB[..., 0]).save(tmp_path / "gray.png")
     rgba = np.concatenate([RGB, np.zeros((48, 64, 1), np.uint8)], axis=2)
     Image.fromarray(rgba).save(tmp_path / "rgba.png")
     assert np.array_equal(read_image(tmp_path / "a.png"), RGB)
-    assert np.array_equal(read_image(tmp_path / "grey.png"), RGB[..., :1].repeat(3, axis=2))
+    assert np.array_equal(read_image(tmp_path / "gray.png"), RGB[..., :1].repeat(3, axis=2))
     assert np.array_equal(read_image(tmp_path / "rgba.png"), RGB)  # alpha is dropped, not blended
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
 def test_16_bits_are_scaled_and_never_clipped(tmp_path, name):
     Image.fromarray(DEEP).save(tmp_path / name)
-    grey = np.asarray(read_image(tmp_path / name))[..., 0].astype(int)
+    gray = np.asarray(read_image(tmp_path / name))[..., 0].astype(int)
     expected = (DEEP.astype(float) - 300) / (4095 - 300) * 255
-    assert np.abs(grey - expected).max() <= 0.5
-    assert len(np.unique(grey)) == 256 and np.count_nonzero(grey == 255) < 10
+    assert np.abs(gray - expected).max() <= 0.5
+    assert len(np.unique(gray)) == 256 and np.count_nonzero(gray == 255) < 10
 
 
 def test_a_flat_16_bit_image_is_black(tmp_path):

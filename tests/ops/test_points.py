@@ -9,17 +9,17 @@ from pointwssis.ops.points import point_from_mask
 
 
 class TestPointFromMask:
-    def test_centre_is_over_pixel_indices(self):
+    def test_center_is_over_pixel_indices(self):
         assert point_from_mask(box_mask(3, 5, 4, 6)) == (3.0, 5.0)
         assert point_from_mask(box_mask(2, 7, 6, 9)) == (3.5, 7.5)
 
-    def test_centre_follows_the_mass_and_box_centre_the_extent(self):
+    def test_center_follows_the_mass_and_box_center_the_extent(self):
         mask = box_mask(0, 0, 10, 10) | box_mask(19, 0, 20, 1)
         x, y = point_from_mask(mask)
         assert x == pytest.approx((4.5 * 100 + 19) / 101) and y < 4.5
         assert point_from_mask(mask, "box_center") == (9.5, 4.5)
 
-    def test_centre_may_lie_outside_but_random_never_does(self):
+    def test_center_may_lie_outside_but_random_never_does(self):
         ring = box_mask(10, 10, 31, 31) & ~box_mask(12, 12, 29, 29)
         x, y = point_from_mask(ring)
         assert not ring[int(y), int(x)]

@@ -78,10 +78,10 @@ def test_modes_of_pictures(pipe, mode):
 
 
 def test_16_bit_images_are_scaled_not_clipped(pipe, tmp_path):
-    grey = np.random.default_rng(0).integers(0, 200, (40, 60)).astype(np.uint8)
-    low, high = int(grey.min()), int(grey.max())
-    wanted = np.rint((grey.astype(float) - low) * 255 / (high - low)).astype(np.uint8)
-    deep = (grey.astype(np.uint16) * 20) + 700  # 12 bits in 16
+    gray = np.random.default_rng(0).integers(0, 200, (40, 60)).astype(np.uint8)
+    low, high = int(gray.min()), int(gray.max())
+    wanted = np.rint((gray.astype(float) - low) * 255 / (high - low)).astype(np.uint8)
+    deep = (gray.astype(np.uint16) * 20) + 700  # 12 bits in 16
     Image.fromarray(deep).save(tmp_path / "deep.tif")
     text = base64.b64encode((tmp_path / "deep.tif").read_bytes()).decode()
     expected = pipe(np.stack([wanted] * 3, axis=-1), points=[(3, 4)])

@@ -80,10 +80,10 @@ def test_supervision_of_the_files_stays(shapes, tmp_path):
     assert recipe.full_repeats == 3 and recipe.training["per_device_train_batch_size"] == 2  # of 2 full images
     large = concatenate_datasets([load_coco_folder(shapes)["train"]] * 5)
     large = large.remove_columns("image_id").add_column("image_id", list(range(40)), feature=large.features["image_id"])
-    loaded = RunData(large, large, large.select([]), large.select([]), None)
+    loaded = RunData(large, large, large.select([]), large.select([]), large.select([]), None)
     hidden = propose(Recipe(labeled_fraction=None), loaded, 60, 3, lambda recipe, rows: 1.0, lambda recipe, rows: 1.0)
     assert hidden.recipe.labeled_fraction == 0.2 and "those of 80% of the images are hidden" in hidden.text
-    assert "3 grey ones have more than 8 bits" in hidden.text.replace("\n#", "")
+    assert "3 gray ones have more than 8 bits" in hidden.text.replace("\n#", "")
     asked = Recipe(data_dir=str(shapes), labeled_fraction=0.5)
     assert proposed(asked).recipe.labeled_fraction == 0.5 and "as asked; 4 images" in proposed(asked).text
 
@@ -145,13 +145,13 @@ def test_facts(make):
     full, point = make(row(1, masked(2, 2, 5, 6), crowd), row(2)), make(row(3, box, click))
     train = concatenate_datasets([full, point])
     validation = make(row(4, click, click, click, click))
-    found = facts_of(RunData(train, full, point, make(), validation))
+    found = facts_of(RunData(train, full, point, make(), make(), validation))
     assert found.image_sizes.tolist() == [[40, 30]] * 3 and found.boxes.tolist() == [[5, 6], [7, 3]]
     assert found.box_images.tolist() == [0, 2] and found.objects_per_image.tolist() == [1, 0, 2]
     assert (found.most_objects, found.full, found.point, found.masks) == (4, 2, 1, 1)
-    assert not found.truth_is_known
+    assert not found.ground_truth_is_known
     with pytest.raises(ValueError, match="draw the masks of a few images first"):
-        facts_of(RunData(validation, make(), validation, make(), None))
+        facts_of(RunData(validation, make(), validation, make(), make(), None))
 
 
 def test_crowded_cells_of_each_grid(make):
@@ -163,9 +163,9 @@ def test_crowded_cells_of_each_grid(make):
 def test_nothing_to_learn_from(make, shapes):
     box = make(row(1, make_object(0, 1, bbox=[1.0, 1.0, 7.0, 3.0], point=[3.0, 3.0])))
     with pytest.raises(ValueError, match="no image has a mask to learn from"):
-        propose(Recipe(labeled_fraction=None), RunData(box, make(), box, make(), None))
+        propose(Recipe(labeled_fraction=None), RunData(box, make(), box, make(), make(), None))
     with pytest.raises(ValueError, match="minutes is 0"):
-        propose(Recipe(labeled_fraction=None), RunData(box, make(), box, make(), None), 0)
+        propose(Recipe(labeled_fraction=None), RunData(box, make(), box, make(), make(), None), 0)
 
 
 def test_settings_as_text():

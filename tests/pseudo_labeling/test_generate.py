@@ -159,7 +159,7 @@ def test_empty_masks_are_points_but_no_labels(rows):
     assert len(to_coco(labels)["annotations"]) == 5
 
 
-def test_labelling_twice_is_labelling_once(rows):
+def test_labeling_twice_is_labeling_once(rows):
     once = predict_rough_masks(rows, Teacher())
     assert list(predict_rough_masks(once, Teacher())) == list(once)
     kept = keep_rough_masks(once)
@@ -226,7 +226,7 @@ def test_proposals_become_objects_that_nobody_marked(rows, batch_size):
     assert all(item["segmentation"] is None and item["score"] == 0.25 for item in (*first, *second))
     for labels in (keep_rough_masks(proposed), refine_rough_masks(proposed, larger)):
         areas = [[item["area"] for item in objects] for objects in labels["objects"]]
-        # Refined around the centres of mass (12, 12) and (5, 5); they end where the picture does.
+        # Refined around the centers of mass (12, 12) and (5, 5); they end where the picture does.
         assert areas in ([[25], [25, 25]], [[64], [81, 64]])
 
 

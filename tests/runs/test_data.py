@@ -66,7 +66,7 @@ def test_points_alone_have_no_teacher(shapes, tmp_path):
         Run(recipe(tmp_path / "out", labeled_fraction=0.5, **files))
 
 
-def test_points_alone_are_labelled_by_trained_models(shapes, tmp_path, trainings):
+def test_points_alone_are_labeled_by_trained_models(shapes, tmp_path, trainings):
     files = {"train_annotations": stripped(shapes, tmp_path), "image_dir": str(shapes / "images")}
     names = ["ellipse", "rectangle", "triangle", "star"]
     teacher = tiny.saved_segmenter(tmp_path / "teacher", names=names)
@@ -110,34 +110,38 @@ def test_every_kind_of_supervision_in_one_run(shapes, tmp_path, trainings):
     thresholds = {"image_level_threshold": 0.0, "unlabeled_threshold": 0.0}
     run = Run(recipe(tmp_path / "out", labeled_fraction=None, **thresholds, **files))
     data = run.data
-    assert [len(part) for part in (data.full, data.point, data.weak, data.masked)] == [2, 3, 3, 3]
+    assert [len(part) for part in (data.full, data.point, data.without_points, data.masked)] == [2, 3, 3, 3]
     before = {item["id"]: item for row in data.masked for item in row["objects"] if item["segmentation"] is not None}
     results = run.run()
     assert trainings == ["teacher", "refiner", "student_refined"]
-    assert results["pseudo_labels"]["weak_refined"]["AP"] is None
+    assert results["pseudo_labels"]["proposed_refined"]["AP"] is None
     labels = run.pseudo_labels()
     rows = run.student_rows()["student_refined"]
-    assert len(rows) == 8 and len(labels["weak_refined"]) == 3
+    assert len(rows) == 8 and len(labels["proposed_refined"]) == 3
     objects = [item for row in rows for item in row["objects"]]
     assert len({item["id"] for item in objects}) == len(objects)
     kept = {item["id"]: item for item in objects if item["id"] in before}
     assert kept.keys() == before.keys()
     for number, item in kept.items():  # full masks train as they are
         assert item["segmentation"] == before[number]["segmentation"] and item["score"] is None
-    present = data.weak["image_labels"][0]
-    assert {item["category"] for item in labels["weak_refined"][0]["objects"]} <= {*present}
-    assert not any(labels["weak_refined"]["complete"])
+    present = data.without_points["image_labels"][0]
+    assert {item["category"] for item in labels["proposed_refined"][0]["objects"]} <= {*present}
+    assert not any(labels["proposed_refined"]["complete"])
 
 
 def test_weaker_labels_can_be_simulated(shapes, tmp_path):
     fractions = {"labeled_fraction": 0.25, "image_level_fraction": 0.25, "unlabeled_fraction": 0.25}
     run = Run(recipe(tmp_path / "out", data_dir=str(shapes), max_steps=1, **fractions))
     data = run.data
-    assert [len(part) for part in (data.full, data.point, data.weak)] == [2, 2, 4] and data.truth_is_known
-    assert sum(labels is not None for labels in data.weak["image_labels"]) == 2
+    assert [len(part) for part in (data.full, data.point, data.without_points)] == [
+        2,
+        2,
+        4,
+    ] and data.ground_truth_is_known
+    assert sum(labels is not None for labels in data.without_points["image_labels"]) == 2
     results = run.run()
     assert results["student_point"] and results["student_refined"] and results["full"]
-    assert results["pseudo_labels"]["weak_rough"]["AP"] is not None
+    assert results["pseudo_labels"]["proposed_rough"]["AP"] is not None
 
 
 def test_labeled_fraction_zero_has_no_teacher(shapes, tmp_path):
@@ -177,7 +181,7 @@ def test_images_without_any_label_are_no_background(shapes, tmp_path):
         )
         data = load_data(made)
         assert not {*data.full["image_id"], *data.point["image_id"]} & {*dropped}
-        assert len(data.full) + len(data.point) == 6 and set(data.weak["image_id"]) == {*dropped}
+        assert len(data.full) + len(data.point) == 6 and set(data.without_points["image_id"]) == {*dropped}
 
 
 def test_images_with_masks_may_come_more_often(shapes, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from pointwssis.runs.data import load_data
 
 @pytest.fixture
 def files(shapes, tmp_path, monkeypatch):
-    """Drawn shapes as people would have labelled them, in the working directory: three images with masks, four with
+    """Drawn shapes as people would have labeled them, in the working directory: three images with masks, four with
     clicks that call their class otherwise, one without anything."""
     splits = load_coco_folder(shapes)
     content = to_coco(splits["train"].select(range(3)))
@@ -59,17 +59,17 @@ def test_one_command_from_masks_and_clicks_to_a_student(files, tmp_path):
 
 def test_what_the_files_become(files, tmp_path):
     data = load_data(recipe(tmp_path / "out", labeled_fraction=None, val_annotations="val.json", **files))
-    assert (len(data.full), len(data.point), len(data.weak), len(data.validation)) == (3, 4, 0, 3)
-    assert data.names == class_names(data.validation) and not data.truth_is_known
+    assert (len(data.full), len(data.point), len(data.without_points), len(data.validation)) == (3, 4, 0, 3)
+    assert data.class_names == class_names(data.validation) and not data.ground_truth_is_known
     assert all(item["category"] is not None for row in data.point for item in row["objects"])
 
 
-def test_images_that_no_file_names_are_unlabelled(files, tmp_path):
+def test_images_that_no_file_names_are_unlabeled(files, tmp_path):
     options = {"labeled_fraction": None, "include_unlabeled": True, **files}
     data = load_data(recipe(tmp_path / "out", val_annotations="val.json", **options))
-    assert len(data.weak) == 1 and supervision(data.weak[0]) == "none"
+    assert len(data.without_points) == 1 and supervision(data.without_points[0]) == "none"
     assert (
-        len(load_data(recipe(tmp_path / "out", **options)).weak) == 1 + 3
+        len(load_data(recipe(tmp_path / "out", **options)).without_points) == 1 + 3
     )  # nothing says that they are to evaluate on
     with pytest.raises(ValueError, match="include_unlabeled takes train_annotations"):
         load_data(recipe(tmp_path / "out", data_dir="images", include_unlabeled=True))

@@ -11,7 +11,7 @@ from helpers.tiny import recipe
 from pointwssis.cli.main import main
 from pointwssis.data import class_names
 from pointwssis.data.prepared.dataset_card import About, dataset_card
-from pointwssis.data.prepared.opening import open_prepared, open_truth
+from pointwssis.data.prepared.opening import open_ground_truth, open_prepared
 from pointwssis.data.prepared.prepare_coco import prepare_coco
 from pointwssis.data.prepared.push import push_prepared
 from pointwssis.data.prepared.writing import Split, rows_on_disk, whole_folder, write_files
@@ -28,9 +28,9 @@ def by_id(rows):
 
 
 def assert_same(data, other) -> None:
-    for name in ("train", "full", "point", "weak", "validation"):
+    for name in ("train", "full", "point", "image", "none", "validation"):
         assert by_id(getattr(data, name)) == by_id(getattr(other, name)), name
-    assert data.names == other.names and data.truth_is_known == other.truth_is_known
+    assert data.class_names == other.class_names and data.ground_truth_is_known == other.ground_truth_is_known
 
 
 @pytest.mark.parametrize("fraction", [0.1, None])  # which has no say
@@ -38,7 +38,7 @@ def test_a_configuration_that_is_split(prepared, shapes, tmp_path, fraction):
     names = {"dataset_name": str(prepared), "dataset_config": "coco50", "image_dir": str(shapes)}
     data = load_data(recipe(tmp_path, labeled_fraction=fraction, **names))
     assert_same(data, load_data(recipe(tmp_path, labeled_fraction=0.5, data_dir=str(shapes))))
-    assert data.truth_is_known and len(data.masked) == 4
+    assert data.ground_truth_is_known and len(data.masked) == 4
 
 
 @pytest.mark.parametrize("fraction", [0.3, None])
@@ -53,7 +53,7 @@ def test_from_the_hub_with_its_images(hub, shapes, tmp_path):
     push_prepared(folder, "tester/shapes")
     data = load_data(recipe(tmp_path, dataset_name="tester/shapes", dataset_config="coco50"))
     other = load_data(recipe(tmp_path, labeled_fraction=0.5, data_dir=str(shapes)))
-    assert data.truth_is_known and set(data.full["image_id"]) == set(other.full["image_id"])
+    assert data.ground_truth_is_known and set(data.full["image_id"]) == set(other.full["image_id"])
     assert {row["image_id"]: row["objects"] for row in data.train} == {
         row["image_id"]: row["objects"] for row in other.train
     }
@@ -70,13 +70,13 @@ def test_without_hidden_labels_and_without_points(shapes, prepared, tmp_path):
         configs = {"both": parts, "full": {"full": parts["full"]}}
         contents = write_files(folder, configs, shapes)
         (folder / "README.md").write_text(dataset_card(about, contents, False), encoding="utf-8")
-    assert open_truth(tmp_path / "own") is None and open_truth(prepared) is not None
+    assert open_ground_truth(tmp_path / "own") is None and open_ground_truth(prepared) is not None
     names = {"dataset_name": str(tmp_path / "own"), "image_dir": str(shapes)}
     data = load_data(recipe(tmp_path, dataset_config="both", **names))
     assert (len(data.train), len(data.full), len(data.point), data.validation) == (8, 4, 4, None)
-    assert not data.truth_is_known
+    assert not data.ground_truth_is_known
     data = load_data(recipe(tmp_path, dataset_config="full", **names))
-    assert (len(data.train), len(data.full), len(data.point)) == (4, 4, 0) and data.truth_is_known
+    assert (len(data.train), len(data.full), len(data.point)) == (4, 4, 0) and data.ground_truth_is_known
 
 
 def test_what_a_run_cannot_use(prepared, shapes, tmp_path):

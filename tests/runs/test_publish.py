@@ -14,7 +14,7 @@ from helpers import tiny
 from pointwssis.cli.main import main
 from pointwssis.hub.cards import TrainingFacts
 from pointwssis.hub.client import PushError
-from pointwssis.runs.publish import Push, push_anything, run_models
+from pointwssis.runs.publish import Push, publish, run_models
 
 CELLS = {"student": "tester/cells", "teacher": "tester/cells-teacher", "refiner": "tester/cells-refiner"}
 
@@ -125,27 +125,27 @@ def test_who_cannot_push_hears_it_before_anything_is_trained(shapes, hub, tmp_pa
 
 
 def test_one_model_of_a_run(run_copy, hub):
-    assert push_anything(run_copy / "teacher", "tester/mine") == {"teacher": f"{hub.url}/tester/mine"}
+    assert publish(run_copy / "teacher", "tester/mine") == {"teacher": f"{hub.url}/tester/mine"}
     assert "| for | load |" not in text_of(hub, "tester/mine")  # the others are not on the Hub
-    push_anything(run_copy / "student_refined", "tester/other")
+    publish(run_copy / "student_refined", "tester/other")
     assert "https://huggingface.co/tester/mine" in text_of(hub, "tester/other")
     assert ModelCard(text_of(hub, "tester/other")).data.base_model == "tester/mine"
 
 
 def test_a_card_that_a_person_has_taken_over_goes_as_it_is(run_copy, hub):
     (run_copy / "teacher" / "README.md").write_text("---\nlicense: mit\n---\nMine.\n", encoding="utf-8")
-    push_anything(run_copy / "teacher", "tester/mine")
+    publish(run_copy / "teacher", "tester/mine")
     assert text_of(hub, "tester/mine") == "---\nlicense: mit\n---\nMine.\n"
 
 
 def test_a_folder_that_no_run_has_written(hub, tmp_path):
     folder = tiny.saved_segmenter(tmp_path / "model")
-    assert push_anything(folder, "tester/mine") == {"model": f"{hub.url}/tester/mine"}
+    assert publish(folder, "tester/mine") == {"model": f"{hub.url}/tester/mine"}
     assert HfApi().model_info("tester/mine").library_name == "pointwssis"
     with pytest.raises(FileNotFoundError, match="holds no model"):
-        push_anything(tmp_path, "tester/mine")
+        publish(tmp_path, "tester/mine")
     with pytest.raises(FileNotFoundError, match="none: no such folder"):
-        push_anything(tmp_path / "none", "tester/mine")
+        publish(tmp_path / "none", "tester/mine")
 
 
 def test_only_what_a_script_makes_is_pushed(run_copy, hub):

@@ -188,7 +188,7 @@ def test_an_interruption_while_saving_takes_no_step_more(shapes, tmp_path, monke
     assert logs[0] == logs[1]
 
 
-def test_interrupted_labelling_leaves_no_half_dataset(shapes, tmp_path, monkeypatch):
+def test_interrupted_labeling_leaves_no_half_dataset(shapes, tmp_path, monkeypatch):
     made = recipe(tmp_path, data_dir=str(shapes), stages=["teacher", "rough"])
 
     def stopping(*arguments):

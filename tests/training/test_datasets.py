@@ -22,7 +22,7 @@ from pointwssis.training.samplers import SimilarShapeSampler
 
 TURNS = Augmentation(horizontal_flip=0.5, vertical_flip=0.5, rotate90=True)
 COMPLETE = {"weights": np.ones(1), "points": np.zeros((0, 2)), "incomplete_classes": np.zeros(4, bool)}
-COLOURS = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
+COLORS = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
 
 
 def mask(height: int, width: int, box: tuple[int, int, int, int]) -> np.ndarray:
@@ -34,15 +34,15 @@ def mask(height: int, width: int, box: tuple[int, int, int, int]) -> np.ndarray:
 
 @pytest.fixture
 def rows(tmp_path) -> Any:
-    """Three images, 40 × 60, whose objects are rectangles in a colour of their own that nothing else has."""
+    """Three images, 40 × 60, whose objects are rectangles in a color of their own that nothing else has."""
     made = []
     boxes = [(2, 3, 12, 9), (30, 5, 33, 35), (40, 20, 58, 38)]
     for index in range(3):
         pixels = np.full((40, 60, 3), 100, np.uint8)
         objects = []
-        for number, (box, colour) in enumerate(zip(boxes, COLOURS, strict=True)):
+        for number, (box, color) in enumerate(zip(boxes, COLORS, strict=True)):
             shape = mask(40, 60, box)
-            pixels[shape] = colour
+            pixels[shape] = color
             point = [(box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2]
             rough = encode_mask(mask(40, 60, (box[0], box[1], box[2], box[3] + 2)))
             values = {"point": point, "segmentation": encode_mask(shape), "rough_segmentation": rough}
@@ -60,10 +60,10 @@ def changed(rows: Any, change) -> Any:
     return dataset_from_rows([{**first, "objects": change(first["objects"])}, *others], ["a", "b", "c"])
 
 
-def assert_masks_lie_on_their_colours(sample: dict[str, Any]) -> None:
+def assert_masks_lie_on_their_colors(sample: dict[str, Any]) -> None:
     assert sample["masks"].shape[1:] == sample["image"].shape[:2]
     for shape, label in zip(sample["masks"], sample["labels"], strict=True):
-        assert (shape == (sample["image"] == COLOURS[label]).all(axis=-1)).all()
+        assert (shape == (sample["image"] == COLORS[label]).all(axis=-1)).all()
 
 
 # -- images for SOLOv2
@@ -86,8 +86,8 @@ def test_points_without_masks_move_with_the_image(rows):
         dataset.set_epoch(epoch)
         sample = dataset[0]
         for x, y in sample["points"]:
-            colour = tuple(sample["image"][round(y), round(x)])
-            assert colour in COLOURS[1:]
+            color = tuple(sample["image"][round(y), round(x)])
+            assert color in COLORS[1:]
         counts.add(len(sample["points"]))
         shapes.add(sample["image"].shape)
     assert counts >= {1, 2} and len(shapes) > 10
@@ -122,7 +122,7 @@ def test_classes_that_may_be_there_without_a_label(rows, complete, image_labels,
     processor = tiny.segmenter()[1]
     batch = InstanceCollator(processor, [48], 96)([dataset[0], dataset[1]])
     assert batch["incomplete_classes"].tolist() == [expected, [False] * 3]
-    assert [len(points) for points in batch["unmasked_points"]] == [0, 0] and "input_points" not in batch
+    assert [len(points) for points in batch["ignore_points"]] == [0, 0] and "input_points" not in batch
 
 
 def test_hardly_a_complete_image_asks_for_a_background_of_the_networks_own(rows, caplog):
@@ -137,7 +137,7 @@ def test_points_go_to_the_frame_of_the_network(rows):
     dataset = InstanceDataset(changed(rows, unmasked))
     batch = InstanceCollator(tiny.segmenter()[1], [80], 120)([dataset[0]])
     expected = 2 * torch.tensor([item["point"] for item in rows[0]["objects"][1:]])
-    assert torch.allclose(batch["unmasked_points"][0], expected)
+    assert torch.allclose(batch["ignore_points"][0], expected)
 
 
 def test_augmentation_moves_image_and_masks_alike(rows):
@@ -146,7 +146,7 @@ def test_augmentation_moves_image_and_masks_alike(rows):
     for epoch in range(60):
         dataset.set_epoch(epoch)
         sample = dataset[0]
-        assert_masks_lie_on_their_colours(sample)
+        assert_masks_lie_on_their_colors(sample)
         assert sample["labels"].tolist() == [0, 1, 2]
         seen.add(sample["masks"].tobytes() + bytes(sample["image"].shape[:2]))
     assert len(seen) == 8  # all orientations of a rectangle
@@ -158,7 +158,7 @@ def test_without_augmentation_the_image_stays_as_it_is(rows):
         dataset.set_epoch(epoch)
         sample = dataset[1]
         assert sample["image"].shape == (40, 60, 3) and sample["masks"][0, 3:9, 2:12].all()
-        assert_masks_lie_on_their_colours(sample)
+        assert_masks_lie_on_their_colors(sample)
 
 
 def test_random_windows_keep_image_and_masks_together(rows):
@@ -167,7 +167,7 @@ def test_random_windows_keep_image_and_masks_together(rows):
     for epoch in range(30):
         dataset.set_epoch(epoch)
         sample = dataset[0]
-        assert_masks_lie_on_their_colours(sample)
+        assert_masks_lie_on_their_colors(sample)
         assert sample["masks"].any(axis=(1, 2)).all() and len(sample["masks"]) == len(sample["labels"])
         height, width = sample["image"].shape[:2]
         assert 12 <= height <= 40 and 18 <= width <= 60 and abs(height / 40 - width / 60) < 0.03
@@ -220,7 +220,7 @@ def test_crowds_empty_masks_and_objects_without_mask_or_class_are_left_out(rows)
 
     sample = InstanceDataset(changed(rows, with_others))[0]
     assert sample["labels"].tolist() == [0, 1, 2]
-    assert_masks_lie_on_their_colours(sample)
+    assert_masks_lie_on_their_colors(sample)
     nothing = InstanceDataset(changed(rows, lambda objects: with_others([])), TURNS)[0]
     assert nothing["masks"].shape[0] == 0 and nothing["labels"].shape == (0,)
 
@@ -299,7 +299,7 @@ def test_the_sampler_puts_similar_shapes_into_one_batch():
 
 def test_a_refinement_sample_keeps_image_masks_and_point_together(rows):
     _, processor = tiny.refiner(names=["a", "b", "c"])
-    colour_of = [np.array(colour) / 255 for colour in COLOURS]
+    color_of = [np.array(color) / 255 for color in COLORS]
     mean, std = np.array(processor.image_mean), np.array(processor.image_std)
     dataset = RefinementDataset(rows, processor, augmentation=TURNS, seed=5)
     assert len(dataset) == 9
@@ -310,8 +310,8 @@ def test_a_refinement_sample_keeps_image_masks_and_point_together(rows):
             assert sample["pixel_values"].shape == (3, 48, 48) and sample["rough_masks"].shape == (1, 48, 48)
             label, truth = int(sample["class_labels"]), sample["mask_labels"].bool()
             assert label == index % 3
-            colours = sample["pixel_values"].permute(1, 2, 0).numpy() * std + mean
-            painted = torch.from_numpy(np.abs(colours - colour_of[label]).max(axis=-1) < 0.2)
+            colors = sample["pixel_values"].permute(1, 2, 0).numpy() * std + mean
+            painted = torch.from_numpy(np.abs(colors - color_of[label]).max(axis=-1) < 0.2)
             assert (painted == truth).float().mean() > 0.85  # images are resized bilinearly, masks to the nearest
             x, y = sample["input_points"].tolist()
             assert truth[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].any()
@@ -373,7 +373,7 @@ def test_a_jittered_point_lies_inside_of_a_convex_mask(box):
     assert len(points) > 5 or shape.sum() == 1
 
 
-def test_no_jitter_is_the_centre_of_mass_and_a_hole_is_no_place():
+def test_no_jitter_is_the_center_of_mass_and_a_hole_is_no_place():
     ring = mask(41, 41, (0, 0, 41, 41)) & ~mask(41, 41, (5, 5, 36, 36))
     assert jittered_point(ring, 0.0, np.random.default_rng(0)) == (20.0, 20.0)  # where a derived label lies, too
     found = [jittered_point(ring, 0.5, np.random.default_rng(seed)) for seed in range(30)]

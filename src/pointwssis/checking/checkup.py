@@ -16,7 +16,7 @@ from .label_checks import LabelCounts, check_classes
 from .leaks import find_leaks
 from .pyramid import InputSettings, PyramidFit
 
-_FOUND_HERE = ("centre of mass outside of its mask",)  # notes of loaders that `labels` tells more exactly
+_FOUND_HERE = ("center of mass outside of its mask",)  # notes of loaders that `labels` tells more exactly
 
 
 @dataclass
@@ -63,7 +63,7 @@ def check_recipe(recipe: Recipe) -> Checkup:
     """Loads the data that a recipe names, with all that is wrong, and checks it."""
     findings = Findings()
     with collect_reports() as reports:
-        data = load_data(_as_labelled(recipe))
+        data = load_data(_as_labeled(recipe))
     for report in reports:
         _take_report(report, recipe.skip_bad, findings)
     return check_data(recipe, data, findings)
@@ -102,7 +102,7 @@ def check_split(rows: Dataset, name: str, recipe: Recipe, findings: Findings) ->
     return SplitCheck(rows, labels, students, teacher, scan_images(rows, name, findings))
 
 
-def _as_labelled(recipe: Recipe) -> Recipe:
+def _as_labeled(recipe: Recipe) -> Recipe:
     """The recipe whose data are loaded as the files have them, without what cannot be read."""
     hidden = {"labeled_fraction": None, "image_level_fraction": 0.0, "unlabeled_fraction": 0.0, "point_noise": {}}
     return Recipe(**{**vars(recipe), **hidden, "skip_bad": True})

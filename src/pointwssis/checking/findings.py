@@ -36,9 +36,9 @@ class Findings:
     Example:
         >>> findings = Findings()
         >>> for name in ("a.png", "b.png"):
-        ...     findings.add(WARNING, "images of one colour", name, "look at them")
+        ...     findings.add(WARNING, "images of one color", name, "look at them")
         >>> [(finding.what, finding.count, finding.examples) for finding in findings]
-        [('images of one colour', 2, ['a.png', 'b.png'])]
+        [('images of one color', 2, ['a.png', 'b.png'])]
     """
 
     def __init__(self) -> None:

@@ -24,15 +24,15 @@ THUMBNAIL_SIDE = 16
 _IMAGES_A_CHUNK = 256
 _MODES = {
     "1": "1-bit",
-    "L": "8-bit grey",
-    "LA": "8-bit grey with alpha",
+    "L": "8-bit gray",
+    "LA": "8-bit gray with alpha",
     "P": "palette",
-    "RGB": "8-bit colour",
-    "RGBA": "8-bit colour with alpha",
+    "RGB": "8-bit color",
+    "RGBA": "8-bit color with alpha",
     "CMYK": "CMYK",
-    "YCbCr": "8-bit colour",
-    "I": "32-bit grey",
-    "F": "grey of floating point numbers",
+    "YCbCr": "8-bit color",
+    "I": "32-bit gray",
+    "F": "gray of floating point numbers",
 }
 
 
@@ -45,9 +45,9 @@ class ScannedImage:
         problem: why it is of no use; None if it is.
         digest: of the file's bytes.
         kind: of its pixels, in words.
-        deep_range: least and greatest value of a grey image with more than 8 bits.
+        deep_range: least and greatest value of a gray image with more than 8 bits.
         size: (width, height) upright.
-        thumbnail: (16, 16) uint8, grey.
+        thumbnail: (16, 16) uint8, gray.
     """
 
     name: str
@@ -69,7 +69,7 @@ class ImageScan:
         thumbnails: (16, 16) uint8 each, zeros where a file cannot be read.
         sizes: (width, height) → images, as the rows say.
         kinds: kind of pixels → images.
-        deep_ranges: (least, greatest) value of each grey image with more than 8 bits.
+        deep_ranges: (least, greatest) value of each gray image with more than 8 bits.
         unreadable: how many cannot be read, or are not what the rows say.
     """
 
@@ -142,19 +142,19 @@ def scan_image(row: Mapping[str, Any]) -> ScannedImage:
 
 
 def _pixels(data: bytes) -> tuple[str, tuple[float, float] | None]:
-    """Kind of the pixels of a readable file, and their range where they have more than 8 bits and are grey."""
+    """Kind of the pixels of a readable file, and their range where they have more than 8 bits and are gray."""
     with Image.open(io.BytesIO(data)) as opened:
         if is_deep(opened):
             values = np.asarray(opened)
-            kind = "16-bit grey" if opened.mode.startswith("I;16") else _MODES.get(opened.mode, opened.mode)
+            kind = "16-bit gray" if opened.mode.startswith("I;16") else _MODES.get(opened.mode, opened.mode)
             return kind, (float(values.min()), float(values.max()))
         if opened.mode in ("RGB", "RGBA") and _bits_a_channel(opened, data) == 16:
-            return "16-bit colour", None
+            return "16-bit color", None
         return _MODES.get(opened.mode, opened.mode), None
 
 
 def _bits_a_channel(opened: Image.Image, data: bytes) -> int:
-    """Bits in the file; Pillow hands colours on with 8."""
+    """Bits in the file; Pillow hands colors on with 8."""
     if opened.format == "PNG":
         return data[24]  # of its header
     if opened.format == "TIFF":

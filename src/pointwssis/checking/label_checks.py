@@ -121,7 +121,7 @@ class LabelCounts:
             elif rle is not None and rle_area(rle) and not _covers(rle, point):
                 if _is_center(rle, point):
                     remedy = "so it is with objects that are not convex; random points (points_from_masks) lie inside"
-                    self.findings.add(NOTE, "centres of mass outside of their object", _where(row, item), remedy, place)
+                    self.findings.add(NOTE, "centers of mass outside of their object", _where(row, item), remedy, place)
                 else:
                     remedy = "click on the object itself; its mask and its point contradict each other"
                     self.findings.add(WARNING, "points outside of their mask", _where(row, item), remedy, place)

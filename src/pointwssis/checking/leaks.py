@@ -6,11 +6,11 @@ import numpy as np
 from .findings import NOTE, WARNING, Findings
 from .image_checks import THUMBNAIL_SIDE, ImageScan
 
-# Correlation of 16 × 16 grey thumbnails. Saved again as JPEG, halved or brightened, 95% of 54 microscopy images keep
+# Correlation of 16 × 16 gray thumbnails. Saved again as JPEG, halved or brightened, 95% of 54 microscopy images keep
 # more than 0.99 of it. Of the 220,000 pairs of 664 such images one comes above 0.7 (two slices of one embryo, 0.983),
 # of the 1,431 pairs of 54 photographs none.
 ALIKE = 0.97
-_LEAST_DEVIATION = 1.0  # grey values; below, a thumbnail is flat and looks like every other flat one
+_LEAST_DEVIATION = 1.0  # gray values; below, a thumbnail is flat and looks like every other flat one
 _ROWS_A_CHUNK = 4096
 
 
@@ -30,7 +30,7 @@ def find_leaks(train: ImageScan, validation: ImageScan, findings: Findings) -> N
         if position not in same:
             example = f"{validation.names[position]} looks like {train.names[twin]} of {train.split} ({likeness:.3f})"
             places = [(train.split, twin), (validation.split, position)]
-            remedy = "have a look: copies and neighbouring frames make the evaluation too good"
+            remedy = "have a look: copies and neighboring frames make the evaluation too good"
             findings.add(NOTE, "validation images that look like a training image", example, remedy, places)
 
 

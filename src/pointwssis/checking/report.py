@@ -67,7 +67,7 @@ def _split_text(name: str, split: SplitCheck) -> Iterable[str]:
 
 
 def _supervision_text(labels: LabelCounts) -> str:
-    lines = [f"{'images labelled by':<24}{'images':>9}{'complete':>10}"]
+    lines = [f"{'images labeled by':<24}{'images':>9}{'complete':>10}"]
     for kind, title in KINDS.items():
         complete, unfinished = labels.images[kind, True], labels.images[kind, False]
         if complete + unfinished:

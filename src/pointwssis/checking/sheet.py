@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..data import masked_objects, pointed_objects, read_image
+from ..data import objects_with_mask, objects_with_point, read_image
 from ..ops.coco_masks import decode_rle
 from ..visualization.drawing import contact_sheet, draw_instances, draw_points, instance_colors
 from .checkup import Checkup
@@ -56,7 +56,7 @@ def _panels(row: Mapping[str, Any]) -> list[Image.Image | None] | None:
     if image.size != (row["width"], row["height"]):
         return None
     colors = dict(zip([item["id"] for item in row["objects"]], instance_colors(len(row["objects"])), strict=True))
-    masked, pointed = masked_objects(row), pointed_objects(row)
+    masked, pointed = objects_with_mask(row), objects_with_point(row)
     points = [item["point"] for item in pointed]
     if not masked:
         return [image, draw_points(image, points, [colors[item["id"]] for item in pointed])]

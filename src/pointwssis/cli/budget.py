@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""`pointwssis budget`: what labels cost, and what so many hours of labelling buy."""
+"""`pointwssis budget`: what labels cost, and what so many hours of labeling buy."""
 
 import argparse
 import math
@@ -8,14 +8,14 @@ from dataclasses import fields
 
 from datasets import concatenate_datasets
 
-from ..data import ImageContent, LabellingBudget, LabellingSpeed
+from ..data import ImageContent, LabelingBudget, LabelingSpeed
 from ..data.annotation_cost import (
     COCO_CONTENT,
     COCO_SECONDS,
-    budget_of,
+    annotation_cost,
     image_content,
-    labelling_budget,
-    labelling_seconds,
+    labeling_budget,
+    labeling_seconds,
 )
 from ..data.labeling_plan import LabelMix, mix_of_all, mix_with_fraction, mix_with_masks, trade_offs
 from ..runs.data import load_data
@@ -37,13 +37,11 @@ def main(arguments: Sequence[str]) -> None:
     if options.dataset is None and words and not words[0].startswith("--"):
         raise ValueError(f"{words[0]!r} stands alone; data is named by --dataset {words[0]}")
     _check(options)
-    speed = LabellingSpeed(
-        **{field.name: getattr(options, f"{field.name}_seconds") for field in fields(LabellingSpeed)}
-    )
+    speed = LabelingSpeed(**{field.name: getattr(options, f"{field.name}_seconds") for field in fields(LabelingSpeed)})
     dataset = None
     if options.dataset is not None:
         data = load_data(recipe_of(options.dataset, words + _image_dir(options)))
-        dataset = concatenate_datasets([data.full, data.point, data.weak])
+        dataset = concatenate_datasets([data.full, data.point, data.without_points])
         content, images = image_content(data.train), len(data.train)
     elif words:
         raise ValueError(f"unknown option {words[0]}; pointwssis budget --help tells the options")
@@ -57,7 +55,7 @@ def main(arguments: Sequence[str]) -> None:
     elif mix:
         print("\n" + budget_table(_budget_of_parts(mix, images, seconds)))
     elif dataset is not None:
-        print("\nThe labels as they are:\n\n" + budget_table(budget_of(dataset, speed)))
+        print("\nThe labels as they are:\n\n" + budget_table(annotation_cost(dataset, speed)))
     elif images is not None:
         print("\n" + _one_kind_each(images, seconds))
 
@@ -65,7 +63,7 @@ def main(arguments: Sequence[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pointwssis budget",
-        description="What labels cost in working time, and what so many hours of labelling buy.",
+        description="What labels cost in working time, and what so many hours of labeling buy.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -79,9 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--objects", type=float, help="n, objects in an image on average (COCO: 7.2)")
     add("--dataset", help=f"takes images, C, k and n from the data: {SOURCE_HELP}")
     add("--image_dir", help="folder of the images, where --dataset is an annotation file")
-    add("--hours", type=float, help="what do so many hours of labelling buy?")
+    add("--hours", type=float, help="what do so many hours of labeling buy?")
     add("--masks", type=int, help="with --hours: so many masks at least; --full PART: masks on this part instead")
-    for field in fields(LabellingSpeed):
+    for field in fields(LabelingSpeed):
         what = field.name.replace("_", " ")
         add(f"--{field.name}_seconds", type=float, default=field.default, help=f"of one {what} (%(default)s)")
     return parser
@@ -114,16 +112,14 @@ def _given_content(options: argparse.Namespace) -> ImageContent:
     return ImageContent(*given)
 
 
-def _seconds(content: ImageContent, speed: LabellingSpeed) -> dict[str, float]:
+def _seconds(content: ImageContent, speed: LabelingSpeed) -> dict[str, float]:
     """Seconds an image; those of the paper, which are rounded, where they are asked for."""
     return (
-        dict(COCO_SECONDS)
-        if (content, speed) == (COCO_CONTENT, LabellingSpeed())
-        else labelling_seconds(content, speed)
+        dict(COCO_SECONDS) if (content, speed) == (COCO_CONTENT, LabelingSpeed()) else labeling_seconds(content, speed)
     )
 
 
-def _budget_of_parts(mix: Mapping[str, float], images: int | None, seconds: Mapping[str, float]) -> LabellingBudget:
+def _budget_of_parts(mix: Mapping[str, float], images: int | None, seconds: Mapping[str, float]) -> LabelingBudget:
     if images is None:
         raise ValueError("parts of how many images? give --images or --dataset")
     for kind, part in mix.items():
@@ -133,7 +129,7 @@ def _budget_of_parts(mix: Mapping[str, float], images: int | None, seconds: Mapp
     if rest < -1e-9:
         raise ValueError(f"{' + '.join(f'--{kind} {part:g}' for kind, part in mix.items())} is more than all images")
     parts = {**mix, "none": rest} if rest > 1e-9 else mix
-    return labelling_budget({kind: part * images for kind, part in parts.items()}, seconds)
+    return labeling_budget({kind: part * images for kind, part in parts.items()}, seconds)
 
 
 # -- what is printed
@@ -148,7 +144,7 @@ def _about(content: ImageContent, images: int | None, seconds: Mapping[str, floa
     return f"{count}{classes}; {shown}{where}\nlabels of an image take: {each}"
 
 
-def budget_table(budget: LabellingBudget) -> str:
+def budget_table(budget: LabelingBudget) -> str:
     """Images, hours and days by kind of label."""
     lines = [f"{'label':<12}{'images':>10}{'s / image':>11}{'hours':>12}{'days':>9}"]
     for kind, count in budget.images.items():
@@ -191,7 +187,7 @@ def _plan(
         chosen[wanted] = f"{options.masks:,} masks, as asked"
     if "full" in mix:
         wanted = mix_with_fraction(mix["full"], hours, seconds, images)
-        chosen[wanted] = f"masks on {mix['full']:.0%} of the labelled images, as asked"
+        chosen[wanted] = f"masks on {mix['full']:.0%} of the labeled images, as asked"
     mixes = sorted({*trade_offs(hours, seconds, images), *chosen}, key=lambda mix: (mix.full, mix.point))
     head = f"{'images with':>24}{'':>11}{'they hold':>20}"
     lines = [f"{hours:g} hours ({hours / 24:.2f} days) buy one of these:", "", head]

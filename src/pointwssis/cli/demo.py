@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""`pointwssis demo`: all stages on drawn shapes, with the real loading, training and labelling code."""
+"""`pointwssis demo`: all stages on drawn shapes, with the real loading, training and labeling code."""
 
 import argparse
 from collections.abc import Sequence

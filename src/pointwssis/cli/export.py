@@ -14,17 +14,17 @@ from ..runs.data import reading_options
 from ..runs.recipe import Recipe, parse_overrides
 
 # Keys of a recipe that are about reading an annotation file.
-READING = ("label_map", "complete", "points_from", "skip_bad")
+READING = ("label_map", "complete", "point_source", "skip_bad")
 EPILOG = """examples:
   pointwssis export outputs/mine/pseudo/refined --format cvat --output annotations.xml
   pointwssis export outputs/mine/pseudo/refined --format label_studio --output tasks.json
   pointwssis export clicks.csv --image_dir images --format coco --output clicks.json
-  pointwssis export boxes.json --image_dir images --points_from box_center --format cvat --output annotations.xml
+  pointwssis export boxes.json --image_dir images --point_source box_center --format cvat --output annotations.xml
 
 LABELS is a folder that a run has written (pseudo/refined, pseudo/rough), or an annotation file of any format. What the
 tool exports after people have corrected it is read again: pointwssis run --train_annotations corrected.xml ...
 Of an annotation file, every option of `pointwssis run` that is about reading it may follow: label_map, complete,
-points_from, skip_bad."""
+point_source, skip_bad."""
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ COMMANDS = {
     "demo": "all stages on drawn shapes, in a few minutes",
     "run": "all stages of a recipe on your data",
     "check": "what is in a dataset, what is wrong with it, and settings that suit it",
-    "budget": "what labels cost, and what so many hours of labelling buy",
+    "budget": "what labels cost, and what so many hours of labeling buy",
     "predict": "instances of images or folders, as COCO JSON, CSV, label images and overlays",
     "push": "a model, or all models of a run, to the Hub",
     "export": "labels for COCO, YOLO, Label Studio or CVAT, so that people can correct them",

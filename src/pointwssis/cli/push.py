@@ -4,7 +4,7 @@
 import argparse
 from collections.abc import Sequence
 
-from ..runs.publish import push_anything
+from ..runs.publish import publish
 
 EPILOG = """examples:
   pointwssis push outputs/nuclei/student_refined me/nuclei
@@ -24,5 +24,5 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("repo", help="where to, such as me/nuclei; it is created where it does not exist")
     parser.add_argument("--private", action="store_true", help="make new repositories private")
     options = parser.parse_args(arguments)
-    for part, address in push_anything(options.folder, options.repo, options.private).items():
+    for part, address in publish(options.folder, options.repo, options.private).items():
         print(f"{part}: {address}")

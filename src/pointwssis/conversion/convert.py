@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ..data.class_names import COCO_NAMES, read_label_names
+from ..data.class_names import COCO_NAMES, read_class_names
 from ..hub.cards.released import backbone_name, converted_card, released_card, released_kind
 from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
@@ -174,7 +174,7 @@ def with_labels(config: Any, labels: str | Path | None) -> Any:
     """The configuration with names for its classes; their number is that of the weights."""
     if labels is None and config.num_labels != len(COCO_NAMES):
         return config
-    names = read_label_names("coco" if labels is None else labels)
+    names = read_class_names("coco" if labels is None else labels)
     if len(names) != config.num_labels:
         raise ValueError(f"the weights are for {config.num_labels} classes, but {labels} names {len(names)}")
     config.id2label, config.label2id = dict(enumerate(names)), {name: index for index, name in enumerate(names)}

@@ -4,16 +4,16 @@
 from ..ops.images import check_image, read_image
 from .annotation_cost import (
     ImageContent,
-    LabellingBudget,
-    LabellingSpeed,
-    budget_of,
+    LabelingBudget,
+    LabelingSpeed,
+    annotation_cost,
     image_content,
-    labelling_budget,
-    labelling_seconds,
+    labeling_budget,
+    labeling_seconds,
 )
 from .errors import LoadReport
 from .formats.bdd100k import load_bdd100k
-from .formats.click_table import load_points_table
+from .formats.click_table import load_click_table
 from .formats.coco import load_coco, load_coco_folder, load_coco_splits, to_coco
 from .formats.cvat import load_cvat, to_cvat
 from .formats.label_studio import label_studio_config, load_label_studio, to_label_studio
@@ -21,7 +21,7 @@ from .formats.official import load_official_annotations
 from .formats.yolo import load_yolo, to_yolo
 from .loading import load_annotation_files, load_annotations
 from .merge import merge_annotations, unlabeled_rows
-from .point_noise import apply_point_noise, drop_points, jitter_points, points_from_masks, wrong_labels
+from .point_noise import apply_point_noise, corrupt_labels, drop_points, jitter_points, points_from_masks
 from .prepared.opening import open_prepared
 from .prepared.prepare_bdd100k import prepare_bdd100k
 from .prepared.prepare_coco import prepare_coco
@@ -31,9 +31,9 @@ from .schema import (
     dataset_features,
     dataset_from_rows,
     make_object,
-    masked_objects,
     object_masks,
-    pointed_objects,
+    objects_with_mask,
+    objects_with_point,
     supervision,
 )
 from .splits import hide_masks, split_supervision
@@ -42,11 +42,11 @@ from .synthetic import SHAPE_CLASSES, make_shapes_dataset, write_shapes_coco
 __all__ = [
     "SHAPE_CLASSES",
     "ImageContent",
-    "LabellingBudget",
-    "LabellingSpeed",
+    "LabelingBudget",
+    "LabelingSpeed",
     "LoadReport",
     "apply_point_noise",
-    "budget_of",
+    "annotation_cost",
     "check_image",
     "class_names",
     "dataset_features",
@@ -56,8 +56,8 @@ __all__ = [
     "image_content",
     "jitter_points",
     "label_studio_config",
-    "labelling_budget",
-    "labelling_seconds",
+    "labeling_budget",
+    "labeling_seconds",
     "load_annotation_files",
     "load_annotations",
     "load_bdd100k",
@@ -67,15 +67,15 @@ __all__ = [
     "load_cvat",
     "load_label_studio",
     "load_official_annotations",
-    "load_points_table",
+    "load_click_table",
     "load_yolo",
     "make_object",
     "make_shapes_dataset",
-    "masked_objects",
+    "objects_with_mask",
     "merge_annotations",
     "object_masks",
     "open_prepared",
-    "pointed_objects",
+    "objects_with_point",
     "points_from_masks",
     "prepare_bdd100k",
     "prepare_coco",
@@ -89,5 +89,5 @@ __all__ = [
     "to_yolo",
     "unlabeled_rows",
     "write_shapes_coco",
-    "wrong_labels",
+    "corrupt_labels",
 ]

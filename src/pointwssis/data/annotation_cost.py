@@ -28,7 +28,7 @@ SECONDS_A_DAY = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
-class LabellingSpeed:
+class LabelingSpeed:
     """Seconds of one action of the person who labels.
 
     Args:
@@ -74,7 +74,7 @@ class ImageContent:
 
 
 @dataclass(frozen=True)
-class LabellingBudget:
+class LabelingBudget:
     """Working time by kind of label.
 
     Args:
@@ -103,7 +103,7 @@ COCO_CONTENT = ImageContent(80, 2.9, 7.2)
 COCO_SECONDS = {"full": 645.9, "box": 127.5, "point": 87.9, "image": 80.0, "none": 0.0}  # as printed in the paper
 
 
-def labelling_seconds(content: ImageContent, speed: LabellingSpeed | None = None) -> dict[str, float]:
+def labeling_seconds(content: ImageContent, speed: LabelingSpeed | None = None) -> dict[str, float]:
     """Seconds that each kind of label takes for one image.
 
     Args:
@@ -114,10 +114,10 @@ def labelling_seconds(content: ImageContent, speed: LabellingSpeed | None = None
         Kind → seconds, for all of `KINDS`.
 
     Example:
-        >>> {kind: round(seconds, 1) for kind, seconds in labelling_seconds(COCO_CONTENT).items()}
+        >>> {kind: round(seconds, 1) for kind, seconds in labeling_seconds(COCO_CONTENT).items()}
         {'full': 645.9, 'box': 127.5, 'point': 87.9, 'image': 80.0, 'none': 0.0}
     """
-    speed = speed or LabellingSpeed()
+    speed = speed or LabelingSpeed()
     present, objects = content.classes_present, content.objects
     absent = (content.num_classes - present) * speed.class_check
     return {
@@ -129,7 +129,7 @@ def labelling_seconds(content: ImageContent, speed: LabellingSpeed | None = None
     }
 
 
-def labelling_budget(images: Mapping[str, float], seconds: Mapping[str, float] | None = None) -> LabellingBudget:
+def labeling_budget(images: Mapping[str, float], seconds: Mapping[str, float] | None = None) -> LabelingBudget:
     """Working time of a mixture of labels.
 
     Args:
@@ -137,7 +137,7 @@ def labelling_budget(images: Mapping[str, float], seconds: Mapping[str, float] |
         seconds: kind → seconds an image; absent: those of the paper for COCO.
 
     Example:
-        >>> budget = labelling_budget({"full": 0.1 * 118_287, "point": 0.9 * 118_287})
+        >>> budget = labeling_budget({"full": 0.1 * 118_287, "point": 0.9 * 118_287})
         >>> round(budget.days, 2)  # 196.7 in the paper's table 1
         196.73
     """
@@ -147,10 +147,10 @@ def labelling_budget(images: Mapping[str, float], seconds: Mapping[str, float] |
             raise ValueError(f"{kind!r} is no kind of label; choose from {', '.join(seconds)}")
         if not 0 <= count < float("inf"):
             raise ValueError(f"{kind} is {count} images; it takes a number from 0 on")
-    return LabellingBudget(dict(images), {kind: count * seconds[kind] for kind, count in images.items()})
+    return LabelingBudget(dict(images), {kind: count * seconds[kind] for kind, count in images.items()})
 
 
-def budget_of(dataset: Dataset, speed: LabellingSpeed | None = None) -> LabellingBudget:
+def annotation_cost(dataset: Dataset, speed: LabelingSpeed | None = None) -> LabelingBudget:
     """Working time that the labels of a dataset took, object by object, so that mixtures within an image count right.
 
     A pseudo label (a mask with a score) took no more than its point. Crowds are not counted, as in the paper. Whoever
@@ -163,17 +163,17 @@ def budget_of(dataset: Dataset, speed: LabellingSpeed | None = None) -> Labellin
     Example:
         >>> from pointwssis.data import make_shapes_dataset, split_supervision
         >>> mixed = split_supervision(make_shapes_dataset(10, (64, 64)), labeled_fraction=0.2)
-        >>> budget_of(mixed["full"]).images, budget_of(mixed["point"]).images
+        >>> annotation_cost(mixed["full"]).images, annotation_cost(mixed["point"]).images
         ({'full': 2}, {'point': 8})
     """
-    speed, num_classes = speed or LabellingSpeed(), len(class_names(dataset))
+    speed, num_classes = speed or LabelingSpeed(), len(class_names(dataset))
     images, seconds = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0.0)
     for row in dataset.with_format(None):
         kind, cost = _cost_of_row(row, num_classes, speed)
         images[kind] += 1
         seconds[kind] += cost
     present = [kind for kind in KINDS if images[kind]]
-    return LabellingBudget({kind: images[kind] for kind in present}, {kind: seconds[kind] for kind in present})
+    return LabelingBudget({kind: images[kind] for kind in present}, {kind: seconds[kind] for kind in present})
 
 
 def image_content(dataset: Dataset) -> ImageContent:
@@ -203,7 +203,7 @@ def _marked(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _cost_of_row(row: Mapping[str, Any], num_classes: int, speed: LabellingSpeed) -> tuple[str, float]:
+def _cost_of_row(row: Mapping[str, Any], num_classes: int, speed: LabelingSpeed) -> tuple[str, float]:
     """Kind of label and seconds of one image; the kind is that of its cheapest object."""
     marked = _marked(row)
     if not marked:
@@ -225,7 +225,7 @@ def _label_of(item: Mapping[str, Any]) -> str:
     return "box" if by_hand and item["bbox"] is not None else "point"
 
 
-def _seconds_of_points(categories: Iterable[int | None], speed: LabellingSpeed) -> float:
+def _seconds_of_points(categories: Iterable[int | None], speed: LabelingSpeed) -> float:
     clicked = list(categories)
     first = len(set(clicked))
     return first * speed.first_point + (len(clicked) - first) * speed.further_point

@@ -21,7 +21,7 @@ BDD100K_NAMES = ("pedestrian", "rider", "car", "truck", "bus", "train", "motorcy
 DATASETS = {"coco": COCO_NAMES, "bdd100k": BDD100K_NAMES}
 
 
-def read_label_names(labels: str | Path) -> list[str]:
+def read_class_names(labels: str | Path) -> list[str]:
     """Names of classes.
 
     Args:
@@ -32,7 +32,7 @@ def read_label_names(labels: str | Path) -> list[str]:
         ValueError: the file has an empty line between names, or a name twice.
 
     Example:
-        >>> read_label_names("bdd100k")[:3]
+        >>> read_class_names("bdd100k")[:3]
         ['pedestrian', 'rider', 'car']
     """
     if str(labels) in DATASETS:
@@ -40,14 +40,14 @@ def read_label_names(labels: str | Path) -> list[str]:
     path = Path(labels)
     if not path.is_file():
         raise FileNotFoundError(f"{labels}: is neither {' nor '.join(DATASETS)} nor a file with one class name a line")
-    names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
-    for row, name in enumerate(names, start=1):
-        if not name or name in names[: row - 1]:
+    class_names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
+    for row, name in enumerate(class_names, start=1):
+        if not name or name in class_names[: row - 1]:
             problem = "comes twice" if name else "is empty"
             raise ValueError(
                 f"{path}: line {row} {problem} ({name!r}); give every class one line and a name of its own"
             )
-    return names
+    return class_names
 
 
 def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> list[str]:
@@ -64,9 +64,9 @@ def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> li
         >>> unite_names([["cat", "dog"], ["dog", "bird"]])
         ['cat', 'dog', 'bird']
     """
-    names = list(dict.fromkeys(name for names in lists for name in names))
+    class_names = list(dict.fromkeys(name for names in lists for name in names))
     seen: dict[str, str] = {}
-    for name in names:
+    for name in class_names:
         other = seen.setdefault(_plain(name), name)
         if other != name:
             where = "" if source is None else f"{source}: "
@@ -74,28 +74,28 @@ def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> li
                 f"{where}class {name!r} looks like {other!r}; if they are one class, say so with {_map(name, other)}, "
                 "else rename one of them"
             )
-    return names
+    return class_names
 
 
-def check_known(found: Iterable[str], names: Sequence[str], source: str) -> None:
+def check_known(found: Iterable[str], class_names: Sequence[str], source: str) -> None:
     """One error for all names of a file that are not among the classes, with what they may have meant.
 
     Args:
         found: names in the file, after its `label_map`.
-        names: the classes.
+        class_names: the classes.
         source: the file.
     """
-    unknown = list(dict.fromkeys(name for name in found if name not in names))
+    unknown = list(dict.fromkeys(name for name in found if name not in class_names))
     if not unknown:
         return
-    by_plain = {_plain(name): name for name in names}
+    by_plain = {_plain(name): name for name in class_names}
     close = {name: difflib.get_close_matches(_plain(name), by_plain, n=1) for name in unknown}
     hints = [f"{name!r} → {by_plain[match[0]]!r}" for name, match in close.items() if match]
     hint = f" (close: {', '.join(hints[:5])})" if hints else ""
     first = next((name for name, match in close.items() if match), unknown[0])
-    target = by_plain[close[first][0]] if close[first] else names[0]
+    target = by_plain[close[first][0]] if close[first] else class_names[0]
     raise ValueError(
-        f"{source}: {_some(unknown)} are not among the classes {_some(names)}{hint}; map them, as with "
+        f"{source}: {_some(unknown)} are not among the classes {_some(class_names)}{hint}; map them, as with "
         f"{_map(first, target)}, or rename or remove them"
     )
 
@@ -109,6 +109,6 @@ def _plain(name: str) -> str:
     return "".join(character for character in name.casefold() if character not in " -_")
 
 
-def _some(names: Sequence[str]) -> str:
-    listed = ", ".join(repr(name) for name in names[:8])
-    return f"[{listed}{', …' if len(names) > 8 else ''}]"
+def _some(class_names: Sequence[str]) -> str:
+    listed = ", ".join(repr(name) for name in class_names[:8])
+    return f"[{listed}{', …' if len(class_names) > 8 else ''}]"

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 _collected: ContextVar[list["LoadReport"] | None] = ContextVar("collected load reports", default=None)
 
 
-class BadRecord(Exception):
+class AnnotationError(Exception):
     """What is wrong with one record of a file.
 
     Args:
@@ -46,7 +46,7 @@ class LoadReport:
 
     Example:
         >>> report = LoadReport("train.json", skip_bad=True)
-        >>> report.reject("annotation 7", BadRecord("unknown image", "image_id", 99, "list it under 'images'"))
+        >>> report.reject("annotation 7", AnnotationError("unknown image", "image_id", 99, "list it under 'images'"))
         >>> report.skipped["unknown image"], report.examples["unknown image"]
         (1, "train.json: annotation 7: image_id is 99: unknown image; list it under 'images'")
     """
@@ -61,7 +61,7 @@ class LoadReport:
         if (collected := _collected.get()) is not None:
             collected.append(self)
 
-    def reject(self, record: str, bad: BadRecord) -> None:
+    def reject(self, record: str, bad: AnnotationError) -> None:
         """Raises `bad.error` naming file, record, field, value and remedy; with `skip_bad` counts instead."""
         message = f"{self.source}: {record}: {bad.field} is {_short(bad.value)}: {bad.kind}; {bad.remedy}"
         if not self.skip_bad:

@@ -1,6 +1,6 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""For so many hours of labelling, how many images with masks and how many with points? Plain arithmetic: an image with
-masks takes F seconds, one with points P (`labelling_seconds`), and each image gets one label at most.
+"""For so many hours of labeling, how many images with masks and how many with points? Plain arithmetic: an image with
+masks takes F seconds, one with points P (`labeling_seconds`), and each image gets one label at most.
 
 Which mixture trains the best model is no arithmetic; the paper's tables 1 and 6 have measured examples.
 """
@@ -35,7 +35,7 @@ def trade_offs(
     """What the same hours buy, from points alone to masks alone; what the masks leave goes into points.
 
     Args:
-        hours: of labelling.
+        hours: of labeling.
         seconds: an image takes with masks ("full") and with points ("point").
         images: how many there are; None: as many as anybody wants.
         shares: parts of the hours that go into masks.

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""`load_annotations`: the one front door for annotation files of every format, recognised by what is in them.
+"""`load_annotations`: the one front door for annotation files of every format, recognized by what is in them.
 
 | file | format | reader |
 |---|---|---|
@@ -17,17 +17,17 @@ from typing import Any, Literal
 
 from datasets import Dataset
 
-from ..ops.points import PointKind
+from ..ops.points import PointSource
 from .class_names import unite_names
 from .errors import LoadReport
-from .formats.click_table import COLUMNS, first_line, load_points_table
+from .formats.click_table import COLUMNS, first_line, load_click_table
 from .formats.coco import load_coco
 from .formats.cvat import load_cvat
 from .formats.label_studio import load_label_studio
 from .formats.reader import NoClassError
 from .formats.yolo import load_yolo
 from .merge import merge_annotations
-from .schema import class_names
+from .schema import class_names as names_of
 
 Format = Literal["coco", "label_studio", "cvat", "yolo", "points"]
 
@@ -38,10 +38,10 @@ def load_annotations(
     path: str | Path,
     image_dir: str | Path,
     *,
-    names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
     label_map: Mapping[str, str] | None = None,
     complete: bool | None = None,
-    point: PointKind = "center",
+    point_source: PointSource = "center",
     skip_bad: bool = False,
     report: LoadReport | None = None,
     split: str = "train",
@@ -54,14 +54,15 @@ def load_annotations(
     Args:
         path: the file.
         image_dir: folder that the images are below. The file of an image is found by its path; where a format is known
-            to change that, also by its end (see `ImageFolder`).
-        names: the classes and their order; None takes those of the file. A validation file takes those of its training
-            data.
+            to change that, also by its end (see `ImageIndex`).
+        class_names: the classes and their order; None takes those of the file. A validation file takes those of its
+            training data.
         label_map: name in the file → class, where they differ ({"Car": "car"}).
         complete: whether all objects are marked of an image that does not say it itself. None: yes, wherever somebody
             has worked on the image; what that means, each format tells.
-        point: COCO: where the point of an object comes from that has none of its own, see `load_coco`; "box_center"
-            reads boxes without masks. In the other formats a box has its centre, a mask its centre of mass.
+        point_source: COCO: where the point of an object comes from that has none of its own, see `load_coco`;
+            "box_center" reads boxes without masks. In the other formats a box has its center, a mask its center of
+            mass.
         skip_bad: leave out bad records instead of raising at the first; they are counted and logged, and an image that
             lost an object is no longer complete.
         report: filled with what was skipped and noticed.
@@ -75,15 +76,17 @@ def load_annotations(
     kind = annotation_format(path)
     if kind == "coco":
         complete = True if complete is None else complete
-        return load_coco(path, image_dir, class_names=names, complete=complete, point=point, **options)
-    options |= {"names": names, "complete": complete}
+        return load_coco(
+            path, image_dir, class_names=class_names, complete=complete, point_source=point_source, **options
+        )
+    options |= {"class_names": class_names, "complete": complete}
     if kind == "label_studio":
         return load_label_studio(path, image_dir, **options)
     if kind == "cvat":
         return load_cvat(path, image_dir, **options)
     if kind == "yolo":
         return load_yolo(path, image_dir, split=split, **options)
-    return load_points_table(path, image_dir, **options)
+    return load_click_table(path, image_dir, **options)
 
 
 def load_annotation_files(
@@ -92,7 +95,7 @@ def load_annotation_files(
     *,
     label_map: Mapping[str, str] | None = None,
     complete: bool | None = None,
-    point: PointKind = "center",
+    point_source: PointSource = "center",
     skip_bad: bool = False,
     split: str = "train",
 ) -> Dataset:
@@ -105,12 +108,12 @@ def load_annotation_files(
         image_dir: as of `load_annotations`, like the other arguments.
         label_map: of all files.
         complete: of all files.
-        point: of all files.
+        point_source: of all files.
         skip_bad: also for what contradicts an earlier file.
         split: of YOLO datasets.
     """
     options: dict[str, Any] = {"label_map": label_map, "complete": complete, "skip_bad": skip_bad}
-    options |= {"point": point, "split": split}
+    options |= {"point_source": point_source, "split": split}
     parts: list[Dataset | None] = []
     for path in paths:
         try:
@@ -119,10 +122,10 @@ def load_annotation_files(
             if len(paths) == 1:
                 raise
             parts.append(None)
-    names = unite_names(class_names(part) for part in parts if part is not None)
+    class_names = unite_names(names_of(part) for part in parts if part is not None)
     for number, part in enumerate(parts):
         if part is None:
-            parts[number] = load_annotations(paths[number], image_dir, names=names, **options)
+            parts[number] = load_annotations(paths[number], image_dir, class_names=class_names, **options)
     loaded = [part for part in parts if part is not None]
     return loaded[0] if len(loaded) == 1 else merge_annotations(loaded, skip_bad=skip_bad)
 

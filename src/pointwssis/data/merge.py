@@ -24,10 +24,11 @@ from datasets import Dataset
 
 from ..ops.coco_masks import decode_rle, rle_area, rle_iou
 from .class_names import check_known, unite_names
-from .errors import BadRecord, LoadReport
+from .errors import AnnotationError, LoadReport
 from .formats.coco_records import read_size
-from .formats.image_index import ImageFolder
-from .schema import class_names, dataset_from_rows, supervision
+from .formats.image_index import ImageIndex
+from .schema import class_names as names_of
+from .schema import dataset_from_rows, supervision
 
 SAME_OBJECT_IOU = 0.5
 
@@ -38,7 +39,7 @@ Item = dict[str, Any]
 def merge_annotations(
     datasets: Sequence[Dataset],
     *,
-    names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
     skip_bad: bool = False,
     report: LoadReport | None = None,
 ) -> Dataset:
@@ -46,7 +47,7 @@ def merge_annotations(
 
     Args:
         datasets: rows of the schema; the first one's ids of images and objects stay.
-        names: the classes and their order; None takes those of all, in order.
+        class_names: the classes and their order; None takes those of all, in order.
         skip_bad: leave out what contradicts an earlier file instead of raising; it is counted and logged.
         report: filled with what was left out and noticed.
 
@@ -55,8 +56,8 @@ def merge_annotations(
     """
     report = LoadReport() if report is None else report
     report.source, report.skip_bad = "merged annotations", skip_bad
-    classes = [class_names(dataset) for dataset in datasets]
-    together = unite_names(classes) if names is None else list(names)
+    classes = [names_of(dataset) for dataset in datasets]
+    together = unite_names(classes) if class_names is None else list(class_names)
     for number, found in enumerate(classes, start=1):
         check_known(found, together, f"dataset {number} of {len(classes)}")
     sources = [_rows(dataset, found, together) for dataset, found in zip(datasets, classes, strict=True)]
@@ -86,21 +87,21 @@ def unlabeled_rows(
     report.source, report.skip_bad = str(image_dir), skip_bad
     known = {os.path.realpath(image["path"]) for dataset in datasets for image in dataset.with_format(None)["image"]}
     numbers = count(max((number for dataset in datasets for number in dataset["image_id"]), default=0) + 1)
-    folder, rows = ImageFolder(image_dir), []
+    folder, rows = ImageIndex(image_dir), []
     for path in folder.images():
         if os.path.realpath(path) in known:
             continue
         name = folder.name_of(path)
         try:
             width, height = read_size(path, name)
-        except BadRecord as bad:
+        except AnnotationError as bad:
             report.reject(f"image {name}", bad)
             continue
         fields = {"image": str(path), "image_id": next(numbers), "width": width, "height": height, "file_name": name}
         rows.append({**fields, "complete": False, "image_labels": None, "objects": []})
         report.images += 1
     report.log()
-    return dataset_from_rows(rows, class_names(datasets[0]))
+    return dataset_from_rows(rows, names_of(datasets[0]))
 
 
 def _rows(dataset: Dataset, classes: Sequence[str], together: Sequence[str]) -> list[Row]:
@@ -126,7 +127,7 @@ def _make_unique(sources: Sequence[Sequence[dict[str, Any]]], field: str) -> Non
         taken.update(own)
 
 
-def _merged(rows: Sequence[Row], names: Sequence[str], report: LoadReport) -> Row:
+def _merged(rows: Sequence[Row], class_names: Sequence[str], report: LoadReport) -> Row:
     """One row out of the rows of several sources about one image."""
     marked = [row for row in rows if supervision(row) in ("full", "point")]
     image_labels = {label for row in rows for label in row["image_labels"] or ()}
@@ -134,15 +135,15 @@ def _merged(rows: Sequence[Row], names: Sequence[str], report: LoadReport) -> Ro
         **rows[0],
         "complete": bool(marked) and all(row["complete"] for row in marked),
         "image_labels": sorted(image_labels) or None,
-        "objects": _Objects(rows, names, report).merged(),
+        "objects": _Objects(rows, class_names, report).merged(),
     }
 
 
 class _Objects:
     """The objects of one image in several sources."""
 
-    def __init__(self, rows: Sequence[Row], names: Sequence[str], report: LoadReport) -> None:
-        self.rows, self.names, self.report = rows, names, report
+    def __init__(self, rows: Sequence[Row], class_names: Sequence[str], report: LoadReport) -> None:
+        self.rows, self.class_names, self.report = rows, class_names, report
         self.kept: list[tuple[int, Item]] = []  # with the number of the source
         self.pixels: dict[int, np.ndarray] = {}  # object id → its mask
         self.owners: set[tuple[int, int]] = set()  # source of a click, id of the object whose point it became
@@ -202,9 +203,11 @@ class _Objects:
     def _agree(self, kept: Item, item: Item, field: str) -> bool:
         """Whether two records of one object agree on its class, which a record without a class leaves to the other."""
         if not _compatible(kept, item):
-            both = [self.names[each["category"]] for each in (kept, item)]
+            both = [self.class_names[each["category"]] for each in (kept, item)]
             remedy = "two files give one object these classes; correct one of them, or map one with label_map"
-            self.report.reject(self._record(item), BadRecord("contradicting classes", f"class ({field})", both, remedy))
+            self.report.reject(
+                self._record(item), AnnotationError("contradicting classes", f"class ({field})", both, remedy)
+            )
             return False
         if kept["category"] is None:
             kept["category"] = item["category"]

@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Points as people click them: elsewhere than in the centre, beside the object, with the wrong class, or not at all.
+"""Points as people click them: elsewhere than in the center, beside the object, with the wrong class, or not at all.
 
-The paper measures how much the position of a point matters (table 4: centre of mass against a random pixel of the
-mask); the others are the errors that labelling is known for. Each function takes a dataset of the schema and gives one
+The paper measures how much the position of a point matters (table 4: center of mass against a random pixel of the
+mask); the others are the errors that labeling is known for. Each function takes a dataset of the schema and gives one
 with other points; masks and boxes stay what they are. Everything random is drawn for each object on its own, from the
 seed, its image's id and its own: neither the order of the rows nor the other images change it, and of two fractions
 the larger one hits the same objects and more.
@@ -15,34 +15,34 @@ import numpy as np
 from datasets import Dataset
 
 from ..ops.coco_masks import decode_rle, rle_area, rle_box
-from ..ops.points import PointKind
+from ..ops.points import PointSource
 from .formats.coco_records import derive_point
 from .schema import class_names
 
 SigmaUnit = Literal["object", "pixel"]
 
 _DRAWS = 20  # of a jittered point before the last one is moved to where it may be
-_JITTERED, _MISLABELLED, _DROPPED = range(3)  # streams of random numbers
+_JITTERED, _MISLABELED, _DROPPED = range(3)  # streams of random numbers
 _PLACED = {"center": 3, "box_center": 4, "random": 5}
 
 # What a recipe's `point_noise` may hold, in the order in which it is applied.
-POINT_NOISE = ("box_center", "random", "jitter", "jitter_pixels", "wrong_labels", "missing", "overlooked")
+POINT_NOISE = ("box_center", "random", "jitter", "jitter_pixels", "corrupt_labels", "missing", "overlooked")
 
 
 def points_from_masks(
     dataset: Dataset,
-    kind: PointKind = "center",
+    point_source: PointSource = "center",
     seed: int = 0,
     *,
     fraction: float = 1.0,
     truth: Dataset | None = None,
     masked: bool = True,
 ) -> Dataset:
-    """Puts points where their masks say: the two rows of the paper's table 4, and the box centres of its section 4.1.
+    """Puts points where their masks say: the two rows of the paper's table 4, and the box centers of its section 4.1.
 
     Args:
         dataset: rows of the schema.
-        kind: "center" of mass, "box_center", or a "random" pixel of the mask.
+        point_source: "center" of mass, "box_center", or a "random" pixel of the mask.
         seed: of everything random.
         fraction: part of the points that move, 0 … 1.
         truth: the same images and object ids with their masks, where `dataset` has none.
@@ -52,17 +52,17 @@ def points_from_masks(
         ValueError: the mask of an object is not known.
     """
     _check_fraction("fraction", fraction)
-    if kind not in _PLACED:
-        raise ValueError(f"kind is {kind!r}; choose 'center', 'box_center' or 'random'")
+    if point_source not in _PLACED:
+        raise ValueError(f"point_source is {point_source!r}; choose 'center', 'box_center' or 'random'")
     masks = _KnownMasks(truth)
 
     def moved(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
-        known, generator = masks.of(row, item), _generator(seed, _PLACED[kind], row, item)
+        known, generator = masks.of(row, item), _generator(seed, _PLACED[point_source], row, item)
         if generator.random() >= fraction:
             return item
         if known["segmentation"] is None or not rle_area(known["segmentation"]):
             raise ValueError(f"{_name(row, item)} has no mask to take a point from; give `truth`, or leave it out")
-        return {**item, "point": derive_point(known, row["width"], row["height"], kind, generator)[0]}
+        return {**item, "point": derive_point(known, row["width"], row["height"], point_source, generator)[0]}
 
     return _with_points(dataset, moved, masked)
 
@@ -116,7 +116,7 @@ def jitter_points(
     return _with_points(dataset, moved, masked)
 
 
-def wrong_labels(dataset: Dataset, fraction: float, seed: int = 0, *, masked: bool = True) -> Dataset:
+def corrupt_labels(dataset: Dataset, fraction: float, seed: int = 0, *, masked: bool = True) -> Dataset:
     """Gives a part of the objects another class, each of the others being equally likely.
 
     Args:
@@ -130,13 +130,13 @@ def wrong_labels(dataset: Dataset, fraction: float, seed: int = 0, *, masked: bo
     if count < 2:
         raise ValueError(f"the only class is {class_names(dataset)[0]!r}; a wrong label needs another one")
 
-    def mislabelled(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
-        generator = _generator(seed, _MISLABELLED, row, item)
+    def mislabeled(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
+        generator = _generator(seed, _MISLABELED, row, item)
         if generator.random() >= fraction or item["category"] is None:
             return item
         return {**item, "category": int(item["category"] + generator.integers(1, count)) % count}
 
-    return _with_points(dataset, mislabelled, masked)
+    return _with_points(dataset, mislabeled, masked)
 
 
 def drop_points(
@@ -168,8 +168,8 @@ def apply_point_noise(
     Args:
         dataset: rows of the schema.
         noise: any of these, applied in this order: `box_center` and `random`, parts of the points that move to the
-            centre of their box or to a random pixel of their mask; `jitter`, a standard deviation as a part of the
-            object's width and height, and `jitter_pixels`, one in pixels; `wrong_labels`, the part that gets another
+            center of their box or to a random pixel of their mask; `jitter`, a standard deviation as a part of the
+            object's width and height, and `jitter_pixels`, one in pixels; `corrupt_labels`, the part that gets another
             class; `missing`, the part that is gone from images which then say that not all is marked; `overlooked`, the
             part that is gone from images which say that it is (the same objects, so only one of the two).
         seed: of everything random.
@@ -190,7 +190,7 @@ def apply_point_noise(
         "random": lambda rows, part: points_from_masks(rows, "random", seed, fraction=part, **hidden),
         "jitter": lambda rows, sigma: jitter_points(rows, sigma, seed, **hidden),
         "jitter_pixels": lambda rows, sigma: jitter_points(rows, sigma, seed, unit="pixel", **hidden),
-        "wrong_labels": lambda rows, part: wrong_labels(rows, part, seed, masked=False),
+        "corrupt_labels": lambda rows, part: corrupt_labels(rows, part, seed, masked=False),
         "missing": lambda rows, part: drop_points(rows, part, seed, masked=False),
         "overlooked": lambda rows, part: drop_points(rows, part, seed, complete=True, masked=False),
     }

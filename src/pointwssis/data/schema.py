@@ -20,7 +20,7 @@ objects      [{id                 int64, unique in the dataset
                level              int32 | None}]            pyramid level it was decoded from
 ```
 
-A missing value is None, so that full, point, image-level and unlabelled images live in one dataset, and
+A missing value is None, so that full, point, image-level and unlabeled images live in one dataset, and
 `concatenate_datasets` of two stages simply works. RLE is COCO's compressed form,
 `{"size": [height, width], "counts": text}`.
 """
@@ -39,20 +39,20 @@ from ..ops.coco_masks import decode_rle
 _ROWS_A_CHUNK = 1000
 
 
-def dataset_features(names: Sequence[str]) -> Features:
+def dataset_features(class_names: Sequence[str]) -> Features:
     """The schema for these classes.
 
     Args:
-        names: one name a class, all different; the class index is the position.
+        class_names: one name a class, all different; the class index is the position.
 
     Example:
         >>> dataset_features(["cat", "dog"])["objects"].feature["category"].names
         ['cat', 'dog']
     """
-    names = list(names)
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"class names are {names}; they must be at least one and all different")
-    category = ClassLabel(names=names)
+    class_names = list(class_names)
+    if not class_names or len(set(class_names)) < len(class_names):
+        raise ValueError(f"class names are {class_names}; they must be at least one and all different")
+    category = ClassLabel(names=class_names)
     rle = {"size": List(Value("int32"), length=2), "counts": Value("string")}
     return Features(
         image=Image(decode=False),
@@ -95,14 +95,14 @@ def make_object(id: int, category: int | None, **values: Any) -> dict[str, Any]:
     return {"id": id, "category": category, "iscrowd": False, **empty, **values}
 
 
-def dataset_from_rows(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> Dataset:
+def dataset_from_rows(rows: Iterable[Mapping[str, Any]], class_names: Sequence[str]) -> Dataset:
     """Packs rows of the schema into an in-memory Arrow dataset, a thousand at a time: they may come from a generator.
 
     Args:
         rows: `image` as a path, or as `{"path", "bytes"}`.
-        names: the class names.
+        class_names: the class names.
     """
-    features = dataset_features(names)
+    features = dataset_features(class_names)
     tables = [features.arrow_schema.empty_table(), *row_tables(rows, features)]
     return Dataset(InMemoryTable(pa.concat_tables(tables)), info=DatasetInfo(features=features))
 
@@ -122,7 +122,7 @@ def class_names(dataset: Dataset) -> list[str]:
     return list(dataset.features["objects"].feature["category"].names)
 
 
-def masked_objects(row: Mapping[str, Any], field: str = "segmentation") -> list[dict[str, Any]]:
+def objects_with_mask(row: Mapping[str, Any], field: str = "segmentation") -> list[dict[str, Any]]:
     """The objects of a row that carry a mask in `field`, crowds left out, in the order of the row.
 
     Args:
@@ -132,18 +132,18 @@ def masked_objects(row: Mapping[str, Any], field: str = "segmentation") -> list[
     return [item for item in row["objects"] if not item["iscrowd"] and item[field] is not None]
 
 
-def pointed_objects(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+def objects_with_point(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The objects of a row that carry a point, crowds left out, in the order of the row."""
     return [item for item in row["objects"] if not item["iscrowd"] and item["point"] is not None]
 
 
 def object_masks(row: Mapping[str, Any], field: str = "segmentation") -> np.ndarray:
-    """The masks of `masked_objects(row, field)`, in the same order.
+    """The masks of `objects_with_mask(row, field)`, in the same order.
 
     Returns:
         (n, height, width) bool; n may be 0.
     """
-    masks = [decode_rle(item[field]) for item in masked_objects(row, field)]
+    masks = [decode_rle(item[field]) for item in objects_with_mask(row, field)]
     return np.stack(masks) if masks else np.zeros((0, row["height"], row["width"]), dtype=bool)
 
 

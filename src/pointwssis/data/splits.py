@@ -1,8 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Weak semi-supervision simulated on a labelled dataset: a few images keep their masks, the others only points."""
+"""Weak semi-supervision simulated on a labeled dataset: a few images keep their masks, the others only points."""
 
 import logging
-from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ def split_supervision(
         unlabeled_fraction: 0 … 1, of all images.
 
     Returns:
-        `full`, `point` and `weak` (image-level labels or none), each in the order of `dataset`; any may be empty.
+        `full`, `point`, `image` (image-level labels) and `none`, each in the order of `dataset`; any may be empty.
 
     Raises:
         ValueError: a fraction or the sum of them is outside of 0 … 1, or full images are wanted and no image has masks.
@@ -60,29 +59,36 @@ def split_supervision(
     if wanted and not eligible:
         raise ValueError(f"labeled_fraction is {labeled_fraction} but no image has a mask for every object; use 0")
     if wanted > len(eligible):
-        logger.warning("%d of %d images shall be fully labelled, only %d have masks", wanted, len(kinds), len(eligible))
+        logger.warning("%d of %d images shall be fully labeled, only %d have masks", wanted, len(kinds), len(eligible))
     full = set(eligible[:wanted])
     others = [i for i in order if i not in full]
     first, second = (int(part * len(kinds) + 0.5) for part in (image_level_fraction, unlabeled_fraction))
     image_level, unlabeled = set(others[:first]), set(others[first : first + second])
 
-    positions: dict[str, list[int]] = {"full": [], "point": [], "weak": []}
+    kept = {**dict.fromkeys(full, "full"), **dict.fromkeys(image_level, "image"), **dict.fromkeys(unlabeled, "none")}
+    positions: dict[str, list[int]] = {"full": [], "point": [], "image": [], "none": []}
     for position, image_id in enumerate(rows["image_id"]):
-        weak = image_id in image_level or image_id in unlabeled
-        positions["full" if image_id in full else "weak" if weak else "point"].append(position)
+        positions[kept.get(image_id, "point")].append(position)
     parts = {name: rows.select(chosen) for name, chosen in positions.items()}
     return DatasetDict(
-        full=parts["full"], point=hide_masks(parts["point"]), weak=hide_objects(parts["weak"], image_level)
+        full=parts["full"],
+        point=hide_masks(parts["point"]),
+        image=hide_objects(parts["image"], keep_classes=True),
+        none=hide_objects(parts["none"], keep_classes=False),
     )
 
 
-def hide_objects(dataset: Dataset, image_level: Collection[int]) -> Dataset:
-    """The same images without objects: those of these ids keep the classes that they hold, the others nothing."""
+def hide_objects(dataset: Dataset, keep_classes: bool) -> Dataset:
+    """Return the same images without objects.
+
+    Args:
+        dataset: rows of the schema.
+        keep_classes: keep the classes that an image holds as its image-level label.
+    """
 
     def hidden(row: dict[str, Any]) -> dict[str, Any]:
         classes = sorted({item["category"] for item in row["objects"] if item["category"] is not None})
-        labels = classes if row["image_id"] in image_level else None
-        return {"objects": [], "complete": False, "image_labels": labels}
+        return {"objects": [], "complete": False, "image_labels": classes if keep_classes else None}
 
     return dataset.with_format(None).map(hidden, features=dataset.features, desc="Hiding objects")
 

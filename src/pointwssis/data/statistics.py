@@ -49,8 +49,8 @@ def supervision_of_table(table: pa.Table) -> list[str]:
     has_objects = np.bincount(image_of[marked], minlength=len(objects)) > 0
     lacks_masks = np.bincount(image_of[marked & ~masked], minlength=len(objects)) > 0
     complete = table["complete"].combine_chunks().to_numpy(zero_copy_only=False)
-    labelled = table["image_labels"].combine_chunks().is_valid().to_numpy(zero_copy_only=False)
-    known_empty = np.where(complete, 3, np.where(labelled, 1, 0))
+    labeled = table["image_labels"].combine_chunks().is_valid().to_numpy(zero_copy_only=False)
+    known_empty = np.where(complete, 3, np.where(labeled, 1, 0))
     return _KINDS[np.where(has_objects, np.where(lacks_masks, 2, 3), known_empty)].tolist()
 
 
@@ -60,7 +60,7 @@ def supervision_of(rows: Dataset) -> list[str]:
 
 
 def masked_images(rows: Dataset) -> list[int]:
-    """Positions of the images that have a mask of at least one object, as `masked_objects` finds them."""
+    """Positions of the images that have a mask of at least one object, as `objects_with_mask` finds them."""
     found, start = [], 0
     for table in rows.with_format("arrow").iter(_ROWS_A_CHUNK):
         objects = table["objects"].combine_chunks()
@@ -71,12 +71,12 @@ def masked_images(rows: Dataset) -> list[int]:
     return found
 
 
-def count_table(table: pa.Table, names: Sequence[str]) -> Counter[tuple[str, str]]:
+def count_table(table: pa.Table, class_names: Sequence[str]) -> Counter[tuple[str, str]]:
     """What a table holds.
 
     Args:
         table: rows of the schema.
-        names: the class names.
+        class_names: the class names.
 
     Returns:
         ("images", kind of supervision), ("objects", "mask" | "point" | "crowd" | "neither") and ("class", name or
@@ -90,7 +90,7 @@ def count_table(table: pa.Table, names: Sequence[str]) -> Counter[tuple[str, str
     counts.update(("objects", kind) for kind in np.where(crowd, "crowd", kinds).tolist())
     classes = _field(items, "category").fill_null(-1).to_numpy(zero_copy_only=False)[~crowd]
     for index, count in zip(*np.unique(classes, return_counts=True), strict=True):
-        counts["class", names[index] if index >= 0 else "unknown"] = int(count)
+        counts["class", class_names[index] if index >= 0 else "unknown"] = int(count)
     return counts
 
 

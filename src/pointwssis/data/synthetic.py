@@ -2,7 +2,7 @@
 """Drawn shapes: a miniature instance segmentation problem made by code, so that everything runs without a download.
 
 Ellipses, rectangles, triangles and stars from tiny to half the image, turned at random, textured, shaded and one upon
-the other. Textures and colours of shapes and backgrounds come from the same family and neighbours may share them, so
+the other. Textures and colors of shapes and backgrounds come from the same family and neighbors may share them, so
 that neither tells the class nor separates two objects; lines that belong to nothing cross the background. Masks are
 the visible parts.
 """
@@ -43,7 +43,7 @@ def make_shapes_dataset(num_images: int, image_size: Size | Sequence[Size] = (12
         seed: of everything.
 
     Returns:
-        Rows with the PNG file in memory, the visible masks, and centres of mass as points. Classes: `SHAPE_CLASSES`.
+        Rows with the PNG file in memory, the visible masks, and centers of mass as points. Classes: `SHAPE_CLASSES`.
 
     Example:
         >>> dataset = make_shapes_dataset(2, (64, 80))
@@ -123,13 +123,13 @@ def draw_scene(rng: np.random.Generator, height: int, width: int) -> tuple[np.nd
     labels: list[int] = []
     masks = np.zeros((0, height, width), dtype=bool)
     full_areas: list[int] = []
-    circles: list[tuple[float, float, float]] = []  # centre and radius of each object, to put others beside
+    circles: list[tuple[float, float, float]] = []  # center and radius of each object, to put others beside
     wanted = 0 if rng.random() < EMPTY_SHARE else int(rng.integers(1, MAX_OBJECTS + 1))
     for _ in range(wanted * 4):  # a place that would hide another object is given up
         if len(labels) == wanted:
             break
         label, circle = int(rng.integers(len(SHAPE_CLASSES))), _place(rng, circles, height, width)
-        alpha = _rasterise(_outline(rng, SHAPE_CLASSES[label]) * circle[2] + circle[:2], height, width)
+        alpha = _rasterize(_outline(rng, SHAPE_CLASSES[label]) * circle[2] + circle[:2], height, width)
         mask = alpha >= 0.5
         remaining = [np.count_nonzero(other & ~mask) for other in masks]
         hides = any(
@@ -146,19 +146,19 @@ def draw_scene(rng: np.random.Generator, height: int, width: int) -> tuple[np.nd
 
 
 def _palette(rng: np.random.Generator, background: np.ndarray) -> list[np.ndarray]:
-    """Three colours that stand out from the background by at least 55 of 255; objects of an image share them."""
-    colours: list[np.ndarray] = []
-    while len(colours) < 3:
-        colour = rng.uniform(20, 235, 3)
-        if np.linalg.norm(colour - background) >= 55:
-            colours.append(colour)
-    return colours
+    """Three colors that stand out from the background by at least 55 of 255; objects of an image share them."""
+    colors: list[np.ndarray] = []
+    while len(colors) < 3:
+        color = rng.uniform(20, 235, 3)
+        if np.linalg.norm(color - background) >= 55:
+            colors.append(color)
+    return colors
 
 
 def _place(
     rng: np.random.Generator, circles: list[tuple[float, float, float]], height: int, width: int
 ) -> tuple[float, float, float]:
-    """Centre x, y and radius of a new object: anywhere, or touching one that is there."""
+    """Center x, y and radius of a new object: anywhere, or touching one that is there."""
     radius = float(np.exp(rng.uniform(np.log(MIN_RADIUS), np.log(max(0.27 * min(height, width), MIN_RADIUS + 1)))))
     if circles and rng.random() < TOUCHING_SHARE:
         x, y, other = circles[rng.integers(len(circles))]
@@ -187,15 +187,15 @@ def _outline(rng: np.random.Generator, shape: str) -> np.ndarray:
     return corners @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
 
 
-def _rasterise(corners: np.ndarray, height: int, width: int) -> np.ndarray:
+def _rasterize(corners: np.ndarray, height: int, width: int) -> np.ndarray:
     """(H, W) float coverage 0 … 1 of a polygon, antialiased by drawing it larger."""
     drawing = Image.new("L", (width * _OVERSAMPLING, height * _OVERSAMPLING))
     ImageDraw.Draw(drawing).polygon([tuple(corner) for corner in (corners + 0.5) * _OVERSAMPLING], fill=255)
     return np.asarray(drawing.reduce(_OVERSAMPLING), dtype=np.float32) / 255
 
 
-def _texture(rng: np.random.Generator, height: int, width: int, colour: np.ndarray) -> np.ndarray:
-    """(H, W, 3) float32: two related colours mixed by stripes, checks, blotches, grain or a slow gradient."""
+def _texture(rng: np.random.Generator, height: int, width: int, color: np.ndarray) -> np.ndarray:
+    """(H, W, 3) float32: two related colors mixed by stripes, checks, blotches, grain or a slow gradient."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     angle, period = rng.uniform(0, np.pi), rng.uniform(5, 24)
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
@@ -211,12 +211,12 @@ def _texture(rng: np.random.Generator, height: int, width: int, colour: np.ndarr
         mix = rng.random((height, width))
     else:
         mix = (along - along.min()) / max(float(np.ptp(along)), 1.0)
-    other = colour + rng.normal(0, 28, 3)
-    return (colour + mix[:, :, None] * (other - colour)).astype(np.float32)
+    other = color + rng.normal(0, 28, 3)
+    return (color + mix[:, :, None] * (other - color)).astype(np.float32)
 
 
 def _shade(rng: np.random.Generator, height: int, width: int, circle: tuple[float, float, float]) -> np.ndarray:
-    """(H, W, 1) factor: light from one side of the object, so that equal neighbours still have an edge between them."""
+    """(H, W, 1) factor: light from one side of the object, so that equal neighbors still have an edge between them."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     angle, (center_x, center_y, radius) = rng.uniform(0, 2 * np.pi), circle
     slope = ((x - center_x) * np.cos(angle) + (y - center_y) * np.sin(angle)) / radius
@@ -224,11 +224,11 @@ def _shade(rng: np.random.Generator, height: int, width: int, circle: tuple[floa
 
 
 def _draw_clutter(rng: np.random.Generator, canvas: np.ndarray, palette: list[np.ndarray]) -> None:
-    """Thin lines in the objects' colours that are no objects."""
+    """Thin lines in the objects' colors that are no objects."""
     height, width = canvas.shape[:2]
     for _ in range(rng.integers(0, 4)):
         ends = rng.uniform(0, 1, (2, 2)) * (width, height)
         direction = np.array([ends[1, 1] - ends[0, 1], ends[0, 0] - ends[1, 0]])
         side = direction / max(np.linalg.norm(direction), 1e-6) * rng.uniform(0.4, 1.0)
-        alpha = _rasterise(np.concatenate([ends + side, ends[::-1] - side]), height, width)[:, :, None]
+        alpha = _rasterize(np.concatenate([ends + side, ends[::-1] - side]), height, width)[:, :, None]
         canvas += alpha * 0.8 * (palette[rng.integers(len(palette))] - canvas)

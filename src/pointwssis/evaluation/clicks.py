@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from ..data.schema import class_names, supervision
 from ..ops.coco_masks import decode_rle
 from ..ops.images import read_image
-from ..ops.points import PointKind, point_from_mask
+from ..ops.points import PointSource, point_from_mask
 
 KEPT = 0.95  # part of the objects whose clicks stay, where `background_rejected_at_95` is read
 
@@ -25,15 +25,19 @@ point with `label` (name of a class) and `background_score`. A `point-instance-s
 
 
 def evaluate_clicks(
-    dataset: Dataset, segmenter: ClickSegmenter, point: PointKind | None = None, batch_size: int = 4, seed: int = 0
+    dataset: Dataset,
+    segmenter: ClickSegmenter,
+    point_source: PointSource | None = None,
+    batch_size: int = 4,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """How well clicks without a label are named, and clicks on background are rejected.
 
     Args:
         dataset: rows of the schema; those whose truth is not complete are left out.
         segmenter: see `ClickSegmenter`.
-        point: where objects are clicked, see `point_from_mask`. None: at the dataset's own points, and at the centre of
-            mass of an object without one.
+        point_source: where objects are clicked, see `point_from_mask`. None: at the dataset's own points, and at the
+            center of mass of an object without one.
         batch_size: images handed to the segmenter at once.
         seed: of the points on background (and of random points on objects).
 
@@ -62,7 +66,7 @@ def evaluate_clicks(
     on_background: list[float] = []
     for start in tqdm(range(0, len(usable), batch_size), desc="Clicks", unit="batch"):
         batch = [rows[index] for index in usable[start : start + batch_size]]
-        clicks = [_clicks(row, point, generator) for row in batch]
+        clicks = [_clicks(row, point_source, generator) for row in batch]
         points = [[*objects.values(), *background] for objects, background in clicks]
         found = segmenter([read_image(row) for row in batch], points=points)
         for row, (objects, background), answers in zip(batch, clicks, found, strict=True):
@@ -80,7 +84,7 @@ def evaluate_clicks(
 
 
 def _clicks(
-    row: Mapping[str, Any], point: PointKind | None, generator: np.random.Generator
+    row: Mapping[str, Any], point_source: PointSource | None, generator: np.random.Generator
 ) -> tuple[dict[int, tuple[float, float]], list[tuple[float, float]]]:
     """Object id → its point, and as many points (one at least) off everything that is marked, crowds included."""
     free = np.ones((row["height"], row["width"]), dtype=bool)
@@ -90,9 +94,8 @@ def _clicks(
             mask = decode_rle(item["segmentation"])
             free &= ~mask
             if mask.any() and not item["iscrowd"]:
-                own = item["point"] if point is None else None
-                kind = point or "center"
-                objects[item["id"]] = tuple(own) if own else point_from_mask(mask, kind, generator)
+                own = item["point"] if point_source is None else None
+                objects[item["id"]] = tuple(own) if own else point_from_mask(mask, point_source or "center", generator)
     y, x = np.nonzero(free)
     picked = generator.integers(len(x), size=max(1, len(objects))) if len(x) else []
     return objects, [(float(x[index]), float(y[index])) for index in picked]

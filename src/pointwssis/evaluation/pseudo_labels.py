@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from ..data.schema import masked_objects, pointed_objects
+from ..data.schema import objects_with_mask, objects_with_point
 from ..ops.coco_masks import rle_area, rle_iou
 from .coco_evaluator import CocoEvaluator
 
@@ -35,12 +35,12 @@ def evaluate_pseudo_labels(
     wanted = [truth_positions[i] for i in pseudo_dataset["image_id"] if i in truth_positions]
     truth = truth_dataset.with_format(None).select(wanted)
     evaluator = CocoEvaluator(truth, max_detections)
-    truths = {item["id"]: item["segmentation"] for row in truth for item in masked_objects(row)}
+    truths = {item["id"]: item["segmentation"] for row in truth for item in objects_with_mask(row)}
     points = labels = 0
     overlaps: list[float] = []
     for row in pseudo_dataset.with_format(None):
-        masks = [item for item in masked_objects(row, field) if rle_area(item[field])]
-        pointed = pointed_objects(row)
+        masks = [item for item in objects_with_mask(row, field) if rle_area(item[field])]
+        pointed = objects_with_point(row)
         points, labels = points + len(pointed), labels + len(masks)
         own = {item["id"]: item[field] for item in masks}
         for item in pointed:

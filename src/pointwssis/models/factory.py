@@ -39,8 +39,16 @@ def check_fields(kind: type[PreTrainedConfig], fields: Mapping[str, Any]) -> Non
             raise ValueError(f"{kind.__name__} has no field {name!r}{hint}")
 
 
+def label_maps(class_names: Sequence[str]) -> dict[str, dict]:
+    """Return `id2label` and `label2id` of a configuration."""
+    return {
+        "id2label": dict(enumerate(class_names)),
+        "label2id": {name: index for index, name in enumerate(class_names)},
+    }
+
+
 def new_segmenter(
-    names: Sequence[str],
+    class_names: Sequence[str],
     model: dict[str, Any],
     image_size: dict[str, int],
     pad_size: dict[str, int] | None = None,
@@ -49,7 +57,7 @@ def new_segmenter(
     """A SOLOv2 with fresh heads and the image processor that fits it.
 
     Args:
-        names: of the classes.
+        class_names: of the classes.
         model: fields of `SOLOv2Config`.
         image_size: `size` of the image processor.
         pad_size: fixed canvas, or None.
@@ -58,7 +66,7 @@ def new_segmenter(
             otherwise).
     """
     check_fields(SOLOv2Config, model)
-    classes = {"id2label": dict(enumerate(names)), "label2id": {name: index for index, name in enumerate(names)}}
+    classes = label_maps(class_names)
     preprocessing: dict[str, Any] = {}
     if backbone_name_or_path is None:
         segmenter = SOLOv2ForInstanceSegmentation(SOLOv2Config(**{**FROM_SCRATCH, **classes, **model}))
@@ -75,14 +83,14 @@ def new_segmenter(
 
 
 def new_refiner(
-    names: Sequence[str], model: dict[str, Any], backbone_name_or_path: str | None = None
+    class_names: Sequence[str], model: dict[str, Any], backbone_name_or_path: str | None = None
 ) -> tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]:
     """A MaskRefineNet with a fresh decoder and the image processor that fits it; arguments as in `new_segmenter`.
 
     MaskRefineNet reads RGB: weights, mean and standard deviation of a BGR backbone are turned around.
     """
     check_fields(MaskRefineNetConfig, model)
-    classes = {"id2label": dict(enumerate(names)), "label2id": {name: index for index, name in enumerate(names)}}
+    classes = label_maps(class_names)
     fields, preprocessing = {**classes, **model}, {}
     if backbone_name_or_path is not None:
         fields["backbone_config"] = AutoConfig.from_pretrained(backbone_name_or_path, out_features=STAGES)
@@ -126,12 +134,12 @@ def backbone_preprocessing(name_or_path: str) -> dict[str, Any]:
     }
 
 
-def saved_model(name_or_path: str, names: Sequence[str], **preprocessing: Any) -> tuple[PreTrainedModel, Any]:
+def saved_model(name_or_path: str, class_names: Sequence[str], **preprocessing: Any) -> tuple[PreTrainedModel, Any]:
     """A saved SOLOv2 or MaskRefineNet for these classes, with its image processor; see `with_classes`.
 
     Args:
         name_or_path: folder or Hub repository.
-        names: of the classes.
+        class_names: of the classes.
         preprocessing: settings of the image processor that replace the saved ones.
     """
     config = AutoConfig.from_pretrained(name_or_path)
@@ -140,27 +148,27 @@ def saved_model(name_or_path: str, names: Sequence[str], **preprocessing: Any) -
         raise ValueError(f"{name_or_path}: is a {config.model_type} model; takes one of {', '.join(kinds)}")
     model = kinds[config.model_type].from_pretrained(name_or_path, dtype=torch.float32)
     processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil", **preprocessing)
-    return with_classes(model, names), processor
+    return with_classes(model, class_names), processor
 
 
-def with_classes(model: PreTrainedModel, names: Sequence[str]) -> PreTrainedModel:
+def with_classes(model: PreTrainedModel, class_names: Sequence[str]) -> PreTrainedModel:
     """The model for other classes: rows of classes with the same name stay, those of new classes start fresh.
 
     Args:
         model: a `SOLOv2ForInstanceSegmentation` or a `MaskRefineNetForMaskRefinement`.
-        names: of the new classes, in order.
+        class_names: of the new classes, in order.
     """
     old = [model.config.id2label[index] for index in range(model.config.num_labels)]
-    if old == list(names):
+    if old == list(class_names):
         return model
     values = json.loads(model.config.to_json_string(use_diff=False))
-    values.update(id2label=dict(enumerate(names)), label2id={name: index for index, name in enumerate(names)})
+    values.update(label_maps(class_names))
     values.pop("num_labels", None)
     renewed = type(model)(type(model.config).from_dict(values))
     state, fresh = model.state_dict(), renewed.state_dict()
     for name, offset in class_parameters(model).items():
         rows = fresh[name].clone()
-        for index, label in enumerate(names):
+        for index, label in enumerate(class_names):
             if label in old:
                 rows[index + offset] = state[name][old.index(label) + offset]
         state[name] = rows

@@ -4,8 +4,8 @@
 The rules:
 
 * The EXIF orientation is applied: coordinates are those of the picture as people see it.
-* Grey becomes RGB, palettes are looked up, alpha is dropped.
-* Grey images of more than 8 bits (16-bit, 32-bit, float) are scaled linearly from their own minimum … maximum to
+* Gray becomes RGB, palettes are looked up, alpha is dropped.
+* Gray images of more than 8 bits (16-bit, 32-bit, float) are scaled linearly from their own minimum … maximum to
   0 … 255. Microscopes put 12 or 14 bits into 16, so that any fixed divisor leaves such an image nearly black; nothing
   is clipped. (Color files of 16 bits per channel arrive from Pillow reduced to their upper 8 bits; that clips nothing.)
 * A file of several pages (a stack, an animation) is an error: nothing tells which page the labels belong to.
@@ -106,7 +106,7 @@ def _open(source: Any) -> Iterator[Image.Image]:
             raise ValueError(f"{_name(source)}: is no readable image ({error}); replace it or leave it out") from error
         if pages > 1:
             name = _name(source)
-            raise ValueError(f"{name}: holds {pages} pages or frames; save the one that was labelled as its own file")
+            raise ValueError(f"{name}: holds {pages} pages or frames; save the one that was labeled as its own file")
         yield opened
 
 
@@ -117,7 +117,7 @@ def _last_bytes(path: Path) -> bytes:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Grey becomes RGB, palettes are looked up, alpha is dropped, deep grey is scaled.
+    """Gray becomes RGB, palettes are looked up, alpha is dropped, deep gray is scaled.
 
     Example:
         >>> to_rgb(Image.fromarray(np.array([[0, 1000], [2000, 4000]], dtype=np.uint16))).getpixel((1, 1))
@@ -126,12 +126,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if is_deep(image):
         image = Image.fromarray(scale_to_8_bits(np.asarray(image)))
     elif image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")  # else Pillow warns and keeps the transparent entry as a colour key
+        image = image.convert("RGBA")  # else Pillow warns and keeps the transparent entry as a color key
     return image.convert("RGB")
 
 
 def is_deep(image: Any) -> bool:
-    """Whether a PIL image is grey with more than 8 bits, which Pillow's own conversion to RGB would clip."""
+    """Whether a PIL image is gray with more than 8 bits, which Pillow's own conversion to RGB would clip."""
     return isinstance(image, Image.Image) and (image.mode.startswith("I") or image.mode == "F")
 
 

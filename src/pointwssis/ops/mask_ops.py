@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Masks as tensors: boxes, centres, downscaling, IoU and the three non-maximum suppressions of SOLOv2.
+"""Masks as tensors: boxes, centers, downscaling, IoU and the three non-maximum suppressions of SOLOv2.
 
 Frames: a mask is (height, width), row first; points are (x, y) and boxes (x_min, y_min, x_max, y_max) with an
 exclusive maximum, in pixels of that mask.
@@ -33,13 +33,13 @@ def masks_to_boxes(masks: torch.Tensor) -> torch.Tensor:
 
 
 def centers_of_mass(masks: torch.Tensor) -> torch.Tensor:
-    """Centres of mass over integer pixel indices (no half-pixel offset), as the official target assignment takes them.
+    """Centers of mass over integer pixel indices (no half-pixel offset), as the official target assignment takes them.
 
     Args:
         masks: (N, H, W), non-zero is foreground.
 
     Returns:
-        (N, 2) float32 (x, y); (0, 0) for an empty mask. The centre of an object that is not convex may lie outside of
+        (N, 2) float32 (x, y); (0, 0) for an empty mask. The center of an object that is not convex may lie outside of
         it.
     """
     height, width = masks.shape[1:]
@@ -83,7 +83,7 @@ def downscale_masks(masks: torch.Tensor, scale: float = 0.25) -> torch.Tensor:
 
 
 def _fixed_point_weights(source: int, target: int, device: torch.device) -> tuple[torch.Tensor, ...]:
-    """The two neighbours of each new pixel along one axis and their 11-bit weights."""
+    """The two neighbors of each new pixel along one axis and their 11-bit weights."""
     position = ((np.arange(target) + 0.5) * (1.0 / (target / source)) - 0.5).astype(np.float32)
     first = np.floor(position).astype(np.int64)
     fraction = (position - first).astype(np.float32)

@@ -9,20 +9,21 @@ from typing import Literal
 
 import numpy as np
 
-PointKind = Literal["center", "box_center", "random"]
+PointSource = Literal["center", "box_center", "random"]
 
 
 def point_from_mask(
-    mask: np.ndarray, kind: PointKind = "center", generator: np.random.Generator | None = None
+    mask: np.ndarray, point_source: PointSource = "center", generator: np.random.Generator | None = None
 ) -> tuple[float, float]:
     """The point label of one object.
 
-    The paper's points are centres of mass; its table 4 compares them with random ones. A centre may lie outside of an
+    The paper's points are centers of mass; its table 4 compares them with random ones. A center may lie outside of an
     object that is not convex; `random` never does.
 
     Args:
         mask: (H, W) bool, the object in an image's frame.
-        kind: `center` (of mass, over pixel indices), `box_center` (of the mask's extent) or `random` (a pixel of it).
+        point_source: `center` (of mass, over pixel indices), `box_center` (of the mask's extent) or `random` (a pixel
+            of it).
         generator: source of `random`; a new unseeded one if absent.
 
     Returns:
@@ -36,11 +37,13 @@ def point_from_mask(
     rows, columns = np.nonzero(np.asarray(mask))
     if len(rows) == 0:
         raise ValueError("point_from_mask: the mask is empty, so it has no point; drop the object or give it a point")
-    if kind == "center":
+    if point_source == "center":
         return float(columns.mean()), float(rows.mean())
-    if kind == "box_center":
+    if point_source == "box_center":
         return float(columns.min() + columns.max()) / 2, float(rows.min() + rows.max()) / 2
-    if kind == "random":
+    if point_source == "random":
         pick = (generator or np.random.default_rng()).integers(len(rows))
         return float(columns[pick]), float(rows[pick])
-    raise ValueError(f"point_from_mask: unknown kind {kind!r}; choose 'center', 'box_center' or 'random'")
+    raise ValueError(
+        f"point_from_mask: unknown point_source {point_source!r}; choose 'center', 'box_center' or 'random'"
+    )

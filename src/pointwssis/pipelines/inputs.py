@@ -148,7 +148,7 @@ def _decoded_base64(text: str) -> bytes:
 
 
 def _image_of_array(array: np.ndarray) -> Image.Image:
-    """Grey of any depth, or 8-bit colour, channels first or last."""
+    """Gray of any depth, or 8-bit color, channels first or last."""
     if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] not in (1, 3, 4):
         array = np.moveaxis(array, 0, -1)
     if array.ndim == 3 and array.shape[2] == 1:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import masked_objects
+from ..data import objects_with_mask
 from ..models.solov2.transforms_solov2 import shortest_edge_size
 from ..ops.coco_masks import rle_area, rle_box
 from ..runs.data import RunData
@@ -27,7 +27,7 @@ class DataFacts:
         full: images that a teacher learns from.
         point: images that become pseudo labels.
         masks: objects that a teacher and a refiner learn from.
-        truth_is_known: whether all masks are known, those of the images with points included.
+        ground_truth_is_known: whether all masks are known, those of the images with points included.
     """
 
     image_sizes: np.ndarray
@@ -38,7 +38,7 @@ class DataFacts:
     full: int
     point: int
     masks: int
-    truth_is_known: bool
+    ground_truth_is_known: bool
 
     @property
     def aspect_ratios(self) -> np.ndarray:
@@ -91,8 +91,8 @@ def facts_of(data: RunData) -> DataFacts:
         max([*counts, *(len(_marked(row)) for row in validation)]),
         len(learned),
         len(data.point),
-        sum(len(masked_objects(row)) for row in learned),
-        data.truth_is_known,
+        sum(len(objects_with_mask(row)) for row in learned),
+        data.ground_truth_is_known,
     )
 
 

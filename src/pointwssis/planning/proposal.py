@@ -37,7 +37,7 @@ SLOW = 5.0  # seconds of a step
 LARGEST_CROP = {True: 256, False: 128}  # with a GPU, without
 DATA_KEYS = (
     "data_dir", "train_annotations", "val_annotations", "image_dir", "dataset_name", "dataset_config", "label_map",
-    "points_from", "include_unlabeled", "skip_bad",
+    "point_source", "include_unlabeled", "skip_bad",
 )  # fmt: skip
 _ROWS_LOOKED_AT = 2000  # for crowded cells
 
@@ -82,7 +82,7 @@ def propose(
         base: of which what names the data counts, and `labeled_fraction`, `output_dir` and `seed`.
         loaded: these data, as the files have them.
         minutes: that the whole run may take.
-        deep_images: how many of the images are grey with more than 8 bits.
+        deep_images: how many of the images are gray with more than 8 bits.
         measure: tells the seconds of a step of a recipe's SOLOv2 on some rows.
         measure_refiner: the same of its MaskRefineNet.
 
@@ -127,7 +127,7 @@ def _data_of(base: Recipe, loaded: RunData) -> tuple[list[Setting], RunData]:
     """Which data, how they are split, and the split data."""
     fraction, reason = base.labeled_fraction, "null: supervision as the files have it"
     data = loaded
-    if fraction is None and len(loaded.train) > FULL_IMAGES and loaded.truth_is_known and not len(loaded.point):
+    if fraction is None and len(loaded.train) > FULL_IMAGES and loaded.ground_truth_is_known and not len(loaded.point):
         fraction = max(0.1, FULL_IMAGES / len(loaded.train))
         hidden = f"those of {1 - fraction:.0%} of the images are hidden"
         reason = f"every image has all its masks: to try the method, {hidden}; null learns from all of them"
@@ -215,9 +215,9 @@ def _headline(facts: DataFacts, seconds: float, minutes: float, deep_images: int
     where = f"{facts.full:,} images with masks and {facts.point:,} with points, on a {machine_name()}"
     depth = "The bit depth of the images asks for no setting: "
     if deep_images:
-        depth += f"{deep_images:,} grey ones have more than 8 bits, each is scaled from its own range when it is read."
+        depth += f"{deep_images:,} gray ones have more than 8 bits, each is scaled from its own range when it is read."
     else:
-        depth += "none is grey with more than 8 bits."
+        depth += "none is gray with more than 8 bits."
     verdict = f"about {in_words(seconds)}"
     if seconds > 60 * minutes:
         verdict += f", which is more than the {minutes:g} minutes that were asked for: there is no smaller training"

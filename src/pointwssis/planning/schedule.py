@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .data_facts import DataFacts
 
-TRAINING_SHARE = 0.7  # of the time; labelling and evaluation take the rest
+TRAINING_SHARE = 0.7  # of the time; labeling and evaluation take the rest
 REFINER_SHARE = 0.15  # of the training time
 STUDENT_SHARE = 0.4  # of the teacher's steps, since students start from its weights
 ENOUGH = 400  # teacher steps from scratch; on 53 images of nuclei they gave 24.2 AP
@@ -28,7 +28,7 @@ class Steps:
 
 def num_students(facts: DataFacts) -> int:
     """Trainings that start from the teacher: where the truth is known also without refiner, and on all masks."""
-    return 3 if facts.truth_is_known and facts.point else 1
+    return 3 if facts.ground_truth_is_known and facts.point else 1
 
 
 def teacher_steps(minutes: float, step_seconds: float, facts: DataFacts, batch_size: int) -> int:

@@ -12,7 +12,7 @@ import torch
 from datasets import Dataset
 from torch.utils.data import default_collate
 
-from ..data import class_names, masked_objects
+from ..data import class_names, objects_with_mask
 from ..models.factory import new_refiner, new_segmenter
 from ..ops.devices import autocast, best_device, choose_dtype, for_device
 from ..runs.recipe import Recipe
@@ -67,7 +67,7 @@ def refiner_seconds(recipe: Recipe, rows: Dataset) -> float:
 def some_rows(rows: Dataset, count: int = 64) -> Dataset:
     """A few images with masks, always the same ones."""
     order = np.random.default_rng(0).permutation(len(rows))[: 4 * count]
-    masked = [int(position) for position in order if masked_objects(rows[int(position)])]
+    masked = [int(position) for position in order if objects_with_mask(rows[int(position)])]
     return rows.select(masked[:count])
 
 

@@ -49,7 +49,7 @@ def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8)
     names = class_names(dataset)
     rows = dataset.with_format(None)
 
-    def labelled() -> Iterator[dict[str, Any]]:
+    def labeled() -> Iterator[dict[str, Any]]:
         progress = tqdm(total=len(rows), desc="Rough masks", unit="image")
         for start in range(0, len(rows), batch_size):
             batch = [rows[index] for index in range(start, min(start + batch_size, len(rows)))]
@@ -73,7 +73,7 @@ def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8)
             progress.update(len(batch))
         progress.close()
 
-    return rebuilt(dataset, labelled())
+    return rebuilt(dataset, labeled())
 
 
 def propose_rough_masks(dataset: Dataset, proposer: Proposer, first_id: int, batch_size: int = 8) -> Dataset:
@@ -167,7 +167,7 @@ def refine_rough_masks(dataset: Dataset, refiner: Refiner) -> Dataset:
 def generate_pseudo_labels(
     dataset: Dataset, teacher: Teacher, refiner: Refiner | None = None, batch_size: int = 8
 ) -> Dataset:
-    """The labelling step (paper, figure 3, bottom): points in, masks out, each refined if there is a refiner.
+    """The labeling step (paper, figure 3, bottom): points in, masks out, each refined if there is a refiner.
 
     Args:
         dataset: rows of the schema with points.

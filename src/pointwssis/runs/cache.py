@@ -16,10 +16,10 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def kept_on_disk(folder: Path, make: Callable[[], Dataset]) -> Dataset:
+def cached(folder: Path, make: Callable[[], Dataset]) -> Dataset:
     """A dataset that is made once: written beside its place and moved there when it is whole.
 
-    Of several processes the first one makes it. The others watch for the folder, since labelling may take longer than
+    Of several processes the first one makes it. The others watch for the folder, since labeling may take longer than
     any timeout of their communication.
     """
     while not folder.is_dir() and not is_first_process():
@@ -35,7 +35,7 @@ def kept_on_disk(folder: Path, make: Callable[[], Dataset]) -> Dataset:
 
 
 def stored_rows(folder: Path) -> Dataset:
-    """Rows of the schema that `kept_on_disk` has written."""
+    """Rows of the schema that `cached` has written."""
     return with_images_as(load_from_disk(str(folder)), Image(decode=False))
 
 

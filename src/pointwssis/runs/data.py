@@ -9,7 +9,6 @@ from datasets import Dataset, DatasetDict, concatenate_datasets
 
 from ..data import (
     apply_point_noise,
-    class_names,
     load_annotation_files,
     load_annotations,
     load_coco_folder,
@@ -17,7 +16,8 @@ from ..data import (
     split_supervision,
     unlabeled_rows,
 )
-from ..data.prepared.opening import open_truth
+from ..data.prepared.opening import open_ground_truth
+from ..data.schema import class_names as names_of
 from ..data.statistics import masked_images, supervision_of
 from .recipe import Recipe
 
@@ -29,24 +29,30 @@ class RunData:
     train: Dataset  # everything, with the hidden masks where there are any
     full: Dataset  # images whose objects all have masks
     point: Dataset  # images with points that have no mask, beside masks perhaps
-    weak: Dataset  # images with image-level labels or with none
+    image: Dataset  # images with image-level labels
+    none: Dataset  # images without labels
     validation: Dataset | None
 
     @property
-    def names(self) -> list[str]:
-        return class_names(self.train)
+    def class_names(self) -> list[str]:
+        return names_of(self.train)
 
     @functools.cached_property
-    def truth_is_known(self) -> bool:
+    def ground_truth_is_known(self) -> bool:
         """Whether every image has all its masks, so that pseudo labels can be measured and an upper bound trained."""
         return all(self.train["complete"]) and set(supervision_of(self.train)) <= {"full"}
 
     def summary(self) -> str:
         """One line about what there is."""
-        less = f", {len(self.weak)} with less" if len(self.weak) else ""
-        names = ", ".join(self.names[:8]) + (", …" if len(self.names) > 8 else "")
+        less = f", {len(self.without_points)} with less" if len(self.without_points) else ""
+        names = ", ".join(self.class_names[:8]) + (", …" if len(self.class_names) > 8 else "")
         counts = f"{len(self.full)} images with masks, {len(self.point)} with points{less}"
-        return f"{counts}, {len(self.names)} classes: {names}"
+        return f"{counts}, {len(self.class_names)} classes: {names}"
+
+    @functools.cached_property
+    def without_points(self) -> Dataset:
+        """Images with image-level labels, and those without labels: a proposer has to find their objects."""
+        return concatenate_datasets([self.image, self.none])
 
     @functools.cached_property
     def masked(self) -> Dataset:
@@ -61,7 +67,7 @@ def load_data(recipe: Recipe) -> RunData:
     if recipe.complete is not None and recipe.train_annotations is None:
         raise ValueError("complete takes train_annotations: it is about what these files leave open")
     if recipe.dataset_name is not None:
-        for key, there in (("label_map", "names"), ("points_from", "points")):
+        for key, there in (("label_map", "names"), ("point_source", "points")):
             if getattr(recipe, key) != getattr(Recipe(), key):
                 raise ValueError(f"{key} is for annotation files; a prepared dataset has the {there} it was made with")
         splits = _opened(recipe)
@@ -77,15 +83,15 @@ def split_data(recipe: Recipe, train: Dataset, validation: Dataset | None) -> Ru
     """Splits loaded data as a recipe says."""
     if recipe.labeled_fraction is None:
         rows = apply_point_noise(train, recipe.point_noise, recipe.seed, truth=train)
-        return RunData(
-            train, of_kinds(rows, "full"), of_kinds(rows, "point"), of_kinds(rows, "image", "none"), validation
-        )
+        parts = [of_kinds(rows, kind) for kind in ("full", "point", "image", "none")]
+        return RunData(train, *parts, validation)
     weaker = (recipe.image_level_fraction, recipe.unlabeled_fraction)
     split = split_supervision(train, recipe.labeled_fraction, recipe.seed, *weaker)
     points = apply_point_noise(split["point"], recipe.point_noise, recipe.seed, truth=train)
-    weak = concatenate_datasets([of_kinds(points, "image", "none"), split["weak"]])
+    image = concatenate_datasets([of_kinds(points, "image"), split["image"]])
+    none = concatenate_datasets([of_kinds(points, "none"), split["none"]])
     # An image that is known to show nothing needs no label to be one for the students.
-    return RunData(train, split["full"], of_kinds(points, "point", "full"), weak, validation)
+    return RunData(train, split["full"], of_kinds(points, "point", "full"), image, none, validation)
 
 
 def _opened(recipe: Recipe) -> DatasetDict:
@@ -108,9 +114,9 @@ def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
     """Data that come split: `labeled_fraction` has no say; the hidden labels are in the same dataset, if anywhere."""
     full, nothing = splits["full"], splits["full"].select([])
     point = splits.get("point", nothing)
-    train = open_truth(recipe.dataset_name, recipe.image_dir) or concatenate_datasets([full, point])
+    train = open_ground_truth(recipe.dataset_name, recipe.image_dir) or concatenate_datasets([full, point])
     point = apply_point_noise(point, recipe.point_noise, recipe.seed, truth=train)
-    return RunData(train, full, point, nothing, splits.get("validation"))
+    return RunData(train, full, point, nothing, nothing, splits.get("validation"))
 
 
 def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
@@ -125,7 +131,7 @@ def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
     train = load_annotation_files(files, recipe.image_dir, complete=recipe.complete, **options)
     validation = None
     if recipe.val_annotations is not None:
-        options |= {"names": class_names(train), "split": "val"}
+        options |= {"class_names": names_of(train), "split": "val"}
         validation = load_annotations(recipe.val_annotations, recipe.image_dir, **options)
     if recipe.include_unlabeled:
         known = [rows for rows in (train, validation) if rows is not None]
@@ -136,7 +142,7 @@ def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
 
 def reading_options(recipe: Recipe) -> dict[str, Any]:
     """How a recipe reads annotation files of any kind."""
-    return {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad, "point": recipe.points_from}
+    return {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad, "point_source": recipe.point_source}
 
 
 def of_kinds(rows: Dataset, *kinds: str) -> Dataset:

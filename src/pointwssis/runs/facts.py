@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import AutoConfig
 
-from ..data import budget_of
+from ..data import annotation_cost
 from ..hub.cards import CURVES_FILE, TrainingFacts, write_card
 from ..hub.cards.released import backbone_name
 from ..visualization.curves import draw_curves
@@ -54,11 +54,11 @@ def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts)
 
 
 def label_costs(data: RunData) -> LabelCosts:
-    """Images by kind of label, and days of labelling by kind, of everything that a run learns from."""
+    """Images by kind of label, and days of labeling by kind, of everything that a run learns from."""
     images: dict[str, int] = {}
     days: dict[str, float] = {}
-    for rows in (data.full, data.point, data.weak):
-        budget = budget_of(rows)
+    for rows in (data.full, data.point, data.without_points):
+        budget = annotation_cost(rows)
         for kind, count in budget.images.items():
             images[kind] = images.get(kind, 0) + count
             days[kind] = days.get(kind, 0.0) + budget.seconds[kind] / (24 * 60 * 60)
@@ -127,7 +127,7 @@ def learned_from(recipe: Recipe, data: RunData, part: str) -> dict[str, int]:
     if part == "upper_bound":
         return {"full": len(data.train)}
     if part == "student":
-        pseudo = len(data.point) + len(data.weak)
+        pseudo = len(data.point) + len(data.without_points)
         return {"full": len(data.full), "pseudo": pseudo, "full_repeats": recipe.full_repeats}
     return {"full": len(data.masked)}
 

@@ -9,7 +9,7 @@ from transformers import TrainerCallback
 PROBE = (5, 20)  # the first steps warm caches up; what lies between these two is timed
 
 
-class StepProbe(TrainerCallback):
+class EtaCallback(TrainerCallback):
     """Prints, 20 steps into each training, how long it and the ones behind it will take.
 
     Args:
@@ -22,7 +22,7 @@ class StepProbe(TrainerCallback):
         self.started = 0.0
         self.seconds_a_step: dict[str, float] = {}
 
-    def of(self, name: str) -> "StepProbe":
+    def of(self, name: str) -> "EtaCallback":
         """The probe, told which training comes now."""
         self.name = name
         return self

@@ -122,7 +122,7 @@ def remember(folder: Path, repo: str) -> None:
         replace(TrainingFacts.load(folder), repo=repo).save(folder)
 
 
-def push_anything(folder: str | Path, repo: str, private: bool = False) -> dict[str, str]:
+def publish(folder: str | Path, repo: str, private: bool = False) -> dict[str, str]:
     """Sends a folder: that of a model, or the output folder of a run with all its models.
 
     Args:

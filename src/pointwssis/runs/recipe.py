@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
-from ..ops.points import PointKind
+from ..ops.points import PointSource
 from ..training.augmentation import Augmentation
 
 STAGES = ("teacher", "rough", "refiner", "pseudo", "student", "upper_bound")
@@ -34,7 +34,7 @@ class Recipe:
         label_map: name in the files → class, for names that differ between them ({"Car": "car"}).
         complete: whether `train_annotations` mark all objects of their images, where they do not say it themselves;
             None: as their format has it, which mostly is yes. False: what nobody marked is no background.
-        points_from: where the objects of COCO files have their points, if they come without: "center" of mass of the
+        point_source: where the objects of COCO files have their points, if they come without: "center" of mass of the
             mask, "box_center" (which also reads boxes without masks), or "random" in the mask; see `load_coco`.
         include_unlabeled: take the images of `image_dir` that no file names as images without labels.
         output_dir: where everything goes. A stage that is done there is not done again.
@@ -91,7 +91,7 @@ class Recipe:
     dataset_config: str | None = None
     label_map: dict[str, str] = field(default_factory=dict)
     complete: bool | None = None
-    points_from: str = "center"
+    point_source: str = "center"
     include_unlabeled: bool = False
     output_dir: str = "outputs/run"
     labeled_fraction: float | None = 0.1
@@ -138,8 +138,10 @@ class Recipe:
         if len(given) > 1:
             said = " and ".join(f"{key} is {value!r}" for key, value in given.items())
             raise ValueError(f"{said}; give one of them and set the other to null")
-        if self.points_from not in get_args(PointKind):
-            raise ValueError(f"points_from is {self.points_from!r}; it takes one of {', '.join(get_args(PointKind))}")
+        if self.point_source not in get_args(PointSource):
+            raise ValueError(
+                f"point_source is {self.point_source!r}; it takes one of {', '.join(get_args(PointSource))}"
+            )
         if self.push_to_hub and self.hub_model_id is None:
             raise ValueError("push_to_hub needs hub_model_id, the repository as in user/name")
         for name in ("labeled_fraction", "image_level_fraction", "unlabeled_fraction"):

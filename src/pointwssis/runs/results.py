@@ -59,7 +59,7 @@ def write_results(results: dict[str, Any], folder: Path, max_detections: int = 1
 
 
 def write_contact_sheet(labels: Dataset, truth: Dataset, path: Path, num_images: int = 8) -> Path:
-    """Image, points, rough masks, refined masks and truth of some pseudo-labelled images, evenly spread over the
+    """Image, points, rough masks, refined masks and truth of some pseudo-labeled images, evenly spread over the
     dataset.
 
     Args:

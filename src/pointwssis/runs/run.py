@@ -24,10 +24,10 @@ from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCAL
 from ..ops.devices import best_device, choose_dtype
 from ..pseudo_labeling.generate import keep_rough_masks, predict_rough_masks, propose_rough_masks, refine_rough_masks
 from ..pseudo_labeling.labelers import mask_refine_net_refiner, solov2_proposer, solov2_teacher
-from .cache import is_first_process, kept_on_disk, stored_rows
+from .cache import cached, is_first_process, stored_rows
 from .data import RunData, load_data
 from .facts import QUALITY_FILE, label_costs, write_cards
-from .progress import StepProbe
+from .progress import EtaCallback
 from .recipe import Recipe
 from .stages import is_trained, train_refiner, train_segmenter, training_arguments
 
@@ -43,9 +43,9 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._check_models()
         self._check_settings()
-        self.compares = self.data.truth_is_known and len(self.data.point) + len(self.data.weak) > 0
+        self.compares = self.data.ground_truth_is_known and len(self.data.point) + len(self.data.without_points) > 0
         self.uses_refiner = "refiner" in recipe.stages or is_saved_model(self.folder / "refiner")
-        self.probe = StepProbe(self.planned_steps())
+        self.probe = EtaCallback(self.planned_steps())
 
     @property
     def dtype(self) -> torch.dtype:
@@ -93,7 +93,7 @@ class Run:
             for name, settings in trainings.items()
             if stage_of.get(name, name) in self.recipe.stages and not is_trained(self.folder / name)
         }
-        if not self.data.truth_is_known:
+        if not self.data.ground_truth_is_known:
             wanted.pop("full", None)
         if not len(self.data.masked):
             wanted.pop("teacher", None)
@@ -109,8 +109,8 @@ class Run:
             self.teacher()
         if "rough" in stages:
             self.rough_point()
-            if len(self.data.weak):
-                self.rough_weak()
+            if len(self.data.without_points):
+                self.rough_proposed()
         if "refiner" in stages:
             self.refiner()
         if "pseudo" in stages:
@@ -118,7 +118,7 @@ class Run:
         if "student" in stages:
             for name, rows in self.student_rows().items():
                 self.student(name, rows)
-        if "upper_bound" in stages and self.data.truth_is_known:
+        if "upper_bound" in stages and self.data.ground_truth_is_known:
             self.student("full", self.data.train)
         quality = self.pseudo_label_quality()
         self.write_cards()
@@ -192,7 +192,7 @@ class Run:
 
     def rough_full(self) -> Dataset:
         """Rough masks of the objects with masks, by earlier weights of the teacher, decoded by points exactly as at
-        labelling time.
+        labeling time.
 
         The official code decodes here with the true sizes ("point_with_size"), so that its refiner learns from other
         rough masks than it later refines.
@@ -203,7 +203,7 @@ class Run:
             return predict_rough_masks(self.data.masked, solov2_teacher(folder, self.dtype))
 
         parts = [
-            kept_on_disk(self.folder / "rough" / f"full_{path.name}", lambda p=path: make(p))
+            cached(self.folder / "rough" / f"full_{path.name}", lambda p=path: make(p))
             for path in self.rough_folders().values()
         ]
         return concatenate_datasets(parts)
@@ -217,16 +217,18 @@ class Run:
             rows = predict_rough_masks(self.data.point, solov2_teacher(self.made("teacher"), self.dtype))
             return self._proposed(rows, self.first_free_id)
 
-        return kept_on_disk(self.folder / "rough" / "point", make)
+        return cached(self.folder / "rough" / "point", make)
 
-    def rough_weak(self) -> Dataset:
+    def rough_proposed(self) -> Dataset:
         """Step 2 for images without points: what the teacher sees there above the thresholds."""
 
         def make() -> Dataset:
             taken = [item["id"] for objects in self.rough_point()["objects"] for item in objects]
-            return self._proposed(self.data.weak, max([self.first_free_id, *(number + 1 for number in taken)]))
+            return self._proposed(
+                self.data.without_points, max([self.first_free_id, *(number + 1 for number in taken)])
+            )
 
-        return kept_on_disk(self.folder / "rough" / "weak", make)
+        return cached(self.folder / "rough" / "proposed", make)
 
     def _proposed(self, rows: Dataset, first_id: int) -> Dataset:
         thresholds = (self.recipe.unlabeled_threshold, self.recipe.image_level_threshold)
@@ -257,16 +259,17 @@ class Run:
         """Step 4: the masks that the students learn from, also written as COCO files.
 
         Returns:
-            "rough" and "refined" labels of the images with points, "weak_rough" and "weak_refined" of those with less.
+            "rough" and "refined" labels of the images with points, "proposed_rough" and "proposed_refined" of the
+            others.
         """
-        sources = {"": self.rough_point} | ({"weak_": self.rough_weak} if len(self.data.weak) else {})
+        sources = {"": self.rough_point} | ({"proposed_": self.rough_proposed} if len(self.data.without_points) else {})
         labels = {}
         for prefix, rough in sources.items():
-            labels[f"{prefix}rough"] = kept_on_disk(
+            labels[f"{prefix}rough"] = cached(
                 self.folder / "pseudo" / f"{prefix}rough", lambda rough=rough: keep_rough_masks(rough())
             )
             if self.uses_refiner:
-                labels[f"{prefix}refined"] = kept_on_disk(
+                labels[f"{prefix}refined"] = cached(
                     self.folder / "pseudo" / f"{prefix}refined",
                     lambda rough=rough: refine_rough_masks(
                         rough(), mask_refine_net_refiner(self.made("refiner"), self.dtype)
@@ -281,7 +284,7 @@ class Run:
     def pseudo_label_quality(self) -> dict[str, dict[str, Any] | None]:
         """The pseudo labels of this run against the hidden masks; None for labels that are not made."""
         quality: dict[str, dict[str, Any] | None] = {"rough": None, "refined": None}
-        for name in ("rough", "refined", "weak_rough", "weak_refined"):
+        for name in ("rough", "refined", "proposed_rough", "proposed_refined"):
             folder = self.folder / "pseudo" / name
             if folder.is_dir():
                 labels = stored_rows(folder)
@@ -299,7 +302,7 @@ class Run:
         full = [self.data.full] * self.recipe.full_repeats
         rows = {}
         for student, kind in (("student_point", "rough"), ("student_refined", "refined")):
-            parts = [labels[name] for name in (kind, f"weak_{kind}") if name in labels]
+            parts = [labels[name] for name in (kind, f"proposed_{kind}") if name in labels]
             if parts:
                 rows[student] = concatenate_datasets([*full, *parts])
         return rows if self.compares else dict(list(rows.items())[-1:])

@@ -30,7 +30,7 @@ from ..training.augmentation import Augmentation
 from ..training.collators import InstanceCollator
 from ..training.datasets import InstanceDataset, RefinementDataset, background_threshold
 from ..training.trainer import SegmentationTrainer
-from .progress import StepProbe
+from .progress import EtaCallback
 from .recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def train_segmenter(
     arguments: dict[str, Any],
     name_or_path: str | None = None,
     rough_folders: dict[float, Path] | None = None,
-    probe: StepProbe | None = None,
+    probe: EtaCallback | None = None,
 ) -> dict[str, float | None]:
     """Trains a SOLOv2 into `folder` and evaluates it; teacher, students and upper bound are this function on
     different rows.
@@ -205,7 +205,7 @@ def evaluate(
 
 
 def train_refiner(
-    recipe: Recipe, rough_rows: Dataset, folder: Path, name_or_path: str | None = None, probe: StepProbe | None = None
+    recipe: Recipe, rough_rows: Dataset, folder: Path, name_or_path: str | None = None, probe: EtaCallback | None = None
 ) -> None:
     """Trains a MaskRefineNet on images that have both their masks and rough masks of the teacher (paper,
     section 3.3); with none of them the model that it starts from is taken as it is.

@@ -33,7 +33,7 @@ class InstanceCollator:
             **{name: value for name, value in encoded.items() if name != "input_points"},
             "mask_weights": [torch.from_numpy(sample["weights"]) for sample in samples],
             "incomplete_classes": torch.from_numpy(np.stack([sample["incomplete_classes"] for sample in samples])),
-            "unmasked_points": encoded["input_points"],
+            "ignore_points": encoded["input_points"],
         }
 
 

@@ -14,7 +14,7 @@ import torch
 from datasets import Dataset as HFDataset
 from torch.utils.data import Dataset
 
-from ..data.schema import class_names, masked_objects, pointed_objects
+from ..data.schema import class_names, objects_with_mask, objects_with_point
 from ..ops.coco_masks import decode_rle, rle_area, rle_iou
 from ..ops.images import read_image
 from .augmentation import Augmentation, augmented, cropped
@@ -70,12 +70,12 @@ class InstanceDataset(_SeededDataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
         image = np.asarray(read_image(row))
-        objects = [item for item in masked_objects(row) if item["category"] is not None]
+        objects = [item for item in objects_with_mask(row) if item["category"] is not None]
         # Run lengths go down the columns, so the memory does too; the masks stay (N, H, W).
         masks = np.zeros((len(objects), *image.shape[1::-1]), dtype=bool).transpose(0, 2, 1)
         for mask, item in zip(masks, objects, strict=True):
             mask[:] = decode_rle(item["segmentation"])
-        points = unmasked_points(row)
+        points = ignore_points(row)
         generator = self.generator(index)
         if self.augmentation is not None:
             image, masks, points = augmented(image, masks, points, self.augmentation, generator)
@@ -96,11 +96,11 @@ class InstanceDataset(_SeededDataset):
         }
 
 
-def unmasked_points(row: Mapping[str, Any]) -> np.ndarray:
+def ignore_points(row: Mapping[str, Any]) -> np.ndarray:
     """(M, 2) points of the objects of a row that have no mask with a class, (x, y) in pixels of the image."""
     points = [
         item["point"]
-        for item in pointed_objects(row)
+        for item in objects_with_point(row)
         if item["segmentation"] is None or item["category"] is None or not rle_area(item["segmentation"])
     ]
     return np.array(points, dtype=np.float32).reshape(-1, 2)
@@ -167,7 +167,7 @@ class RefinementDataset(_SeededDataset):
     """Training samples of MaskRefineNet: one object with its true mask, its point and one of its rough masks.
 
     The crop is that of inference (`crop_box_around`) at a random scale. The point is moved inside the true mask, so
-    that clicks of people, who do not hit the centre of mass, look familiar; the official code puts it at the centre
+    that clicks of people, who do not hit the center of mass, look familiar; the official code puts it at the center
     of the cropped truth.
 
     Args:
@@ -201,7 +201,7 @@ class RefinementDataset(_SeededDataset):
         ]
         if not self.objects:
             raise ValueError(
-                "no object has both a mask and a rough mask; make rough masks of fully labelled images first"
+                "no object has both a mask and a rough mask; make rough masks of fully labeled images first"
             )
 
     def __len__(self) -> int:
@@ -232,7 +232,7 @@ class RefinementDataset(_SeededDataset):
 
 
 def jittered_point(mask: np.ndarray, jitter: float, generator: np.random.Generator) -> tuple[float, float]:
-    """A point near the centre of mass, inside of the mask where a few draws find one.
+    """A point near the center of mass, inside of the mask where a few draws find one.
 
     Args:
         mask: (H, W) bool, not empty.

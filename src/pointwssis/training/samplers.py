@@ -9,7 +9,7 @@ from torch.utils.data import Sampler
 
 
 class SimilarShapeSampler(Sampler):
-    """Random order in which neighbours have a similar aspect ratio, so that a batch holds little padding.
+    """Random order in which neighbors have a similar aspect ratio, so that a batch holds little padding.
 
     Args:
         sizes: (height, width) of each image.

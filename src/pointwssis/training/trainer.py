@@ -23,7 +23,7 @@ from .learning_rate import warmup_multistep_factor
 from .samplers import SimilarShapeSampler, by_shape
 
 
-class EpochTeller(TrainerCallback):
+class SetEpochCallback(TrainerCallback):
     """Tells a dataset which epoch begins; its augmentation depends on that.
 
     accelerate does so too, but neither with several processes nor in the epoch in which a training resumes.
@@ -57,9 +57,9 @@ class SegmentationTrainer(Trainer):
         self._loss_sums: dict[str, Any] = defaultdict(float)
         self._loss_count = 0
         if isinstance(self.train_dataset, (InstanceDataset, RefinementDataset)):
-            self.add_callback(EpochTeller(self.train_dataset))
+            self.add_callback(SetEpochCallback(self.train_dataset))
 
-    # -- optimisation
+    # -- optimization
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         model = self.model if model is None else model

@@ -2,7 +2,7 @@
 """Pictures of points, masks and pyramid levels, and contact sheets of them.
 
 Everything takes and gives PIL images. Small images are enlarged by a whole factor, so that single pixels stay visible.
-Colours are told apart by colour-blind people too (Okabe and Ito's palette, then lighter and darker turns of it).
+Colors are told apart by color-blind people too (Okabe and Ito's palette, then lighter and darker turns of it).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..data.schema import masked_objects, pointed_objects
+from ..data.schema import objects_with_mask, objects_with_point
 from ..ops.coco_masks import decode_rle
 from ..ops.images import read_image
 
@@ -34,7 +34,7 @@ MIN_SIDE = 256  # pixels of the shorter side below which images are enlarged
 
 
 def instance_colors(count: int) -> list[Color]:
-    """`count` colours, neighbours in the list far apart.
+    """`count` colors, neighbors in the list far apart.
 
     Example:
         >>> instance_colors(8)[7] != instance_colors(8)[0]
@@ -112,12 +112,12 @@ def draw_level_map(
     levels: Sequence[int | None],
     min_side: int = MIN_SIDE,
 ) -> Image.Image:
-    """Masks coloured by the pyramid level they were decoded from (paper figure 4), on grey, with a legend below.
+    """Masks colored by the pyramid level they were decoded from (paper figure 4), on gray, with a legend below.
 
     Args:
         image: any size.
         masks: (n, H, W) bool in the image's frame.
-        levels: (n,) 0 for P2 … 4 for P6; None is grey.
+        levels: (n,) 0 for P2 … 4 for P6; None is gray.
         min_side: as in `draw_instances`.
     """
     colors = [UNKNOWN_COLOR if level is None else LEVEL_COLORS[level] for level in levels]
@@ -174,26 +174,26 @@ def contact_sheet(
 
 
 def pseudo_label_panels(row: Mapping[str, Any], truth: Mapping[str, Any] | None = None) -> list[Image.Image | None]:
-    """The life of one image's labels: the panels of `PANEL_TITLES`, each object in one colour throughout.
+    """The life of one image's labels: the panels of `PANEL_TITLES`, each object in one color throughout.
 
     Args:
         row: of the schema, with points and whatever masks it has.
         truth: the row of the same image with its true masks.
 
     Returns:
-        image, points, rough masks, refined masks, truth (masks on grey); None for what the rows do not hold.
+        image, points, rough masks, refined masks, truth (masks on gray); None for what the rows do not hold.
     """
     image = read_image(row)
     ids = [item["id"] for item in row["objects"]]
     color_of = dict(zip(ids, instance_colors(len(ids)), strict=True))
 
     def panel(source: Mapping[str, Any], field: str) -> Image.Image | None:
-        objects = masked_objects(source, field)
+        objects = objects_with_mask(source, field)
         colors = [color_of.get(item["id"], UNKNOWN_COLOR) for item in objects]
         masks = [decode_rle(item[field]) for item in objects]
         return draw_instances(image.convert("L"), masks, colors=colors) if objects else None
 
-    pointed = pointed_objects(row)
+    pointed = objects_with_point(row)
     points = draw_points(image, [item["point"] for item in pointed], [color_of[item["id"]] for item in pointed])
     masks = [panel(row, "rough_segmentation"), panel(row, "segmentation")]
     return [_enlarged(image, MIN_SIDE)[0], points, *masks, None if truth is None else panel(truth, "segmentation")]

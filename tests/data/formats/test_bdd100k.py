@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pointwssis.data import LoadReport, class_names, object_masks, supervision
-from pointwssis.data.errors import BadRecord
+from pointwssis.data.errors import AnnotationError
 from pointwssis.data.formats.bdd100k import load_bdd100k
 from pointwssis.data.formats.bdd100k_polygons import CURVE_STEPS, read_poly2d
 from pointwssis.data.prepared import protocols
@@ -233,7 +233,7 @@ def test_parts_of_an_object_are_one_mask(load):
     ],
 )
 def test_outlines_that_are_none(part, field):
-    with pytest.raises(BadRecord) as caught:
+    with pytest.raises(AnnotationError) as caught:
         read_poly2d([part])
     assert caught.value.field == field
 
@@ -350,7 +350,7 @@ def test_bad_bitmasks(tmp_path, images):
     def unknown_category(path):
         changed(path, [9, 0, 9, 9])
 
-    def grey(path):
+    def gray(path):
         Image.open(path).convert("L").save(path)
 
     def cut_off(path):
@@ -362,7 +362,7 @@ def test_bad_bitmasks(tmp_path, images):
     for change, parts in {
         two_categories: ["instance 0", "two kinds"],
         unknown_category: ["instance 2313", "R is 9", "1 to 8"],
-        grey: ["not RGBA", f"{NAMES[0]}.png", "it is L"],
+        gray: ["not RGBA", f"{NAMES[0]}.png", "it is L"],
         cut_off: [f"{NAMES[0]}.png"],
         of_another_size: ["16 × 9", "32 × 18"],
     }.items():

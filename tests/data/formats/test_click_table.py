@@ -4,7 +4,7 @@ import pytest
 
 from helpers.marked_images import EXPORTS
 from pointwssis.data import LoadReport, class_names, load_annotations, read_image, supervision
-from pointwssis.data.formats.click_table import load_points_table
+from pointwssis.data.formats.click_table import load_click_table
 
 
 def clicks_of(row):
@@ -13,7 +13,7 @@ def clicks_of(row):
 
 def test_a_table_of_clicks(marked_images):
     report = LoadReport()
-    dataset = load_points_table(EXPORTS / "clicks.csv", marked_images, report=report)
+    dataset = load_click_table(EXPORTS / "clicks.csv", marked_images, report=report)
     assert class_names(dataset) == ["cat", "dog"]
     rows = {row["file_name"]: row for row in dataset}
     assert list(rows) == ["a.jpg", "city/b.png", "turned.jpg", "empty.png", "my photo (1).png"]
@@ -30,32 +30,32 @@ def test_a_table_of_clicks(marked_images):
 
 
 def test_tabs_semicolons_and_json_lines(marked_images, tmp_path):
-    row = load_points_table(EXPORTS / "clicks.tsv", marked_images)[0]
+    row = load_click_table(EXPORTS / "clicks.tsv", marked_images)[0]
     assert clicks_of(row) == [((1, 2), 0)]
     file = tmp_path / "clicks.txt"
     file.write_text("label;y;x;image\ncat;2;1;a.jpg\n", encoding="utf-8-sig")
-    assert clicks_of(load_points_table(file, marked_images)[0]) == [((1, 2), 0)]
-    first, second, third = load_points_table(EXPORTS / "clicks.jsonl", marked_images)
+    assert clicks_of(load_click_table(file, marked_images)[0]) == [((1, 2), 0)]
+    first, second, third = load_click_table(EXPORTS / "clicks.jsonl", marked_images)
     assert clicks_of(first) == [((10, 20.5), 0), ((3, 4), None)] and clicks_of(second) == [((0, 0), 1)]
     assert third["objects"] == [] and third["complete"]
 
 
 def test_classes_can_be_mapped_and_given(marked_images):
-    dataset = load_points_table(EXPORTS / "clicks.csv", marked_images, label_map={"cat": "pet", "dog": "pet"})
+    dataset = load_click_table(EXPORTS / "clicks.csv", marked_images, label_map={"cat": "pet", "dog": "pet"})
     assert class_names(dataset) == ["pet"] and dataset[4]["image_labels"] == [0]
-    dataset = load_points_table(EXPORTS / "clicks.csv", marked_images, names=["bird", "dog", "cat"])
+    dataset = load_click_table(EXPORTS / "clicks.csv", marked_images, class_names=["bird", "dog", "cat"])
     assert class_names(dataset) == ["bird", "dog", "cat"] and dataset[0]["objects"][0]["category"] == 2
     with pytest.raises(
         ValueError, match=r"clicks.csv: \['cat', 'dog'\] are not among the classes .*'cat' → 'Cat'"
     ) as e:
-        load_points_table(EXPORTS / "clicks.csv", marked_images, names=["Cat", "horse"], skip_bad=True)
+        load_click_table(EXPORTS / "clicks.csv", marked_images, class_names=["Cat", "horse"], skip_bad=True)
     assert """--label_map '{"cat": "Cat"}'""" in str(e.value)
 
 
 def test_complete_of_the_file_and_of_an_image(marked_images):
-    dataset = load_points_table(EXPORTS / "clicks.csv", marked_images, complete=False)
+    dataset = load_click_table(EXPORTS / "clicks.csv", marked_images, complete=False)
     assert dataset["complete"] == [False] * 5
-    dataset = load_points_table(EXPORTS / "clicks.jsonl", marked_images, complete=False)
+    dataset = load_click_table(EXPORTS / "clicks.jsonl", marked_images, complete=False)
     assert dataset["complete"] == [True, False, False]
 
 
@@ -63,8 +63,8 @@ def test_only_bare_clicks_need_names(marked_images, tmp_path):
     file = tmp_path / "clicks.csv"
     file.write_text("image,x,y\na.jpg,1,2\n")
     with pytest.raises(ValueError, match="no label names a class"):
-        load_points_table(file, marked_images)
-    dataset = load_points_table(file, marked_images, names=["cell"])
+        load_click_table(file, marked_images)
+    dataset = load_click_table(file, marked_images, class_names=["cell"])
     assert dataset[0]["objects"][0]["category"] is None
 
 
@@ -72,8 +72,8 @@ def test_quoted_cells_may_hold_lines(marked_images, tmp_path):
     file = tmp_path / "clicks.csv"
     file.write_text('image,x,y,label,remark\na.jpg,1,2,cat,"two\nlines"\na.jpg,99,2,cat,\n')
     with pytest.raises(ValueError, match=r"line 4 \(a.jpg\): x, y is \[99.0, 2.0\]"):
-        load_points_table(file, marked_images)
-    assert np.array(load_points_table(file, marked_images, skip_bad=True)["complete"]).tolist() == [False]
+        load_click_table(file, marked_images)
+    assert np.array(load_click_table(file, marked_images, skip_bad=True)["complete"]).tolist() == [False]
 
 
 def test_tables_of_a_spreadsheet(marked_images, tmp_path):
@@ -89,10 +89,10 @@ def test_an_image_that_lost_a_line_is_not_complete(marked_images, tmp_path):
     file = tmp_path / "clicks.csv"
     file.write_text("image,x,y,label\na.jpg,3,4,cat\na.jpg,8,4,car,with comma\ndot.png,0,0,cat\ncity\\b.png,1,1,cat\n")
     report = LoadReport()
-    dataset = load_points_table(file, marked_images, skip_bad=True, report=report)
+    dataset = load_click_table(file, marked_images, skip_bad=True, report=report)
     assert dataset["complete"] == [False, True, True] and report.skipped == {"5 cells": 1}
     file.write_text("image,x,y,label\ncity/b.png,1,1,cat\ncity\\b.png,2,2,cat\n")
-    dataset = load_points_table(file, marked_images, skip_bad=True)
+    dataset = load_click_table(file, marked_images, skip_bad=True)
     assert dataset["complete"] == [False] and clicks_of(dataset[0]) == [((1, 1), 0)]
 
 
@@ -100,5 +100,5 @@ def test_names_that_differ_in_spelling_are_told_by_the_first_reader(marked_image
     file = tmp_path / "clicks.csv"
     file.write_text("image,x,y,label\na.jpg,3,4,Car\na.jpg,8,4,car\n")
     with pytest.raises(ValueError, match=r"clicks.csv: class 'car' looks like 'Car'.*label_map"):
-        load_points_table(file, marked_images)
-    assert class_names(load_points_table(file, marked_images, label_map={"Car": "car"})) == ["car"]
+        load_click_table(file, marked_images)
+    assert class_names(load_click_table(file, marked_images, label_map={"Car": "car"})) == ["car"]

@@ -61,13 +61,13 @@ def test_where_points_come_from(coco_folder, kind, expected):
     bowl = [[1, 1, 3, 1, 3, 5, 7, 5, 7, 1, 9, 1, 9, 7, 1, 7]]
     record = {"id": 1, "image_id": 10, "category_id": 3, "segmentation": bowl}
     coco_folder.content["annotations"] = [record, {**record, "id": 2, "point": [0, 7.5]}]
-    first, second = load(coco_folder, point=kind, seed=3)[0]["objects"]
+    first, second = load(coco_folder, point_source=kind, seed=3)[0]["objects"]
     mask = decode_rle(first["segmentation"])
     if expected is None:
         x, y = first["point"]
         assert mask[int(y), int(x)]
-        again, _ = load(coco_folder, point=kind, seed=3)[0]["objects"]
-        others = {tuple(load(coco_folder, point=kind, seed=seed)[0]["objects"][0]["point"]) for seed in range(8)}
+        again, _ = load(coco_folder, point_source=kind, seed=3)[0]["objects"]
+        others = {tuple(load(coco_folder, point_source=kind, seed=seed)[0]["objects"][0]["point"]) for seed in range(8)}
         assert again["point"] == first["point"] and len(others) > 3
     else:
         assert first["point"] == pytest.approx(expected, abs=1)
@@ -78,17 +78,17 @@ def test_where_points_come_from(coco_folder, kind, expected):
 
 
 def test_random_points_do_not_depend_on_other_objects(coco_folder):
-    before = load(coco_folder, point="random")[1]["objects"][1]["point"]
+    before = load(coco_folder, point_source="random")[1]["objects"][1]["point"]
     del coco_folder.content["annotations"][0:3]
-    assert load(coco_folder, point="random")[1]["objects"][0]["point"] == before
+    assert load(coco_folder, point_source="random")[1]["objects"][0]["point"] == before
 
 
 def test_boxes_without_masks_give_points_when_asked(coco_folder):
     coco_folder.content["annotations"] = [{"id": 1, "image_id": 10, "category_id": 3, "bbox": [2, 2, 3, 5]}]
-    item = load(coco_folder, point="box_center")[0]["objects"][0]
+    item = load(coco_folder, point_source="box_center")[0]["objects"][0]
     assert item["point"] == [3, 4] and item["segmentation"] is None  # columns 2 3 4, rows 2 … 6
     with pytest.raises(ValueError, match="box_center"):
-        load(coco_folder, point="center")
+        load(coco_folder, point_source="center")
 
 
 def test_a_center_outside_of_its_mask_is_kept_and_counted(coco_folder, caplog):
@@ -99,11 +99,11 @@ def test_a_center_outside_of_its_mask_is_kept_and_counted(coco_folder, caplog):
         item = load(coco_folder, report=report)[0]["objects"][0]
     x, y = item["point"]
     assert not decode_rle(item["segmentation"])[round(y), round(x)]
-    assert report.notes == {"centre of mass outside of its mask": 1} and not report.skipped
+    assert report.notes == {"center of mass outside of its mask": 1} and not report.skipped
     assert "annotation 1" in caplog.text and "outside of its mask" in caplog.text
 
 
-def test_a_mask_without_a_pixel_stays_as_truth_and_gets_the_centre_of_its_box(coco_folder):
+def test_a_mask_without_a_pixel_stays_as_truth_and_gets_the_center_of_its_box(coco_folder):
     sliver = [4.2, 4.2, 4.3, 4.2, 4.3, 4.2]
     coco_folder.content["annotations"][0] |= {"segmentation": [sliver], "bbox": [4, 4, 1, 0]}
     report = LoadReport()
@@ -476,5 +476,5 @@ def test_empty_datasets(coco_folder):
 def test_missing_image_folder_and_unknown_point_kind(coco_folder):
     with pytest.raises(FileNotFoundError, match="image folder not found"):
         load_coco(coco_folder.save(), coco_folder.images / "gone")
-    with pytest.raises(ValueError, match="'centre'"):
-        load(coco_folder, point="centre")
+    with pytest.raises(ValueError, match="'center'"):
+        load(coco_folder, point_source="middle")

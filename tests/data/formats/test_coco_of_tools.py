@@ -54,10 +54,10 @@ def test_annotations_of_an_id_that_two_images_have_belong_to_none(coco_folder):
 
 
 @pytest.mark.parametrize("bbox", [[50, 50, 4, 4], [5, 5, 0, 0], [-9, 1, 4, 4]])
-def test_a_box_that_shows_nothing_has_no_centre(coco_folder, bbox):
+def test_a_box_that_shows_nothing_has_no_center(coco_folder, bbox):
     coco_folder.content["annotations"][2] = {"id": 3, "image_id": 4, "category_id": 7, "bbox": bbox}
     with pytest.raises(ValueError, match=r"annotation 3 of image 4: bbox is .*box without a pixel.*32 × 24"):
-        load(coco_folder, point="box_center")
+        load(coco_folder, point_source="box_center")
 
 
 def test_classes_that_differ_in_spelling(coco_folder):

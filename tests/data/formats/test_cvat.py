@@ -35,7 +35,7 @@ def test_images_that_nobody_touched(marked_images):
 
 
 def test_names_and_map(marked_images):
-    options = {"names": ["animal", "cat"], "label_map": {"dog": "animal"}}
+    options = {"class_names": ["animal", "cat"], "label_map": {"dog": "animal"}}
     dataset = load_cvat(EXPORTS / "cvat.xml", marked_images, **options)
     assert {item["category"] for item in dataset[0]["objects"]} == {0, 1} and dataset[0]["image_labels"] == [0]
 

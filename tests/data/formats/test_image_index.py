@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 import pytest
 
-from pointwssis.data.errors import BadRecord
-from pointwssis.data.formats.image_index import ImageFolder
+from pointwssis.data.errors import AnnotationError
+from pointwssis.data.formats.image_index import ImageIndex
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def folder(tmp_path):
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    return ImageFolder(tmp_path)
+    return ImageIndex(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_finds_uploads_by_their_first_name(folder, name, expected):
     ],
 )
 def test_nothing_is_guessed(folder, name, options, kind, remedy):
-    with pytest.raises(BadRecord) as caught:
+    with pytest.raises(AnnotationError) as caught:
         folder.find(name, field="file", **options)
     bad = caught.value
     assert (bad.kind, bad.field, bad.value) == (kind, "file", name) and remedy in bad.remedy
@@ -79,11 +79,11 @@ def test_lists_images_and_names_files_elsewhere_in_full(folder, tmp_path):
     outside = tmp_path.parent / "outside.png"
     assert folder.name_of(outside) == outside.as_posix()
     with pytest.raises(FileNotFoundError, match="image folder not found"):
-        ImageFolder(tmp_path / "gone")
+        ImageIndex(tmp_path / "gone")
 
 
 def test_accents_may_be_written_in_two_ways(tmp_path):
     (tmp_path / "Bu\u0308ro").mkdir()
     (tmp_path / "Bu\u0308ro" / "Ba\u0308r.png").touch()  # as an archive of a Mac has it
-    folder = ImageFolder(tmp_path)
+    folder = ImageIndex(tmp_path)
     assert folder.find("B\u00fcro/B\u00e4r.png") == folder.find("B\u00e4r.png") == next(tmp_path.rglob("*.png"))

@@ -110,7 +110,7 @@ def test_tasks_for_people_and_back(coco_folder, tmp_path):
         task["annotations"] = [{"result": task.pop("predictions")[0]["result"]}]
     file = tmp_path / "corrected.json"
     file.write_text(json.dumps(tasks))
-    corrected = load_label_studio(file, coco_folder.images, names=class_names(dataset))
+    corrected = load_label_studio(file, coco_folder.images, class_names=class_names(dataset))
     for row, back in zip(dataset, corrected, strict=True):
         own = [item for item in row["objects"] if not item["iscrowd"]]
         assert [(item["category"], item["segmentation"]) for item in own] == [

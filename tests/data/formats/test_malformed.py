@@ -134,7 +134,7 @@ RECORDS = {
     ),
     "studio: annotations are ids": studio(task(7, "a.jpg", annotations=[12]), "annotations is [12]", "export"),
     "studio: result is text": studio(task(7, "a.jpg", annotations=[{"result": "none"}]), "result is 'none'"),
-    "studio: turned while labelling": studio(
+    "studio: turned while labeling": studio(
         task(7, "a.jpg", region("keypointlabels", GOOD_CLICK, image_rotation=90)),
         "image_rotation is 90",
         "turn the image file",
@@ -226,7 +226,7 @@ RECORDS = {
     "coco: points of three": coco({"category_id": 1, "points": [[1, 1, 1]]}, "points is [1, 1, 1]", "2 numbers"),
     "coco: keypoints in twos": coco({"category_id": 1, "keypoints": [1, 1]}, "keypoints is [1, 1]", "x, y, v"),
     "coco: keypoint outside": coco({"category_id": 1, "keypoints": [1, 99, 2]}, "keypoints is [1.0, 99.0]", "y < 30"),
-    "coco: no keypoint labelled": coco({"category_id": 1, "keypoints": [1, 1, 0]}, "neither point nor mask"),
+    "coco: no keypoint labeled": coco({"category_id": 1, "keypoints": [1, 1, 0]}, "neither point nor mask"),
     "coco: category of a click unknown": coco({"category_id": 9, "point": [1, 1]}, "category_id is 9", "which has [1]"),
 }
 

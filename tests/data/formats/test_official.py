@@ -76,7 +76,7 @@ def test_strong_images_keep_everything(files):
     assert row["objects"][0]["score"] is None
 
 
-def test_weak_images_keep_the_centres_of_their_masks_and_nothing_else(files):
+def test_weak_images_keep_the_centers_of_their_masks_and_nothing_else(files):
     first, second = load(files, "w")
     assert supervision(first) == supervision(second) == "point"
     assert [(item["id"], item["category"], item["point"]) for item in first["objects"]] == [

@@ -37,7 +37,7 @@ def rows(images):
         return fields | {"height": size[1], "complete": complete, "image_labels": labels, "objects": list(objects)}
 
     box = make_object(1, 1, point=[14.5, 9.5], bbox=[10.0, 5.0, 10.0, 10.0])
-    edge = make_object(3, 1, point=[0.0, 8.5], bbox=[-9.0, 2.0, 12.0, 14.0])  # whose centre lies outside of the image
+    edge = make_object(3, 1, point=[0.0, 8.5], bbox=[-9.0, 2.0, 12.0, 14.0])  # whose center lies outside of the image
     click = make_object(2, 0, point=[30.0, 20.0], bbox=[20.0, 10.0, 10.0, 12.0])  # whose box is not all that is known
     several = [
         row(1, "a.jpg", (40, 30), False, [box, click, edge]),
@@ -64,7 +64,7 @@ def written_as_cvat(rows, folder: Path) -> Path:
 
 @pytest.mark.parametrize("write", [written_as_label_studio, written_as_cvat])
 def test_boxes_image_labels_and_completeness_come_back(rows, images, tmp_path, write):
-    back = load_annotations(write(rows, tmp_path), images, names=NAMES)
+    back = load_annotations(write(rows, tmp_path), images, class_names=NAMES)
     assert back["complete"] == rows["complete"] == [False, False, True, False]
     assert back["image_labels"] == rows["image_labels"] and [len(o) for o in back["objects"]] == [3, 0, 0, 0]
     box, click, edge = back[0]["objects"]
@@ -84,9 +84,9 @@ def test_crowds_that_are_left_out_are_told(rows, images, tmp_path, caplog, write
     crowd = make_object(1, 0, segmentation=encode_mask(np.ones((8, 10), bool)), iscrowd=True)
     row = {**rows[2], "image": str(images / "empty.png"), "objects": [crowd]}
     with caplog.at_level(logging.WARNING):
-        back = load_annotations(write(dataset_from_rows([row], NAMES), tmp_path), images, names=NAMES)
+        back = load_annotations(write(dataset_from_rows([row], NAMES), tmp_path), images, class_names=NAMES)
     assert "1 crowds are left out" in caplog.text and not len(back[0]["objects"])
-    assert write is written_as_label_studio or not back[0]["complete"]  # unlabelled, not empty
+    assert write is written_as_label_studio or not back[0]["complete"]  # unlabeled, not empty
 
 
 def test_yolo_never_takes_what_it_leaves_out_for_background(rows, images, tmp_path, caplog):

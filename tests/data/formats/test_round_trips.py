@@ -31,7 +31,7 @@ def test_real_masks_come_back_pixel_by_pixel(shared_dir, tmp_path, format):
     fullest = np.argsort([-len(objects) for objects in dataset["objects"]])[:4]
     dataset = dataset.select(sorted(fullest.tolist()))
     path = write(dataset, format, tmp_path / "labels")
-    back = load_annotations(path, folder / "images", names=class_names(dataset))
+    back = load_annotations(path, folder / "images", class_names=class_names(dataset))
     found, compared = {row["file_name"].rpartition("/")[2]: row for row in back}, 0
     assert len(found) == len(dataset)
     for row in dataset:

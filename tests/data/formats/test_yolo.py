@@ -32,7 +32,7 @@ def test_polygons_boxes_and_empty_files(folder):
     assert box["bbox"] == pytest.approx([15, 12, 10, 6]) and box["point"] == [19.5, 14.5] and box["category"] == 1
     assert supervision(rows["city/b.png"]) == "full" and rows["city/b.png"]["complete"]  # an empty file
     assert supervision(rows["field/b.png"]) == "none" and not rows["field/b.png"]["complete"]  # no file
-    assert report.notes["image without a label file (taken as unlabelled)"] == 5
+    assert report.notes["image without a label file (taken as unlabeled)"] == 5
     taken_as_empty = load_yolo(folder / "data.yaml", complete=True)
     assert all(taken_as_empty["complete"])
 

@@ -253,7 +253,7 @@ def test_the_card_says_what_there_is(folder, truth):
     for place, name in enumerate(("full", "point")):
         counts[place] = sum(item["category"] == 0 for row in split[name] for item in row["objects"])
     assert f"| {class_names(truth['train'])[0]} | {counts[0]} | {counts[1]} |" in card
-    assert "license: cc-by-4.0" in card and "seed 1" in card and "## Licence" in card
+    assert "license: cc-by-4.0" in card and "seed 1" in card and "## License" in card
     assert "`instances_train.json`: 8 images" in card
 
 

@@ -7,7 +7,7 @@ from pointwssis.data.prepared.protocols import (
     PERCENTAGES,
     TRAIN5K_IMAGES,
     frozen_order,
-    labelled_ids,
+    labeled_ids,
     point_subsets,
     train5k_ids,
 )
@@ -34,36 +34,36 @@ def test_percentages_keep_the_masks_that_a_recipe_keeps(seed):
     kinds = dict(zip(dataset["image_id"], supervision_of(dataset), strict=True))
     before = set()
     for percentage in PERCENTAGES:
-        ids = labelled_ids(kinds, percentage, seed)
+        ids = labeled_ids(kinds, percentage, seed)
         assert ids == set(split_supervision(dataset, percentage / 100, seed)["full"]["image_id"])
         assert before < ids
         before = ids
-    assert labelled_ids(kinds, 10, 1) != labelled_ids(kinds, 10, 2)
+    assert labeled_ids(kinds, 10, 1) != labeled_ids(kinds, 10, 2)
 
 
 def test_what_cannot_be_drawn():
     kinds = {1: "full", 2: "point", 3: "point"}
     with pytest.raises(ValueError, match="50% of 3 images are 2, but only 1"):
-        labelled_ids(kinds, 50)
+        labeled_ids(kinds, 50)
     with pytest.raises(ValueError, match="percentage is 0"):
-        labelled_ids(kinds, 0)
-    assert labelled_ids(kinds, 0.001) == {1}
+        labeled_ids(kinds, 0)
+    assert labeled_ids(kinds, 0.001) == {1}
 
 
 def test_the_frozen_lists_are_frozen():
     # Written down once: if this fails, published lists are no longer those that the code makes.
     assert frozen_order(range(581_929 - 20, 581_929), "train5K")[:6] == [581909, 581927, 581925, 581926, 581920, 581924]
-    assert train5k_ids(range(1, 20), labelled=[6, 14])[:5] == [4, 12, 7, 13, 19]
+    assert train5k_ids(range(1, 20), labeled=[6, 14])[:5] == [4, 12, 7, 13, 19]
     names = [f"{number:08x}-{number * 7:08x}.jpg" for number in range(8)]
     assert [names.index(name) for name in frozen_order(names, "BDD100K points")] == [3, 7, 2, 6, 0, 4, 5, 1]
 
 
 def test_train5k_is_of_the_rest_and_as_large_as_it_says():
-    labelled = set(range(0, 20_000, 3))
-    ids = train5k_ids(range(20_000), labelled)
-    assert len(ids) == len(set(ids)) == TRAIN5K_IMAGES and not labelled & set(ids)
-    assert ids == train5k_ids(reversed(range(20_000)), labelled)
-    fewer = train5k_ids(range(20_000), labelled | {ids[0]})
+    labeled = set(range(0, 20_000, 3))
+    ids = train5k_ids(range(20_000), labeled)
+    assert len(ids) == len(set(ids)) == TRAIN5K_IMAGES and not labeled & set(ids)
+    assert ids == train5k_ids(reversed(range(20_000)), labeled)
+    fewer = train5k_ids(range(20_000), labeled | {ids[0]})
     assert fewer[:-1] == ids[1:]  # the list stays the same where it can
     assert len(train5k_ids(range(10), range(4))) == 6
 

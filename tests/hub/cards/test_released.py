@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Cards: the committed ones are current, whoever's figures are labelled, and links lead to models that exist."""
+"""Cards: the committed ones are current, whoever's figures are labeled, and links lead to models that exist."""
 
 import ast
 import configparser

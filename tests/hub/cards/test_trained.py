@@ -65,7 +65,7 @@ def test_every_part_has_a_card_of_its_own(part):
         and "None" not in text.replace('labels=["ellipse", None]', "")
         and text.rstrip().endswith(MARKER)
     )
-    for title in ("Use", "Results", "Data and labels", "Training", "Limits", "Licence", "Citation"):
+    for title in ("Use", "Results", "Data and labels", "Training", "Limits", "License", "Citation"):
         assert section(text, title).strip(), title
     assert yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.S)[1]) == facts(part).recipe
 

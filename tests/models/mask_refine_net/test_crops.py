@@ -27,7 +27,7 @@ class TestCropBoxAround:
     def test_scale_one_is_the_extent(self):
         assert crop_box_around(box_mask(30, 40, 51, 61), (40, 50), scale=1) == (30, 40, 51, 61)
 
-    def test_scale_keeps_the_centre(self):
+    def test_scale_keeps_the_center(self):
         assert crop_box_around(box_mask(30, 40, 51, 61), (40, 50), scale=1.5) == (25, 35, 56, 66)
 
     def test_only_the_side_beyond_which_the_point_lies_moves(self):

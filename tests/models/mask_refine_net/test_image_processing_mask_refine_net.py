@@ -48,11 +48,11 @@ class TestWholeImages:
         batch = processor([image, Image.fromarray(image[:20])], return_tensors="pt")
         assert set(batch) == {"pixel_values"} and batch["pixel_values"].shape == (2, 3, 64, 64)
 
-    def test_grey_images_become_rgb(self, processor, image, objects):
-        grey = Image.fromarray(image[..., 0])
-        assert processor(grey, return_tensors="pt")["pixel_values"].shape == (1, 3, 64, 64)
+    def test_gray_images_become_rgb(self, processor, image, objects):
+        gray = Image.fromarray(image[..., 0])
+        assert processor(gray, return_tensors="pt")["pixel_values"].shape == (1, 3, 64, 64)
         crops = (
-            processor(grey, **objects, return_tensors="pt")["pixel_values"]
+            processor(gray, **objects, return_tensors="pt")["pixel_values"]
             * torch.tensor([0.229, 0.224, 0.225])[:, None, None]
         )
         torch.testing.assert_close(crops[:, 0] + 0.485, crops[:, 2] + 0.406, rtol=1e-4, atol=1e-5)
@@ -74,15 +74,15 @@ class TestCrops:
         assert batch["input_points"].tolist() == [[30, 30], [18, 18]]
         assert batch["rough_masks"].unique().tolist() == [0, 1]
 
-    def test_normalisation_and_resizing(self, processor, image, objects):
+    def test_normalization_and_resizing(self, processor, image, objects):
         crop = processor(image, **objects, return_tensors="pt")["pixel_values"][0]
-        normalised = (image[5:26, 15:36] / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+        normalized = (image[5:26, 15:36] / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
         expected = torch.nn.functional.interpolate(
-            torch.tensor(normalised).permute(2, 0, 1)[None], (64, 64), mode="bilinear"
+            torch.tensor(normalized).permute(2, 0, 1)[None], (64, 64), mode="bilinear"
         )[0]
         torch.testing.assert_close(crop.double(), expected, rtol=1e-5, atol=1e-5)
 
-    def test_normalisation_can_be_turned_off(self, processor, image, objects):
+    def test_normalization_can_be_turned_off(self, processor, image, objects):
         crops = processor(image, **objects, do_rescale=False, do_normalize=False, return_tensors="pt")["pixel_values"]
         assert crops[0].max() > 200 and crops.dtype == torch.float32
 

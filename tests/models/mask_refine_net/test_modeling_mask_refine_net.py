@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The model and its configuration: initialisation, input layer, prompts, training, saving."""
+"""The model and its configuration: initialization, input layer, prompts, training, saving."""
 
 import pytest
 import torch
@@ -62,7 +62,7 @@ class TestConfig:
             make_config(crop_size="64")
 
 
-class TestInitialisation:
+class TestInitialization:
     def test_convolutions_are_kaiming_and_the_head_is_small(self, make_model):
         widths = {"embedding_size": 64, "hidden_sizes": [64] * 4, "depths": [1] * 4}
         backbone_config = ResNetConfig(**widths, layer_type="basic", out_features=STAGES)
@@ -87,7 +87,7 @@ class TestInitialisation:
             assert (norm.running_mean == 0).all() and (norm.running_var == 1).all()
         assert all((value == 0).all() for name, value in model.named_parameters() if name.endswith("bias"))
 
-    def test_weights_missing_in_a_checkpoint_are_initialised(self, make_model, tmp_path):
+    def test_weights_missing_in_a_checkpoint_are_initialized(self, make_model, tmp_path):
         model = make_model()
         weights = {name: value for name, value in model.state_dict().items() if "input_layer" not in name}
         model.save_pretrained(tmp_path, state_dict=weights)

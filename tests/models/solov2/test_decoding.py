@@ -100,8 +100,8 @@ def test_a_sure_cell_whose_mask_ends_before_the_point_is_background():
     (found,) = PROCESSOR.post_process_point_instance_segmentation(outputs, points)
     assert [one["background_score"] for one in found] == pytest.approx([0.1, 0.1, 1, 1])
     assert [one["score"] for one in found] == pytest.approx([0.9] * 4)
-    (labelled,) = PROCESSOR.post_process_point_instance_segmentation(outputs, points, [[0, 1, 1, 0]])
-    assert [one["background_score"] for one in labelled] == pytest.approx([0.1, 0.1, 1, 1])  # whatever the label
+    (labeled,) = PROCESSOR.post_process_point_instance_segmentation(outputs, points, [[0, 1, 1, 0]])
+    assert [one["background_score"] for one in labeled] == pytest.approx([0.1, 0.1, 1, 1])  # whatever the label
 
 
 def test_the_background_score_takes_the_best_level():

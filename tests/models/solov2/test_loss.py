@@ -166,7 +166,7 @@ def with_default(values: np.ndarray, owners: np.ndarray, default: int) -> np.nda
 
 
 def point_codes(masks: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
-    """The official integer of each centre: y and x in ten-thousandths of the sides."""
+    """The official integer of each center: y and x in ten-thousandths of the sides."""
     sides = torch.tensor([size[1], size[0]], dtype=torch.float64)
     x, y = (truncated(centers_of_mass(masks), size) / sides * 1e4).round().long().unbind(dim=1)
     return (y * 10_000 + x).numpy()

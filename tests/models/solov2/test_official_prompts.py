@@ -128,7 +128,7 @@ def test_official_level_selection_is_reproduced(outputs):
 LEVELS = "levels[row,col,maskness,class_score,mask_area]"
 
 
-# -- where we differ, both behaviours ----------------------------------------------------------------------------------
+# -- where we differ, both behaviors ----------------------------------------------------------------------------------
 
 
 def test_the_official_code_loses_points_and_ours_answers_each(outputs):
@@ -150,7 +150,7 @@ def test_the_official_code_loses_points_and_ours_answers_each(outputs):
 
 
 def test_points_that_share_a_cell_both_survive(outputs):
-    # Objects 0 and 5 have one centre; the official code keeps the later class alone.
+    # Objects 0 and 5 have one center; the official code keeps the later class alone.
     same = torch.stack([CENTERS[0], CENTERS[5], CENTERS[0] + 0.25])
     (official,) = PROCESSOR.post_process_point_instance_segmentation(
         outputs, [same[:2]], [[0, 2]], official_filters=True
@@ -198,7 +198,7 @@ def test_a_small_mask_is_lost_by_the_official_filters_only(pixels, official):
 
 
 def test_the_official_prompt_reads_the_cell_of_the_point_alone():
-    """A large neighbour whose positive cells reach over does not take it away, not even with the true boxes."""
+    """A large neighbor whose positive cells reach over does not take it away, not even with the true boxes."""
     outputs = constant_outputs(torch.ones(16, 16), grids=(8, 1, 1, 1, 1))
     points, boxes = torch.tensor([[20.0, 20], [28, 20]]), torch.tensor([[16.0, 16, 24, 24], [0, 0, 64, 64]])
     settings = replace(settings_of(outputs), nms_type="mask", scale_ranges=[[1, 2048]] * 5, mask_threshold=0.999)

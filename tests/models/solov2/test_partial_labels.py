@@ -6,7 +6,7 @@ import torch
 
 from helpers.small_solov2 import drawn_batch, small_model
 from pointwssis.models.solov2.grid_solov2 import cell_of
-from pointwssis.models.solov2.loss_mask_solov2 import PartialLabels
+from pointwssis.models.solov2.loss_mask_solov2 import IncompleteLabels
 from pointwssis.models.solov2.loss_solov2 import image_targets, solov2_loss
 
 SIZE = (96, 96)
@@ -17,7 +17,7 @@ def gradients(model, **labels) -> list[torch.Tensor]:
     outputs = model.model(labels["pixel_values"], labels["pixel_mask"])
     logits = [level.detach().requires_grad_() for level in outputs.class_logits]
     outputs.class_logits = logits
-    partial = PartialLabels(*(labels.get(name) for name in PartialLabels._fields))
+    partial = IncompleteLabels(*(labels.get(name) for name in IncompleteLabels._fields))
     losses = solov2_loss(outputs, labels["mask_labels"], labels["class_labels"], None, model.config, partial)
     return list(torch.autograd.grad(losses["loss_class"], logits))
 
@@ -35,7 +35,7 @@ def test_nothing_partial_is_the_ordinary_loss():
         **batch,
         mask_weights=[torch.ones(2), torch.ones(2)],
         incomplete_classes=torch.zeros(2, 3, dtype=torch.bool),
-        unmasked_points=[torch.zeros(0, 2), torch.zeros(0, 2)],
+        ignore_points=[torch.zeros(0, 2), torch.zeros(0, 2)],
     ).loss_dict
     assert all(torch.equal(plain[name], partial[name]) for name in plain)
 
@@ -65,7 +65,7 @@ def test_an_image_level_label_leaves_its_own_classes_open_only():
 def test_the_cells_around_a_point_without_a_mask_teach_nothing():
     model, batch = small_model().train(), one_of_two(drawn_batch(SIZE))
     point = torch.tensor([[70.0, 68.0]])
-    for gradient in gradients(model, **batch, unmasked_points=[point]):
+    for gradient in gradients(model, **batch, ignore_points=[point]):
         grid = gradient.shape[-1]
         column, row = cell_of(point, grid, SIZE)[0].tolist()
         near = torch.zeros(grid, grid, dtype=torch.bool)
@@ -93,8 +93,8 @@ def test_a_mask_that_counts_nothing_has_no_gradient_and_halves_are_weighed():
         ({"mask_weights": [torch.ones(2)]}, "mask_weights has 1 entries for a batch of 2"),
         ({"mask_weights": [torch.ones(2), torch.ones(3)]}, r"image 1 of the batch: mask_weights have shape \(3,\)"),
         ({"incomplete_classes": torch.zeros(2, 2)}, r"incomplete_classes has shape \(2, 2\); it takes \(2, 3\)"),
-        ({"unmasked_points": [torch.zeros(1, 2)]}, "unmasked_points has 1 entries for a batch of 2"),
-        ({"unmasked_points": [torch.zeros(1, 2), torch.zeros(1, 3)]}, r"image 1 of the batch: unmasked_points have sh"),
+        ({"ignore_points": [torch.zeros(1, 2)]}, "ignore_points has 1 entries for a batch of 2"),
+        ({"ignore_points": [torch.zeros(1, 2), torch.zeros(1, 3)]}, r"image 1 of the batch: ignore_points have sh"),
     ],
 )
 def test_what_does_not_fit_is_one_clear_error(labels, message):

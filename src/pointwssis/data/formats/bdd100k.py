@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""BDD100K: instance masks in the three forms that the dataset ships, and boxes whose centres are points.
+"""BDD100K: instance masks in the three forms that the dataset ships, and boxes whose centers are points.
 
 After its documentation (doc.bdd100k.com/format.html) and that of its label format (doc.scalabel.ai/format.html):
 
@@ -28,7 +28,7 @@ from PIL import Image
 
 from ...ops.coco_masks import encode_mask
 from ..class_names import BDD100K_NAMES
-from ..errors import BadRecord, LoadReport
+from ..errors import AnnotationError, LoadReport
 from ..schema import dataset_from_rows, make_object
 from .bdd100k_polygons import read_poly2d
 from .coco_records import derive_point, measured, read_mask, read_numbers, read_size, required
@@ -45,7 +45,7 @@ _NUMBER_BITS = 16  # of an object's number within its image
 def load_bdd100k(labels: str | Path, image_dir: str | Path, **options: Any) -> Dataset:
     """Reads BDD100K labels into the schema of `pointwssis.data.schema`, one row an image.
 
-    Objects with masks have their centre of mass as point; those with boxes only the centre of the box, as in the paper
+    Objects with masks have their center of mass as point; those with boxes only the center of the box, as in the paper
     (section 4.1).
 
     Args:
@@ -81,10 +81,10 @@ def read_bdd100k(
             reading = _Reading(f"frame {name!r}" if name else f"frame at position {position}", report)
             row = _image(record, image_dir, check_images)
             if row["image_id"] in seen:
-                raise BadRecord("duplicated frame", "name", name, "keep one of them")
+                raise AnnotationError("duplicated frame", "name", name, "keep one of them")
             seen.add(row["image_id"])
             row["objects"] = list(reading.bitmask(record, row) if "bitmask" in record else reading.labels(record, row))
-        except BadRecord as bad:
+        except AnnotationError as bad:
             report.reject(reading.name, bad)
             continue
         row["complete"] = not reading.lost
@@ -117,10 +117,10 @@ def _bitmask_records(folder: Path) -> Iterator[dict[str, Any]]:
 
 def _image(record: Any, image_dir: Path, check_images: bool) -> dict[str, Any]:
     if not isinstance(record, Mapping):
-        raise BadRecord("not a JSON object", "frame", record, "write it as {…}")
+        raise AnnotationError("not a JSON object", "frame", record, "write it as {…}")
     name, said = required(record, "name"), _said_size(record)
     if not isinstance(name, str) or not name:
-        raise BadRecord("name is no text", "name", name, "give the file name of the image")
+        raise AnnotationError("name is no text", "name", name, "give the file name of the image")
     path = (image_dir / name).absolute()
     width, height = read_size(path, name, said, "name") if check_images else said or SIZE
     image_id = int(hashlib.sha256(Path(name).stem.encode()).hexdigest()[:12], 16) >> 1
@@ -137,7 +137,7 @@ def _said_size(record: Mapping[str, Any]) -> tuple[int, int] | None:
         return None
     sides = [size.get(side) for side in ("width", "height")] if isinstance(size, Mapping) else [None]
     if not all(isinstance(side, int) and side > 0 for side in sides):
-        raise BadRecord("size is not {width, height} in pixels", "size", size, "give both, or leave it out")
+        raise AnnotationError("size is not {width, height} in pixels", "size", size, "give both, or leave it out")
     return sides[0], sides[1]
 
 
@@ -147,9 +147,9 @@ def _pixels(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             mode, pixels = image.mode, np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
-        raise BadRecord("unreadable bitmask", "bitmask", path.name, f"{error}; download it again") from error
+        raise AnnotationError("unreadable bitmask", "bitmask", path.name, f"{error}; download it again") from error
     if mode != "RGBA":
-        raise BadRecord("bitmask is not RGBA", "bitmask", path.name, f"it is {mode}; give the folder `bitmasks`")
+        raise AnnotationError("bitmask is not RGBA", "bitmask", path.name, f"it is {mode}; give the folder `bitmasks`")
     return pixels
 
 
@@ -164,11 +164,13 @@ class _Reading:
     def labels(self, record: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         labels = record.get("labels")
         if labels is not None and not isinstance(labels, list):
-            raise BadRecord("labels is no list", "labels", labels, "give a list, or leave it out for an empty image")
+            raise AnnotationError(
+                "labels is no list", "labels", labels, "give a list, or leave it out for an empty image"
+            )
         for number, label in enumerate(labels or []):
             try:
                 item = _object(label, row, number)
-            except BadRecord as bad:
+            except AnnotationError as bad:
                 said = label.get("id", number) if isinstance(label, Mapping) else number
                 self.report.reject(f"{self.name}, label {said}", bad)
                 self.lost = True
@@ -185,12 +187,14 @@ class _Reading:
         for place, (instance, category, attributes) in enumerate(kinds):
             try:
                 if place and kinds[place - 1][0] == instance:
-                    raise BadRecord("instance of two kinds", "R, G", (category, attributes), "download it again")
+                    raise AnnotationError("instance of two kinds", "R, G", (category, attributes), "download it again")
                 if category > len(BDD100K_NAMES):
-                    raise BadRecord("unknown category", "R", category, f"categories are 1 to {len(BDD100K_NAMES)}")
+                    raise AnnotationError(
+                        "unknown category", "R", category, f"categories are 1 to {len(BDD100K_NAMES)}"
+                    )
                 mask = {"segmentation": encode_mask(shown & (number == instance))}
                 yield _finished(row, instance, category - 1, bool(attributes & _CROWD_OR_IGNORE), mask)
-            except BadRecord as bad:
+            except AnnotationError as bad:
                 self.report.reject(f"{self.name}, instance {instance}", bad)
                 self.lost = True
 
@@ -198,16 +202,16 @@ class _Reading:
 def _object(label: Any, row: Mapping[str, Any], number: int) -> dict[str, Any] | None:
     """One entry of `objects`; None for a label that is no instance."""
     if not isinstance(label, Mapping):
-        raise BadRecord("not a JSON object", "label", label, "write it as {…}")
+        raise AnnotationError("not a JSON object", "label", label, "write it as {…}")
     name = required(label, "category")
     if isinstance(name, str) and name.partition("/")[0] in NO_INSTANCES:
         return None
     known = DISTRACTING.get(name) or RENAMED.get(name, name) if isinstance(name, str) else None
     if known not in BDD100K_NAMES:
-        raise BadRecord("unknown category", "category", name, f"the classes are {', '.join(BDD100K_NAMES)}")
+        raise AnnotationError("unknown category", "category", name, f"the classes are {', '.join(BDD100K_NAMES)}")
     attributes = label.get("attributes") or {}
     if not isinstance(attributes, Mapping):
-        raise BadRecord("attributes are no JSON object", "attributes", attributes, "write them as {…}")
+        raise AnnotationError("attributes are no JSON object", "attributes", attributes, "write them as {…}")
     ignored = name in DISTRACTING or any(attributes.get(key) for key in ("crowd", "ignore", "ignored"))
     size = row["width"], row["height"]
     if label.get("rle"):
@@ -217,19 +221,21 @@ def _object(label: Any, row: Mapping[str, Any], number: int) -> dict[str, Any] |
     elif label.get("box2d"):
         values = _box(label["box2d"], ignored, *size)
     else:
-        raise BadRecord("neither mask nor box", "rle, poly2d, box2d", None, "give one of them")
+        raise AnnotationError("neither mask nor box", "rle, poly2d, box2d", None, "give one of them")
     return _finished(row, number, BDD100K_NAMES.index(known), ignored, values)
 
 
 def _box(box: Any, ignored: bool, width: int, height: int) -> dict[str, Any]:
     """The box of an object, and the region of an ignored one."""
     if not isinstance(box, Mapping):
-        raise BadRecord("box2d is no JSON object", "box2d", box, "give x1, y1, x2, y2")
+        raise AnnotationError("box2d is no JSON object", "box2d", box, "give x1, y1, x2, y2")
     x1, y1, x2, y2 = read_numbers([required(box, key) for key in ("x1", "y1", "x2", "y2")], "box2d", 4)
     if x2 < x1 or y2 < y1:
-        raise BadRecord("box2d ends before it begins", "box2d", dict(box), "x1 ≤ x2 and y1 ≤ y2")
+        raise AnnotationError("box2d ends before it begins", "box2d", dict(box), "x1 ≤ x2 and y1 ≤ y2")
     if x2 < 0 or y2 < 0 or x1 >= width or y1 >= height:
-        raise BadRecord("box outside of the image", "box2d", dict(box), f"the image has {width} × {height} pixels")
+        raise AnnotationError(
+            "box outside of the image", "box2d", dict(box), f"the image has {width} × {height} pixels"
+        )
     values: dict[str, Any] = {"bbox": [x1, y1, x2 - x1 + 1, y2 - y1 + 1]}
     if ignored:
         corners = [x1, y1, x2 + 1, y1, x2 + 1, y2 + 1, x1, y2 + 1]

@@ -3,7 +3,7 @@
 
 A `poly2d` is a list of parts `{"vertices": [[x, y], …], "types": "LLCCCL…", "closed": true}`. The documentation says
 that L is a vertex and C a control point; in the files of the dataset the end of a curve is a C too ("LCCC" is a whole
-curve), in newer exports of the labelling tool it is an L ("LCCL"). Both are read: Cs come in threes, two control points
+curve), in newer exports of the labeling tool it is an L ("LCCL"). Both are read: Cs come in threes, two control points
 and the end; where the third is missing the curve ends at the L that follows, or, last of all, at the first vertex. The
 first vertex is a beginning whatever its type.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BadRecord
+from ..errors import AnnotationError
 from .coco_records import read_numbers, required
 
 CURVE_STEPS = 16  # straight pieces of a curve
@@ -31,29 +31,33 @@ def read_poly2d(value: Any) -> list[list[float]]:
         `[[x0, y0, x1, y1, …], …]` in pixels of the image, (0, 0) the corner of its first pixel.
 
     Raises:
-        BadRecord: it is no list of closed outlines.
+        AnnotationError: it is no list of closed outlines.
 
     Example:
         >>> read_poly2d([{"vertices": [[0, 0], [4, 0], [4, 4]], "types": "LLL", "closed": True}])
         [[0.0, 0.0, 4.0, 0.0, 4.0, 4.0]]
     """
     if not isinstance(value, list):
-        raise BadRecord("poly2d is no list", "poly2d", value, "give a list of {vertices, types, closed}")
+        raise AnnotationError("poly2d is no list", "poly2d", value, "give a list of {vertices, types, closed}")
     return [_outline(part).ravel().tolist() for part in value]
 
 
 def _outline(part: Any) -> np.ndarray:
     if not isinstance(part, Mapping):
-        raise BadRecord("part of poly2d is no JSON object", "poly2d", part, "give {vertices, types, closed}")
+        raise AnnotationError("part of poly2d is no JSON object", "poly2d", part, "give {vertices, types, closed}")
     vertices, types = required(part, "vertices"), part.get("types")
     if not isinstance(vertices, list) or len(vertices) < 3:
-        raise BadRecord("outline of fewer than three vertices", "vertices", vertices, "give [[x, y], …]")
+        raise AnnotationError("outline of fewer than three vertices", "vertices", vertices, "give [[x, y], …]")
     points = np.array([read_numbers(vertex, "vertices", 2) for vertex in vertices])
     types = "L" * len(points) if types is None else types
     if not isinstance(types, str) or len(types) != len(points) or set(types) - {"L", "C"}:
-        raise BadRecord("types do not fit the vertices", "types", types, f"give one L or C for each of {len(points)}")
+        raise AnnotationError(
+            "types do not fit the vertices", "types", types, f"give one L or C for each of {len(points)}"
+        )
     if not part.get("closed", True):
-        raise BadRecord("path that is not closed", "closed", part["closed"], "an object is an area: close its outline")
+        raise AnnotationError(
+            "path that is not closed", "closed", part["closed"], "an object is an area: close its outline"
+        )
     return _flattened(points, types)
 
 
@@ -70,7 +74,9 @@ def _flattened(points: np.ndarray, types: str) -> np.ndarray:
         if run == 2:  # the end is the L that follows, or the first vertex
             controls = points[[position, position + 1, (position + 2) % len(points)]]
         if run == 1:
-            raise BadRecord("curve without two control points", "types", types, "curves are cubic: CCC, or CC and an L")
+            raise AnnotationError(
+                "curve without two control points", "types", types, "curves are cubic: CCC, or CC and an L"
+            )
         pieces.append(_BERNSTEIN @ np.vstack([pieces[-1][-1:], controls]))
         position += 3
     return np.vstack(pieces)

@@ -34,11 +34,11 @@ from typing import Any
 
 from datasets import Dataset
 
-from ..errors import BadRecord, LoadReport
+from ..errors import AnnotationError, LoadReport
 from .coco_records import read_point
 from .fields import read_flag, read_number, read_whole, start_report
-from .image_index import ImageFolder
-from .reader import Mark, MarkedImage, MarkReader, Reading
+from .image_index import ImageIndex
+from .reader import AnnotationReader, ImageAnnotation, ObjectAnnotation, Reading
 
 COLUMNS = {
     "image": ("image", "file_name", "filename"),
@@ -54,11 +54,11 @@ _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+$")
 _MEANING = {other: name for name, others in COLUMNS.items() for other in others}
 
 
-def load_points_table(
+def load_click_table(
     path: str | Path,
     image_dir: str | Path,
     *,
-    names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
     label_map: Mapping[str, str] | None = None,
     complete: bool | None = None,
     skip_bad: bool = False,
@@ -69,7 +69,7 @@ def load_points_table(
     Args:
         path: of the table; what begins with a brace is JSON lines, anything else has columns.
         image_dir: folder that the images are below.
-        names: the classes and their order; None takes the labels in the order of the file.
+        class_names: the classes and their order; None takes the labels in the order of the file.
         label_map: label in the file → class, where they differ.
         complete: whether all objects are marked of an image that does not say it itself (None: yes).
         skip_bad: leave out bad lines and images instead of raising at the first; they are counted and logged.
@@ -84,7 +84,7 @@ def load_points_table(
         raise FileNotFoundError(f"{path}: annotation file not found; give the path of a table of clicks")
     text = _text(path)
     lines = _json_lines(text, report) if text.lstrip().startswith("{") else _table_lines(text, report)
-    reader = MarkReader(ImageFolder(image_dir), report, names, label_map, complete, labels_are_classes=True)
+    reader = AnnotationReader(ImageIndex(image_dir), report, class_names, label_map, complete, labels_are_classes=True)
     return reader.dataset(_images(lines, report))
 
 
@@ -105,7 +105,7 @@ class _Line:
 
     record: str  # what messages call it
     values: dict[str, Any]  # by the names of `COLUMNS`
-    bad: BadRecord | None = None  # why it says nothing but the image that it is about
+    bad: AnnotationError | None = None  # why it says nothing but the image that it is about
 
 
 def _json_lines(text: str, report: LoadReport) -> Iterator[_Line]:
@@ -116,11 +116,15 @@ def _json_lines(text: str, report: LoadReport) -> Iterator[_Line]:
             try:
                 values = json.loads(line)
             except ValueError as error:
-                raise BadRecord("no JSON", "line", line.strip(), f"{error}; write one JSON object a line") from error
+                raise AnnotationError(
+                    "no JSON", "line", line.strip(), f"{error}; write one JSON object a line"
+                ) from error
             if not isinstance(values, dict):
-                raise BadRecord("not a JSON object", "line", values, 'write {"image": …, "x": …, "y": …, "label": …}')
+                raise AnnotationError(
+                    "not a JSON object", "line", values, 'write {"image": …, "x": …, "y": …, "label": …}'
+                )
             yield _Line(f"line {number}", {_MEANING[key]: value for key, value in values.items() if key in _MEANING})
-        except BadRecord as bad:
+        except AnnotationError as bad:
             report.reject(f"line {number}", bad)
 
 
@@ -140,7 +144,7 @@ def _table_lines(text: str, report: LoadReport) -> Iterator[_Line]:
             line = _Line(f"line {start + rows.line_num}", {name: cell.strip() for name, cell in pairs if name})
             if len(cells) != len(columns):
                 remedy = f"the first line names {len(columns)} columns; a name with {delimiter!r} needs quotes"
-                line.bad = BadRecord(f"{len(cells)} cells", "line", delimiter.join(cells), remedy)
+                line.bad = AnnotationError(f"{len(cells)} cells", "line", delimiter.join(cells), remedy)
             for axis in ("x", "y"):
                 if delimiter == ";" and _DECIMAL_COMMA.match(line.values.get(axis, "")):
                     line.values[axis] = line.values[axis].replace(",", ".")
@@ -171,17 +175,17 @@ def _text(path: Path) -> str:
         raise ValueError(f"{path}: is no UTF-8 text ({error}); save it as UTF-8") from error
 
 
-def _images(lines: Iterator[_Line], report: LoadReport) -> list[MarkedImage]:
+def _images(lines: Iterator[_Line], report: LoadReport) -> list[ImageAnnotation]:
     """Lines by image. What is wrong with a click is told later, when the image's size is known."""
-    images: dict[str, MarkedImage] = {}
+    images: dict[str, ImageAnnotation] = {}
     clicks: set[tuple[Any, ...]] = set()
     for line in lines:
         record, values, name = line.record, line.values, line.values.get("image")
         if not isinstance(name, str) or not name:
-            bad = BadRecord("no image", "image", name, "give its path below the image folder")
+            bad = AnnotationError("no image", "image", name, "give its path below the image folder")
             report.reject(record, line.bad or bad)
             continue
-        image = images.setdefault(name, MarkedImage(record, name))
+        image = images.setdefault(name, ImageAnnotation(record, name))
         x, y = (values.get(field) for field in ("x", "y"))
         of_image = x in (None, "") and y in (None, "")
         try:
@@ -189,7 +193,7 @@ def _images(lines: Iterator[_Line], report: LoadReport) -> list[MarkedImage]:
                 raise line.bad
             _read_about_image(image, values)
             label = _read_label(values) if of_image else values.get("label")
-        except BadRecord as bad:
+        except AnnotationError as bad:
             report.reject(record, bad)
             image.lost = True
             continue
@@ -199,22 +203,24 @@ def _images(lines: Iterator[_Line], report: LoadReport) -> list[MarkedImage]:
             report.note("click given twice", record, "x, y", (x, y))
         else:
             clicks.add(key)
-            image.marks.append(Mark(f"{record} ({name})", partial(_read_click, values)))
+            image.marks.append(ObjectAnnotation(f"{record} ({name})", partial(_read_click, values)))
     return list(images.values())
 
 
-def _read_about_image(image: MarkedImage, values: Mapping[str, Any]) -> None:
+def _read_about_image(image: ImageAnnotation, values: Mapping[str, Any]) -> None:
     """Takes over what a line says of its image, which must not contradict an earlier one."""
     if values.get("width") not in (None, "") and values.get("height") not in (None, ""):
         size = tuple(read_whole(values[field], field) for field in ("width", "height"))
         if image.size not in (None, size):
-            raise BadRecord("contradicts an earlier line", "width, height", size, f"{image.record} says {image.size}")
+            raise AnnotationError(
+                "contradicts an earlier line", "width, height", size, f"{image.record} says {image.size}"
+            )
         image.size = size
     if values.get("complete") not in (None, ""):
         complete = read_flag(values["complete"], "complete")
         if image.complete not in (None, complete):
             remedy = f"an earlier line says {image.complete}; let all lines of {image.name} say the same"
-            raise BadRecord("contradicts an earlier line", "complete", values["complete"], remedy)
+            raise AnnotationError("contradicts an earlier line", "complete", values["complete"], remedy)
         image.complete = complete
 
 
@@ -226,5 +232,7 @@ def _read_click(values: Mapping[str, Any], width: int, height: int) -> Reading:
 def _read_label(values: Mapping[str, Any]) -> str | None:
     label = values.get("label")
     if label is not None and not isinstance(label, str):
-        raise BadRecord("label is no text", "label", label, "write the name of the class, or null for a bare click")
+        raise AnnotationError(
+            "label is no text", "label", label, "write the name of the class, or null for a bare click"
+        )
     return label or None

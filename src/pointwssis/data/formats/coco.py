@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict
 
-from ...ops.points import PointKind
+from ...ops.points import PointSource
 from ..class_names import check_known, unite_names
-from ..errors import BadRecord, LoadReport
+from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from ..schema import dataset_from_rows
 from .coco_folder import find_coco_split
 from .coco_records import derive_point, read_id, read_image_labels, read_image_record, read_object
-from .image_index import ImageFolder
+from .image_index import ImageIndex
 from .json_stream import JsonRecords, read_json
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def load_coco(
     annotation_file: str | Path,
     image_dir: str | Path,
     *,
-    point: PointKind = "center",
+    point_source: PointSource = "center",
     seed: int = 0,
     skip_bad: bool = False,
     class_names: Sequence[str] | None = None,
@@ -52,9 +52,9 @@ def load_coco(
     Args:
         annotation_file: COCO JSON. Category ids may have gaps; class indices follow their ascending order.
         image_dir: folder that the `file_name`s are relative to; images elsewhere below it are found by the end of their
-            path (see `ImageFolder`).
-        point: where the point of an object comes from that has none of its own: "center" of mass of its mask (the
-            paper's, may lie outside of the mask: counted), "box_center", or "random" in the mask.
+            path (see `ImageIndex`).
+        point_source: where the point of an object comes from that has none of its own: "center" of mass of its mask
+            (the paper's, may lie outside of the mask: counted), "box_center", or "random" in the mask.
         seed: of "random"; every object has its own generator, so that its point does not depend on the others.
         skip_bad: leave out bad objects and images instead of raising at the first; they are counted and logged. An
             image that lost an object is no longer `complete`.
@@ -70,17 +70,18 @@ def load_coco(
         FileNotFoundError: a file is missing.
         ValueError: anything else that is wrong; the message names file, record, field, value and remedy.
     """
-    options = {"point": point, "seed": seed, "skip_bad": skip_bad, "report": report, "check_images": check_images}
+    options = {"point_source": point_source, "seed": seed, "skip_bad": skip_bad}
+    options |= {"report": report, "check_images": check_images}
     classes = {"class_names": class_names, "label_map": label_map}
-    names, rows = read_coco(annotation_file, image_dir, complete=complete, **classes, **options)
-    return dataset_from_rows(rows, names)
+    class_names, rows = read_coco(annotation_file, image_dir, complete=complete, **classes, **options)
+    return dataset_from_rows(rows, class_names)
 
 
 def read_coco(
     annotation_file: str | Path,
     image_dir: str | Path,
     *,
-    point: PointKind = "center",
+    point_source: PointSource = "center",
     seed: int = 0,
     skip_bad: bool = False,
     class_names: Sequence[str] | None = None,
@@ -96,14 +97,14 @@ def read_coco(
     """
     report = LoadReport() if report is None else report
     report.source, report.skip_bad = str(annotation_file), skip_bad
-    if point not in ("center", "box_center", "random"):
-        raise ValueError(f"point is {point!r}; choose 'center', 'box_center' or 'random'")
+    if point_source not in ("center", "box_center", "random"):
+        raise ValueError(f"point_source is {point_source!r}; choose 'center', 'box_center' or 'random'")
     if check_images and not Path(image_dir).is_dir():
         raise FileNotFoundError(f"{image_dir}: image folder not found; {annotation_file} names files below it")
     content = _read_content(Path(annotation_file))
-    names, index_of = _classes(content["categories"], class_names, label_map or {}, report.source)
-    images = ImageFolder(image_dir) if check_images else Path(image_dir)
-    return names, _rows(content, _Reading(index_of, images, report, point, seed, complete))
+    class_names, index_of = _classes(content["categories"], class_names, label_map or {}, report.source)
+    images = ImageIndex(image_dir) if check_images else Path(image_dir)
+    return class_names, _rows(content, _Reading(index_of, images, report, point_source, seed, complete))
 
 
 def to_coco(dataset: Dataset, categories: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
@@ -117,14 +118,14 @@ def to_coco(dataset: Dataset, categories: Sequence[Mapping[str, Any]] | None = N
     Returns:
         `{"images", "annotations", "categories"}`; what is None in the dataset is left out.
     """
-    names = names_of(dataset)
+    class_names = names_of(dataset)
     if categories is None:
-        categories = [{"id": index + 1, "name": name} for index, name in enumerate(names)]
+        categories = [{"id": index + 1, "name": name} for index, name in enumerate(class_names)]
     id_of = {category["name"]: category["id"] for category in categories}
-    missing = [name for name in names if name not in id_of]
+    missing = [name for name in class_names if name not in id_of]
     if missing:
-        raise ValueError(f"categories lack {missing}; the dataset's classes are {names}")
-    ids = [id_of[name] for name in names]
+        raise ValueError(f"categories lack {missing}; the dataset's classes are {class_names}")
+    ids = [id_of[name] for name in class_names]
     images, annotations = [], []
     for row in dataset.with_format(None):
         images.append(_image_record(row, ids))
@@ -147,7 +148,7 @@ def load_coco_splits(
         val_annotations: COCO JSON to evaluate on; its classes must be among those of the training file.
         image_dir: folder of the images.
         val_image_dir: folder of the validation images, when they lie elsewhere.
-        options: `point`, `seed`, `skip_bad`, `label_map`, `check_images` of `load_coco`.
+        options: `point_source`, `seed`, `skip_bad`, `label_map`, `check_images` of `load_coco`.
     """
     train = load_coco(train_annotations, image_dir, **options)
     options = {**options, "class_names": names_of(train)}
@@ -159,7 +160,7 @@ def load_coco_folder(data_dir: str | Path, **options: Any) -> DatasetDict:
 
     Args:
         data_dir: the folder.
-        options: `point`, `seed`, `skip_bad`, `check_images` of `load_coco`.
+        options: `point_source`, `seed`, `skip_bad`, `check_images` of `load_coco`.
     """
     (train, train_images), (val, val_images) = (find_coco_split(data_dir, split) for split in ("train", "val"))
     return load_coco_splits(train, val, train_images, val_image_dir=val_images, **options)
@@ -176,9 +177,9 @@ class _Reading:
     """What the records of a file are read with."""
 
     index_of: Mapping[int, int]  # category id → class index
-    images: ImageFolder | Path  # a path: without a look into it
+    images: ImageIndex | Path  # a path: without a look into it
     report: LoadReport
-    point: PointKind
+    point_source: PointSource
     seed: int
     complete: bool
 
@@ -210,18 +211,18 @@ def _classes(
             category_id = read_id(record)
             name = record.get("name")
             if not isinstance(name, str) or not name:
-                raise BadRecord("category without a name", "name", name, "give every category a name")
+                raise AnnotationError("category without a name", "name", name, "give every category a name")
             if category_id in by_id or name in by_id.values():
-                raise BadRecord("duplicated category", "id, name", (category_id, name), "keep one of them")
+                raise AnnotationError("duplicated category", "id, name", (category_id, name), "keep one of them")
             by_id[category_id] = name
-        except BadRecord as bad:
+        except AnnotationError as bad:
             report.reject(f"category {record!r:.60}", bad)
     class_of = {category_id: label_map.get(by_id[category_id], by_id[category_id]) for category_id in sorted(by_id)}
-    names = unite_names([list(class_of.values())], source) if wanted is None else list(wanted)
-    if not names:
+    class_names = unite_names([list(class_of.values())], source) if wanted is None else list(wanted)
+    if not class_names:
         raise ValueError(f"{source}: 'categories' is empty; list the classes as {{'id', 'name'}}")
-    check_known(class_of.values(), names, source)
-    return names, {category_id: names.index(name) for category_id, name in class_of.items()}
+    check_known(class_of.values(), class_names, source)
+    return class_names, {category_id: class_names.index(name) for category_id, name in class_of.items()}
 
 
 def _positions_by_id(records: Sequence[Any], report: LoadReport) -> dict[int, int | None]:
@@ -231,13 +232,13 @@ def _positions_by_id(records: Sequence[Any], report: LoadReport) -> dict[int, in
         try:
             image_id = read_id(record)
             if image_id in positions:
-                twice, first = BadRecord("duplicated image id", "id", image_id, _OWN_ID), positions[image_id]
+                twice, first = AnnotationError("duplicated image id", "id", image_id, _OWN_ID), positions[image_id]
                 if first is not None and records[first].get("file_name") != record.get("file_name"):
                     positions[image_id] = None
                     report.reject(_record_name("image", records[first], first), twice)
                 raise twice
             positions[image_id] = position
-        except BadRecord as bad:
+        except AnnotationError as bad:
             report.reject(_record_name("image", record, position), bad)
     return positions
 
@@ -252,17 +253,19 @@ def _positions_by_image(
         try:
             image_id = read_id(record, "image_id")
             if image_id not in images:
-                raise BadRecord("unknown image", "image_id", image_id, "list the image under 'images'")
+                raise AnnotationError("unknown image", "image_id", image_id, "list the image under 'images'")
             if images[image_id] is None:
-                raise BadRecord("annotation of a duplicated image id", "image_id", image_id, _OWN_ID)
+                raise AnnotationError("annotation of a duplicated image id", "image_id", image_id, _OWN_ID)
             group = groups[image_id]
             group.append(None)
             annotation_id = read_id(record)
             if annotation_id in seen:
-                raise BadRecord("duplicated annotation id", "id", annotation_id, "give every annotation its own id")
+                raise AnnotationError(
+                    "duplicated annotation id", "id", annotation_id, "give every annotation its own id"
+                )
             seen.add(annotation_id)
             group[-1] = position
-        except BadRecord as bad:
+        except AnnotationError as bad:
             report.reject(_record_name("annotation", record, position), bad)
     return groups
 
@@ -284,9 +287,9 @@ def _rows(content: Mapping[str, Sequence[Any]], reading: _Reading) -> Iterator[d
         try:
             row = read_image_record(record, reading.images, reading.complete)
             row["image_labels"] = read_image_labels(record, reading.index_of)
-            if isinstance(reading.images, ImageFolder):
+            if isinstance(reading.images, ImageIndex):
                 _check_found_once(row, record["file_name"], files)
-        except BadRecord as bad:
+        except AnnotationError as bad:
             report.reject(f"image {image_id}", bad)
             continue
         row["objects"] = []
@@ -311,7 +314,7 @@ def _check_found_once(row: Mapping[str, Any], name: str, files: dict[str, tuple[
     first, was_searched = files.setdefault(row["image"], (row["image_id"], searched))
     if first != row["image_id"] and (searched or was_searched):
         remedy = f"image {first} is {row['file_name']} too; give both their path below the image folder"
-        raise BadRecord("two images find one file", "file_name", name, remedy)
+        raise AnnotationError("two images find one file", "file_name", name, remedy)
 
 
 def _object(annotation: Mapping[str, Any], row: Mapping[str, Any], reading: _Reading) -> dict[str, Any] | None:
@@ -320,14 +323,16 @@ def _object(annotation: Mapping[str, Any], row: Mapping[str, Any], reading: _Rea
     try:
         item = read_object(annotation, reading.index_of, row["width"], row["height"])
         if item["iscrowd"] and item["segmentation"] is None:
-            raise BadRecord("crowd without a mask", "segmentation", None, "a crowd is a region: give it a segmentation")
+            raise AnnotationError(
+                "crowd without a mask", "segmentation", None, "a crowd is a region: give it a segmentation"
+            )
         if item["point"] is None and not item["iscrowd"]:
             generator = np.random.default_rng([reading.seed, row["image_id"] % 2**63, item["id"] % 2**63])
-            item["point"], remark = derive_point(item, row["width"], row["height"], reading.point, generator)
+            item["point"], remark = derive_point(item, row["width"], row["height"], reading.point_source, generator)
             if remark:
                 reading.report.note(remark, name, "point", [round(value, 2) for value in item["point"]])
         return item
-    except BadRecord as bad:
+    except AnnotationError as bad:
         reading.report.reject(name, bad)
         return None
 

@@ -7,15 +7,15 @@ Reading:
 |---|---|
 | `<points>` | a click for each of its points |
 | `<mask>`, `<polygon>`, `<ellipse>` | a mask |
-| `<box>` | a box whose centre is the point |
+| `<box>` | a box whose center is the point |
 | `<tag>` | an image-level label; the tag `complete` or `incomplete` says whether all is marked |
 
 Masks, polygons and ellipses of one group (`group_id`) and label are parts of one object. What overlaps stays so,
 `z_order` hides nothing; `occluded` changes nothing; what is `outside` is left out. An image without any element is one
-that nobody has worked on: unlabelled. A video export (`<track>`), polylines, cuboids and skeletons are errors.
+that nobody has worked on: unlabeled. A video export (`<track>`), polylines, cuboids and skeletons are errors.
 
 Writing: `to_cvat` makes the XML that a task with the same images takes as "CVAT 1.1", for people to correct. Masks go
-as `<mask>` and come back exactly; the point of a mask is not written, and is its centre when it comes back.
+as `<mask>` and come back exactly; the point of a mask is not written, and is its center when it comes back.
 """
 
 import xml.etree.ElementTree as ElementTree
@@ -29,8 +29,8 @@ import numpy as np
 from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle, rle_area, rle_box
-from ..errors import BadRecord, LoadReport
-from ..schema import class_names
+from ..errors import AnnotationError, LoadReport
+from ..schema import class_names as names_of
 from .fields import (
     box,
     box_alone,
@@ -45,8 +45,8 @@ from .fields import (
     turned,
     warn_of_crowds,
 )
-from .image_index import ImageFolder
-from .reader import Mark, MarkedImage, MarkReader, Reading
+from .image_index import ImageIndex
+from .reader import AnnotationReader, ImageAnnotation, ObjectAnnotation, Reading
 
 _REGIONS = ("mask", "polygon", "ellipse")
 _NO_CLASSES = ("tag", "polyline", "cuboid", "skeleton")
@@ -56,7 +56,7 @@ def load_cvat(
     path: str | Path,
     image_dir: str | Path,
     *,
-    names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
     label_map: Mapping[str, str] | None = None,
     complete: bool | None = None,
     skip_bad: bool = False,
@@ -67,7 +67,7 @@ def load_cvat(
     Args:
         path: `annotations.xml` of the export.
         image_dir: folder that the images are below.
-        names: the classes and their order; None takes the labels of the task.
+        class_names: the classes and their order; None takes the labels of the task.
         label_map: label in the file → class, where they differ.
         complete: whether all objects of an image are marked that does not say it itself (None: where there is a mark).
         skip_bad: leave out bad elements and images instead of raising at the first; they are counted and logged.
@@ -80,8 +80,8 @@ def load_cvat(
     report, path = start_report(report, path, skip_bad), Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: annotation file not found; give the path of CVAT's annotations.xml")
-    folder = ImageFolder(image_dir)
-    reader = MarkReader(folder, report, names, label_map, complete, declared=_declared(path), field="name")
+    folder = ImageIndex(image_dir)
+    reader = AnnotationReader(folder, report, class_names, label_map, complete, declared=_declared(path), field="name")
     return reader.dataset(_images(path, folder, report))
 
 
@@ -96,7 +96,7 @@ def to_cvat(dataset: Dataset) -> str:
     Raises:
         ValueError: an object has no class.
     """
-    names = class_names(dataset)
+    class_names = names_of(dataset)
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
     task = ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task")
@@ -106,7 +106,7 @@ def to_cvat(dataset: Dataset) -> str:
     rows = dataset.with_format(None)
     marks = rows.select_columns(["objects", "complete"])
     said, crowds = sorted({text for row in marks if (text := _completeness(row)) is not None}), 0
-    for name, kind in [*((name, "any") for name in names), *((text, "tag") for text in said)]:
+    for name, kind in [*((name, "any") for name in class_names), *((text, "tag") for text in said)]:
         label = ElementTree.SubElement(labels, "label")
         ElementTree.SubElement(label, "name").text = name
         ElementTree.SubElement(label, "type").text = kind
@@ -121,8 +121,8 @@ def to_cvat(dataset: Dataset) -> str:
                 )
             crowds += item["iscrowd"]
             if not item["iscrowd"]:
-                _write(image, item, names[item["category"]])
-        tags = [names[label] for label in row["image_labels"] or ()]
+                _write(image, item, class_names[item["category"]])
+        tags = [class_names[label] for label in row["image_labels"] or ()]
         for tag in [*tags, *filter(None, [_completeness(row)])]:
             ElementTree.SubElement(image, "tag", {"label": tag, "source": "auto"})
     warn_of_crowds(crowds, "CVAT")
@@ -164,7 +164,7 @@ def _name(label: ElementTree.Element) -> str | None:
     return label.findtext("name")
 
 
-def _images(path: Path, folder: ImageFolder, report: LoadReport) -> Iterator[MarkedImage]:
+def _images(path: Path, folder: ImageIndex, report: LoadReport) -> Iterator[ImageAnnotation]:
     for element in _elements(path):
         if element.tag == "track":
             remedy = 'export the task as "CVAT for images 1.1", with its images'
@@ -175,16 +175,16 @@ def _images(path: Path, folder: ImageFolder, report: LoadReport) -> Iterator[Mar
         try:
             image = _image(element, record)
             if subset := element.get("subset"):  # the folder of the image, when a project is exported
-                with suppress(BadRecord):
+                with suppress(AnnotationError):
                     image.path = folder.find(f"{subset}/{image.name}")
             yield image
-        except BadRecord as bad:
+        except AnnotationError as bad:
             report.reject(record, bad)
 
 
-def _image(element: ElementTree.Element, record: str) -> MarkedImage:
+def _image(element: ElementTree.Element, record: str) -> ImageAnnotation:
     width, height = (read_whole(element.get(field), field) for field in ("width", "height"))
-    image = MarkedImage(record, element.get("name") or "", size=(width, height), touched=len(element) > 0)
+    image = ImageAnnotation(record, element.get("name") or "", size=(width, height), touched=len(element) > 0)
     groups: dict[Any, list[ElementTree.Element]] = {}
     for position, child in enumerate(element):
         if child.tag == "tag":
@@ -194,7 +194,7 @@ def _image(element: ElementTree.Element, record: str) -> MarkedImage:
         elif child.tag == "points":
             places = [place for place in (child.get("points") or "").split(";") if place]
             image.marks += [
-                Mark(f"{record}, element {position + 1} (<points>)", partial(_read_click, child, place))
+                ObjectAnnotation(f"{record}, element {position + 1} (<points>)", partial(_read_click, child, place))
                 for place in places or [""]
             ]
         else:
@@ -203,12 +203,12 @@ def _image(element: ElementTree.Element, record: str) -> MarkedImage:
             if key not in groups:
                 groups[key] = []
                 name = f"{record}, element {position + 1} (<{child.tag}>)"
-                image.marks.append(Mark(name, partial(_read_elements, groups[key])))
+                image.marks.append(ObjectAnnotation(name, partial(_read_elements, groups[key])))
             groups[key].append(child)
     return image
 
 
-def _read_tag(tag: ElementTree.Element, image: MarkedImage) -> None:
+def _read_tag(tag: ElementTree.Element, image: ImageAnnotation) -> None:
     label = _label(tag)
     if label in ("complete", "incomplete"):
         image.complete = label == "complete"
@@ -219,7 +219,7 @@ def _read_tag(tag: ElementTree.Element, image: MarkedImage) -> None:
 def _label(element: ElementTree.Element) -> str:
     label = element.get("label")
     if not label:
-        raise BadRecord("element without a label", "label", label, "give it a label in CVAT and export again")
+        raise AnnotationError("element without a label", "label", label, "give it a label in CVAT and export again")
     return label
 
 
@@ -254,7 +254,7 @@ def _read_shape(element: ElementTree.Element, width: int, height: int) -> dict[s
         degrees = read_number(element.get("rotation", 0), "rotation")
         return ellipse_mask((x, y), (radii[0], radii[1]), degrees, width, height, "rx, ry")
     remedy = "use points, masks, polygons, ellipses or boxes"
-    raise BadRecord("element that is neither a click nor a region", "element", f"<{element.tag}>", remedy)
+    raise AnnotationError("element that is neither a click nor a region", "element", f"<{element.tag}>", remedy)
 
 
 def _read_mask(element: ElementTree.Element, width: int, height: int) -> dict[str, Any]:
@@ -263,15 +263,15 @@ def _read_mask(element: ElementTree.Element, width: int, height: int) -> dict[st
     window = f"{columns} × {rows} at ({left}, {top})"
     if min(left, top) < 0 or min(columns, rows) < 1 or left + columns > width or top + rows > height:
         remedy = f"the image has {width} × {height} pixels; export it again"
-        raise BadRecord("mask beyond the image", "left, top, width, height", window, remedy)
+        raise AnnotationError("mask beyond the image", "left, top, width, height", window, remedy)
     text = element.get("rle") or ""
     try:
         runs = np.array([int(run) for run in text.split(",")])
     except ValueError as error:
-        raise BadRecord("run lengths are no whole numbers", "rle", text, "export it again") from error
+        raise AnnotationError("run lengths are no whole numbers", "rle", text, "export it again") from error
     if runs.min() < 0 or runs.sum() != columns * rows:
         remedy = f"they sum to {runs.sum()}, the window {window} has {columns * rows} pixels; export it again"
-        raise BadRecord("run lengths do not fill the mask", "rle", text, remedy)
+        raise AnnotationError("run lengths do not fill the mask", "rle", text, remedy)
     mask = np.zeros((height, width), dtype=bool)
     values = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     mask[top : top + rows, left : left + columns] = values.reshape(rows, columns)
@@ -282,7 +282,7 @@ def _corners(text: str | None, field: str) -> np.ndarray:
     """`"x0,y0;x1,y1"` as (N, 2)."""
     pairs = [pair.split(",") for pair in (text or "").split(";")]
     if any(len(pair) != 2 for pair in pairs):
-        raise BadRecord(f"{field} are no pairs x,y", field, text, "export it again")
+        raise AnnotationError(f"{field} are no pairs x,y", field, text, "export it again")
     return np.array([[read_number(number, field) for number in pair] for pair in pairs])
 
 

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Numbers and shapes of annotation tools as values of an object, checked: every function raises `BadRecord`.
+"""Numbers and shapes of annotation tools as values of an object, checked: every function raises `AnnotationError`.
 
 Tools draw on a plane: the pixel in column 3 reaches from x = 3 to x = 4, a click on its middle has x = 3.5, and the
 image ends at x = width. Points of the schema are pixel indices (that click has x = 3), so half a pixel is taken off.
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...ops.coco_masks import encode_mask
-from ..errors import BadRecord, LoadReport
+from ..errors import AnnotationError, LoadReport
 from .coco_records import box_center, read_mask, read_point
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,9 @@ def read_number(value: Any, field: str) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise BadRecord(f"{field} is no finite number", field, value, "write it with digits and a dot, as in 12.5")
+        raise AnnotationError(
+            f"{field} is no finite number", field, value, "write it with digits and a dot, as in 12.5"
+        )
     return number
 
 
@@ -44,7 +46,7 @@ def read_whole(value: Any, field: str) -> int:
     """A whole number, also out of a text."""
     number = read_number(value, field)
     if number != int(number):
-        raise BadRecord(f"{field} is no whole number", field, value, "write it without a fraction")
+        raise AnnotationError(f"{field} is no whole number", field, value, "write it without a fraction")
     return int(number)
 
 
@@ -55,7 +57,7 @@ def read_flag(value: Any, field: str) -> bool:
         return True
     if text in ("false", "no", "0"):
         return False
-    raise BadRecord(f"{field} is neither true nor false", field, value, "write true or false")
+    raise AnnotationError(f"{field} is neither true nor false", field, value, "write true or false")
 
 
 def click(x: float, y: float, width: int, height: int, field: str, value: Any = None) -> dict[str, Any]:
@@ -73,7 +75,7 @@ def click(x: float, y: float, width: int, height: int, field: str, value: Any = 
     for position, side in ((x, width), (y, height)):
         if not -_SLACK * side <= position <= (1 + _SLACK) * side:
             remedy = f"the image has {width} × {height} pixels; move the click or remove it"
-            raise BadRecord("click outside of the image", field, [x, y] if value is None else value, remedy)
+            raise AnnotationError("click outside of the image", field, [x, y] if value is None else value, remedy)
         point.append(min(max(position - 0.5, 0.0), side - 1.0))
     return {"point": read_point(point, width, height)}
 
@@ -82,18 +84,18 @@ def polygon_mask(polygons: Sequence[Sequence[float]], width: int, height: int, f
     """Flat polygons on the plane of an image, `[[x0, y0, x1, y1, …], …]`, as one mask."""
     for polygon in polygons:
         if len(polygon) < 6:
-            raise BadRecord("polygon of less than three corners", field, polygon, "draw it again or remove it")
+            raise AnnotationError("polygon of less than three corners", field, polygon, "draw it again or remove it")
     return {"segmentation": read_mask([list(polygon) for polygon in polygons], field, width, height)}
 
 
 def ellipse_mask(
     center: tuple[float, float], radii: tuple[float, float], degrees: float, width: int, height: int, field: str
 ) -> dict[str, Any]:
-    """An ellipse on the plane of an image, turned clockwise about its centre: the pixels whose middle it covers."""
+    """An ellipse on the plane of an image, turned clockwise about its center: the pixels whose middle it covers."""
     reach = max(radii)
     if min(radii) <= 0 or reach > 2 * max(width, height):
         remedy = f"the image has {width} × {height} pixels; draw it again or remove it"
-        raise BadRecord("ellipse without extent, or far larger than the image", field, list(radii), remedy)
+        raise AnnotationError("ellipse without extent, or far larger than the image", field, list(radii), remedy)
     left, top = (max(math.floor(middle - reach), 0) for middle in center)
     right, bottom = (min(math.ceil(middle + reach), side) for middle, side in zip(center, (width, height), strict=True))
     mask = np.zeros((height, width), dtype=bool)
@@ -105,17 +107,17 @@ def ellipse_mask(
 
 
 def box(corners: np.ndarray, width: int, height: int, field: str) -> dict[str, Any]:
-    """The extent of (N, 2) corners, inside of the image, as COCO's box; its centre becomes the point."""
+    """The extent of (N, 2) corners, inside of the image, as COCO's box; its center becomes the point."""
     low, high = (np.clip(values, 0, (width, height)) for values in (corners.min(axis=0), corners.max(axis=0)))
     if not (high > low).all():  # NaN too
         value = [round(float(number), 2) for number in (*corners.min(axis=0), *corners.max(axis=0))]
         remedy = f"the image has {width} × {height} pixels; draw the box again or remove it"
-        raise BadRecord("box without a pixel of the image", field, value, remedy)
+        raise AnnotationError("box without a pixel of the image", field, value, remedy)
     return {"bbox": [float(number) for number in (*low, *(high - low))]}
 
 
 def box_alone(item: Mapping[str, Any], width: int, height: int) -> list[float] | None:
-    """COCO's box of an object that was marked by nothing else: it has no mask, and its point is the box's centre."""
+    """COCO's box of an object that was marked by nothing else: it has no mask, and its point is the box's center."""
     if item["bbox"] is None or item["segmentation"] is not None or min(item["bbox"][2:]) <= 0:
         return None
     center = box_center(item["bbox"], width, height)

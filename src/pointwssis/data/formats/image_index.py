@@ -8,7 +8,7 @@ import unicodedata
 from functools import cached_property
 from pathlib import Path
 
-from ..errors import BadRecord
+from ..errors import AnnotationError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2", ".ppm", ".pgm", ".avif")
 
@@ -16,7 +16,7 @@ _HINTS = 20  # of what a missing file may be
 _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-")
 
 
-class ImageFolder:
+class ImageIndex:
     """The images of a folder and its sub-folders, found by what an annotation file calls them.
 
     A path below the folder means that file. Otherwise the file whose path here is the end of the name, or the other way
@@ -31,7 +31,7 @@ class ImageFolder:
         >>> with TemporaryDirectory() as folder:
         ...     Path(folder, "a").mkdir()
         ...     Path(folder, "a", "1.png").touch()
-        ...     ImageFolder(folder).find("/srv/set/a/1.png").name
+        ...     ImageIndex(folder).find("/srv/set/a/1.png").name
         '1.png'
     """
 
@@ -50,7 +50,7 @@ class ImageFolder:
             field: of the annotation file, for the message.
 
         Raises:
-            BadRecord: there is no such file, or several fit.
+            AnnotationError: there is no such file, or several fit.
         """
         if os.path.isfile(self.folder / name):  # which calls a name that no file can have no file
             return self.folder / name
@@ -62,13 +62,13 @@ class ImageFolder:
         if len(found) > 1:
             fitting = ", ".join(str(Path(*path)) for path in found[:4])
             remedy = f"it may be {fitting}; give the path below {self.folder}"
-            raise BadRecord("several image files fit", field, name, remedy)
+            raise AnnotationError("several image files fit", field, name, remedy)
         if not found:
             self._missed += 1  # a look for what may be meant takes long in a large folder
             close = difflib.get_close_matches(parts[-1], self._by_name, n=1) if parts and self._missed <= _HINTS else []
             hint = f" (there is {Path(*self._by_name[close[0]][0])})" if close else ""
             remedy = f"not found below {self.folder}{hint}; check the image folder and the name"
-            raise BadRecord("missing image file", field, name, remedy, FileNotFoundError)
+            raise AnnotationError("missing image file", field, name, remedy, FileNotFoundError)
         return self.folder.joinpath(*found[0])
 
     def name_of(self, path: Path) -> str:

@@ -7,15 +7,15 @@ Reading: export as "JSON" (not JSON-MIN, which drops what is needed). One task i
 |---|---|
 | `keypointlabels` | a click |
 | `brushlabels`, `polygonlabels`, `ellipselabels` | a mask |
-| `rectanglelabels` | a box whose centre is the point |
+| `rectanglelabels` | a box whose center is the point |
 | `choices` of the image | image-level labels; `complete` or `incomplete` says whether all is marked |
 
 Regions of the `Labels` tag are read too. Coordinates are percent of the upright image. Of several annotations of a
 task the one that was changed last counts; skipped (cancelled) ones, drafts and predictions do not. A task that was
-submitted without regions is an image known to be empty, one without a submitted annotation is unlabelled.
+submitted without regions is an image known to be empty, one without a submitted annotation is unlabeled.
 
 Writing: `to_label_studio` makes tasks whose predictions people correct. Masks go as brush regions and come back
-exactly; the point of a mask is not written, and is its centre when it comes back. Objects of which only a box is known
+exactly; the point of a mask is not written, and is its center when it comes back. Objects of which only a box is known
 go as rectangles, image-level labels and `incomplete` as choices.
 """
 
@@ -30,8 +30,8 @@ import numpy as np
 from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle, rle_area
-from ..errors import BadRecord, LoadReport
-from ..schema import class_names
+from ..errors import AnnotationError, LoadReport
+from ..schema import class_names as names_of
 from .fields import (
     box,
     box_alone,
@@ -45,10 +45,10 @@ from .fields import (
     turned,
     warn_of_crowds,
 )
-from .image_index import IMAGE_SUFFIXES, ImageFolder
+from .image_index import IMAGE_SUFFIXES, ImageIndex
 from .json_stream import JsonRecords, read_json
 from .label_studio_rle import decode_brush, encode_brush
-from .reader import Mark, MarkedImage, MarkReader, Reading
+from .reader import AnnotationReader, ImageAnnotation, ObjectAnnotation, Reading
 
 _CONTROLS = {"Brush": "mask", "KeyPoint": "point", "Rectangle": "box"}  # of the labeling interface that is written
 _SHAPES = ("keypoint", "brush", "polygon", "ellipse", "rectangle", "labels")
@@ -61,7 +61,7 @@ def load_label_studio(
     path: str | Path,
     image_dir: str | Path,
     *,
-    names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
     label_map: Mapping[str, str] | None = None,
     complete: bool | None = None,
     skip_bad: bool = False,
@@ -75,7 +75,7 @@ def load_label_studio(
     Args:
         path: of the export.
         image_dir: folder that the images are below.
-        names: the classes and their order; None takes the labels in the order of the file.
+        class_names: the classes and their order; None takes the labels in the order of the file.
         label_map: label in the file → class, where they differ.
         complete: whether all objects of an image are marked that does not say it itself (None: where an annotation
             was submitted).
@@ -95,7 +95,9 @@ def load_label_studio(
         raise ValueError(f"{path}: is no JSON ({error}); export it again") from error
     if not isinstance(tasks, JsonRecords):
         raise ValueError(f"{path}: holds no list of tasks; export the project as JSON")
-    reader = MarkReader(ImageFolder(image_dir), report, names, label_map, complete, uploaded=True, field="data.image")
+    reader = AnnotationReader(
+        ImageIndex(image_dir), report, class_names, label_map, complete, uploaded=True, field="data.image"
+    )
     return reader.dataset(_images(tasks, report))
 
 
@@ -111,16 +113,16 @@ def to_label_studio(dataset: Dataset, image_prefix: str = "/data/local-files/?d=
         image_prefix: what stands before an image's path: Label Studio's local storage, or the URL of a folder (with or
             without the slash at its end).
     """
-    names = class_names(dataset)
+    class_names = names_of(dataset)
     prefix = image_prefix if image_prefix.endswith(("/", "=")) or not image_prefix else f"{image_prefix}/"
     tasks, crowds = [], 0
     for row in dataset.with_format(None):
         crowds += sum(item["iscrowd"] for item in row["objects"])
-        regions = [_region(item, row, names) for item in row["objects"] if not item["iscrowd"]]
+        regions = [_region(item, row, class_names) for item in row["objects"] if not item["iscrowd"]]
         regions = [region for region in regions if region is not None]
         scores = [region["score"] for region in regions if "score" in region]
         if row["image_labels"]:
-            regions.append(_choices("classes", [names[label] for label in row["image_labels"]]))
+            regions.append(_choices("classes", [class_names[label] for label in row["image_labels"]]))
         if not row["complete"]:
             regions.append(_choices("marked", ["incomplete"]))
         prediction: dict[str, Any] = {"model_version": "pointwssis", "result": regions}
@@ -131,7 +133,7 @@ def to_label_studio(dataset: Dataset, image_prefix: str = "/data/local-files/?d=
     return tasks
 
 
-def label_studio_config(names: Sequence[str]) -> str:
+def label_studio_config(class_names: Sequence[str]) -> str:
     """The labeling interface of a project that these tasks are imported into.
 
     Example:
@@ -156,8 +158,8 @@ def label_studio_config(names: Sequence[str]) -> str:
           </Choices>
         </View>
     """
-    parts = [(f"{tag}Labels", name, "", "Label", names) for tag, name in _CONTROLS.items()]
-    parts.append(("Choices", "classes", ' choice="multiple" layout="select"', "Choice", names))
+    parts = [(f"{tag}Labels", name, "", "Label", class_names) for tag, name in _CONTROLS.items()]
+    parts.append(("Choices", "classes", ' choice="multiple" layout="select"', "Choice", class_names))
     parts.append(("Choices", "marked", "", "Choice", ["complete", "incomplete"]))
     lines = ["<View>", '  <Image name="image" value="$image" zoom="true"/>']
     for tag, name, settings, entry, values in parts:
@@ -169,33 +171,33 @@ def label_studio_config(names: Sequence[str]) -> str:
 # -- reading
 
 
-def _images(tasks: JsonRecords, report: LoadReport) -> Iterator[MarkedImage]:
+def _images(tasks: JsonRecords, report: LoadReport) -> Iterator[ImageAnnotation]:
     for position, task in enumerate(tasks):
         has_id = isinstance(task, Mapping) and "id" in task
         record = f"task {task['id']!r:.40}" if has_id else f"task at position {position}"
         try:
             yield _image(task, record, report)
-        except BadRecord as bad:
+        except AnnotationError as bad:
             report.reject(record, bad)
 
 
-def _image(task: Any, record: str, report: LoadReport) -> MarkedImage:
+def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
     if not isinstance(task, Mapping) or not isinstance(task.get("data"), Mapping):
         found = sorted(task) if isinstance(task, Mapping) else task
         remedy = "a list is taken as Label Studio's: export the project as JSON (not as JSON-MIN)"
-        raise BadRecord("task without data", "data", found, remedy)
-    image = MarkedImage(record, _path_in(task["data"]))
+        raise AnnotationError("task without data", "data", found, remedy)
+    image = ImageAnnotation(record, _path_in(task["data"]))
     annotation = _last_annotation(task, record, report)
     if annotation is None:
         image.touched = False
         return image
     results = annotation.get("result")
     if not isinstance(results, list) or not all(isinstance(result, Mapping) for result in results):
-        raise BadRecord("result is no list of objects", "result", results, "export the project again")
+        raise AnnotationError("result is no list of objects", "result", results, "export the project again")
     image.size = _size(results)
     for name, parts in _regions(results):
         if parts[0].get("type") not in _BESIDE:
-            image.marks.append(Mark(f"{record}, region {name:.40}", partial(_read_region, parts)))
+            image.marks.append(ObjectAnnotation(f"{record}, region {name:.40}", partial(_read_region, parts)))
         else:
             _read_choices(parts, image)
     return image
@@ -236,11 +238,13 @@ def _path_in(data: Mapping[str, Any]) -> str:
     values = [data["image"]] if "image" in data else [value for value in data.values() if _looks_like_image(value)]
     if len(values) != 1 or not isinstance(values[0], str) or values[0].startswith("data:"):
         remedy = 'give the path or URL of the image file as "image"'
-        raise BadRecord("task without the path of one image", "data.image", values or dict(data), remedy)
+        raise AnnotationError("task without the path of one image", "data.image", values or dict(data), remedy)
     try:
         url = urlsplit(values[0])
     except ValueError as error:
-        raise BadRecord("bad URL", "data.image", values[0], f"{error}; give the path or URL of the image") from error
+        raise AnnotationError(
+            "bad URL", "data.image", values[0], f"{error}; give the path or URL of the image"
+        ) from error
     if url.scheme in _BUCKETS:  # whose keys are no addresses: what looks like a query or a fragment is part of the name
         return values[0].partition("://")[2]
     stored = parse_qs(url.query).get("d")  # local storage: /data/local-files/?d=set/name.jpg
@@ -256,7 +260,9 @@ def _looks_like_image(value: Any) -> bool:
 def _last_annotation(task: Mapping[str, Any], record: str, report: LoadReport) -> Mapping[str, Any] | None:
     annotations = task.get("annotations", task.get("completions")) or []
     if not isinstance(annotations, list) or not all(isinstance(each, Mapping) for each in annotations):
-        raise BadRecord("annotations is no list of objects", "annotations", annotations, "export the project as JSON")
+        raise AnnotationError(
+            "annotations is no list of objects", "annotations", annotations, "export the project as JSON"
+        )
     submitted = [annotation for annotation in annotations if not annotation.get("was_cancelled")]
     if len(submitted) > 1:
         report.note("several annotations of a task (the last one counts)", record, "annotations", len(submitted))
@@ -270,17 +276,17 @@ def _size(results: Sequence[Mapping[str, Any]]) -> tuple[int, int] | None:
     for result in results:
         if result.get("image_rotation"):
             remedy = "turn the image file itself and label it again: what the coordinates mean then is not documented"
-            raise BadRecord("image turned while labelling", "image_rotation", result["image_rotation"], remedy)
+            raise AnnotationError("image turned while labeling", "image_rotation", result["image_rotation"], remedy)
         if result.get("original_width") is not None:
             fields = ("original_width", "original_height")
             sizes.add(tuple(read_whole(result.get(field), field) for field in fields))
     if len(sizes) > 1:
         remedy = "its regions were drawn on images of different sizes; label it again"
-        raise BadRecord("several image sizes", "original_width, original_height", sorted(sizes), remedy)
+        raise AnnotationError("several image sizes", "original_width, original_height", sorted(sizes), remedy)
     return next(iter(sizes), None)
 
 
-def _read_choices(parts: Sequence[Mapping[str, Any]], image: MarkedImage) -> None:
+def _read_choices(parts: Sequence[Mapping[str, Any]], image: ImageAnnotation) -> None:
     for part in parts:
         value = part.get("value")
         for choice in _texts(value.get("choices", []), "value.choices") if isinstance(value, Mapping) else []:
@@ -298,37 +304,41 @@ def _read_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) ->
     value = part.get("value")
     if shape not in _SHAPES or not isinstance(value, Mapping):
         remedy = "use keypoints, brushes, polygons, ellipses or rectangles"
-        raise BadRecord("unknown kind of region", "type", part.get("type"), remedy)
+        raise AnnotationError("unknown kind of region", "type", part.get("type"), remedy)
     values = [each["value"] for each in parts if isinstance(each.get("value"), Mapping)]
     found = [_texts(each[key], f"value.{key}") for each in values for key in each if key.endswith("labels")]
     labels = list(dict.fromkeys(label for texts in found for label in texts))
     if len(labels) > 1:
         remedy = 'an object has one class; use choice="single" and keep one label'
-        raise BadRecord("several labels on a region", "labels", labels, remedy)
+        raise AnnotationError("several labels on a region", "labels", labels, remedy)
     return (labels[0] if labels else None), _read_shape(shape, value, width, height)
 
 
 def _texts(value: Any, field: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(text, str) and text for text in value):
-        raise BadRecord(f"{field} is no list of names", field, value, "export the project as JSON")
+        raise AnnotationError(f"{field} is no list of names", field, value, "export the project as JSON")
     return value
 
 
 def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:
     if shape == "brush" or "rle" in value:
         if value.get("format", "rle") != "rle" or not isinstance(value.get("rle"), list):
-            raise BadRecord("brush without run lengths", "value.rle", value.get("rle"), "export the project as JSON")
+            raise AnnotationError(
+                "brush without run lengths", "value.rle", value.get("rle"), "export the project as JSON"
+            )
         try:
             return dense_mask(decode_brush(value["rle"], height, width))
         except ValueError as error:
-            raise BadRecord("bad brush", "value.rle", value["rle"], f"{error}; export the project again") from error
+            raise AnnotationError(
+                "bad brush", "value.rle", value["rle"], f"{error}; export the project again"
+            ) from error
     scale = np.array([width, height]) / 100  # percent → pixels
     if shape == "polygon" or "points" in value:
         if value.get("closed") is False:
-            raise BadRecord("open polygon", "value.closed", False, "close it in Label Studio or remove it")
+            raise AnnotationError("open polygon", "value.closed", False, "close it in Label Studio or remove it")
         corners = value.get("points")
         if not isinstance(corners, list) or not all(isinstance(each, list) and len(each) == 2 for each in corners):
-            raise BadRecord("points are no list of [x, y]", "value.points", corners, "draw it again or remove it")
+            raise AnnotationError("points are no list of [x, y]", "value.points", corners, "draw it again or remove it")
         flat = [float(read_number(n, "value.points") * scale[axis]) for each in corners for axis, n in enumerate(each)]
         return polygon_mask([flat], width, height, "value.points")
     x, y = (read_number(value.get(key), f"value.{key}") for key in ("x", "y"))
@@ -346,11 +356,11 @@ def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -
 # -- writing
 
 
-def _region(item: Mapping[str, Any], row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any] | None:
+def _region(item: Mapping[str, Any], row: Mapping[str, Any], class_names: Sequence[str]) -> dict[str, Any] | None:
     """A brush region for a mask; for an object that has none a rectangle if that is all that is known, else a keypoint;
     None where there is nothing.
     """
-    labels = [] if item["category"] is None else [names[item["category"]]]
+    labels = [] if item["category"] is None else [class_names[item["category"]]]
     sides = (row["width"], row["height"])
     common: dict[str, Any] = {"id": f"object-{item['id']}", "to_name": "image", "image_rotation": 0}
     common |= {"original_width": sides[0], "original_height": sides[1]}

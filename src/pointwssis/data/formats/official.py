@@ -2,7 +2,7 @@
 """The authors' annotation files of their COCO subsets in our schema.
 
 They are COCO files whose names end in what they are: `…_s` (strong: images with masks), `…_w` (weak: images with
-points, given as the masks whose centres the points are), `…_sw` (both, the weak ones with the teacher's masks as pseudo
+points, given as the masks whose centers the points are), `…_sw` (both, the weak ones with the teacher's masks as pseudo
 labels) and `…_sw_refined` (the same after MaskRefineNet).
 """
 
@@ -28,7 +28,7 @@ def load_official_annotations(
     Strong images are full rows. Weak ones keep points only; `load_coco` of the same file is the hidden truth, for
     measuring pseudo labels. In the merged files a mask that came out of a network is a pseudo label: it has score 1
     (the files hold no scores, and the official evaluation of pseudo labels sets them so) and no point (the files do not
-    say which point it is of), and its image is not `complete`, because the official labelling loses points.
+    say which point it is of), and its image is not `complete`, because the official labeling loses points.
 
     Args:
         annotation_file: such as `instances_train2017_10p_s.json`.

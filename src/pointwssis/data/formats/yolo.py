@@ -4,20 +4,20 @@
 ```
 data.yaml                         labels/train/a.txt
   path: .                           0 0.1 0.2 0.4 0.2 0.4 0.6       class, corners of a polygon
-  train: images/train               1 0.5 0.5 0.2 0.1               class, box: centre, width, height
+  train: images/train               1 0.5 0.5 0.2 0.1               class, box: center, width, height
   val: images/val                 (all as parts of the image's width and height)
   names: [cat, dog]
 ```
 
-Reading: a polygon is a mask, a box has its centre as point. The labels of `…/images/….jpg` are in `…/labels/….txt`. An
-empty file says that the image is known to be empty; without a file it is unlabelled (Ultralytics takes it as empty:
+Reading: a polygon is a mask, a box has its center as point. The labels of `…/images/….jpg` are in `…/labels/….txt`. An
+empty file says that the image is known to be empty; without a file it is unlabeled (Ultralytics takes it as empty:
 `complete=True` does so here).
 
 Writing: one line an object, one polygon a line, so the parts of a mask are joined by seams without width, and holes are
 cut out by such seams (`polygons.py`). Read again, the masks are exactly the same. Images are copied, so the folder is
 complete in itself. What the format cannot hold is left out, counted and logged: clicks without mask or box, and crowds.
 So is what it cannot say, that not all of an image's objects are marked; an image that keeps none of its objects has no
-label file, and is unlabelled.
+label file, and is unlabeled.
 """
 
 import logging
@@ -34,11 +34,11 @@ from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
 from ...ops.polygons import join_polygons, mask_to_polygons
-from ..errors import BadRecord, LoadReport
-from ..schema import class_names
+from ..errors import AnnotationError, LoadReport
+from ..schema import class_names as names_of
 from .fields import box, polygon_mask, read_number, start_report
-from .image_index import IMAGE_SUFFIXES, ImageFolder
-from .reader import Mark, MarkedImage, MarkReader, Reading
+from .image_index import IMAGE_SUFFIXES, ImageIndex
+from .reader import AnnotationReader, ImageAnnotation, ObjectAnnotation, Reading
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def load_yolo(
     image_dir: str | Path | None = None,
     *,
     split: str = "train",
-    names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
     label_map: Mapping[str, str] | None = None,
     complete: bool | None = None,
     skip_bad: bool = False,
@@ -63,7 +63,7 @@ def load_yolo(
         path: of the `data.yaml`. A split in it is a folder, a text file with one image a line, or a list of these.
         image_dir: what `file_name` of a row is relative to, where the image lies below it; None: the folder of `path`.
         split: "train", "val" or "test".
-        names: the classes and their order; None takes those of `path`.
+        class_names: the classes and their order; None takes those of `path`.
         label_map: name in the file → class, where they differ.
         complete: whether all objects of an image are marked (None: where there is a label file).
         skip_bad: leave out bad lines and images instead of raising at the first; they are counted and logged.
@@ -77,12 +77,12 @@ def load_yolo(
     settings = _read_settings(path)
     class_of = _classes(settings, path)
     images = _image_files(settings, split, path)
-    labelled = [image for image in images if _label_file(image).is_file()]
-    if not labelled:
+    labeled = [image for image in images if _label_file(image).is_file()]
+    if not labeled:
         where = _label_file(images[0]) if images else path.parent
         raise FileNotFoundError(f"{path}: {split}: none of {len(images)} images has labels; looked for such as {where}")
-    reader = MarkReader(
-        ImageFolder(image_dir or path.parent), report, names, label_map, complete, declared=list(class_of.values())
+    reader = AnnotationReader(
+        ImageIndex(image_dir or path.parent), report, class_names, label_map, complete, declared=list(class_of.values())
     )
     return reader.dataset(_marked_images(images, class_of, report))
 
@@ -103,13 +103,13 @@ def to_yolo(dataset: Dataset, folder: str | Path, split: str = "train") -> Path:
     Raises:
         ValueError: the split is there already, has other classes, or two images share a label file.
     """
-    folder, names = Path(folder), class_names(dataset)
+    folder, class_names = Path(folder), names_of(dataset)
     settings_file = folder / "data.yaml"
     settings = _read_settings(settings_file) if settings_file.is_file() else {}
     if split in settings:
         raise ValueError(f"{settings_file}: has a split {split!r} already; choose another folder or delete it")
-    if settings and settings.get("names") != dict(enumerate(names)):
-        raise ValueError(f"{settings_file}: names are {settings.get('names')}, those of the dataset {names}")
+    if settings and settings.get("names") != dict(enumerate(class_names)):
+        raise ValueError(f"{settings_file}: names are {settings.get('names')}, those of the dataset {class_names}")
     left_out, unsaid, written = 0, list[str](), dict[Path, str]()
     for row in dataset.with_format(None):
         name = _inside(row["file_name"])
@@ -122,11 +122,11 @@ def to_yolo(dataset: Dataset, folder: str | Path, split: str = "train") -> Path:
         lines = [line for item in items if (line := _line(item, row)) is not None]
         left_out += len(row["objects"]) - len(lines)
         complete = row["complete"] and len(lines) == len(items)
-        if lines or complete:  # without a file: unlabelled
+        if lines or complete:  # without a file: unlabeled
             unsaid += [] if complete else [row["file_name"]]
             labels.parent.mkdir(parents=True, exist_ok=True)
             labels.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
-    settings |= {split: f"images/{split}", "names": dict(enumerate(names))}
+    settings |= {split: f"images/{split}", "names": dict(enumerate(class_names))}
     settings_file.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
     if left_out:
         logger.warning(
@@ -220,21 +220,23 @@ def _label_file(image: Path) -> Path:
     return Path(*parts, image.name).with_suffix(".txt")
 
 
-def _marked_images(images: Sequence[Path], class_of: Mapping[int, str], report: LoadReport) -> Iterator[MarkedImage]:
+def _marked_images(
+    images: Sequence[Path], class_of: Mapping[int, str], report: LoadReport
+) -> Iterator[ImageAnnotation]:
     for path in images:
         labels = _label_file(path)
-        image = MarkedImage(f"image {path.name}", str(path), path=path, touched=labels.is_file())
+        image = ImageAnnotation(f"image {path.name}", str(path), path=path, touched=labels.is_file())
         try:
             lines = labels.read_text(encoding="utf-8-sig").splitlines() if image.touched else []
         except UnicodeDecodeError as error:
-            bad = BadRecord("label file is no text", "label file", str(labels), f"{error}; export it again")
+            bad = AnnotationError("label file is no text", "label file", str(labels), f"{error}; export it again")
             report.reject(image.record, bad)
             continue
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                image.marks.append(Mark(f"{labels} line {number}", partial(_read_line, line, class_of)))
+                image.marks.append(ObjectAnnotation(f"{labels} line {number}", partial(_read_line, line, class_of)))
         if not image.touched:
-            report.note("image without a label file (taken as unlabelled)", image.record, "label file", str(labels))
+            report.note("image without a label file (taken as unlabeled)", image.record, "label file", str(labels))
         yield image
 
 
@@ -243,11 +245,11 @@ def _read_line(line: str, class_of: Mapping[int, str], width: int, height: int) 
     index, *values = numbers
     if index not in class_of:
         remedy = f"names has {list(class_of)[:10]}{'…' if len(class_of) > 10 else ''}"
-        raise BadRecord("class that names does not have", "class", line.split()[0], remedy)
+        raise AnnotationError("class that names does not have", "class", line.split()[0], remedy)
     outside = [value for value in values if not -_SLACK <= value <= 1 + _SLACK]
     if outside:
         remedy = "coordinates are parts of the image's width and height, from 0 to 1"
-        raise BadRecord("coordinate outside of 0 … 1", "line", outside[0], remedy)
+        raise AnnotationError("coordinate outside of 0 … 1", "line", outside[0], remedy)
     label = class_of[int(index)]
     scale = np.array([width, height])
     if len(values) == 4:
@@ -255,7 +257,7 @@ def _read_line(line: str, class_of: Mapping[int, str], width: int, height: int) 
         return label, box(np.stack([center - half, center + half]), width, height, "line")
     if len(values) < 6 or len(values) % 2:
         remedy = "a line has a class and at least three corners x y, or a class and x y width height"
-        raise BadRecord(f"{len(values)} coordinates", "line", line.strip(), remedy)
+        raise AnnotationError(f"{len(values)} coordinates", "line", line.strip(), remedy)
     corners = np.array(values).reshape(-1, 2) * scale
     return label, polygon_mask([corners.ravel().tolist()], width, height, "line")
 

@@ -26,7 +26,7 @@ class About:
         origin: whose data it is, and where it comes from.
         splits: what the configurations and splits mean.
         made: how it was made, with all settings that decide the result.
-        licence: the terms of the data in words.
+        license: the terms of the data in words.
         license_fields: the same for the Hub: `license`, and `license_name` and `license_link` of one that it does not
             know.
     """
@@ -35,7 +35,7 @@ class About:
     origin: str
     splits: str
     made: str
-    licence: str
+    license: str
     license_fields: Mapping[str, str]
 
 
@@ -76,7 +76,7 @@ def dataset_card(about: About, contents: Contents, embed_images: bool) -> str:
         f"## Splits\n\n{about.splits}\n\n{_split_table(counts)}",
         f"## Objects of each class\n\nCrowds are of no class.\n\n{_class_table(counts, contents)}",
         f"## How it was made\n\n{about.made}",
-        f"## Licence\n\n{about.licence}",
+        f"## License\n\n{about.license}",
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -123,7 +123,9 @@ def _class_table(counts: Mapping[str, Mapping[str, Counter]], contents: Contents
             shared = all(other.get(name, paths) == paths for other in contents.files.values())
             columns.setdefault(tuple(paths), (name if shared else f"{config} {name}", counts[config][name]))
     unknown = ["unknown"] if any(split["class", "unknown"] for _, split in columns.values()) else []
-    rows = [[name, *(split["class", name] for _, split in columns.values())] for name in [*contents.names, *unknown]]
+    rows = [
+        [name, *(split["class", name] for _, split in columns.values())] for name in [*contents.class_names, *unknown]
+    ]
     return _table(["class", *(title for title, _ in columns.values())], rows)
 
 

@@ -57,7 +57,7 @@ def open_prepared(
     return DatasetDict({name: Dataset(table, info=infos[name]) for name, table in tables.items()})
 
 
-def open_truth(path_or_repo: str | Path, image_dir: str | Path | None = None) -> Dataset | None:
+def open_ground_truth(path_or_repo: str | Path, image_dir: str | Path | None = None) -> Dataset | None:
     """All labels of the training images of a prepared dataset, also those that its configurations hide.
 
     Returns:

@@ -18,7 +18,7 @@ MASK_FORMS = ("rles", "polygons", "bitmasks")
 TITLE = "BDD100K with few masks and many points"
 ORIGIN = (
     "Images of [BDD100K](https://www.bdd100k.com) for weakly semi-supervised instance segmentation (PointWSSIS, Kim et "
-    "al., CVPR 2023): those of its 10K set with masks, those of its 100K set with one point an object, the centre of "
+    "al., CVPR 2023): those of its 10K set with masks, those of its 100K set with one point an object, the center of "
     "its box."
 )
 SPLITS = """\
@@ -26,8 +26,8 @@ SPLITS = """\
 * `bdd20k`, `bdd40k`: beside them as many images with points (`point`; boxes are left out). `bdd67k`: all that there
   are. A smaller one lies within a larger one.
 * `validation` are the images with masks of BDD100K's validation set, everywhere."""
-LICENCE = (
-    "The data are under the BDD100K licence (© 2018 The Regents of the University of California): use, copies and "
+LICENSE = (
+    "The data are under the BDD100K license (© 2018 The Regents of the University of California): use, copies and "
     "changes for education, research and not-for-profit purposes, with the notice kept; for anything else ask there. "
     "https://doc.bdd100k.com/license.html"
 )
@@ -95,9 +95,9 @@ def prepare_bdd100k(
         made = (
             f"`prepare_bdd100k` of pointwssis {version('pointwssis')}, masks from the form `{masks}`. The images with "
             "points are drawn by the rule of `pointwssis.data.protocols`; those that are also in the 10K set are left "
-            "out. Points are the centres of the boxes, of objects with masks the centres of mass."
+            "out. Points are the centers of the boxes, of objects with masks the centers of mass."
         )
-        about = About(TITLE, ORIGIN, SPLITS, "\n\n".join([made, *remarks(reports)]), LICENCE, LICENSE_FIELDS)
+        about = About(TITLE, ORIGIN, SPLITS, "\n\n".join([made, *remarks(reports)]), LICENSE, LICENSE_FIELDS)
         (folder / "README.md").write_text(dataset_card(about, contents, embed_images), encoding="utf-8")
         shutil.rmtree(scratch)
     return Path(output_dir)

@@ -14,7 +14,7 @@ from ..formats.coco_folder import find_coco_split
 from ..formats.official import official_image_ids, official_subsets
 from ..statistics import supervision_of
 from .dataset_card import About, dataset_card, remarks
-from .protocols import PERCENTAGES, labelled_ids, train5k_ids
+from .protocols import PERCENTAGES, labeled_ids, train5k_ids
 from .writing import Split, rows_on_disk, whole_folder, write_files
 
 Subsets = dict[int, tuple[set[int], set[int]]]  # percentage → ids of the images with masks, and of those with points
@@ -25,14 +25,14 @@ ORIGIN = (
     "(PointWSSIS, Kim et al., CVPR 2023): a few images with masks, the others with one point an object."
 )
 SPLITS = """\
-* `coco10`: 10% of the training images keep their masks (`full`), the others have points only (`point`: centres of
+* `coco10`: 10% of the training images keep their masks (`full`), the others have points only (`point`: centers of
   mass; masks, boxes and areas are left out, so that nothing leaks). Likewise the other percentages.
 * `all`: every training image with every label (`train`): the hidden truth behind `point`, by image id, and what the
   fully supervised upper bound learns from.
 * `train5k`: {measured} images that have masks in none of these, on which pseudo labels are measured: as they are
-  labelled (`point`) and with their masks (`truth`).
+  labeled (`point`) and with their masks (`truth`).
 * `validation` is val2017 everywhere."""
-LICENCE = (
+LICENSE = (
     "Annotations: © COCO Consortium, Creative Commons Attribution 4.0. The images belong to their photographers and "
     "are under the terms of use of Flickr."
 )
@@ -94,7 +94,7 @@ def prepare_coco(
 def _draw(train: Dataset, percentages: Sequence[int], seed: int) -> Subsets:
     kinds = dict(zip(train["image_id"], supervision_of(train), strict=True))
     everything = set(kinds)
-    full = {percentage: labelled_ids(kinds, percentage, seed) for percentage in percentages}
+    full = {percentage: labeled_ids(kinds, percentage, seed) for percentage in percentages}
     return {percentage: (ids, everything - ids) for percentage, ids in full.items()}
 
 
@@ -121,8 +121,8 @@ def _configurations(train: Dataset, validation: Dataset, subsets: Subsets) -> di
 
     val = Split(validation, range(len(validation)))
     kinds = zip(train["image_id"], supervision_of(train), strict=True)
-    labelled = set().union(*(full for full, _ in subsets.values()))
-    measured = train5k_ids([image_id for image_id, kind in kinds if kind == "full"], labelled)
+    labeled = set().union(*(full for full, _ in subsets.values()))
+    measured = train5k_ids([image_id for image_id, kind in kinds if kind == "full"], labeled)
     configs = {
         f"coco{percentage}": {"full": split(full), "point": split(point, points_only=True), "validation": val}
         for percentage, (full, point) in subsets.items()
@@ -147,13 +147,13 @@ def _about(
     percent = ", ".join(f"{percentage}%" for percentage in (percentages if drawn is None else drawn))
     made = (
         f"`prepare_coco` of pointwssis {version('pointwssis')}. The subsets of {percent} are {draw}. The list of "
-        "`train5k` is frozen by the rule there. Points are the centres of mass of the masks."
+        "`train5k` is frozen by the rule there. Points are the centers of mass of the masks."
     )
     return About(
         TITLE,
         ORIGIN,
         SPLITS.format(measured=f"{measured:,}"),
         "\n\n".join([made, *remarks(reports)]),
-        LICENCE,
+        LICENSE,
         LICENSE_FIELDS,
     )

@@ -19,7 +19,7 @@ TRAIN5K_IMAGES = 5000
 BDD100K_POINTS = {"bdd20k": 20_000, "bdd40k": 40_000, "bdd67k": None}  # None: all that there are, some 67,000
 
 
-def labelled_ids(kinds: Mapping[int, str], percentage: float, seed: int = 1) -> set[int]:
+def labeled_ids(kinds: Mapping[int, str], percentage: float, seed: int = 1) -> set[int]:
     """The images that keep their masks: those of `split_supervision(rows, percentage / 100, seed)["full"]`.
 
     Args:
@@ -32,7 +32,7 @@ def labelled_ids(kinds: Mapping[int, str], percentage: float, seed: int = 1) -> 
 
     Example:
         >>> kinds = dict.fromkeys(range(100), "full")
-        >>> two, five = labelled_ids(kinds, 2), labelled_ids(kinds, 5)
+        >>> two, five = labeled_ids(kinds, 2), labeled_ids(kinds, 5)
         >>> len(two), len(five), two < five
         (2, 5, True)
     """
@@ -66,15 +66,15 @@ def frozen_order(keys: Iterable[int | str], title: str) -> list[int | str]:
     return sorted(keys, key=lambda key: hashlib.sha256(f"pointwssis {title} {key}".encode()).digest())
 
 
-def train5k_ids(image_ids: Iterable[int], labelled: Collection[int]) -> list[int]:
+def train5k_ids(image_ids: Iterable[int], labeled: Collection[int]) -> list[int]:
     """The images on which pseudo labels are measured, fewer than 5,000 where there are no more.
 
     Args:
         image_ids: of the images to choose from.
-        labelled: those that keep their masks in some configuration; they are not chosen.
+        labeled: those that keep their masks in some configuration; they are not chosen.
     """
-    labelled = set(labelled)
-    return [image_id for image_id in frozen_order(image_ids, "train5K") if image_id not in labelled][:TRAIN5K_IMAGES]
+    labeled = set(labeled)
+    return [image_id for image_id in frozen_order(image_ids, "train5K") if image_id not in labeled][:TRAIN5K_IMAGES]
 
 
 def point_subsets(names: Iterable[str]) -> dict[str, list[str]]:

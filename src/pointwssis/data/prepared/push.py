@@ -16,7 +16,7 @@ def push_prepared(folder: str | Path, repo_id: str, private: bool = False) -> st
     """Publishes a prepared dataset; what was in the repository's `data` before is replaced.
 
     Needs free space for a second copy, compressed, while it runs. Whether the data may be published is for you to know:
-    images stored in it have licences of their own.
+    images stored in it have licenses of their own.
 
     Args:
         folder: that `prepare_coco` or `prepare_bdd100k` has written.

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 from datasets import Dataset
 
-from ..schema import class_names, dataset_features, row_tables
+from ..schema import class_names as names_of
+from ..schema import dataset_features, row_tables
 from ..statistics import count_table, hide_masks_of_table
 
 _ROWS_A_CHUNK = 1000
@@ -43,23 +44,23 @@ class Contents:
     Attributes:
         files: configuration → split → its files, relative to the folder.
         counts: file → `count_table` of it.
-        names: the class names.
+        class_names: the class names.
     """
 
     files: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     counts: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)
+    class_names: list[str] = field(default_factory=list)
 
 
-def rows_on_disk(rows: Iterable[Mapping[str, Any]], names: Sequence[str], path: Path) -> Dataset:
+def rows_on_disk(rows: Iterable[Mapping[str, Any]], class_names: Sequence[str], path: Path) -> Dataset:
     """Writes rows as they come and opens them memory-mapped: they are never in memory together.
 
     Args:
         rows: of the schema.
-        names: the class names.
+        class_names: the class names.
         path: of the Arrow file to write.
     """
-    features = dataset_features(names)
+    features = dataset_features(class_names)
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, features.arrow_schema) as writer:
         for table in row_tables(rows, features):
             writer.write_table(table)
@@ -77,7 +78,7 @@ def write_files(
         image_root: folder that all images lie below; their paths become relative to it.
         embed_images: store the image files themselves.
     """
-    contents = Contents(names=class_names(next(iter(next(iter(configs.values())).values())).rows))
+    contents = Contents(class_names=names_of(next(iter(next(iter(configs.values())).values())).rows))
     sources: dict[tuple[int, bool], list[tuple[str, str, Split]]] = {}
     for config, splits in configs.items():
         for name, split in splits.items():
@@ -90,7 +91,7 @@ def write_files(
         titles.add(title)
         for group, (of_splits, positions) in enumerate(_groups([split for _, _, split in members])):
             tables = _finished(source.rows.select(positions), source.points_only, image_root, embed_images)
-            for path, counts in _write(folder, f"data/{title}-{group:03d}", tables, contents.names):
+            for path, counts in _write(folder, f"data/{title}-{group:03d}", tables, contents.class_names):
                 contents.counts[path] = counts
                 for index in of_splits:
                     config, name, _ = members[index]
@@ -158,7 +159,7 @@ def _image(image: dict[str, Any], image_root: Path, embed_images: bool) -> dict[
 
 
 def _write(
-    folder: Path, stem: str, tables: Iterator[pa.Table], names: Sequence[str]
+    folder: Path, stem: str, tables: Iterator[pa.Table], class_names: Sequence[str]
 ) -> Iterator[tuple[str, Counter[tuple[str, str]]]]:
     """Writes tables into files of bounded size; yields each with what it holds."""
     shard, table = 0, next(tables, None)
@@ -167,7 +168,7 @@ def _write(
         with pa.OSFile(str(folder / path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
             while table is not None and size < _BYTES_A_FILE:
                 writer.write_table(table)
-                counts += count_table(table, names)
+                counts += count_table(table, class_names)
                 size += table.nbytes
                 table = next(tables, None)
         yield path, counts

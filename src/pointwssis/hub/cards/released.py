@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Cards of models that were not trained here, out of one template and one table; those that were: `cards/`.
 
-A card says whose weights they are and what is known of them: figures of the paper are labelled as such, `model-index`
+A card says whose weights they are and what is known of them: figures of the paper are labeled as such, `model-index`
 holds only what was measured with this package. `python -m pointwssis.model_card FOLDER` writes the cards of the
 repositories in `COMMITTED`.
 """

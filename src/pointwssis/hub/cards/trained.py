@@ -202,7 +202,7 @@ def _data(facts: TrainingFacts) -> str:
     source = facts.data["name"]
     if facts.data.get("id"):
         source = f"[{facts.data['id']}](https://huggingface.co/datasets/{facts.data['id']})"
-    columns = ["labels", "images", "share", "days of labelling"]
+    columns = ["labels", "images", "share", "days of labeling"]
     return f"The run's training data: {source}.\n\n{table(columns, rows)}"
 
 

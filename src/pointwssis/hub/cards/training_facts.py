@@ -22,7 +22,7 @@ class TrainingFacts:
         data: `name` and `images` of the training data, `id` if it is a dataset of the Hub, `val_name` and `val_images`
             of the evaluation (None: there was none).
         labels: kind of label → images, of the whole training data.
-        label_days: kind of label → days of labelling that they took, by the paper's arithmetic.
+        label_days: kind of label → days of labeling that they took, by the paper's arithmetic.
         learned_from: images with masks (`full`) and with pseudo labels (`pseudo`) that this model itself learned from,
             and how often the former came for each of the latter (`full_repeats`).
         training: `steps`, `batch_size`, `learning_rate`, `optimizer`, `precision`, `seed` and `image_size`; empty where

@@ -57,17 +57,17 @@ def crop_objects(
     box_scale: float,
     prepare_crop: Callable[[object], torch.Tensor],
 ) -> dict[str, torch.Tensor]:
-    """Cut out, normalise and resize every object of a batch of images.
+    """Cut out, normalize and resize every object of a batch of images.
 
     As in the official code, images are resized bilinearly without antialiasing, masks to the nearest pixel, and the
     aspect ratio is not kept.
 
     Args:
-        images: (3, H, W) arrays or tensors, not yet normalised.
+        images: (3, H, W) arrays or tensors, not yet normalized.
         prompts: the objects of these images.
         size: (height, width) S of the crops.
         box_scale: where the prompts bring none of their own.
-        prepare_crop: rescales and normalises a (3, h, w) part of an image to a float tensor.
+        prepare_crop: rescales and normalizes a (3, h, w) part of an image to a float tensor.
 
     Returns:
         Tensors over all M objects, in order: `pixel_values` (M, 3, S, S) float, `rough_masks` (M, 1, S, S) float,
@@ -145,7 +145,7 @@ EMPTY_MASK_EXTENT = 1 / 8
 def crop_box_around(mask: np.ndarray, point: tuple[float, float], scale: float = 2.0) -> CropBox:
     """The crop around one rough mask and its point: one geometry for training and inference (paper section 3.3).
 
-    The mask's extent (first to last pixel) is scaled about its centre and cut off to whole pixels. If the point lies
+    The mask's extent (first to last pixel) is scaled about its center and cut off to whole pixels. If the point lies
     beyond a side, this side alone moves to half a scaled extent behind the point. The crop is clipped to the image; it
     always holds the mask and the point. Official training leaves out the last row and column, official inference and
     ours keep them. An empty rough mask, on which the official code fails, counts as a box around the point, its side an

@@ -28,6 +28,6 @@ def draw_point_heatmaps(points: torch.Tensor, size: tuple[int, int], sigma: floa
 
 
 def _gaussian_profile(center: torch.Tensor, length: int, sigma: float) -> torch.Tensor:
-    """(N, length) float32: exp(-d^2 / 2 sigma^2) along an axis, zero beyond 3 sigma + 1 pixels from the centre."""
+    """(N, length) float32: exp(-d^2 / 2 sigma^2) along an axis, zero beyond 3 sigma + 1 pixels from the center."""
     distance = torch.arange(length, device=center.device) - center[:, None].to(torch.float32)
     return torch.exp(-(distance**2) / (2 * sigma**2)) * (distance.abs() <= int(3 * sigma + 1))

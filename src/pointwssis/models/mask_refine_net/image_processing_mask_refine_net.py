@@ -13,7 +13,7 @@ class MaskRefineNetImageProcessor(MaskRefineNetImageProcessorBase, TorchvisionBa
     """Image processor of MaskRefineNet on torchvision."""
 
     def prepare_crop(self, crop: torch.Tensor, **settings: Any) -> torch.Tensor:
-        """A (3, h, w) part of an image as a normalised float tensor."""
+        """A (3, h, w) part of an image as a normalized float tensor."""
         return self.rescale_and_normalize(crop, **settings).to(torch.float32)
 
 

@@ -57,7 +57,7 @@ class MaskRefineNetImageProcessorBase:
             One image or a list of images, 8-bit or deeper, channels first or last.
         rough_masks (`list`, *optional*):
             For each image the `(N, height, width)` rough masks of its objects, in the image's frame. Without them the
-            whole images are resized and normalised, and nothing else.
+            whole images are resized and normalized, and nothing else.
         input_points (`list`, *optional*):
             For each image the `(N, 2)` points of its objects, (x, y) in the image's pixels.
         class_labels (`list`, *optional*):
@@ -103,7 +103,7 @@ class MaskRefineNetImageProcessorPil(MaskRefineNetImageProcessorBase, PilBackend
         image_mean: Any,
         image_std: Any,
     ) -> torch.Tensor:
-        """A (3, h, w) part of an image as a normalised float tensor."""
+        """A (3, h, w) part of an image as a normalized float tensor."""
         if do_rescale:
             crop = self.rescale(crop, rescale_factor)
         if do_normalize:

@@ -13,7 +13,7 @@ def mask_refinement_loss(logits: torch.Tensor, mask_labels: torch.Tensor) -> tor
     The paper names the dice loss without a formula. The official code sums over the batch and the rows but not over the
     columns, then averages 1 - 2 * overlap / (sum of probabilities + sum of labels) over columns and classes; so does
     this. A column without foreground therefore costs its foreground term in full, whatever is predicted, but without a
-    gradient: the loss of perfect masks is not 0. Pixels labelled 255 count as background, as in the official code.
+    gradient: the loss of perfect masks is not 0. Pixels labeled 255 count as background, as in the official code.
 
     Args:
         logits: (B, 2, H, W), background and foreground.

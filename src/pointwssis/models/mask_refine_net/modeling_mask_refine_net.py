@@ -178,7 +178,7 @@ class MaskRefineNetForMaskRefinement(MaskRefineNetPreTrainedModel):
         """Start from a backbone that was trained on images, for instance on ImageNet.
 
         The official code discards the pretrained first layer, because its shape does not fit. Here the part of it that
-        reads RGB is copied. In a ResNet the weights of the point and the rough mask keep their fresh initialisation; in
+        reads RGB is copied. In a ResNet the weights of the point and the rough mask keep their fresh initialization; in
         any other backbone the weights of the added channels start at zero.
 
         Args:

@@ -36,7 +36,7 @@ class SOLOv2Config(PreTrainedConfig):
     strides (`list[int]`, *optional*, defaults to `(8, 8, 16, 32, 32)`):
         Stride of each level; a proposal whose mask has no more foreground than its level's stride is dropped.
     center_sigma (`float`, *optional*, defaults to 0.2):
-        Fraction of the box around the centre of mass whose cells are positive.
+        Fraction of the box around the center of mass whose cells are positive.
     instance_channels (`int`, *optional*, defaults to 512):
         Width of the class and kernel towers.
     num_instance_convs (`int`, *optional*, defaults to 4):
@@ -76,7 +76,7 @@ class SOLOv2Config(PreTrainedConfig):
     nms_sigma (`float`, *optional*, defaults to 2.0):
         Sharpness of the gaussian decay.
     level_score (`str`, *optional*, defaults to `"confidence_times_maskness"`):
-        What the adaptive pyramid-level selection maximises: `"confidence_times_maskness"` (official code) or
+        What the adaptive pyramid-level selection maximizes: `"confidence_times_maskness"` (official code) or
         `"confidence"` (paper, section 3.2).
     initializer_range (`float`, *optional*, defaults to 0.01):
         Standard deviation of the heads' initial convolution weights.

@@ -105,7 +105,7 @@ def decode_instances(outputs: ImageOutputs, settings: DecodingSettings, classes:
         outputs: of one image.
         settings: its thresholds and NMS are used.
         classes: classes known to be in the image (image-level labels); proposals of all others are dropped. Without
-            it the threshold alone filters (unlabelled images). Paper, table 5.
+            it the threshold alone filters (unlabeled images). Paper, table 5.
     """
     score_maps = confidences(outputs)
     if classes is not None:

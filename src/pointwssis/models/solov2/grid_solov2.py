@@ -27,13 +27,13 @@ def assign_cells(
     """Positive cells of one level.
 
     Args:
-        centers: (N, 2) centres of mass, (x, y) in pixels of the canvas.
+        centers: (N, 2) centers of mass, (x, y) in pixels of the canvas.
         boxes: (N, 4) xyxy in pixels of the canvas; the square root of their area picks the level.
         num_grid: S, cells along each side.
         scale_range: [lower, upper) of that square root, in pixels.
         canvas: (height, width) of the padded input in pixels, over which the grid spans.
-        sigma: fraction of the box around the centre whose cells are positive; never more than the 3 × 3 cells around
-            it. 0 gives the centre's cell alone.
+        sigma: fraction of the box around the center whose cells are positive; never more than the 3 × 3 cells around
+            it. 0 gives the center's cell alone.
     """
     sizes = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0)  # (N, 2) width, height
     scale = (sizes[:, 0] * sizes[:, 1]).sqrt()

@@ -11,7 +11,7 @@ from transformers.processing_utils import ImagesKwargs, Unpack
 
 from ...ops.images import is_deep, to_rgb
 from .post_processing_solov2 import SOLOv2PostProcessing
-from .transforms_solov2 import carried_labels, shortest_edge_size
+from .transforms_solov2 import shortest_edge_size, transform_labels
 
 
 class SOLOv2ImageProcessorKwargs(ImagesKwargs, total=False):
@@ -146,7 +146,7 @@ class SOLOv2ImageProcessorBase:
             )
         data["pixel_values"] = processed
         encoded = BatchFeature(data, tensor_type=return_tensors)
-        encoded.update(carried_labels(original_sizes, resized_sizes, canvas, **labels))
+        encoded.update(transform_labels(original_sizes, resized_sizes, canvas, **labels))
         return encoded
 
 

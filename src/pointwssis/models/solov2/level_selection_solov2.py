@@ -15,7 +15,7 @@ class PointInstances(NamedTuple):
 
     probabilities: Tensor  # (N, h, w)
     labels: Tensor  # (N,)
-    scores: Tensor  # (N,) class confidence × maskness at the chosen level, whatever the selection maximised
+    scores: Tensor  # (N,) class confidence × maskness at the chosen level, whatever the selection maximized
     levels: Tensor  # (N,) chosen level, 0 … 4 for P2 … P6
     level_scores: Tensor  # (N, 5) what the selection compared
     class_scores: Tensor  # (N, C) best confidence × maskness of each class over the levels
@@ -45,7 +45,7 @@ def decode_points(
         points: (N, 2), (x, y) in pixels of the padded canvas.
         class_labels: (N,) classes, −1 where a point has none; None if no point has one. Then the class with the best
             score at the point's cells is taken.
-        settings: `level_score` says what the selection maximises.
+        settings: `level_score` says what the selection maximizes.
         level_strategy: "adaptive"; "finest" (P2 alone); "size" (the levels whose scale range holds `sizes`, the best
             of them); or "all" (no selection, five instances a point, for the ablation of table 2 only).
         sizes: (N,) square root of the object's box area in pixels of the canvas, for "size".

@@ -2,7 +2,7 @@
 """Which cell learns which object (target assignment), and the two losses of SOLOv2 on it.
 
 Follows the official code, which settles what the paper leaves open: objects are assigned to levels by the square root
-of their box's area, positive cells lie around the centre of mass, later objects take over shared cells of the class
+of their box's area, positive cells lie around the center of mass, later objects take over shared cells of the class
 map while the earlier ones keep learning their mask there.
 """
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from ...ops.losses import dice_loss, sigmoid_focal_loss
 from ...ops.mask_ops import centers_of_mass, downscale_masks, masks_to_boxes
 from .grid_solov2 import LevelTargets, assign_cells
-from .loss_mask_solov2 import PartialLabels
+from .loss_mask_solov2 import IncompleteLabels
 
 CHUNK = (
     8  # objects whose targets are made at the same time, which bounds the memory and is twice as fast as all at once
@@ -57,22 +57,22 @@ def solov2_loss(
     class_labels: list[Tensor],
     boxes: list[Tensor] | None,
     config: Any,
-    partial: PartialLabels | None = None,
+    partial: IncompleteLabels | None = None,
 ) -> dict[str, Tensor]:
     """Weighted focal and dice loss of a batch.
 
     The dice loss is the mean over all positive cells of all images and levels, the focal loss the sum over all cells
     divided by the number of cells with a class, plus one. A batch without any positive cell has a mask loss of zero
     that still reaches every parameter (the official code raises there). `partial` goes beyond paper and official code,
-    which take every image for completely labelled and every mask for equally good.
+    which take every image for completely labeled and every mask for equally good.
     """
     batch, device = len(outputs.mask_features), outputs.mask_features.device
     canvas = tuple(4 * side for side in outputs.mask_features.shape[-2:])
     check_labels(outputs.valid_sizes.tolist(), canvas, mask_labels, class_labels, boxes, config.num_labels)
-    partial = partial or PartialLabels()
+    partial = partial or IncompleteLabels()
     partial.check([len(labels) for labels in class_labels], config.num_labels)
     class_targets = [torch.zeros_like(logits, dtype=torch.float32) for logits in outputs.class_logits]
-    known_cells = [torch.ones_like(target, dtype=torch.bool) for target in class_targets]
+    loss_mask = [torch.ones_like(target, dtype=torch.bool) for target in class_targets]
     dice, weights, num_cells = [], [], 0
     for image in range(batch):
         height, width = outputs.valid_sizes[image].tolist()
@@ -81,11 +81,11 @@ def solov2_loss(
         image_boxes = None if boxes is None else boxes[image].to(device)
         levels, reduced = image_targets(masks, image_boxes, canvas, config)
         covered = reduced.any(dim=0)
-        for target, known, level, logits in zip(class_targets, known_cells, levels, outputs.class_logits, strict=True):
+        for target, known, level, logits in zip(class_targets, loss_mask, levels, outputs.class_logits, strict=True):
             owned = (level.owners >= 0).nonzero().flatten()
             target[image].flatten(1)[labels[level.owners[owned]], owned] = 1
             unlikely = logits[image].detach().float().sigmoid() < config.background_threshold
-            known[image] = partial.known_cells(image, level, covered, canvas, unlikely)
+            known[image] = partial.loss_mask(image, level, covered, canvas, unlikely)
             num_cells += len(owned)
         kernels = [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
         objects = torch.cat([level.objects for level in levels])
@@ -97,7 +97,7 @@ def solov2_loss(
 
     focal = sum(
         (sigmoid_focal_loss(logits.float(), target, config.focal_alpha, config.focal_gamma) * known).sum()
-        for logits, target, known in zip(outputs.class_logits, class_targets, known_cells, strict=True)
+        for logits, target, known in zip(outputs.class_logits, class_targets, loss_mask, strict=True)
     )
     if dice:
         weight = torch.cat(weights)

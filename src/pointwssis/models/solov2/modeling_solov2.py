@@ -21,7 +21,7 @@ from transformers.utils.generic import can_return_tuple
 from ...hub.mixins import HubModel
 from .configuration_solov2 import SOLOv2Config
 from .decoding_solov2 import DecodingSettings
-from .loss_mask_solov2 import PartialLabels
+from .loss_mask_solov2 import IncompleteLabels
 from .loss_solov2 import solov2_loss
 
 
@@ -196,11 +196,11 @@ class SOLOv2PreTrainedModel(HubModel, PreTrainedModel):
             for module in backbone.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval().requires_grad_(False)
-        for part in early_parts(backbone, self.config.freeze_backbone_stages):
+        for part in frozen_modules(backbone, self.config.freeze_backbone_stages):
             part.requires_grad_(False)
 
 
-def early_parts(backbone: nn.Module, count: int) -> list[nn.Module]:
+def frozen_modules(backbone: nn.Module, count: int) -> list[nn.Module]:
     """The stem and the stages of a backbone, the first `count` of them; transformers' backbones call
     them embedder/embeddings and stages.
     """
@@ -301,7 +301,7 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
         boxes: list[torch.FloatTensor] | None = None,
         mask_weights: list[torch.FloatTensor] | None = None,
         incomplete_classes: torch.BoolTensor | None = None,
-        unmasked_points: list[torch.FloatTensor] | None = None,
+        ignore_points: list[torch.FloatTensor] | None = None,
         **kwargs,
     ) -> SOLOv2InstanceSegmentationOutput:
         r"""Segment images, and compute the losses when labels are given.
@@ -322,7 +322,7 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
         incomplete_classes (`torch.BoolTensor` of shape `(batch_size, num_labels)`, *optional*):
             True where an image may hold objects of a class that no mask shows: where no mask claims a cell, this class
             has no background loss there. Absent, every object has its mask.
-        unmasked_points (`list[torch.FloatTensor]`, *optional*):
+        ignore_points (`list[torch.FloatTensor]`, *optional*):
             One `(num_points, 2)` tensor an image, (x, y) in pixels of `pixel_values`: objects of which nothing but a
             point is known; the cells around it have no background loss.
         """
@@ -331,7 +331,7 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
         outputs = self.model(pixel_values, pixel_mask, return_dict=True)  # the loss takes names, not places
         if mask_labels is None:
             return outputs
-        partial = PartialLabels(mask_weights, incomplete_classes, unmasked_points)
+        partial = IncompleteLabels(mask_weights, incomplete_classes, ignore_points)
         loss_dict = solov2_loss(outputs, mask_labels, class_labels, boxes, self.config, partial)
         return SOLOv2InstanceSegmentationOutput(loss=sum(loss_dict.values()), loss_dict=loss_dict, **outputs)
 

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The labelling of the official code, for those who must reproduce it: every prompt is a score map, decoded like
+"""The labeling of the official code, for those who must reproduce it: every prompt is a score map, decoded like
 ordinary proposals.
 
 It loses points: of those that share a cell at every level only the last survives, two of one class that choose the
@@ -30,7 +30,7 @@ def decode_official_prompt(
         prompt: "point" (one cell a level, the best level), "point_with_size" (all positive cells at the levels of the
             true size), or "cls" (the class map of the truth times the class scores).
         outputs: of one image.
-        points: (N, 2), (x, y) in pixels of the padded canvas; the official code takes the centres of mass of the true
+        points: (N, 2), (x, y) in pixels of the padded canvas; the official code takes the centers of mass of the true
             masks.
         boxes: (N, 4) xyxy of the true objects, which decide by `settings.scale_ranges` which levels see an object.
             None: every level sees every object (the official code then runs with ranges of 1 to 100,000); only for

@@ -54,7 +54,7 @@ def resize_masks(masks: Any, size: tuple[int, int], padded_size: tuple[int, int]
     return torch.from_numpy(np.ascontiguousarray(masks))
 
 
-def carried_labels(
+def transform_labels(
     original_sizes: Sequence[tuple[int, int]],
     resized_sizes: Sequence[tuple[int, int]],
     padded_size: tuple[int, int] | None,

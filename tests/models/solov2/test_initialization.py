@@ -14,7 +14,7 @@ from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentati
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 
-# -- initialisation ----------------------------------------------------------------------------------------------------
+# -- initialization ----------------------------------------------------------------------------------------------------
 
 
 def kaiming_std(convolution) -> float:
@@ -22,7 +22,7 @@ def kaiming_std(convolution) -> float:
     return math.sqrt(2 / (convolution.out_channels * math.prod(convolution.kernel_size)))
 
 
-def assert_initialised(model: SOLOv2ForInstanceSegmentation):
+def assert_initialized(model: SOLOv2ForInstanceSegmentation):
     network = model.model
     head = network.instance_head
     torch.testing.assert_close(head.class_head.bias, torch.full_like(head.class_head.bias, -4.59512), **CLOSE)
@@ -47,15 +47,15 @@ def assert_initialised(model: SOLOv2ForInstanceSegmentation):
         assert convolution.weight.std().item() == pytest.approx(kaiming_std(convolution), rel=0.2)
 
 
-def test_initialisation_of_the_class():
-    assert_initialised(small_model())
+def test_initialization_of_the_class():
+    assert_initialized(small_model())
 
 
-def test_initialisation_through_the_auto_class():
+def test_initialization_through_the_auto_class():
     torch.manual_seed(1)
     model = AutoModelForInstanceSegmentation.from_config(small_config())
     assert type(model) is SOLOv2ForInstanceSegmentation
-    assert_initialised(model)
+    assert_initialized(model)
 
 
 def test_another_prior_is_obeyed():
@@ -63,7 +63,7 @@ def test_another_prior_is_obeyed():
     torch.testing.assert_close(bias.sigmoid(), torch.full_like(bias, 0.2))
 
 
-def test_what_a_checkpoint_lacks_is_initialised_and_the_rest_kept(tmp_path):
+def test_what_a_checkpoint_lacks_is_initialized_and_the_rest_kept(tmp_path):
     model = small_model()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -79,7 +79,7 @@ def test_what_a_checkpoint_lacks_is_initialised_and_the_rest_kept(tmp_path):
     assert (lateral.bias == 0.5).all()
     with torch.no_grad():
         lateral.bias.zero_()
-    assert_initialised(loaded)
+    assert_initialized(loaded)
 
 
 def test_another_number_of_classes_starts_a_new_class_head(tmp_path):
