@@ -192,9 +192,8 @@ def _plan(
             raise UserError(f"--masks is {options.masks}; it must be at least 1, and the images must contain objects")
         wanted = mix_with_masks(math.ceil(options.masks / content.objects), hours, seconds, images)
         if wanted is None:
-            raise UserError(
-                f"{counted(options.masks, 'mask')} take more than {counted_hours(hours)}; reduce --masks or raise --hours"
-            )
+            masks = counted(options.masks, "mask")
+            raise UserError(f"{masks} take more than {counted_hours(hours)}; reduce --masks or raise --hours")
         chosen[wanted] = f"{counted(options.masks, 'mask')}, as requested"
     if "full" in mix:
         wanted = mix_with_fraction(mix["full"], hours, seconds, images)

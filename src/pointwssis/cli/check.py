@@ -4,6 +4,7 @@
 import argparse
 import itertools
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,16 +15,17 @@ from ..planning.proposal import MINUTES, propose
 from ..runs.progress import minutes as duration
 from .sources import SOURCE_HELP, recipe_of
 
-EPILOG = f"""examples:
+_DATASET = textwrap.fill(f"DATASET is {SOURCE_HELP}. It precedes the options.", 118)
+EPILOG = f"""{_DATASET}
+
+examples:
   pointwssis check data/nuclei
   pointwssis check masks.json clicks.csv --image_dir images --val_annotations val.json --json check.json
   pointwssis check yolo/data.yaml
   pointwssis check nuclei --data_dir data/nuclei --contact_sheet sheet.png
   pointwssis check data/nuclei --write_recipe mine.yaml --minutes 60
 
-DATASET is {SOURCE_HELP}.
-It precedes the options. Every key of a recipe is an option, as in `pointwssis run`. The exit code is 1 if a problem
-would stop training."""
+Every key of a recipe is an option, as in `pointwssis run`. The exit code is 1 if a problem would stop training."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--minutes", type=float, default=MINUTES, help="time that a run of the proposed recipe may take (%(default)g)"
     )
-    # Datasets come first; behind them a word without dashes is the value of an option.
+    # argparse would take the values of recipe keys for datasets; so datasets come first, and end at the first option.
     sources = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments))
     options, words = parser.parse_known_args(arguments[len(sources) :])
     checkup = check_recipe(recipe_of(sources, words))

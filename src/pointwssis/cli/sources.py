@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from ..data.prepared.opening import prepared_files
 from ..ops.user_error import UserError, UserFileNotFoundError
 from ..ops.wording import did_you_mean
 from ..runs.named_recipes import named_recipes
@@ -86,9 +87,9 @@ def _values_of(path: Path) -> dict[str, Any]:
 
 
 def _is_prepared(folder: Path) -> bool:
-    """Return whether a folder holds tables of rows rather than annotation files."""
-    known = ("dataset_info.json", "dataset_dict.json", "state.json")
-    return any((folder / name).is_file() for name in known) or any(folder.rglob("*.parquet"))
+    """Return whether a folder is a prepared dataset, whose card lists its configurations."""
+    is_coco_layout = (folder / "annotations").is_dir()
+    return not is_coco_layout and (folder / "README.md").is_file() and bool(prepared_files(folder))
 
 
 def _describes_yolo_data(path: Path) -> bool:

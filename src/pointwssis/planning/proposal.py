@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""A recipe proposed for data and machine: derived from the data, timed on the machine, every setting with its reason."""
+"""A recipe proposed for data and machine, every setting with its reason."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -192,8 +192,9 @@ def affordable_side(
     seconds = seconds_at(side) if side != first and measured < SLOW_STEP else expected(side)
     if side == wanted:
         return side, seconds, ""
-    slow = f"at about {expected(wanted):.1f} s per step on this machine, {minutes:g} minutes are too short for {enough} steps"
-    return side, seconds, f"{wanted} would suit the small objects better, but {slow} of the teacher"
+    speed = f"{expected(wanted):.1f} s per step on this machine"
+    slow = f"at about {speed}, {minutes:g} minutes are too short for {enough} steps of the teacher"
+    return side, seconds, f"{wanted} would suit the small objects better, but {slow}"
 
 
 def schedule_settings(
@@ -223,9 +224,8 @@ def _headline(facts: DataFacts, seconds: float, minutes: float, deep_images: int
     where = f"{counted(facts.full, 'image')} with masks and {facts.point:,} with points, on a {machine_name()}"
     depth = "Bit depth requires no setting: "
     if deep_images:
-        depth += (
-            f"each of {counted(deep_images, 'grayscale image')} with more than 8 bits is scaled from its own range."
-        )
+        deep = counted(deep_images, "grayscale image")
+        depth += f"{deep} with more than 8 bits, each scaled from its own range."
     else:
         depth += "no grayscale image has more than 8 bits."
     verdict = f"about {duration(seconds)}"

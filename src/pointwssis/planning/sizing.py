@@ -116,7 +116,7 @@ def input_settings(facts: DataFacts, size: InputSize, slow: str) -> list[Setting
 
 
 def augmentation_setting(facts: DataFacts) -> Setting:
-    """Return the augmentation, without vertical flips and rotations: only the user knows if images have an orientation."""
+    """Return the augmentation, without flips and rotations that only the user knows to be allowed."""
     values: dict[str, float] = {"brightness": 0.2, "contrast": 0.2}
     reason = "few images have masks, so brightness and contrast are varied"
     crowd = float(np.median(facts.objects_per_image))
