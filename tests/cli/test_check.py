@@ -71,7 +71,7 @@ def test_sound_data(shapes, tmp_path, capsys):
     assert main(["check", str(shapes), *words, "--image_size.shortest_edge", "64"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("train: 8 images, ") and "validation: 3 images" in printed
-    assert "Nothing would stop a training." in printed and "shortest edge 64" in printed
+    assert "Nothing would stop training." in printed and "shortest edge 64" in printed
     assert json.loads((tmp_path / "check.json").read_text())["splits"]["validation"]["images"] == 3
     assert Image.open(tmp_path / "sheet.png").width > 500
 
@@ -121,10 +121,10 @@ def test_everything_that_stops_a_training_is_listed(folder, capsys):
     for name in (images[1].name, images[2].name, images[3].name, images[4].name):
         assert name in printed
     assert "category_id is 99" in printed and "image files that cannot be used" in printed
-    assert "problems would stop a training." in printed
+    assert "problems would stop training." in printed
 
     assert main(["check", str(folder), "--skip_bad"]) == 1  # a damaged file stops it all the same
-    assert "they are left out, as skip_bad says" in capsys.readouterr().out
+    assert "they are skipped because of skip_bad" in capsys.readouterr().out
     images[4].write_bytes(whole)
     assert main(["check", str(folder), "--skip_bad"]) == 0
 
@@ -134,7 +134,7 @@ def test_warnings_do_not_stop(folder, capsys):
     damage(folder, "train", lambda content: content["annotations"].append({**content["annotations"][0], "id": 10**6}))
     assert main(["check", str(folder)]) == 0
     printed = capsys.readouterr().out
-    assert "val_00000.png is train_00000.png of train" in printed and "objects with the same mask" in printed
+    assert "val_00000.png is train_00000.png of train" in printed and "objects with identical masks" in printed
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import argparse
 import time
 from collections.abc import Sequence
 
+from ..planning.estimates import CostModel
 from ..runs.cache import is_first_process
 from ..runs.data import load_data
 from ..runs.progress import minutes
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
         data = load_data(recipe)
         print(data.summary())
         print("measuring a few training steps …", flush=True)
-        print("\n" + dry_run_report(recipe, data, Run(recipe, data).plan()))
+        print("\n" + dry_run_report(Run(recipe, data).plan(), CostModel(recipe, data)))
     else:
         execute(recipe)
 
