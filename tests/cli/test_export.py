@@ -51,7 +51,7 @@ def test_an_annotation_file_is_exported_too(tmp_path):
     [
         (["clicks.csv", "--format", "coco", "--output", "new.json"], "--image_dir"),
         (["clicks.csv", "--format", "coco", "--output", "clicks.csv"], "is there already"),
-        ([".", "--format", "coco", "--output", "new.json"], "no dataset folder"),
+        ([".", "--format", "coco", "--output", "new.json"], "not a dataset folder"),
         (
             ["clicks.csv", "--format", "cvat", "--output", "x", "--image_prefix", "y"],
             "--image_prefix is for label_studio",

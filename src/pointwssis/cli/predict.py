@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from transformers import AutoConfig
 
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.coco_masks import decode_rle, rle_area, rle_box
+from ..ops.devices import best_device
 from ..ops.images import check_image, read_image
 from ..ops.points import point_from_mask
 from ..ops.user_error import UserError, UserFileNotFoundError
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> None:
         model=SOLOv2ForInstanceSegmentation.from_pretrained(options.model),
         image_processor=SOLOv2ImageProcessorPil.from_pretrained(options.model),
         refiner=options.refiner,
-        device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        device=best_device(),
     )
     for folder in ("labels", "overlays"):
         (options.output_dir / folder).mkdir(parents=True, exist_ok=True)
