@@ -28,7 +28,8 @@ from ..ops.devices import best_device, choose_dtype, for_device
 from ..training.arguments import SegmentationTrainingArguments
 from ..training.augmentation import Augmentation
 from ..training.collators import InstanceCollator
-from ..training.datasets import InstanceDataset, RefinementDataset, background_threshold
+from ..training.datasets import InstanceDataset, RefinementDataset
+from ..training.incomplete_labels import background_threshold
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
 from .recipe import Recipe
@@ -122,8 +123,6 @@ def train_segmenter(
     interrupted = is_trained(folder)  # while it was evaluated
     model, processor = starting_segmenter(recipe, rows, model_fields, str(folder) if interrupted else name_or_path)
     args = training_arguments(recipe, folder, recipe.training, arguments)
-    edges = recipe.train_shortest_edges or [recipe.image_size["shortest_edge"]]
-    longest = recipe.image_size.get("longest_edge", 10**9)
     callbacks: list[TrainerCallback] = [] if probe is None else [probe.of(folder.name)]
     if rough_folders:
         callbacks.append(SaveWeightsAt(rough_folders, processor))
@@ -133,9 +132,9 @@ def train_segmenter(
         train_dataset=InstanceDataset(
             rows, Augmentation(**recipe.augmentation), recipe.seed, recipe.weigh_pseudo_labels
         ),
-        data_collator=InstanceCollator(processor, edges, longest),
+        data_collator=InstanceCollator(processor, recipe.train_shortest_edges or None),
         processing_class=processor,
-        eval_rows=validation,
+        eval_dataset=validation,
         max_detections=sorted({100, recipe.max_detections}),
         callbacks=callbacks,
     )
@@ -197,7 +196,7 @@ def evaluate(
             model=for_device(model, best_device()),
             args=args,
             processing_class=processor,
-            eval_rows=rows,
+            eval_dataset=rows,
             max_detections=max_detections,
         )
         trainer.evaluate()

@@ -5,6 +5,7 @@ from .arguments import SegmentationTrainingArguments
 from .augmentation import Augmentation
 from .collators import InstanceCollator
 from .datasets import InstanceDataset, RefinementDataset
+from .incomplete_labels import background_threshold
 from .samplers import SimilarShapeSampler
 from .trainer import SegmentationTrainer
 
@@ -16,4 +17,5 @@ __all__ = [
     "SegmentationTrainer",
     "SegmentationTrainingArguments",
     "SimilarShapeSampler",
+    "background_threshold",
 ]

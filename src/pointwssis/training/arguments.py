@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Training arguments: those of transformers, with the official SOLOv2 schedule as defaults."""
+"""The `TrainingArguments` of transformers with the official SOLOv2 schedule as defaults."""
 
 from dataclasses import dataclass, field
 
@@ -8,14 +8,14 @@ from transformers import TrainingArguments
 
 @dataclass
 class SegmentationTrainingArguments(TrainingArguments):
-    """`TrainingArguments` whose defaults are the official SOLOv2 student's: SGD, linear warm-up, two steps of a tenth.
+    """`TrainingArguments` whose defaults are those of the official SOLOv2 student: SGD, linear warm-up, two drops to a
+    tenth.
 
     Args:
-        milestones: parts of the training after which the learning rate falls by `gamma` (210 and 250 of 270 thousand
-            iterations).
-            Empty: transformers' own `lr_scheduler_type`.
-        gamma: factor at each milestone.
-        warmup_factor: factor of the learning rate at the first step.
+        milestones: fractions of the training after which the learning rate is multiplied by `gamma`; the defaults are
+            iterations 210k and 250k of 270k. An empty list selects transformers' `lr_scheduler_type`.
+        gamma: factor of the learning rate at each milestone.
+        warmup_factor: factor of the learning rate at the first step of the warm-up.
     """
 
     output_dir: str | None = field(default="outputs")
