@@ -25,7 +25,7 @@ from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import best_device, choose_dtype, for_device
-from ..training.arguments import SegmentationTrainingArguments
+from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.augmentation import Augmentation
 from ..training.collators import InstanceCollator
 from ..training.datasets import InstanceDataset, RefinementDataset
@@ -220,25 +220,13 @@ def train_refiner(
         model, processor = saved_model(name_or_path, names)
     settings = dict(recipe.refiner)
     jitter = settings.pop("point_jitter", 0.15)
-    official = {
-        "max_steps": 200_000,
-        "per_device_train_batch_size": 16,
-        "learning_rate": 1e-4,
-        "optim": "adamw_torch",
-        "optim_args": None,
-        "weight_decay": 0.0,
-        "warmup_steps": 2000,
-        "milestones": [],
-        "lr_scheduler_type": "cosine",
-        "label_names": ["mask_labels"],
-    }
     dataset = None
     if len(rough_rows):
         scales, augmentation = tuple(model.config.train_box_scale), Augmentation(**recipe.augmentation)
         dataset = RefinementDataset(rough_rows, processor, scales, jitter, augmentation, recipe.seed)
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
-        args=training_arguments(recipe, folder, official, settings),
+        args=training_arguments(recipe, folder, MASK_REFINE_NET_ARGUMENTS, settings),
         train_dataset=dataset,
         processing_class=processor,
         callbacks=[] if probe is None else [probe.of(folder.name)],

@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Train SOLOv2 and MaskRefineNet with the `Trainer` of transformers."""
 
-from .arguments import SegmentationTrainingArguments
+from .arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from .augmentation import Augmentation
 from .collators import InstanceCollator
 from .datasets import InstanceDataset, RefinementDataset
@@ -10,6 +10,7 @@ from .samplers import SimilarShapeSampler
 from .trainer import SegmentationTrainer
 
 __all__ = [
+    "MASK_REFINE_NET_ARGUMENTS",
     "Augmentation",
     "InstanceCollator",
     "InstanceDataset",
