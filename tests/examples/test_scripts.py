@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from transformers import ConvNextImageProcessorPil, PreTrainedModel, ResNetBackbone, ResNetConfig
+from transformers import ConvNextImageProcessorPil, ResNetBackbone, ResNetConfig
+from transformers.trainer_utils import TrainOutput
 
 from helpers import tiny
 from helpers.paths import EXAMPLES
 from pointwssis.data import load_coco
 from pointwssis.models.factory import is_saved_model
-from pointwssis.models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS
+from pointwssis.models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, SOLOv2Config
+from pointwssis.training import SegmentationTrainer
 
 LOOP = {"train_solov2", "label_with_points", "train_mask_refine_net", "train_student", "evaluate"}
 SEAMS = {"sam_refiner", "mask2former_teacher"}  # test_seams.py
@@ -111,20 +113,32 @@ def test_the_whole_loop(shapes, tmp_path, script, hub):
 
 
 def test_new_models_from_a_pretrained_backbone(shapes, tmp_path, script, monkeypatch):
-    """The models are new and as large as by default; saving their weights is left out."""
+    """The models are as large as by default, so they are built, but neither trained nor saved."""
     config = {name: value for name, value in tiny.RESNET.items() if name != "model_type"}
     backbone = str(tmp_path / "backbone")
     ResNetBackbone(ResNetConfig(**config)).save_pretrained(backbone)
     ConvNextImageProcessorPil().save_pretrained(backbone)
-    saved = {}
+    built = []
 
-    def save(self, folder, **options):
-        saved[str(folder)] = self.config
+    def train(self, resume_from_checkpoint=None):
+        built.append(self)
+        return TrainOutput(0, 0.0, {"train_loss": 0.0})
 
-    monkeypatch.setattr(PreTrainedModel, "save_pretrained", save)
-    train = ["--train_annotations", str(shapes / "annotations" / "instances_train.json")]
-    train += ["--image_dir", str(shapes / "images"), "--backbone_name_or_path", backbone, *FAST, "--max_steps", "1"]
-    train += ["--save_strategy", "no"]
-    script("train_solov2", *train, *SIZE, "--output_dir", str(tmp_path / "teacher"))
-    config = saved[str(tmp_path / "teacher")]
-    assert tuple(config.num_grids) == TEACHER_NUM_GRIDS and config.id2label == dict(enumerate(tiny.NAMES))
+    monkeypatch.setattr(SegmentationTrainer, "train", train)
+    monkeypatch.setattr(SegmentationTrainer, "save_model", lambda self: None)
+    annotations = str(shapes / "annotations" / "instances_train.json")
+    options = ["--train_annotations", annotations, "--image_dir", str(shapes / "images")]
+    options += ["--backbone_name_or_path", backbone, "--use_cpu", "--output_dir", str(tmp_path / "out")]
+    script("train_solov2", *options)
+    script("train_student", *options, "--pseudo_labels", annotations)
+    teacher = tiny.saved_segmenter(tmp_path / "tiny")
+    script("train_mask_refine_net", *options, "--teacher_names_or_paths", teacher, "--milestones", "0.5")
+
+    solov2, student, refiner = built
+    assert tuple(solov2.model.config.num_grids) == TEACHER_NUM_GRIDS
+    assert solov2.model.config.id2label == student.model.config.id2label == dict(enumerate(tiny.NAMES))
+    assert student.model.config.num_grids == SOLOv2Config().num_grids
+    assert solov2.data_collator.shortest_edges == [640, 672, 704, 736, 768, 800]
+    assert solov2.processing_class.size == {"shortest_edge": 800, "longest_edge": 1333}
+    assert (solov2.args.max_steps, solov2.args.optim, refiner.args.optim) == (270_000, "sgd", "adamw_torch")
+    assert (refiner.args.max_steps, refiner.args.milestones) == (200_000, [0.5])
