@@ -26,7 +26,8 @@ def mask2former_teacher(name_or_path: str) -> Teacher:
     device = best_device()
     model = Mask2FormerForUniversalSegmentation.from_pretrained(name_or_path).to(device).eval()
     processor = Mask2FormerImageProcessorPil.from_pretrained(name_or_path)
-    names, ids = model.config.id2label, model.config.label2id
+    names = model.config.id2label
+    ids = {name: index for index, name in names.items()}
 
     @torch.inference_mode()
     def label_image(image: Image.Image, points: list, labels: list) -> list[dict[str, Any]]:
