@@ -13,8 +13,8 @@ from pointwssis.runs.run import Run
 
 def main() -> None:
     run = Run(Recipe.from_arguments(sys.argv[1:]))
-    run.pseudo_labels()
-    for name, quality in run.pseudo_label_quality().items():
+    run.labeling.pseudo_labels()
+    for name, quality in run.labeling.quality().items():
         print(f"{run.folder / 'pseudo' / name}: {quality}")
 
 
