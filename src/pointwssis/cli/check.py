@@ -10,7 +10,7 @@ from ..checking.checkup import Checkup, check_recipe
 from ..checking.report import json_report, text_report
 from ..checking.sheet import write_contact_sheet
 from ..planning.proposal import MINUTES, propose
-from ..runs.progress import minutes as in_words
+from ..runs.progress import duration
 from .sources import recipe_of
 
 EPILOG = """examples:
@@ -60,4 +60,4 @@ def write_recipe(checkup: Checkup, path: Path, minutes: float) -> None:
     deep_images = sum(len(split.scan.deep_ranges) for split in checkup.splits.values())
     proposal = propose(checkup.recipe, checkup.data, minutes, deep_images)
     path.write_text(proposal.text, encoding="utf-8")
-    print(f"recipe: {path}, about {in_words(proposal.seconds)}; start it by: pointwssis run {path}")
+    print(f"recipe: {path}, about {duration(proposal.seconds)}; start it by: pointwssis run {path}")

@@ -9,7 +9,7 @@ from datasets import Dataset
 from ..checking.findings import Findings
 from ..checking.pyramid import InputSettings, PyramidFit
 from ..runs.data import RunData, load_data, split_data
-from ..runs.progress import minutes as in_words
+from ..runs.progress import duration
 from ..runs.recipe import Recipe
 from .data_facts import DataFacts, facts_of
 from .network import has_gpu, network_settings, value_of
@@ -218,7 +218,7 @@ def _headline(facts: DataFacts, seconds: float, minutes: float, deep_images: int
         depth += f"{deep_images:,} gray ones have more than 8 bits, each is scaled from its own range when it is read."
     else:
         depth += "none is gray with more than 8 bits."
-    verdict = f"about {in_words(seconds)}"
+    verdict = f"about {duration(seconds)}"
     if seconds > 60 * minutes:
         verdict += f", which is more than the {minutes:g} minutes that were asked for: there is no smaller training"
     return [
