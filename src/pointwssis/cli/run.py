@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..planning.estimates import CostModel
 from ..runs.cache import is_first_process
 from ..runs.data import load_data
+from ..runs.plan import RunPlan
 from ..runs.progress import duration
 from ..runs.publish import Push
 from ..runs.recipe import Recipe
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
         data = load_data(recipe)
         print(data.summary())
         print("measuring a few training steps …", flush=True)
-        print("\n" + dry_run_report(Run(recipe, data).plan(), CostModel(recipe, data)))
+        print("\n" + dry_run_report(RunPlan(recipe, data).stages(), CostModel(recipe, data)))
     else:
         execute(recipe)
 
