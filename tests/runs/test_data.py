@@ -38,10 +38,10 @@ def test_points_without_hidden_masks_train_exactly_the_student_that_ships(shapes
     files["val_annotations"] = str(shapes / "annotations" / "instances_val.json")
     run = Run(recipe(tmp_path / "out", labeled_fraction=None, **files))
     assert (len(run.data.full), len(run.data.point)) == (3, 5)
-    assert list(run.planned_steps()) == ["teacher", "refiner", "student_refined"]
+    assert list(run.plan.steps()) == ["teacher", "refiner", "student_refined"]
     results = run.run()
     assert trainings == ["teacher", "refiner", "student_refined"]
-    assert results["student_point"] is None and results["full"] is None
+    assert results["student_point"] is None and results["upper_bound"] is None
     assert results["teacher"]["AP"] is not None and results["student_refined"]["AP"] is not None
     for quality in results["pseudo_labels"].values():
         assert quality["AP"] is quality["AP50"] is quality["AR100"] is None
@@ -55,7 +55,7 @@ def test_points_without_hidden_masks_and_without_a_refiner(shapes, tmp_path, tra
     results = Run(made).run()
     assert trainings == ["teacher", "student_point"]
     # Nothing to evaluate on: null, not an empty dict.
-    assert [results[name] for name in ("teacher", "student_point", "student_refined", "full")] == [None] * 4
+    assert [results[name] for name in ("teacher", "student_point", "student_refined", "upper_bound")] == [None] * 4
 
 
 def test_points_alone_have_no_teacher(shapes, tmp_path):
@@ -75,7 +75,7 @@ def test_points_alone_are_labeled_by_trained_models(shapes, tmp_path, trainings)
         Run(recipe(tmp_path / "out", **options)).run()
     refiner = tiny.saved_refiner(tmp_path / "refiner", names=names)
     run = Run(recipe(tmp_path / "out2", refiner_name_or_path=refiner, **options))
-    assert list(run.planned_steps()) == ["student_refined"]
+    assert list(run.plan.steps()) == ["student_refined"]
     run.run()
     assert trainings == ["student_refined"]
     assert tiny.same_weights(tiny.state_of(run.folder / "teacher"), tiny.state_of(teacher))
@@ -115,7 +115,7 @@ def test_every_kind_of_supervision_in_one_run(shapes, tmp_path, trainings):
     results = run.run()
     assert trainings == ["teacher", "refiner", "student_refined"]
     assert results["pseudo_labels"]["proposed_refined"]["AP"] is None
-    labels = run.pseudo_labels()
+    labels = run.labeling.pseudo_labels()
     rows = run.student_rows()["student_refined"]
     assert len(rows) == 8 and len(labels["proposed_refined"]) == 3
     objects = [item for row in rows for item in row["objects"]]
@@ -140,7 +140,7 @@ def test_weaker_labels_can_be_simulated(shapes, tmp_path):
     ] and data.ground_truth_is_known
     assert sum(labels is not None for labels in data.without_points["image_labels"]) == 2
     results = run.run()
-    assert results["student_point"] and results["student_refined"] and results["full"]
+    assert results["student_point"] and results["student_refined"] and results["upper_bound"]
     assert results["pseudo_labels"]["proposed_rough"]["AP"] is not None
 
 
@@ -156,13 +156,13 @@ def test_all_images_with_masks(shapes, tmp_path):
     run = Run(recipe(tmp_path, labeled_fraction=1.0, data_dir=str(shapes), max_steps=1))
     assert (len(run.data.full), len(run.data.point)) == (8, 0)
     results = run.run()
-    assert results["teacher"] and results["full"] and results["student_refined"]
+    assert results["teacher"] and results["upper_bound"] and results["student_refined"]
     assert results["pseudo_labels"]["refined"]["points"] == 0
 
 
 def test_one_step_of_everything(shapes, tmp_path):
     results = Run(recipe(tmp_path, data_dir=str(shapes), max_steps=1)).run()
-    assert all(results[name] for name in ("teacher", "student_point", "student_refined", "full"))
+    assert all(results[name] for name in ("teacher", "student_point", "student_refined", "upper_bound"))
     log = json.loads((tmp_path / "teacher" / "training_log.json").read_text())
     assert [entry["step"] for entry in log] == [1]
 
@@ -186,7 +186,8 @@ def test_images_without_any_label_are_no_background(shapes, tmp_path):
 
 def test_images_with_masks_may_come_more_often(shapes, tmp_path, monkeypatch):
     run = Run(recipe(tmp_path / "out", data_dir=str(shapes), full_repeats=3))
-    monkeypatch.setattr(run, "pseudo_labels", lambda: {"rough": run.data.point})
+    labels = {"rough": run.data.point, "refined": run.data.point}
+    monkeypatch.setattr(run.labeling, "pseudo_labels", lambda: labels)
     ids = list(run.student_rows()["student_point"]["image_id"])
     assert [ids.count(image_id) for image_id in run.data.full["image_id"]] == [3] * len(run.data.full)
     assert len(ids) == 3 * len(run.data.full) + len(run.data.point)
@@ -207,7 +208,7 @@ def test_no_data(tmp_path, files, message):
 def test_wrong_names_are_found_before_anything_is_trained(shapes, tmp_path):
     cases = {
         "there is no training argument 'learning_rat'; did you mean 'learning_rate'": {"student": {"learning_rat": 1}},
-        "the training argument learning_rate is 'fast' \\(str\\); it takes a number": {
+        "the training argument learning_rate must be a number, got 'fast' \\(str\\)": {
             "training": {"learning_rate": "fast", "max_steps": 1}
         },
         "SOLOv2Config has no field 'fpn_chanels'": {"teacher_model": {"fpn_chanels": 8}},

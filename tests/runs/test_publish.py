@@ -50,7 +50,7 @@ def test_every_trained_folder_has_a_card(run_folder):
         "teacher": "teacher",
         "refiner": "refiner",
         "student_point": "student",
-        "full": "upper_bound",
+        "upper_bound": "upper_bound",
     }.items():
         facts, text = TrainingFacts.load(run_folder / name), (run_folder / name / "README.md").read_text("utf-8")
         assert facts.part == part and facts.repo is None

@@ -17,7 +17,7 @@ from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.run import Run
 from pointwssis.training.trainer import SegmentationTrainer
 
-TRAINED = ["teacher", "refiner", "student_point", "student_refined", "full"]
+TRAINED = ["teacher", "refiner", "student_point", "student_refined", "upper_bound"]
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def finished(shapes, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
 
 def test_results_have_the_promised_keys_and_types(finished):
     folder, results = finished
-    assert list(results) == ["teacher", "student_point", "student_refined", "full", "pseudo_labels"]
-    for name in ("teacher", "student_point", "student_refined", "full"):
+    assert list(results) == ["teacher", "student_point", "student_refined", "upper_bound", "pseudo_labels"]
+    for name in ("teacher", "student_point", "student_refined", "upper_bound"):
         assert {"AP", "AP50", "AP75", "AR100"} <= set(results[name])
         assert all(value is None or 0 <= value <= 1 for value in results[name].values())
         assert isinstance(results[name]["AP"], float)
@@ -88,7 +88,7 @@ def test_what_is_done_is_not_done_again(finished, shapes, trainings):
     folder, results = finished
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.suffix != ".yaml"}
     again = Run(recipe(folder, data_dir=str(shapes)))
-    assert again.planned_steps() == {}
+    assert again.plan.steps() == {}
     assert again.run() == results and trainings == []
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert again.shipped == folder / "student_refined"
@@ -138,10 +138,10 @@ def test_an_interrupted_student_ends_as_if_nothing_had_happened(finished, shapes
     assert trainings == TRAINED[:4]
     trainings.clear()
     rest = Run(made)
-    assert list(rest.planned_steps()) == ["student_refined", "full"]
+    assert list(rest.plan.steps()) == ["student_refined", "upper_bound"]
     assert rest.run() == results
-    assert trainings == ["student_refined", "full"]
-    for name in ("student_refined", "full"):
+    assert trainings == ["student_refined", "upper_bound"]
+    for name in ("student_refined", "upper_bound"):
         assert tiny.same_weights(tiny.state_of(tmp_path / name), tiny.state_of(folder / name))
     assert tiny.same_weights(tiny.refiner_state_of(tmp_path / "refiner"), tiny.refiner_state_of(folder / "refiner"))
 
@@ -195,7 +195,7 @@ def test_interrupted_labeling_leaves_no_half_dataset(shapes, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pointwssis.runs.run.predict_rough_masks", stopping)
+        patch.setattr("pointwssis.runs.labeling.predict_rough_masks", stopping)
         with pytest.raises(KeyboardInterrupt):
             Run(made).run()
     (tmp_path / "rough" / "point.unfinished").mkdir(parents=True, exist_ok=True)
@@ -220,7 +220,7 @@ def test_stages_in_several_calls_and_without_a_refiner_first(finished, shapes, t
     assert second["teacher"] == first["teacher"] and second["student_point"]
     assert second["student_refined"] is None and second["pseudo_labels"]["refined"] is None
     third = results("refiner", "pseudo", "student", "upper_bound")
-    assert trainings == ["teacher", "student_point", "refiner", "student_refined", "full"]
+    assert trainings == ["teacher", "student_point", "refiner", "student_refined", "upper_bound"]
     assert third == finished[1]  # the same as all in one
     assert results("upper_bound") == third
 
@@ -244,7 +244,7 @@ def test_refined_labels_without_a_refiner(finished, shapes, tmp_path):
     Run(made).run()
     made.stages = ["refiner", "pseudo"]
     with pytest.raises(ValueError, match="refiner: holds no model yet; run the stage 'refiner' first"):
-        Run(made).pseudo_labels()
+        Run(made).labeling.pseudo_labels()
 
 
 # -- evaluation of a saved model
@@ -261,4 +261,4 @@ def test_evaluating_a_saved_model(finished, shapes, tmp_path, monkeypatch, caplo
     assert list(tmp_path.iterdir()) == []  # it leaves nothing behind
     other = tiny.saved_segmenter(tmp_path / "other", names=["star", "cow"])
     stages.evaluate(other, rows, bf16=False)
-    assert "never learned the classes ellipse, rectangle, triangle" in caplog.text
+    assert "never trained on the classes ellipse, rectangle, triangle" in caplog.text

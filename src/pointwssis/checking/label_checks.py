@@ -10,7 +10,7 @@ from typing import Any
 from ..data import supervision
 from ..ops.coco_masks import decode_rle, rle_area, rle_iou, segmentation_to_rle
 from ..ops.points import point_from_mask
-from ..training.datasets import LEAST_COMPLETE
+from ..training.incomplete_labels import MIN_COMPLETE_FRACTION
 from .findings import ERROR, NOTE, WARNING, Findings
 
 Row = Mapping[str, Any]
@@ -198,7 +198,7 @@ def check_classes(
         remedy = "the teacher learns from masks: draw some, or give a trained teacher as teacher_name_or_path"
         findings.add(ERROR, "training sets without masks", train.split, remedy)
     complete = sum(count for (_, whole), count in train.images.items() if whole)
-    if complete < LEAST_COMPLETE * train.num_images:
+    if complete < MIN_COMPLETE_FRACTION * train.num_images:
         remedy = "background is learned from complete images: label more of them completely, or set complete: true"
         where = f"{train.split}: {complete:,} of {train.num_images:,} images"
         findings.add(WARNING, "training sets with hardly any complete images", where, remedy)

@@ -12,7 +12,7 @@ from ..checking.checkup import Checkup, check_recipe
 from ..checking.report import json_report, text_report
 from ..checking.sheet import write_contact_sheet
 from ..planning.proposal import MINUTES, propose
-from ..runs.progress import minutes as duration
+from ..runs.progress import duration
 from .sources import SOURCE_HELP, recipe_of
 
 _DATASET = textwrap.fill(f"DATASET is {SOURCE_HELP}. It precedes the options.", 118)

@@ -2,18 +2,15 @@
 """`pointwssis run RECIPE --dry_run`: the stages of a run with their expected time and disk space."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..planning.estimates import CostModel, StageEstimate, total
-from ..runs.progress import minutes as duration
-
-if TYPE_CHECKING:
-    from ..runs.run import StagePlan
+from ..runs.plan import StagePlan
+from ..runs.progress import duration
 
 _HEAD = f"{'stage':<13}{'result':<17}{'action':<15}{'images':>9}{'objects':>10}{'steps':>9}{'time':>10}{'disk':>10}"
 
 
-def dry_run_report(plans: Sequence["StagePlan"], costs: CostModel) -> str:
+def dry_run_report(plans: Sequence[StagePlan], costs: CostModel) -> str:
     """Return a table of the stages of a run.
 
     Args:
@@ -34,7 +31,7 @@ def dry_run_report(plans: Sequence["StagePlan"], costs: CostModel) -> str:
     return "\n".join(lines)
 
 
-def _line(plan: "StagePlan", estimate: StageEstimate) -> str:
+def _line(plan: StagePlan, estimate: StageEstimate) -> str:
     """Return one line of the table."""
     steps = "" if plan.steps is None else f"{plan.steps:,}"
     counts = f"{plan.images:>9,}{plan.objects:>10,}{steps:>9}"

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from ..planning.estimates import CostModel
 from ..runs.cache import is_first_process
 from ..runs.data import load_data
-from ..runs.progress import minutes
+from ..runs.plan import RunPlan
+from ..runs.progress import duration
 from ..runs.publish import Push
 from ..runs.recipe import Recipe
-from ..runs.results import write_contact_sheet, write_results
 from ..runs.run import Run
 from .dry_run import dry_run_report
 from .recipe_help import recipe_help
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
         data = load_data(recipe)
         print(data.summary())
         print("measuring a few training steps …", flush=True)
-        print("\n" + dry_run_report(Run(recipe, data).plan(), CostModel(recipe, data)))
+        print("\n" + dry_run_report(RunPlan(recipe, data).stages(), CostModel(recipe, data)))
     else:
         execute(recipe)
 
@@ -57,20 +57,15 @@ def execute(recipe: Recipe) -> Run:
     started = time.monotonic()
     push = Push(recipe)
     run = Run(recipe)
-    data = run.data
-    print(data.summary())
-    results = run.run()
+    print(run.data.summary())
+    run.run()
     if not is_first_process():
         return run
-    print("\n" + write_results(results, run.folder, recipe.max_detections))
-    if "pseudo" in recipe.stages:
-        labels = run.pseudo_labels()
-        sheet = write_contact_sheet(
-            labels.get("refined", labels["rough"]), data.train, run.folder / "contact_sheet.png"
-        )
-        if sheet.is_file():
-            print(f"contact sheet of the labels: {sheet}")
-    print(f"results: {run.folder / 'results.json'}; model: {run.shipped}; {minutes(time.monotonic() - started)}")
-    for part, address in push().items():
-        print(f"{part}: {address}")
+    print("\n" + (run.folder / "results.md").read_text(encoding="utf-8"))
+    sheet = run.folder / "contact_sheet.png"
+    if sheet.is_file():
+        print(f"contact sheet of the labels: {sheet}")
+    print(f"results: {run.folder / 'results.json'}; model: {run.shipped}; {duration(time.monotonic() - started)}")
+    for role, address in push().items():
+        print(f"{role}: {address}")
     return run

@@ -4,17 +4,15 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datasets import Dataset
 
 from ..models.factory import new_refiner, new_segmenter
 from ..runs.data import RunData
+from ..runs.plan import StagePlan
 from ..runs.recipe import Recipe
 from .speed import refiner_batch_size, refiner_seconds, segmenter_batch_size, segmenter_seconds, some_rows
-
-if TYPE_CHECKING:
-    from ..runs.run import StagePlan
 
 # A forward pass with decoding takes about half the time of a training sample (forward, backward, loading and
 # augmentation); measured on a CPU: 0.50 for synthetic shapes, 0.57 for images of 53 nuclei; per refined mask 0.56.
@@ -61,7 +59,7 @@ class CostModel:
         self.sample = some_rows(data.masked) if len(data.masked) else data.masked
         self._seconds: dict[str, float | None] = {}
 
-    def estimate(self, plan: "StagePlan") -> StageEstimate:
+    def estimate(self, plan: StagePlan) -> StageEstimate:
         """Return the expected time and disk space of one step of a run; a step that is done costs nothing."""
         if plan.is_done or not (plan.steps is None or plan.steps):
             return StageEstimate(0.0, 0)
@@ -69,7 +67,7 @@ class CostModel:
             return self._labeling(plan)
         return self._refiner(plan) if plan.name == "refiner" else self._segmenter(plan)
 
-    def _segmenter(self, plan: "StagePlan") -> StageEstimate:
+    def _segmenter(self, plan: StagePlan) -> StageEstimate:
         """Estimate the training of a SOLOv2 and its evaluation."""
         recipe = self._recipe_of(plan.name)
         per_step = self._segmenter_step(recipe)
@@ -85,7 +83,7 @@ class CostModel:
         per_image = LABELING_SHARE * per_step / segmenter_batch_size(recipe)
         return StageEstimate(plan.steps * per_step + validation * per_image, disk)
 
-    def _refiner(self, plan: "StagePlan") -> StageEstimate:
+    def _refiner(self, plan: StagePlan) -> StageEstimate:
         """Estimate the training of the refiner, and the rough masks that it learns from."""
         per_step, per_image = self._refiner_step(), self._seconds_per_labeled_image()
         model, _ = new_refiner(self.data.class_names, self.recipe.refiner_model, self.recipe.backbone_name_or_path)
@@ -95,7 +93,7 @@ class CostModel:
             return StageEstimate(None, disk)
         return StageEstimate(plan.steps * per_step + labelings * len(self.data.masked) * per_image, disk)
 
-    def _labeling(self, plan: "StagePlan") -> StageEstimate:
+    def _labeling(self, plan: StagePlan) -> StageEstimate:
         """Estimate the prediction of rough masks, or their refinement."""
         disk = plan.objects * BYTES_PER_OBJECT
         if plan.stage == "rough":

@@ -11,7 +11,7 @@ from ..checking.pyramid import InputSettings, PyramidFit
 from ..ops.user_error import UserError
 from ..ops.wording import counted
 from ..runs.data import RunData, load_data, split_data
-from ..runs.progress import minutes as duration
+from ..runs.progress import duration
 from ..runs.recipe import Recipe
 from .data_facts import DataFacts, facts_of
 from .network import has_gpu, network_settings, value_of

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The data of a recipe: loaded from wherever it is, and split into what has masks and what has points."""
+"""The data of a recipe: loaded, and split by supervision into full, point, image and none."""
 
 import functools
 from dataclasses import dataclass
@@ -39,11 +39,11 @@ class RunData:
 
     @functools.cached_property
     def ground_truth_is_known(self) -> bool:
-        """Whether every image has all its masks, so that pseudo labels can be measured and an upper bound trained."""
+        """Every image has all its masks, so that pseudo labels can be measured and an upper bound can be trained."""
         return all(self.train["complete"]) and set(supervision_of(self.train)) <= {"full"}
 
     def summary(self) -> str:
-        """One line about what there is."""
+        """Return one line about the data."""
         less = f", {len(self.without_points)} with less" if len(self.without_points) else ""
         names = ", ".join(self.class_names[:8]) + (", …" if len(self.class_names) > 8 else "")
         counts = f"{len(self.full)} images with masks, {len(self.point)} with points{less}"
@@ -56,12 +56,12 @@ class RunData:
 
     @functools.cached_property
     def masked(self) -> Dataset:
-        """What a teacher learns from: the full images, and those that have masks of some of their objects."""
+        """Images that a teacher is trained on: the full ones, and those with masks of some of their objects."""
         return concatenate_datasets([self.full, self.point.select(masked_images(self.point))])
 
 
 def load_data(recipe: Recipe) -> RunData:
-    """Loads and splits the data of a recipe."""
+    """Load and split the data of a recipe."""
     if recipe.include_unlabeled and recipe.train_annotations is None:
         raise ValueError("include_unlabeled takes train_annotations and image_dir: images that these files do not name")
     if recipe.complete is not None and recipe.train_annotations is None:
@@ -80,7 +80,7 @@ def load_data(recipe: Recipe) -> RunData:
 
 
 def split_data(recipe: Recipe, train: Dataset, validation: Dataset | None) -> RunData:
-    """Splits loaded data as a recipe says."""
+    """Split loaded data as a recipe says."""
     if recipe.labeled_fraction is None:
         rows = apply_point_noise(train, recipe.point_noise, recipe.seed, truth=train)
         parts = [of_kinds(rows, kind) for kind in ("full", "point", "image", "none")]
@@ -95,7 +95,11 @@ def split_data(recipe: Recipe, train: Dataset, validation: Dataset | None) -> Ru
 
 
 def _opened(recipe: Recipe) -> DatasetDict:
-    """The configuration of a prepared dataset that a recipe names, if a run can use it."""
+    """Open the configuration of a prepared dataset that a recipe names.
+
+    Raises:
+        ValueError: a run cannot use it.
+    """
     splits = open_prepared(recipe.dataset_name, recipe.dataset_config, recipe.image_dir)
     if not {"full", "train"} & set(splits):
         raise ValueError(
@@ -111,7 +115,7 @@ def _opened(recipe: Recipe) -> DatasetDict:
 
 
 def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
-    """Data that come split: `labeled_fraction` has no say; the hidden labels are in the same dataset, if anywhere."""
+    """Return data that come split: `labeled_fraction` is ignored, and hidden labels are part of the same dataset."""
     full, nothing = splits["full"], splits["full"].select([])
     point = splits.get("point", nothing)
     train = open_ground_truth(recipe.dataset_name, recipe.image_dir) or concatenate_datasets([full, point])
@@ -120,7 +124,7 @@ def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
 
 
 def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
-    """What to learn from, and what to evaluate on."""
+    """Load the training rows and the validation rows from annotation files."""
     options = reading_options(recipe)
     if recipe.data_dir is not None:
         loaded = load_coco_folder(recipe.data_dir, **options)
@@ -141,10 +145,10 @@ def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
 
 
 def reading_options(recipe: Recipe) -> dict[str, Any]:
-    """How a recipe reads annotation files of any kind."""
+    """Return the options with which a recipe reads annotation files of any format."""
     return {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad, "point_source": recipe.point_source}
 
 
 def of_kinds(rows: Dataset, *kinds: str) -> Dataset:
-    """The images with one of these kinds of supervision."""
+    """Return the images with one of these kinds of supervision."""
     return rows.select([place for place, kind in enumerate(supervision_of(rows)) if kind in kinds])

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What a run knows of its models, collected from its recipe, its data and the files that its stages have left."""
+"""The training facts of each model of a run, collected from its recipe, its data and the files of its stages."""
 
 import json
 from dataclasses import asdict
@@ -14,26 +14,21 @@ from ..hub.cards import CURVES_FILE, TrainingFacts, write_card
 from ..hub.cards.released import backbone_name
 from ..visualization.curves import draw_curves
 from .data import RunData
+from .labeling import QUALITY_FILE
+from .names import MODELS, role_of
 from .recipe import Recipe
 from .stages import is_trained
 
-PARTS_OF_FOLDERS = {
-    "teacher": "teacher",
-    "refiner": "refiner",
-    "student_point": "student",
-    "student_refined": "student",
-    "full": "upper_bound",
-}
-PRIVATE_KEYS = ("data_dir", "train_annotations", "val_annotations", "image_dir", "output_dir")  # paths of this machine
-OTHER_KEYS = ("stages", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")  # that do not change a model
-QUALITY_FILE = "quality.json"  # of the pseudo labels
-
+KEYS_WITH_LOCAL_PATHS = ("data_dir", "train_annotations", "val_annotations", "image_dir", "output_dir")
+KEYS_WITHOUT_EFFECT_ON_MODELS = ("stages", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")
+SECONDS_PER_DAY = 24 * 60 * 60
 
 LabelCosts = tuple[dict[str, int], dict[str, float]]
+"""Kind of label → images with it, and kind of label → days of labeling."""
 
 
 def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts) -> None:
-    """Writes facts, curves and card of every trained model of a run; what has not changed is left alone.
+    """Write facts, curves and card of every trained model of a run; files that would not change are left alone.
 
     Args:
         recipe: of the run.
@@ -41,8 +36,9 @@ def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts)
         folder: of the run.
         labels: as `label_costs` gives them.
     """
-    models = {name: folder / name for name in PARTS_OF_FOLDERS if is_trained(folder / name)}
-    family = {PARTS_OF_FOLDERS[name]: str(path) for name, path in models.items()}  # the refined student comes last
+    names = [model.name for model in MODELS]
+    models = {name: folder / name for name in names if is_trained(folder / name)}
+    family = {role_of(name): str(path) for name, path in models.items()}  # the refined student comes last
     for name, path in models.items():
         model_facts(recipe, data, folder, name, labels).save(path)
         curves = path / CURVES_FILE
@@ -54,19 +50,21 @@ def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts)
 
 
 def label_costs(data: RunData) -> LabelCosts:
-    """Images by kind of label, and days of labeling by kind, of everything that a run learns from."""
+    """Return the number of images and the days of labeling by kind of label, of all training data of a run."""
     images: dict[str, int] = {}
     days: dict[str, float] = {}
-    for rows in (data.full, data.point, data.without_points):
+    for rows in (data.full, data.point, data.image, data.none):
+        if not len(rows):
+            continue
         budget = annotation_cost(rows)
         for kind, count in budget.images.items():
             images[kind] = images.get(kind, 0) + count
-            days[kind] = days.get(kind, 0.0) + budget.seconds[kind] / (24 * 60 * 60)
+            days[kind] = days.get(kind, 0.0) + budget.seconds[kind] / SECONDS_PER_DAY
     return images, days
 
 
 def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: LabelCosts) -> TrainingFacts:
-    """The facts of one model of a run.
+    """Return the facts of one model of a run.
 
     Args:
         recipe: of the run.
@@ -75,7 +73,7 @@ def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: 
         name: of the model's folder in it.
         labels: as `label_costs` gives them.
     """
-    part, config = PARTS_OF_FOLDERS[name], AutoConfig.from_pretrained(folder / name)
+    part, config = role_of(name), AutoConfig.from_pretrained(folder / name)
     start, base_model = starting_point(recipe, part)
     quality = read_json(folder / "pseudo" / QUALITY_FILE) or {}
     settings = read_json(folder / name / "training_settings.json")
@@ -101,12 +99,12 @@ def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: 
 
 
 def read_json(path: Path) -> Any:
-    """Contents of a file; None without it."""
+    """Return the content of a JSON file; None without the file."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def data_names(recipe: Recipe, data: RunData) -> dict[str, Any]:
-    """What the data is called, without the folders it lies in."""
+    """Return the names of the training and validation data, without the folders that they lie in."""
     if recipe.dataset_name is not None:
         id = recipe.dataset_name if is_hub_name(recipe.dataset_name) else None
         name = " ".join(filter(None, (id or Path(recipe.dataset_name).name, recipe.dataset_config)))
@@ -123,7 +121,7 @@ def data_names(recipe: Recipe, data: RunData) -> dict[str, Any]:
 
 
 def learned_from(recipe: Recipe, data: RunData, part: str) -> dict[str, int]:
-    """Images that a model learned from."""
+    """Return the number of images that a model was trained on, by kind of label."""
     if part == "upper_bound":
         return {"full": len(data.train)}
     if part == "student":
@@ -133,7 +131,7 @@ def learned_from(recipe: Recipe, data: RunData, part: str) -> dict[str, int]:
 
 
 def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
-    """What a training started from, in words, and as a Hub repository or "teacher" where it is one of these."""
+    """Return the origin of the initial weights, in words and as the Hub repository (or "teacher") if it is one."""
     own = {"teacher": recipe.teacher_name_or_path, "refiner": recipe.refiner_name_or_path}.get(
         part, recipe.student_name_or_path
     )
@@ -151,16 +149,16 @@ def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether a name is that of a repository ("namespace/name") and not a folder here."""
+    """Return True for the name of a Hub repository ("namespace/name") that is no local folder."""
     parts = name.split("/")
     return len(parts) == 2 and all(parts) and parts[0] not in (".", "..", "~") and not Path(name).exists()
 
 
 def public_recipe(recipe: Recipe) -> dict[str, Any]:
-    """The keys of a recipe that make the model what it is and are not the default's; no paths of this machine."""
+    """Return the keys of a recipe that shape its models and differ from the defaults, without local paths."""
     defaults, values = asdict(Recipe()), {}
     for key, value in asdict(recipe).items():
-        if key in PRIVATE_KEYS or key in OTHER_KEYS or value == defaults[key]:
+        if key in KEYS_WITH_LOCAL_PATHS or key in KEYS_WITHOUT_EFFECT_ON_MODELS or value == defaults[key]:
             continue
         is_path = key.endswith("_name_or_path") or key == "dataset_name"
         values[key] = "a local folder" if is_path and value != "teacher" and not is_hub_name(value) else value

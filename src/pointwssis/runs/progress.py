@@ -1,69 +1,106 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""How long a run will take, measured after its first steps."""
+"""Progress of a run: one short block per training stage, with the time that is left."""
 
 import time
 from typing import Any
 
 from transformers import TrainerCallback
 
-PROBE = (5, 20)  # the first steps warm caches up; what lies between these two is timed
+# The first steps warm up caches; the steps between these two are timed for the first estimate.
+FIRST_TIMED_STEP, LAST_TIMED_STEP = 5, 20
+LINES_PER_STAGE = 10
 
 
 class EtaCallback(TrainerCallback):
-    """Prints, 20 steps into each training, how long it and the ones behind it will take.
+    """Print the steps, the loss and the ETA of a training stage, at most about ten lines per stage.
 
     Args:
-        steps: trainings in their order → steps.
+        steps: name of each training stage to come, in order → its number of steps.
     """
 
     def __init__(self, steps: dict[str, int]):
         self.pending = dict(steps)
-        self.name = ""
-        self.started = 0.0
-        self.seconds_a_step: dict[str, float] = {}
+        self.stage = ""
+        self.seconds_per_step: dict[str, float] = {}
+        self.first_step = self.timed_from = self.printed_step = 0
+        self.stage_began = self.timing_began = time.monotonic()
 
-    def of(self, name: str) -> "EtaCallback":
-        """The probe, told which training comes now."""
-        self.name = name
+    def for_stage(self, stage: str) -> "EtaCallback":
+        """Return this callback, set to the stage that starts now."""
+        self.stage = stage
         return self
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.first_step = state.global_step
+        self.first_step = self.timed_from = self.printed_step = state.global_step
+        self.stage_began = self.timing_began = time.monotonic()
+        if state.is_world_process_zero:
+            resumed = f", resumed at step {state.global_step}" if state.global_step else ""
+            print(f"{self.stage}: {counted(state.max_steps, 'step')}{resumed}", flush=True)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         done = state.global_step - self.first_step
-        if done == PROBE[0]:
-            self.started = time.monotonic()
-        if done == PROBE[1] and state.is_world_process_zero:
-            self._tell((time.monotonic() - self.started) / (PROBE[1] - PROBE[0]), state.max_steps - state.global_step)
+        if done == FIRST_TIMED_STEP:
+            self.timed_from, self.timing_began = state.global_step, time.monotonic()
+        if done == LAST_TIMED_STEP and state.is_world_process_zero:
+            self._measure(state)
+            print(f"  {self._left(state)}", flush=True)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict | None = None, **kwargs: Any) -> None:
+        if "loss" not in (logs or {}) or not state.is_world_process_zero:
+            return
+        is_first_line = self.printed_step == self.first_step
+        is_due = state.global_step - self.printed_step >= state.max_steps / LINES_PER_STAGE
+        if not is_first_line and not is_due:
+            return
+        self.printed_step = state.global_step
+        self._measure(state)
+        loss = f"loss {float(logs['loss']):.3f}"
+        print(f"  step {state.global_step:>6,} / {state.max_steps:,}   {loss}   {self._left(state)}", flush=True)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.pending.pop(self.name, None)
+        self.pending.pop(self.stage, None)
+        if state.is_world_process_zero:
+            print(f"  done in {duration(time.monotonic() - self.stage_began)}", flush=True)
 
-    def _tell(self, seconds: float, left: int) -> None:
-        self.seconds_a_step[speed_of(self.name)] = seconds
-        own = seconds * left
-        # The refiner's speed is not known before it starts; a segmenter's step is the better guess of the two.
-        others = {name: steps for name, steps in self.pending.items() if name != self.name}
-        rest = sum(steps * self.seconds_a_step.get(speed_of(name), seconds) for name, steps in others.items())
-        print(
-            f"{self.name}: {seconds:.2f} s a step, {minutes(own)} to go; all trainings: about {minutes(own + rest)}",
-            flush=True,
-        )
+    def _measure(self, state: Any) -> None:
+        """Update the time per step of this kind of stage."""
+        steps = state.global_step - self.timed_from
+        if steps > 0:
+            self.seconds_per_step[kind_of(self.stage)] = (time.monotonic() - self.timing_began) / steps
+
+    def _left(self, state: Any) -> str:
+        """Return the time per step, the ETA of this stage and that of all stages to come."""
+        seconds = self.seconds_per_step.get(kind_of(self.stage), 0.0)
+        own = seconds * (state.max_steps - state.global_step)
+        # The speed of a refiner is unknown before it starts; that of a segmenter is the better guess of the two.
+        others = {stage: steps for stage, steps in self.pending.items() if stage != self.stage}
+        rest = sum(steps * self.seconds_per_step.get(kind_of(stage), seconds) for stage, steps in others.items())
+        text = f"{seconds:.2f} s per step, {duration(own)} left"
+        return f"{text}; all training stages: {duration(own + rest)}" if others else text
 
 
-def speed_of(training: str) -> str:
-    """What trainings of the same speed share."""
-    return "refiner" if training == "refiner" else "segmenter"
+def kind_of(stage: str) -> str:
+    """Return what training stages of the same speed have in common."""
+    return "refiner" if stage == "refiner" else "segmenter"
 
 
-def minutes(seconds: float) -> str:
-    """Seconds in the unit that people think in.
+def duration(seconds: float) -> str:
+    """Return a duration in the unit that suits it.
 
     Example:
-        >>> minutes(45), minutes(600), minutes(9000)
+        >>> duration(45), duration(600), duration(9000)
         ('45 s', '10 min', '2.5 h')
     """
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Example:
+        >>> counted(1, "step"), counted(2000, "step")
+        ('1 step', '2,000 steps')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

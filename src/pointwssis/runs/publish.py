@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The models of a run on the Hub: what they are called there, and sending them with cards that link to each other."""
+"""Publish the models of a run on the Hub, with cards that link to each other."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,20 +12,14 @@ from ..hub.cards.released import bare_card
 from ..hub.client import check_write_access, push_folder
 from ..models.factory import is_saved_model
 from .cache import is_first_process
+from .names import PUBLISHED_ROLES, candidates_for
 from .recipe import Recipe
 
-FOLDERS = {  # of the models that people use, the best first
-    "student": ("student_refined", "student_point"),
-    "teacher": ("teacher",),
-    "refiner": ("refiner",),
-}
-
-
-OURS = ("solov2", "mask_refine_net")  # types of models
+MODEL_TYPES = ("solov2", "mask_refine_net")
 
 
 class Push:
-    """Sends the models of a run if its recipe says so. Access is checked here, before anything is trained.
+    """Upload the models of a run if its recipe says so. Write access is checked here, before anything is trained.
 
     Args:
         recipe: with `push_to_hub`, `hub_model_id`, `hub_private`.
@@ -46,7 +40,7 @@ class Push:
 
     def __init__(self, recipe: Recipe, only: str | None = None):
         self.recipe = recipe
-        self.parts = [only] if only else [part for part in FOLDERS if part in recipe.stages]
+        self.parts = [only] if only else [part for part in PUBLISHED_ROLES if part in recipe.stages]
         self.repos: dict[str, str] = {}
         if recipe.push_to_hub and is_first_process():
             names = repo_names(recipe.hub_model_id, only or "student")
@@ -54,34 +48,33 @@ class Push:
             check_write_access(self.repos.values(), recipe.hub_private)
 
     def __call__(self) -> dict[str, str]:
-        """Part → address of what was sent."""
+        """Upload the models, and return part → address of each."""
         made = run_models(self.recipe.output_dir)
         models = {part: made[part] for part in self.repos if part in made}
         return push_models(models, self.repos, self.recipe.hub_private)
 
 
 def repo_names(hub_model_id: str, main: str = "student") -> dict[str, str]:
-    """Repositories of the parts of a run: one has the name itself, the others go beside it.
+    """Return part → repository: one part gets the name itself, the others get it with a suffix.
 
     Example:
         >>> repo_names("me/cells")
         {'student': 'me/cells', 'teacher': 'me/cells-teacher', 'refiner': 'me/cells-refiner'}
     """
-    return {part: hub_model_id if part == main else f"{hub_model_id}-{part}" for part in FOLDERS}
+    return {part: hub_model_id if part == main else f"{hub_model_id}-{part}" for part in PUBLISHED_ROLES}
 
 
 def run_models(folder: str | Path) -> dict[str, Path]:
-    """Part → folder of the models that a run has made."""
-    candidates = {part: [Path(folder) / name for name in names] for part, names in FOLDERS.items()}
-    return {
-        part: next(path for path in paths if is_saved_model(path))
-        for part, paths in candidates.items()
-        if any(map(is_saved_model, paths))
-    }
+    """Return role → folder of the best model of this role that a run has made."""
+    models = {}
+    for role in PUBLISHED_ROLES:
+        saved = [Path(folder) / name for name in candidates_for(role) if is_saved_model(Path(folder) / name)]
+        models |= {role: saved[0]} if saved else {}
+    return models
 
 
 def push_models(models: Mapping[str, Path], repos: Mapping[str, str], private: bool = False) -> dict[str, str]:
-    """Sends models of one run; their cards name each other's repositories, and those of earlier pushes.
+    """Upload models of one run; their cards link to each other, and to those of earlier uploads.
 
     Args:
         models: part → folder.
@@ -99,7 +92,7 @@ def push_models(models: Mapping[str, Path], repos: Mapping[str, str], private: b
         family = {**pushed_before(folder.parent), **{other: repos[other] for other in models}}
         card = card_of(folder, repos[part], family, on_hub=True)
         config = AutoConfig.from_pretrained(folder)
-        if card is None and not (folder / "README.md").is_file() and config.model_type in OURS:
+        if card is None and not (folder / "README.md").is_file() and config.model_type in MODEL_TYPES:
             card = bare_card(repos[part], config)
         addresses[part] = push_folder(folder, repos[part], private, card)
         remember(folder, repos[part])
@@ -107,7 +100,7 @@ def push_models(models: Mapping[str, Path], repos: Mapping[str, str], private: b
 
 
 def pushed_before(run_folder: Path) -> dict[str, str]:
-    """Part → repository of the models of a run that are on the Hub already."""
+    """Return part → repository of the models of a run that are on the Hub already."""
     known = {
         part: TrainingFacts.load(path).repo
         for part, path in run_models(run_folder).items()
@@ -117,13 +110,13 @@ def pushed_before(run_folder: Path) -> dict[str, str]:
 
 
 def remember(folder: Path, repo: str) -> None:
-    """Notes in the facts of a model where it was pushed to."""
+    """Record in the facts of a model which repository it was uploaded to."""
     if (folder / FACTS_FILE).is_file():
         replace(TrainingFacts.load(folder), repo=repo).save(folder)
 
 
 def publish(folder: str | Path, repo: str, private: bool = False) -> dict[str, str]:
-    """Sends a folder: that of a model, or the output folder of a run with all its models.
+    """Upload a folder: that of a model, or the output folder of a run with all its models.
 
     Args:
         folder: of a model, or of a run.

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What a run leaves for people: `results.json`, a table, and a contact sheet of its labels."""
+"""The results of a run as files: `results.json`, the same as Markdown tables, and a contact sheet of its labels."""
 
 import json
 from pathlib import Path
@@ -7,19 +7,64 @@ from typing import Any
 
 from datasets import Dataset
 
+from ..hub.cards import write_if_changed
 from ..visualization.drawing import PANEL_TITLES, contact_sheet, pseudo_label_panels
+from .names import PSEUDO_LABELS, SEGMENTERS
 
-ROWS = {
-    "teacher": "teacher, the few masks alone",
-    "student_point": "student, masks + points",
-    "student_refined": "student, masks + points + MaskRefineNet",
-    "full": "all masks (upper bound)",
-}
-LABEL_ROWS = {"rough": "rough masks", "refined": "refined masks"}
+LABEL_COLUMNS = {"AP": "AP", "AP50": "AP50", "AR100": "AR100", "mean_iou": "mean IoU"}
+
+
+def write_results(results: dict[str, Any], folder: Path, max_detections: int = 100) -> None:
+    """Write `results.json` and `results.md`.
+
+    Args:
+        results: as `Run.run` returns them.
+        folder: of the run.
+        max_detections: detections per image of the evaluation.
+    """
+    write_if_changed(folder / "results.json", json.dumps(results, indent=1))
+    write_if_changed(folder / "results.md", result_table(results, max_detections))
+
+
+def result_table(results: dict[str, Any], max_detections: int = 100) -> str:
+    """Return two Markdown tables in percent: models on the validation images, pseudo labels against the hidden masks.
+
+    Args:
+        results: as `Run.run` returns them.
+        max_detections: detections per image of the evaluation; beside more than 100 stands COCO's AP with 100.
+    """
+    return f"{_table_of_models(results, max_detections)}\n{_table_of_labels(results.get('pseudo_labels') or {})}"
+
+
+def _table_of_models(results: dict[str, Any], max_detections: int) -> str:
+    limit = f" (at most {max_detections} detections per image)" if max_detections != 100 else ""
+    beside = ["AP@100"] if max_detections > 100 else []
+    columns = ["AP", *beside, "AP50", "AP75", f"AR{max_detections}"]
+    lines = [_line([f"validation images{limit}", *columns]), _line(["---"] * (len(columns) + 1))]
+    for model in SEGMENTERS:
+        values = results.get(model.name) or {}
+        lines.append(_line([model.title, *(percent(values.get(column)) for column in columns)]))
+    return "\n".join(lines) + "\n"
+
+
+def _table_of_labels(quality: dict[str, Any]) -> str:
+    header = ["pseudo labels against the hidden masks", *LABEL_COLUMNS.values(), "masks / points"]
+    lines = [_line(header), _line(["---"] * len(header))]
+    for name, title in PSEUDO_LABELS.items():
+        values = quality.get(name) or {}
+        # Proposals are shown only where a run has some.
+        if values or name in ("rough", "refined"):
+            count = f"{values['labels']} / {values['points']}" if values else "not available"
+            lines.append(_line([title, *(percent(values.get(column)) for column in LABEL_COLUMNS), count]))
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def percent(value: float | None) -> str:
-    """A fraction for the table; what was not measured says so.
+    """Return a fraction in percent, or "not available" for a value that was not measured.
 
     Example:
         >>> percent(0.1234), percent(None)
@@ -28,56 +73,24 @@ def percent(value: float | None) -> str:
     return "not available" if value is None else f"{100 * value:.1f}"
 
 
-def result_table(results: dict[str, Any], max_detections: int = 100) -> str:
-    """Two Markdown tables: models on the validation images, pseudo labels against the hidden masks. In percent."""
-    caps = f" (at most {max_detections} detections an image)" if max_detections != 100 else ""
-    beside = ["AP@100"] if max_detections > 100 else []
-    columns = ["AP", *beside, "AP50", "AP75", f"AR{max_detections}"]
-    lines = [f"| validation images{caps} | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for key, title in ROWS.items():
-        values = results.get(key) or {}
-        lines.append(f"| {title} | " + " | ".join(percent(values.get(column)) for column in columns) + " |")
-    lines += [
-        "",
-        "| pseudo labels against the hidden masks | AP | AP50 | AR100 | mean IoU | masks / points |",
-        "|---|---|---|---|---|---|",
-    ]
-    for key, title in LABEL_ROWS.items():
-        values = (results.get("pseudo_labels") or {}).get(key) or {}
-        cells = [percent(values.get(column)) for column in ("AP", "AP50", "AR100", "mean_iou")]
-        count = f"{values['labels']} / {values['points']}" if values else "not available"
-        lines.append(f"| {title} | " + " | ".join(cells) + f" | {count} |")
-    return "\n".join(lines) + "\n"
-
-
-def write_results(results: dict[str, Any], folder: Path, max_detections: int = 100) -> str:
-    """Writes `results.json` and `results.md` and returns the table."""
-    table = result_table(results, max_detections)
-    (folder / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
-    (folder / "results.md").write_text(table, encoding="utf-8")
-    return table
-
-
-def write_contact_sheet(labels: Dataset, truth: Dataset, path: Path, num_images: int = 8) -> Path:
-    """Image, points, rough masks, refined masks and truth of some pseudo-labeled images, evenly spread over the
-    dataset.
+def write_contact_sheet(labels: Dataset, ground_truth: Dataset, path: Path, num_images: int = 8) -> None:
+    """Draw image, points, rough masks, refined masks and ground truth of some images, evenly spread over the dataset.
 
     Args:
         labels: rows with pseudo labels.
-        truth: rows of the same images; their masks may be missing.
-        path: of the PNG.
+        ground_truth: rows of the same images; their masks may be missing.
+        path: of the PNG; nothing is written where no image has an object.
         num_images: rows of the sheet.
     """
-    positions = {image_id: index for index, image_id in enumerate(truth["image_id"])}
-    pointed = [index for index, objects in enumerate(labels["objects"]) if objects]
-    chosen = pointed[:: max(1, len(pointed) // num_images)][:num_images]
-    rows, titles = [], []
+    positions = {image_id: index for index, image_id in enumerate(ground_truth["image_id"])}
+    with_objects = [index for index, objects in enumerate(labels["objects"]) if objects]
+    chosen = with_objects[:: max(1, len(with_objects) // num_images)][:num_images]
+    panels, titles = [], []
     for index in chosen:
         row = labels[index]
-        known = truth[positions[row["image_id"]]]
-        has_truth = any(item["segmentation"] is not None for item in known["objects"])
-        rows.append(pseudo_label_panels(row, known if has_truth else None))
+        known = ground_truth[positions[row["image_id"]]]
+        has_masks = any(item["segmentation"] is not None for item in known["objects"])
+        panels.append(pseudo_label_panels(row, known if has_masks else None))
         titles.append(row["file_name"])
-    if rows:
-        contact_sheet(rows, PANEL_TITLES, titles).save(path)
-    return path
+    if panels:
+        contact_sheet(panels, PANEL_TITLES, titles).save(path)

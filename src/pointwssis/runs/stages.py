@@ -1,9 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The stages of PointWSSIS as functions: train a SOLOv2, train a MaskRefineNet, label with either, evaluate.
+"""The training stages as functions: train a SOLOv2, train a MaskRefineNet, evaluate.
 
 Teacher, students and upper bound are one function on different rows. Every stage writes into its own folder and is
-skipped when that folder holds its result, so that an interrupted run goes on where it was.
-`runs.py` puts them in order.
+skipped when that folder holds its result, so that an interrupted run resumes there. `run.py` puts the stages in order.
 """
 
 import dataclasses
@@ -12,12 +11,13 @@ import json
 import logging
 import shutil
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import AutoConfig, TrainerCallback, TrainerState, set_seed
+from transformers import AutoConfig, PrinterCallback, ProgressCallback, TrainerCallback, TrainerState, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import class_names
@@ -25,25 +25,53 @@ from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import best_device, choose_dtype, for_device
-from ..training.arguments import SegmentationTrainingArguments
+from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.augmentation import Augmentation
 from ..training.collators import InstanceCollator
-from ..training.datasets import InstanceDataset, RefinementDataset, background_threshold
+from ..training.datasets import InstanceDataset, RefinementDataset
+from ..training.incomplete_labels import background_threshold
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
 from .recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_POINT_JITTER = 0.15
+
+
+@dataclass(frozen=True)
+class SegmenterTraining:
+    """One training of a SOLOv2 in a run.
+
+    Args:
+        name: folder of the model in the output folder of the run.
+        rows: to learn from; without any, the model that it starts from is taken as it is.
+        model_fields: fields of `SOLOv2Config`.
+        arguments: training arguments beside those of the recipe's `training`.
+        start: saved model to start from; None starts from new weights.
+        intermediate_folders: fraction of the training → folder for the weights at that moment.
+    """
+
+    name: str
+    rows: Dataset
+    model_fields: dict[str, Any]
+    arguments: dict[str, Any]
+    start: str | None = None
+    intermediate_folders: dict[float, Path] = field(default_factory=dict)
+
+
+# -- training arguments
+
 
 def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) -> SegmentationTrainingArguments:
-    """Training arguments of a stage; later settings win, the recipe's `max_steps` caps."""
+    """Return the training arguments of a stage; later settings win, and the recipe's `max_steps` is the limit."""
     device = best_device()
     values: dict[str, Any] = {
         "output_dir": str(folder / "checkpoints"),
         "seed": recipe.seed,
         "bf16": choose_dtype(device, recipe.bf16) == torch.bfloat16,
         "use_cpu": device.type == "cpu",
+        "disable_tqdm": True,
         "logging_steps": 20,
         "save_total_limit": 1,
     }
@@ -51,112 +79,123 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
         values.update(setting)
     check_arguments(values)
     arguments = SegmentationTrainingArguments(**values)
+    # A shorter training warms up for the same fraction of its steps.
     if recipe.max_steps is not None and recipe.max_steps < arguments.max_steps:
         shorter = recipe.max_steps / arguments.max_steps
         arguments.max_steps = recipe.max_steps
         if arguments.warmup_steps >= 1:
             arguments.warmup_steps = max(1, int(arguments.warmup_steps * shorter))
-    if "save_steps" not in {key for setting in settings for key in setting}:
+    if not any("save_steps" in setting for setting in settings):
         arguments.save_steps = max(1, arguments.max_steps // 5)
     return arguments
 
 
 def check_arguments(values: dict[str, Any]) -> None:
-    """Raises a ValueError for training arguments that do not exist or that are no numbers where they have to be."""
-    known = {field.name: field.default for field in dataclasses.fields(SegmentationTrainingArguments) if field.init}
+    """Raise a ValueError for a training argument that does not exist or is not the number that it must be."""
+    known = {item.name: item.default for item in dataclasses.fields(SegmentationTrainingArguments) if item.init}
     for name, value in values.items():
         if name not in known:
             close = difflib.get_close_matches(str(name), known, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"there is no training argument {name!r}{hint}")
-        if type(known[name]) in (int, float) and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise ValueError(f"the training argument {name} is {value!r} ({type(value).__name__}); it takes a number")
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if type(known[name]) in (int, float) and not is_number:
+            raise ValueError(f"the training argument {name} must be a number, got {value!r} ({type(value).__name__})")
 
 
-class SaveWeightsAt(TrainerCallback):
-    """Saves the weights after some parts of a training, beside the checkpoints that a run resumes from."""
+def refiner_settings(recipe: Recipe) -> dict[str, Any]:
+    """Return the training arguments of the recipe's `refiner`, without the option of its samples."""
+    return {name: value for name, value in recipe.refiner.items() if name != "point_jitter"}
+
+
+# -- SOLOv2
+
+
+class SaveIntermediateWeights(TrainerCallback):
+    """Save the weights after some fractions of a training, beside the checkpoints that a run resumes from."""
 
     def __init__(self, folders: dict[float, Path], image_processor: Any):
         self.folders, self.image_processor = folders, image_processor
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        for part, folder in self.folders.items():
-            if state.global_step == max(1, round(part * state.max_steps)) and state.is_world_process_zero:
+        for fraction, folder in self.folders.items():
+            if state.global_step == max(1, round(fraction * state.max_steps)) and state.is_world_process_zero:
                 model.save_pretrained(folder)
                 self.image_processor.save_pretrained(folder)
 
 
 def train_segmenter(
-    recipe: Recipe,
-    rows: Dataset,
-    validation: Dataset | None,
-    folder: Path,
-    model_fields: dict[str, Any],
-    arguments: dict[str, Any],
-    name_or_path: str | None = None,
-    rough_folders: dict[float, Path] | None = None,
-    probe: EtaCallback | None = None,
+    recipe: Recipe, training: SegmenterTraining, validation: Dataset | None, eta: EtaCallback | None = None
 ) -> dict[str, float | None]:
-    """Trains a SOLOv2 into `folder` and evaluates it; teacher, students and upper bound are this function on
-    different rows.
+    """Train a SOLOv2 into its folder and evaluate it; what is there already is not done again.
 
     Args:
         recipe: of the run.
-        rows: to learn from; with none of them the model that it starts from is taken as it is.
-        validation: to evaluate on, or None.
-        folder: for the model; what is there is not done again.
-        model_fields: of `SOLOv2Config`.
-        arguments: of this training.
-        name_or_path: saved model to start from.
-        rough_folders: part of the training → folder for the weights at that moment.
-        probe: tells how long it will take.
+        training: which model, from what, on what.
+        validation: rows to evaluate on, or None.
+        eta: prints the progress.
 
     Returns:
-        Metrics of `CocoEvaluator`; empty without validation.
+        Metrics of `CocoEvaluator`, fractions from 0 to 1; empty without validation rows.
     """
+    folder = Path(recipe.output_dir) / training.name
     metrics_file = folder / "metrics.json"
-    if is_trained(folder) and metrics_file.is_file():
-        logger.warning("%s is done already, delete the folder to train it again", folder)
-        return json.loads(metrics_file.read_text())
+    is_ready = is_trained(folder)
+    if is_ready and metrics_file.is_file():
+        logger.warning("%s is done already; delete the folder to train it again", folder)
+        return json.loads(metrics_file.read_text(encoding="utf-8"))
+
+    # A model that is trained but was not evaluated yet is evaluated only.
     set_seed(recipe.seed)
-    interrupted = is_trained(folder)  # while it was evaluated
-    model, processor = starting_segmenter(recipe, rows, model_fields, str(folder) if interrupted else name_or_path)
-    args = training_arguments(recipe, folder, recipe.training, arguments)
-    edges = recipe.train_shortest_edges or [recipe.image_size["shortest_edge"]]
-    longest = recipe.image_size.get("longest_edge", 10**9)
-    callbacks: list[TrainerCallback] = [] if probe is None else [probe.of(folder.name)]
-    if rough_folders:
-        callbacks.append(SaveWeightsAt(rough_folders, processor))
-    trainer = SegmentationTrainer(
-        model=for_device(model, best_device()),
-        args=args,
-        train_dataset=InstanceDataset(
-            rows, Augmentation(**recipe.augmentation), recipe.seed, recipe.weigh_pseudo_labels
-        ),
-        data_collator=InstanceCollator(processor, edges, longest),
-        processing_class=processor,
-        eval_rows=validation,
-        max_detections=sorted({100, recipe.max_detections}),
-        callbacks=callbacks,
-    )
-    if not interrupted and len(rows):
+    start = str(folder) if is_ready else training.start
+    model, processor = starting_segmenter(recipe, training.rows, training.model_fields, start)
+    trainer = segmenter_trainer(recipe, training, validation, model, processor)
+    if eta is not None:
+        trainer.add_callback(eta.for_stage(training.name))
+    if not is_ready and len(training.rows):
         train_and_save(trainer, folder)
-    elif not interrupted:
+    elif not is_ready:
         save_untrained(trainer, folder)
+
     metrics = {}
     if validation is not None:
         trainer.evaluate()
         metrics = trainer.evaluator.compute()
     if trainer.is_world_process_zero():
-        metrics_file.write_text(json.dumps(metrics, indent=1))
+        metrics_file.write_text(json.dumps(metrics, indent=1), encoding="utf-8")
+        if eta is not None and metrics:
+            print(f"  AP {100 * metrics['AP']:.1f}, AP50 {100 * metrics['AP50']:.1f}", flush=True)
     return metrics
+
+
+def segmenter_trainer(
+    recipe: Recipe, training: SegmenterTraining, validation: Dataset | None, model: Any, processor: Any
+) -> SegmentationTrainer:
+    """Return the trainer of one SOLOv2."""
+    folder = Path(recipe.output_dir) / training.name
+    augmentation = Augmentation(**recipe.augmentation)
+    callbacks: list[TrainerCallback] = []
+    if training.intermediate_folders:
+        callbacks.append(SaveIntermediateWeights(training.intermediate_folders, processor))
+    trainer = SegmentationTrainer(
+        model=for_device(model, best_device()),
+        args=training_arguments(recipe, folder, recipe.training, training.arguments),
+        train_dataset=InstanceDataset(training.rows, augmentation, recipe.seed, recipe.weigh_pseudo_labels),
+        data_collator=InstanceCollator(processor, recipe.train_shortest_edges or None),
+        processing_class=processor,
+        eval_dataset=validation,
+        max_detections=sorted({100, recipe.max_detections}),
+        callbacks=callbacks,
+    )
+    return without_printing(trainer)
 
 
 def starting_segmenter(
     recipe: Recipe, rows: Dataset, model_fields: dict[str, Any], name_or_path: str | None
 ) -> tuple[SOLOv2ForInstanceSegmentation, SOLOv2ImageProcessorPil]:
-    """The SOLOv2 that a training on these rows starts from; a saved one keeps its architecture, not its input size and
-    decoding.
+    """Return the SOLOv2 that a training on these rows starts from, with its image processor.
+
+    A saved model keeps its architecture; its input size and its decoding are those of the recipe.
     """
     names, fields = class_names(rows), dict(model_fields)
     if "background_threshold" not in fields:
@@ -171,22 +210,22 @@ def starting_segmenter(
 def evaluate(
     folder: str | Path, rows: Dataset, max_detections: int = 100, batch_size: int = 4, bf16: bool | None = None
 ) -> dict[str, float | None]:
-    """COCO mask AP of a saved SOLOv2.
+    """Return the COCO mask AP of a saved SOLOv2.
 
     Args:
-        folder: or Hub repository of the model.
-        rows: of the schema, with the classes of the model.
-        max_detections: detections an image, of the model and in the evaluation.
-        batch_size: images that go through the network together.
-        bf16: None: where the machine computes with it.
+        folder: folder or Hub repository of the model.
+        rows: rows of the schema, with the classes of the model.
+        max_detections: detections per image, of the model and in the evaluation.
+        batch_size: images per forward pass.
+        bf16: compute in bfloat16; None does so where the device computes it in hardware.
     """
     names, device = class_names(rows), best_device()
     model, processor = saved_model(str(folder), names)
     unknown = sorted(set(names) - set(AutoConfig.from_pretrained(folder).id2label.values()))
-    model.config.max_detections = max_detections
     if unknown:
-        logger.warning("%s never learned the classes %s of this dataset", folder, ", ".join(unknown))
-    with tempfile.TemporaryDirectory() as output_dir:  # the Trainer wants one
+        logger.warning("%s was never trained on the classes %s of this dataset", folder, ", ".join(unknown))
+    model.config.max_detections = max_detections
+    with tempfile.TemporaryDirectory() as output_dir:  # the Trainer needs one
         args = SegmentationTrainingArguments(
             output_dir=output_dir,
             per_device_eval_batch_size=batch_size,
@@ -194,24 +233,34 @@ def evaluate(
             use_cpu=device.type == "cpu",
         )
         trainer = SegmentationTrainer(
-            model=for_device(model, best_device()),
+            model=for_device(model, device),
             args=args,
             processing_class=processor,
-            eval_rows=rows,
+            eval_dataset=rows,
             max_detections=max_detections,
         )
         trainer.evaluate()
     return trainer.evaluator.compute()
 
 
+# -- MaskRefineNet
+
+
 def train_refiner(
-    recipe: Recipe, rough_rows: Dataset, folder: Path, name_or_path: str | None = None, probe: EtaCallback | None = None
+    recipe: Recipe, rough_rows: Dataset, folder: Path, name_or_path: str | None = None, eta: EtaCallback | None = None
 ) -> None:
-    """Trains a MaskRefineNet on images that have both their masks and rough masks of the teacher (paper,
-    section 3.3); with none of them the model that it starts from is taken as it is.
+    """Train a MaskRefineNet on images that have both masks and rough masks (paper, section 3.3).
+
+    Args:
+        recipe: of the run.
+        rough_rows: rows with `segmentation` and `rough_segmentation`; without any, the model that it starts from is
+            taken as it is.
+        folder: of the model.
+        name_or_path: saved model to start from.
+        eta: prints the progress.
     """
     if is_trained(folder):
-        logger.warning("%s is done already, delete the folder to train it again", folder)
+        logger.warning("%s is done already; delete the folder to train it again", folder)
         return
     names = class_names(rough_rows)
     set_seed(recipe.seed)
@@ -219,36 +268,34 @@ def train_refiner(
         model, processor = new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
     else:
         model, processor = saved_model(name_or_path, names)
-    settings = dict(recipe.refiner)
-    jitter = settings.pop("point_jitter", 0.15)
-    official = {
-        "max_steps": 200_000,
-        "per_device_train_batch_size": 16,
-        "learning_rate": 1e-4,
-        "optim": "adamw_torch",
-        "optim_args": None,
-        "weight_decay": 0.0,
-        "warmup_steps": 2000,
-        "milestones": [],
-        "lr_scheduler_type": "cosine",
-        "label_names": ["mask_labels"],
-    }
     dataset = None
     if len(rough_rows):
         scales, augmentation = tuple(model.config.train_box_scale), Augmentation(**recipe.augmentation)
+        jitter = recipe.refiner.get("point_jitter", DEFAULT_POINT_JITTER)
         dataset = RefinementDataset(rough_rows, processor, scales, jitter, augmentation, recipe.seed)
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
-        args=training_arguments(recipe, folder, official, settings),
+        args=training_arguments(recipe, folder, MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)),
         train_dataset=dataset,
         processing_class=processor,
-        callbacks=[] if probe is None else [probe.of(folder.name)],
+        callbacks=[] if eta is None else [eta.for_stage(folder.name)],
     )
+    without_printing(trainer)
     train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
 
 
+# -- shared
+
+
+def without_printing(trainer: SegmentationTrainer) -> SegmentationTrainer:
+    """Remove the Trainer's own printing: a run prints one short block per stage."""
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    return trainer
+
+
 def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
-    """Trains, from the last checkpoint if there is one, saves model and image processor, and drops the checkpoints."""
+    """Train from the last checkpoint if there is one, save model and image processor, and delete the checkpoints."""
     checkpoints = Path(trainer.args.output_dir)
     checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
     state = TrainerState() if checkpoint is None else TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
@@ -260,13 +307,13 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     trainer.save_model(str(folder))
     history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]
     if trainer.is_world_process_zero():
-        (folder / "training_settings.json").write_text(json.dumps(settings_of(trainer), indent=1))
-        (folder / "training_log.json").write_text(json.dumps(history, indent=1))
+        write_json(folder / "training_settings.json", settings_of(trainer))
+        write_json(folder / "training_log.json", history)
         shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def settings_of(trainer: SegmentationTrainer) -> dict[str, Any]:
-    """How a model was trained, for its card."""
+    """Return the settings of a training, for the card of its model."""
     args = trainer.args
     return {
         "steps": args.max_steps,
@@ -279,13 +326,17 @@ def settings_of(trainer: SegmentationTrainer) -> dict[str, Any]:
 
 
 def save_untrained(trainer: SegmentationTrainer, folder: Path) -> None:
-    """Takes a model that somebody trained before as the result of this stage: there is nothing to learn from."""
+    """Save the model that a stage starts from as its result: there is nothing to learn from."""
     logger.warning("no masks to learn from: %s is the model that the recipe starts it from", folder)
     trainer.save_model(str(folder))
     if trainer.is_world_process_zero():
-        (folder / "training_log.json").write_text("[]")
+        write_json(folder / "training_log.json", [])
+
+
+def write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def is_trained(folder: Path) -> bool:
-    """Whether a training into this folder came to its end; its log is written last."""
+    """Return True if a training into this folder came to its end: its log is written last."""
     return is_saved_model(folder) and (folder / "training_log.json").is_file()

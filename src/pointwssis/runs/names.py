@@ -1,0 +1,62 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The one table of names: models of a run and their pseudo labels, in folders, results, cards and on the Hub."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """The names of one model of a run.
+
+    Args:
+        name: folder of the model in the run, and its key in `results.json`.
+        stage: stage of the recipe that trains it.
+        role: its part in the method, for model cards and repositories of the Hub.
+        title: its row in the tables of results.
+    """
+
+    name: str
+    stage: str
+    role: str
+    title: str
+
+
+MODELS = (
+    ModelName("teacher", "teacher", "teacher", "teacher, the few masks alone"),
+    ModelName("refiner", "refiner", "refiner", "MaskRefineNet"),
+    ModelName("student_point", "student", "student", "student, masks + points"),
+    ModelName("student_refined", "student", "student", "student, masks + points + MaskRefineNet"),
+    ModelName("upper_bound", "upper_bound", "upper_bound", "all masks (upper bound)"),
+)
+
+# MaskRefineNet has no average precision of its own: its pseudo labels are measured.
+SEGMENTERS = tuple(model for model in MODELS if model.role != "refiner")
+
+PSEUDO_LABELS = {
+    "rough": "rough masks",
+    "refined": "refined masks",
+    "proposed_rough": "proposals, rough masks",
+    "proposed_refined": "proposals, refined masks",
+}
+
+PUBLISHED_ROLES = ("student", "teacher", "refiner")
+
+
+def role_of(name: str) -> str:
+    """Return the role of the model in a folder.
+
+    Example:
+        >>> role_of("student_refined")
+        'student'
+    """
+    return next(model.role for model in MODELS if model.name == name)
+
+
+def candidates_for(role: str) -> list[str]:
+    """Return the folders that may hold the model of a role, the best first: a refined student before a rough one.
+
+    Example:
+        >>> candidates_for("student")
+        ['student_refined', 'student_point']
+    """
+    return [model.name for model in reversed(MODELS) if model.role == role]
