@@ -7,8 +7,8 @@ from ..planning.estimates import CostModel, StageEstimate, total
 from ..runs.plan import LABEL, StagePlan
 from ..runs.progress import duration
 
-FOOTNOTE = """Times are estimates from a few measured steps. While a stage trains, its checkpoints take up to three times the disk
-space of its model in addition. Nothing was written."""
+FOOTNOTE = """Times are estimates from a few measured steps. While a stage trains, its checkpoints take up to three times
+the disk space of its model in addition. Nothing was written."""
 _HEAD = f"{'stage':<13}{'result':<17}{'action':<9}{'images':>9}{'objects':>10}{'steps':>9}{'time':>10}{'disk':>10}"
 
 
