@@ -94,8 +94,8 @@ BRUSH = [0, 0, 0, 8, 57, 27, 252, 96, 1, 255, 255, 255, 255, 128]  # of 2 × 1 p
 RECORDS = {
     # a table of clicks
     "csv: x is a word": csv("a.jpg,left,2,cat,,,", "(a.jpg)", "x is 'left'", "as in 12.5"),
-    "csv: decimal comma": csv('a.jpg,"1,5",2,cat,,,', "x is '1,5'", "dot"),
-    "csv: x without y": csv("a.jpg,1,,cat,,,", "y is ''", "no finite number"),
+    "csv: decimal comma": csv('a.jpg,"1,5",2,cat,,,', "x is '1,5'", "decimal point"),
+    "csv: x without y": csv("a.jpg,1,,cat,,,", "y is ''", "not a finite number"),
     "csv: x is nan": csv("a.jpg,nan,2,cat,,,", "x is 'nan'"),
     "csv: y is infinite": csv("a.jpg,1,inf,cat,,,", "y is 'inf'"),
     "csv: right of the image": csv("a.jpg,40,2,cat,,,", "x, y is [40.0, 2.0]", "x < 40"),
@@ -105,20 +105,20 @@ RECORDS = {
     "csv: too many cells": csv("a.jpg,1,2,cat,,,,,", "9 cells", "quotes"),
     "csv: no image": csv(",1,2,cat,,,", "image is ''", "below the image folder"),
     "csv: missing image": csv("c.jpg,1,2,cat,,,", "image is 'c.jpg'", "missing image file", error=FileNotFoundError),
-    "csv: close name": csv("A.jpg,1,2,cat,,,", "image is 'A.jpg'", "there is a.jpg", error=FileNotFoundError),
+    "csv: close name": csv("A.jpg,1,2,cat,,,", "image is 'A.jpg'", "did you mean a.jpg?", error=FileNotFoundError),
     "csv: ambiguous image": csv("b.png,1,2,cat,,,", "image is 'b.png'", "city/b.png, field/b.png"),
     "csv: no picture": csv("notes.png,1,2,cat,,,", "image is 'notes.png'", "no readable image"),
     "csv: other size": csv("dot.png,0,0,cat,20,10,", "width × height is '20 × 10'", "2 × 1 pixels"),
     "csv: size as stored": csv("turned.jpg,1,1,cat,40,30,", "'40 × 30'", "30 × 40", "EXIF orientation"),
     "csv: complete is maybe": csv("a.jpg,1,2,cat,,,maybe", "complete is 'maybe'", "write true or false"),
     "csv: one image under two names": csv("./a.jpg,1,2,cat,,,", "image is './a.jpg'", "image given twice"),
-    "jsonl: no JSON": jsonl('{"image": "a.jpg", x: 1}', "line is", "one JSON object a line"),
+    "jsonl: no JSON": jsonl('{"image": "a.jpg", x: 1}', "line is", "one JSON object per line"),
     "jsonl: a list": jsonl('["a.jpg", 1, 2]', "line is ['a.jpg', 1, 2]", "not a JSON object"),
     "jsonl: x is true": jsonl('{"image": "a.jpg", "x": true, "y": 1}', "x is True"),
     "jsonl: label a number": jsonl('{"image": "a.jpg", "x": 1, "y": 1, "label": 3}', "label is 3", "name of the class"),
     "jsonl: image-level label a list": jsonl('{"image": "a.jpg", "label": ["cat"]}', "label is ['cat']", "name of the"),
     "jsonl: image-level label a number": jsonl('{"image": "a.jpg", "label": 3}', "label is 3", "name of the class"),
-    "csv: digits and underscores": csv("a.jpg,1_0,2,cat,,,", "x is '1_0'", "no finite number"),
+    "csv: digits and underscores": csv("a.jpg,1_0,2,cat,,,", "x is '1_0'", "not a finite number"),
     "jsonl: image a number": jsonl('{"image": 5, "x": 1, "y": 1}', "image is 5"),
     # Label Studio
     "studio: not a task": studio({"id": 7, "image": "a.jpg"}, "data is ['id', 'image']", "JSON-MIN"),
@@ -137,7 +137,7 @@ RECORDS = {
     "studio: turned while labeling": studio(
         task(7, "a.jpg", region("keypointlabels", GOOD_CLICK, image_rotation=90)),
         "image_rotation is 90",
-        "turn the image file",
+        "rotate the image file",
     ),
     "studio: other size": studio(
         task(7, "dot.png", region("keypointlabels", GOOD_CLICK)), "'40 × 30'", "2 × 1 pixels", "would not fit"
@@ -176,7 +176,7 @@ RECORDS = {
     "cvat: click outside": cvat(
         '<points label="cat" points="41.0,2.0"/>', "element 1 (<points>)", "points is '41.0,2.0'", "40 × 30 pixels"
     ),
-    "cvat: no points": cvat('<points label="cat" points=""/>', "points is ''", "no pairs x,y"),
+    "cvat: no points": cvat('<points label="cat" points=""/>', "points is ''", "not pairs x,y"),
     "cvat: point of three": cvat('<points label="cat" points="1,2,3"/>', "points is '1,2,3'"),
     "cvat: no label": cvat('<points points="1.0,2.0"/>', "label is None", "give it a label"),
     "cvat: polygon of two corners": cvat('<polygon label="cat" points="1,1;5,5"/>', "<polygon>", "points is", "three"),
@@ -185,7 +185,7 @@ RECORDS = {
         '<mask label="cat" rle="1, 2" left="0" top="0" width="2" height="2"/>', "rle is '1, 2'", "sum to 3", "4 pixels"
     ),
     "cvat: run lengths are letters": cvat(
-        '<mask label="cat" rle="1, b" left="0" top="0" width="2" height="2"/>', "rle is '1, b'", "whole numbers"
+        '<mask label="cat" rle="1, b" left="0" top="0" width="2" height="2"/>', "rle is '1, b'", "not integers"
     ),
     "cvat: mask beyond the image": cvat(
         '<mask label="cat" rle="4" left="39" top="0" width="2" height="2"/>', "2 × 2 at (39, 0)", "40 × 30"
@@ -211,7 +211,7 @@ RECORDS = {
     # YOLO
     "yolo: unknown class": yolo("2 0.5 0.5 0.1 0.1", "class is '2'", "names has [0, 1]"),
     "yolo: class is half": yolo("0.5 0.5 0.5 0.1 0.1", "class is '0.5'"),
-    "yolo: a word": yolo("0 0.5 0.5 wide 0.1", "line is 'wide'", "no finite number"),
+    "yolo: a word": yolo("0 0.5 0.5 wide 0.1", "line is 'wide'", "not a finite number"),
     "yolo: three coordinates": yolo("0 0.5 0.5 0.1", "line is '0 0.5 0.5 0.1'", "3 coordinates", "three corners"),
     "yolo: seven coordinates": yolo("0 0.1 0.1 0.2 0.2 0.3 0.3 0.4", "7 coordinates"),
     "yolo: pixels": yolo("0 12 20 4 5", "line is 12.0", "from 0 to 1"),
@@ -285,19 +285,19 @@ FILES = {
     "csv: no image column": ("clicks.csv", "x,y,label\n1,2,cat\n", "line 1: columns ['image'] are missing"),
     "csv: a column twice": ("clicks.csv", "image,x,y,label,class\na.jpg,1,2,a,b\n", "names ['label'] twice"),
     "csv: nothing but a header": ("clicks.csv", "image,x,y\n", "no image to load (it names none)"),
-    "csv: open quote": ("clicks.csv", 'image,x,y\n"a.jpg,1,2\n', "line 2: is no table"),
-    "csv: not UTF-8": ("clicks.csv", b"image,x,y,label\n\xff\xfe,1,2,cat\n", "is no UTF-8 text"),
-    "studio: cut off": ("a.json", '[{"id": 1', "is no JSON"),
-    "cvat: cut off": ("a.xml", "<annotations><image", "is no XML"),
+    "csv: open quote": ("clicks.csv", 'image,x,y\n"a.jpg,1,2\n', "line 2: not a valid table"),
+    "csv: not UTF-8": ("clicks.csv", b"image,x,y,label\n\xff\xfe,1,2,cat\n", "not UTF-8 text"),
+    "studio: cut off": ("a.json", '[{"id": 1', "not valid JSON"),
+    "cvat: cut off": ("a.xml", "<annotations><image", "not valid XML"),
     "cvat: other XML": ("a.xml", "<annotation><folder/></annotation>", "is <annotation>, not <annotations>"),
     "cvat: a video": (
-        "a.xml", '<annotations><track id="0"><box frame="0"/></track></annotations>', "track '0': is of a video"
+        "a.xml", '<annotations><track id="0"><box frame="0"/></track></annotations>', "track '0' belongs to a video"
     ),
-    "yolo: no YAML": ("data.yaml", "names: [cat\n", "is no YAML"),
+    "yolo: no YAML": ("data.yaml", "names: [cat\n", "not valid YAML"),
     "yolo: a list": ("data.yaml", "- cat\n", "holds a list"),
     "yolo: no names": ("data.yaml", "train: images\n", "names is None"),
     "yolo: names are letters": ("data.yaml", "train: images\nnames: {a: cat}\n", "names is {'a': 'cat'}"),
-    "yolo: a name twice": ("data.yaml", "train: images\nnames: [cat, cat]\n", "not all different"),
+    "yolo: a name twice": ("data.yaml", "train: images\nnames: [cat, cat]\n", "not unique"),
     "yolo: other number of names": ("data.yaml", "train: images\nnames: [cat]\nnc: 2\n", "nc is 2, but there are 1"),
     "yolo: a pose dataset": ("data.yaml", "train: images\nnames: [cat]\nkpt_shape: [17, 3]\n", "kpt_shape is [17, 3]"),
     "yolo: no split": ("data.yaml", "val: images\nnames: [cat]\n", "train is None"),
@@ -352,7 +352,7 @@ def test_an_unreadable_label_file_of_yolo(tmp_path):
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "a.txt").write_bytes(b"\xff\xfe0")
     (tmp_path / "labels" / "dot.txt").write_text("")
-    with pytest.raises(ValueError, match=r"image a.jpg: label file is .*a.txt.*is no text"):
+    with pytest.raises(ValueError, match=r"image a.jpg: label file is .*a.txt.*is not text"):
         load_annotations(tmp_path / "data.yaml", images)
     assert len(load_annotations(tmp_path / "data.yaml", images, skip_bad=True)) == 6
 
@@ -362,5 +362,5 @@ def test_a_bomb_of_entities_is_refused(tmp_path):
     levels = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(9))
     path = tmp_path / "a.xml"
     path.write_text(f'<!DOCTYPE a [<!ENTITY e0 "ha">{levels}]><annotations><meta>&e9;</meta></annotations>')
-    with pytest.raises(ValueError, match="is no XML"):
+    with pytest.raises(ValueError, match="not valid XML"):
         load_annotations(path, write_marked_images(tmp_path / "images"))
