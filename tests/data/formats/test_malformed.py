@@ -82,6 +82,28 @@ def yolo(line: str, *parts: str, **values: Any) -> Damaged:
     return Damaged("data.yaml", files, ["a.txt line 2", *parts], **{"images": 7, "objects": 1} | values)
 
 
+def labelme(bad: Any, *parts: str, **values: Any) -> Damaged:
+    """A file with a good click and this shape."""
+    good = {"label": "cat", "shape_type": "point", "points": [[1, 1]]}
+    content = {"shapes": [good], "imagePath": "a.jpg", "imageWidth": 40, "imageHeight": 30}
+    content["shapes"] = [good, {"label": "cat", **bad} if isinstance(bad, dict) else bad]
+    return Damaged("a.json", content, ["image, shape 2", *parts], 1, 1, **values)
+
+
+def via(bad: Any, *parts: str, **values: Any) -> Damaged:
+    """A good image, and one with a good click and a region of this shape, or with these values."""
+    region = {"shape_attributes": {"name": "point", "cx": 1, "cy": 1}, "region_attributes": {"kind": "cat"}}
+    good = {"filename": "a.jpg", "size": 1, "regions": [region], "file_attributes": {}}
+    record = {**good, "filename": "empty.png"}
+    if isinstance(bad, dict) and "name" in bad:
+        bad = {"shape_attributes": bad, "region_attributes": {"kind": "cat"}}
+    elif isinstance(bad, dict) and "filename" in bad:
+        content = {"a": good, "b": {**record, **bad}}
+        return Damaged("via.json", content, ["image 'b': ", *parts], **{"images": 1, "objects": 1} | values)
+    content = {"a": good, "b": {**record, "regions": [region, bad]}}
+    return Damaged("via.json", content, ["image 'b', region 2", *parts], 2, 2, **values)
+
+
 def coco(annotation: dict[str, Any], *parts: str) -> Damaged:
     images = [{"id": 1, "file_name": "a.jpg", "width": 40, "height": 30}]
     annotations = [{"id": 1, "image_id": 1, "category_id": 1, "point": [1, 1]}, {"id": 2, "image_id": 1, **annotation}]
@@ -218,6 +240,62 @@ RECORDS = {
     "yolo: negative": yolo("0 -0.1 0.1 0.2 0.2 0.1 0.3", "line is -0.1", "from 0 to 1"),
     "yolo: polygon without a pixel": yolo("0 0.1 0.1 0.1 0.1 0.1 0.1", "mask without a pixel"),
     "yolo: box without extent": yolo("0 0.1 0.1 0 0.1", "box without a pixel"),
+    # LabelMe
+    "labelme: shape is a number": labelme(3, "shapes is 3", "save the file in LabelMe again"),
+    "labelme: line strip": labelme(
+        {"shape_type": "linestrip", "points": [[1, 1], [2, 2]]}, "shape_type is 'linestrip'", "use point, polygon"
+    ),
+    "labelme: no points": labelme({"points": []}, "points is []", "draw the shape again"),
+    "labelme: points of three": labelme({"points": [[1, 2, 3]]}, "points is [[1, 2, 3]]"),
+    "labelme: x is a word": labelme({"shape_type": "point", "points": [["a", 1]]}, "points is 'a'", "decimal point"),
+    "labelme: two corners": labelme({"points": [[1, 1], [5, 5]]}, "points is [1.0, 1.0, 5.0, 5.0]", "three corners"),
+    "labelme: click outside": labelme({"shape_type": "point", "points": [[41, 2]]}, "points is [41.0, 2.0]", "40 × 30"),
+    "labelme: swapped click": labelme(
+        {"shape_type": "point", "points": [[20, 35]]}, "y 35 lies outside the height 30", "are x and y swapped?"
+    ),
+    "labelme: box of one corner": labelme({"shape_type": "rectangle", "points": [[1, 1]]}, "does not have 2 points"),
+    "labelme: circle without extent": labelme(
+        {"shape_type": "circle", "points": [[5, 5], [5, 5]]}, "points is [0.0, 0.0]", "ellipse without extent"
+    ),
+    "labelme: mask without pixels": labelme(
+        {"shape_type": "mask", "points": [[1, 1], [2, 2]], "mask": "xyz"}, "mask is 'xyz'", "PNG in base64"
+    ),
+    "labelme: mask without a label": labelme(
+        {"label": "", "points": [[1, 1], [9, 1], [9, 9]]}, "label is None", "give it a class"
+    ),
+    "labelme: label is a number": labelme({"label": 3, "points": [[1, 1], [9, 1], [9, 9]]}, "label is 3", "not text"),
+    # VIA
+    "via: region is text": via("x", "shape_attributes is None", "draw it again"),
+    "via: polyline": via({"name": "polyline", "all_points_x": [1]}, "shape_attributes.name is 'polyline'", "use point"),
+    "via: click outside": via({"name": "point", "cx": 11, "cy": 2}, "cx, cy is [11.0, 2.0]", "10 × 8 pixels"),
+    "via: click without y": via({"name": "point", "cx": 1}, "cy is None", "not a finite number"),
+    "via: box without extent": via({"name": "rect", "x": 1, "y": 1, "width": 0, "height": 2}, "without a pixel"),
+    "via: coordinates missing": via({"name": "polygon", "all_points_x": [1, 2, 3]}, "all_points_y is None"),
+    "via: coordinates do not match": via(
+        {"name": "polygon", "all_points_x": [1, 2, 3], "all_points_y": [1, 2]}, "is '3 and 2'", "draw the polygon again"
+    ),
+    "via: two classes": via(
+        {
+            "shape_attributes": {"name": "point", "cx": 1, "cy": 1},
+            "region_attributes": {"kind": {"cat": True, "dog": True}},
+        },
+        "region_attributes.kind is ['cat', 'dog']",
+        "choose one",
+    ),
+    "via: class is a number": via(
+        {"shape_attributes": {"name": "point", "cx": 1, "cy": 1}, "region_attributes": {"kind": 3}},
+        "region_attributes.kind is 3",
+        "name of the class",
+    ),
+    "via: no file name": via({"filename": None}, "filename is None", "path of the image"),
+    "via: missing image": via({"filename": "z.png"}, "filename is 'z.png'", error=FileNotFoundError),
+    "via: image twice": via({"filename": "a.jpg"}, "image given twice"),
+    "via: regions are text": via({"filename": "empty.png", "regions": "none"}, "regions is 'none'"),
+    "via: complete is maybe": via(
+        {"filename": "empty.png", "file_attributes": {"complete": "maybe"}},
+        "complete is 'maybe'",
+        "write true or false",
+    ),
     # COCO: points in their other forms
     "coco: points are a number": coco({"category_id": 1, "points": 5}, "points is 5", "give [[x, y], …]"),
     "coco: point of points outside": coco(
@@ -303,6 +381,13 @@ FILES = {
     "yolo: no split": ("data.yaml", "val: images\nnames: [cat]\n", "train is None"),
     "yolo: folder missing": ("data.yaml", "path: z\ntrain: imgs\nnames: [cat]\n", "train is 'imgs': not found"),
     "yolo: no labels at all": ("data.yaml", "train: images\nnames: [cat]\n", "none of 7 images has labels"),
+    "via: cut off": ("a.json", '{"_via_img_metadata": {', "not valid JSON"),
+    "via: images are a list": ("a.json", '{"_via_img_metadata": []}', "holds a list instead of images"),
+    "via: which attribute": (
+        "a.json",
+        '{"a": {"filename": "a.jpg", "regions": [{"region_attributes": {"color": "", "kind": ""}}]}}',
+        "attributes ['color', 'kind'], and it is unclear which one is the class",
+    ),
     "coco: no categories": ("a.json", '{"images": [], "annotations": []}', "'categories' is missing"),
 }  # fmt: skip
 

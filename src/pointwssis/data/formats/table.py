@@ -10,7 +10,7 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from . import click_table, coco, cvat, label_studio, yolo
+from . import click_table, coco, cvat, label_studio, labelme, via, yolo
 from .sniffing import FileHead
 
 
@@ -63,6 +63,22 @@ FORMATS = (
         "CSV, TSV or JSON lines with image, x, y, label",
         click_table.is_click_table,
         click_table.load_click_table,
+    ),
+    AnnotationFormat(
+        "labelme",
+        "LabelMe",
+        "a JSON file per image, or a folder of them",
+        labelme.is_labelme,
+        labelme.load_labelme,
+        labelme.write_labelme,
+    ),
+    AnnotationFormat(
+        "via",
+        "VGG Image Annotator (VIA) 2",
+        "a JSON file: project or annotations",
+        via.is_via,
+        via.load_via,
+        via.write_via,
     ),
     # Any other JSON object is taken as COCO, whose reader says what it lacks.
     AnnotationFormat("coco", "COCO", "a JSON object", coco.is_coco, coco.load_coco, coco.write_coco),
