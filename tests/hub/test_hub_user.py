@@ -29,7 +29,7 @@ by_hand = pipeline("point-instance-segmentation", model=model, image_processor=A
 by_name = pipeline("point-instance-segmentation", model=name)
 answers = [each(image, points=points, mask_format="rle") for each in (by_hand, by_name)]
 try:
-    pipeline("point-instance-segmentation", model="pointwssis/student-coco10")
+    pointwssis.SOLOv2ForInstanceSegmentation.from_pretrained("pointwssis/student-coco10")
 except OSError as error:
     answers.append(str(error))
 print(json.dumps(answers))

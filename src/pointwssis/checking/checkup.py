@@ -7,7 +7,7 @@ from datasets import Dataset
 from tqdm.auto import tqdm
 
 from ..data import class_names
-from ..data.errors import LoadReport, collect_reports
+from ..data.errors import LoadReport
 from ..runs.data import RunData, load_data
 from ..runs.recipe import Recipe
 from .findings import ERROR, NOTE, WARNING, Findings
@@ -64,8 +64,8 @@ class Checkup:
 def check_recipe(recipe: Recipe) -> Checkup:
     """Load the data that a recipe names, collecting all problems, and check them."""
     findings = Findings()
-    with collect_reports() as reports:
-        data = load_data(_as_labeled(recipe))
+    reports: list[LoadReport] = []
+    data = load_data(_as_labeled(recipe), reports)
     for report in reports:
         _take_report(report, recipe.skip_bad, findings)
     return check_data(recipe, data, findings)

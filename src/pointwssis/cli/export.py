@@ -2,14 +2,15 @@
 """`pointwssis export`: labels of any origin in the format of an annotation tool, for manual correction."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from datasets import Dataset
 
-from ..data import class_names, label_studio_config, load_annotations, to_coco, to_cvat, to_label_studio, to_yolo
+from ..data import export_annotations, load_annotations
+from ..data.formats.exporting import EXPORT_FORMATS, check_outputs
 from ..ops.user_error import UserError
+from ..ops.wording import counted
 from ..runs.cache import stored_rows
 from ..runs.data import reading_options
 from ..runs.recipe import Recipe
@@ -30,41 +31,31 @@ skip_bad."""
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Write the labels of a run or of an annotation file in another format."""
     parser = argparse.ArgumentParser(
         prog="pointwssis export",
-        description="Writes labels for COCO, YOLO, Label Studio or CVAT.",
+        description="Write labels of a run, or an annotation file, in the format of an annotation tool.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("labels", metavar="LABELS", help="dataset folder of a run, or annotation file")
-    parser.add_argument("--format", required=True, choices=("coco", "yolo", "label_studio", "cvat"))
+    parser.add_argument("--format", required=True, choices=tuple(EXPORT_FORMATS))
     parser.add_argument("--output", required=True, help="new file; for yolo a new folder, into which images are copied")
-    parser.add_argument("--image_dir", help="folder of the images, when LABELS is a file")
-    parser.add_argument("--image_prefix", help="label_studio: what stands before an image's path, such as a URL")
+    parser.add_argument("--image_dir", help="folder of the images, if LABELS is a file")
+    parser.add_argument("--image_prefix", help="label_studio: prefix of the image paths, such as a URL")
     options, words = parser.parse_known_args(arguments)
 
-    output = Path(options.output)
-    config = output.with_suffix(".interface.xml")
-    for path in [output, config] if options.format == "label_studio" else [output]:
-        if path.exists():
-            raise FileExistsError(f"{path}: is there already; choose another --output")
-    if options.image_prefix is not None and options.format != "label_studio":
-        raise ValueError(f"--image_prefix is for label_studio; {options.format} takes paths below the image folder")
+    output, entry = Path(options.output), EXPORT_FORMATS[options.format]
+    check_outputs(output, entry)
+    if options.image_prefix is not None and "image_prefix" not in entry.write_options:
+        raise UserError(f"--image_prefix applies to label_studio; {options.format} has paths below the image folder")
     dataset = labels_of(options.labels, options.image_dir, words)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    if options.format == "yolo":
-        to_yolo(dataset, output)
-    elif options.format == "cvat":
-        output.write_text(to_cvat(dataset), encoding="utf-8")
-    elif options.format == "coco":
-        output.write_text(json.dumps(to_coco(dataset)), encoding="utf-8")
-    else:
-        prefix = {} if options.image_prefix is None else {"image_prefix": options.image_prefix}
-        output.write_text(json.dumps(to_label_studio(dataset, **prefix)), encoding="utf-8")
-        config.write_text(label_studio_config(class_names(dataset)) + "\n", encoding="utf-8")
-        print(f"The labeling interface of the project: {config}")
-    print(f"{options.labels} → {output}: {len(dataset)} images")
+    prefix = {} if options.image_prefix is None else {"image_prefix": options.image_prefix}
+    export_annotations(dataset, output, options.format, **prefix)
+    for extra in entry.outputs(output)[1:]:
+        print(f"labeling interface of the project: {extra}")
+    print(f"{options.labels} → {output}: {counted(len(dataset), 'image')}")
 
 
 def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> Dataset:
