@@ -49,7 +49,7 @@ def test_an_annotation_file_is_exported_too(tmp_path):
         ([".", "--format", "coco", "--output", "new.json"], "not a dataset folder"),
         (
             ["clicks.csv", "--format", "cvat", "--output", "x", "--image_prefix", "y"],
-            "--image_prefix is for label_studio",
+            "--image_prefix applies to label_studio",
         ),
         (["gone.csv", "--format", "cvat", "--output", "x", "--image_dir", "."], "gone.csv: annotation file not found"),
     ],

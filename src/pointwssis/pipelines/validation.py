@@ -113,7 +113,9 @@ def checked_rough_masks(masks: Any, num_points: int, image: Image.Image, name: s
     if not isinstance(masks, Sequence) and not (hasattr(masks, "ndim") and masks.ndim == 3):
         raise ValueError(f"rough_masks of {name} must be a list with one mask per point, got {type(masks).__name__}")
     if len(masks) != num_points:
-        raise ValueError(f"rough_masks of {name} must have one mask per point, got {len(masks)} for {num_points} points")
+        raise ValueError(
+            f"rough_masks of {name} must have one mask per point, got {len(masks)} for {num_points} points"
+        )
     return [_rough_mask(mask, image, f"rough_masks[{index}] of {name}") for index, mask in enumerate(masks)]
 
 
