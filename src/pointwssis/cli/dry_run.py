@@ -7,9 +7,9 @@ from ..planning.estimates import CostModel, StageEstimate, total
 from ..runs.plan import LABEL, StagePlan
 from ..runs.progress import duration
 
-FOOTNOTE = """Times are estimates from a few measured steps. While a stage trains, its checkpoints take up to three times
-the disk space of its model in addition. Nothing was written."""
-_HEAD = f"{'stage':<13}{'result':<17}{'action':<9}{'images':>9}{'objects':>10}{'steps':>9}{'time':>10}{'disk':>10}"
+FOOTNOTE = """Times are estimates from a few measured steps. While a stage trains, its checkpoints take up to three
+times the disk space of its model in addition. Nothing was written."""
+HEAD = f"{'stage':<13}{'result':<17}{'action':<9}{'images':>9}{'objects':>10}{'steps':>9}{'time':>10}{'disk':>10}"
 
 
 def dry_run_report(plans: Sequence[StagePlan], costs: CostModel) -> str:
@@ -20,7 +20,7 @@ def dry_run_report(plans: Sequence[StagePlan], costs: CostModel) -> str:
         costs: measured speeds and sizes.
     """
     estimates = [costs.estimate(plan) for plan in plans]
-    lines = [_HEAD, *map(_line, plans, estimates)]
+    lines = [HEAD, *map(_line, plans, estimates)]
     everything = total(estimates)
     time = duration_text(everything.seconds)
     lines.append(f"{'total':<13}{'':<54}{time:>10}{size(everything.disk):>10}")
