@@ -71,7 +71,7 @@ def test_hours_buy_mixtures(capsys):
 
 def test_too_few_hours_for_all_images(capsys):
     printed = budget(capsys, "--images 118287 --hours 100")
-    assert "Points for all 118,287 images would take 2,888.2 hours." in printed and "←" not in printed
+    assert "Points for all images (118,287) would take 2,888.2 hours." in printed and "←" not in printed
     unlimited = budget(capsys, "--hours 100")
     assert "4,095" in unlimited and "Points for all" not in unlimited
 

@@ -12,7 +12,7 @@ from pointwssis.runs.cache import cached
 
 @pytest.fixture
 def labels(shapes, tmp_path):
-    """What a run leaves: here the labels are masks."""
+    """Write rows as a run does; here the labels are masks."""
     dataset = load_coco_folder(shapes)["train"]
     cached(tmp_path / "pseudo", lambda: dataset)
     return dataset, tmp_path / "pseudo"
