@@ -2,15 +2,13 @@
 """Turn points into masks over a dataset: rough masks, refined masks, pseudo labels."""
 
 from .generate import (
-    Proposer,
-    Refiner,
-    Teacher,
     generate_pseudo_labels,
     keep_rough_masks,
     predict_rough_masks,
     propose_rough_masks,
     refine_rough_masks,
 )
+from .labeler_types import Proposer, Refiner, Teacher
 from .labelers import mask_refine_net_refiner, solov2_proposer, solov2_teacher
 
 __all__ = [
