@@ -90,8 +90,8 @@ def propose_rough_masks(dataset: Dataset, proposer: Proposer, first_id: int, bat
     """Add the objects that a network finds in incomplete images and that nobody annotated.
 
     These are images without labels or with image-level labels (paper, table 5), and here also images in which
-    only some objects have points. Each new object has a `rough_segmentation` and a `score`, but no point. The images stay
-    incomplete: what was not found is not background. Complete images stay as they are.
+    only some objects have points. Each new object has a `rough_segmentation` and a `score`, but no point. The images
+    stay incomplete: what was not found is not background. Complete images stay as they are.
 
     Args:
         dataset: rows of the schema. Their objects stay; a proposal that repeats one of them is dropped.
