@@ -291,7 +291,7 @@ def test_it_says_what_it_found_and_whose_it_is(tmp_path, capsys):
     assert "MaskRefineNet, ResNet-10, 8 classes (pedestrian, rider, car, …)" in (said := capsys.readouterr().out)
     assert "remain those of whoever trained them" in said
     card = (tmp_path / "refiner" / "README.md").read_text("utf-8")
-    assert "converted from `model_final.pth`" in card and "pedestrian" in card and "Not measured here" in card
+    assert "converted from `model_final.pth`" in card and "pedestrian" in card and "Not measured" in card
 
 
 def test_it_uploads_what_it_wrote(tmp_path, hub, capsys):

@@ -144,9 +144,7 @@ def test_the_trade_off():
 def test_a_segmenter_that_does_not_fit():
     with pytest.raises(ValueError, match="the segmenter returned 0 answers for"):
         evaluate_clicks(SHAPES, lambda images, points: [[] for _ in images])
-    with pytest.raises(
-        ValueError, match="the segmenter returned the label 'cow'; expected a class of the dataset: ellipse"
-    ):
+    with pytest.raises(ValueError, match="the segmenter returned the label 'cow'; expected a class of .*: ellipse"):
         evaluate_clicks(
             SHAPES, lambda images, points: [[{"label": "cow", "background_score": 0.5}] * len(own) for own in points]
         )

@@ -139,7 +139,7 @@ def test_equals_pycocotools_when_the_caps_bite(seed):
 
 
 def test_equals_pycocotools_on_crowds_in_every_area_range():
-    """Crowds, ground-truth objects and detections of all sizes that overlap, so that every rule of the matching applies."""
+    """Crowds, objects and detections of all sizes that overlap, so that every rule of the matching applies."""
     rng, rows = np.random.default_rng(0), []
     for image_id in range(12):
         objects = []

@@ -112,7 +112,7 @@ def test_a_push_brings_a_card_that_claims_nothing(hub):
     model.push_to_hub(REPO)
     info = HfApi().model_info(REPO)
     assert (info.library_name, info.pipeline_tag) == ("pointwssis", "image-segmentation")
-    assert "[More Information Needed]" not in card(hub) and "Not measured here." in card(hub)
+    assert "[More Information Needed]" not in card(hub) and "Not measured." in card(hub)
     assert "A SOLOv2 with a ResNet-10 for 4 classes (ellipse, rectangle, triangle, star)." in card(hub)
     refiner, _ = tiny.refiner()
     refiner.push_to_hub("tester/refiner")
@@ -147,7 +147,7 @@ def test_the_trainer_writes_the_same_card(hub, tmp_path):
     arguments = SegmentationTrainingArguments(output_dir=str(tmp_path), use_cpu=True, hub_model_id="tester/mine")
     trainer = SegmentationTrainer(model=model, args=arguments, processing_class=processor)
     trainer.push_to_hub()
-    assert "Not measured here." in card(hub, "tester/mine") and "model-index" not in card(hub, "tester/mine")
+    assert "Not measured." in card(hub, "tester/mine") and "model-index" not in card(hub, "tester/mine")
     assert tiny.same_weights(tiny.state_of("tester/mine"), model.state_dict())
 
 

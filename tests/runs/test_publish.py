@@ -55,7 +55,7 @@ def test_every_trained_folder_has_a_card(run_folder):
         facts, text = TrainingFacts.load(run_folder / name), (run_folder / name / "README.md").read_text("utf-8")
         assert facts.part == part and facts.repo is None
         assert ModelCard(text).data.library_name == "pointwssis" and f'"{run_folder / name}"' in text
-        assert facts.training["steps"] == 1 and facts.classes == tiny.NAMES
+        assert facts.training["steps"] == 1 and facts.class_names == tiny.NAMES
         assert "shapes" in facts.data["name"] and "/" not in facts.data["name"]
     teacher, student = (TrainingFacts.load(run_folder / name) for name in ("teacher", "student_refined"))
     assert teacher.labels == student.labels == {"full": 2, "point": 6}

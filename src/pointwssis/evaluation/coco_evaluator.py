@@ -4,8 +4,8 @@
 The numbers are those of pycocotools' `COCOeval(iouType="segm")`, but the work is organized differently: predictions are
 matched to the ground truth as they arrive, after which an image is a few bits per detection, so that memory stays small
 and processes exchange little. Known differences: there may be several limits on the detections, with the main AP at the
-largest (pycocotools' `summarize` requires 100); a value without ground truth is None instead of -1; an annotation with id 0
-counts like the others (pycocotools treats it as unmatched).
+largest (pycocotools' `summarize` requires 100); a value without ground truth is None instead of -1; an annotation with
+id 0 counts like the others (pycocotools treats it as unmatched).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
