@@ -74,9 +74,7 @@ def released_card(name: str) -> str:
         summary=f"{_text(texts['released'], words)}\n\nThe other models of this setting are {others}.",
         provenance=_text(table()["provenance"]["released"], table()),
         usage=_text(texts["usage"], words),
-        availability=""
-        if is_on_hub
-        else f"\n{_text(table()['not_on_the_hub'], {'repo': repos[kind], 'name': name})}\n",
+        availability="" if repos[kind] in table()["on_the_hub"] else f"\n{_text(table()['not_on_the_hub'], words)}\n",
         results=_results(name, kind, facts),
         training=_text(training, words),
         remarks=_list(texts["remarks"], words),

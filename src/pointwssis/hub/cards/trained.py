@@ -135,7 +135,7 @@ def _summary(facts: TrainingFacts) -> str:
         return (
             f"A MaskRefineNet with a {facts.backbone} backbone for {class_names}. Given an image, a rough mask, and "
             "the point and class of the object, it predicts a refined mask. It was trained on "
-            f"{images(count['full'])} with masks, to correct the rough masks that the teacher of the same run predicted "
+            f"{images(count['full'])} with masks, to correct the rough masks that the teacher of the same run predicts "
             "from points."
         )
     trained = f"A SOLOv2 with a {facts.backbone} backbone for {class_names}, trained on {images(count['full'])}"
