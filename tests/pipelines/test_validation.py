@@ -29,17 +29,17 @@ def test_no_points(points):
 @pytest.mark.parametrize(
     ("points", "message"),
     [
-        ([(3, 4), (60.5, 4)], r"point 1 of a\.png is \(60\.5, 4\), outside of the image of 60 × 40 pixels"),
+        ([(3, 4), (60.5, 4)], r"point 1 of a\.png is \(60\.5, 4\), outside the image of 60 × 40 pixels"),
         ([(3, -0.5)], r"point 0 of a\.png is \(3, -0\.5\), outside"),
         ([(4, 41)], "outside"),
         ([(float("nan"), 4)], r"\(nan, 4\), outside"),
         ([(3, float("inf"))], r"\(3, inf\), outside"),
-        ([(1, 2, 3)], r"points of a\.png have the shape \(1, 3\); they take \(number of points, 2\)"),
+        ([(1, 2, 3)], r"points of a\.png must have the shape \(number of points, 2\), .* got the shape \(1, 3\)"),
         ((3, 4), r"the shape \(2,\)"),
-        ([(1, 2), (3,)], r"points of a\.png are \[\(1, 2\), \(3,\)\]; they take a list of \(x, y\) numbers"),
-        ([("left", "top")], "they take a list"),
-        ([None], r"the shape \(1,\)|they take a list"),
-        ([{"x": 1, "y": 2}], "they take a list"),
+        ([(1, 2), (3,)], r"points of a\.png must be a list of \(x, y\) numbers, got \[\(1, 2\), \(3,\)\]"),
+        ([("left", "top")], "must be a list"),
+        ([None], r"the shape \(1,\)|must be a list"),
+        ([{"x": 1, "y": 2}], "must be a list"),
         (7, r"the shape \(\)"),
     ],
 )
@@ -58,19 +58,19 @@ def test_labels():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["cow", "dog"], r"label 'cow' of point 0 of a\.png is unknown; the model knows 'cat', 'dog', 'Traffic Light'"),
-        (["dog", "traffic lights"], r"point 1 of a\.png is unknown; did you mean 'Traffic Light'\?"),
+        (["cow", "dog"], r"unknown label 'cow' of point 0 of a\.png; the model knows 'cat', 'dog', 'Traffic Light'"),
+        (["dog", "traffic lights"], r"point 1 of a\.png; did you mean 'Traffic Light'\?"),
         (["Dog", "dog"], "did you mean 'dog'"),
-        (["dog", 3], "label 3 of point 1 of a.png is unknown; give a name, an id from 0 to 2, or None"),
+        (["dog", 3], "unknown label 3 of point 1 of a.png; give a class name, an id from 0 to 2, or None"),
         (["dog", -2], "label -2"),
         (["dog", 1.5], "label 1.5"),
         (["dog", True], "label True"),
         (["dog", ""], "label '' of point 1"),
         (["dog", float("nan")], "label nan"),
-        ("dog", "labels of a.png is 'dog'; give a list with one entry a point"),
-        (1, "labels of a.png is 1; give a list"),
-        (["dog"], "labels of a.png are 1 for 2 points"),
-        ([], "labels of a.png are 0 for 2 points"),
+        ("dog", "labels of a.png must be a list with one entry per point, got 'dog'"),
+        (1, "labels of a.png must be a list with one entry per point, got 1"),
+        (["dog"], "labels of a.png must have one entry per point .*, got 1 for 2 points"),
+        ([], "labels of a.png must have one entry per point .*, got 0 for 2 points"),
     ],
 )
 def test_bad_labels(labels, message):
@@ -98,10 +98,13 @@ def test_rough_masks_in_every_form():
 @pytest.mark.parametrize(
     ("masks", "message"),
     [
-        ([np.ones((40, 60))] * 2, "rough_masks of a.png are 2 for 1 points"),
-        (np.ones((40, 60)), "rough_masks of a.png is a ndarray; give a list with one mask a point"),
-        (Image.new("L", (60, 40)), "rough_masks of a.png is a Image; give a list"),
-        ([np.ones((60, 40))], r"rough_masks\[0\] of a\.png has the shape \(60, 40\).* \(height, width\) = \(40, 60\)"),
+        ([np.ones((40, 60))] * 2, "rough_masks of a.png must have one mask per point, got 2 for 1 points"),
+        (np.ones((40, 60)), "rough_masks of a.png must be a list with one mask per point, got ndarray"),
+        (Image.new("L", (60, 40)), "rough_masks of a.png must be a list with one mask per point, got Image"),
+        (
+            [np.ones((60, 40))],
+            r"rough_masks\[0\] of a\.png must .* \(height, width\) = \(40, 60\), got the shape \(60, 40\)",
+        ),
         ([encode_mask(np.ones((60, 40)))], r"rough_masks\[0\] of a\.png: RLE size \[60, 40\] differs"),
         ([{"size": [40, 60], "counts": [7]}], r"rough_masks\[0\] of a\.png: RLE counts sum to 7"),
         ([[]], r"rough_masks\[0\] of a\.png: segmentation is \[\]"),

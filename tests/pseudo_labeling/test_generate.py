@@ -211,9 +211,12 @@ def test_answers_that_do_not_fit(rows):
     with pytest.raises(ValueError, match="the teacher returned a mask of type ndarray; expected a run-length encoding"):
         predict_rough_masks(rows, with_arrays)
     rough = predict_rough_masks(rows, Teacher())
-    with pytest.raises(ValueError, match="the refiner returned 1 masks for 2 points"):
+    with pytest.raises(
+        ValueError,
+        match=r"the refiner returned masks of shape \(1, 20, 30\) .* for image 0 \(0.png\); expected .*\(2, 20, 30\)",
+    ):
         refine_rough_masks(rough, lambda image, masks, points, labels: masks[:1])
-    with pytest.raises(ValueError, match=r"the refiner returned a mask of \[height, width\] \[10, 30\]"):
+    with pytest.raises(ValueError, match=r"the refiner returned masks of shape \(2, 10, 30\)"):
         refine_rough_masks(rough, lambda image, masks, points, labels: masks[:, ::2])
 
 

@@ -115,12 +115,12 @@ def test_a_push_that_fails_loses_nothing_and_is_repeated(run_copy, shapes, hub, 
 def test_who_cannot_push_hears_it_before_anything_is_trained(shapes, hub, tmp_path, trainings, capsys, monkeypatch):
     recipe = tiny.recipe_file(tmp_path / "recipe.yaml", data_dir=str(shapes), output_dir=str(tmp_path / "out"))
     assert main(["run", str(recipe), "--push_to_hub", "--hub_model_id", "somebody/cells"]) == 1
-    assert "somebody/cells: tester cannot write there" in capsys.readouterr().err
+    assert "somebody/cells: tester has no write access" in capsys.readouterr().err
     monkeypatch.delenv("HF_TOKEN")
     assert main(["run", str(recipe), "--push_to_hub", "--hub_model_id", "tester/cells"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["run", str(recipe), "--push_to_hub"]) == 1
-    assert "push_to_hub needs hub_model_id" in capsys.readouterr().err
+    assert "push_to_hub requires hub_model_id" in capsys.readouterr().err
     assert trainings == [] and not (tmp_path / "out").exists()
 
 

@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Points → rough masks → refined masks → pseudo labels, over a dataset of the schema.
 
-This module knows no model. Teachers, refiners and proposers are plain callables (see `labeler_types`); `labelers` makes
-them from trained models.
+This module knows no model. Teachers, refiners and proposers are plain callables (see `labeler_types` and
+`pipelines.refiners`); `labelers` makes them from trained models.
 """
 
 import itertools
@@ -17,7 +17,8 @@ from ..data.schema import class_names, dataset_from_rows, make_object, objects_w
 from ..ops.coco_masks import RLE, decode_rle, encode_mask, rle_area, rle_box, rle_coverage
 from ..ops.images import read_image
 from ..ops.points import point_from_mask
-from .labeler_types import Proposer, Refiner, Teacher, check_batch, check_instances, check_masks, class_index
+from ..pipelines.refiners import Refiner, checked_refined_masks
+from .labeler_types import Proposer, Teacher, check_batch, check_instances, class_index, place
 
 Row = dict[str, Any]
 
@@ -178,8 +179,9 @@ def _with_refined_masks(dataset: Dataset, refiner: Refiner) -> Iterator[Row]:
             rough_masks = np.stack([decode_rle(item["rough_segmentation"]) for item in objects])
             points = [_point_of(item, mask) for item, mask in zip(objects, rough_masks, strict=True)]
             labels = [names[item["category"]] for item in objects]
-            masks = refiner(read_image(row), rough_masks, points, labels)
-            check_masks("refiner", row, [mask.shape for mask in masks], len(objects))
+            image = read_image(row)
+            masks = refiner(image, rough_masks, points, labels)
+            masks = checked_refined_masks(masks, len(objects), image, place(row))
             for item, mask in zip(objects, masks, strict=True):
                 set_pseudo_mask(item, encode_mask(mask))
         yield row

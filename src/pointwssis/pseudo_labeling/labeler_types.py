@@ -1,10 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The callables that pseudo labeling takes, as types, and the checks of what they return."""
+"""The types of teachers and proposers, and the checks of what they return.
+
+The third callable, `Refiner`, is shared with the pipelines and documented in `pipelines.refiners`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 Points = list[list[float]]
@@ -18,14 +20,6 @@ without a class.
 
 Returns: per image and point, in order, `{"mask": RLE, "score": float, "label": class name}`, optionally with
 `"level": int`, the pyramid level that the mask was decoded from.
-"""
-
-Refiner = Callable[[Image.Image, np.ndarray, Points, Labels], np.ndarray]
-"""Refine the rough masks of one image.
-
-Args: an image; its (N, H, W) bool rough masks; N points, (x, y) in pixels of the image; N class names.
-
-Returns: (N, H, W) bool masks in the same order. Where a refined mask would be empty, return the rough one.
 """
 
 Proposer = Callable[[Sequence[Image.Image], Sequence[list[str] | None]], list[list[dict[str, Any]]]]
@@ -65,12 +59,12 @@ def check_instances(
         missing = [key for key in INSTANCE_KEYS if key not in instance]
         if missing:
             raise ValueError(
-                f"{_place(row)}: the {role} returned an instance with the keys {', '.join(instance)}; expected "
+                f"{place(row)}: the {role} returned an instance with the keys {', '.join(instance)}; expected "
                 f"{', '.join(INSTANCE_KEYS)}"
             )
         if not isinstance(instance["mask"], Mapping):
             raise ValueError(
-                f"{_place(row)}: the {role} returned a mask of type {type(instance['mask']).__name__}; expected a "
+                f"{place(row)}: the {role} returned a mask of type {type(instance['mask']).__name__}; expected a "
                 'run-length encoding, {"size", "counts"}: use pointwssis.ops.coco_masks.encode_mask'
             )
     check_masks(role, row, [instance["mask"]["size"] for instance in instances], num_points)
@@ -82,21 +76,21 @@ def check_masks(
     """Raise a ValueError unless there is one mask per point, each of the image's size.
 
     Args:
-        role: "teacher", "proposer" or "refiner".
+        role: "teacher" or "proposer".
         row: of the image.
         sizes: [height, width] of each mask that was returned.
         num_points: number of masks to expect; None: any.
     """
     if num_points is not None and len(sizes) != num_points:
         raise ValueError(
-            f"{_place(row)}: the {role} returned {len(sizes)} masks for {num_points} points; expected one mask per "
+            f"{place(row)}: the {role} returned {len(sizes)} masks for {num_points} points; expected one mask per "
             "point, in order"
         )
     expected = [row["height"], row["width"]]
     for size in sizes:
         if list(size) != expected:
             raise ValueError(
-                f"{_place(row)}: the {role} returned a mask of [height, width] {list(size)}; expected the size of the "
+                f"{place(row)}: the {role} returned a mask of [height, width] {list(size)}; expected the size of the "
                 f"image, {expected}"
             )
 
@@ -105,11 +99,12 @@ def class_index(role: str, row: Mapping[str, Any], label: str, class_names: Sequ
     """Return the index of the class that a teacher or a proposer gave to an object."""
     if label not in class_names:
         raise ValueError(
-            f"{_place(row)}: the {role} returned the label {label!r}; expected a class of the dataset: "
+            f"{place(row)}: the {role} returned the label {label!r}; expected a class of the dataset: "
             f"{', '.join(class_names)}"
         )
     return list(class_names).index(label)
 
 
-def _place(row: Mapping[str, Any]) -> str:
+def place(row: Mapping[str, Any]) -> str:
+    """Return the name of an image in an error."""
     return f"image {row['image_id']} ({row['file_name']})"

@@ -1,7 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Trained models as the callables that pseudo labeling takes: teacher, proposer, refiner.
 
-Any other segmenter plugs in by a function with the same signature; `labeler_types` documents the three.
+Any other segmenter plugs in by a function with the same signature; see `labeler_types` and
+`pipelines.refiners`.
 """
 
 from pathlib import Path
@@ -17,7 +18,8 @@ from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import autocast, best_device
 from ..pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
-from .labeler_types import Proposer, Refiner, Teacher
+from ..pipelines.refiners import Refiner
+from .labeler_types import Proposer, Teacher
 
 
 def solov2_teacher(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> Teacher:
