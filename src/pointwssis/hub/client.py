@@ -74,8 +74,8 @@ def push_folder(folder: str | Path, repo_id: str, private: bool = False, card: s
     except Exception as error:  # of many types; each must say where the model is
         option = " --private" if private else ""
         raise PushError(
-            f"{repo_id}: was not uploaded ({_first_line(error)}). Nothing is lost, {folder} is complete; upload it later "
-            f"with: pointwssis push {folder} {repo_id}{option}"
+            f"{repo_id}: was not uploaded ({_first_line(error)}). Nothing is lost, {folder} is complete; upload it "
+            f"later with: pointwssis push {folder} {repo_id}{option}"
         ) from error
     return str(address)
 

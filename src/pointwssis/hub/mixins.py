@@ -55,8 +55,9 @@ def missing_hint(name_or_path: Any) -> str:
     released = ", ".join(table()["on_the_hub"]) or "no model on the Hub yet"
     return (
         f"{name_or_path} was not found; pointwssis has released {released}. To make a model, train with "
-        "`pointwssis run RECIPE.yaml` or convert the authors' checkpoints with `pointwssis convert`, and load it by the path of its "
-        "folder. Private and gated repositories need a token: set HF_TOKEN, or log in with `hf auth login`."
+        "`pointwssis run RECIPE.yaml` or convert the authors' checkpoints with `pointwssis convert`, "
+        "and load it by the path of its folder. Private and gated repositories need a token: set HF_TOKEN, or log in "
+        "with `hf auth login`."
     )
 
 
