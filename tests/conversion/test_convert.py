@@ -222,7 +222,7 @@ REFUSED = {
     "code": ({"model": {**small_solov2_weights(), "x": Runs()}}, r"is refused, because loading it would run .*_exit"),
     "another network": (
         {"model": {"roi_heads.box.weight": torch.ones(1)}},
-        r"neither a SOLOv2 .* first weights are roi_heads",
+        r"neither a SOLOv2 .* are roi_heads",
     ),
     "no weights": ({"iteration": 3}, "'iteration' is int"),
     "a missing weight": (
