@@ -84,7 +84,7 @@ def test_a_truncated_file_is_called_damaged(tmp_path, part, zipped):
     torch.save({"model": {"a": torch.rand(100, 100)}}, buffer := io.BytesIO(), _use_new_zipfile_serialization=zipped)
     data = buffer.getvalue()
     (tmp_path / "half.pth").write_bytes(data[: int(part * len(data))])
-    with pytest.raises(ValueError, match=r"half\.pth: is no checkpoint, or a damaged one.*download it again"):
+    with pytest.raises(ValueError, match=r"half\.pth: is not a checkpoint, or is damaged.*download it again"):
         read_checkpoint(tmp_path / "half.pth")
 
 
@@ -93,7 +93,7 @@ def test_files_that_are_none(tmp_path):
     with pytest.raises(ValueError, match=r"page\.pth: is a web page"):
         read_checkpoint(tmp_path / "page.pth")
     (tmp_path / "text.pth").write_text("weights, soon")
-    with pytest.raises(ValueError, match=r"text\.pth: is no checkpoint") as error:
+    with pytest.raises(ValueError, match=r"text\.pth: is not a checkpoint") as error:
         read_checkpoint(tmp_path / "text.pth")
     assert "weights_only" not in str(error.value)  # torch's own message advises to run the file
     for path in (tmp_path / "nowhere.pth", tmp_path):

@@ -107,11 +107,11 @@ def test_half_precision_becomes_single(convert):
 
 
 def test_eighty_classes_are_those_of_coco(convert):
-    assert convert(tiny_mask_refine_net_weights(80)).classes == list(COCO_NAMES)
+    assert convert(tiny_mask_refine_net_weights(80)).class_names == list(COCO_NAMES)
 
 
 def test_other_numbers_of_classes_have_no_names_of_their_own(convert):
-    assert convert(tiny_mask_refine_net_weights(8)).classes == [f"LABEL_{k}" for k in range(8)]
+    assert convert(tiny_mask_refine_net_weights(8)).class_names == [f"LABEL_{k}" for k in range(8)]
 
 
 def test_labels_must_be_as_many_as_the_weights_have(convert, tmp_path):
@@ -220,7 +220,10 @@ def renamed(weights: dict, old: str, new: str) -> dict:
 
 REFUSED = {
     "code": ({"model": {**small_solov2_weights(), "x": Runs()}}, r"is refused, because loading it would run .*_exit"),
-    "another network": ({"model": {"roi_heads.box.weight": torch.ones(1)}}, r"neither a SOLOv2 .* holds roi_heads"),
+    "another network": (
+        {"model": {"roi_heads.box.weight": torch.ones(1)}},
+        r"neither a SOLOv2 .* are roi_heads",
+    ),
     "no weights": ({"iteration": 3}, "'iteration' is int"),
     "a missing weight": (
         without(small_solov2_weights(), "backbone.fpn_lateral3.bias"),
@@ -277,7 +280,7 @@ def test_refusals_of_pickles(convert_pickle, tmp_path):
     with pytest.raises(ValueError, match="neither a SOLOv2"):
         convert_pickle({"model": {"stem.conv1.weight": np.zeros(1)}, "__author__": "torchvision"})
     (tmp_path / "R-50.pkl").write_bytes(pickle.dumps(arrays)[:-1000])
-    with pytest.raises(ValueError, match=r"R-50\.pkl: is no checkpoint, or a damaged one"):
+    with pytest.raises(ValueError, match=r"R-50\.pkl: is not a checkpoint, or is damaged"):
         convert_checkpoint(tmp_path / "R-50.pkl", tmp_path / "out")
     with pytest.raises(FileNotFoundError, match=r"R-101\.pkl: no such checkpoint file"):
         convert_checkpoint(tmp_path / "R-101.pkl", tmp_path / "out")
@@ -303,7 +306,7 @@ def test_a_write_that_fails_leaves_nothing(convert, tmp_path, monkeypatch):
 
 
 def test_an_unknown_preset(convert, tmp_path):
-    with pytest.raises(ValueError, match="preset is 'pupil'; it takes one of teacher, student"):
+    with pytest.raises(ValueError, match="preset must be one of teacher, student; got 'pupil'"):
         convert(small_solov2_weights(), preset="pupil")
     assert not (tmp_path / "out").exists()
 

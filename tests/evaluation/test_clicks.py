@@ -16,7 +16,7 @@ NAMES = class_names(SHAPES)
 
 
 class Oracle:
-    """Knows the truth, and remembers what it was asked."""
+    """Knows the ground truth, and remembers the calls."""
 
     def __init__(self, rows, mistaken=(), blind=False):
         self.rows, self.mistaken, self.blind = list(rows), mistaken, blind
@@ -142,9 +142,9 @@ def test_the_trade_off():
 
 
 def test_a_segmenter_that_does_not_fit():
-    with pytest.raises(ValueError, match="the segmenter gave 0 answers for"):
+    with pytest.raises(ValueError, match="the segmenter returned 0 answers for"):
         evaluate_clicks(SHAPES, lambda images, points: [[] for _ in images])
-    with pytest.raises(ValueError, match="the segmenter names the class 'cow'; the dataset has the classes ellipse"):
+    with pytest.raises(ValueError, match="the segmenter returned the label 'cow'; expected a class of .*: ellipse"):
         evaluate_clicks(
             SHAPES, lambda images, points: [[{"label": "cow", "background_score": 0.5}] * len(own) for own in points]
         )

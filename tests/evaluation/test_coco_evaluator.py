@@ -43,7 +43,7 @@ def object_of(number, rle, category=0, **values):
 
 
 def perturbed(dataset, seed=0):
-    """Predictions made from the truth: shifted, thinned, repeated, with wrong classes, equal scores and inventions."""
+    """Predictions made from the ground truth: shifted, thinned, repeated, with wrong classes and equal scores."""
     rng, classes, predictions = np.random.default_rng(seed), len(class_names(dataset)), {}
     for row in dataset:
         image = []
@@ -70,10 +70,10 @@ def plain_coco(content, category_ids, predictions, caps):
         for p in image
     ]
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
-        truth.dataset = copy.deepcopy(content)
-        truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes(results), "segm")
+        reference = COCO()
+        reference.dataset = copy.deepcopy(content)
+        reference.createIndex()
+        evaluation = COCOeval(reference, reference.loadRes(results), "segm")
         evaluation.params.maxDets = caps
         evaluation.evaluate()
         evaluation.accumulate()
@@ -139,7 +139,7 @@ def test_equals_pycocotools_when_the_caps_bite(seed):
 
 
 def test_equals_pycocotools_on_crowds_in_every_area_range():
-    """Crowds, truths and detections of all sizes heaped upon each other, so that every rule of the matching is met."""
+    """Crowds, objects and detections of all sizes that overlap, so that every rule of the matching applies."""
     rng, rows = np.random.default_rng(0), []
     for image_id in range(12):
         objects = []
@@ -168,15 +168,15 @@ def test_the_caps_that_are_reported():
             CocoEvaluator(dataset, bad)
 
 
-def test_the_truth_is_perfect_and_nothing_is_zero():
+def test_ground_truth_is_perfect_and_nothing_is_zero():
     dataset = make_shapes_dataset(6, (64, 64), seed=2)
-    truth = {
+    ground_truth = {
         row["image_id"]: [{"label": o["category"], "score": 1, "rle": o["segmentation"]} for o in row["objects"]]
         for row in dataset
     }
-    assert evaluated(dataset, truth, 100).compute()["AP"] == pytest.approx(1)
+    assert evaluated(dataset, ground_truth, 100).compute()["AP"] == pytest.approx(1)
     assert evaluated(dataset, {}, 100).compute()["AP"] == 0
-    half = dict(list(truth.items())[:3])
+    half = dict(list(ground_truth.items())[:3])
     assert 0 < evaluated(dataset, half, 100).compute()["AR100"] < 1  # images that were not handed in count as missed
 
 
@@ -191,7 +191,7 @@ def test_image_ids_must_be_unique():
         CocoEvaluator(dataset_from_rows([row_of(1, []), row_of(1, [])], ["a"]))
 
 
-def test_no_truth_at_all():
+def test_no_ground_truth_at_all():
     empty = dataset_from_rows([row_of(1, [])], ["a", "b"])
     prediction = {"label": 0, "score": 0.5, "rle": square(4, 4, 20)}
     evaluator = evaluated(empty, {1: [prediction]}, 100)
@@ -257,8 +257,8 @@ def test_crowded_images_take_no_time():
 
 
 def pseudo_pair():
-    truth = [object_of(1, square(4, 4, 20)), object_of(2, square(40, 4, 20)), object_of(3, square(4, 40, 20))]
-    truth.append(object_of(9, square(40, 40, 20), iscrowd=True))
+    ground_truth = [object_of(1, square(4, 4, 20)), object_of(2, square(40, 4, 20)), object_of(3, square(4, 40, 20))]
+    ground_truth.append(object_of(9, square(40, 40, 20), iscrowd=True))
     pseudo = [
         make_object(
             1, 0, point=[9.0, 9.0], segmentation=square(4, 4, 20), rough_segmentation=square(4, 4, 10), score=0.9
@@ -267,31 +267,31 @@ def pseudo_pair():
         make_object(3, 0, point=[9.0, 44.0], segmentation=encode_mask(np.zeros((64, 64))), score=0.7),
     ]
     other = row_of(2, [object_of(4, square(1, 1, 30))])
-    return dataset_from_rows([row_of(1, pseudo)], ["a"]), dataset_from_rows([other, row_of(1, truth)], ["a"])
+    return dataset_from_rows([row_of(1, pseudo)], ["a"]), dataset_from_rows([other, row_of(1, ground_truth)], ["a"])
 
 
-def test_pseudo_labels_against_the_hidden_truth():
-    pseudo, truth = pseudo_pair()
-    quality = evaluate_pseudo_labels(pseudo, truth)
+def test_pseudo_labels_against_the_hidden_masks():
+    pseudo, ground_truth = pseudo_pair()
+    quality = evaluate_pseudo_labels(pseudo, ground_truth)
     assert list(quality) == ["AP", "AP50", "AR100", "mean_iou", "points", "labels"]
     assert (quality["points"], quality["labels"]) == (3, 2)
     assert quality["mean_iou"] == pytest.approx((1 + 0.25 + 0) / 3)
     assert quality["AR100"] == pytest.approx(1 / 3)  # the image that was not labeled does not count
     assert (quality["AP"], quality["AP50"]) == pytest.approx((34 / 101, 34 / 101))
-    rough = evaluate_pseudo_labels(pseudo, truth, field="rough_segmentation")
+    rough = evaluate_pseudo_labels(pseudo, ground_truth, field="rough_segmentation")
     assert (rough["points"], rough["labels"]) == (3, 1) and rough["mean_iou"] == pytest.approx(0.25 / 3)
-    assert "AR400" in evaluate_pseudo_labels(pseudo, truth, 400)
+    assert "AR400" in evaluate_pseudo_labels(pseudo, ground_truth, 400)
 
 
-def test_pseudo_labels_without_truth():
-    pseudo, truth = pseudo_pair()
-    quality = evaluate_pseudo_labels(pseudo, hide_masks(truth))
+def test_pseudo_labels_without_ground_truth():
+    pseudo, ground_truth = pseudo_pair()
+    quality = evaluate_pseudo_labels(pseudo, hide_masks(ground_truth))
     assert quality == {"AP": None, "AP50": None, "AR100": None, "mean_iou": None, "points": 3, "labels": 2}
-    assert evaluate_pseudo_labels(pseudo, truth.select([0])) == quality
+    assert evaluate_pseudo_labels(pseudo, ground_truth.select([0])) == quality
 
 
 def test_full_labels_are_perfect_pseudo_labels():
-    truth = make_shapes_dataset(5, (64, 64), seed=4)
-    quality = evaluate_pseudo_labels(truth, truth)
+    ground_truth = make_shapes_dataset(5, (64, 64), seed=4)
+    quality = evaluate_pseudo_labels(ground_truth, ground_truth)
     assert quality["AP"] == pytest.approx(1) and quality["mean_iou"] == 1
-    assert quality["points"] == quality["labels"] == sum(len(row["objects"]) for row in truth)
+    assert quality["points"] == quality["labels"] == sum(len(row["objects"]) for row in ground_truth)

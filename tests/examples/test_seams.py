@@ -1,7 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """SAM 2 as a refiner and Mask2Former as a teacher, with tiny random weights."""
 
+import json
 import runpy
+import sys
 
 import numpy as np
 import pytest
@@ -78,3 +80,18 @@ def test_mask2former_gives_one_mask_per_point(points, mask2former):
 def test_mask2former_names_bare_clicks(mask2former):
     (answers,) = mask2former([tiny.picture()], [[[10, 10], [64, 64]]], [[None, tiny.NAMES[1]]])
     assert answers[0]["label"] in tiny.NAMES and answers[1]["label"] == tiny.NAMES[1]
+
+
+def test_the_scripts_run_a_recipe(shapes, tmp_path, monkeypatch, trainings):
+    monkeypatch.setattr(modeling_mask2former, "requires_backends", lambda model, backends: None)
+    recipe = str(tiny.recipe_file(tmp_path / "recipe.yaml", max_steps=1))
+    models = {"sam_refiner": saved_sam2(tmp_path / "sam2"), "mask2former_teacher": saved_mask2former(tmp_path / "m2f")}
+    for script, model in models.items():
+        words = [model, recipe, "--data_dir", str(shapes), "--output_dir", str(tmp_path / script)]
+        monkeypatch.setattr(sys, "argv", [f"{script}.py", *words])
+        runpy.run_path(str(EXAMPLES / f"{script}.py"), run_name="__main__")
+    students = ["student_point", "student_refined", "upper_bound"]
+    assert trainings == ["teacher", *students, "refiner", *students]
+    for script in models:
+        results = json.loads((tmp_path / script / "results.json").read_text("utf-8"))
+        assert results["student_refined"]["AP"] is not None

@@ -74,10 +74,10 @@ def test_train_push_pull_and_offline(trained, hub, shapes, tmp_path):
     cache = str(tmp_path / "cache")
     by_hand, by_name, message = json.loads(started(*words, HF_HOME=cache))
     assert by_hand == by_name == expected and len(expected) == len(POINTS)
-    assert "student-coco10 is not a local folder" in message and "`pointwssis run RECIPE.yaml` trains" in message
+    assert "student-coco10 is not a local folder" in message and "train with `pointwssis run RECIPE.yaml`" in message
 
     # Without a network the cache is enough, and what is not in it is one clear error.
     hub.requests.clear()
     by_hand, by_name, message = json.loads(started(*words, HF_HOME=cache, HF_HUB_OFFLINE="1"))
     assert by_hand == by_name == expected and hub.requests == []
-    assert "pointwssis/student-coco10 was not found" in message and "`pointwssis run RECIPE.yaml` trains" in message
+    assert "pointwssis/student-coco10 was not found" in message and "train with `pointwssis run RECIPE.yaml`" in message

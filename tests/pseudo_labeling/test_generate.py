@@ -179,19 +179,44 @@ def test_answers_that_do_not_fit(rows):
         found[0][0]["mask"] = encode_mask(np.zeros((30, 20), bool))
         return found
 
+    def without_label(images, points, labels):
+        found = Teacher()(images, points, labels)
+        found[0][0].pop("label")
+        return found
+
+    def with_arrays(images, points, labels):
+        found = Teacher()(images, points, labels)
+        found[0][0]["mask"] = decode_rle(found[0][0]["mask"])
+        return found
+
     def bird(images, points, labels):
         return [[{**answer, "label": "bird"} for answer in answers] for answers in Teacher()(images, points, labels)]
 
-    with pytest.raises(ValueError, match=r"image 0 \(0.png\) .* the teacher gave 2 masks for 3 points"):
+    with pytest.raises(ValueError, match=r"image 0 \(0.png\): the teacher returned 2 masks for 3 points; expected one"):
         predict_rough_masks(rows, short)
-    with pytest.raises(ValueError, match=r"of \[20, 30\]: the teacher gave masks of \[height, width\] \[30, 20\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"the teacher returned a mask of .* \[30, 20\]; expected .* \[20, 30\]",
+    ):
         predict_rough_masks(rows, turned)
-    with pytest.raises(ValueError, match="the label 'bird' is no class of the dataset, which has cat, dog"):
+    with pytest.raises(
+        ValueError,
+        match="the teacher returned the label 'bird'; expected a class of .*: cat, dog",
+    ):
         predict_rough_masks(rows, bird)
+    with pytest.raises(ValueError, match=r"returned 3 lists for 4 images \(0.png … 3.png\); expected one list"):
+        predict_rough_masks(rows, lambda images, points, labels: Teacher()(images, points, labels)[:3])
+    with pytest.raises(ValueError, match="the teacher returned an instance with the keys mask, score, level; expected"):
+        predict_rough_masks(rows, without_label)
+    with pytest.raises(ValueError, match="the teacher returned a mask of type ndarray; expected a run-length encoding"):
+        predict_rough_masks(rows, with_arrays)
     rough = predict_rough_masks(rows, Teacher())
-    with pytest.raises(ValueError, match="the refiner gave 1 masks for 2 points"):
+    with pytest.raises(
+        ValueError,
+        match=r"the refiner returned masks of shape \(1, 20, 30\) .* for image 0 \(0.png\); expected .*\(2, 20, 30\)",
+    ):
         refine_rough_masks(rough, lambda image, masks, points, labels: masks[:1])
-    with pytest.raises(ValueError, match=r"the refiner gave masks of \[height, width\] \[10, 30\]"):
+    with pytest.raises(ValueError, match=r"the refiner returned masks of shape \(2, 10, 30\)"):
         refine_rough_masks(rough, lambda image, masks, points, labels: masks[:, ::2])
 
 
@@ -257,9 +282,11 @@ def test_a_proposer_that_keeps_not_to_its_type(rows):
     def of_another_size(images, classes):
         return [[{"mask": encode_mask(np.ones((3, 3), bool)), "score": 1.0, "label": "cat"}] for _ in images]
 
-    with pytest.raises(ValueError, match="the label 'cow' is no class of the dataset, which has cat, dog"):
+    with pytest.raises(ValueError, match="the proposer returned the label 'cow'; expected a class of .*: cat, dog"):
         propose_rough_masks(rows, of_another_class, 100)
-    with pytest.raises(ValueError, match=r"image 2 \(2.png\) of \[16, 16\]: the proposer gave masks of .* \[3, 3\]"):
+    with pytest.raises(
+        ValueError, match=r"\(2.png\): the proposer returned a mask of .* \[3, 3\]; expected .* \[16, 16\]"
+    ):
         propose_rough_masks(rows, of_another_size, 100)
 
 

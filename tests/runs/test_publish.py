@@ -55,7 +55,7 @@ def test_every_trained_folder_has_a_card(run_folder):
         facts, text = TrainingFacts.load(run_folder / name), (run_folder / name / "README.md").read_text("utf-8")
         assert facts.part == part and facts.repo is None
         assert ModelCard(text).data.library_name == "pointwssis" and f'"{run_folder / name}"' in text
-        assert facts.training["steps"] == 1 and facts.classes == tiny.NAMES
+        assert facts.training["steps"] == 1 and facts.class_names == tiny.NAMES
         assert "shapes" in facts.data["name"] and "/" not in facts.data["name"]
     teacher, student = (TrainingFacts.load(run_folder / name) for name in ("teacher", "student_refined"))
     assert teacher.labels == student.labels == {"full": 2, "point": 6}
@@ -115,7 +115,7 @@ def test_a_push_that_fails_loses_nothing_and_is_repeated(run_copy, shapes, hub, 
 def test_who_cannot_push_hears_it_before_anything_is_trained(shapes, hub, tmp_path, trainings, capsys, monkeypatch):
     recipe = tiny.recipe_file(tmp_path / "recipe.yaml", data_dir=str(shapes), output_dir=str(tmp_path / "out"))
     assert main(["run", str(recipe), "--push_to_hub", "--hub_model_id", "somebody/cells"]) == 1
-    assert "somebody/cells: tester cannot write there" in capsys.readouterr().err
+    assert "somebody/cells: tester has no write access" in capsys.readouterr().err
     monkeypatch.delenv("HF_TOKEN")
     assert main(["run", str(recipe), "--push_to_hub", "--hub_model_id", "tester/cells"]) == 1
     assert capsys.readouterr().err.count("\n") == 1

@@ -49,9 +49,9 @@ def describe(converted: Converted) -> str:
     """Return the architecture and the classes of a converted model in one line."""
     if converted.kind == "backbone":
         return f"{converted.backbone}, a backbone for recipes (backbone_name_or_path)"
-    names = ", ".join(converted.classes[:CLASSES_SHOWN])
-    more = ", …" if len(converted.classes) > CLASSES_SHOWN else ""
-    classes = f"{counted(len(converted.classes), 'class', 'classes')} ({names}{more})"
+    names = ", ".join(converted.class_names[:CLASSES_SHOWN])
+    more = ", …" if len(converted.class_names) > CLASSES_SHOWN else ""
+    classes = f"{counted(len(converted.class_names), 'class', 'classes')} ({names}{more})"
     if converted.kind == "maskrefinenet":
         return f"MaskRefineNet, {converted.backbone}, {classes}"
     grids = ", ".join(map(str, converted.model.config.num_grids))

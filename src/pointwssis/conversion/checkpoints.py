@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Files of weights that others wrote: reading them without running anything, their sizes, their completeness."""
+"""Checkpoint files of other projects: read them without running code, infer sizes, check that they are complete."""
 
 import pickle
 import re
@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# The weights' place in a file: detectron2 and AdelaiDet, MaskRefineNet, many others, Detectron.
+# Keys under which files hold their weights: detectron2 and AdelaiDet, MaskRefineNet, many others, Detectron.
 CONTAINERS = ("model", "model_state", "state_dict", "blobs")
-PARALLEL = "module."  # before every name when the weights were saved from within DistributedDataParallel
+PARALLEL_PREFIX = "module."  # of every name in weights that were saved from DistributedDataParallel
 
-SHOWN = 20  # names of a kind that an error lists
+MAX_NAMES_SHOWN = 20  # per kind of problem in an error
 
-# `best_AP.pt` holds its score as a numpy scalar; numpy before 2.0 wrote the function under another module's name.
+# `best_AP.pt` stores its score as a NumPy scalar; NumPy before 2.0 wrote the function with another module name.
 NUMPY_SCALAR = np.float64(0).__reduce__()[0]
 NUMPY_GLOBALS = [
     (NUMPY_SCALAR, "numpy.core.multiarray.scalar"),
@@ -26,28 +26,28 @@ NUMPY_GLOBALS = [
     np.dtypes.Float64DType,
 ]
 
-WANTED = re.compile(r"GLOBAL (\S+)|got <class '([^']+)'>")  # in torch's message about what it does not load
+REFUSED_GLOBAL = re.compile(r"GLOBAL (\S+)|got <class '([^']+)'>")  # in torch's message about what it does not load
 
 
 def read_checkpoint(path: str | Path) -> Any:
-    """Content of a file that `torch.save` wrote: tensors, containers, numbers and text, and numpy's float scalar.
+    """Read a file of `torch.save`: tensors, containers, numbers and text, and NumPy's float scalar.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it wants anything else than that to be loaded, or it is damaged.
+        FileNotFoundError: the file does not exist.
+        ValueError: loading it would need anything else, or it is damaged.
     """
     path = existing_file(path)
     try:
         with torch.serialization.safe_globals(NUMPY_GLOBALS):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle fails in any way
-        if isinstance(error, pickle.UnpicklingError) and (wanted := WANTED.search(str(error))):
-            raise refused(path, wanted[1] or wanted[2]) from error
+    except Exception as error:  # a damaged pickle raises errors of any type
+        if isinstance(error, pickle.UnpicklingError) and (found := REFUSED_GLOBAL.search(str(error))):
+            raise refused(path, found[1] or found[2]) from error
         raise damaged(path, error) from error
 
 
 def existing_file(path: str | Path) -> Path:
-    """The path of a file that is there and may be a checkpoint."""
+    """Return the path of an existing file; raise an error if it is missing or a web page."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint file")
@@ -57,26 +57,29 @@ def existing_file(path: str | Path) -> Path:
     return path
 
 
-def refused(path: Path, wanted: str) -> ValueError:
-    """The error for a file that wants more than numbers."""
+def refused(path: Path, function: str) -> ValueError:
+    """Return the error for a file that contains more than data."""
     return ValueError(
-        f"{path}: is refused, because loading it would run {wanted}; a checkpoint needs numbers and containers only"
+        f"{path}: is refused, because loading it would run {function}; a checkpoint may only hold numbers and "
+        "containers"
     )
 
 
 def damaged(path: Path, error: Exception) -> ValueError:
-    """The error for a file that cannot be read to its end."""
-    text = str(error).rpartition("WeightsUnpickler error: ")[2].strip()  # before it, torch advises to run the file
+    """Return the error for a file that cannot be read completely."""
+    text = (
+        str(error).rpartition("WeightsUnpickler error: ")[2].strip()
+    )  # torch's text before it advises running the file
     reason = text.splitlines()[0][:200] if text else type(error).__name__
-    return ValueError(f"{path}: is no checkpoint, or a damaged one ({reason}); download it again")
+    return ValueError(f"{path}: is not a checkpoint, or is damaged ({reason}); download it again")
 
 
 def find_weights(content: Any, path: str | Path) -> dict[str, Tensor]:
-    """The named weights inside of a checkpoint, wherever its writer has put them.
+    """Return the named weights of a checkpoint, wherever in the file they are.
 
     Args:
         content: of the file.
-        path: for messages.
+        path: for error messages.
 
     Example:
         >>> find_weights({"model_state": {"module.head.bias": torch.zeros(2)}, "cur_itrs": 3}, "best_AP.pt")
@@ -88,39 +91,41 @@ def find_weights(content: Any, path: str | Path) -> dict[str, Tensor]:
         raise ValueError(f"{path}: holds {type(content).__name__}, not named weights")
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, Tensor | np.ndarray):
-            raise ValueError(f"{path}: {name!r:.80} is {type(value).__name__}; every entry should be a named weight")
-    prefix = PARALLEL if all(name.startswith(PARALLEL) for name in content) else ""
+            raise ValueError(f"{path}: {name!r:.80} is {type(value).__name__}; expected named weights only")
+    prefix = PARALLEL_PREFIX if all(name.startswith(PARALLEL_PREFIX) for name in content) else ""
     return {name.removeprefix(prefix): torch.as_tensor(value) for name, value in content.items()}
 
 
 def size_of(weights: Mapping[str, Tensor], name: str, dimension: int = 0) -> int:
-    """A size that a weight tells.
+    """Return one dimension of a weight, from which a size of the model follows.
 
     Raises:
         ValueError: the weight is missing or has too few dimensions.
     """
     if name not in weights:
-        raise ValueError(f"these weights lack {name}, from which a size of the model would follow")
+        raise ValueError(f"these weights lack {name}, which determines a size of the model")
     if weights[name].ndim <= dimension:
-        raise ValueError(f"{name} has the shape {tuple(weights[name].shape)}; it needs more dimensions")
+        raise ValueError(f"{name} has the shape {tuple(weights[name].shape)}; expected more dimensions")
     return weights[name].shape[dimension]
 
 
 def resnet_sizes(weights: Mapping[str, Tensor], stages: Sequence[str]) -> dict[str, Any]:
-    """Depths, widths and kind of blocks of a ResNet, as fields of transformers' `ResNetConfig`.
+    """Return depths, widths and block type of a ResNet, as fields of transformers' `ResNetConfig`.
 
     Args:
         weights: with `{stage}{block}.conv{1, 2, 3}.weight` among their names.
-        stages: what the names of each stage begin with, such as "layer2.".
+        stages: prefix of the names of each stage, such as "layer2.".
 
     Example:
         >>> weights = {f"layer1.{block}.conv{k}.weight": torch.zeros(8, 8, 3, 3) for block in (0, 1) for k in (1, 2)}
         >>> resnet_sizes(weights, ["layer1."])
         {'depths': [2], 'hidden_sizes': [8], 'layer_type': 'basic'}
     """
-    blocks = [re.compile(rf"{re.escape(stage)}(\d+)\.conv(\d)\.weight") for stage in stages]
-    found = [[match for name in weights if (match := pattern.fullmatch(name))] for pattern in blocks]
-    bottleneck = any(match[2] == "3" for match in found[0])
+    found = []  # per stage its convolutions: block, number in the block
+    for stage in stages:
+        pattern = re.compile(rf"{re.escape(stage)}(\d+)\.conv(\d)\.weight")
+        found.append([match for name in weights if (match := pattern.fullmatch(name))])
+    bottleneck = any(match[2] == "3" for match in found[0])  # basic blocks have two convolutions
     last = "conv3.weight" if bottleneck else "conv2.weight"
     return {
         "depths": [len({match[1] for match in matches}) for matches in found],
@@ -130,12 +135,12 @@ def resnet_sizes(weights: Mapping[str, Tensor], stages: Sequence[str]) -> dict[s
 
 
 def check_weights(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], model: str) -> None:
-    """Raises one ValueError that lists every missing, unexpected and misshapen weight.
+    """Raise one ValueError that lists every missing, unexpected and misshapen weight.
 
     Args:
-        weights: as a file has them.
-        expected: what should be there, under the names of the file.
-        model: what the weights should be, for the message.
+        weights: of a file.
+        expected: weights of the model, under the names of the file.
+        model: name of the model, for the message.
 
     Example:
         >>> check_weights({"a": torch.ones(2), "x": torch.ones(1)}, {"a": torch.ones(3)}, "a toy")
@@ -153,7 +158,7 @@ def check_weights(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor],
         ],
     }
     found = [
-        f"{len(names)} {kind}: {', '.join(names[:SHOWN])}{' …' if len(names) > SHOWN else ''}"
+        f"{len(names)} {kind}: {', '.join(names[:MAX_NAMES_SHOWN])}{' …' if len(names) > MAX_NAMES_SHOWN else ''}"
         for kind, names in problems.items()
         if names
     ]

@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Checkpoints of others → folders that `from_pretrained` and `pipeline` take.
+"""Convert checkpoints of other projects into folders that `from_pretrained` and `pipeline` load.
 
-The file itself tells what it is: a SOLOv2 of the authors or of AdelaiDet, a MaskRefineNet, or detectron2's ImageNet
-weights of a ResNet. Nothing of it is run while it is read, and a file that is not wholly understood writes nothing.
+The kind of model follows from the file: a SOLOv2 of the authors or of AdelaiDet, a MaskRefineNet, or detectron2's
+ImageNet weights of a ResNet. No code of the file is run, and nothing is written unless every weight is recognized.
 """
 
 import tempfile
@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 
 from ..data.class_names import COCO_NAMES, read_class_names
 from ..hub.cards.released import backbone_name, converted_card, released_card, released_kind
+from ..hub.cards.words import listed
 from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.solov2.image_processing_pil_solov2 import OFFICIAL_PREPROCESSING, SOLOv2ImageProcessorPil
@@ -32,7 +33,7 @@ RELEASED_BACKBONE = "ResNet-101"
 
 @dataclass
 class Converted:
-    """A model in our format, not written yet."""
+    """A model in our format that is not written yet."""
 
     kind: str  # "teacher", "student", "maskrefinenet" or "backbone"
     model: PreTrainedModel
@@ -41,30 +42,36 @@ class Converted:
 
     @property
     def backbone(self) -> str:
+        """Return the backbone in words, such as "ResNet-101"."""
         return backbone_name(getattr(self.model.config, "backbone_config", self.model.config))
 
     @property
-    def classes(self) -> list[str]:
-        """Names of the classes; a backbone has none."""
+    def class_names(self) -> list[str]:
+        """Return the class names; a backbone has none."""
         config = self.model.config
         return [] if self.kind == "backbone" else [config.id2label[index] for index in range(config.num_labels)]
 
     def card(self, repo: str) -> str:
-        """The card of a released model where this can be that model, else one about this file."""
+        """Return the card of a released model if this can be that model, else a card about this file.
+
+        Args:
+            repo: Hub repository, or the folder's name.
+        """
         name = repo.rpartition("/")[2]
-        fits = self.backbone == RELEASED_BACKBONE and self.classes == list(COCO_NAMES)
+        fits = self.backbone == RELEASED_BACKBONE and self.class_names == list(COCO_NAMES)
         if released_kind(name) == self.kind and fits:
             return released_card(name)
-        shown = f"{', '.join(self.classes[:10])}{', …' if len(self.classes) > 10 else ''}"
-        return converted_card(repo, self.kind, self.source, self.backbone, f"{len(self.classes)} classes ({shown})")
+        class_names = listed(self.class_names, "class", "classes")
+        return converted_card(repo, self.kind, self.source, self.backbone, class_names)
 
     def save(self, folder: Path, repo: str) -> None:
-        """Writes weights, configuration, image processor and card.
+        """Write weights, configuration, image processor and card.
 
         Args:
             folder: must not exist, or be empty.
-            repo: the Hub repository, or the folder's name; for the card.
+            repo: Hub repository, or the folder's name; for the card.
         """
+        # Write to a temporary folder beside it, so that an interruption leaves no incomplete model.
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
             unfinished = Path(temporary) / folder.name
@@ -83,20 +90,20 @@ def convert_checkpoint(
     labels: str | Path | None = None,
     repo: str | None = None,
 ) -> Converted:
-    """Converts a file into a folder.
+    """Convert a checkpoint file into a folder.
 
     Args:
         checkpoint: `.pth` or `.pt` of `torch.save`, or a `.pkl` of arrays.
         output_dir: a new or an empty folder.
-        preset: grids and scale ranges of a SOLOv2, "teacher" or "student". None: what the name of the repository or
-            folder says if it is that of a released model (`teacher-coco10`), else "student", which is SOLOv2's own.
-        labels: "coco", "bdd100k", or a text file with one class name a line. None: COCO's where there are 80 classes,
-            else LABEL_0, LABEL_1, ….
-        repo: the Hub repository that the folder is for; its name chooses the card. Nothing is uploaded here.
+        preset: grids and scale ranges of a SOLOv2, "teacher" or "student" (SOLOv2's defaults). None: "teacher" if the
+            repository or folder has the name of a released teacher (`teacher-coco10`), else "student".
+        labels: "coco", "bdd100k", or a text file with one class name per line. None: those of COCO for 80 classes, else
+            LABEL_0, LABEL_1, ….
+        repo: Hub repository for which the folder is made; its name selects the card. Nothing is uploaded.
 
     Raises:
-        FileNotFoundError: the checkpoint or the file of labels is missing.
-        ValueError: anything else that is wrong; nothing was written.
+        FileNotFoundError: the checkpoint or the label file is missing.
+        ValueError: the checkpoint or an argument is invalid; nothing was written.
     """
     folder = Path(output_dir).resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -110,9 +117,9 @@ def convert_checkpoint(
 
 
 def read_model(path: Path, preset: str, labels: str | Path | None) -> Converted:
-    """Reads a checkpoint into a model of ours; arguments as in `convert_checkpoint`."""
+    """Read a checkpoint into a model of this package; arguments as in `convert_checkpoint`."""
     if preset not in convert_solov2.PRESETS:
-        raise ValueError(f"preset is {preset!r}; it takes one of {', '.join(convert_solov2.PRESETS)}")
+        raise ValueError(f"preset must be one of {', '.join(convert_solov2.PRESETS)}; got {preset!r}")
     weights = find_weights(read_file(path), path)
     try:
         if any(weight.startswith("ins_head.") for weight in weights):
@@ -130,12 +137,12 @@ def read_model(path: Path, preset: str, labels: str | Path | None) -> Converted:
         raise ValueError(f"{path}: {error}") from error
     raise ValueError(
         f"{path}: holds neither a SOLOv2 (ins_head.…), nor a MaskRefineNet (layer0.…, aspp.…), nor detectron2's "
-        f"ImageNet weights ({CAFFE2_STEM}, …); it holds {', '.join(list(weights)[:5])}, …"
+        f"ImageNet weights ({CAFFE2_STEM}, …); its first weights are {', '.join(list(weights)[:5])}"
     )
 
 
 def read_file(path: Path) -> Any:
-    """Content of a checkpoint file, read without running anything."""
+    """Read a checkpoint file without running code of it."""
     if path.suffix != ".pkl":
         return read_checkpoint(path)
     try:
@@ -144,14 +151,14 @@ def read_file(path: Path) -> Any:
         raise refused(path, str(error)) from error
     except (FileNotFoundError, ValueError):
         raise
-    except Exception as error:  # a damaged pickle fails in any way
+    except Exception as error:  # a damaged pickle raises errors of any type
         raise damaged(path, error) from error
 
 
 def solov2_model(
     weights: Mapping[str, Tensor], preset: str, labels: str | Path | None
 ) -> SOLOv2ForInstanceSegmentation:
-    """A SOLOv2 out of official weights."""
+    """Build a SOLOv2 from official weights."""
     config = with_labels(convert_solov2.official_config(weights, preset), labels)
     with torch.device("meta"):
         model = SOLOv2ForInstanceSegmentation(config)
@@ -161,7 +168,7 @@ def solov2_model(
 
 
 def mask_refine_net_model(weights: Mapping[str, Tensor], labels: str | Path | None) -> MaskRefineNetForMaskRefinement:
-    """A MaskRefineNet out of official weights."""
+    """Build a MaskRefineNet from official weights."""
     config = with_labels(convert_mask_refine_net.official_config(weights), labels)
     with torch.device("meta"):
         model = MaskRefineNetForMaskRefinement(config)
@@ -171,7 +178,7 @@ def mask_refine_net_model(weights: Mapping[str, Tensor], labels: str | Path | No
 
 
 def with_labels(config: Any, labels: str | Path | None) -> Any:
-    """The configuration with names for its classes; their number is that of the weights."""
+    """Return the configuration with class names, as many as the weights have classes."""
     if labels is None and config.num_labels != len(COCO_NAMES):
         return config
     names = read_class_names("coco" if labels is None else labels)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Weights of the official MaskRefineNet under our names. The weights stay those of their authors."""
+"""Conversion of official MaskRefineNet weights to our names; the weights remain those of their authors."""
 
 import re
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ RESIDUAL_PARTS = {"convolution": "conv", "normalization": "bn"}
 
 
 def ours_to_official(name: str) -> str:
-    """The official name of one of our weights, those of the input convolution aside.
+    """Return the official name of one of our weights, except those of the input convolution.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no such weight.
 
     Example:
         >>> ours_to_official("encoder.backbone.encoder.stages.0.layers.0.layer.1.normalization.bias")
@@ -54,9 +54,9 @@ def ours_to_official(name: str) -> str:
 
 
 def official_config(weights: Mapping[str, Tensor]) -> MaskRefineNetConfig:
-    """The configuration of official weights: every size is read off them.
+    """Return the configuration of official weights, with sizes inferred from the weights.
 
-    What they do not tell is the official default: the stride in the 3 × 3 convolution, dilations 3, 6, 9, crops of 256
+    The other fields are the official defaults: the stride in the 3 × 3 convolution, dilations 3, 6, 9, crops of 256
     pixels at twice the rough mask's extent, a Gaussian of 6 pixels, and channel c + 1 for class c, as in the official
     inference (`class_channel_offset`).
 
@@ -64,13 +64,13 @@ def official_config(weights: Mapping[str, Tensor]) -> MaskRefineNetConfig:
         weights: official names to tensors.
 
     Raises:
-        ValueError: a weight that tells a size is missing or has an impossible size.
+        ValueError: a weight that determines a size is missing or has an impossible shape.
     """
     channels = size_of(weights, OFFICIAL_INPUT_WEIGHT, dimension=1)
     if channels < 6:
         raise ValueError(
-            f"{OFFICIAL_INPUT_WEIGHT} has the shape {tuple(weights[OFFICIAL_INPUT_WEIGHT].shape)}; a MaskRefineNet of "
-            "C classes has (64, 3 + C + 1 + 1, 7, 7) there"
+            f"{OFFICIAL_INPUT_WEIGHT} has the shape {tuple(weights[OFFICIAL_INPUT_WEIGHT].shape)}; a MaskRefineNet "
+            "for C classes has (64, 3 + C + 1 + 1, 7, 7)"
         )
     backbone: dict[str, Any] = {
         "model_type": "resnet",
@@ -88,14 +88,14 @@ def official_config(weights: Mapping[str, Tensor]) -> MaskRefineNetConfig:
 
 
 def convert_official_state_dict(state_dict: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Checks official weights against a model and renames them.
+    """Check official weights against a model and rename them.
 
     Args:
         state_dict: official names to tensors.
-        expected: `model.state_dict()` of the `MaskRefineNetForMaskRefinement` that is to hold them.
+        expected: `model.state_dict()` of the `MaskRefineNetForMaskRefinement` to load them into.
 
     Raises:
-        ValueError: listing every missing, unexpected and misshapen weight by its official name.
+        ValueError: weights are missing, unexpected or misshapen; they are listed by their official names.
     """
     sources = {name: ours_to_official(name) for name in expected if name not in INPUT_WEIGHTS}
     official = {source: expected[name] for name, source in sources.items()}

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Pickles of numpy arrays, the form of detectron2's `.pkl` files, read without running anything else."""
+"""Reader of pickled NumPy arrays, the format of detectron2's `.pkl` files, that runs no other code."""
 
 import pickle
 from pathlib import Path
@@ -7,23 +7,23 @@ from typing import Any
 
 import numpy as np
 
-# The functions that numpy writes into a pickle: one makes an empty array, from protocol 5 on one fills it too.
+# The functions that NumPy writes into a pickle: one creates an empty array; from protocol 5 on, another fills it.
 EMPTY_ARRAY, FILLED_ARRAY = np.zeros(1).__reduce__()[0], np.zeros(1).__reduce_ex__(5)[0]
 
 
 class RefusedGlobalError(pickle.UnpicklingError):
-    """The pickle wants something that is no part of an array; its argument is the name."""
+    """An object in a pickle that is not part of an array; the argument is its name."""
 
 
 def encoded(text: str, encoding: str) -> bytes:
-    """What Python 3 writes the bytes of an array as, for readers of old; always latin-1."""
+    """Encode the bytes of an array, which Python 3 writes as latin-1 text for old readers."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"bytes are written as {encoding}, not latin1")
     return text.encode(encoding)
 
 
 ARRAY_GLOBALS = {
-    "numpy.core.multiarray._reconstruct": EMPTY_ARRAY,  # the module's name before numpy 2.0
+    "numpy.core.multiarray._reconstruct": EMPTY_ARRAY,  # name of the module before NumPy 2.0
     "numpy._core.multiarray._reconstruct": EMPTY_ARRAY,
     "numpy.core.numeric._frombuffer": FILLED_ARRAY,
     "numpy._core.numeric._frombuffer": FILLED_ARRAY,
@@ -34,7 +34,7 @@ ARRAY_GLOBALS = {
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """Containers, numbers, text and numpy arrays; every other global is refused before it is looked up."""
+    """Unpickler of containers, numbers, text and NumPy arrays; it refuses any other global before looking it up."""
 
     def find_class(self, module: str, name: str) -> Any:
         if f"{module}.{name}" not in ARRAY_GLOBALS:
@@ -43,11 +43,11 @@ class ArrayUnpickler(pickle.Unpickler):
 
 
 def read_array_pickle(path: str | Path) -> Any:
-    """Content of a pickle of arrays; text and arrays of Python 2 are read as latin-1.
+    """Read a pickle of arrays; text and arrays of Python 2 are read as latin-1.
 
     Raises:
-        RefusedGlobalError: it holds something else, for instance code.
-        Exception: of any kind, when it is damaged.
+        RefusedGlobalError: it contains anything else, for instance code.
+        Exception: of any type, if it is damaged.
     """
     with Path(path).open("rb") as file:
         return ArrayUnpickler(file, encoding="latin1").load()

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Weights of the official SOLOv2 (detectron2 / AdelaiDet names) under our names; they stay those of their authors."""
+"""Conversion of official SOLOv2 weights (names of detectron2 / AdelaiDet) to our names; they remain their authors'."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,24 +11,24 @@ from torch import Tensor
 from ..models.solov2.configuration_solov2 import STAGES, TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
 from .checkpoints import check_weights, resnet_sizes, size_of
 
-# What the weights do not tell: the official teacher's grids and ranges; the student's are SOLOv2's own, our defaults.
+# Fields that do not follow from the weights: grids and ranges of the official teacher; the student's are our defaults.
 PRESETS: dict[str, dict[str, Any]] = {
     "teacher": {"num_grids": TEACHER_NUM_GRIDS, "scale_ranges": TEACHER_SCALE_RANGES},
     "student": {},
 }
 
 BACKBONE = "backbone.bottom_up."
-BACKBONE_NORM = {"convolution": "", "normalization": "norm."}  # detectron2 keeps a convolution's norm inside of it
+BACKBONE_NORM = {"convolution": "", "normalization": "norm."}  # in detectron2 a norm is part of its convolution
 PLACE_IN_LAYER = {"convolution": 0, "norm": 1}  # 2 is the ReLU
 TOWER_PLACE = re.compile(r"ins_head\.cate_tower\.(\d+)\.")
 HEADS = {"class": "cate", "kernel": "kernel"}
 
 
 def ours_to_official(name: str) -> str:
-    """The official name of one of our SOLOv2 weights.
+    """Return the official name of one of our SOLOv2 weights.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no such weight.
 
     Example:
         >>> ours_to_official("model.instance_head.class_tower.1.norm.bias")
@@ -53,7 +53,7 @@ def ours_to_official(name: str) -> str:
 
 
 def backbone_to_official(name: str) -> str:
-    """detectron2's name of a weight of transformers' `ResNetBackbone`.
+    """Return detectron2's name of a weight of transformers' `ResNetBackbone`.
 
     Example:
         >>> backbone_to_official("encoder.stages.3.layers.0.shortcut.convolution.weight")
@@ -69,14 +69,14 @@ def backbone_to_official(name: str) -> str:
 
 
 def official_config(weights: Mapping[str, Tensor], preset: str) -> SOLOv2Config:
-    """The configuration of official weights: every size is read off them, `preset` gives the rest.
+    """Return the configuration of official weights, with sizes inferred from the weights and `preset` for the rest.
 
     Args:
         weights: official names to tensors.
         preset: "teacher" or "student".
 
     Raises:
-        ValueError: a weight that tells a size is missing.
+        ValueError: a weight that determines a size is missing.
     """
     sizes = {
         "fpn_channels": size_of(weights, "backbone.fpn_lateral2.weight"),
@@ -90,11 +90,11 @@ def official_config(weights: Mapping[str, Tensor], preset: str) -> SOLOv2Config:
 
 
 def resnet_config(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Any]:
-    """detectron2's ResNet as fields of transformers' `ResNetConfig`: sizes from the weights, MSRA's stride placement.
+    """Return fields of transformers' `ResNetConfig` for a detectron2 ResNet, with MSRA's stride placement.
 
     Args:
         weights: detectron2's names to tensors.
-        prefix: before "stem.…" and "res2.…".
+        prefix: of the names, before "stem.…" and "res2.…".
     """
     return {
         "model_type": "resnet",
@@ -106,14 +106,14 @@ def resnet_config(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Any]:
 
 
 def convert_official_state_dict(state_dict: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Checks official weights against a model and renames them.
+    """Check official weights against a model and rename them.
 
     Args:
         state_dict: official names to tensors.
-        expected: `model.state_dict()` of the `SOLOv2ForInstanceSegmentation` that is to hold them.
+        expected: `model.state_dict()` of the `SOLOv2ForInstanceSegmentation` to load them into.
 
     Raises:
-        ValueError: listing every missing, unexpected and misshapen weight by its official name.
+        ValueError: weights are missing, unexpected or misshapen; they are listed by their official names.
     """
     return renamed(state_dict, expected, ours_to_official, "this SOLOv2")
 
@@ -124,10 +124,17 @@ def renamed(
     official_name: Callable[[str], str],
     model: str,
 ) -> dict[str, Tensor]:
-    """Checked weights under our names; `official_name` tells where each of ours comes from."""
+    """Check weights and rename them to our names.
+
+    Args:
+        state_dict: names of the other project to tensors.
+        expected: our names to tensors of the right shape and dtype.
+        official_name: maps one of our names to the other project's.
+        model: name of the model, for the message.
+    """
     names = [name for name in expected if not name.endswith("num_batches_tracked")]
     check_weights(state_dict, {official_name(name): expected[name] for name in names}, model)
     converted = {name: state_dict[official_name(name)].to(expected[name].dtype).contiguous() for name in names}
-    for name in expected.keys() - converted.keys():  # the official batch norms are frozen and count nothing
+    for name in expected.keys() - converted.keys():  # official batch norms are frozen and have no counter
         converted[name] = torch.zeros(expected[name].shape, dtype=expected[name].dtype)
     return converted

@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Clicks without a label: does a model name what was clicked, and does it see that a click hit nothing?
+"""Evaluation of clicks without a label: is the predicted class right, and are clicks on background recognized?
 
-A bare click gets the class that scores best at its point, and a `background_score`. Both are measured here against
-images whose objects all have masks: at a point of every object, and at as many points that lie off every mask.
+A click without a label gets the class with the highest score at its point, and a `background_score`. Both are measured
+on images whose objects all have masks: at one point per object, and at as many points outside all masks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +17,11 @@ from ..ops.coco_masks import decode_rle
 from ..ops.images import read_image
 from ..ops.points import PointSource, point_from_mask
 
-KEPT = 0.95  # part of the objects whose clicks stay, where `background_rejected_at_95` is read
+KEPT_FRACTION = 0.95  # fraction of the clicks on objects that `background_rejected_at_95` keeps
 
 ClickSegmenter = Callable[..., list[list[Mapping[str, Any]]]]
-"""Called with a list of images and `points=`, for each image a list of (x, y) in its pixels → for each image one dict a
-point with `label` (name of a class) and `background_score`. A `point-instance-segmentation` pipeline is one."""
+"""Called with a list of images and `points=`, per image a list of (x, y) in its pixels. Returns per image one dict per
+point with `label` (class name) and `background_score`. A `point-instance-segmentation` pipeline is one."""
 
 
 def evaluate_clicks(
@@ -31,26 +31,26 @@ def evaluate_clicks(
     batch_size: int = 4,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """How well clicks without a label are named, and clicks on background are rejected.
+    """Measure how well clicks without a label get their class, and clicks on background are rejected.
 
     Args:
-        dataset: rows of the schema; those whose truth is not complete are left out.
+        dataset: rows of the schema; images without complete ground truth are left out.
         segmenter: see `ClickSegmenter`.
         point_source: where objects are clicked, see `point_from_mask`. None: at the dataset's own points, and at the
             center of mass of an object without one.
-        batch_size: images handed to the segmenter at once.
+        batch_size: images per call of the segmenter.
         seed: of the points on background (and of random points on objects).
 
     Returns:
-        Fractions from 0 to 1, None where nothing was there to measure:
+        Fractions from 0 to 1, None where there was nothing to measure:
 
         - `class_accuracy`, the mean over all objects; `mean_class_accuracy`, the mean over the classes; `per_class`.
-        - `auroc`: how often a click on background has the higher `background_score` than one on an object (0.5 is
-          chance).
-        - `threshold`: the score from which on a click is rejected at the best balance, with `objects_kept` and
-          `background_rejected` there. It is chosen on these very clicks: choose it on other images than it is used for.
-        - `background_rejected_at_95`: where 95% of the clicks on objects are kept.
-        - `images`, `objects` and `background`: how many of them.
+        - `auroc`: probability that a click on background has a higher `background_score` than one on an object (0.5
+          is chance).
+        - `threshold`: the lowest score of a rejected click at the best balance, with `objects_kept` and
+          `background_rejected` there. It is chosen on these clicks: choose it on other images than you use it for.
+        - `background_rejected_at_95`: the same where 95% of the clicks on objects are kept.
+        - `images`, `objects` and `background`: their numbers.
 
     Example:
         ```python
@@ -64,7 +64,8 @@ def evaluate_clicks(
     right: dict[str, list[bool]] = {name: [] for name in names}
     on_objects: list[float] = []
     on_background: list[float] = []
-    for start in tqdm(range(0, len(usable), batch_size), desc="Clicks", unit="batch"):
+
+    for start in tqdm(range(0, len(usable), batch_size), desc="Clicks", unit="batch", disable=None):
         batch = [rows[index] for index in usable[start : start + batch_size]]
         clicks = [_clicks(row, point_source, generator) for row in batch]
         points = [[*objects.values(), *background] for objects, background in clicks]
@@ -79,6 +80,7 @@ def evaluate_clicks(
                 if categories[object_id] is not None:
                     name = names[categories[object_id]]
                     right[name].append(answer["label"] == name)
+
     counts = {"images": len(usable), "objects": len(on_objects), "background": len(on_background)}
     return {**_accuracies(right), **rejection(on_objects, on_background), **counts}
 
@@ -86,16 +88,21 @@ def evaluate_clicks(
 def _clicks(
     row: Mapping[str, Any], point_source: PointSource | None, generator: np.random.Generator
 ) -> tuple[dict[int, tuple[float, float]], list[tuple[float, float]]]:
-    """Object id → its point, and as many points (one at least) off everything that is marked, crowds included."""
+    """Return object id → point, and as many points (at least one) outside all annotations, crowds included."""
     free = np.ones((row["height"], row["width"]), dtype=bool)
     objects = {}
     for item in row["objects"]:
-        if item["segmentation"] is not None:
-            mask = decode_rle(item["segmentation"])
-            free &= ~mask
-            if mask.any() and not item["iscrowd"]:
-                own = item["point"] if point_source is None else None
-                objects[item["id"]] = tuple(own) if own else point_from_mask(mask, point_source or "center", generator)
+        if item["segmentation"] is None:
+            continue
+        mask = decode_rle(item["segmentation"])
+        free &= ~mask
+        if mask.any() and not item["iscrowd"]:
+            if point_source is None and item["point"]:
+                objects[item["id"]] = tuple(item["point"])
+            else:
+                objects[item["id"]] = point_from_mask(mask, point_source or "center", generator)
+
+    # Draw background points among the pixels that no annotation covers.
     y, x = np.nonzero(free)
     picked = generator.integers(len(x), size=max(1, len(objects))) if len(x) else []
     return objects, [(float(x[index]), float(y[index])) for index in picked]
@@ -105,12 +112,13 @@ def _check_answers(answers: Sequence[Mapping[str, Any]], num_points: int, names:
     where = f"image {row['image_id']} ({row['file_name']})"
     if len(answers) != num_points:
         raise ValueError(
-            f"{where}: the segmenter gave {len(answers)} answers for {num_points} points; give one a point"
+            f"{where}: the segmenter returned {len(answers)} answers for {num_points} points; expected one per point"
         )
     unknown = {answer["label"] for answer in answers} - set(names)
     if unknown:
         raise ValueError(
-            f"{where}: the segmenter names the class {min(unknown)!r}; the dataset has the classes {', '.join(names)}"
+            f"{where}: the segmenter returned the label {min(unknown)!r}; expected a class of the dataset: "
+            f"{', '.join(names)}"
         )
 
 
@@ -126,7 +134,10 @@ def _accuracies(right: Mapping[str, list[bool]]) -> dict[str, Any]:
 
 
 def rejection(on_objects: Sequence[float], on_background: Sequence[float]) -> dict[str, float | None]:
-    """How well a score tells clicks on background (high) from clicks on objects (low); see `evaluate_clicks`.
+    """Measure how well a score separates clicks on background (high) from clicks on objects (low).
+
+    Returns:
+        The metrics of `evaluate_clicks` from `auroc` on; None without objects or without background.
 
     Example:
         >>> rejection([0.1, 0.2, 0.6], [0.5, 0.9])["auroc"]
@@ -138,11 +149,12 @@ def rejection(on_objects: Sequence[float], on_background: Sequence[float]) -> di
     objects, background = np.sort(on_objects), np.sort(on_background)
     lower, equal = (np.searchsorted(objects, background, side) for side in ("left", "right"))
     auroc = (lower + equal).mean() / 2 / len(objects)
-    # A click is rejected from the threshold on; only the scores themselves make a difference.
+
+    # A click is rejected if its score reaches the threshold, so only the scores themselves are candidates.
     thresholds = np.unique(np.concatenate([objects, background, [np.inf]]))
     kept = np.searchsorted(objects, thresholds) / len(objects)
     rejected = 1 - np.searchsorted(background, thresholds) / len(background)
     best = int(np.argmax(kept + rejected))
-    enough = int(np.flatnonzero(kept >= KEPT)[0])  # the last threshold keeps all
+    enough = int(np.flatnonzero(kept >= KEPT_FRACTION)[0])  # the last threshold keeps all
     values = (auroc, thresholds[best], kept[best], rejected[best], rejected[enough])
     return dict(zip(names, map(float, values), strict=True))

@@ -1,11 +1,11 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""COCO's average precision for masks, image by image, and the quality of pseudo labels.
+"""COCO average precision of masks, computed image by image.
 
-The numbers are those of pycocotools' `COCOeval(iouType="segm")`; the work is arranged otherwise: predictions are
-matched to the truth as they come, after which an image is a few bits a detection, so that memory stays small and
-processes exchange little. Owned differences: any number of caps on the detections, with the headline AP at the largest
-(pycocotools' `summarize` insists on 100); a value without any truth is None instead of -1; an annotation with id 0
-counts like the others (pycocotools takes it for "unmatched").
+The numbers are those of pycocotools' `COCOeval(iouType="segm")`, but the work is organized differently: predictions are
+matched to the ground truth as they arrive, after which an image is a few bits per detection, so that memory stays small
+and processes exchange little. Known differences: there may be several limits on the detections, with the main AP at the
+largest (pycocotools' `summarize` requires 100); a value without ground truth is None instead of -1; an annotation with
+id 0 counts like the others (pycocotools treats it as unmatched).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,24 +27,24 @@ COCO_CAPS = (1, 10, 100)
 
 @dataclass
 class ClassMatches:
-    """What matching leaves of one class in one image: A area ranges, T IoU thresholds, D detections, best first."""
+    """The matches of one class in one image, for A area ranges, T IoU thresholds and D detections, best first."""
 
     scores: np.ndarray  # (D,)
-    matched: np.ndarray  # (A, T, D) bool: matched to some truth
-    ignored: np.ndarray  # (A, T, D) bool: neither right nor wrong (matched to a crowd, or outside of the area range)
-    positives: np.ndarray  # (A,) number of truths to be found
+    matched: np.ndarray  # (A, T, D) bool: matched to a ground-truth object
+    ignored: np.ndarray  # (A, T, D) bool: neither right nor wrong (matched to a crowd, or outside the area range)
+    positives: np.ndarray  # (A,) number of ground-truth objects to find
 
 
 class CocoEvaluator:
     """COCO mask AP of predictions against a dataset of the schema; images are never decoded.
 
-    Crowds are regions where detections are ignored. Every image of the dataset counts, also one that no prediction was
-    handed in for; left out are only images whose truth is unknown (an object without a mask, or no label).
+    Crowds are regions in which detections are ignored. Every image of the dataset counts, also one without predictions;
+    only images without complete ground truth (an object without a mask, or no label) are left out.
 
     Args:
-        dataset: the truth, rows of the schema.
-        max_detections: how many detections an image and class may have, best scores first; several values are
-            reported side by side. 1, 10 and 100 are added below the largest.
+        dataset: the ground truth, rows of the schema.
+        max_detections: limit of detections per image and class, best scores first; several limits are reported side
+            by side. 1, 10 and 100 are added below the largest.
 
     Example:
         >>> from pointwssis.data.schema import dataset_from_rows, make_object
@@ -61,52 +61,54 @@ class CocoEvaluator:
     def __init__(self, dataset: Dataset, max_detections: int | Sequence[int] = 100) -> None:
         caps = [max_detections] if isinstance(max_detections, int) else list(max_detections)
         if not caps or min(caps) < 1:
-            raise ValueError(f"max_detections is {max_detections}; it takes one or several numbers of at least 1")
+            raise ValueError(f"max_detections must be one or several numbers of at least 1; got {max_detections}")
         self.caps = sorted({*caps, *(cap for cap in COCO_CAPS if cap < max(caps))})
         self.class_names = class_names(dataset)
         self._rows = dataset.with_format(None)
         self._positions = {image_id: position for position, image_id in enumerate(self._rows["image_id"])}
         if len(self._positions) < len(self._rows):
-            raise ValueError("the dataset has several rows with one image_id; give every image its own to evaluate it")
+            raise ValueError(
+                "the dataset has several rows with one image_id; give each image its own id to evaluate it"
+            )
         self._results: dict[int, dict[int, ClassMatches]] = {}
 
     def update(self, image_id: int, predictions: Iterable[Mapping[str, Any]]) -> None:
-        """Takes the predictions of one image.
+        """Match the predictions of one image.
 
-        An image that was already handed in is passed over: distributed samplers repeat images to fill the last batch.
+        An image that was already added is skipped: distributed samplers repeat images to fill the last batch.
 
         Args:
             image_id: of the dataset.
             predictions: `{"label": class index, "score": float, "rle": compressed RLE of the image's size}`, in any
-                order; may be none. They are not kept and not changed.
+                order; may be empty. They are neither kept nor changed.
         """
         if image_id not in self._positions:
-            raise ValueError(f"image_id {image_id} is not in the dataset that CocoEvaluator was made for")
+            raise ValueError(f"image_id {image_id} is not in the dataset of this CocoEvaluator")
         if image_id not in self._results:
             self._results[image_id] = self._match(image_id, predictions)
 
     @property
     def results(self) -> dict[int, dict[int, ClassMatches]]:
-        """What other processes need to `merge`: image id → class index → matches (small and picklable)."""
+        """Return what other processes need to `merge`: image id → class index → matches (small and picklable)."""
         return self._results
 
     def merge(self, results: Iterable[Mapping[int, dict[int, ClassMatches]]]) -> None:
-        """Adds the `results` of other evaluators of the same dataset; an image that several have seen counts once."""
+        """Add the `results` of other evaluators of the same dataset; an image that several have seen counts once."""
         for other in results:
             for image_id, matches in other.items():
                 self._results.setdefault(image_id, matches)
 
     def reset(self) -> None:
-        """Forgets all predictions."""
+        """Discard all predictions."""
         self._results = {}
 
     def compute(self) -> dict[str, float | None]:
-        """The metrics as fractions 0–1; None where there is no truth to find (COCO prints -1).
+        """Return the metrics as fractions from 0 to 1; None where there is no ground truth (COCO prints -1).
 
         Returns:
             AP (mean over IoU 0.50…0.95 and classes), AP50, AP75 and APs, APm, APl (area up to 32², up to 96², above) at
-            the largest cap; "AP@100", "AP50@100", "AP75@100" at the smaller ones from 100 on; AR1, AR10, … at each cap;
-            ARs, ARm, ARl.
+            the largest limit; "AP@100", "AP50@100", "AP75@100" at smaller limits of at least 100; AR1, AR10, … at each
+            limit; ARs, ARm, ARl.
         """
         tables, largest = self._tables(), self.caps[-1]
         precision, recall = tables["", largest]
@@ -122,7 +124,7 @@ class CocoEvaluator:
         return metrics
 
     def per_class_ap(self) -> dict[str, float | None]:
-        """AP of every class at the largest cap; None for a class without truth."""
+        """Return the AP of every class at the largest limit; None for a class without ground truth."""
         precision, _ = self._tables()["", self.caps[-1]]
         return {name: _mean(values) for name, values in zip(self.class_names, precision, strict=True)}
 
@@ -131,17 +133,20 @@ class CocoEvaluator:
         if supervision(row) != "full":
             return {}
         size = [row["height"], row["width"]]
-        truths: dict[int, list[Mapping[str, Any]]] = {}
+        ground_truth: dict[int, list[Mapping[str, Any]]] = {}
         for item in row["objects"]:
             if item["segmentation"] is not None:  # only crowds may lack one here
-                truths.setdefault(item["category"], []).append(item)
+                ground_truth.setdefault(item["category"], []).append(item)
+
         detections: dict[int, list[Mapping[str, Any]]] = {}
         for prediction in predictions:
             detections.setdefault(self._checked_label(prediction, image_id, size), []).append(prediction)
-        labels = truths.keys() | detections.keys()
-        return {
-            label: _match_class(truths.get(label, []), detections.get(label, []), self.caps[-1]) for label in labels
-        }
+
+        matches = {}
+        for label in ground_truth.keys() | detections.keys():
+            objects, found = ground_truth.get(label, []), detections.get(label, [])
+            matches[label] = _match_class(objects, found, self.caps[-1])
+        return matches
 
     def _checked_label(self, prediction: Mapping[str, Any], image_id: int, size: list[int]) -> int:
         label, score = int(prediction["label"]), float(prediction["score"])
@@ -150,16 +155,14 @@ class CocoEvaluator:
                 f"image {image_id}: predicted label {label}; the classes are 0 … {len(self.class_names) - 1}"
             )
         if not np.isfinite(score):
-            raise ValueError(
-                f"image {image_id}: predicted score {score}; scores must be finite, or ranking is arbitrary"
-            )
+            raise ValueError(f"image {image_id}: predicted score {score}; scores must be finite")
         if list(prediction["rle"]["size"]) != size:
             found = list(prediction["rle"]["size"])
             raise ValueError(f"image {image_id}: predicted mask of [height, width] {found}; the image has {size}")
         return label
 
     def _tables(self) -> dict[tuple[str, int], tuple[np.ndarray, np.ndarray]]:
-        """(area name, cap) → precision (K, T, R) and recall (K, T), NaN for a class without truth."""
+        """Return (area name, limit) → precision (K, T, R) and recall (K, T), NaN for a class without ground truth."""
         order = sorted(self._positions)  # equal scores rank by image id, as in pycocotools
         results = [self._results[i] if i in self._results else self._match(i, []) for i in order]
         by_class = [[result[k] for result in results if k in result] for k in range(len(self.class_names))]
@@ -172,42 +175,49 @@ class CocoEvaluator:
         return tables
 
 
-def _match_class(truths: list[Mapping[str, Any]], detections: list[Mapping[str, Any]], cap: int) -> ClassMatches:
-    """Matches the detections of one class in one image to its truths, for all area ranges and IoU thresholds."""
+def _match_class(ground_truth: list[Mapping[str, Any]], detections: list[Mapping[str, Any]], cap: int) -> ClassMatches:
+    """Match the detections of one class in one image to its ground truth, for all area ranges and IoU thresholds."""
     scores = np.array([float(detection["score"]) for detection in detections])
     best = np.argsort(-scores, kind="stable")[:cap]
     masks = [detections[index]["rle"] for index in best]
-    crowd = np.array([item["iscrowd"] for item in truths], dtype=bool)
-    areas = np.array([rle_area(item["segmentation"]) if item["area"] is None else item["area"] for item in truths])
+    true_masks = [item["segmentation"] for item in ground_truth]
+    crowd = np.array([item["iscrowd"] for item in ground_truth], dtype=bool)
+    areas = np.array([_area(item) for item in ground_truth])
     sizes = np.array([rle_area(mask) for mask in masks])
-    overlaps = np.zeros((len(masks), len(truths)))
+    overlaps = np.zeros((len(masks), len(true_masks)))
     if overlaps.size:
-        overlaps = np.asarray(coco_mask.iou(masks, [item["segmentation"] for item in truths], crowd.astype(np.uint8)))
+        overlaps = np.asarray(coco_mask.iou(masks, true_masks, crowd.astype(np.uint8)))
+
+    # An object outside the area range is ignored, and so is a detection outside of it that matches nothing.
     matched = np.zeros((len(AREA_RANGES), len(IOU_THRESHOLDS), len(masks)), dtype=bool)
     ignored, positives = matched.copy(), np.zeros(len(AREA_RANGES), dtype=np.int64)
     for a, (low, high) in enumerate(AREA_RANGES.values()):
-        ignored_truth = crowd | (areas < low) | (areas > high)
-        _match_greedily(overlaps, crowd, ignored_truth, matched[a], ignored[a])
+        is_ignored = crowd | (areas < low) | (areas > high)
+        _match_greedily(overlaps, crowd, is_ignored, matched[a], ignored[a])
         ignored[a] |= ~matched[a] & ((sizes < low) | (sizes > high))
-        positives[a] = np.count_nonzero(~ignored_truth)
+        positives[a] = np.count_nonzero(~is_ignored)
     return ClassMatches(scores[best], matched, ignored, positives)
 
 
-def _match_greedily(
-    overlaps: np.ndarray, crowd: np.ndarray, ignored_truth: np.ndarray, matched: np.ndarray, ignored: np.ndarray
-) -> None:
-    """COCO's matching: the best detection picks first, a truth that counts goes before one that is ignored.
+def _area(item: Mapping[str, Any]) -> float:
+    return rle_area(item["segmentation"]) if item["area"] is None else item["area"]
 
-    Only truths that reach the lowest threshold are looked at: a handful for each detection, whatever the image holds.
+
+def _match_greedily(
+    overlaps: np.ndarray, crowd: np.ndarray, is_ignored: np.ndarray, matched: np.ndarray, ignored: np.ndarray
+) -> None:
+    """Match as COCO does: the best detection picks first, and an object that counts precedes an ignored one.
+
+    Only objects that reach the lowest threshold are compared: a handful per detection, whatever the image holds.
 
     Args:
-        overlaps: (D, G) IoU, detections by falling score.
-        crowd: (G,) bool; a crowd may be picked by many detections.
-        ignored_truth: (G,) bool.
-        matched: (T, D) bool, filled here.
-        ignored: (T, D) bool, filled here.
+        overlaps: (D, G) IoU, detections by descending score.
+        crowd: (G,) bool; a crowd may match many detections.
+        is_ignored: (G,) bool: ground-truth objects that do not count.
+        matched: (T, D) bool, filled in place.
+        ignored: (T, D) bool, filled in place.
     """
-    order = np.argsort(ignored_truth, kind="stable")
+    order = np.argsort(is_ignored, kind="stable")
     candidates = []
     for d, row in enumerate(overlaps[:, order]):
         found = np.flatnonzero(row >= IOU_THRESHOLDS[0])
@@ -220,17 +230,17 @@ def _match_greedily(
             for g, overlap in options:
                 if g in taken and not crowd[g]:
                     continue
-                if pick >= 0 and ignored_truth[g] and not ignored_truth[pick]:
+                if pick >= 0 and is_ignored[g] and not is_ignored[pick]:
                     break
-                if overlap >= pick_overlap:  # of equals the later one, as in pycocotools
+                if overlap >= pick_overlap:  # among equals the later one, as in pycocotools
                     pick, pick_overlap = g, overlap
             if pick >= 0:
                 taken.add(pick)
-                matched[t, d], ignored[t, d] = True, ignored_truth[pick]
+                matched[t, d], ignored[t, d] = True, is_ignored[pick]
 
 
 def _precision_recall(matches: list[ClassMatches], area: int, cap: int) -> tuple[np.ndarray, np.ndarray]:
-    """Precision at each recall threshold (T, R) and final recall (T,) of one class; NaN when there is no truth."""
+    """Return precision at each recall threshold (T, R) and final recall (T,) of one class; NaN without ground truth."""
     precision = np.zeros((len(IOU_THRESHOLDS), len(RECALL_THRESHOLDS)))
     recall = np.zeros(len(IOU_THRESHOLDS))
     positives = sum(int(match.positives[area]) for match in matches)
@@ -253,5 +263,5 @@ def _precision_recall(matches: list[ClassMatches], area: int, cap: int) -> tuple
 
 
 def _mean(values: np.ndarray) -> float | None:
-    """Mean over what is not NaN; None when nothing is left."""
+    """Return the mean over all values that are not NaN; None if there is none."""
     return None if np.isnan(values).all() else float(np.nanmean(values))

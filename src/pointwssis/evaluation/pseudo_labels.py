@@ -14,28 +14,32 @@ from .coco_evaluator import CocoEvaluator
 
 def evaluate_pseudo_labels(
     pseudo_dataset: Dataset,
-    truth_dataset: Dataset,
+    ground_truth: Dataset,
     max_detections: int = 100,
     field: str = "segmentation",
 ) -> dict[str, float | int | None]:
-    """How good the masks made from points are, against the masks that were hidden (paper tables 2 to 5).
+    """Measure masks made from points against the masks that were hidden (paper, tables 2 to 5).
 
     Args:
         pseudo_dataset: rows whose objects carry masks in `field` and a `score` (1 where it is None).
-        truth_dataset: the same images and object ids with true masks; more images do no harm.
+        ground_truth: the same images and object ids with annotated masks; it may hold more images.
         max_detections: per image and class.
         field: "segmentation", or "rough_segmentation" for the masks before refinement.
 
     Returns:
-        `AP`, `AP50`, `AR100`, `AR{max_detections}` as fractions; `mean_iou` of each point's mask with the truth of
-        the same object id, 0 where the mask is missing or empty; `points`; `labels` (masks that are not empty). What
-        has no truth is None.
+        `AP`, `AP50`, `AR100`, `AR{max_detections}` as fractions; `mean_iou` of each point's mask with the annotated
+        mask of the same object id, 0 where the mask is missing or empty; `points`; `labels` (masks that are not
+        empty). A value without ground truth is None.
     """
-    truth_positions = {image_id: i for i, image_id in enumerate(truth_dataset["image_id"])}
-    wanted = [truth_positions[i] for i in pseudo_dataset["image_id"] if i in truth_positions]
-    truth = truth_dataset.with_format(None).select(wanted)
-    evaluator = CocoEvaluator(truth, max_detections)
-    truths = {item["id"]: item["segmentation"] for row in truth for item in objects_with_mask(row)}
+    # Only the images of the pseudo labels count.
+    positions = {image_id: position for position, image_id in enumerate(ground_truth["image_id"])}
+    common = [positions[image_id] for image_id in pseudo_dataset["image_id"] if image_id in positions]
+    ground_truth = ground_truth.with_format(None).select(common)
+    evaluator = CocoEvaluator(ground_truth, max_detections)
+    true_masks: dict[int, Any] = {}
+    for row in ground_truth:
+        true_masks |= {item["id"]: item["segmentation"] for item in objects_with_mask(row)}
+
     points = labels = 0
     overlaps: list[float] = []
     for row in pseudo_dataset.with_format(None):
@@ -44,14 +48,16 @@ def evaluate_pseudo_labels(
         points, labels = points + len(pointed), labels + len(masks)
         own = {item["id"]: item[field] for item in masks}
         for item in pointed:
-            if item["id"] in truths:
-                overlaps.append(rle_iou(own[item["id"]], truths[item["id"]]) if item["id"] in own else 0.0)
-        if row["image_id"] in truth_positions:
+            if item["id"] in true_masks:
+                overlaps.append(rle_iou(own[item["id"]], true_masks[item["id"]]) if item["id"] in own else 0.0)
+        if row["image_id"] in positions:
             evaluator.update(row["image_id"], [_as_prediction(item, field) for item in masks])
+
     metrics = evaluator.compute()
     mean_iou = float(np.mean(overlaps)) if overlaps else None
-    wanted = ("AP", "AP50", *(f"AR{cap}" for cap in sorted({min(100, max_detections), max_detections})))
-    return {**{name: metrics[name] for name in wanted}, "mean_iou": mean_iou, "points": points, "labels": labels}
+    recalls = [f"AR{cap}" for cap in sorted({min(100, max_detections), max_detections})]
+    chosen = {name: metrics[name] for name in ("AP", "AP50", *recalls)}
+    return {**chosen, "mean_iou": mean_iou, "points": points, "labels": labels}
 
 
 def _as_prediction(item: Mapping[str, Any], field: str) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""To and from the Hub: errors that say what to do, cards that say what is known, pushes that lose nothing."""
+"""Mixins for loading from and pushing to the Hub: hints in errors, and our model cards."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
 )
 
 NOT_FOUND = (RepositoryNotFoundError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled)
-EMPTY_CARD = "[More Information Needed]"  # what transformers' own template is full of
+EMPTY_CARD = "[More Information Needed]"  # placeholder of transformers' template
 
 
 # -- loading
@@ -40,7 +40,7 @@ def hint_where_missing(name_or_path: Any) -> Iterator[None]:
 
 
 def is_about_a_missing_model(error: BaseException | None) -> bool:
-    """Whether an error goes back to a repository that is missing, hidden or out of reach."""
+    """Return True for an error that was caused by a missing, hidden or unreachable repository."""
     while error is not None:
         if isinstance(error, NOT_FOUND):
             return True
@@ -49,15 +49,15 @@ def is_about_a_missing_model(error: BaseException | None) -> bool:
 
 
 def missing_hint(name_or_path: Any) -> str:
-    """What people can do who look for a model that is not there."""
-    from .cards.released import table  # not above: only who fails or pushes needs cards
+    """Return advice for a model that was not found."""
+    from .cards.released import table  # imported late: loading a model needs no cards
 
     released = ", ".join(table()["on_the_hub"]) or "no model on the Hub yet"
     return (
-        f"{name_or_path} was not found; pointwssis has released {released}. `pointwssis run RECIPE.yaml` trains a "
-        "teacher, a refiner and a student, `pointwssis convert` takes the authors' checkpoints; both write folders "
-        "that load in place of a name. A private or gated repository needs a token: set HF_TOKEN, or log in with "
-        "`hf auth login`."
+        f"{name_or_path} was not found; pointwssis has released {released}. To make a model, train with "
+        "`pointwssis run RECIPE.yaml` or convert the authors' checkpoints with `pointwssis convert`, "
+        "and load it by the path of its folder. Private and gated repositories need a token: set HF_TOKEN, or log in "
+        "with `hf auth login`."
     )
 
 
@@ -77,43 +77,45 @@ class HubConfig:
 
 
 class HubModel:
-    """Before transformers' own `from_pretrained` and `push_to_hub`: a hint where nothing is found, our own card."""
+    """Mixin in front of `PreTrainedModel`: a hint where no model is found, and our own card."""
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
+        """Load a model as transformers does."""
+        """Load a model as transformers does."""
         with hint_where_missing(pretrained_model_name_or_path):
             return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
     def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
-        """As in transformers. A repository without a card gets one that tells what is known of the model, no more.
+        """Push the model as transformers does; a repository without a card gets one with the facts of the model.
 
-        A folder that a run has written is better sent by `pointwssis push`, with the card that the run has written.
+        Push a folder that a run has written with `pointwssis push`, which includes the card of the run.
         """
         push_bare_card(self.config, repo_id, **kwargs)
         return super().push_to_hub(repo_id, **kwargs)
 
 
 class HubPipeline:
-    """Before transformers' own `save_pretrained` and `push_to_hub` of pipelines."""
+    """Mixin in front of `Pipeline`: no copy of our code, and our own card."""
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs: Any) -> None:
-        """Saves model and image processor. transformers would copy our code too, and then ask everybody to trust it."""
+        """Save model and image processor; transformers would also copy our code and require `trust_remote_code`."""
         self.model.save_pretrained(save_directory, **kwargs)
         self.image_processor.save_pretrained(save_directory, **kwargs)
 
     def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
-        """Sends model and image processor, with a card as in `HubModel.push_to_hub`."""
+        """Push model and image processor, with a card as in `HubModel.push_to_hub`."""
         push_bare_card(self.model.config, repo_id, **kwargs)
         return super().push_to_hub(repo_id, **kwargs)
 
 
 def push_bare_card(config: Any, repo_id: str, **kwargs: Any) -> None:
-    """Puts `bare_card` where a repository has no card, or the empty one of transformers.
+    """Push `bare_card` to a repository without a card, or with the placeholder of transformers.
 
     Args:
         config: of the model.
         repo_id: as in "user/name".
-        kwargs: those of `push_to_hub`; a push elsewhere than to the main branch brings no card.
+        kwargs: of `push_to_hub`; a push to another branch than main brings no card.
     """
     from .cards.released import bare_card
 
@@ -127,6 +129,3 @@ def push_bare_card(config: Any, repo_id: str, **kwargs: Any) -> None:
     except EntryNotFoundError:
         pass
     ModelCard(bare_card(repo_id, config)).push_to_hub(repo_id, token=token, commit_message="Model card")
-
-
-# -- folders

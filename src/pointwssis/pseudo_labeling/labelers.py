@@ -1,7 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Trained models as the callables that pseudo labeling takes: teacher, proposer, refiner.
 
-Any other segmenter plugs in by a function with the same signature; `generate` holds the three types.
+Any other segmenter plugs in by a function with the same signature; see `labeler_types` and
+`pipelines.refiners`.
 """
 
 from pathlib import Path
@@ -17,7 +18,8 @@ from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import autocast, best_device
 from ..pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
-from .generate import Proposer, Refiner, Teacher
+from ..pipelines.refiners import Refiner
+from .labeler_types import Proposer, Teacher
 
 
 def solov2_teacher(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> Teacher:
@@ -25,7 +27,7 @@ def solov2_teacher(name_or_path: str | Path, dtype: torch.dtype = torch.float32)
 
     Args:
         name_or_path: folder or Hub repository of the model.
-        dtype: float32 or bfloat16, to compute in.
+        dtype: of the computation, float32 or bfloat16.
     """
     device = best_device()
     pipe = PointInstanceSegmentationPipeline(
@@ -35,7 +37,9 @@ def solov2_teacher(name_or_path: str | Path, dtype: torch.dtype = torch.float32)
     )
 
     def label(images: Any, points: Any, labels: Any) -> list[list[dict[str, Any]]]:
-        items = [{"image": i, "points": p, "labels": n} for i, p, n in zip(images, points, labels, strict=True)]
+        items = []
+        for image, own_points, own_labels in zip(images, points, labels, strict=True):
+            items.append({"image": image, "points": own_points, "labels": own_labels})
         with autocast(device, dtype):
             return pipe(items, mask_format="rle", batch_size=len(items))
 
@@ -54,7 +58,7 @@ def solov2_proposer(
         name_or_path: folder or Hub repository of the model.
         unlabeled_threshold: lowest score of a proposal in an image without labels.
         image_level_threshold: the same in an image whose classes are known.
-        dtype: float32 or bfloat16, to compute in.
+        dtype: of the computation, float32 or bfloat16.
     """
     device = best_device()
     model = SOLOv2ForInstanceSegmentation.from_pretrained(name_or_path).to(device).eval()
@@ -65,15 +69,18 @@ def solov2_proposer(
         encoded = processor([image], return_tensors="pt").to(device)
         with autocast(device, dtype):
             outputs = model.encode(encoded["pixel_values"], encoded.get("pixel_mask"))
-        result = processor.post_process_instance_segmentation(
+        # Where the classes of the image are known, only these are proposed, and lower scores suffice.
+        (result,) = processor.post_process_instance_segmentation(
             outputs,
             threshold=unlabeled_threshold if present is None else image_level_threshold,
             target_sizes=[(image.height, image.width)],
             return_coco_annotation=True,
             image_labels=[None if present is None else [ids[name] for name in present]],
-        )[0]
-        found = zip(result["segmentation"], result["segments_info"], strict=True)
-        return [{"mask": mask, "score": info["score"], "label": names[info["label_id"]]} for mask, info in found]
+        )
+        proposals = []
+        for mask, info in zip(result["segmentation"], result["segments_info"], strict=True):
+            proposals.append({"mask": mask, "score": info["score"], "label": names[info["label_id"]]})
+        return proposals
 
     def propose(images: Any, classes: Any) -> list[list[dict[str, Any]]]:
         return [propose_in(image, present) for image, present in zip(images, classes, strict=True)]
@@ -86,7 +93,7 @@ def mask_refine_net_refiner(name_or_path: str | Path, dtype: torch.dtype = torch
 
     Args:
         name_or_path: folder or Hub repository of the model.
-        dtype: float32 or bfloat16, to compute in.
+        dtype: of the computation, float32 or bfloat16.
     """
     device = best_device()
     pipe = PointMaskRefinementPipeline(

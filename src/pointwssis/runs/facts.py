@@ -81,7 +81,7 @@ def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: 
         part=part,
         model_type=config.model_type,
         backbone=backbone_name(config.backbone_config),
-        classes=[config.id2label[index] for index in range(config.num_labels)],
+        class_names=[config.id2label[index] for index in range(config.num_labels)],
         data=data_names(recipe, data),
         labels=labels[0],
         label_days=labels[1],

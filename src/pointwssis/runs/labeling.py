@@ -19,16 +19,18 @@ from ..evaluation import evaluate_pseudo_labels
 from ..hub.cards import write_if_changed
 from ..models.factory import is_saved_model
 from ..ops.devices import best_device, choose_dtype
-from ..pseudo_labeling.generate import (
+from ..pseudo_labeling import (
     Proposer,
     Refiner,
     Teacher,
     keep_rough_masks,
+    mask_refine_net_refiner,
     predict_rough_masks,
     propose_rough_masks,
     refine_rough_masks,
+    solov2_proposer,
+    solov2_teacher,
 )
-from ..pseudo_labeling.labelers import mask_refine_net_refiner, solov2_proposer, solov2_teacher
 from .cache import cached, is_first_process, stored_rows
 from .data import RunData
 from .names import PSEUDO_LABELS

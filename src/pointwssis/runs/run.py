@@ -19,7 +19,7 @@ from ..hub.cards import write_if_changed
 from ..models.factory import check_fields, is_saved_model
 from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
-from ..pseudo_labeling.generate import Proposer, Refiner, Teacher
+from ..pseudo_labeling import Proposer, Refiner, Teacher
 from .cache import is_first_process, stored_rows
 from .data import RunData, load_data
 from .facts import label_costs, write_cards

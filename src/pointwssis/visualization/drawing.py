@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Pictures of points, masks and pyramid levels, and contact sheets of them.
 
-Everything takes and gives PIL images. Small images are enlarged by a whole factor, so that single pixels stay visible.
-Colors are told apart by color-blind people too (Okabe and Ito's palette, then lighter and darker turns of it).
+All functions take and return PIL images. Small images are enlarged by an integer factor, so that single pixels stay
+visible. The colors suit color-blind readers (the palette of Okabe and Ito, then lighter and darker variants of it).
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,12 +29,12 @@ PALETTE: tuple[Color, ...] = (
 LEVEL_NAMES = ("P2", "P3", "P4", "P5", "P6")
 LEVEL_COLORS: tuple[Color, ...] = ((240, 228, 66), (86, 180, 233), (0, 158, 115), (213, 94, 0), (204, 121, 167))
 UNKNOWN_COLOR: Color = (150, 150, 150)
-PANEL_TITLES = ("image", "points", "rough masks", "refined masks", "truth")
-MIN_SIDE = 256  # pixels of the shorter side below which images are enlarged
+PANEL_TITLES = ("image", "points", "rough masks", "refined masks", "ground truth")
+MIN_SIDE = 256  # images with a shorter side below this many pixels are enlarged
 
 
 def instance_colors(count: int) -> list[Color]:
-    """`count` colors, neighbors in the list far apart.
+    """Return colors of which neighbors in the list are easy to distinguish.
 
     Example:
         >>> instance_colors(8)[7] != instance_colors(8)[0]
@@ -57,16 +57,19 @@ def draw_instances(
     opacity: float = 0.5,
     min_side: int = MIN_SIDE,
 ) -> Image.Image:
-    """Paints masks over an image, each with its outline; large ones first, so that small ones stay visible.
+    """Paint masks over an image, each with its outline; large ones first, so that small ones stay visible.
 
     Args:
         image: any size.
-        masks: (n, H, W) bool in the image's frame; may be none.
+        masks: (n, H, W) bool in the image's frame; n may be 0.
         labels: (n,) texts beside the masks.
-        points: (n, 2) or any other number, (x, y) in pixels of the image.
-        colors: (n,) of the masks (and points, when there are as many).
-        opacity: of the filling, 0 … 1.
-        min_side: enlarge the image to at least this shorter side, in pixels; 0 leaves its size.
+        points: (m, 2), (x, y) in pixels of the image.
+        colors: (n,) of the masks, and of the points if m = n.
+        opacity: of the filling, from 0 to 1.
+        min_side: enlarge the image to at least this shorter side, in pixels; 0 keeps its size.
+
+    Raises:
+        ValueError: a mask has another size than the image.
     """
     masks = [np.asarray(mask, dtype=bool) for mask in masks]
     colors = instance_colors(len(masks)) if colors is None else colors
@@ -75,7 +78,9 @@ def draw_instances(
     for index in sorted(range(len(masks)), key=lambda i: -np.count_nonzero(masks[i])):
         if masks[index].shape != image.size[::-1]:
             size = masks[index].shape
-            raise ValueError(f"mask {index} is {size[0]} × {size[1]}; the image has height × width {image.size[::-1]}")
+            raise ValueError(
+                f"mask {index} has [height, width] {list(size)}; expected the size of the image, {[*image.size[::-1]]}"
+            )
         mask = masks[index].repeat(factor, axis=0).repeat(factor, axis=1)
         color = np.array(colors[index], dtype=np.float32)
         pixels[mask] += opacity * (color - pixels[mask])
@@ -94,11 +99,11 @@ def draw_points(
     colors: Sequence[Color] | None = None,
     min_side: int = MIN_SIDE,
 ) -> Image.Image:
-    """Marks points by discs with a dark and a light rim, visible on any ground.
+    """Mark points by discs with a dark and a light rim, which are visible on any background.
 
     Args:
         image: any size.
-        points: (n, 2), (x, y) in pixels of the image (pixel indices: 0, 0 is the middle of the first pixel).
+        points: (n, 2), (x, y) in pixels of the image (pixel indices: (0, 0) is the center of the first pixel).
         colors: (n,)
         min_side: as in `draw_instances`.
     """
@@ -112,7 +117,7 @@ def draw_level_map(
     levels: Sequence[int | None],
     min_side: int = MIN_SIDE,
 ) -> Image.Image:
-    """Masks colored by the pyramid level they were decoded from (paper figure 4), on gray, with a legend below.
+    """Color masks by the pyramid level they were decoded from (paper, figure 4), on gray, with a legend below.
 
     Args:
         image: any size.
@@ -139,17 +144,17 @@ def contact_sheet(
     row_titles: Sequence[str] = (),
     cell_size: int = MIN_SIDE,
 ) -> Image.Image:
-    """Puts images into a table on white; each is fitted into a cell, a row is as high as its highest image.
+    """Arrange images in a table; each is fitted into a cell, and a row is as high as its highest image.
 
     Args:
-        rows: lists of images, one a column; None is written as "none".
-        titles: one a column.
-        row_titles: one a row, written above it.
+        rows: lists of images, one per column; None is written as "none".
+        titles: one per column.
+        row_titles: one per row, written above it.
         cell_size: longer side of the images in pixels.
     """
     columns = max((len(row) for row in rows), default=0)
     if not columns:
-        raise ValueError("contact_sheet got no images")
+        raise ValueError("a contact sheet needs at least one image; rows is empty")
     gap, head, strip = 6, 24 * bool(titles), 18 * bool(row_titles)
     fitted = [[None if image is None else _fitted(image, cell_size) for image in row] for row in rows]
     heights = [max((image.height for image in row if image is not None), default=40) for row in fitted]
@@ -173,15 +178,17 @@ def contact_sheet(
     return sheet
 
 
-def pseudo_label_panels(row: Mapping[str, Any], truth: Mapping[str, Any] | None = None) -> list[Image.Image | None]:
-    """The life of one image's labels: the panels of `PANEL_TITLES`, each object in one color throughout.
+def pseudo_label_panels(
+    row: Mapping[str, Any], ground_truth: Mapping[str, Any] | None = None
+) -> list[Image.Image | None]:
+    """Draw the panels of `PANEL_TITLES` for one image, each object in one color throughout.
 
     Args:
-        row: of the schema, with points and whatever masks it has.
-        truth: the row of the same image with its true masks.
+        row: of the schema, with points, rough masks and masks where it has them.
+        ground_truth: the row of the same image with its annotated masks.
 
     Returns:
-        image, points, rough masks, refined masks, truth (masks on gray); None for what the rows do not hold.
+        Image, points, rough masks, refined masks, ground truth (masks on gray); None for a panel without content.
     """
     image = read_image(row)
     ids = [item["id"] for item in row["objects"]]
@@ -195,12 +202,13 @@ def pseudo_label_panels(row: Mapping[str, Any], truth: Mapping[str, Any] | None 
 
     pointed = objects_with_point(row)
     points = draw_points(image, [item["point"] for item in pointed], [color_of[item["id"]] for item in pointed])
-    masks = [panel(row, "rough_segmentation"), panel(row, "segmentation")]
-    return [_enlarged(image, MIN_SIDE)[0], points, *masks, None if truth is None else panel(truth, "segmentation")]
+    rough, refined = panel(row, "rough_segmentation"), panel(row, "segmentation")
+    true_masks = None if ground_truth is None else panel(ground_truth, "segmentation")
+    return [_enlarged(image, MIN_SIDE)[0], points, rough, refined, true_masks]
 
 
 def _enlarged(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:
-    """The image in RGB with at least this shorter side, and the whole factor it was enlarged by."""
+    """Return the image in RGB with at least this shorter side, and the integer factor of the enlargement."""
     factor = max(1, -(-min_side // min(image.size)))
     image = image.convert("RGB")
     if factor == 1:
@@ -216,7 +224,7 @@ def _fitted(image: Image.Image, cell_size: int) -> Image.Image:
 
 
 def _inner_edge(mask: np.ndarray, thickness: int) -> np.ndarray:
-    """Pixels of the mask within `thickness` of its border (the image's border is none)."""
+    """Return the pixels of a mask within `thickness` of its border; the border of the image does not count."""
     inside = mask
     for _ in range(thickness):
         padded = np.pad(inside, 1, constant_values=True)

@@ -23,7 +23,7 @@ def facts(part: str, **changes) -> TrainingFacts:
         "part": part,
         "model_type": "mask_refine_net" if part == "refiner" else "solov2",
         "backbone": "ResNet-50",
-        "classes": tiny.NAMES,
+        "class_names": tiny.NAMES,
         "data": {"name": "cells", "images": 100, "id": None, "val_name": "cells, validation", "val_images": 30},
         "labels": {"full": 10, "point": 80, "image": 6, "none": 4},
         "label_days": {"full": 1.5, "point": 0.25, "image": 0.001, "none": 0.0},
@@ -65,7 +65,7 @@ def test_every_part_has_a_card_of_its_own(part):
         and "None" not in text.replace('labels=["ellipse", None]', "")
         and text.rstrip().endswith(MARKER)
     )
-    for title in ("Use", "Results", "Data and labels", "Training", "Limits", "License", "Citation"):
+    for title in ("Usage", "Results", "Data and labels", "Training", "Limits", "License", "Citation"):
         assert section(text, title).strip(), title
     assert yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.S)[1]) == facts(part).recipe
 
@@ -76,9 +76,9 @@ def test_only_what_was_measured_is_in_the_index():
     )
     assert student["instance segmentation", "AP"] == 12.34 and ("instance segmentation", "APl") not in student
     assert {task for task, _ in student} == {"instance segmentation"}
-    assert teacher["pseudo labels of points", "AP"] == 30.0  # its own, the rough ones
+    assert teacher["pseudo labels from points", "AP"] == 30.0  # its own, the rough ones
     assert refiner == {
-        ("pseudo labels of points", key): value
+        ("pseudo labels from points", key): value
         for key, value in {"AP": 35.0, "AP50": 60.0, "AR100": 40.0, "mean_iou": 55.0}.items()
     }
     one = ModelCard(trained_card(facts("student"), "me/x", {})).data.eval_results[0]
@@ -86,8 +86,10 @@ def test_only_what_was_measured_is_in_the_index():
     nothing = facts("teacher", metrics=None, pseudo_labels={}, data={"name": "cells", "images": 100, "id": None})
     text = trained_card(nothing, "me/x", {})
     assert index_of(text) == {} and "model-index" not in text
-    assert "Not measured: the run had no images to evaluate on." in section(text, "Results")
-    assert "their truth is not known" in section(text, "Results") and "was not measured" in section(text, "Limits")
+    assert "Not measured: the run had no evaluation data." in section(text, "Results")
+    assert "their ground truth is not known" in section(text, "Results") and "was not measured" in section(
+        text, "Limits"
+    )
 
 
 def test_tables_in_percent():
@@ -108,14 +110,14 @@ def test_the_mixture_of_labels_and_what_it_cost():
         "| all | 100 | 100% | 1.8 |",
     ):
         assert row in rows.splitlines()
-    assert "boxes" not in rows.partition("Days of")[0]
+    assert "boxes" not in rows.partition("Labeling times")[0]
 
 
 def test_cards_of_one_run_link_to_each_other():
     for part, name in FAMILY.items():
         text = trained_card(facts(part), name, FAMILY, on_hub=True)
         linked = re.findall(r"https://huggingface\.co/(me/[\w-]+)", text)
-        assert sorted(linked) == sorted(FAMILY.values()) and f"{name}) (this one)" in text
+        assert sorted(linked) == sorted(FAMILY.values()) and f"{name}) (this model)" in text
     local = trained_card(facts("teacher"), "out/teacher", {"teacher": "out/teacher", "student": "out/student_point"})
     assert "`out/student_point`" in local and "huggingface.co/out" not in local and "# teacher" in local
 
@@ -129,7 +131,7 @@ def test_what_it_is_based_on():
     for family, on_hub in (({}, True), ({"teacher": "out/teacher"}, False)):  # it has no repository
         assert ModelCard(trained_card(student, "me/cells", family, on_hub)).data.base_model is None
     untrained = trained_card(facts("teacher", training={}, start="a/b", base_model="a/b"), "me/x", {})
-    assert "taken as it was, from a/b" in section(untrained, "Training")
+    assert "Not trained in this run, taken from a/b" in section(untrained, "Training")
 
 
 def test_data_of_the_hub_is_named_as_such():
@@ -154,10 +156,10 @@ def test_a_card_that_a_person_has_taken_over_stays(tmp_path):
 
 
 def test_facts_there_and_back(tmp_path):
-    facts("student", classes=["Zelle", "größer"]).save(tmp_path)
-    assert TrainingFacts.load(tmp_path) == facts("student", classes=["Zelle", "größer"])
+    facts("student", class_names=["Zelle", "größer"]).save(tmp_path)
+    assert TrainingFacts.load(tmp_path) == facts("student", class_names=["Zelle", "größer"])
     before = (tmp_path / FACTS_FILE).stat().st_mtime_ns
-    facts("student", classes=["Zelle", "größer"]).save(tmp_path)
+    facts("student", class_names=["Zelle", "größer"]).save(tmp_path)
     assert (tmp_path / FACTS_FILE).stat().st_mtime_ns == before
     assert set(json.loads((tmp_path / FACTS_FILE).read_text("utf-8"))) == {
         f.name for f in dataclasses.fields(TrainingFacts)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Cards of models that were trained here; those of converted models are in `model_card.py`."""
+"""Model cards: of trained models (`trained`), and of released, converted and pushed ones (`released`)."""
 
 from .trained import CURVES_FILE, card_of, write_card
 from .training_facts import FACTS_FILE, TrainingFacts, write_if_changed

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The head of a trained model's card, which the Hub reads."""
+"""The metadata at the top of a trained model's card, which the Hub reads."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,16 @@ from .training_facts import TrainingFacts
 
 
 def metadata(facts: TrainingFacts, name: str, others: Mapping[str, str]) -> ModelCardData:
-    """`library_name` is ours: transformers alone cannot load the model, and the Hub would show code that fails.
+    """Return the metadata of a card.
 
-    `base_model` is what the weights were trained from; a student that only learned from a teacher's labels is not based
-    on it in the Hub's sense, so the two are linked by words.
+    `library_name` is pointwssis: transformers alone cannot load the model, and the Hub would show code that fails.
+    `base_model` is what the weights were initialized from; a student that was only trained on a teacher's labels is not
+    based on it in the Hub's sense, so the text links the two.
+
+    Args:
+        facts: of the training run.
+        name: Hub repository or folder of the model.
+        others: part → Hub repository of the other models of the run.
     """
     base = others.get("teacher") if facts.base_model == "teacher" else facts.base_model
     extra = {} if base is None else {"base_model": base}
@@ -28,14 +34,14 @@ def metadata(facts: TrainingFacts, name: str, others: Mapping[str, str]) -> Mode
 
 
 def eval_results(facts: TrainingFacts) -> list[EvalResult]:
-    """Everything that was measured, in percent."""
+    """Return all measurements, in percent."""
     results = []
     measured = [("instance segmentation", facts.data.get("val_name"), "validation", facts.metrics)]
     if facts.part in ("teacher", "refiner"):
         kind = "rough" if facts.part == "teacher" else "refined"
         quality = facts.pseudo_labels.get(kind) or {}
         quality = {key: value for key, value in quality.items() if key not in ("points", "labels")}
-        measured.append(("pseudo labels of points", facts.data["name"], "train", quality))
+        measured.append(("pseudo labels from points", facts.data["name"], "train", quality))
     for task, data, split, values in measured:
         for metric, value in (values or {}).items():
             if value is not None:

@@ -1,9 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Cards of models that were not trained here, out of one template and one table; those that were: `cards/`.
+"""Cards of models that were not trained by a run of this package: released, converted and pushed ones.
 
-A card says whose weights they are and what is known of them: figures of the paper are labeled as such, `model-index`
-holds only what was measured with this package. `python -m pointwssis.model_card FOLDER` writes the cards of the
-repositories in `COMMITTED`.
+They are filled from one template and one table. Figures of the paper are labeled as such; `model-index` holds only what
+was measured with this package. `python -m pointwssis.hub.cards.released FOLDER` writes the cards of the repositories in
+`COMMITTED`. The cards of trained models are in `trained`.
 """
 
 import functools
@@ -17,6 +17,8 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
+from .words import listed
+
 HERE = Path(__file__).parent
 COMMITTED = ("teacher-coco10", "maskrefinenet-coco10", "student-coco10")
 COLUMNS = ("AP", "AP50", "AR100")
@@ -24,12 +26,12 @@ COLUMNS = ("AP", "AP50", "AR100")
 
 @functools.cache
 def table() -> dict[str, Any]:
-    """What is known of the released models (`released.yaml`)."""
+    """Return the facts about the released models (`released.yaml`)."""
     return yaml.safe_load((HERE / "released.yaml").read_text(encoding="utf-8"))
 
 
 def released_kind(name: str) -> str | None:
-    """What a released COCO model is by its name: "teacher", "maskrefinenet", "student", or None for any other name.
+    """Return the kind of a released COCO model, "teacher", "maskrefinenet" or "student"; None for any other name.
 
     Example:
         >>> released_kind("student-coco10"), released_kind("student-coco11"), released_kind("my-model")
@@ -40,21 +42,24 @@ def released_kind(name: str) -> str | None:
 
 
 def released_card(name: str) -> str:
-    """The card of a released model, such as "teacher-coco10"."""
+    """Return the card of a released model.
+
+    Args:
+        name: such as "teacher-coco10".
+    """
     kind, fraction = released_kind(name), int(name.rpartition("coco")[2])
     facts = table()["fractions"][fraction]
     texts = table()["kinds"][kind]
-    repos = {
-        part: f"{table()['organization']}/{part}-coco{fraction}" for part in ("teacher", "maskrefinenet", "student")
-    }
+    organization = table()["organization"]
+    repos = {part: f"{organization}/{part}-coco{fraction}" for part in ("teacher", "maskrefinenet", "student")}
     links = {part: f"[{repo}](https://huggingface.co/{repo})" for part, repo in repos.items()}
-    words = {"fraction": fraction, "repo": repos[kind], "teacher": repos["teacher"], **facts}
+    words = {"name": name, "fraction": fraction, "repo": repos[kind], "teacher": repos["teacher"], **facts}
     words |= {"teacher_link": links["teacher"], "refiner_link": links["maskrefinenet"]}
     training = texts["training"]
     if kind == "teacher" and "teacher_steps" not in facts:
-        training = "The authors released no script for this fraction, so its schedule is not known."
-    is_there = repos[kind] in table()["on_the_hub"]
-    others = ", ".join(f"{link} ({part})" for part, link in links.items() if part != kind)
+        training = "The authors released no script for this setting, so the schedule is unknown."
+    parts = {"teacher": "teacher", "maskrefinenet": "MaskRefineNet", "student": "student"}
+    others = " and ".join(f"{link} ({parts[part]})" for part, link in links.items() if part != kind)
     metadata = ModelCardData(
         license="other",
         license_name="authors-terms",
@@ -66,66 +71,65 @@ def released_card(name: str) -> str:
     return _filled(
         metadata,
         name=name,
-        summary=f"{_text(texts['released'], words)}\n\nIt belongs with {others}.",
+        summary=f"{_text(texts['released'], words)}\n\nThe other models of this setting are {others}.",
         provenance=_text(table()["provenance"]["released"], table()),
         usage=_text(texts["usage"], words),
-        availability="" if is_there else f"\n{_text(table()['not_on_the_hub'], {'repo': repos[kind], 'name': name})}\n",
+        availability="" if repos[kind] in table()["on_the_hub"] else f"\n{_text(table()['not_on_the_hub'], words)}\n",
         results=_results(name, kind, facts),
         training=_text(training, words),
         remarks=_list(texts["remarks"], words),
     )
 
 
-def converted_card(repo: str, kind: str, source: str, backbone: str, classes: str) -> str:
-    """The card of any other converted model.
+def converted_card(repo: str, kind: str, source: str, backbone: str, class_names: str) -> str:
+    """Return the card of any other converted model.
 
     Args:
         repo: the Hub repository or the folder's name.
         kind: "teacher", "maskrefinenet", "student" or "backbone".
         source: name of the file.
         backbone: such as "ResNet-50".
-        classes: in words, such as "3 classes (cat, dog, fox)".
+        class_names: in words, such as "3 classes (cat, dog, fox)".
     """
     texts = table()["kinds"][kind]
-    words = {"repo": repo, "backbone": backbone, "classes": classes}
+    words = {"repo": repo, "backbone": backbone, "class_names": class_names}
     return _filled(
         ModelCardData(license="unknown", **_common(kind)),
         name=repo.rpartition("/")[2],
         summary=_text(texts["converted"], words),
         provenance=_text(table()["provenance"]["converted"], {"source": source}),
         usage=_text(texts.get("usage_alone", texts["usage"]), words),
-        results="Not measured here.",
-        training="The file does not tell how it was trained.",
+        results="Not measured.",
+        training="Unknown: the checkpoint does not record it.",
         remarks=_list(texts["remarks"], words),
     )
 
 
 def bare_card(repo: str, config: Any) -> str:
-    """The card of a model that somebody pushes and of whose training nothing is known.
+    """Return the card of a model that is pushed without a record of its training.
 
     Args:
         repo: the Hub repository.
         config: of a SOLOv2 or a MaskRefineNet.
     """
     kind = "maskrefinenet" if config.model_type == "mask_refine_net" else "student"
-    names = [config.id2label[index] for index in range(config.num_labels)]
-    shown = f"{', '.join(names[:10])}{', …' if len(names) > 10 else ''}"
+    class_names = listed([config.id2label[index] for index in range(config.num_labels)], "class", "classes")
     texts, backbone = table()["kinds"][kind], backbone_name(config.backbone_config)
-    words = {"repo": repo, "backbone": backbone, "classes": shown}
+    words = {"repo": repo, "backbone": backbone, "class_names": class_names}
     return _filled(
         ModelCardData(license="unknown", **_common(kind)),
         name=repo.rpartition("/")[2],
-        summary=f"A {texts['title'].split()[0]} with a {backbone} for {len(names)} classes ({shown}).",
+        summary=f"A {texts['title'].split()[0]} with a {backbone} backbone for {class_names}.",
         provenance=_text(table()["provenance"]["pushed"], {}),
         usage=_text(texts.get("usage_alone", texts["usage"]), words),
-        results="Not measured here.",
+        results="Not measured.",
         training="Not recorded.",
         remarks=_list(texts["remarks"], words),
     )
 
 
 def backbone_name(config: Any) -> str:
-    """Such as "ResNet-101", by the layers that have weights, the classifier counted in; else the type of the model."""
+    """Return a name such as "ResNet-101", which counts the layers with weights; else the type of the model."""
     if config.model_type != "resnet":
         return config.model_type
     return f"ResNet-{2 + (3 if config.layer_type == 'bottleneck' else 2) * sum(config.depths)}"
@@ -141,10 +145,10 @@ def _common(kind: str) -> dict[str, Any]:
 
 
 def _measured(name: str, repo: str) -> dict[str, Any]:
-    """`model-index`, where there is something to put into it."""
+    """Return the fields of `model-index`; none without a measurement."""
     results = [
-        EvalResult("image-segmentation", "coco", data, metric, value, task_name=what)
-        for what, data, *values, _ in table()["measured"].get(name, [])
+        EvalResult("image-segmentation", "coco", data, metric, value, task_name=task)
+        for task, data, *values, _ in table()["measured"].get(name, [])
         for metric, value in zip(COLUMNS, values, strict=True)
         if value is not None
     ]
@@ -156,11 +160,11 @@ def _results(name: str, kind: str, facts: Mapping[str, Any]) -> str:
     if kind == "student":
         rows.append(["instances", "COCO test-dev", facts["student_test_dev"], None, None, "the authors' repository"])
     measured = table()["measured"].get(name, [])
-    lines = ["| of masks | on | AP (%) | AP50 (%) | AR100 (%) | source |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = ["| task | data | AP (%) | AP50 (%) | AR100 (%) | source |", "| --- | --- | --- | --- | --- | --- |"]
     lines += ["| " + " | ".join("–" if cell is None else str(cell) for cell in row) + " |" for row in rows + measured]
-    remarks = [] if rows else ["Neither the paper nor the authors' repository gives a figure for this model alone."]
+    remarks = [] if rows else ["Neither the paper nor the authors' repository reports a figure for this model alone."]
     if not measured:
-        remarks.append("Not measured here: these weights were not evaluated with this package yet.")
+        remarks.append("Not measured with this package yet.")
     return "\n\n".join(["\n".join(lines)] * bool(rows + measured) + remarks)
 
 
@@ -178,7 +182,7 @@ def _filled(metadata: ModelCardData, **parts: str) -> str:
 
 
 def write_committed_cards(folder: str | Path) -> None:
-    """Writes the cards that the repository keeps, one file a Hub repository of the same name."""
+    """Write the cards that are committed under `model_cards/`, one file per Hub repository."""
     for name in COMMITTED:
         (Path(folder) / f"{name}.md").write_text(released_card(name), encoding="utf-8")
 

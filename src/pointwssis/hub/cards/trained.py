@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The card of a model that was trained here: only what its run has recorded, and "not measured" for the rest.
+"""The card of a trained model: what its run has recorded, and "not measured" for the rest.
 
-`README.md` of a trained folder is written from `training_facts.json`: with the folder's name as long as it lies on a
-disk, with the repository's name when it goes to the Hub.
+`README.md` of a trained folder is written from `training_facts.json`: with the path of the folder on disk, and with the
+name of the repository for the Hub.
 """
 
 import json
@@ -17,15 +17,15 @@ from .training_facts import FACTS_FILE, PARTS, TrainingFacts, write_if_changed
 from .words import days, images, listed, percent, table
 
 CURVES_FILE = "curves.png"
-# As long as a README.md ends with this line, it belongs to us and is written anew when more is known.
+# A README.md that ends with this line is updated when more is known; without the line it is never changed.
 MARKER = "<!-- Written by pointwssis. Delete this line to keep your own changes to this file. -->"
 
 PURPOSES = {
-    "teacher": "one mask for every click, to label images",
-    "refiner": "mending the masks of clicks: `refiner=` of the teacher's pipeline",
-    "student": "segmenting images without any click",
+    "teacher": "one mask per click, to label images",
+    "refiner": "refining the masks of clicks (`refiner=` of the teacher's pipeline)",
+    "student": "segmenting images without clicks",
 }
-_HEAD = "import pointwssis  # makes the model known to transformers\nfrom transformers import pipeline\n\n"
+_HEAD = "import pointwssis  # registers the model with transformers\nfrom transformers import pipeline\n\n"
 _CLICKS = """
 for instance in segmenter("photo.jpg", points=[(30, 30), (50, 20)], labels=[$label, None]):
     print(instance["label"], instance["score"], instance["mask"].size)"""
@@ -45,14 +45,14 @@ USAGES = {
     + """refiner = pipeline("point-mask-refinement", model="$name")
 image = Image.open("photo.jpg")
 rough_mask = np.zeros((image.height, image.width), bool)
-rough_mask[20:40, 10:50] = True  # whatever another model gave for this point
+rough_mask[20:40, 10:50] = True  # the mask that another model predicted for this point
 for instance in refiner(image, rough_masks=[rough_mask], points=[(30, 30)], labels=[$label]):
     print(instance["label"], instance["mask"].size)""",
 }
 USAGE_NOTES = {
-    "teacher": "Points are (x, y) in pixels of the image, one mask each; the class of a click may be given or not.",
-    "student": "It also runs in transformers' own `image-segmentation` pipeline. With `points=[(x, y), …]` it gives "
-    "one mask for each of them.",
+    "teacher": "Points are (x, y) in pixels of the image; each gets one mask. The class of a point is optional.",
+    "student": "It also works with the `image-segmentation` pipeline of transformers. With `points=[(x, y), …]`, it "
+    "predicts one mask per point.",
     "refiner": "Points are (x, y) in pixels of the image.",
 }
 KINDS = {  # of labels, with the letters of the paper's tables
@@ -65,7 +65,7 @@ KINDS = {  # of labels, with the letters of the paper's tables
 
 
 def write_card(folder: str | Path, family: Mapping[str, str]) -> None:
-    """Writes `README.md` of a trained folder from its facts, unless a person has taken it over.
+    """Write `README.md` of a trained folder from its facts, unless its marker was deleted.
 
     Args:
         folder: with `training_facts.json`.
@@ -77,13 +77,13 @@ def write_card(folder: str | Path, family: Mapping[str, str]) -> None:
 
 
 def card_of(folder: str | Path, name: str, family: Mapping[str, str], on_hub: bool = False) -> str | None:
-    """The card of a trained folder; None where there are no facts, or where a person has taken the card over.
+    """Return the card of a trained folder; None without facts, or if the marker of its card was deleted.
 
     Args:
         folder: of the model.
-        name: what people load it by: the folder itself, or its Hub repository.
+        name: by which it is loaded: the folder itself, or its Hub repository.
         family: part → name of the models of the same run.
-        on_hub: whether all these names are repositories; else they are folders.
+        on_hub: True if these names are repositories; else they are folders.
     """
     path = Path(folder) / "README.md"
     is_taken = path.is_file() and not is_ours(path.read_text(encoding="utf-8"))
@@ -93,14 +93,22 @@ def card_of(folder: str | Path, name: str, family: Mapping[str, str], on_hub: bo
 
 
 def is_ours(text: str) -> bool:
-    """Whether nobody has taken a card over."""
+    """Return True for a card that ends with the marker."""
     return text.rstrip().endswith(MARKER)
 
 
 def trained_card(
     facts: TrainingFacts, name: str, family: Mapping[str, str], on_hub: bool = False, has_curves: bool = False
 ) -> str:
-    """The text of a card; arguments as in `card_of`."""
+    """Return the text of a card.
+
+    Args:
+        facts: of the training run.
+        name: see `card_of`.
+        family: see `card_of`.
+        on_hub: see `card_of`.
+        has_curves: the folder holds a picture of the training curves.
+    """
     others = {part: other for part, other in family.items() if part != facts.part}
     template = Template(Path(__file__).with_name("trained.md").read_text(encoding="utf-8"))
     return template.substitute(
@@ -113,7 +121,7 @@ def trained_card(
         results=_results(facts),
         data=_data(facts),
         training=_training(facts, others),
-        curves=f"![The losses of the training]({CURVES_FILE})" if has_curves else "",
+        curves=f"![Training curves]({CURVES_FILE})" if has_curves else "",
         recipe=yaml.safe_dump(facts.recipe, sort_keys=False, allow_unicode=True, default_flow_style=None).strip(),
         limits="\n".join(f"- {limit}" for limit in _limits(facts)),
         marker=MARKER,
@@ -121,43 +129,44 @@ def trained_card(
 
 
 def _summary(facts: TrainingFacts) -> str:
-    classes = listed(facts.classes, "class", "classes")
+    class_names = listed(facts.class_names, "class", "classes")
     count = facts.learned_from
     if facts.part == "refiner":
         return (
-            f"A MaskRefineNet with a {facts.backbone} for {classes}: given an image, a rough mask and the point and "
-            f"class of its object, it gives a better mask. It learned on {images(count['full'])} with masks, from what "
-            "the teacher of the same run made of their points."
+            f"A MaskRefineNet with a {facts.backbone} backbone for {class_names}. Given an image, a rough mask, and "
+            "the point and class of the object, it predicts a refined mask. It was trained on "
+            f"{images(count['full'])} with masks, to correct the rough masks that the teacher of the same run predicts "
+            "from points."
         )
-    what = f"A SOLOv2 with a {facts.backbone} for {classes}"
+    trained = f"A SOLOv2 with a {facts.backbone} backbone for {class_names}, trained on {images(count['full'])}"
     if facts.part == "teacher":
-        return f"{what}. It learned from {images(count['full'])} with masks and is the teacher that labels the others."
+        return f"{trained} with masks. It is the teacher that labels the other images of its run."
     if facts.part == "upper_bound":
-        return f"{what}. It learned from {images(count['full'])}, all with masks: what the method is measured against."
-    repeats = f", each {count['full_repeats']} times as often" if count.get("full_repeats", 1) > 1 else ""
+        return f"{trained}, all with masks. It is the upper bound that the student of its run is compared with."
+    repeats = f" (each {count['full_repeats']} times per epoch)" if count.get("full_repeats", 1) > 1 else ""
     return (
-        f"{what}. It learned from {images(count['full'])} with masks{repeats}, and from {images(count['pseudo'])} "
-        "whose masks are pseudo labels: the teacher of the same run made them."
+        f"{trained} with masks{repeats} and on {images(count['pseudo'])} with pseudo labels, which the teacher of the "
+        "same run made."
     )
 
 
 def _family(family: Mapping[str, str], own: str, on_hub: bool) -> str:
-    """Which of the models of a run to load for what."""
+    """Return a table of the models of a run and their purposes."""
     if len(family) == 1:
         return ""
-    lines = ["| for | load |", "| --- | --- |"]
+    lines = ["| purpose | model |", "| --- | --- |"]
     for part, purpose in PURPOSES.items():
         if part in family:
             name = family[part]
             shown = f"[{name}](https://huggingface.co/{name})" if on_hub else f"`{name}`"
-            lines.append(f"| {purpose} | {shown}{' (this one)' if part == own else ''}, the {PARTS[part]} |")
+            lines.append(f"| {purpose} | {shown}{' (this model)' if part == own else ''}, the {PARTS[part]} |")
     return "\n".join(lines)
 
 
 def _usage(facts: TrainingFacts, name: str, teacher: str | None) -> str:
     alone = facts.part == "refiner" and teacher is None
     text = USAGES["refiner alone" if alone else facts.part]
-    words = {"name": name, "teacher": teacher, "label": json.dumps(facts.classes[0], ensure_ascii=False)}
+    words = {"name": name, "teacher": teacher, "label": json.dumps(facts.class_names[0], ensure_ascii=False)}
     return Template(text).substitute(words)
 
 
@@ -168,11 +177,11 @@ def _results(facts: TrainingFacts) -> str:
         columns += [f"AR{facts.max_detections}"] if f"AR{facts.max_detections}" in facts.metrics else []
         caption = (
             f"Mask AP in percent on {facts.data['val_name']} ({images(facts.data['val_images'])}), at most "
-            f"{facts.max_detections} detections an image:"
+            f"{facts.max_detections} detections per image:"
         )
         blocks += [caption, table(columns, [[percent(facts.metrics[column]) for column in columns]])]
     elif facts.part != "refiner":
-        blocks.append("Not measured: the run had no images to evaluate on.")
+        blocks.append("Not measured: the run had no evaluation data.")
     kinds = {"teacher": ["rough"], "refiner": ["rough", "refined"]}.get(facts.part, [])
     known = [kind for kind in kinds if facts.pseudo_labels.get(kind)]
     if known:
@@ -183,11 +192,11 @@ def _results(facts: TrainingFacts) -> str:
             count = f"{quality['labels']} of {quality['points']}"
             rows.append([f"{kind} masks", *(percent(quality[c]) for c in names), count])
         blocks.append(
-            f"Masks of the points of {facts.data['name']} against the true masks, which were hidden, in percent:"
+            f"Masks predicted from the points of {facts.data['name']}, compared with the hidden masks, in percent:"
         )
         blocks.append(table(["", *("mean IoU" if c == "mean_iou" else c for c in names), "points with a mask"], rows))
     elif kinds:
-        blocks.append("The masks that it makes of points were not measured: their truth is not known.")
+        blocks.append("The masks predicted from points were not measured: their ground truth is not known.")
     return "\n\n".join(blocks)
 
 
@@ -202,8 +211,8 @@ def _data(facts: TrainingFacts) -> str:
     source = facts.data["name"]
     if facts.data.get("id"):
         source = f"[{facts.data['id']}](https://huggingface.co/datasets/{facts.data['id']})"
-    columns = ["labels", "images", "share", "days of labeling"]
-    return f"The run's training data: {source}.\n\n{table(columns, rows)}"
+    columns = ["labels", "images", "share", "labeling time (days)"]
+    return f"Training data of the run: {source}.\n\n{table(columns, rows)}"
 
 
 def _training(facts: TrainingFacts, others: Mapping[str, str]) -> str:
@@ -212,32 +221,33 @@ def _training(facts: TrainingFacts, others: Mapping[str, str]) -> str:
         start += f" ({others['teacher']})"
     software = ", ".join(f"{package} {version}" for package, version in facts.versions.items())
     if not facts.training:
-        return f"It was taken as it was, {start}: there was nothing to learn from. Software: {software}."
+        return f"Not trained in this run, taken {start}: there were no images with masks. Software: {software}."
     settings, samples, sizes = facts.training, "objects", ""
     if facts.part != "refiner":
         samples, edges = "images", settings["image_size"]
-        sizes = f", images with a shortest edge of {edges['shortest_edge']} pixels"
-        sizes += f" and a longest of at most {edges['longest_edge']}" if "longest_edge" in edges else ""
+        sizes = f", shortest edge {edges['shortest_edge']} pixels"
+        sizes += f", longest edge at most {edges['longest_edge']} pixels" if "longest_edge" in edges else ""
     rate = f"{settings['optimizer']} with learning rate {settings['learning_rate']:g}"
     return (
-        f"{settings['steps']:,} steps of {settings['batch_size']} {samples}, {rate}, {settings['precision']}, {start}"
-        f"{sizes}, seed {settings['seed']}. Software: {software}."
+        f"{settings['steps']:,} steps of {settings['batch_size']} {samples}, {rate}, {settings['precision']}, trained "
+        f"{start}{sizes}, seed {settings['seed']}. Software: {software}."
     )
 
 
 def _limits(facts: TrainingFacts) -> list[str]:
-    limits = [f"It knows {listed(facts.classes, 'class', 'classes')} and nothing else."]
+    limits = [f"The model only knows {listed(facts.class_names, 'class', 'classes')}."]
     if facts.metrics:
         limits.append(
-            f"Measured once, with one seed, on {facts.data['val_name']} alone; on other images nothing is known."
+            f"It was measured once, with one seed, on {facts.data['val_name']}; results on other images may differ."
         )
         missing = [key for key in ("APs", "APm", "APl") if key in facts.metrics and facts.metrics[key] is None]
         sizes = {"APs": "small", "APm": "medium", "APl": "large"}
         if missing:
-            limits.append(f"The evaluation images hold no {' and no '.join(sizes[key] for key in missing)} objects.")
+            shown = " and no ".join(sizes[key] for key in missing)
+            limits.append(f"The evaluation images contain no {shown} objects.")
     else:
-        limits.append("How good its masks are on new images was not measured.")
+        limits.append("The quality of its masks on new images was not measured.")
     pseudo, full = facts.learned_from.get("pseudo", 0), facts.learned_from["full"]
     if pseudo:
-        limits.append(f"{pseudo} of the {pseudo + full} images that it learned from have masks that a model made.")
+        limits.append(f"The masks of {pseudo} of its {pseudo + full} training images are predictions of a model.")
     return limits

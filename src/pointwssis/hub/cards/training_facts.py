@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What a run has recorded about one of its models, as a file beside the weights."""
+"""The record of a training run about one of its models, as a file beside the weights."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -12,35 +12,35 @@ PARTS = {"teacher": "teacher", "refiner": "refiner", "student": "student", "uppe
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """What a run knows of one of its models.
+    """The record of one model of a run.
 
     Args:
         part: one of `PARTS`.
         model_type: "solov2" or "mask_refine_net".
         backbone: in words, such as "ResNet-50".
-        classes: names, in order.
-        data: `name` and `images` of the training data, `id` if it is a dataset of the Hub, `val_name` and `val_images`
-            of the evaluation (None: there was none).
-        labels: kind of label → images, of the whole training data.
-        label_days: kind of label → days of labeling that they took, by the paper's arithmetic.
-        learned_from: images with masks (`full`) and with pseudo labels (`pseudo`) that this model itself learned from,
-            and how often the former came for each of the latter (`full_repeats`).
-        training: `steps`, `batch_size`, `learning_rate`, `optimizer`, `precision`, `seed` and `image_size`; empty where
-            there was nothing to learn from.
-        start: what its weights were before, in words.
-        base_model: Hub repository that they came from, "teacher" for the teacher of the same run, or None.
+        class_names: in order.
+        data: `name` and `images` of the training data, `id` for a dataset of the Hub, `val_name` and `val_images` of
+            the evaluation data (absent without an evaluation).
+        labels: kind of label → images, of all training data of the run.
+        label_days: kind of label → estimated days of labeling, by the figures of the paper.
+        learned_from: images with masks (`full`) and with pseudo labels (`pseudo`) that this model was trained on, and
+            the repetitions of the former per epoch (`full_repeats`).
+        training: `steps`, `batch_size`, `learning_rate`, `optimizer`, `precision`, `seed` and `image_size`; empty for a
+            model that was not trained.
+        start: initial weights, in words.
+        base_model: Hub repository of the initial weights, "teacher" for the teacher of the same run, or None.
         metrics: on the evaluation images, fractions; None: not evaluated.
-        max_detections: an image, of the evaluation.
-        pseudo_labels: "rough" or "refined" → quality against the hidden masks, of which those that are known.
-        recipe: keys that are not the default's, without paths.
+        max_detections: detections per image in the evaluation.
+        pseudo_labels: "rough" or "refined" → quality compared with the hidden masks, where it is known.
+        recipe: settings that differ from the defaults, without paths.
         versions: package → version.
-        repo: Hub repository that it was pushed to.
+        repo: Hub repository to which it was pushed.
     """
 
     part: str
     model_type: str
     backbone: str
-    classes: list[str]
+    class_names: list[str]
     data: dict[str, Any]
     labels: dict[str, int]
     label_days: dict[str, float]
@@ -57,12 +57,15 @@ class TrainingFacts:
 
     @classmethod
     def load(cls, folder: str | Path) -> "TrainingFacts":
+        """Load the facts of a trained folder."""
         return cls(**json.loads((Path(folder) / FACTS_FILE).read_text(encoding="utf-8")))
 
     def save(self, folder: str | Path) -> None:
+        """Save the facts beside the weights."""
         write_if_changed(Path(folder) / FACTS_FILE, json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
 
 
 def write_if_changed(path: Path, text: str) -> None:
+    """Write a file unless it has this content already."""
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Numbers, names and tables as cards show them."""
+"""Formatting of numbers, names and tables in cards."""
 
 
 def table(columns: list[str], rows: list[list[str]]) -> str:
@@ -12,7 +12,7 @@ def percent(value: float | None) -> str:
 
 
 def days(days: float) -> str:
-    """Two digits that say something.
+    """Return days with two significant digits, or one decimal from 10 on.
 
     Example:
         >>> days(196.73), days(0.01234), days(0)
@@ -26,6 +26,6 @@ def images(count: int) -> str:
 
 
 def listed(names: list[str], one: str, many: str) -> str:
-    """Such as "3 classes (cat, dog, fox)", with at most ten names."""
+    """Return a count with at most ten names, such as "3 classes (cat, dog, fox)"."""
     shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
     return f"{len(names)} {one if len(names) == 1 else many} ({shown})"
