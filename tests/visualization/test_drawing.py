@@ -44,6 +44,15 @@ def test_small_masks_lie_on_top():
     assert drawn.getpixel((20, 10)) == (0, 0, 255) and drawn.getpixel((12, 10)) == (255, 0, 0)
 
 
+def test_outlines_have_the_width_that_is_asked_for():
+    widths = []
+    for outline_width in (None, 1, 3):
+        drawn = draw_instances(GRAY, [MASK], colors=[(255, 0, 0)], opacity=0, min_side=0, outline_width=outline_width)
+        row = np.asarray(drawn)[10]
+        widths.append((row == [255, 0, 0]).all(axis=1).sum() // 2)
+    assert widths == [1, 1, 3]
+
+
 def test_nothing_to_draw():
     for masks in ([], np.zeros((0, 20, 40), bool), [np.zeros((20, 40), bool)]):
         assert np.array_equal(draw_instances(GRAY, masks, min_side=0), GRAY.convert("RGB"))
@@ -93,13 +102,13 @@ def test_contact_sheet():
 
 
 def test_panels_of_pseudo_labels():
-    truth = make_shapes_dataset(3, (64, 64), seed=2)
-    row = max(truth, key=lambda row: len(row["objects"]))
+    ground_truth = make_shapes_dataset(3, (64, 64), seed=2)
+    row = max(ground_truth, key=lambda row: len(row["objects"]))
     panels = pseudo_label_panels(row, row)
     assert len(panels) == len(PANEL_TITLES) and panels[2] is None
     assert all(panel.size == (256, 256) for panel in panels if panel)
     assert np.array_equal(panels[3], panels[4])  # an object has one color throughout
-    points = next(r for r in hide_masks(truth) if r["image_id"] == row["image_id"])
+    points = next(r for r in hide_masks(ground_truth) if r["image_id"] == row["image_id"])
     panels = pseudo_label_panels(points, row)
     assert panels[3] is None and panels[4] is not None
     assert pseudo_label_panels(points)[4] is None

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The curves of a training as a picture: its losses, and its AP where it was evaluated on the way. Pillow only."""
+"""Training curves drawn with Pillow: losses, and AP if it was evaluated during training."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,18 @@ Series = dict[str, list[tuple[float, float]]]  # name → (step, value)
 
 COLORS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0), (86, 180, 233))
 PANEL = (640, 280)  # pixels
-MARGINS = (64, 28, 16, 36)  # left, top, right, bottom: where the numbers stand
+MARGINS = (64, 28, 16, 36)  # left, top, right, bottom, for the labels of the axes
 LINES_OF_GRID = 4
 
 
 def curves_of(log: Sequence[Mapping[str, Any]]) -> tuple[Series, Series]:
-    """Losses and AP out of a training's log.
+    """Return losses and AP of a training log.
 
     Args:
         log: entries with `step` and any of `loss`, `loss_…`, `eval_AP`, `eval_AP50` (`training_log.json`).
 
     Returns:
-        The series of the losses and those of the AP in percent; a series without a number is left out.
+        The series of the losses and those of the AP in percent; a series without numbers is omitted.
 
     Example:
         >>> curves_of([{"step": 1, "loss": 2.0, "learning_rate": 0.1}, {"step": 2, "eval_AP": 0.25}])
@@ -42,10 +42,13 @@ def curves_of(log: Sequence[Mapping[str, Any]]) -> tuple[Series, Series]:
 
 
 def draw_curves(log: Sequence[Mapping[str, Any]]) -> Image.Image | None:
-    """The losses over the steps, below them the AP if the log has any; None where there is nothing to draw.
+    """Draw the losses over the steps, and below them the AP if the log has any.
 
     Args:
         log: as in `curves_of`.
+
+    Returns:
+        The drawing; None if the log has neither losses nor AP.
     """
     panels = [series for series in curves_of(log) if series]
     if not panels:
@@ -58,7 +61,7 @@ def draw_curves(log: Sequence[Mapping[str, Any]]) -> Image.Image | None:
 
 
 def _panel(series: Series, last_step: float) -> Image.Image:
-    """One set of axes from step 0 and value 0 on."""
+    """Draw one set of axes that starts at step 0 and value 0."""
     panel = Image.new("RGB", PANEL, (255, 255, 255))
     draw, font = ImageDraw.Draw(panel), ImageFont.load_default(12)
     left, top, right, bottom = MARGINS[0], MARGINS[1], PANEL[0] - MARGINS[2], PANEL[1] - MARGINS[3]
@@ -90,7 +93,7 @@ def _panel(series: Series, last_step: float) -> Image.Image:
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 4, 5 or 8 times a power of ten, so that the lines of the grid fall on plain numbers.
+    """Return the next of 1, 2, 4, 5 or 8 times a power of ten, so that grid lines fall on round numbers.
 
     Example:
         >>> _round_up(0.031), _round_up(3.2), _round_up(41)

@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Pictures of points, masks and pyramid levels, and contact sheets of them.
+"""Drawings of points, masks and pyramid levels, and contact sheets of them.
 
-Everything takes and gives PIL images. Small images are enlarged by a whole factor, so that single pixels stay visible.
-Colors are told apart by color-blind people too (Okabe and Ito's palette, then lighter and darker turns of it).
+All functions take and return PIL images. Small images are enlarged by an integer factor, so that pixels stay visible.
+Colors are distinguishable for color-blind readers (Okabe and Ito's palette, then lighter and darker variants).
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,12 +29,12 @@ PALETTE: tuple[Color, ...] = (
 LEVEL_NAMES = ("P2", "P3", "P4", "P5", "P6")
 LEVEL_COLORS: tuple[Color, ...] = ((240, 228, 66), (86, 180, 233), (0, 158, 115), (213, 94, 0), (204, 121, 167))
 UNKNOWN_COLOR: Color = (150, 150, 150)
-PANEL_TITLES = ("image", "points", "rough masks", "refined masks", "truth")
-MIN_SIDE = 256  # pixels of the shorter side below which images are enlarged
+PANEL_TITLES = ("image", "points", "rough masks", "refined masks", "ground truth")
+MIN_SIDE = 256  # images with a shorter side below this, in pixels, are enlarged
 
 
 def instance_colors(count: int) -> list[Color]:
-    """`count` colors, neighbors in the list far apart.
+    """Return `count` colors; neighbors in the list differ clearly.
 
     Example:
         >>> instance_colors(8)[7] != instance_colors(8)[0]
@@ -43,7 +43,7 @@ def instance_colors(count: int) -> list[Color]:
     colors = []
     for index in range(count):
         turn, base = divmod(index, len(PALETTE))
-        target, amount = ((0, 0.0), (255, 0.45), (0, 0.4))[turn % 3]  # as it is, lighter, darker
+        target, amount = ((0, 0.0), (255, 0.45), (0, 0.4))[turn % 3]  # unchanged, lighter, darker
         colors.append(tuple(round(value + amount * (target - value)) for value in PALETTE[base]))
     return colors
 
@@ -56,17 +56,22 @@ def draw_instances(
     colors: Sequence[Color] | None = None,
     opacity: float = 0.5,
     min_side: int = MIN_SIDE,
+    outline_width: int | None = None,
 ) -> Image.Image:
-    """Paints masks over an image, each with its outline; large ones first, so that small ones stay visible.
+    """Draw masks with outlines over an image, large ones first, so that small ones stay visible.
 
     Args:
         image: any size.
-        masks: (n, H, W) bool in the image's frame; may be none.
-        labels: (n,) texts beside the masks.
-        points: (n, 2) or any other number, (x, y) in pixels of the image.
-        colors: (n,) of the masks (and points, when there are as many).
-        opacity: of the filling, 0 … 1.
-        min_side: enlarge the image to at least this shorter side, in pixels; 0 leaves its size.
+        masks: (n, H, W) bool in the image's frame; n may be 0.
+        labels: n texts beside the masks.
+        points: (m, 2), (x, y) in pixels of the image.
+        colors: n colors of the masks, and of the points if m = n.
+        opacity: opacity of the filling, 0 to 1.
+        min_side: enlarge the image to at least this shorter side, in pixels; 0 keeps its size.
+        outline_width: width of the outlines in pixels of the drawing; None takes half a pixel of the image.
+
+    Raises:
+        ValueError: a mask has another size than the image.
     """
     masks = [np.asarray(mask, dtype=bool) for mask in masks]
     colors = instance_colors(len(masks)) if colors is None else colors
@@ -79,7 +84,7 @@ def draw_instances(
         mask = masks[index].repeat(factor, axis=0).repeat(factor, axis=1)
         color = np.array(colors[index], dtype=np.float32)
         pixels[mask] += opacity * (color - pixels[mask])
-        pixels[_inner_edge(mask, max(1, factor // 2))] = color
+        pixels[_inner_edge(mask, outline_width or max(1, factor // 2))] = color
     canvas = Image.fromarray(pixels.round().astype(np.uint8))
     if labels is not None:
         _write_labels(canvas, masks, labels, factor)
@@ -94,12 +99,12 @@ def draw_points(
     colors: Sequence[Color] | None = None,
     min_side: int = MIN_SIDE,
 ) -> Image.Image:
-    """Marks points by discs with a dark and a light rim, visible on any ground.
+    """Draw points as discs with a dark and a light rim, visible on any background.
 
     Args:
         image: any size.
-        points: (n, 2), (x, y) in pixels of the image (pixel indices: 0, 0 is the middle of the first pixel).
-        colors: (n,)
+        points: (n, 2), (x, y) in pixels of the image; (0, 0) is the center of the first pixel.
+        colors: n colors.
         min_side: as in `draw_instances`.
     """
     canvas, factor = _enlarged(image, min_side)
@@ -112,12 +117,12 @@ def draw_level_map(
     levels: Sequence[int | None],
     min_side: int = MIN_SIDE,
 ) -> Image.Image:
-    """Masks colored by the pyramid level they were decoded from (paper figure 4), on gray, with a legend below.
+    """Draw masks in the color of their pyramid level (paper, figure 4) on a gray image, with a legend below.
 
     Args:
         image: any size.
         masks: (n, H, W) bool in the image's frame.
-        levels: (n,) 0 for P2 … 4 for P6; None is gray.
+        levels: n levels, 0 for P2 to 4 for P6; None is gray.
         min_side: as in `draw_instances`.
     """
     colors = [UNKNOWN_COLOR if level is None else LEVEL_COLORS[level] for level in levels]
@@ -139,17 +144,20 @@ def contact_sheet(
     row_titles: Sequence[str] = (),
     cell_size: int = MIN_SIDE,
 ) -> Image.Image:
-    """Puts images into a table on white; each is fitted into a cell, a row is as high as its highest image.
+    """Arrange images in a table on white; each is fitted into a cell, and a row is as high as its highest image.
 
     Args:
-        rows: lists of images, one a column; None is written as "none".
-        titles: one a column.
-        row_titles: one a row, written above it.
+        rows: lists of images, one per column; None is written as "none".
+        titles: one title per column.
+        row_titles: one title per row, written above it.
         cell_size: longer side of the images in pixels.
+
+    Raises:
+        ValueError: there is no image.
     """
     columns = max((len(row) for row in rows), default=0)
     if not columns:
-        raise ValueError("contact_sheet got no images")
+        raise ValueError("contact_sheet got no images; expected at least one row with one image")
     gap, head, strip = 6, 24 * bool(titles), 18 * bool(row_titles)
     fitted = [[None if image is None else _fitted(image, cell_size) for image in row] for row in rows]
     heights = [max((image.height for image in row if image is not None), default=40) for row in fitted]
@@ -173,15 +181,17 @@ def contact_sheet(
     return sheet
 
 
-def pseudo_label_panels(row: Mapping[str, Any], truth: Mapping[str, Any] | None = None) -> list[Image.Image | None]:
-    """The life of one image's labels: the panels of `PANEL_TITLES`, each object in one color throughout.
+def pseudo_label_panels(
+    row: Mapping[str, Any], ground_truth: Mapping[str, Any] | None = None
+) -> list[Image.Image | None]:
+    """Draw the stages of one image's labels, the panels of `PANEL_TITLES`; an object keeps its color throughout.
 
     Args:
-        row: of the schema, with points and whatever masks it has.
-        truth: the row of the same image with its true masks.
+        row: row of the schema with points, and rough and refined masks if it has them.
+        ground_truth: row of the same image with its ground-truth masks.
 
     Returns:
-        image, points, rough masks, refined masks, truth (masks on gray); None for what the rows do not hold.
+        Image, points, rough masks, refined masks, ground truth (masks on gray); None for a panel without data.
     """
     image = read_image(row)
     ids = [item["id"] for item in row["objects"]]
@@ -196,11 +206,12 @@ def pseudo_label_panels(row: Mapping[str, Any], truth: Mapping[str, Any] | None 
     pointed = objects_with_point(row)
     points = draw_points(image, [item["point"] for item in pointed], [color_of[item["id"]] for item in pointed])
     masks = [panel(row, "rough_segmentation"), panel(row, "segmentation")]
-    return [_enlarged(image, MIN_SIDE)[0], points, *masks, None if truth is None else panel(truth, "segmentation")]
+    truth = None if ground_truth is None else panel(ground_truth, "segmentation")
+    return [_enlarged(image, MIN_SIDE)[0], points, *masks, truth]
 
 
 def _enlarged(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:
-    """The image in RGB with at least this shorter side, and the whole factor it was enlarged by."""
+    """Return the image in RGB with at least this shorter side, and the integer factor of its enlargement."""
     factor = max(1, -(-min_side // min(image.size)))
     image = image.convert("RGB")
     if factor == 1:
@@ -216,7 +227,7 @@ def _fitted(image: Image.Image, cell_size: int) -> Image.Image:
 
 
 def _inner_edge(mask: np.ndarray, thickness: int) -> np.ndarray:
-    """Pixels of the mask within `thickness` of its border (the image's border is none)."""
+    """Return the pixels of a mask within `thickness` of its border; the border of the image is none."""
     inside = mask
     for _ in range(thickness):
         padded = np.pad(inside, 1, constant_values=True)
