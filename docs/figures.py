@@ -11,7 +11,7 @@ Color = tuple[int, int, int]
 INK, GRAY, LIGHT, WHITE = (36, 41, 47), (110, 119, 129), (225, 228, 232), (255, 255, 255)
 BLUE, ORANGE, GREEN = (0, 114, 178), (213, 94, 0), (0, 158, 115)
 HERO_WIDTH = 580  # pixels of one panel
-GIF_WIDTH = 640
+GIF_WIDTH = 600
 # Outline of a mouse pointer with its tip at (0, 0), for a height of 18.
 POINTER = ((0, 0), (0, 16), (4, 12.5), (6.6, 18), (9, 17), (6.6, 11.5), (11.5, 11.5))
 
@@ -40,14 +40,14 @@ def with_pointers(image: Image.Image, points: Sequence[Sequence[float]], colors:
 def with_labels(
     image: Image.Image, points: Sequence[Sequence[float]], labels: Sequence[str], colors: Sequence[Color]
 ) -> Image.Image:
-    """Return a copy of an image with a label centered at each point, on a background of its color."""
+    """Return a copy of an image with a label below each point, centered, on a dark shade of its color."""
     image = image.copy()
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(image.width / 24)
     for (x, y), label, color in zip(points, labels, colors, strict=True):
         half = draw.textlength(label, font) / 2 + font.size * 0.4
-        x = min(max(x, half), image.width - half)
+        x, y = min(max(x, half), image.width - half), min(y + font.size, image.height - font.size)
         box = (x - half, y - font.size * 0.75, x + half, y + font.size * 0.75)
-        draw.rounded_rectangle(box, font.size * 0.4, fill=tuple(value // 2 for value in color))
+        draw.rounded_rectangle(box, font.size * 0.4, fill=tuple(value // 3 for value in color))
         draw.text((x, y), label, fill=WHITE, font=font, anchor="mm")
     return image
 
@@ -69,7 +69,7 @@ def save_gif(frames: Sequence[Image.Image], durations: Sequence[int], path: Path
     """Write an animation that repeats; all frames share the palette of the last one."""
     size = (GIF_WIDTH, round(GIF_WIDTH * frames[0].height / frames[0].width))
     small = [frame.resize(size, Image.Resampling.LANCZOS) for frame in frames]
-    palette = small[-2].quantize(128)
+    palette = small[-1].quantize(255)
     quantized = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in small]
     quantized[0].save(path, save_all=True, append_images=quantized[1:], duration=list(durations), loop=0, optimize=True)
 
@@ -80,7 +80,7 @@ def method(panels: Sequence[Image.Image]) -> Image.Image:
     Args:
         panels: image, points, rough masks, refined masks and ground truth of one square image.
     """
-    sheet = Image.new("RGB", (1800, 660), WHITE)
+    sheet = Image.new("RGB", (1640, 660), WHITE)
     draw, font, small = ImageDraw.Draw(sheet), ImageFont.load_default(30), ImageFont.load_default(24)
 
     def thumbnail(center: tuple[int, int], panel: Image.Image, title: str, detail: str = "") -> None:

@@ -40,7 +40,7 @@ def trained_folders(tmp_path, monkeypatch):
     tiny.saved_refiner(outputs / "nuclei" / "refiner", names=["nucleus"])
     images = tmp_path / "data" / "nuclei" / "images"
     images.mkdir(parents=True)
-    Image.new("RGB", (256, 256)).save(images / "dbe5ad05b6f87018.jpg")
+    Image.new("RGB", (360, 360)).save(images / "797945873ca2a95f.jpg")
     monkeypatch.chdir(tmp_path)
 
 
