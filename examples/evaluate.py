@@ -1,47 +1,62 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-r"""COCO mask AP of a saved model on any COCO file, or how well it takes clicks without a label.
+r"""Measure the COCO mask AP of a SOLOv2 on an annotation file, or how well it handles clicks without a label.
 
-python examples/evaluate.py outputs/nuclei/student_refined --max_detections 400 \
+python examples/evaluate.py --model_name_or_path outputs/student --max_detections 400 \
     --annotations data/nuclei/annotations/instances_val.json --image_dir data/nuclei/images
 
-With --clicks: how often a click on an object gets its class, and how well the background score tells clicks on objects
-from clicks on background (AUROC; at the best threshold; at the one that keeps 95% of the objects).
+With --clicks: the fraction of clicks on objects that get the right class, and how well the background score separates
+clicks on objects from clicks on background (AUROC; at the best threshold; at the one that keeps 95% of the objects).
 """
 
-import argparse
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from transformers import pipeline
+from transformers import HfArgumentParser, pipeline
 
-from pointwssis import evaluate_clicks
-from pointwssis.data import load_coco
-from pointwssis.runs.stages import evaluate
+from pointwssis import SegmentationTrainer, SegmentationTrainingArguments, evaluate_clicks, load_annotations
+from pointwssis.data import class_names
+from pointwssis.models.factory import saved_model
+
+
+@dataclass
+class ScriptArguments:
+    model_name_or_path: str = field(metadata={"help": "Folder or Hub repository of a SOLOv2."})
+    annotations: str = field(metadata={"help": "Annotation file with masks."})
+    image_dir: str = field(metadata={"help": "Folder of the images."})
+    max_detections: int = field(default=100, metadata={"help": "Detections per image; 100 is COCO's."})
+    clicks: bool = field(default=False, metadata={"help": "Measure clicks instead of AP."})
+    random_points: bool = field(default=False, metadata={"help": "Click on a random pixel of each object."})
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="folder or Hub repository of a SOLOv2")
-    parser.add_argument("--annotations", required=True, help="COCO JSON with the truth")
-    parser.add_argument("--image_dir", required=True, help="folder of its images")
-    parser.add_argument("--max_detections", type=int, default=100, help="detections an image; 100 is COCO's")
-    parser.add_argument("--batch_size", type=int, default=4)
-    parser.add_argument("--clicks", action="store_true", help="measure clicks instead of AP")
-    parser.add_argument("--random_points", action="store_true", help="click on any pixel of an object, not its point")
-    options = parser.parse_args()
-    rows = load_coco(options.annotations, options.image_dir)
-    if options.clicks:
-        pipe = pipeline("point-instance-segmentation", model=options.model)
-        segmenter = partial(pipe, batch_size=options.batch_size, mask_format="rle")
-        point_source = "random" if options.random_points else None
-        show(evaluate_clicks(rows, segmenter, point_source, options.batch_size))
-    else:
-        show(evaluate(options.model, rows, options.max_detections, options.batch_size))
+    parser = HfArgumentParser((ScriptArguments, SegmentationTrainingArguments), description=__doc__)
+    args, training_args = parser.parse_args_into_dataclasses()
+    rows = load_annotations(args.annotations, args.image_dir)
+    batch_size = training_args.per_device_eval_batch_size
+
+    if args.clicks:
+        segmenter = pipeline("point-instance-segmentation", model=args.model_name_or_path)
+        segmenter = partial(segmenter, batch_size=batch_size, mask_format="rle")
+        show(evaluate_clicks(rows, segmenter, "random" if args.random_points else None, batch_size))
+        return
+
+    model, processor = saved_model(args.model_name_or_path, class_names(rows))
+    model.config.max_detections = args.max_detections
+    trainer = SegmentationTrainer(
+        model=model,
+        args=training_args,
+        eval_dataset=rows,
+        processing_class=processor,
+        max_detections=args.max_detections,
+    )
+    trainer.evaluate()
+    show(trainer.evaluator.compute())
 
 
 def show(metrics: Mapping[str, Any]) -> None:
-    """One line a figure: fractions in percent, counts and the threshold as they are."""
+    """Print one figure per line: fractions in percent, counts and the threshold as they are."""
     width = 8 if "AP" in metrics else 28
     for name, value in metrics.items():
         if isinstance(value, Mapping):

@@ -67,6 +67,34 @@ def test_auto_classes_load_saved_folders(folder):
     assert type(AutoImageProcessor.from_pretrained(refiner)) is pointwssis.MaskRefineNetImageProcessorPil
 
 
+def test_import_replaces_no_method_of_transformers():
+    code = (
+        "from transformers import AutoConfig, AutoImageProcessor, AutoModel, Pipeline, pipeline\n"
+        "classes = (AutoConfig, AutoImageProcessor, AutoModel, Pipeline)\n"
+        "before = [dict(vars(each)) for each in classes]\n"
+        "import pointwssis\n"
+        "assert [dict(vars(each)) for each in classes] == before\n"
+        "assert AutoConfig.from_pretrained.__func__ is before[0]['from_pretrained'].__func__\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pointwssis.SOLOv2Config,
+        pointwssis.MaskRefineNetConfig,
+        pointwssis.SOLOv2ForInstanceSegmentation,
+        pointwssis.MaskRefineNetForMaskRefinement,
+    ],
+)
+def test_our_classes_say_what_to_do_about_a_missing_model(kind, tmp_path):
+    with pytest.raises(OSError, match="pointwssis/no-such was not found; pointwssis has released") as caught:
+        kind.from_pretrained("pointwssis/no-such", cache_dir=tmp_path)
+    assert str(caught.value).count("was not found; pointwssis") == 1
+
+
 def test_registering_again_changes_nothing(logged):
     mapping = AutoModelForInstanceSegmentation._model_mapping
     before = (len(mapping), len(mapping.keys()))

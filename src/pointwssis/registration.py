@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What `import pointwssis` tells transformers: Auto classes, the stock pipeline, two of our own, a hint in an error."""
+"""Registration with transformers at `import pointwssis`: Auto classes, two pipelines, the stock pipeline.
 
-import functools
-from typing import Any
+Only the public registries and two name tables of transformers get new entries; nothing of it is replaced.
+"""
 
 from transformers import (
     AutoConfig,
@@ -15,7 +15,6 @@ from transformers.models.auto.image_processing_auto import DEFAULT_TO_PIL_BACKEN
 from transformers.models.auto.modeling_auto import MODEL_FOR_INSTANCE_SEGMENTATION_MAPPING_NAMES
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from .hub.mixins import hint_where_missing
 from .models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .models.mask_refine_net.image_processing_mask_refine_net import MaskRefineNetImageProcessor
 from .models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
@@ -28,7 +27,7 @@ from .pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPip
 
 
 def register() -> None:
-    """Tells transformers about models and pipelines; doing it twice changes nothing."""
+    """Register models and pipelines with transformers; a second call changes nothing."""
     _register_models()
     tasks = {
         "point-instance-segmentation": (PointInstanceSegmentationPipeline, AutoModelForInstanceSegmentation),
@@ -37,31 +36,10 @@ def register() -> None:
     for task, (pipeline_class, model_class) in tasks.items():
         if task not in PIPELINE_REGISTRY.get_supported_tasks():
             PIPELINE_REGISTRY.register_pipeline(task, pipeline_class=pipeline_class, pt_model=model_class, type="image")
-    _hint_where_missing(set(tasks))
-
-
-def _hint_where_missing(tasks: set[str]) -> None:
-    """Errors about a model of ours that cannot be found tell what to do.
-
-    Auto classes and pipelines read a configuration before they know whose it is, so there is no class of ours to ask.
-    The wrapper changes nothing but the error about a repository of "pointwssis", or about one that our pipelines load.
-    """
-    if hasattr(AutoConfig.from_pretrained, "hints_where_missing"):  # so it is done already
-        return
-    original = AutoConfig.from_pretrained
-
-    @functools.wraps(original)
-    def from_pretrained(cls: type, name_or_path: Any, **kwargs: Any) -> Any:
-        if not str(name_or_path).startswith("pointwssis/") and kwargs.get("_from_pipeline") not in tasks:
-            return original(name_or_path, **kwargs)
-        with hint_where_missing(name_or_path):
-            return original(name_or_path, **kwargs)
-
-    from_pretrained.hints_where_missing = True
-    AutoConfig.from_pretrained = classmethod(from_pretrained)
 
 
 def _register_models() -> None:
+    """Register configurations, models and image processors with the Auto classes."""
     solov2 = {"pil": SOLOv2ImageProcessorPil, "torchvision": SOLOv2ImageProcessor}
     mask_refine_net = {"pil": MaskRefineNetImageProcessorPil, "torchvision": MaskRefineNetImageProcessor}
     AutoConfig.register("solov2", SOLOv2Config, exist_ok=True)
@@ -72,10 +50,10 @@ def _register_models() -> None:
     AutoConfig.register("mask_refine_net", MaskRefineNetConfig, exist_ok=True)
     AutoModel.register(MaskRefineNetConfig, MaskRefineNetForMaskRefinement, exist_ok=True)
     AutoImageProcessor.register(MaskRefineNetConfig, image_processor_classes=mask_refine_net, exist_ok=True)
-    # Pillow's resizing is what the published numbers were made with: torchvision only when asked for.
+    # The published numbers were measured with Pillow's resizing, so torchvision is used on request only.
     for processor in (SOLOv2ImageProcessor, MaskRefineNetImageProcessor):
         if processor.__name__ not in DEFAULT_TO_PIL_BACKEND_IMAGE_PROCESSORS:
             DEFAULT_TO_PIL_BACKEND_IMAGE_PROCESSORS.append(processor.__name__)
-    # The stock image-segmentation pipeline runs what the Auto classes know, but looks for the name in this table, which
-    # `register` does not fill, and logs an error otherwise.
+    # The stock image-segmentation pipeline runs every registered class, but logs an error for names that are missing
+    # from this table, which `register` does not fill.
     MODEL_FOR_INSTANCE_SEGMENTATION_MAPPING_NAMES["solov2"] = SOLOv2ForInstanceSegmentation.__name__

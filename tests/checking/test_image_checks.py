@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Image files: what they are, which cannot be used, which come twice or in both splits."""
+"""Image files: pixel formats, unusable files, duplicates, and train–val leakage."""
 
 import io
 
@@ -41,7 +41,7 @@ def test_kinds_of_pixels(make):
 
 
 def write_png16(values: np.ndarray, stream: io.BytesIO) -> None:
-    """A PNG of 16 bits a channel, which Pillow reads but does not write."""
+    """Write a PNG of 16 bits per channel, which Pillow reads but does not write."""
     import struct
     import zlib
 
@@ -67,7 +67,7 @@ def test_every_useless_file_is_listed(make, tmp_path):
     assert len(finding.examples) == 155 and scan.unreadable == 155
     for name, example in zip(names, finding.examples, strict=False):
         assert name in example
-    assert "has 40 × 30 pixels, the annotations say 30 × 40" in finding.examples[4]
+    assert "has 40 × 30 pixels, but 30 × 40 in the annotations" in finding.examples[4]
     assert scan.kinds["unreadable"] == 155 and len(scan.names) == len(scan.digests) == len(scan.thumbnails) == 156
 
 
@@ -86,7 +86,7 @@ def test_files_that_come_twice(make):
     _, findings = scanned(dataset)
     twice = [finding for finding in findings if finding.severity == WARNING]
     assert [(finding.what, finding.examples) for finding in twice] == [
-        ("image files that come twice in a split", ["3.png is 1.png again"])
+        ("duplicate image files in a split", ["3.png equals 1.png"])
     ]
     assert twice[0].rows == [("train", 0), ("train", 2)]
 
@@ -110,7 +110,7 @@ def test_changed_copies_look_alike(make, change):
     find_leaks(train, validation, findings)
     finding = next(iter(findings))
     assert (finding.severity, finding.count) == (NOTE, 1)
-    assert finding.examples[0].startswith("8.png looks like 3.png of train")
+    assert finding.examples[0].startswith("8.png resembles 3.png of train")
     assert finding.rows == [("train", 2), ("validation", 1)]
 
 
@@ -120,7 +120,7 @@ def test_identical_files_are_leaks_and_no_look_alikes(make):
     findings = Findings()
     find_leaks(train, validation, findings)
     assert [(f.severity, f.what, f.count) for f in findings][0] == (
-        WARNING, "validation images that are training images too", 2
+        WARNING, "validation images that are also training images", 2
     )  # fmt: skip
     assert len(findings) == 1
 

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What rows say, and labels that cannot be meant so."""
+"""Counts of annotations, and annotations that cannot be right."""
 
 import numpy as np
 import pytest
@@ -60,9 +60,9 @@ def test_counts_by_class_and_supervision():
     [
         (click(0, 40, 3), "points outside of their image", ERROR),
         (click(0, 3, -0.5), "points outside of their image", ERROR),
-        (make_object(0, 0), "objects without mask and point", ERROR),
+        (make_object(0, 0), "objects with neither mask nor point", ERROR),
         (make_object(0, 0, segmentation=rle(5, 5, 4, 4), point=[9.0, 5.0]), "points outside of their mask", WARNING),
-        (make_object(0, 0, segmentation=rle(0, 0, 0, 0), point=[9.0, 5.0]), "masks without a pixel", WARNING),
+        (make_object(0, 0, segmentation=rle(0, 0, 0, 0), point=[9.0, 5.0]), "empty masks", WARNING),
     ],
 )
 def test_impossible_labels(item, what, severity):
@@ -94,7 +94,7 @@ def test_duplicates():
     twins = [masked(0, (2, 2, 5, 5)), masked(0, (2, 2, 5, 5)), masked(1, (2, 2, 5, 5))]
     labels = counted(row(1, *twins, click(0, 30, 20), click(0, 30.2, 19.8), click(1, 30, 20), click(0, 31, 20)))
     assert found(labels) == {
-        "objects with the same mask": (WARNING, 1),
+        "objects with identical masks": (WARNING, 1),
         "points of one class on the same pixel": (WARNING, 1),
     }
     assert "object 101" in next(iter(labels.findings)).examples[0]
@@ -108,13 +108,13 @@ def test_classes_between_the_splits():
     findings = Findings()
     check_classes(train, validation, findings)
     assert {finding.what: finding.examples for finding in findings} == {
-        "classes that only the validation images have": ["owl"],
-        "classes without an example in validation": ["cat"],
+        "classes that occur in validation images only": ["owl"],
+        "classes without examples in validation": ["cat"],
         "classes without a mask": ["dog"],
     }
     check_classes(train, None, alone := Findings())
     assert {finding.what: finding.examples for finding in alone} == {
-        "classes without an example": ["owl"],
+        "classes without examples": ["owl"],
         "classes without a mask": ["dog"],
     }
 
@@ -124,7 +124,7 @@ def test_hardly_a_complete_image():
     for rows, told in (([row(1), *unfinished], True), ([row(1), *unfinished[1:]], False)):
         check_classes(counted(*rows), None, findings := Findings())
         examples = {finding.what: finding.examples for finding in findings}
-        assert examples.get("training sets with hardly a complete image", []) == ["train: 1 of 21 images"] * told
+        assert examples.get("training sets with hardly any complete images", []) == ["train: 1 of 21 images"] * told
 
 
 def test_a_class_of_crowds():
@@ -135,15 +135,15 @@ def test_a_class_of_crowds():
         "classes with more crowds than objects"
     }
     check_classes(counted(row(1, masked(1, (20, 9, 5, 5)), crowds[0])), None, usual := Findings())
-    assert {finding.what for finding in usual} == {"classes without an example"}
+    assert {finding.what for finding in usual} == {"classes without examples"}
 
 
 def test_no_mask_at_all_stops_a_training():
     findings = Findings()
     check_classes(counted(row(1, click(0, 3, 3))), None, findings)
-    assert [finding.what for finding in findings if finding.severity == ERROR] == ["training sets without any mask"]
+    assert [finding.what for finding in findings if finding.severity == ERROR] == ["training sets without masks"]
     check_classes(counted(row(1, click(0, 3, 3))), None, with_teacher := Findings(), has_teacher=True)
-    assert {finding.what for finding in with_teacher} == {"classes without an example"}
+    assert {finding.what for finding in with_teacher} == {"classes without examples"}
 
 
 def test_examples_are_bounded_and_counted():

@@ -10,13 +10,15 @@ from PIL import Image
 
 from helpers import tiny
 from pointwssis.cli.main import main
+from pointwssis.data import load_coco_folder, to_yolo
+from pointwssis.data.prepared.prepare_coco import prepare_coco
 from pointwssis.planning.proposal import propose
 from pointwssis.runs.recipe import Recipe
 
 
 @pytest.fixture
 def folder(shapes, tmp_path) -> Path:
-    """A copy of the drawn shapes that may be damaged."""
+    """Copy the synthetic shapes, so that a test may damage them."""
     return Path(shutil.copytree(shapes, tmp_path / "data"))
 
 
@@ -27,12 +29,49 @@ def damage(folder: Path, split: str, change) -> None:
     path.write_text(json.dumps(content))
 
 
+def split_in_two(path: Path, folder: Path) -> list[str]:
+    """Write the annotations of the first and of the other images to two files."""
+    content = json.loads(path.read_text())
+    middle, names = len(content["images"]) // 2, []
+    for name, images in (("a.json", content["images"][:middle]), ("b.json", content["images"][middle:])):
+        ids = {image["id"] for image in images}
+        annotations = [item for item in content["annotations"] if item["image_id"] in ids]
+        (folder / name).write_text(json.dumps({**content, "images": images, "annotations": annotations}))
+        names.append(str(folder / name))
+    return names
+
+
+def annotations_of_validation(shapes: Path) -> list[str]:
+    """Return the options for images and validation."""
+    file = shapes / "annotations" / "instances_val.json"
+    return ["--image_dir", str(shapes / "images"), "--val_annotations", str(file)]
+
+
+def test_yolo_data(shapes, tmp_path, capsys):
+    splits = load_coco_folder(shapes)
+    to_yolo(splits["train"], tmp_path / "yolo")
+    assert main(["check", str(tmp_path / "yolo" / "data.yaml")]) == 0
+    alone = capsys.readouterr().out
+    assert alone.startswith("train: 8 images, ") and "validation" not in alone
+    to_yolo(splits["validation"], tmp_path / "yolo", "val")
+    assert main(["check", str(tmp_path / "yolo" / "data.yaml")]) == 0
+    assert "validation: 3 images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("config", ["all", "coco50"])
+def test_prepared_data(shapes, tmp_path, capsys, config):
+    prepared = prepare_coco(shapes, tmp_path / "prepared", percentages=(50,))
+    words = ["--dataset_config", config, "--image_dir", str(shapes)]
+    assert main(["check", str(prepared), *words]) == 0
+    assert capsys.readouterr().out.startswith("train: 8 images, ")
+
+
 def test_sound_data(shapes, tmp_path, capsys):
     words = ["--json", str(tmp_path / "check.json"), "--contact_sheet", str(tmp_path / "sheet.png")]
     assert main(["check", str(shapes), *words, "--image_size.shortest_edge", "64"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("train: 8 images, ") and "validation: 3 images" in printed
-    assert "Nothing would stop a training." in printed and "shortest edge 64" in printed
+    assert "Nothing would stop training." in printed and "shortest edge 64" in printed
     assert json.loads((tmp_path / "check.json").read_text())["splits"]["validation"]["images"] == 3
     assert Image.open(tmp_path / "sheet.png").width > 500
 
@@ -50,6 +89,12 @@ def test_the_same_data_by_other_names(shapes, tmp_path, capsys):
         assert main(["check", *words]) == 0
         reports[name] = capsys.readouterr().out
     assert reports["folder"] == reports["option"] == reports["file"]
+    half = split_in_two(annotations / "instances_train.json", tmp_path)
+    for files in (half, [",".join(half)]):
+        named = files if len(files) > 1 else ["--train_annotations", *files]
+        assert main(["check", *named, *annotations_of_validation(shapes)]) == 0
+        merged = capsys.readouterr().out
+        assert merged.startswith("train: 8 images, ") and merged.splitlines()[0] == reports["file"].splitlines()[0]
     recipe = tiny.recipe_file(tmp_path / "recipe.yaml", data_dir=str(shapes), labeled_fraction=0.3)
     assert main(["check", str(recipe)]) == 0
     printed = capsys.readouterr().out
@@ -76,10 +121,10 @@ def test_everything_that_stops_a_training_is_listed(folder, capsys):
     for name in (images[1].name, images[2].name, images[3].name, images[4].name):
         assert name in printed
     assert "category_id is 99" in printed and "image files that cannot be used" in printed
-    assert "problems would stop a training." in printed
+    assert "problems would stop training." in printed
 
     assert main(["check", str(folder), "--skip_bad"]) == 1  # a damaged file stops it all the same
-    assert "they are left out, as skip_bad says" in capsys.readouterr().out
+    assert "they are skipped because of skip_bad" in capsys.readouterr().out
     images[4].write_bytes(whole)
     assert main(["check", str(folder), "--skip_bad"]) == 0
 
@@ -89,16 +134,17 @@ def test_warnings_do_not_stop(folder, capsys):
     damage(folder, "train", lambda content: content["annotations"].append({**content["annotations"][0], "id": 10**6}))
     assert main(["check", str(folder)]) == 0
     printed = capsys.readouterr().out
-    assert "val_00000.png is train_00000.png of train" in printed and "objects with the same mask" in printed
+    assert "val_00000.png is train_00000.png of train" in printed and "objects with identical masks" in printed
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ([], "no data: give data_dir"),
-        (["nowhere"], "nowhere: no such file or folder"),
+        (["nowhere"], "nowhere: no such file or folder; expected a recipe"),
         (["{shapes}", "--imge_size", "3"], "unknown key 'imge_size'"),
-        (["{shapes}", "loose"], "'loose' stands alone"),
+        (["{shapes}", "--seed", "1", "loose"], "unexpected argument 'loose'"),
+        (["{shapes}", "{shapes}"], "is a folder; several sources must be annotation files of the same images"),
     ],
 )
 def test_wrong_input_is_one_line(words, message, shapes, capsys):
@@ -113,7 +159,7 @@ def test_a_recipe_is_written(shapes, tmp_path, capsys, monkeypatch):
     path = tmp_path / "mine.yaml"
     assert main(["check", str(shapes), "--write_recipe", str(path), "--minutes", "5", "--seed", "7"]) == 0
     printed = capsys.readouterr().out
-    assert f"start it by: pointwssis run {path}" in printed and "about " in printed.splitlines()[-1]
+    assert f"run it with: pointwssis run {path}" in printed and "about " in printed.splitlines()[-1]
     recipe = Recipe.load(path)
     assert (recipe.data_dir, recipe.seed) == (str(shapes), 7) and recipe.image_size["longest_edge"] == 128
 
@@ -121,5 +167,5 @@ def test_a_recipe_is_written(shapes, tmp_path, capsys, monkeypatch):
 def test_no_recipe_for_data_that_stop_a_training(folder, tmp_path, capsys):
     (folder / "images" / "train_00000.png").write_bytes(b"no image")
     assert main(["check", str(folder), "--write_recipe", str(tmp_path / "mine.yaml")]) == 1
-    assert "no recipe: what stops a training comes first" in capsys.readouterr().out
+    assert "no recipe was written: first fix the problems that would stop training" in capsys.readouterr().out
     assert not (tmp_path / "mine.yaml").exists()

@@ -289,7 +289,7 @@ def test_wrong_input_ends_with_one_line_and_no_folder(tmp_path, capsys):
 def test_it_says_what_it_found_and_whose_it_is(tmp_path, capsys):
     run_convert(best_ap_content(tiny_mask_refine_net_weights(8)), tmp_path / "refiner", "--labels", "bdd100k")
     assert "MaskRefineNet, ResNet-10, 8 classes (pedestrian, rider, car, …)" in (said := capsys.readouterr().out)
-    assert "remain those of whoever trained them" in said
+    assert "remain those of their authors" in said
     card = (tmp_path / "refiner" / "README.md").read_text("utf-8")
     assert "converted from `model_final.pth`" in card and "pedestrian" in card and "Not measured here" in card
 

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from helpers.exported_files import EXPORTED, accept_exported
 from helpers.marked_images import EXPORTS, write_marked_images
 from pointwssis.cli.main import main
 from pointwssis.data import load_annotations, load_coco_folder
@@ -17,22 +18,16 @@ def labels(shapes, tmp_path):
     return dataset, tmp_path / "pseudo"
 
 
-@pytest.mark.parametrize(
-    ("format", "output"),
-    [("coco", "a/labels.json"), ("label_studio", "tasks.json"), ("cvat", "annotations.xml"), ("yolo", "yolo")],
-)
-def test_labels_of_a_run_come_back_from_every_format(shapes, labels, tmp_path, capsys, format, output):
+@pytest.mark.parametrize("format", EXPORTED)
+def test_labels_of_a_run_come_back_from_every_format(shapes, labels, tmp_path, capsys, format):
     dataset, folder = labels
-    assert main(["export", str(folder), "--format", format, "--output", str(tmp_path / output)]) == 0
+    output = tmp_path / "new" / "labels"
+    assert main(["export", str(folder), "--format", format, "--output", str(output)]) == 0
     assert f"{len(dataset)} images" in capsys.readouterr().out
-    file = tmp_path / output
+    accept_exported(output, format)
     if format == "label_studio":
-        tasks = json.loads(file.read_text())
-        for task in tasks:
-            task["annotations"] = task.pop("predictions")
-        file.write_text(json.dumps(tasks))
-        assert "<BrushLabels" in (tmp_path / "tasks.interface.xml").read_text()
-    back = load_annotations(file / "data.yaml" if format == "yolo" else file, shapes / "images")
+        assert "<BrushLabels" in (tmp_path / "new" / "labels.interface.xml").read_text()
+    back = load_annotations(output / "data.yaml" if format == "yolo" else output, shapes / "images")
     masks = {row["file_name"]: [item["segmentation"] for item in row["objects"]] for row in dataset}
     found = {row["file_name"].rpartition("/")[2]: [item["segmentation"] for item in row["objects"]] for row in back}
     assert found == {name.rpartition("/")[2]: those for name, those in masks.items()}
@@ -50,8 +45,8 @@ def test_an_annotation_file_is_exported_too(tmp_path):
     ("words", "message"),
     [
         (["clicks.csv", "--format", "coco", "--output", "new.json"], "--image_dir"),
-        (["clicks.csv", "--format", "coco", "--output", "clicks.csv"], "is there already"),
-        ([".", "--format", "coco", "--output", "new.json"], "no dataset folder"),
+        (["clicks.csv", "--format", "coco", "--output", "clicks.csv"], "already exists"),
+        ([".", "--format", "coco", "--output", "new.json"], "not a dataset folder"),
         (
             ["clicks.csv", "--format", "cvat", "--output", "x", "--image_prefix", "y"],
             "--image_prefix is for label_studio",
@@ -87,5 +82,5 @@ def test_an_interface_that_is_there_is_kept(tmp_path, capsys):
     (tmp_path / "tasks.interface.xml").write_text("<View/>")
     words = ["--image_dir", str(images), "--format", "label_studio", "--output", str(tmp_path / "tasks.json")]
     assert main(["export", str(EXPORTS / "clicks.csv"), *words]) == 1
-    assert "tasks.interface.xml: is there already" in capsys.readouterr().err
+    assert "tasks.interface.xml: already exists" in capsys.readouterr().err
     assert (tmp_path / "tasks.interface.xml").read_text() == "<View/>" and not (tmp_path / "tasks.json").exists()

@@ -34,7 +34,7 @@ def images(tmp_path) -> Path:
 
 
 def predict(models: Path, folder: Path, *words: str) -> tuple[dict, list[dict]]:
-    """Content of the JSON and of the CSV."""
+    """Return the content of the JSON and of the CSV."""
     assert main(["predict", str(models / "student"), *words, "--output_dir", str(folder)]) == 0
     with (folder / "instances.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -92,9 +92,9 @@ def test_names_in_the_json_are_below_the_folder_that_all_paths_share(models, ima
 
 
 def test_nothing_found_is_no_error(models, images, tmp_path, capsys):
-    content, rows = predict(models, tmp_path / "out", str(images), "--threshold", "1.1")
+    content, rows = predict(models, tmp_path / "out", str(images), "--threshold", "1")
     assert rows == [] and content["annotations"] == [] and len(content["images"]) == 3
-    assert "0 instances on 3 images" in capsys.readouterr().out
+    assert "0 instances in 3 images" in capsys.readouterr().out
     assert np.asarray(Image.open(tmp_path / "out" / "labels" / "a.png")).max() == 0
 
 
@@ -155,11 +155,14 @@ def test_wrong_clicks_name_file_and_line(models, images, tmp_path, capsys, text,
     ("words", "message"),
     [
         (["{models}/student", "nowhere.png"], "nowhere.png: no such image or folder"),
+        (["{models}/student", "{images}", "--threshold", "1.5"], "--threshold is 1.5; it must be between 0 and 1"),
+        (["{models}/student", "{images}", "--threshold", "nan"], "--threshold is nan; it must be between 0 and 1"),
+        (["{models}/student", "{images}", "--batch_size", "0"], "--batch_size is 0; it must be at least 1"),
         (["{models}/student", "{empty}"], "holds no image"),
-        (["{models}/refiner", "{images}"], "is a mask_refine_net model; MODEL takes a SOLOv2"),
+        (["{models}/refiner", "{images}"], "is a mask_refine_net model; MODEL must be a SOLOv2"),
         (["{models}/student", "{broken}"], "broken.png: "),
         (["{models}/student", "{images}", "--points", "nowhere.csv"], "nowhere.csv: no such file of clicks"),
-        (["{models}", "{images}"], ": is neither the folder of a model nor one that the Hub gives (Unrecognized model"),
+        (["{models}", "{images}"], ": neither a model folder nor a model on the Hub (Unrecognized model"),
     ],
 )
 def test_wrong_input_is_one_line(models, images, tmp_path, capsys, words, message):

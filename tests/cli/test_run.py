@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import pointwssis
 from helpers import tiny
 from pointwssis.cli import demo
 from pointwssis.cli.main import COMMANDS, main
+from pointwssis.ops.user_error import UserError
+from pointwssis.runs.named_recipes import named_recipes
 from pointwssis.runs.recipe import Recipe
 
 
@@ -60,7 +63,7 @@ def test_the_rest_is_foretold_after_twenty_steps(shapes, tmp_path, capsys):
 
 
 def test_the_demo_draws_its_own_data(tmp_path, capsys, monkeypatch):
-    small = tiny.recipe_file(tmp_path / "demo.yaml", stages=["teacher"], max_steps=1)
+    small = tiny.recipe_file(tmp_path / "small.yaml", stages=["teacher"], max_steps=1)
     monkeypatch.setattr(demo, "RECIPE", small)
     monkeypatch.setattr(demo, "write_shapes_coco", lambda folder, **options: tiny.shapes_folder(folder))
     assert main(["demo", "--output_dir", str(tmp_path / "out")]) == 0
@@ -75,16 +78,17 @@ def test_the_demo_draws_its_own_data(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run"], "the first word is the path of a recipe"),
-        (["run", "nowhere.yaml"], "nowhere.yaml: no such recipe"),
+        (["run"], "the first argument must be a recipe"),
+        (["run", "nowhere.yaml"], "nowhere.yaml: neither a recipe file nor the name of a recipe"),
+        (["recipes", "nuclie"], "no recipe is called 'nuclie'; did you mean 'nuclei'?"),
         (["run", "{recipe}"], "no data: give data_dir"),
         (["run", "{recipe}", "--data_dir", "nowhere"], "nowhere: looked for annotations/instances_train*.json"),
         (["run", "{recipe}", "--sead", "3"], "unknown key 'sead'; did you mean 'seed'?"),
-        (["run", "{recipe}", "--seed", "three"], "seed is 'three' (str); it takes int"),
+        (["run", "{recipe}", "--seed", "three"], "seed is 'three' (str); expected int"),
         (["run", "{recipe}", "--data_dir", "{shapes}", "--model.fpn", "3"], "SOLOv2Config has no field 'fpn'"),
         (["run", "{recipe}", "--data_dir", "{shapes}", "--model.num_grids", "[1]"], "SOLOv2 has 5 pyramid levels"),
         (["run", "{recipe}", "--data_dir", "{shapes}", "--training.epochs", "3"], "no training argument 'epochs'"),
-        (["demo", "hello"], "'hello' stands alone"),
+        (["demo", "hello"], "unexpected argument 'hello'"),
         (["run", "{recipe}", "--data_dir", "{shapes}", "--backbone_name_or_path", "{shapes}"], "Unrecognized model"),
     ],
 )
@@ -103,7 +107,7 @@ def test_an_interruption_says_how_to_go_on(monkeypatch, capsys, tmp_path):
 
     monkeypatch.setattr("pointwssis.cli.run.execute", stopping)
     assert main(["run", str(tiny.recipe_file(tmp_path / "r.yaml"))]) == 130
-    assert "the same command goes on where it was" in capsys.readouterr().err
+    assert "run the same command again to resume" in capsys.readouterr().err
 
 
 def test_usage_and_unknown_commands(capsys):
@@ -111,21 +115,49 @@ def test_usage_and_unknown_commands(capsys):
     usage = capsys.readouterr().out
     assert all(command in usage for command in COMMANDS)
     assert main([]) == 2
-    assert main(["paint"]) == 2
+    assert main(["rum"]) == 2
     captured = capsys.readouterr()
-    assert "unknown command 'paint'" in captured.err and "run" in captured.err
+    assert "unknown command 'rum'; did you mean 'run'?" in captured.err and "usage: " in captured.err
 
 
-@pytest.mark.parametrize("command", ["run", "demo", "predict"])
+@pytest.mark.parametrize("words", [["--version"], ["run", "--version"]])
+def test_the_version(words, capsys):
+    assert main(words) == 0
+    assert capsys.readouterr().out == f"pointwssis {pointwssis.__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["--debug", "run", "nowhere.yaml"], ["run", "nowhere.yaml", "--debug"]])
+def test_debug_shows_the_traceback_of_wrong_input(words):
+    with pytest.raises(UserError, match="nowhere.yaml"):
+        main(words)
+
+
+def test_a_bug_shows_its_traceback(monkeypatch, capsys, tmp_path):
+    def broken(recipe):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("pointwssis.cli.run.execute", broken)
+    assert main(["run", str(tiny.recipe_file(tmp_path / "r.yaml"))]) == 1
+    error = capsys.readouterr().err
+    assert "Traceback" in error and "KeyError: 'a bug'" in error
+    assert "please report it" in error.splitlines()[-1]
+
+
+def test_recipes_are_listed_and_printed(capsys):
+    assert main(["recipes"]) == 0
+    listed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert {"coco10", "nuclei", "own_data"} <= set(listed) and all(listed.values())
+    assert main(["recipes", "nuclei"]) == 0
+    assert capsys.readouterr().out == named_recipes()["nuclei"].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([command, "--help"])
     text = capsys.readouterr().out
     assert stopped.value.code == 0 and f"pointwssis {command}" in text
-    if command == "run":
-        fields = Recipe.__dataclass_fields__
-        assert all(f"\n{name}: " in text.replace("    ", "") for name in fields)
-        assert max(map(len, text.splitlines())) <= 120
+    assert max(map(len, text.splitlines())) <= 125
     if command == "predict":
         with pytest.raises(SystemExit) as stopped:
             main(["predict", "model"])
@@ -136,4 +168,4 @@ def test_python_dash_m():
     command = [sys.executable, "-m", "pointwssis"]
     done = subprocess.run([*command, "run", "nowhere.yaml"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "pointwssis run: nowhere.yaml: no such recipe\n"
+    assert done.stderr.startswith("pointwssis run: nowhere.yaml: neither a recipe") and done.stderr.count("\n") == 1

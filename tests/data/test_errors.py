@@ -1,10 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Reports of loaders: every skipped record is listed, and the reports of all files can be collected."""
+"""Reports of loaders: every skipped record is listed, and the caller gets the reports of all files."""
 
 import pytest
 
-from pointwssis.data import load_coco
-from pointwssis.data.errors import AnnotationError, LoadReport, collect_reports
+from pointwssis.data import LoadReport, load_annotation_files, load_annotations, load_coco
 
 
 def test_every_skipped_record_is_listed(coco_folder):
@@ -21,20 +20,16 @@ def test_every_skipped_record_is_listed(coco_folder):
 
 def test_reports_of_all_files_are_collected(coco_folder):
     coco_folder.content["annotations"][0]["segmentation"] = [[1, 2]]
-    with collect_reports() as reports:
-        for _ in range(2):
-            load_coco(coco_folder.save(), coco_folder.images, skip_bad=True)
-    files = [report for report in reports if report.images]
-    assert [report.source for report in files] == [str(coco_folder.file)] * 2
-    assert all(len(report.messages) == 1 and "annotation 1" in report.messages[0] for report in files)
-    LoadReport("later")
-    assert all(report.source != "later" for report in reports)
+    reports: list[LoadReport] = []
+    files = [coco_folder.save()] * 2
+    load_annotation_files(files, coco_folder.images, skip_bad=True, reports=reports)
+    assert [report.source for report in reports] == [*map(str, files), "merged annotations"]
+    assert all(len(report.messages) == 1 and "annotation 1" in report.messages[0] for report in reports[:2])
 
 
-def test_collecting_ends_with_an_error_too():
-    with pytest.raises(FileNotFoundError), collect_reports() as reports:
-        LoadReport("a.json").reject(
-            "image 3", AnnotationError("gone", "file_name", "b.png", "find it", FileNotFoundError)
-        )
-    LoadReport("later")
-    assert [report.source for report in reports] == ["a.json"] and not reports[0].messages
+def test_the_report_of_a_file_that_stops_loading_is_collected(coco_folder):
+    reports: list[LoadReport] = []
+    coco_folder.content["images"][0]["file_name"] = "gone.png"
+    with pytest.raises(FileNotFoundError, match="gone.png"):
+        load_annotations(coco_folder.save(), coco_folder.images, reports=reports)
+    assert [report.source for report in reports] == [str(coco_folder.file)] and not reports[0].messages

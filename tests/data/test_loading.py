@@ -96,7 +96,7 @@ def test_bare_clicks_survive_the_round_trip(coco_folder):
     [
         ("", "line 1 is ''"),
         ("filename,width,height,class,xmin\n", "line 1 is 'filename,width,height,class,xmin'"),
-        ("\x89PNG\r\n", "no annotation format that is known"),
+        ("\x89PNG\r\n", "unknown annotation format"),
     ],
 )
 def test_what_is_no_format_is_one_error(tmp_path, content, message):

@@ -70,10 +70,12 @@ def crescent():
 # -- what holds of all of them
 
 EVERY = {
-    "random": lambda rows, truth, seed=0: points_from_masks(rows, "random", seed, truth=truth),
-    "some random": lambda rows, truth, seed=0: points_from_masks(rows, "random", seed, fraction=0.5, truth=truth),
-    "jitter": lambda rows, truth, seed=0: jitter_points(rows, 0.2, seed, truth=truth),
-    "jitter in mask": lambda rows, truth, seed=0: jitter_points(rows, 0.4, seed, stay_in_mask=True, truth=truth),
+    "random": lambda rows, truth, seed=0: points_from_masks(rows, "random", seed, ground_truth=truth),
+    "some random": lambda rows, truth, seed=0: points_from_masks(
+        rows, "random", seed, fraction=0.5, ground_truth=truth
+    ),
+    "jitter": lambda rows, truth, seed=0: jitter_points(rows, 0.2, seed, ground_truth=truth),
+    "jitter in mask": lambda rows, truth, seed=0: jitter_points(rows, 0.4, seed, stay_in_mask=True, ground_truth=truth),
     "jitter in pixels": lambda rows, truth, seed=0: jitter_points(rows, 5, seed, unit="pixel"),
     "wrong labels": lambda rows, truth, seed=0: corrupt_labels(rows, 0.4, seed),
     "missing": lambda rows, truth, seed=0: drop_points(rows, 0.4, seed),
@@ -126,15 +128,15 @@ def test_crowds_and_objects_without_points_are_left_alone():
 
 
 def test_random_points_lie_in_their_masks_and_centers_come_back(points, truth):
-    scattered = points_from_masks(points, "random", truth=truth)
+    scattered = points_from_masks(points, "random", ground_truth=truth)
     assert all(covered(item, mask) for _, item, mask in with_truth(scattered, truth))
-    back = points_from_masks(scattered, "center", truth=truth)
+    back = points_from_masks(scattered, "center", ground_truth=truth)
     for id, item in objects(points).items():
         assert objects(back)[id]["point"] == pytest.approx(item["point"])
-    half = points_from_masks(points, "random", fraction=0.5, truth=truth)
+    half = points_from_masks(points, "random", fraction=0.5, ground_truth=truth)
     moved = [id for id, item in objects(points).items() if objects(half)[id]["point"] != item["point"]]
     assert 0.3 < len(moved) / len(objects(points)) < 0.7
-    boxes = points_from_masks(points, "box_center", truth=truth)
+    boxes = points_from_masks(points, "box_center", ground_truth=truth)
     for _, item, mask in with_truth(boxes, truth):
         assert item["point"] == pytest.approx(point_from_mask(mask, "box_center"))
 
@@ -153,7 +155,7 @@ def test_jitter_has_the_sigma_that_was_asked_for(truth):
 
 
 def test_jitter_in_a_mask_and_far_out_of_the_image(points, truth):
-    inside = jitter_points(points, 0.5, stay_in_mask=True, truth=truth)
+    inside = jitter_points(points, 0.5, stay_in_mask=True, ground_truth=truth)
     assert all(covered(item, mask) for _, item, mask in with_truth(inside, truth))
     dataset, mask = crescent()
     assert not covered(dataset[0]["objects"][0], mask)
@@ -175,7 +177,7 @@ def test_wrong_labels_are_other_classes_and_all_of_them(truth):
     bare = dataset_from_rows([{**truth[0], "objects": [make_object(1, None, point=[1.0, 1.0])]}], ["cat", "dog"])
     assert corrupt_labels(bare, 1.0)[0]["objects"][0]["category"] is None
     one_class = dataset_from_rows([{**truth[0], "objects": []}], ["nucleus"])
-    with pytest.raises(ValueError, match="the only class is 'nucleus'; a wrong label needs another one"):
+    with pytest.raises(ValueError, match="the only class is 'nucleus'; a wrong label requires a second class"):
         corrupt_labels(one_class, 0.1)
 
 
@@ -199,8 +201,8 @@ def test_missing_points_and_what_their_images_say(points):
 def test_noise_of_a_recipe(points, truth):
     noise = {"random": 1.0, "jitter": 0.05, "corrupt_labels": 0.2, "missing": 0.3}
     noisy = apply_point_noise(points, noise, 7, truth)
-    by_hand = points_from_masks(points, "random", 7, truth=truth)
-    by_hand = drop_points(corrupt_labels(jitter_points(by_hand, 0.05, 7, truth=truth), 0.2, 7), 0.3, 7)
+    by_hand = points_from_masks(points, "random", 7, ground_truth=truth)
+    by_hand = drop_points(corrupt_labels(jitter_points(by_hand, 0.05, 7, ground_truth=truth), 0.2, 7), 0.3, 7)
     assert objects(noisy) == objects(by_hand) and noisy["complete"] == by_hand["complete"]
     assert apply_point_noise(points, {}, 7) is points
     assert apply_point_noise(points, dict.fromkeys(POINT_NOISE, 0.0), 7) is points
@@ -223,18 +225,21 @@ def test_noise_leaves_masks_of_mixed_images_alone():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda rows: jitter_points(rows, 0.1), "no mask or box of any extent, so its size is not known; give sigma"),
-        (lambda rows: jitter_points(rows, -1.0), "sigma is -1.0; it takes a standard deviation"),
-        (lambda rows: jitter_points(rows, 0.1, unit="image"), "unit is 'image'; it takes 'object' or 'pixel'"),
-        (lambda rows: jitter_points(rows, 1, unit="pixel", stay_in_mask=True), "has no mask to stay in; give `truth`"),
-        (lambda rows: points_from_masks(rows, "random"), "has no mask to take a point from; give `truth`"),
-        (lambda rows: points_from_masks(rows, "corner"), "point_source is 'corner'; choose 'center'"),
-        (lambda rows: drop_points(rows, 1.2), "fraction is 1.2; it is a part of the points, from 0 to 1"),
+        (lambda rows: jitter_points(rows, 0.1), "no mask or box with an extent, so its size is unknown; give sigma"),
+        (lambda rows: jitter_points(rows, -1.0), "sigma is -1.0; it must be a standard deviation"),
+        (lambda rows: jitter_points(rows, 0.1, unit="image"), "unit is 'image'; use 'object' or 'pixel'"),
+        (
+            lambda rows: jitter_points(rows, 1, unit="pixel", stay_in_mask=True),
+            "has no mask to stay in; pass `ground_truth`",
+        ),
+        (lambda rows: points_from_masks(rows, "random"), "has no mask to derive a point from; pass `ground_truth`"),
+        (lambda rows: points_from_masks(rows, "corner"), "point_source is 'corner'; use 'center'"),
+        (lambda rows: drop_points(rows, 1.2), "fraction is 1.2; it must be a fraction of the points, from 0 to 1"),
         (lambda rows: corrupt_labels(rows, float("nan")), "fraction is nan"),
-        (lambda rows: apply_point_noise(rows, {"jiter": 0.1}), "point_noise has no 'jiter'; it takes box_center"),
-        (lambda rows: apply_point_noise(rows, {"missing": 2}), "point_noise: missing is 2; it is a part"),
-        (lambda rows: apply_point_noise(rows, {"jitter": -2}), "point_noise: jitter is -2; it takes a standard"),
-        (lambda rows: apply_point_noise(rows, {"missing": 0.1, "overlooked": 0.1}), "take away the same objects"),
+        (lambda rows: apply_point_noise(rows, {"jiter": 0.1}), "point_noise has no key 'jiter'; use box_center"),
+        (lambda rows: apply_point_noise(rows, {"missing": 2}), "point_noise: missing is 2; it must be a fraction"),
+        (lambda rows: apply_point_noise(rows, {"jitter": -2}), "point_noise: jitter is -2; it must be a standard"),
+        (lambda rows: apply_point_noise(rows, {"missing": 0.1, "overlooked": 0.1}), "remove the same objects"),
     ],
 )
 def test_what_cannot_be_done_says_so(points, call, message):
@@ -252,7 +257,7 @@ def test_a_run_takes_the_noise_of_its_recipe(shapes, tmp_path):
     assert objects(noisy.point) | objects(noisy.without_points) == objects(expected) != objects(clean.point)
     assert len(objects(noisy.point)) < len(objects(clean.point))
     assert all(supervision(row) in ("point", "full") for row in noisy.point)
-    with pytest.raises(ValueError, match="point_noise has no 'jiter'"):
+    with pytest.raises(ValueError, match="point_noise has no key 'jiter'"):
         load_data(tiny.recipe(tmp_path, **options, point_noise={"jiter": 1}))
 
 

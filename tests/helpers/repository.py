@@ -21,7 +21,7 @@ def repository_files() -> dict[Path, str]:
     for name in filter(None, names):
         try:
             texts[Path(name)] = (ROOT / name).read_text("utf-8")
-        except (UnicodeDecodeError, FileNotFoundError):
+        except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):  # binary, deleted, link to a folder
             continue
     return texts
 

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What `test_training` starts on two processes: three epochs of training, and an evaluation."""
+"""The script that `test_trainer` starts on two processes: three epochs of training, and an evaluation."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def mixed_rows(count: int = 7) -> Any:
 
 
 def answered_rows(count: int = 7) -> Any:
-    """Images whose truth is every second answer of `tiny.segmenter()`, so that it is neither right nor wrong."""
+    """Images whose ground truth is every second answer of `tiny.segmenter()`, so that it is neither right nor wrong."""
     rows, (model, processor) = mixed_rows(count), tiny.segmenter()
     pipe = PointInstanceSegmentationPipeline(model=model, image_processor=processor, device="cpu")
     changed = []
@@ -73,7 +73,7 @@ def main(folder: Path) -> None:
     )
     trainer.train()
     other = SegmentationTrainer(
-        model=tiny.segmenter()[0], args=arguments, processing_class=processor, eval_rows=answered_rows()
+        model=tiny.segmenter()[0], args=arguments, processing_class=processor, eval_dataset=answered_rows()
     )
     metrics = {name: value for name, value in other.evaluate().items() if "AP" in name or "AR" in name}
     weights = sum(value.double().abs().sum().item() for value in model.parameters())

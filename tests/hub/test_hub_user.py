@@ -1,9 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What a user does, in processes of their own: train and push with a script, pull by name, go offline."""
+"""The steps of a user, in separate processes: train and push, pull by name, go offline."""
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,8 @@ from huggingface_hub import ModelCard
 from transformers import pipeline
 
 from helpers import tiny
-from helpers.paths import ROOT
+from pointwssis.runs.publish import publish
+from pointwssis.runs.run import Run
 
 REPO = "pointwssis/teacher-coco10"
 POINTS = [(10, 20), (50, 40), (33, 12)]
@@ -29,7 +29,7 @@ by_hand = pipeline("point-instance-segmentation", model=model, image_processor=A
 by_name = pipeline("point-instance-segmentation", model=name)
 answers = [each(image, points=points, mask_format="rle") for each in (by_hand, by_name)]
 try:
-    pipeline("point-instance-segmentation", model="pointwssis/student-coco10")
+    pointwssis.SOLOv2ForInstanceSegmentation.from_pretrained("pointwssis/student-coco10")
 except OSError as error:
     answers.append(str(error))
 print(json.dumps(answers))
@@ -45,13 +45,11 @@ def started(*words: str, **environment: str) -> str:
 
 
 @pytest.fixture
-def trained(hub, shapes, tmp_path, monkeypatch, capsys) -> Path:
-    """A teacher that the example script has trained and pushed."""
-    recipe = tiny.recipe_file(tmp_path / "recipe.yaml")
-    words = [str(recipe), "--data_dir", str(shapes), "--output_dir", str(tmp_path / "out")]
-    monkeypatch.setattr(sys, "argv", ["train_teacher.py", *words, "--push_to_hub", "--hub_model_id", REPO])
-    runpy.run_path(str(ROOT / "examples" / "train_teacher.py"), run_name="__main__")
-    assert capsys.readouterr().out.splitlines()[-1] == f"{hub.url}/{REPO}"
+def trained(hub, shapes, tmp_path) -> Path:
+    """The teacher of a run, which is on the Hub too."""
+    run = Run(tiny.recipe(tmp_path / "out", data_dir=str(shapes)))
+    run.teacher()
+    assert publish(tmp_path / "out" / "teacher", REPO) == {"teacher": f"{hub.url}/{REPO}"}
     return tmp_path / "out" / "teacher"
 
 

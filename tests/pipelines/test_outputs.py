@@ -45,6 +45,6 @@ def test_answers_are_json(pipe, refine, mask_format):
 
 def test_unknown_form(pipe, refine):
     for call in (pipe, refine):
-        with pytest.raises(ValueError, match="mask_format is 'coco'; it takes one of 'pil', 'rle', 'polygon', 'numpy'"):
+        with pytest.raises(ValueError, match="mask_format must be one of 'pil', 'rle', 'polygon', 'numpy', got 'coco'"):
             call(tiny.picture(), mask_format="coco")
     assert checked_mask_format(None) is None

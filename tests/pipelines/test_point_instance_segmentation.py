@@ -7,6 +7,7 @@ from transformers import AutoModel, pipeline
 from helpers import tiny
 from helpers.answers import POINTS, as_array, assert_same
 from pointwssis.models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from pointwssis.pipelines.refiners import load_refiner
 
 # -- points
 
@@ -125,7 +126,7 @@ def test_half_precision(folder, pipe, dtype):
     made = pipeline("point-instance-segmentation", model=str(folder / "teacher"), device=-1, dtype=dtype)
     assert made.model.dtype == torch.bfloat16 and made.device.type == "cpu"
     refined = made(tiny.picture(), points=POINTS, labels=["star"] * 3, refiner=str(folder / "refiner"))
-    assert next(iter(made._loaded_refiners.values())).model.dtype == torch.bfloat16
+    assert load_refiner(folder / "refiner", made.device, made.model.dtype).model.dtype == torch.bfloat16
     exact = pipe(tiny.picture(), points=POINTS, labels=["star"] * 3)
     for half, full in zip(refined, exact, strict=True):
         assert half["score"] == pytest.approx(full["score"], abs=0.05)
@@ -165,21 +166,21 @@ def test_a_point_on_the_far_border_is_refined_too(pipe, refine):
 
 
 def test_what_is_no_refiner(pipe, folder):
-    with pytest.raises(ValueError, match="solov2 model; it takes a MaskRefineNet"):
+    with pytest.raises(ValueError, match="solov2 model; expected a MaskRefineNet"):
         pipe(tiny.picture(), points=POINTS, refiner=str(folder / "teacher"))
-    with pytest.raises(TypeError, match="refiner is a bool; it takes a repository"):
+    with pytest.raises(TypeError, match="refiner must be a repository, .*, got bool"):
         pipe(tiny.picture(), points=POINTS, refiner=True)
-    with pytest.raises(TypeError, match="refiner is a PointInstanceSegmentationPipeline"):
+    with pytest.raises(TypeError, match="refiner must be .*, got PointInstanceSegmentationPipeline"):
         pipe(tiny.picture(), points=POINTS, refiner=pipe)
     fresh = MaskRefineNetForMaskRefinement(tiny.refiner()[0].config)
-    with pytest.raises(ValueError, match="give its folder"):
+    with pytest.raises(ValueError, match="pass its folder"):
         pipe(tiny.picture(), points=POINTS, refiner=fresh)
 
 
 def test_a_class_that_the_refiner_does_not_know(pipe, tmp_path):
     other = tiny.saved_refiner(tmp_path, names=["cat", "dog"])
     with pytest.raises(
-        ValueError, match="label 'star' of mask 0 for the refiner is unknown; the model knows 'cat', 'd"
+        ValueError, match="unknown label 'star' of mask 0 for the refiner; the model knows 'cat', 'd"
     ):
         pipe(tiny.picture(), points=[(3, 4)], labels=["star"], refiner=other)
 
@@ -195,11 +196,16 @@ def test_a_class_agnostic_refiner_needs_no_class(pipe, tmp_path):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"points": [(3, 4)], "level_strategy": "best"}, "level_strategy is 'best'"),
-        ({"threshold": -0.1}, "threshold is -0.1; it takes a score"),
-        ({"threshold": "high"}, "threshold is 'high'; it takes a score"),
-        ({"top_k": 0}, "top_k is 0; it takes a whole number of at least 1"),
-        ({"top_k": 2.5}, "top_k is 2.5"),
+        ({"points": [(3, 4)], "level_strategy": "best"}, "level_strategy must be .*, got 'best'"),
+        ({"threshold": -0.1}, "threshold must be a score from 0 to 1, got -0.1"),
+        ({"threshold": "high"}, "threshold must be a score from 0 to 1, got 'high'"),
+        ({"threshold": 1.01}, "threshold must be a score from 0 to 1, got 1.01"),
+        ({"threshold": float("nan")}, "threshold must be a score from 0 to 1, got nan"),
+        ({"points": [(3, 4)], "level_strategy": "size"}, r"level_strategy must be one of \('adaptive', 'finest'\)"),
+        ({"top_k": 0}, "top_k must be a whole number of at least 1, got 0"),
+        ({"top_k": 2.5}, "top_k must be a whole number of at least 1, got 2.5"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
+        ({"batch_size": -2}, "batch_size must be a whole number of at least 1, got -2"),
         ({"labels": ["star"]}, "labels are given without points"),
     ],
 )
@@ -209,7 +215,13 @@ def test_bad_parameters(pipe, parameters, message):
 
 
 def test_unknown_parameters(pipe, folder):
-    with pytest.raises(TypeError, match="unknown parameters \\['foo'\\]"):
+    with pytest.raises(TypeError, match="PointInstanceSegmentationPipeline has no parameter 'foo'; see Point.*__call__"):
         pipe(tiny.picture(), foo=1)
-    with pytest.raises(TypeError, match="unknown parameters \\['tresh'\\]"):
-        pipeline("point-instance-segmentation", model=str(folder / "teacher"), device="cpu", tresh=1)
+    with pytest.raises(TypeError, match="has no parameter 'treshold'; did you mean 'threshold'"):
+        pipeline("point-instance-segmentation", model=str(folder / "teacher"), device="cpu", treshold=1)
+
+
+def test_bad_settings_of_a_new_pipeline(folder):
+    for settings in ({"batch_size": 0}, {"threshold": 2}, {"top_k": 0}, {"mask_format": "coco"}):
+        with pytest.raises(ValueError, match=f"{next(iter(settings))} must be"):
+            pipeline("point-instance-segmentation", model=str(folder / "teacher"), device="cpu", **settings)

@@ -64,7 +64,7 @@ def test_a_class_agnostic_refiner_needs_no_class(tmp_path):
 
 def test_another_model_is_one_clear_error(folder):
     with pytest.raises(
-        ValueError, match="teacher: is a solov2 model; PointMaskRefinementPipeline takes a mask_refine_ne"
+        ValueError, match="teacher: is a solov2 model; PointMaskRefinementPipeline needs a mask_refine_ne"
     ):
         pipeline("point-mask-refinement", model=str(folder / "teacher"), device="cpu")
     refiner, processor = tiny.refiner()
@@ -86,12 +86,17 @@ def test_bad_calls(refine):
         refine(image, rough_masks=[mask, mask], points=[(3, 4), (5, 6)], labels=["star", None])
     with pytest.raises(ValueError, match="labels are missing"):
         refine.refine(image, [mask > 0], [(3, 4)], None)
-    with pytest.raises(ValueError, match=r"rough_masks\[0\] of the image has the shape \(60, 64\)"):
+    with pytest.raises(ValueError, match=r"rough_masks\[0\] of the image must have the size of the image, .*got the shape \(60, 64\)"):
         refine(image, rough_masks=[np.ones((60, 64))], points=[(3, 4)], labels=["star"])
     with pytest.raises(ValueError, match=r"point 0 of the image is \(3, 65\), outside"):
         refine(image, rough_masks=[mask], points=[(3, 65)], labels=["star"])
-    with pytest.raises(TypeError, match="unknown parameters \\['threshold'\\]"):
+    with pytest.raises(TypeError, match="PointMaskRefinementPipeline has no parameter 'threshold'; see"):
         refine(image, rough_masks=[mask], points=[(3, 4)], labels=["star"], threshold=0.5)
+    with pytest.raises(TypeError, match="has no parameter 'mask_fromat'; did you mean 'mask_format'"):
+        refine(image, rough_masks=[mask], points=[(3, 4)], labels=["star"], mask_fromat="rle")
+    for bad in (0, -1, 1.5, True):
+        with pytest.raises(ValueError, match=f"batch_size must be a whole number of at least 1, got {bad}"):
+            refine([image], rough_masks=[[mask]], points=[[(3, 4)]], labels=[["star"]], batch_size=bad)
 
 
 @pytest.mark.parametrize(("point", "inside"), [((2, 1), True), ((4, 3), True), ((3.4, 2.6), True), ((0, 0), False)])

@@ -88,7 +88,7 @@ def test_several_sessions_stay_apart(pipe):
 def test_bad_clicks(pipe, tmp_path):
     tiny.picture().save(tmp_path / "a.png")
     session = pipe.encode(str(tmp_path / "a.png"))
-    with pytest.raises(ValueError, match=r"point 0 of .*a\.png is \(99, 4\), outside of the image of 64 × 64"):
+    with pytest.raises(ValueError, match=r"point 0 of .*a\.png is \(99, 4\), outside the image of 64 × 64"):
         session(points=[(99, 4)])
     with pytest.raises(ValueError, match="did you mean 'star'"):
         session(points=[(3, 4)], labels=["start"])

@@ -25,13 +25,13 @@ from pointwssis.runs.run import Run
 
 @pytest.fixture(autouse=True)
 def without_gpu(monkeypatch):
-    """The same everywhere."""
+    """Plan for a CPU on every machine."""
     for module in (network, proposal):
         monkeypatch.setattr(module, "has_gpu", lambda: False)
 
 
 def proposed(base: Recipe, seconds: float = 0.5, minutes: float = 60) -> Proposal:
-    """On a machine whose steps take time by the pixel: so many seconds at 256."""
+    """Propose for a machine whose steps take time by the pixel, some seconds at 256."""
 
     def step(recipe, rows):
         return seconds * (recipe.image_size["longest_edge"] / 256) ** 2
@@ -40,7 +40,7 @@ def proposed(base: Recipe, seconds: float = 0.5, minutes: float = 60) -> Proposa
 
 
 def shapes_with_points(folder: Path, path: Path, **options) -> Recipe:
-    """A file in which a third of the drawn images have masks and the others points."""
+    """Write a file in which a third of the drawn images have masks and the others points."""
     split = split_supervision(load_coco_folder(folder)["train"], 0.3)
     path.write_text(json.dumps(to_coco(concatenate_datasets([split["full"], split["point"]]))))
     named = {"train_annotations": str(path), "image_dir": str(folder / "images"), "labeled_fraction": None}
@@ -82,10 +82,10 @@ def test_supervision_of_the_files_stays(shapes, tmp_path):
     large = large.remove_columns("image_id").add_column("image_id", list(range(40)), feature=large.features["image_id"])
     loaded = RunData(large, large, large.select([]), large.select([]), large.select([]), None)
     hidden = propose(Recipe(labeled_fraction=None), loaded, 60, 3, lambda recipe, rows: 1.0, lambda recipe, rows: 1.0)
-    assert hidden.recipe.labeled_fraction == 0.2 and "those of 80% of the images are hidden" in hidden.text
-    assert "3 gray ones have more than 8 bits" in hidden.text.replace("\n#", "")
+    assert hidden.recipe.labeled_fraction == 0.2 and "the masks of 80% of the images are hidden" in hidden.text
+    assert "3 grayscale images with more than 8 bits" in hidden.text.replace("\n#", "")
     asked = Recipe(data_dir=str(shapes), labeled_fraction=0.5)
-    assert proposed(asked).recipe.labeled_fraction == 0.5 and "as asked; 4 images" in proposed(asked).text
+    assert proposed(asked).recipe.labeled_fraction == 0.5 and "as requested; 4 images" in proposed(asked).text
 
 
 def test_it_runs(shapes, tmp_path, monkeypatch):
@@ -105,11 +105,11 @@ def test_slow_machines_get_small_inputs_and_long_runs_large_ones(tmp_path):
     base = Recipe(data_dir=str(folder), labeled_fraction=None)
     fast, slow = proposed(base, seconds=0.01), proposed(base, seconds=4.0, minutes=10)
     assert fast.recipe.image_size["longest_edge"] > slow.recipe.image_size["longest_edge"]
-    assert "do not hold 100 steps of the teacher" in slow.text.replace("\n#", "") and "do not hold" not in fast.text
+    assert "too short for 100 steps of the teacher" in slow.text.replace("\n#", "") and "too short" not in fast.text
     assert fast.seconds <= 3600 and slow.seconds <= 10 * 60
     hopeless = proposed(base, seconds=400)
-    assert "more than the 60 minutes that were asked for" in hopeless.text.replace("\n#", "")
-    assert "That is little: 100 steps would take --minutes" in hopeless.text.replace("\n  #", "")
+    assert "more than the 60 minutes requested" in hopeless.text.replace("\n#", "")
+    assert "This is short: 100 steps require --minutes" in hopeless.text.replace("\n  #", "")
 
 
 @pytest.mark.parametrize(

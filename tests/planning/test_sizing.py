@@ -63,7 +63,7 @@ def test_nine_of_ten_objects_count():
 def test_reasons_say_why_it_is_not_larger():
     data, small = facts(box=(4, 4)), InputSize(512, 512, True)
     reason = input_settings(data, small, "")[0].reason
-    assert "8 pixels and more" in reason and "beyond 2 times the images' own size (256)" in reason
+    assert "90% at least 8" in reason and "beyond 2 times the original size (256)" in reason
     slow = input_settings(data, InputSize(256, 256, True), "512 would take too long")[0].reason
     assert slow.endswith("512 would take too long")
     assert "beyond" not in input_settings(facts(), InputSize(256, 256, True), "")[0].reason
@@ -108,7 +108,7 @@ def test_the_finest_grid_keeps_points_apart():
     assert finest_grid(InputSize(128, 128, True), shares) == 24
     assert finest_grid(InputSize(640, 640, True), dict.fromkeys(shares, 0.0)) == 24
     reason = pyramid_settings(facts(), InputSize(320, 320, True), shares)[0].reason
-    assert "3.0% of the points share a cell of 40 × 40" in reason and "finer cells than the stride" in reason
+    assert "3.0% of the points share a cell of the 40 × 40 grid" in reason and "finer than the features" in reason
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_the_cap_is_above_the_fullest_image(most, cap, top_k):
 def test_crops_hold_twice_their_object(box, size):
     setting = crop_setting(facts(box=box), 128)
     assert setting.value == size
-    assert ("good time" in setting.reason) == (max(box) > 64)
+    assert ("too slow" in setting.reason) == (max(box) > 64)
     assert crop_setting(facts(box=(90, 90)), 256).value == 192
 
 

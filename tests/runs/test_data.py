@@ -38,7 +38,7 @@ def test_points_without_hidden_masks_train_exactly_the_student_that_ships(shapes
     files["val_annotations"] = str(shapes / "annotations" / "instances_val.json")
     run = Run(recipe(tmp_path / "out", labeled_fraction=None, **files))
     assert (len(run.data.full), len(run.data.point)) == (3, 5)
-    assert list(run.planned_steps()) == ["teacher", "refiner", "student_refined"]
+    assert list(run.plan.steps()) == ["teacher", "refiner", "student_refined"]
     results = run.run()
     assert trainings == ["teacher", "refiner", "student_refined"]
     assert results["student_point"] is None and results["upper_bound"] is None
@@ -75,7 +75,7 @@ def test_points_alone_are_labeled_by_trained_models(shapes, tmp_path, trainings)
         Run(recipe(tmp_path / "out", **options)).run()
     refiner = tiny.saved_refiner(tmp_path / "refiner", names=names)
     run = Run(recipe(tmp_path / "out2", refiner_name_or_path=refiner, **options))
-    assert list(run.planned_steps()) == ["student_refined"]
+    assert list(run.plan.steps()) == ["student_refined"]
     run.run()
     assert trainings == ["student_refined"]
     assert tiny.same_weights(tiny.state_of(run.folder / "teacher"), tiny.state_of(teacher))

@@ -120,7 +120,7 @@ def test_who_cannot_push_hears_it_before_anything_is_trained(shapes, hub, tmp_pa
     assert main(["run", str(recipe), "--push_to_hub", "--hub_model_id", "tester/cells"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["run", str(recipe), "--push_to_hub"]) == 1
-    assert "push_to_hub needs hub_model_id" in capsys.readouterr().err
+    assert "push_to_hub requires hub_model_id" in capsys.readouterr().err
     assert trainings == [] and not (tmp_path / "out").exists()
 
 

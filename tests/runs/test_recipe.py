@@ -1,13 +1,15 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import configparser
+import os
 from pathlib import Path
 
 import pytest
 
-from helpers.paths import EXAMPLES
-from pointwssis.cli import demo
-from pointwssis.runs.recipe import STAGES, Recipe, parse_overrides
-
-RECIPES = [demo.RECIPE, *sorted((EXAMPLES / "recipes").glob("*.yaml"))]
+from helpers.paths import EXAMPLES, ROOT
+from pointwssis.ops.user_error import UserError
+from pointwssis.runs.named_recipes import RECIPE_FOLDER, find_recipe, named_recipes, summary_line
+from pointwssis.runs.recipe import STAGES, Recipe
+from pointwssis.runs.recipe_values import parse_overrides
 
 
 def written(path: Path, text: str) -> Path:
@@ -15,11 +17,54 @@ def written(path: Path, text: str) -> Path:
     return path / "recipe.yaml"
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_our_recipes_load_and_survive_the_round_trip(path, tmp_path):
-    recipe = Recipe.load(path)
+@pytest.mark.parametrize("name", named_recipes())
+def test_our_recipes_load_and_survive_the_round_trip(name, tmp_path):
+    recipe = Recipe.load(name)
     recipe.save(tmp_path / "again.yaml")
     assert Recipe.load(tmp_path / "again.yaml") == recipe
+
+
+# -- recipes of the package
+
+
+def test_recipes_are_found_by_name_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert {"coco10", "demo", "nuclei", "nuclei_gpu", "own_data"} <= set(named_recipes())
+    assert Recipe.from_arguments(["nuclei", "--seed", "4"]).seed == 4
+    assert Recipe.load("coco10").backbone_name_or_path == "microsoft/resnet-101"
+
+
+def test_a_file_takes_precedence_over_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nuclei").write_text("seed: 77")
+    assert Recipe.load("nuclei").seed == 77
+
+
+@pytest.mark.parametrize("name", ["nuclie", "nuclei.yml", "examples/recipes/nuclei.yaml"])
+def test_a_wrong_name_suggests_the_right_one(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="neither a recipe file nor the name of a recipe; did you mean 'nuclei'?"):
+        find_recipe(name)
+
+
+def test_every_recipe_says_what_it_is_for():
+    lines = {name: summary_line(path) for name, path in named_recipes().items()}
+    assert all(30 < len(line) <= 100 and line.endswith(".") for line in lines.values()), lines
+
+
+def test_the_wheel_carries_the_recipes():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    patterns = settings["options.package_data"]["pointwssis"].split()
+    package = RECIPE_FOLDER.parents[1]
+    carried = {path for pattern in patterns for path in package.glob(pattern)}
+    assert set(RECIPE_FOLDER.iterdir()) <= carried
+
+
+def test_the_examples_show_the_recipes_of_the_package():
+    link = EXAMPLES / "recipes"
+    assert link.is_symlink() and not Path(os.readlink(link)).is_absolute()
+    assert link.resolve() == RECIPE_FOLDER.resolve()
 
 
 def test_round_trip_of_unusual_values(tmp_path):
@@ -102,52 +147,52 @@ def test_loading_leaves_the_given_mapping_alone():
         ("sead: 1", r"recipe.yaml: unknown key 'sead'; did you mean 'seed'\?"),
         ("qqq: 1", "unknown key 'qqq'$"),
         ("1: 2", "unknown key 1"),
-        ("seed: one", r"seed is 'one' \(str\); it takes int"),
-        ("seed: 1.5", r"seed is 1.5 \(float\); it takes int"),
-        ("seed: true", r"seed is True \(bool\); it takes int"),
-        ("seed: -1", "seed is -1; it takes a whole number from 0 on"),
-        ("labeled_fraction: ten", "it takes float or nothing"),
-        ("labeled_fraction: 10", "labeled_fraction is 10.0; it is a part of the images, from 0 to 1"),
+        ("seed: one", r"seed is 'one' \(str\); expected int"),
+        ("seed: 1.5", r"seed is 1.5 \(float\); expected int"),
+        ("seed: true", r"seed is True \(bool\); expected int"),
+        ("seed: -1", "seed is -1; it must be an integer of at least 0"),
+        ("labeled_fraction: ten", "expected float or null"),
+        ("labeled_fraction: 10", "labeled_fraction is 10.0; it must be a fraction of the images, from 0 to 1"),
         ("labeled_fraction: .nan", "labeled_fraction is nan"),
         ("stages: teacher", "stages is 'teacher'"),
-        ("stages: [teecher]", r"stages: \['teecher'\]; takes any of teacher, rough"),
+        ("stages: [teecher]", r"stages: \['teecher'\]; expected any of teacher, rough"),
         ("stages: []", r"stages: \[\]"),
-        ("max_steps: 0", "max_steps is 0; it takes a whole number from 1 on"),
+        ("max_steps: 0", "max_steps is 0; it must be an integer of at least 1"),
         ("max_detections: 0", "max_detections is 0"),
         ("full_repeats: 0", "full_repeats is 0"),
         ("rough_fractions: []", r"rough_fractions is \[\]"),
-        ("rough_fractions: [0.5, 1.5]", "rough_fractions is .*0 < part ≤ 1"),
+        ("rough_fractions: [0.5, 1.5]", "rough_fractions is .*0 < fraction ≤ 1"),
         ("rough_fractions: [half]", r"rough_fractions\[0\] is 'half'"),
         ("image_size: 512", "image_size is 512"),
-        ("image_size: {height: 64, width: 64}", "image_size is .*it takes shortest_edge, longest_edge in pixels"),
-        ("image_size: {longest_edge: 64}", "it takes shortest_edge"),
+        ("image_size: {height: 64, width: 64}", "image_size is .*expected shortest_edge, longest_edge in pixels"),
+        ("image_size: {longest_edge: 64}", "expected shortest_edge"),
         ("image_size: {shortest_edge: 0}", "image_size is"),
         ("image_size: {shortest_edge: small}", r"image_size.shortest_edge is 'small'"),
-        ("pad_size: {height: 64}", "pad_size is .*it takes height, width in pixels"),
+        ("pad_size: {height: 64}", "pad_size is .*expected height, width in pixels"),
         ("train_shortest_edges: [64, 0]", "train_shortest_edges is"),
         ("augmentation: {flip: 0.5}", "augmentation: unknown key 'flip'"),
         ("augmentation: {horizontl_flip: 0.5}", "did you mean 'horizontal_flip'"),
         ("augmentation: {rotate90: 3}", "augmentation: rotate90 is 3"),
-        ("model: 3", r"model is 3 \(int\); it takes dict"),
+        ("model: 3", r"model is 3 \(int\); expected mapping"),
         ("model:", "model is None"),
-        ("data_dir: a\ntrain_annotations: b", "give one of them and set the other to null"),
+        ("data_dir: a\ntrain_annotations: b", "keep one of them and set the other to null"),
         ("- a\n- b", "holds a list; a recipe is a mapping"),
         ("a: [", "is not YAML"),
     ],
 )
 def test_every_bad_value_is_one_clear_error(tmp_path, text, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         Recipe.load(written(tmp_path, text))
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "the first word is the path of a recipe"),
-        (["--seed", "2"], "the first word is the path of a recipe"),
-        (["{path}", "seed", "2"], "'seed' stands alone"),
-        (["{path}", "--seed.x", "2"], "--seed.x: seed is no mapping, so it has no x"),
-        (["{path}", "--model.backbone_config.depths.first", "2"], "depths is no mapping, so it has no first"),
+        ([], "the first argument must be a recipe"),
+        (["--seed", "2"], "the first argument must be a recipe"),
+        (["{path}", "seed", "2"], "unexpected argument 'seed'"),
+        (["{path}", "--seed.x", "2"], "--seed.x: seed is not a mapping, so it has no x"),
+        (["{path}", "--model.backbone_config.depths.first", "2"], "depths is not a mapping, so it has no first"),
         (["{path}", "--model", "{{"], "--model .*is not YAML"),
         (["{path}", "--seeed", "2"], "did you mean 'seed'"),
         (["{path}", "--seed"], "seed is True"),
@@ -155,12 +200,12 @@ def test_every_bad_value_is_one_clear_error(tmp_path, text, message):
 )
 def test_bad_command_lines(tmp_path, words, message):
     path = written(tmp_path, "seed: 1\nmodel: {backbone_config: {depths: [1]}}\n")
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         Recipe.from_arguments([word.format(path=path) for word in words])
 
 
 def test_a_missing_file():
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.yaml: no such recipe"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.yaml: neither a recipe file nor .*`pointwssis recipes`"):
         Recipe.load("nowhere.yaml")
 
 

@@ -88,7 +88,7 @@ def test_what_is_done_is_not_done_again(finished, shapes, trainings):
     folder, results = finished
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.suffix != ".yaml"}
     again = Run(recipe(folder, data_dir=str(shapes)))
-    assert again.planned_steps() == {}
+    assert again.plan.steps() == {}
     assert again.run() == results and trainings == []
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert again.shipped == folder / "student_refined"
@@ -138,7 +138,7 @@ def test_an_interrupted_student_ends_as_if_nothing_had_happened(finished, shapes
     assert trainings == TRAINED[:4]
     trainings.clear()
     rest = Run(made)
-    assert list(rest.planned_steps()) == ["student_refined", "upper_bound"]
+    assert list(rest.plan.steps()) == ["student_refined", "upper_bound"]
     assert rest.run() == results
     assert trainings == ["student_refined", "upper_bound"]
     for name in ("student_refined", "upper_bound"):

@@ -15,13 +15,13 @@ from pointwssis.training.datasets import (
     ImageDataset,
     InstanceDataset,
     RefinementDataset,
-    background_threshold,
     jittered_point,
 )
+from pointwssis.training.incomplete_labels import background_threshold
 from pointwssis.training.samplers import SimilarShapeSampler
 
 TURNS = Augmentation(horizontal_flip=0.5, vertical_flip=0.5, rotate90=True)
-COMPLETE = {"weights": np.ones(1), "points": np.zeros((0, 2)), "incomplete_classes": np.zeros(4, bool)}
+COMPLETE = {"mask_weights": np.ones(1), "input_points": np.zeros((0, 2)), "incomplete_classes": np.zeros(4, bool)}
 COLORS = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
 
 
@@ -61,9 +61,9 @@ def changed(rows: Any, change) -> Any:
 
 
 def assert_masks_lie_on_their_colors(sample: dict[str, Any]) -> None:
-    assert sample["masks"].shape[1:] == sample["image"].shape[:2]
-    for shape, label in zip(sample["masks"], sample["labels"], strict=True):
-        assert (shape == (sample["image"] == COLORS[label]).all(axis=-1)).all()
+    assert sample["mask_labels"].shape[1:] == sample["images"].shape[:2]
+    for shape, label in zip(sample["mask_labels"], sample["class_labels"], strict=True):
+        assert (shape == (sample["images"] == COLORS[label]).all(axis=-1)).all()
 
 
 # -- images for SOLOv2
@@ -85,21 +85,21 @@ def test_points_without_masks_move_with_the_image(rows):
     for epoch in range(80):
         dataset.set_epoch(epoch)
         sample = dataset[0]
-        for x, y in sample["points"]:
-            color = tuple(sample["image"][round(y), round(x)])
+        for x, y in sample["input_points"]:
+            color = tuple(sample["images"][round(y), round(x)])
             assert color in COLORS[1:]
-        counts.add(len(sample["points"]))
-        shapes.add(sample["image"].shape)
+        counts.add(len(sample["input_points"]))
+        shapes.add(sample["images"].shape)
     assert counts >= {1, 2} and len(shapes) > 10
-    assert len(InstanceDataset(rows)[0]["points"]) == 0
+    assert len(InstanceDataset(rows)[0]["input_points"]) == 0
 
 
 def test_a_pseudo_label_counts_as_much_as_its_score_and_its_agreement(rows):
     def scored(objects):
         return [{**item, "score": None if number == 0 else 0.5} for number, item in enumerate(objects)]
 
-    assert InstanceDataset(changed(rows, scored))[0]["weights"].tolist() == [1, 1, 1]
-    weights = InstanceDataset(changed(rows, scored), weigh_pseudo_labels=True)[0]["weights"]
+    assert InstanceDataset(changed(rows, scored))[0]["mask_weights"].tolist() == [1, 1, 1]
+    weights = InstanceDataset(changed(rows, scored), weigh_pseudo_labels=True)[0]["mask_weights"]
     # The rough masks have two rows more: 30 of 32, and 20 of 18 (the picture ends).
     assert weights.tolist() == pytest.approx([1, 0.5 * 30 / 32, 0.5 * 18 / 20])
 
@@ -147,8 +147,8 @@ def test_augmentation_moves_image_and_masks_alike(rows):
         dataset.set_epoch(epoch)
         sample = dataset[0]
         assert_masks_lie_on_their_colors(sample)
-        assert sample["labels"].tolist() == [0, 1, 2]
-        seen.add(sample["masks"].tobytes() + bytes(sample["image"].shape[:2]))
+        assert sample["class_labels"].tolist() == [0, 1, 2]
+        seen.add(sample["mask_labels"].tobytes() + bytes(sample["images"].shape[:2]))
     assert len(seen) == 8  # all orientations of a rectangle
 
 
@@ -157,7 +157,7 @@ def test_without_augmentation_the_image_stays_as_it_is(rows):
     for epoch in range(3):
         dataset.set_epoch(epoch)
         sample = dataset[1]
-        assert sample["image"].shape == (40, 60, 3) and sample["masks"][0, 3:9, 2:12].all()
+        assert sample["images"].shape == (40, 60, 3) and sample["mask_labels"][0, 3:9, 2:12].all()
         assert_masks_lie_on_their_colors(sample)
 
 
@@ -168,11 +168,13 @@ def test_random_windows_keep_image_and_masks_together(rows):
         dataset.set_epoch(epoch)
         sample = dataset[0]
         assert_masks_lie_on_their_colors(sample)
-        assert sample["masks"].any(axis=(1, 2)).all() and len(sample["masks"]) == len(sample["labels"])
-        height, width = sample["image"].shape[:2]
+        assert sample["mask_labels"].any(axis=(1, 2)).all() and len(sample["mask_labels"]) == len(
+            sample["class_labels"]
+        )
+        height, width = sample["images"].shape[:2]
         assert 12 <= height <= 40 and 18 <= width <= 60 and abs(height / 40 - width / 60) < 0.03
         sizes.add((height, width))
-        counts.add(len(sample["labels"]))
+        counts.add(len(sample["class_labels"]))
     assert len(sizes) > 10 and len(counts) > 1  # what left the window is gone
 
 
@@ -183,9 +185,9 @@ def test_light_changes_the_image_alone(rows):
     for epoch in range(4):
         dataset.set_epoch(epoch)
         sample = dataset[0]
-        assert (sample["masks"] == plain["masks"]).all() and sample["image"].dtype == np.uint8
-        images.append(sample["image"])
-    assert all((image != plain["image"]).any() for image in images) and (images[0] != images[1]).any()
+        assert (sample["mask_labels"] == plain["mask_labels"]).all() and sample["images"].dtype == np.uint8
+        images.append(sample["images"])
+    assert all((image != plain["images"]).any() for image in images) and (images[0] != images[1]).any()
 
 
 def test_randomness_depends_on_seed_epoch_and_index_alone(rows):
@@ -194,7 +196,7 @@ def test_randomness_depends_on_seed_epoch_and_index_alone(rows):
         for epoch, index in order:
             dataset.set_epoch(epoch)
             sample = dataset[index]
-            drawn[epoch, index] = (sample["image"].tobytes(), sample["masks"].tobytes(), sample["draw"])
+            drawn[epoch, index] = (sample["images"].tobytes(), sample["mask_labels"].tobytes(), sample["scale_draw"])
         return drawn
 
     order = [(epoch, index) for epoch in range(3) for index in range(3)]
@@ -219,10 +221,10 @@ def test_crowds_empty_masks_and_objects_without_mask_or_class_are_left_out(rows)
         ]
 
     sample = InstanceDataset(changed(rows, with_others))[0]
-    assert sample["labels"].tolist() == [0, 1, 2]
+    assert sample["class_labels"].tolist() == [0, 1, 2]
     assert_masks_lie_on_their_colors(sample)
     nothing = InstanceDataset(changed(rows, lambda objects: with_others([])), TURNS)[0]
-    assert nothing["masks"].shape[0] == 0 and nothing["labels"].shape == (0,)
+    assert nothing["mask_labels"].shape[0] == 0 and nothing["class_labels"].shape == (0,)
 
 
 # -- batches
@@ -235,7 +237,9 @@ def test_a_batch_has_one_scale_and_masks_in_the_frame_of_its_images():
         shape = mask(*size, (4, 8, 20, 24))
         image = np.zeros((*size, 3), np.uint8)
         image[shape] = 255
-        samples.append({"image": image, "masks": shape[None], "labels": np.array([1]), "draw": draw, **COMPLETE})
+        samples.append(
+            {"images": image, "mask_labels": shape[None], "class_labels": np.array([1]), "scale_draw": draw, **COMPLETE}
+        )
     collate = InstanceCollator(processor, [32, 80], 120)
     batch = collate(samples)
     assert batch["pixel_values"].shape == (2, 3, 128, 128)  # 80 × 120 and 120 × 60: the first one's draw counts
@@ -252,10 +256,10 @@ def test_a_batch_has_one_scale_and_masks_in_the_frame_of_its_images():
 def test_every_scale_is_drawn():
     _, processor = tiny.segmenter()
     collate = InstanceCollator(processor, [32, 64, 96], 200)
-    nothing = {"masks": np.zeros((0, 20, 20), bool), "labels": np.zeros(0, int)}
-    sample = {"image": np.zeros((20, 20, 3), np.uint8), **nothing, **COMPLETE}
+    nothing = {"mask_labels": np.zeros((0, 20, 20), bool), "class_labels": np.zeros(0, int)}
+    sample = {"images": np.zeros((20, 20, 3), np.uint8), **nothing, **COMPLETE}
     draws = (0.0, 0.33, 0.34, 0.67, 1 - 1e-12)
-    sides = [collate([{**sample, "draw": draw}])["pixel_values"].shape[-1] for draw in draws]
+    sides = [collate([{**sample, "scale_draw": draw}])["pixel_values"].shape[-1] for draw in draws]
     assert sides == [32, 32, 64, 96, 96]
 
 

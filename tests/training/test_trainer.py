@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainingArguments
 
 from helpers import tiny
 from helpers import training_in_two_processes as script
 from helpers.paths import TESTS
 from helpers.training_in_two_processes import answered_rows, mixed_rows
+from pointwssis.evaluation import CocoEvaluator
 from pointwssis.training.arguments import SegmentationTrainingArguments
 from pointwssis.training.augmentation import Augmentation
 from pointwssis.training.collators import InstanceCollator
@@ -37,7 +38,7 @@ def arguments(folder: Path, **changes) -> SegmentationTrainingArguments:
     return SegmentationTrainingArguments(**{**values, **changes})
 
 
-def trainer(folder: Path, rows=None, eval_rows=None, seed: int = 0, callbacks=None, max_detections=100, **changes):
+def trainer(folder: Path, rows=None, eval_dataset=None, seed: int = 0, callbacks=None, max_detections=100, **changes):
     model, processor = tiny.segmenter(seed)
     rows = mixed_rows() if rows is None else rows
     return SegmentationTrainer(
@@ -46,7 +47,7 @@ def trainer(folder: Path, rows=None, eval_rows=None, seed: int = 0, callbacks=No
         train_dataset=InstanceDataset(rows, LIVELY, seed=7),
         data_collator=InstanceCollator(processor, [48, 64], 96),
         processing_class=processor,
-        eval_rows=eval_rows,
+        eval_dataset=eval_dataset,
         max_detections=max_detections,
         callbacks=callbacks,
     )
@@ -194,7 +195,7 @@ def test_the_refiner_trains(tmp_path):
 
 
 def evaluated(folder: Path, rows, **changes) -> tuple[dict, dict]:
-    made = trainer(folder, eval_rows=rows, **changes)
+    made = trainer(folder, eval_dataset=rows, **changes)
     metrics = made.evaluate()
     return {name: value for name, value in metrics.items() if "AP" in name or "AR" in name}, made.evaluator.results
 
@@ -212,7 +213,7 @@ def test_evaluation_after_training_steps_does_not_disturb_training(tmp_path):
     rows = answered_rows()
     plain = trainer(tmp_path, rows)
     plain.train()
-    watched = trainer(tmp_path, rows, eval_rows=rows, eval_strategy="steps", eval_steps=2)
+    watched = trainer(tmp_path, rows, eval_dataset=rows, eval_strategy="steps", eval_steps=2)
     watched.train()
     assert tiny.same_weights(plain.model.state_dict(), watched.model.state_dict())
     entries = [entry for entry in watched.state.log_history if "eval_AP" in entry]
@@ -229,22 +230,23 @@ def test_several_caps_on_detections(tmp_path):
 
 def test_a_perfect_model_has_an_ap_of_one(tmp_path, monkeypatch):
     rows = mixed_rows()
-    truth = {row["image_id"]: row for row in rows.with_format(None)}
-    made = trainer(tmp_path, eval_rows=rows, per_device_eval_batch_size=3)
-    step = made.evaluator.update
+    ground_truth = {row["image_id"]: row for row in rows.with_format(None)}
+    made = trainer(tmp_path, eval_dataset=rows, per_device_eval_batch_size=3)
+    plain = CocoEvaluator.update
 
-    def update(image_id, predictions):
+    def update(self, image_id, predictions):
         assert predictions  # of the model
-        objects = truth[image_id]["objects"]
-        step(image_id, [{"label": o["category"], "score": 0.9, "rle": o["segmentation"]} for o in objects])
+        objects = ground_truth[image_id]["objects"]
+        plain(self, image_id, [{"label": o["category"], "score": 0.9, "rle": o["segmentation"]} for o in objects])
 
-    monkeypatch.setattr(made.evaluator, "update", update)
+    monkeypatch.setattr(CocoEvaluator, "update", update)
     assert made.evaluate()["eval_AP"] == pytest.approx(1.0)
 
 
 def test_two_processes_train_and_evaluate_as_one(tmp_path):
     """An image without objects on one of them, an odd number of images, and the same answer."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS)}
+    paths = [str(TESTS), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = subprocess.run(
         [*command, script.__file__, str(tmp_path)], capture_output=True, text=True, env=environment, timeout=300
@@ -258,3 +260,132 @@ def test_two_processes_train_and_evaluate_as_one(tmp_path):
         assert seen == list(range(6))
     alone, _ = evaluated(tmp_path, answered_rows(), per_device_eval_batch_size=2)
     assert first["metrics"] == pytest.approx(alone, abs=1e-9) and alone["eval_AP"] > 0.2
+
+
+# -- rows of the schema, as they are
+
+
+def with_rough_masks(rows):
+    def with_rough(row):
+        return {"objects": [{**item, "rough_segmentation": item["segmentation"]} for item in row["objects"]]}
+
+    return rows.map(with_rough, features=rows.features)
+
+
+def natural(folder: Path, made: tuple, rows, eval_rows=None, **changes) -> SegmentationTrainer:
+    """The call that a user of transformers would write first."""
+    model, processor = made
+    return SegmentationTrainer(
+        model, arguments(folder, **changes), train_dataset=rows, eval_dataset=eval_rows, processing_class=processor
+    )
+
+
+def test_rows_train_and_evaluate_a_solov2(tmp_path):
+    rows = answered_rows()
+    made = natural(tmp_path, tiny.segmenter(), rows, rows)
+    before = made.evaluate()
+    assert 0 < before["eval_AP"] < before["eval_AP50"] <= 1
+    assert made.train().global_step == 4
+    assert made.evaluate()["eval_AP"] != before["eval_AP"]
+
+
+def test_rows_are_prepared_as_by_the_public_datasets(tmp_path):
+    rows = mixed_rows()
+    made = natural(tmp_path / "rows", tiny.segmenter(), rows, seed=5)
+    made.train()
+    model, processor = tiny.segmenter()
+    explicit = SegmentationTrainer(
+        model,
+        arguments(tmp_path / "explicit", seed=5),
+        train_dataset=InstanceDataset(rows, Augmentation(), seed=5),
+        data_collator=InstanceCollator(processor, [64], 96),
+        processing_class=processor,
+    )
+    explicit.train()
+    assert tiny.same_weights(made.model.state_dict(), explicit.model.state_dict())
+
+
+def test_the_best_model_by_ap_is_loaded_at_the_end(tmp_path):
+    rows = answered_rows()
+    options = {"eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2}
+    options |= {
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "AP",
+        "learning_rate": 1.0,
+        "save_total_limit": 1,
+    }
+    made = natural(tmp_path, tiny.segmenter(), rows, rows, **options)
+    made.train()
+    found = {entry["step"]: entry["eval_AP"] for entry in made.state.log_history if "eval_AP" in entry}
+    assert made.state.best_metric == max(found.values()) and found[2] != found[4]
+    assert made.evaluate()["eval_AP"] == pytest.approx(max(found.values()))
+
+
+def test_evaluating_other_rows_and_several_datasets(tmp_path):
+    rows = answered_rows()
+    made = natural(tmp_path, tiny.segmenter(), None, {"all": rows, "some": rows.select(range(3))})
+    both = made.evaluate()
+    assert 0 < both["eval_all_AP"] != both["eval_some_AP"] > 0
+    assert made.evaluate(rows.select(range(3)))["eval_AP"] == both["eval_some_AP"]
+    assert set(made.evaluator.results) == set(rows["image_id"][:3])
+
+
+def test_prediction_gives_the_masks_of_every_row_in_order(tmp_path):
+    rows = answered_rows()
+    made = natural(tmp_path, tiny.segmenter(), None)
+    output = made.predict(rows)
+    assert 0 < output.metrics["test_AP"] == made.evaluate(rows)["eval_AP"]
+    evaluator = CocoEvaluator(rows)
+    for row, predictions in zip(rows, output.predictions, strict=True):
+        assert all(found["rle"]["size"] == [row["height"], row["width"]] for found in predictions)
+        evaluator.update(row["image_id"], predictions)
+    assert evaluator.compute()["AP"] == output.metrics["test_AP"]
+
+
+def test_images_without_masks_are_predicted_without_metrics(tmp_path):
+    unlabeled = mixed_rows().map(lambda row: {"objects": [], "complete": False})
+    output = natural(tmp_path, tiny.segmenter(), None).predict(unlabeled)
+    assert len(output.predictions) == 7 and all(output.predictions)
+    assert not any("AP" in name for name in output.metrics)
+
+
+def test_rows_train_and_evaluate_a_refiner(tmp_path):
+    rows = with_rough_masks(mixed_rows())
+    options = {"optim": "adamw_torch", "optim_args": None, "milestones": [], "eval_strategy": "steps", "eval_steps": 2}
+    made = natural(tmp_path, tiny.refiner(), rows, rows.select(range(2)), **options)
+    assert isinstance(made.train_dataset, RefinementDataset)
+    made.train()
+    losses = [entry["eval_loss"] for entry in made.state.log_history if "eval_loss" in entry]
+    assert len(losses) == 2 and losses[0] != losses[1]
+    assert made.evaluate()["eval_loss"] == made.evaluate()["eval_loss"] == pytest.approx(losses[1])  # nothing random
+    assert made.evaluator is None
+    output = made.predict(rows.select(range(2)))
+    assert output.metrics["test_loss"] == pytest.approx(losses[1])
+    assert output.predictions.shape == (len(made.eval_dataset), 2, 48, 48)
+
+
+def test_loss_of_training_samples_in_evaluation(tmp_path):
+    model, processor = tiny.segmenter()
+    rows = mixed_rows()
+    made = natural(tmp_path, (model, processor), rows, InstanceDataset(rows))
+    assert made.evaluate()["eval_loss"] > 0
+
+
+def test_rows_that_do_not_fit(tmp_path):
+    rows, made = mixed_rows(), tiny.segmenter()
+    with pytest.raises(ValueError, match=r"train_dataset has the columns image_id, .* and lacks image, height"):
+        natural(tmp_path, made, rows.select_columns(["image_id", "objects"]))
+    with pytest.raises(ValueError, match=r"eval_dataset has the classes .*; the model has cat, dog"):
+        natural(tmp_path, tiny.segmenter(names=["cat", "dog"]), None, rows)
+    with pytest.raises(ValueError, match="pass the model's image processor as processing_class"):
+        natural(tmp_path, (made[0], None), rows)
+    with pytest.raises(ValueError, match="no object has both a mask and a rough mask"):
+        natural(tmp_path, tiny.refiner(), rows)
+    with pytest.raises(ValueError, match="several rows with one image_id"):
+        natural(tmp_path, made, None, rows.select([0, 0]))
+    with pytest.raises(TypeError, match="args must be SegmentationTrainingArguments; got TrainingArguments"):
+        SegmentationTrainer(made[0], TrainingArguments(str(tmp_path)), train_dataset=rows, processing_class=made[1])
+    with pytest.raises(ValueError, match="leave out compute_metrics"):
+        SegmentationTrainer(
+            made[0], arguments(tmp_path), eval_dataset=rows, processing_class=made[1], compute_metrics=lambda _: {}
+        )

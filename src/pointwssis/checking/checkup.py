@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""All checks of a dataset: its labels and their way through the pyramid in one pass, its files in another."""
+"""All checks of a dataset: annotations and pyramid in one pass over the rows, image files in another."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from datasets import Dataset
 from tqdm.auto import tqdm
 
 from ..data import class_names
-from ..data.errors import LoadReport, collect_reports
+from ..data.errors import LoadReport
 from ..runs.data import RunData, load_data
 from ..runs.recipe import Recipe
 from .findings import ERROR, NOTE, WARNING, Findings
@@ -16,19 +16,20 @@ from .label_checks import LabelCounts, check_classes
 from .leaks import find_leaks
 from .pyramid import InputSettings, PyramidFit
 
-_FOUND_HERE = ("center of mass outside of its mask",)  # notes of loaders that `labels` tells more exactly
+# Notes of loaders that `label_checks` reports in more detail.
+_REPORTED_HERE = ("center of mass outside of its mask",)
 
 
 @dataclass
 class SplitCheck:
-    """What is known of one split.
+    """Results of one split.
 
     Args:
-        rows: of the schema.
-        labels: counts of them.
-        students: the way of objects and points through the pyramid of the students.
-        teacher: the same for the teacher, None where it has the students' settings.
-        scan: of the image files.
+        rows: rows of the schema.
+        labels: counts of the annotations.
+        students: fit of objects and points to the pyramid of the students.
+        teacher: the same for the teacher; None if it has the students' settings.
+        scan: results of the image files.
     """
 
     rows: Dataset
@@ -40,13 +41,13 @@ class SplitCheck:
 
 @dataclass
 class Checkup:
-    """A checked dataset.
+    """Results of a dataset.
 
     Args:
-        recipe: that names the data and the settings that they were checked against.
-        data: as the files have them, without what cannot be read.
-        splits: "train", and "validation" where there is one.
-        findings: the worst first.
+        recipe: names the data and the settings to check against.
+        data: the data with the labels of the files, without records that cannot be read.
+        splits: "train" and, if there is one, "validation".
+        findings: everything worth reporting, errors first.
     """
 
     recipe: Recipe
@@ -56,30 +57,34 @@ class Checkup:
 
     @property
     def stops_training(self) -> bool:
+        """Whether a run on these data would stop with an error."""
         return self.findings.count(ERROR) > 0
 
 
 def check_recipe(recipe: Recipe) -> Checkup:
-    """Loads the data that a recipe names, with all that is wrong, and checks it."""
+    """Load the data that a recipe names, collecting all problems, and check them."""
     findings = Findings()
-    with collect_reports() as reports:
-        data = load_data(_as_labeled(recipe))
+    reports: list[LoadReport] = []
+    data = load_data(_as_labeled(recipe), reports)
     for report in reports:
         _take_report(report, recipe.skip_bad, findings)
     return check_data(recipe, data, findings)
 
 
 def check_data(recipe: Recipe, data: RunData, findings: Findings | None = None) -> Checkup:
-    """Checks loaded data.
+    """Check loaded data.
 
     Args:
-        recipe: with the settings to check against.
-        data: of which `train` and `validation` are looked at.
-        findings: what loading has found.
+        recipe: settings to check against.
+        data: `train` and `validation` are checked.
+        findings: findings of the loaders, to be continued.
     """
     findings = Findings() if findings is None else findings
     rows = {"train": data.train, "validation": data.validation}
-    splits = {name: check_split(part, name, recipe, findings) for name, part in rows.items() if part is not None}
+    splits = {}
+    for name, part in rows.items():
+        if part is not None:
+            splits[name] = check_split(part, name, recipe, findings)
     validation = splits.get("validation")
     has_teacher = (recipe.teacher_name_or_path or recipe.model_name_or_path) is not None
     check_classes(splits["train"].labels, validation and validation.labels, findings, has_teacher)
@@ -89,11 +94,12 @@ def check_data(recipe: Recipe, data: RunData, findings: Findings | None = None) 
 
 
 def check_split(rows: Dataset, name: str, recipe: Recipe, findings: Findings) -> SplitCheck:
-    """Looks at every row and every image file of a split."""
+    """Check every row and every image file of a split."""
     labels = LabelCounts(name, class_names(rows), findings)
-    settings, of_teacher = InputSettings.of_recipe(recipe), InputSettings.of_recipe(recipe, teacher=True)
+    settings, teacher_settings = InputSettings.of_recipe(recipe), InputSettings.of_recipe(recipe, teacher=True)
     students = PyramidFit(name, settings, findings)
-    teacher = None if of_teacher == settings else PyramidFit(name, of_teacher, Findings())
+    # Findings are reported for the students alone; the fit of the teacher only goes into the table.
+    teacher = None if teacher_settings == settings else PyramidFit(name, teacher_settings, Findings())
     for position, row in enumerate(tqdm(rows.with_format(None), desc=f"{name} labels", unit="image")):
         labels.add(row, position)
         for fit in filter(None, (students, teacher)):
@@ -103,20 +109,18 @@ def check_split(rows: Dataset, name: str, recipe: Recipe, findings: Findings) ->
 
 
 def _as_labeled(recipe: Recipe) -> Recipe:
-    """The recipe whose data are loaded as the files have them, without what cannot be read."""
+    """Return a recipe that loads the data with the labels of the files, without records that cannot be read."""
     hidden = {"labeled_fraction": None, "image_level_fraction": 0.0, "unlabeled_fraction": 0.0, "point_noise": {}}
     return Recipe(**{**vars(recipe), **hidden, "skip_bad": True})
 
 
 def _take_report(report: LoadReport, skip_bad: bool, findings: Findings) -> None:
-    """What a loader has skipped or noticed."""
+    """Add the records that a loader has skipped, and its notes, to the findings."""
+    remedy = "a run would stop at the first one: fix them, or skip them with --skip_bad"
+    if skip_bad:
+        remedy = "they are skipped because of skip_bad"
     for message in report.messages:
-        remedy = (
-            "they are left out, as skip_bad says"
-            if skip_bad
-            else ("a run would stop at the first: mend them, or run with --skip_bad to leave them out")
-        )
         findings.add(WARNING if skip_bad else ERROR, "bad records", message, remedy, keep_all=True)
     for kind, count in report.notes.items():
-        if kind not in _FOUND_HERE:
-            findings.add(NOTE, kind, report.examples[kind], "they are taken; have a look", count=count)
+        if kind not in _REPORTED_HERE:
+            findings.add(NOTE, kind, report.examples[kind], "they are used; please verify them", count=count)

@@ -1,12 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What a check has found: an error would stop a training, a warning would spoil it, a note is good to know."""
+"""Findings of a check: an error would stop training, a warning would degrade it, a note is for information."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 ERROR, WARNING, NOTE = SEVERITIES = ("error", "warning", "note")
-EXAMPLES_KEPT = 100  # of one kind; unreadable files are all kept
-ROWS_KEPT = 3
+MAX_EXAMPLES = 100  # per kind; all unreadable files are kept
+MAX_ROWS = 3
 
 
 @dataclass
@@ -15,11 +15,11 @@ class Finding:
 
     Args:
         severity: "error", "warning" or "note".
-        what: the kind, in the plural.
-        remedy: what a person can do about it.
-        count: how many there are.
-        examples: where; not always all of them.
-        rows: (split, position) of images to look at, a few.
+        what: name of the kind, in the plural.
+        remedy: advice to the user.
+        count: number of occurrences.
+        examples: descriptions of occurrences, at most `MAX_EXAMPLES` unless all are kept.
+        rows: (split, index) of a few images that show it.
     """
 
     severity: str
@@ -31,7 +31,7 @@ class Finding:
 
 
 class Findings:
-    """Findings by kind, in the order in which the first of each came up.
+    """Findings by kind, in the order of their first occurrence.
 
     Example:
         >>> findings = Findings()
@@ -54,21 +54,31 @@ class Findings:
         count: int = 1,
         keep_all: bool = False,
     ) -> None:
-        """Counts one more of a kind, or `count` of which one is the example."""
+        """Add occurrences of a kind.
+
+        Args:
+            severity: "error", "warning" or "note".
+            what: name of the kind, in the plural.
+            example: description of one occurrence.
+            remedy: advice to the user.
+            rows: (split, index) of the images concerned.
+            count: number of occurrences that the example stands for.
+            keep_all: keep the example even beyond `MAX_EXAMPLES`.
+        """
         finding = self._by_kind.setdefault((severity, what), Finding(severity, what, remedy))
         finding.count += count
-        if keep_all or len(finding.examples) < EXAMPLES_KEPT:
+        if keep_all or len(finding.examples) < MAX_EXAMPLES:
             finding.examples.append(example)
-        if len(finding.rows) + len(rows) <= max(ROWS_KEPT, len(rows)):
+        if len(finding.rows) + len(rows) <= max(MAX_ROWS, len(rows)):
             finding.rows.extend(rows)
 
-    def __iter__(self):
-        """The worst first."""
+    def __iter__(self) -> Iterator[Finding]:
+        """Iterate over the findings, errors first."""
         return iter(sorted(self._by_kind.values(), key=lambda finding: SEVERITIES.index(finding.severity)))
 
     def __len__(self) -> int:
         return len(self._by_kind)
 
     def count(self, severity: str) -> int:
-        """How many kinds of this severity there are."""
+        """Return the number of kinds of a severity."""
         return sum(finding.severity == severity for finding in self)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Every image file of a dataset, opened once: whether it can be read, what it is, and what it looks like."""
+"""Checks of image files: every file is opened once for its readability, pixel format, digest and thumbnail."""
 
 import hashlib
 import io
@@ -21,7 +21,7 @@ from ..ops.images import is_deep
 from .findings import ERROR, WARNING, Findings
 
 THUMBNAIL_SIDE = 16
-_IMAGES_A_CHUNK = 256
+_IMAGES_PER_CHUNK = 256
 _MODES = {
     "1": "1-bit",
     "L": "8-bit gray",
@@ -32,22 +32,22 @@ _MODES = {
     "CMYK": "CMYK",
     "YCbCr": "8-bit color",
     "I": "32-bit gray",
-    "F": "gray of floating point numbers",
+    "F": "floating-point gray",
 }
 
 
 @dataclass
 class ScannedImage:
-    """One image file.
+    """Results of one image file.
 
     Args:
-        name: in the annotation file.
-        problem: why it is of no use; None if it is.
-        digest: of the file's bytes.
-        kind: of its pixels, in words.
-        deep_range: least and greatest value of a gray image with more than 8 bits.
-        size: (width, height) upright.
-        thumbnail: (16, 16) uint8, gray.
+        name: file name in the annotations.
+        problem: reason why the file cannot be used; None if it can.
+        digest: hash of the file's bytes.
+        kind: pixel format in words.
+        deep_range: minimum and maximum of a grayscale image with more than 8 bits.
+        size: (width, height) in pixels of the upright image.
+        thumbnail: (16, 16) uint8, grayscale.
     """
 
     name: str
@@ -61,16 +61,16 @@ class ScannedImage:
 
 @dataclass
 class ImageScan:
-    """All image files of a split; a few hundred bytes each.
+    """Results of all image files of a split, a few hundred bytes per image.
 
     Attributes:
-        names: of the files, by position.
-        digests: of their bytes, None where a file cannot be read.
-        thumbnails: (16, 16) uint8 each, zeros where a file cannot be read.
-        sizes: (width, height) → images, as the rows say.
-        kinds: kind of pixels → images.
-        deep_ranges: (least, greatest) value of each gray image with more than 8 bits.
-        unreadable: how many cannot be read, or are not what the rows say.
+        names: file names, in the order of the rows.
+        digests: hashes of the files; None for unreadable files.
+        thumbnails: (16, 16) uint8 each; zeros for unreadable files.
+        sizes: (width, height) in the rows → number of images.
+        kinds: pixel format → number of images.
+        deep_ranges: (minimum, maximum) of each grayscale image with more than 8 bits.
+        unreadable: number of files that cannot be read or whose size differs from the rows.
     """
 
     split: str
@@ -84,12 +84,17 @@ class ImageScan:
 
 
 def scan_images(rows: Dataset, split: str, findings: Findings) -> ImageScan:
-    """Opens and decodes every image file, on all cores."""
+    """Open and decode every image file, on all cores.
+
+    Args:
+        rows: rows of the schema.
+        split: name of the split.
+        findings: receives unreadable files and duplicates.
+    """
     scan, seen = ImageScan(split), {}
     empty = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
-    for position, (row, image) in enumerate(
-        tqdm(_scanned(rows), total=len(rows), desc=f"{split} images", unit="image")
-    ):
+    progress = tqdm(_scanned(rows), total=len(rows), desc=f"{split} images", unit="image")
+    for position, (row, image) in enumerate(progress):
         scan.names.append(image.name)
         scan.digests.append(image.digest)
         scan.thumbnails.append(empty if image.thumbnail is None else image.thumbnail)
@@ -99,27 +104,29 @@ def scan_images(rows: Dataset, split: str, findings: Findings) -> ImageScan:
             scan.deep_ranges.append(image.deep_range)
         if image.problem is not None:
             scan.unreadable += 1
-            remedy = "a training would stop there: replace the files, or leave the images out"
+            remedy = "training would stop there: replace the files or remove the images"
             findings.add(ERROR, "image files that cannot be used", image.problem, remedy, keep_all=True)
         elif image.digest in seen:
             twin = seen[image.digest]
-            example, places = f"{image.name} is {scan.names[twin]} again", [(split, twin), (split, position)]
-            findings.add(WARNING, "image files that come twice in a split", example, "keep one of each", places)
+            example, places = f"{image.name} equals {scan.names[twin]}", [(split, twin), (split, position)]
+            findings.add(WARNING, "duplicate image files in a split", example, "keep one of each pair", places)
         else:
             seen[image.digest] = position
     return scan
 
 
 def _scanned(rows: Dataset) -> Iterator[tuple[Mapping[str, Any], ScannedImage]]:
+    """Yield rows with the results of their image files, in order."""
     rows = rows.with_format(None).select_columns(["image", "file_name", "width", "height"])
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for start in range(0, len(rows), _IMAGES_A_CHUNK):  # a chunk at a time, since `map` takes all that it is given
-            chunk = list(rows.select(range(start, min(start + _IMAGES_A_CHUNK, len(rows)))))
+        # Chunk by chunk: `pool.map` would read all rows at once.
+        for start in range(0, len(rows), _IMAGES_PER_CHUNK):
+            chunk = list(rows.select(range(start, min(start + _IMAGES_PER_CHUNK, len(rows)))))
             yield from zip(chunk, pool.map(scan_image, chunk), strict=True)
 
 
 def scan_image(row: Mapping[str, Any]) -> ScannedImage:
-    """Opens the image of one row; what is wrong with it is told, not raised."""
+    """Open the image of one row; a problem is returned, not raised."""
     source, name = row["image"], row["file_name"]
     path = source["path"] or name
     try:
@@ -132,8 +139,8 @@ def scan_image(row: Mapping[str, Any]) -> ScannedImage:
     except ValueError as error:
         return ScannedImage(name, str(error), digest)
     if image.size != (row["width"], row["height"]):
-        said, found = f"{row['width']} × {row['height']}", f"{image.width} × {image.height}"
-        problem = f"{path}: has {found} pixels, the annotations say {said}; the labels would not fit"
+        stated, found = f"{row['width']} × {row['height']}", f"{image.width} × {image.height}"
+        problem = f"{path}: has {found} pixels, but {stated} in the annotations; the labels would not fit"
         return ScannedImage(name, problem, digest, size=image.size)
     side = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     thumbnail = np.asarray(image.convert("L").resize(side, Image.Resampling.BOX))
@@ -142,22 +149,22 @@ def scan_image(row: Mapping[str, Any]) -> ScannedImage:
 
 
 def _pixels(data: bytes) -> tuple[str, tuple[float, float] | None]:
-    """Kind of the pixels of a readable file, and their range where they have more than 8 bits and are gray."""
+    """Return the pixel format of a readable file, and the range of values if it is grayscale with more than 8 bits."""
     with Image.open(io.BytesIO(data)) as opened:
         if is_deep(opened):
             values = np.asarray(opened)
             kind = "16-bit gray" if opened.mode.startswith("I;16") else _MODES.get(opened.mode, opened.mode)
             return kind, (float(values.min()), float(values.max()))
-        if opened.mode in ("RGB", "RGBA") and _bits_a_channel(opened, data) == 16:
+        if opened.mode in ("RGB", "RGBA") and _bits_per_channel(opened, data) == 16:
             return "16-bit color", None
         return _MODES.get(opened.mode, opened.mode), None
 
 
-def _bits_a_channel(opened: Image.Image, data: bytes) -> int:
-    """Bits in the file; Pillow hands colors on with 8."""
+def _bits_per_channel(opened: Image.Image, data: bytes) -> int:
+    """Return the bits per channel in the file; Pillow converts colors to 8 bits."""
     if opened.format == "PNG":
-        return data[24]  # of its header
+        return data[24]  # bit depth in the header
     if opened.format == "TIFF":
-        bits = opened.tag_v2.get(258, (8,))
+        bits = opened.tag_v2.get(258, (8,))  # BitsPerSample
         return bits[0] if isinstance(bits, tuple) else bits
     return 8

@@ -1,21 +1,27 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Images that are learned from and evaluated on: the same file, or one that looks alike."""
+"""Train–val leakage: validation images that are, or resemble, training images."""
 
 import numpy as np
 
 from .findings import NOTE, WARNING, Findings
 from .image_checks import THUMBNAIL_SIDE, ImageScan
 
-# Correlation of 16 × 16 gray thumbnails. Saved again as JPEG, halved or brightened, 95% of 54 microscopy images keep
-# more than 0.99 of it. Of the 220,000 pairs of 664 such images one comes above 0.7 (two slices of one embryo, 0.983),
-# of the 1,431 pairs of 54 photographs none.
-ALIKE = 0.97
-_LEAST_DEVIATION = 1.0  # gray values; below, a thumbnail is flat and looks like every other flat one
-_ROWS_A_CHUNK = 4096
+# Correlation of 16 × 16 grayscale thumbnails above which images are near-duplicates. After JPEG compression, halving or
+# brightening, 95% of 54 microscopy images still correlate with the original by more than 0.99. Of the 220,000 pairs of
+# 664 such images one exceeds 0.7 (two slices of one embryo, 0.983); of the 1,431 pairs of 54 photographs none does.
+NEAR_DUPLICATE = 0.97
+_MIN_DEVIATION = 1.0  # gray levels; thumbnails below it are flat and correlate with any other flat one
+_ROWS_PER_CHUNK = 4096
 
 
 def find_leaks(train: ImageScan, validation: ImageScan, findings: Findings) -> None:
-    """Compares the images of two splits."""
+    """Find validation images that are training images, or nearly so.
+
+    Args:
+        train: results of the training images.
+        validation: results of the validation images.
+        findings: receives identical files and near-duplicates.
+    """
     position_of = {digest: position for position, digest in enumerate(train.digests) if digest is not None}
     same = set()
     for position, digest in enumerate(validation.digests):
@@ -24,40 +30,43 @@ def find_leaks(train: ImageScan, validation: ImageScan, findings: Findings) -> N
             twin = position_of[digest]
             example = f"{validation.names[position]} is {train.names[twin]} of {train.split}"
             places = [(train.split, twin), (validation.split, position)]
-            remedy = "they are learned by heart and make the evaluation too good: take them out of one split"
-            findings.add(WARNING, "validation images that are training images too", example, remedy, places)
-    for position, twin, likeness in look_alikes(train, validation):
+            remedy = "evaluation on training images is too optimistic: remove them from one split"
+            findings.add(WARNING, "validation images that are also training images", example, remedy, places)
+    for position, twin, correlation in near_duplicates(train, validation):
         if position not in same:
-            example = f"{validation.names[position]} looks like {train.names[twin]} of {train.split} ({likeness:.3f})"
+            example = f"{validation.names[position]} resembles {train.names[twin]} of {train.split} ({correlation:.3f})"
             places = [(train.split, twin), (validation.split, position)]
-            remedy = "have a look: copies and neighboring frames make the evaluation too good"
-            findings.add(NOTE, "validation images that look like a training image", example, remedy, places)
+            remedy = "compare them: copies and neighboring frames make the evaluation too optimistic"
+            findings.add(NOTE, "validation images that resemble a training image", example, remedy, places)
 
 
-def look_alikes(train: ImageScan, validation: ImageScan) -> list[tuple[int, int, float]]:
-    """Validation images whose thumbnail correlates with that of a training image by more than `ALIKE`.
+def near_duplicates(train: ImageScan, validation: ImageScan) -> list[tuple[int, int, float]]:
+    """Return validation images whose thumbnail correlates with that of a training image by more than `NEAR_DUPLICATE`.
 
     Returns:
-        Position in `validation`, position of the most similar one in `train`, correlation of their thumbnails.
+        (index in `validation`, index of the most similar image in `train`, correlation) per image.
     """
     wanted, wanted_positions = _normalized(validation)
     best, best_positions = np.full(len(wanted), -1.0), np.zeros(len(wanted), dtype=np.int64)
     learned, learned_positions = _normalized(train)
-    for start in range(0, len(learned), _ROWS_A_CHUNK):
-        likeness = wanted @ learned[start : start + _ROWS_A_CHUNK].T  # (validation, chunk of train)
-        if not likeness.size:
+    for start in range(0, len(learned), _ROWS_PER_CHUNK):
+        correlation = wanted @ learned[start : start + _ROWS_PER_CHUNK].T  # (validation, chunk of train)
+        if not correlation.size:
             continue
-        nearest = likeness.argmax(axis=1)
-        value = likeness[np.arange(len(wanted)), nearest]
+        nearest = correlation.argmax(axis=1)
+        value = correlation[np.arange(len(wanted)), nearest]
         better = value > best
         best[better], best_positions[better] = value[better], learned_positions[start + nearest[better]]
-    return [(int(wanted_positions[i]), int(best_positions[i]), float(best[i])) for i in np.flatnonzero(best > ALIKE)]
+    return [
+        (int(wanted_positions[i]), int(best_positions[i]), float(best[i]))
+        for i in np.flatnonzero(best > NEAR_DUPLICATE)
+    ]
 
 
 def _normalized(scan: ImageScan) -> tuple[np.ndarray, np.ndarray]:
-    """Thumbnails as (N, 256) float32 of mean 0 and length 1, without the flat ones, and their positions."""
+    """Return thumbnails as (N, 256) float32 of mean 0 and norm 1, without flat ones, and their indices."""
     values = np.array(scan.thumbnails, dtype=np.float32).reshape(-1, THUMBNAIL_SIDE**2)
     values -= values.mean(axis=1, keepdims=True)
-    kept = np.flatnonzero(values.std(axis=1) > _LEAST_DEVIATION)
+    kept = np.flatnonzero(values.std(axis=1) > _MIN_DEVIATION)
     values = values[kept]
     return values / np.linalg.norm(values, axis=1, keepdims=True), kept

@@ -1,6 +1,6 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""How objects and points meet the pyramid of SOLOv2 at a given input: their sizes against the scale ranges, points that
-share a grid cell, and images with more objects than the model may detect.
+"""Fit of objects and points to the pyramid of SOLOv2 at a given input: object sizes against scale ranges, points that
+share a grid cell, and images with more objects than the detection limit.
 """
 
 from array import array
@@ -11,22 +11,26 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub.errors import StrictDataclassError
 
 from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
 from ..models.solov2.grid_solov2 import cells_of_points
 from ..models.solov2.transforms_solov2 import shortest_edge_size
 from ..ops.coco_masks import rle_box
+from ..ops.user_error import as_user_error
+from ..ops.wording import counted
 from ..runs.recipe import Recipe
 from .findings import NOTE, WARNING, Findings
 
-SMALL = 8  # pixels at the input; a mask is predicted at a quarter of it, so less is under 2 × 2
+SMALL = 8  # pixels at the input; masks have a quarter of its resolution, so smaller objects have under 2 × 2 pixels
+MAX_SMALL_SHARE = 0.1  # fraction of small objects that is not worth a warning
 SIZE_EDGES = (0, 4, 8, 16, 32, 64, 128, 256, 512, np.inf)
-_PADDED_TO = 32  # a batch's canvas is a multiple of the coarsest stride
+_STRIDE = 32  # coarsest stride, of which the padded input is a multiple
 
 
 @dataclass(frozen=True)
 class InputSettings:
-    """What a SOLOv2 gets to see, and what its pyramid does with it; fields as in `Recipe` and `SOLOv2Config`."""
+    """Input and pyramid of a SOLOv2; the fields are those of `Recipe` and `SOLOv2Config`."""
 
     image_size: Mapping[str, int]
     pad_size: Mapping[str, int] | None
@@ -36,12 +40,18 @@ class InputSettings:
 
     @classmethod
     def of_recipe(cls, recipe: Recipe, teacher: bool = False) -> "InputSettings":
-        """Those of a recipe's students, or of its teacher."""
+        """Return the settings of a recipe's students, or of its teacher.
+
+        Raises:
+            UserError: the recipe's `model` or `teacher_model` is no valid configuration.
+        """
         fields: dict[str, Any] = {}
         if teacher:
             fields = {"num_grids": TEACHER_NUM_GRIDS, "scale_ranges": TEACHER_SCALE_RANGES}
         fields |= recipe.model | (recipe.teacher_model if teacher else {})
-        config = SOLOv2Config(**{name: fields[name] for name in ("num_grids", "scale_ranges") if name in fields})
+        pyramid = {name: fields[name] for name in ("num_grids", "scale_ranges") if name in fields}
+        with as_user_error(StrictDataclassError, source="teacher_model" if teacher else "model"):
+            config = SOLOv2Config(**pyramid)
         return cls(
             recipe.image_size,
             recipe.pad_size,
@@ -51,29 +61,34 @@ class InputSettings:
         )
 
     def resized(self, height: int, width: int) -> tuple[int, int]:
-        """(height, width) of an image at the input."""
+        """Return (height, width) in pixels of a scaled image."""
         return shortest_edge_size(height, width, self.image_size["shortest_edge"], self.image_size.get("longest_edge"))
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
-        """(height, width) that the grids span, for an image that is alone in its batch."""
+        """Return (height, width) in pixels of the padded input that the grids span, for an image alone in its batch."""
         if self.pad_size is not None:
             return self.pad_size["height"], self.pad_size["width"]
-        return tuple(-(-side // _PADDED_TO) * _PADDED_TO for side in self.resized(height, width))
+        return tuple(-(-side // _STRIDE) * _STRIDE for side in self.resized(height, width))
 
 
 @dataclass
 class PyramidFit:
-    """Sizes and cells over the rows of a split, which are added one by one.
+    """Object sizes and grid cells of a split, whose rows are added one by one.
+
+    Args:
+        split: name of the split.
+        settings: input and pyramid.
+        findings: receives problems.
 
     Attributes:
-        sizes: at the input, √ of the box's area in pixels, of every object whose mask or box is known.
-        level_objects: of each level, how many objects its scale range takes.
-        unlearned: objects that no level takes.
-        points: points with a place in the grids.
-        crowded: of each level, points that share their cell with another one of their class.
-        lost: points that the official code certainly loses: at every level a later point has their cell.
-        over_cap: images with more objects than `max_detections`, and by how many together.
-        most: objects in the fullest image.
+        sizes: square root of the bounding-box area, in pixels at the input, of every object with a mask or box.
+        level_objects: number of objects in the scale range of each level.
+        unlearned: number of objects outside of all scale ranges.
+        points: number of points.
+        crowded: number of points per level that share their cell with another point of their class.
+        lost: number of points that the official code loses, because at every level a later point has their cell.
+        over_cap: "images" with more objects than `max_detections`, and "objects" beyond it.
+        most: maximum number of objects per image.
     """
 
     split: str
@@ -92,79 +107,89 @@ class PyramidFit:
         self.level_objects, self.crowded = ([0] * len(self.settings.num_grids) for _ in range(2))
 
     def add(self, row: Mapping[str, Any], position: int) -> None:
-        """Takes the next row."""
-        marked = [item for item in row["objects"] if not item["iscrowd"]]
+        """Add the next row.
+
+        Args:
+            row: row of the schema.
+            position: its index in the split.
+        """
+        objects = [item for item in row["objects"] if not item["iscrowd"]]
         resized = self.settings.resized(row["height"], row["width"])
         scale = resized[1] / row["width"], resized[0] / row["height"]
-        self._add_sizes(marked, scale)
-        points = [item for item in marked if item["point"] is not None]
+        self._add_sizes(objects, scale)
+        points = [item for item in objects if item["point"] is not None]
         if points:
             self._add_points(points, scale, self.settings.canvas(row["height"], row["width"]))
-        self.most, cap = max(self.most, len(marked)), self.settings.max_detections
-        if len(marked) > cap:
+        self.most, cap = max(self.most, len(objects)), self.settings.max_detections
+        if len(objects) > cap:
             self.over_cap["images"] += 1
-            self.over_cap["objects"] += len(marked) - cap
-            example = f"{row['file_name']}: {len(marked)} objects"
-            remedy = f"no more than {cap} are found: raise max_detections (and nms_top_k) above the fullest image's"
-            what = "images with more objects than may be detected"
+            self.over_cap["objects"] += len(objects) - cap
+            example = f"{row['file_name']}: {counted(len(objects), 'object')}"
+            remedy = f"at most {cap} are detected: raise max_detections (and nms_top_k) above the largest number"
+            what = "images with more objects than the detection limit"
             self.findings.add(WARNING, what, example, remedy, [(self.split, position)])
 
-    def _add_sizes(self, marked: Sequence[Mapping[str, Any]], scale: tuple[float, float]) -> None:
-        for item in marked:
+    def _add_sizes(self, objects: Sequence[Mapping[str, Any]], scale: tuple[float, float]) -> None:
+        """Add the sizes of objects; `scale` is (x, y) from image to input."""
+        for item in objects:
             box = rle_box(item["segmentation"]) if item["segmentation"] is not None else item["bbox"]
             if box is None or min(box[2:]) <= 0:
                 continue
             size = float(np.sqrt(box[2] * scale[0] * box[3] * scale[1]))
             self.sizes.append(size)
-            levels = [low <= size < high for low, high in self.settings.scale_ranges]
-            self.level_objects = [count + taken for count, taken in zip(self.level_objects, levels, strict=True)]
-            self.unlearned += not any(levels)
+            # Scale ranges overlap, so that several levels may learn the same object.
+            levels = [level for level, (low, high) in enumerate(self.settings.scale_ranges) if low <= size < high]
+            for level in levels:
+                self.level_objects[level] += 1
+            self.unlearned += not levels
 
     def _add_points(
         self, items: Sequence[Mapping[str, Any]], scale: tuple[float, float], canvas: tuple[int, int]
     ) -> None:
+        """Count the points that share a cell; `scale` is (x, y) from image to input, `canvas` (height, width)."""
         points = torch.tensor([item["point"] for item in items], dtype=torch.float32) * torch.tensor(scale)
         cells = cells_of_points(points, list(self.settings.num_grids), canvas).numpy()  # (N, L)
         labels = np.array([-1 if item["category"] is None else item["category"] for item in items])
         self.points += len(items)
         for level in range(cells.shape[1]):
+            # One number per pair of cell and class; -1 stands for a point without a class.
             cell_and_class = cells[:, level] * (labels.max() + 2) + labels + 1
             _, where, counts = np.unique(cell_and_class, return_inverse=True, return_counts=True)
             self.crowded[level] += int((counts[where] > 1).sum())
         self.lost += len(items) - len(_survivors(cells))
 
     def histogram(self) -> list[tuple[float, float, int]]:
-        """(from, below, objects) of sizes at the input."""
+        """Return (from, below, objects) per bin of object sizes, in pixels at the input."""
         counts, _ = np.histogram(np.asarray(self.sizes), SIZE_EDGES)
         return [(low, high, int(n)) for low, high, n in zip(SIZE_EDGES, SIZE_EDGES[1:], counts, strict=False)]
 
     def small_share(self) -> float:
-        """Part of the objects of known size that are smaller than `SMALL` at the input."""
+        """Return the fraction of the objects with a known size that are smaller than `SMALL` at the input."""
         return float(np.mean(np.asarray(self.sizes) < SMALL)) if self.sizes else 0.0
 
     def conclude(self) -> None:
-        """Writes down what can only be said at the end."""
+        """Report the findings about the whole split, after the last row."""
         edge = self.settings.image_size["shortest_edge"]
         if self.unlearned:
             example = f"{self.split}: {self.unlearned:,} of {len(self.sizes):,}"
-            remedy = "nothing is learned from them; let scale_ranges cover all sizes (see the pyramid above)"
-            self.findings.add(WARNING, "objects that no pyramid level takes", example, remedy, count=self.unlearned)
-        if (small := self.small_share()) > 0.1:
-            example = f"{self.split}: {small:.0%}, with images scaled to a shortest edge of {edge} pixels"
-            remedy = "masks have a quarter of the input's resolution, theirs less than 2 × 2 pixels: enlarge image_size"
-            count = round(small * len(self.sizes))
-            self.findings.add(
-                WARNING, f"objects of less than {SMALL} pixels at the input", example, remedy, count=count
-            )
+            remedy = "nothing is learned from them; extend scale_ranges to cover all sizes (see the pyramid above)"
+            self.findings.add(WARNING, "objects outside of all scale ranges", example, remedy, count=self.unlearned)
+        if (small := self.small_share()) > MAX_SMALL_SHARE:
+            example = f"{self.split}: {small:.0%}, if images are scaled to a shortest edge of {edge} pixels"
+            remedy = "masks have a quarter of the input's resolution, here below 2 × 2 pixels: increase image_size"
+            what, count = f"objects smaller than {SMALL} pixels at the input", round(small * len(self.sizes))
+            self.findings.add(WARNING, what, example, remedy, count=count)
         if self.lost:
             example = f"{self.split}: {self.lost:,} of {self.points:,}"
-            remedy = "here every point gets its mask all the same; the official code loses these"
+            remedy = "this package predicts a mask for each of them; the official code loses them"
             what = "points that share their grid cell with a later one at every level"
             self.findings.add(NOTE, what, example, remedy, count=self.lost)
 
 
 def _survivors(cells: np.ndarray) -> set[int]:
-    """Positions of the points that own their cell at some level; the last one in a cell owns it (official code)."""
+    """Return the indices of the points that own their cell at some level; the last point of a cell owns it (official
+    code).
+    """
     survivors: set[int] = set()
     for level in range(cells.shape[1]):
         _, last = np.unique(cells[::-1, level], return_index=True)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""A checkup for people to read, and for programs."""
+"""A checkup as a text report and as JSON."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,28 +8,29 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.wording import counted
 from .checkup import Checkup, SplitCheck
 from .findings import ERROR, NOTE, WARNING, Finding
 from .image_checks import ImageScan
 from .label_checks import LabelCounts
 from .pyramid import PyramidFit
 
-BAR = 30  # characters
-CLASSES_SHOWN = 20
-EXAMPLES_SHOWN = {WARNING: 5, NOTE: 2}  # of errors: all
-SHORT, NAMES_SHOWN = 24, 10  # names of so many characters share a line
-KINDS = {"full": "masks", "point": "points", "image": "image-level labels", "none": "nothing"}
+BAR_LENGTH = 30  # characters
+MAX_CLASSES = 20
+MAX_EXAMPLES = {WARNING: 5, NOTE: 2}  # of errors all examples are shown
+SHORT_NAME, NAMES_PER_LINE = 24, 10  # names of up to so many characters share a line
+KINDS = {"full": "masks", "point": "points", "image": "image-level labels", "none": "none"}
 SEVERITIES = {"error": "ERROR  ", "warning": "WARNING", "note": "note   "}
 
 
 def text_report(checkup: Checkup) -> str:
-    """Everything, from what there is to what is wrong with it."""
+    """Return the report as text: contents of each split, then all findings."""
     parts = [part for name, split in checkup.splits.items() for part in _split_text(name, split)]
     return "\n\n".join([*parts, _findings_text(checkup)]) + "\n"
 
 
 def json_report(checkup: Checkup) -> dict[str, Any]:
-    """The same as plain dictionaries."""
+    """Return the report as plain dictionaries and lists."""
     return {
         "stops_training": checkup.stops_training,
         "findings": [asdict(finding) for finding in checkup.findings],
@@ -37,20 +38,11 @@ def json_report(checkup: Checkup) -> dict[str, Any]:
     }
 
 
-def counted(number: int, singular: str, plural: str | None = None) -> str:
-    """A number with its noun.
-
-    Example:
-        >>> counted(1, "image"), counted(2000, "class", "classes")
-        ('1 image', '2,000 classes')
-    """
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
-
-
 # -- text
 
 
 def _split_text(name: str, split: SplitCheck) -> Iterable[str]:
+    """Yield the blocks of text about a split."""
     labels = split.labels
     images, objects = counted(labels.num_images, "image"), counted(labels.num_objects, "object")
     title = f"{name}: {images}, {objects}, {counted(len(labels.names), 'class', 'classes')}"
@@ -61,44 +53,50 @@ def _split_text(name: str, split: SplitCheck) -> Iterable[str]:
     yield _per_image_text(labels)
     if split.students.sizes:
         yield _sizes_text(split.students)
+    # The official teacher has finer grids than the students.
     yield _pyramid_text(split.students, "pyramid" if split.teacher is None else "pyramid of the students")
     if split.teacher is not None:
         yield _pyramid_text(split.teacher, "pyramid of the teacher")
 
 
 def _supervision_text(labels: LabelCounts) -> str:
-    lines = [f"{'images labeled by':<24}{'images':>9}{'complete':>10}"]
+    """Return the number of images by kind of supervision."""
+    lines = [f"{'supervision':<24}{'images':>9}{'complete':>10}"]
     for kind, title in KINDS.items():
         complete, unfinished = labels.images[kind, True], labels.images[kind, False]
         if complete + unfinished:
             lines.append(f"{title:<24}{complete + unfinished:>9,}{complete:>10,}")
     if labels.mixed:
-        lines.append(f"{counted(labels.mixed, 'image')} of those with points also hold masks")
+        lines.append(
+            f"{counted(labels.mixed, 'image')} with points also {'has' if labels.mixed == 1 else 'have'} masks"
+        )
     if labels.bare_clicks:
         lines.append(f"{counted(labels.bare_clicks, 'point')} without a class")
     return "\n".join(lines)
 
 
 def _classes_text(labels: LabelCounts) -> str:
+    """Return the annotations by class, the most frequent classes first."""
     width = max(12, *(min(len(name), 30) for name in labels.names))
     has_boxes = any(counts.boxes for counts in labels.classes)
     has_crowds = any(counts.crowds for counts in labels.classes)
     head = f"{'class':<{width}}{'images':>9}{'masks':>10}{'points':>10}"
     lines = [head + "     boxes" * has_boxes + "    crowds" * has_crowds]
     order = sorted(range(len(labels.names)), key=lambda index: -labels.classes[index].objects)
-    for index in order[:CLASSES_SHOWN]:
+    for index in order[:MAX_CLASSES]:
         counts = labels.classes[index]
         line = f"{labels.names[index][:30]:<{width}}{counts.images:>9,}{counts.masks:>10,}{counts.points:>10,}"
         line += f"{counts.boxes:>10,}" * has_boxes + f"{counts.crowds:>10,}" * has_crowds
         lines.append(line)
-    rest = order[CLASSES_SHOWN:]
+    rest = order[MAX_CLASSES:]
     if rest:
         objects = sum(labels.classes[index].objects for index in rest)
-        lines.append(f"and {counted(len(rest), 'class', 'classes')} more with {counted(objects, 'object')} together")
+        lines.append(f"and {counted(len(rest), 'class', 'classes')} more with {counted(objects, 'object')} in total")
     return "\n".join(lines)
 
 
 def _files_text(scan: ImageScan, images: int) -> str:
+    """Return the pixel formats and the sizes of the image files."""
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in scan.kinds.most_common())
     sizes = [f"{width} × {height} ({count:,})" for (width, height), count in scan.sizes.most_common(4)]
     more = [f"… {len(scan.sizes) - 4:,} more"] if len(scan.sizes) > 4 else []
@@ -110,33 +108,35 @@ def _files_text(scan: ImageScan, images: int) -> str:
 
 
 def _per_image_text(labels: LabelCounts) -> str:
+    """Return the distribution of the number of objects per image."""
     if not len(labels.objects_per_image):
-        return "objects an image    no image"
+        return "objects per image   no images"
     counts = np.asarray(labels.objects_per_image)
     quartiles = ", ".join(f"{value:.0f}" for value in np.percentile(counts, (25, 50, 75)))
     empty = int((counts == 0).sum())
-    none = f"; {counted(empty, 'image')} without any" if empty else ""
-    return f"objects an image    quartiles {quartiles}; at most {counts.max()}{none}"
+    none = f"; {counted(empty, 'image')} without objects" if empty else ""
+    return f"objects per image   quartiles {quartiles}; maximum {counts.max()}{none}"
 
 
 def _sizes_text(fit: PyramidFit) -> str:
+    """Return a histogram of the object sizes at the network's input."""
     edge, longest = fit.settings.image_size["shortest_edge"], fit.settings.image_size.get("longest_edge")
     scaled = f"{edge}" + (f", at most {longest}" if longest else "")
-    lines = [
-        f"sizes at the input: √ of the box's area of {counted(len(fit.sizes), 'object')}; shortest edge {scaled} pixels"
-    ]
+    objects = counted(len(fit.sizes), "object")
+    lines = [f"object sizes at the input: √(box area) of {objects}; shortest edge {scaled} pixels"]
     bins = fit.histogram()
     fullest = max(count for _, _, count in bins)
     used = [index for index, (_, _, count) in enumerate(bins) if count]
     for low, high, count in bins[used[0] : used[-1] + 1]:
         span = f"≥ {low:g}" if np.isinf(high) else f"{low:g} – {high:g}"
-        bar = "█" * round(BAR * count / fullest) or "▏" * bool(count)
+        bar = "█" * round(BAR_LENGTH * count / fullest) or "▏" * bool(count)
         lines.append(f"{span:>12} {count:>9,} {count / len(fit.sizes):>5.0%}  {bar}".rstrip())
     return "\n".join(lines)
 
 
 def _pyramid_text(fit: PyramidFit, title: str) -> str:
-    lines = [f"{title}\n{'level':<8}{'grid':>9}{'takes sizes':>15}{'objects':>11}{'points in a shared cell':>26}"]
+    """Return a table of grids, scale ranges, objects and shared cells per pyramid level."""
+    lines = [f"{title}\n{'level':<8}{'grid':>9}{'scale range':>15}{'objects':>11}{'points in shared cells':>26}"]
     for level, (grid, (low, high)) in enumerate(zip(fit.settings.num_grids, fit.settings.scale_ranges, strict=True)):
         share = f" ({fit.crowded[level] / fit.points:.1%})" if fit.points else ""
         cells, sizes, shared = f"{grid} × {grid}", f"{low:g} – {high:g}", f"{fit.crowded[level]:,}{share}"
@@ -145,35 +145,37 @@ def _pyramid_text(fit: PyramidFit, title: str) -> str:
 
 
 def _findings_text(checkup: Checkup) -> str:
+    """Return all findings and the verdict."""
     lines = ["findings", "════════"]
     for finding in checkup.findings:
         lines += _finding_lines(finding)
     if not len(checkup.findings):
         lines.append("none")
     stops = checkup.findings.count(ERROR)
-    verdict = f"{counted(stops, 'problem')} would stop a training." if stops else "Nothing would stop a training."
+    verdict = f"{counted(stops, 'problem')} would stop training." if stops else "Nothing would stop training."
     return "\n".join([*lines, "", verdict])
 
 
 def _finding_lines(finding: Finding) -> list[str]:
-    """Severity, number and kind, then examples (of errors all), then the remedy."""
+    """Return severity, number and kind, then examples (all of them for errors), then the remedy."""
     examples = finding.examples
     lines = [f"{SEVERITIES[finding.severity]} {finding.count:>7,}  {finding.what}"]
-    if all(len(example) <= SHORT for example in examples) and finding.severity != ERROR:
-        more = [f"… {len(examples) - NAMES_SHOWN:,} more"] if len(examples) > NAMES_SHOWN else []
-        lines.append(f"{'':>17}{', '.join([*examples[:NAMES_SHOWN], *more])}")
+    if all(len(example) <= SHORT_NAME for example in examples) and finding.severity != ERROR:
+        more = [f"… {len(examples) - NAMES_PER_LINE:,} more"] if len(examples) > NAMES_PER_LINE else []
+        lines.append(f"{'':>17}{', '.join([*examples[:NAMES_PER_LINE], *more])}")
     else:
-        shown = examples if finding.severity == ERROR else examples[: EXAMPLES_SHOWN[finding.severity]]
+        shown = examples if finding.severity == ERROR else examples[: MAX_EXAMPLES[finding.severity]]
         lines += [f"{'':>17}{example}" for example in shown]
         if len(examples) > len(shown):
             lines.append(f"{'':>17}… {finding.count - len(shown):,} more")
     return [*lines, f"{'':>15}→ {finding.remedy}"]
 
 
-# -- values
+# -- JSON
 
 
 def _split_values(split: SplitCheck) -> dict[str, Any]:
+    """Return the JSON of a split."""
     labels, scan = split.labels, split.scan
     counts = Counter(labels.objects_per_image)
     return {
@@ -195,6 +197,7 @@ def _split_values(split: SplitCheck) -> dict[str, Any]:
 
 
 def _fit_values(fit: PyramidFit) -> dict[str, Any]:
+    """Return the JSON of the fit to a pyramid."""
     levels = zip(fit.settings.num_grids, fit.settings.scale_ranges, fit.level_objects, fit.crowded, strict=True)
     return {
         "image_size": dict(fit.settings.image_size),

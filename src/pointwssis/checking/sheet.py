@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""A contact sheet of a checkup: labels of some images, and the images that findings are about."""
+"""A contact sheet of a checkup: some images with their annotations, then images with findings."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,24 +10,35 @@ from PIL import Image
 
 from ..data import objects_with_mask, objects_with_point, read_image
 from ..ops.coco_masks import decode_rle
+from ..ops.user_error import UserError
+from ..ops.wording import counted
 from ..visualization.drawing import contact_sheet, draw_instances, draw_points, instance_colors
 from .checkup import Checkup
 
-IMAGES = 6
-FINDINGS = 8
+MAX_IMAGES = 6
+MAX_FINDINGS = 8
 
 
 def write_contact_sheet(checkup: Checkup, path: Path) -> Path:
-    """Writes the picture: the first rows show images with their labels, the others what findings are about."""
+    """Draw the contact sheet and return its path.
+
+    Args:
+        checkup: checked dataset.
+        path: image file to write.
+
+    Raises:
+        UserError: no image can be read.
+    """
     rows: list[list[Image.Image | None]] = []
     titles: list[str] = []
     train = checkup.splits["train"].rows
-    for position in np.linspace(0, max(len(train) - 1, 0), min(IMAGES, len(train))).round().astype(int):
+    # Images spread evenly over the training split.
+    for position in np.linspace(0, max(len(train) - 1, 0), min(MAX_IMAGES, len(train))).round().astype(int):
         row = train[int(position)]
         panels = _panels(row)
         if panels is not None:
             rows.append(panels)
-            titles.append(f"{row['file_name']}: {len(row['objects'])} objects")
+            titles.append(f"{row['file_name']}: {counted(len(row['objects']), 'object')}")
     for what, places in _pictured(checkup):
         for place in places:
             row = checkup.splits[place[0]].rows[place[1]]
@@ -36,26 +47,28 @@ def write_contact_sheet(checkup: Checkup, path: Path) -> Path:
                 rows.append(panels)
                 titles.append(f"{what}: {place[0]}, {row['file_name']}")
     if not rows:
-        raise ValueError("no image can be read, so there is nothing to put on a contact sheet")
+        raise UserError("no image can be read, so there is nothing to draw on a contact sheet")
     contact_sheet(rows, ("image", "labels"), titles).save(path)
     return path
 
 
 def _pictured(checkup: Checkup) -> list[tuple[str, list[tuple[str, int]]]]:
-    """Findings that point at images, with these images."""
-    pointed = [(finding.what, finding.rows) for finding in checkup.findings if finding.rows]
-    return pointed[:FINDINGS]
+    """Return the first findings that concern certain images, with these images."""
+    pictured = [(finding.what, finding.rows) for finding in checkup.findings if finding.rows]
+    return pictured[:MAX_FINDINGS]
 
 
 def _panels(row: Mapping[str, Any]) -> list[Image.Image | None] | None:
-    """The image, and its labels: masks where there are any, points on top; None where it cannot be read."""
+    """Return the image and a drawing of its masks and points; None if the image cannot be read."""
     try:
         image = read_image(row)
     except (ValueError, OSError):
         return None
     if image.size != (row["width"], row["height"]):
         return None
-    colors = dict(zip([item["id"] for item in row["objects"]], instance_colors(len(row["objects"])), strict=True))
+    # Masks and points of the same object have the same color.
+    ids = [item["id"] for item in row["objects"]]
+    colors = dict(zip(ids, instance_colors(len(ids)), strict=True))
     masked, pointed = objects_with_mask(row), objects_with_point(row)
     points = [item["point"] for item in pointed]
     if not masked:

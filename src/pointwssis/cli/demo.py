@@ -1,22 +1,24 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""`pointwssis demo`: all stages on drawn shapes, with the real loading, training and labeling code."""
+"""`pointwssis demo`: all stages on synthetic shapes, with the same loading, training and labeling code as real runs."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..data import write_shapes_coco
-from ..runs.recipe import Recipe, parse_overrides
+from ..runs.recipe import Recipe
+from ..runs.recipe_values import parse_overrides
 from .run import execute
 
-RECIPE = Path(__file__).with_name("demo.yaml")
+RECIPE = "demo"
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Draw the shapes unless they exist, run all stages, and print a command that uses the trained model."""
     parser = argparse.ArgumentParser(
         prog="pointwssis demo",
         usage="pointwssis demo [--output_dir DIR] [--KEY VALUE ...]",
-        description="Draws shapes and runs all stages on them; takes the options of `pointwssis run`.",
+        description="Draw synthetic shapes and run all stages on them. Accepts the options of `pointwssis run`.",
     )
     _, rest = parser.parse_known_args(arguments)
     recipe = Recipe.load(RECIPE, parse_overrides(rest))

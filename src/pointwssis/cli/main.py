@@ -2,46 +2,92 @@
 """`pointwssis COMMAND`, which is `python -m pointwssis COMMAND`."""
 
 import importlib
+import importlib.metadata
 import sys
+import traceback
 from collections.abc import Sequence
 
-from huggingface_hub.errors import StrictDataclassError
+from huggingface_hub.errors import HfHubHTTPError, StrictDataclassError
+
+from ..ops.user_error import UserError
+from ..ops.wording import did_you_mean
 
 COMMANDS = {
-    "demo": "all stages on drawn shapes, in a few minutes",
-    "run": "all stages of a recipe on your data",
-    "check": "what is in a dataset, what is wrong with it, and settings that suit it",
-    "budget": "what labels cost, and what so many hours of labeling buy",
-    "predict": "instances of images or folders, as COCO JSON, CSV, label images and overlays",
-    "push": "a model, or all models of a run, to the Hub",
-    "export": "labels for COCO, YOLO, Label Studio or CVAT, so that people can correct them",
-    "convert": "the authors' checkpoints as folders or Hub repositories of this package",
+    "demo": "run all stages on synthetic shapes, in a few minutes",
+    "run": "run all stages of a recipe on your data",
+    "recipes": "list the recipes that come with the package, or print one",
+    "check": "report the content and the problems of a dataset; propose a recipe for it",
+    "budget": "compute the labeling time, or what a number of hours buys",
+    "predict": "segment images; write COCO JSON, CSV, label images and overlays",
+    "push": "upload a model, or all models of a run, to the Hub",
+    "export": "write labels for COCO, YOLO, Label Studio or CVAT",
+    "convert": "convert the authors' checkpoints to models of this package",
 }
+OPTIONS = {
+    "--help": "show this help; pointwssis COMMAND --help shows the options of a command",
+    "--version": "print the version",
+    "--debug": "show the traceback of every error; works before and after the command",
+}
+REPORT = (
+    "this is a bug in pointwssis; please report it with the traceback above, the command and `pointwssis --version`"
+)
+# Errors of the user's input, and of the world outside: a folder that is not writable, a Hub that does not answer.
+EXPECTED_ERRORS: tuple[type[Exception], ...] = (UserError, PermissionError, HfHubHTTPError)
+# Temporary: remove this line once every error about the input is raised as `UserError`.
+EXPECTED_ERRORS += (ValueError, OSError, StrictDataclassError)
 
 
 def usage() -> str:
+    """Return the general help text."""
     commands = "\n".join(f"  {name:<10}{text}" for name, text in COMMANDS.items())
-    return f"usage: pointwssis COMMAND [options]\n\n{commands}\n\npointwssis COMMAND --help tells the options."
+    options = "\n".join(f"  {name:<10} {text}" for name, text in OPTIONS.items())
+    return f"usage: pointwssis COMMAND [options]\n\ncommands:\n{commands}\n\noptions:\n{options}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; wrong input ends with one clear line instead of a traceback."""
+    """Run one command.
+
+    An error about the input ends with one line on stderr, a bug with its traceback.
+
+    Args:
+        arguments: words of the command line; None takes those of the process.
+
+    Returns:
+        Exit code: 0 on success, 1 after an error, 2 for wrong usage, 130 after an interruption.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    debug, words = "--debug" in words, [word for word in words if word != "--debug"]
+    if "--version" in words:
+        print(f"pointwssis {importlib.metadata.version('pointwssis')}")
+        return 0
     if not words or words[0] in ("-h", "--help"):
         print(usage())
         return 0 if words else 2
-    if words[0] not in COMMANDS:
-        print(f"pointwssis: unknown command {words[0]!r}\n\n{usage()}", file=sys.stderr)
+    name = words[0]
+    if name not in COMMANDS:
+        print(f"pointwssis: unknown command {name!r}{did_you_mean(name, COMMANDS)}\n\n{usage()}", file=sys.stderr)
         return 2
-    command = importlib.import_module(f"pointwssis.cli.{words[0]}")
+    return run_command(name, words[1:], debug)
+
+
+def run_command(name: str, words: Sequence[str], debug: bool) -> int:
+    """Run a known command and turn its exceptions into messages and exit codes; see `main`."""
+    command = importlib.import_module(f"pointwssis.cli.{name}")
     try:
-        return command.main(words[1:]) or 0
-    except (ValueError, OSError, StrictDataclassError) as error:
-        print(f"pointwssis {words[0]}: {error}", file=sys.stderr)
-        return 1
+        return command.main(words) or 0
     except KeyboardInterrupt:
-        print(f"pointwssis {words[0]}: stopped; the same command goes on where it was", file=sys.stderr)
+        print(f"pointwssis {name}: interrupted; run the same command again to resume", file=sys.stderr)
         return 130
+    except EXPECTED_ERRORS as error:
+        if debug:
+            raise
+        print(f"pointwssis {name}: {error}", file=sys.stderr)
+        return 1
+    except Exception:
+        # Printed here and not raised, so that the request comes after the traceback.
+        traceback.print_exc()
+        print(f"pointwssis {name}: {REPORT}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

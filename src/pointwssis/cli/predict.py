@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""`pointwssis predict MODEL PATH…`: instances of images, in the forms that people go on working with."""
+"""`pointwssis predict MODEL PATH…`: instances of images as COCO JSON, CSV, label images and overlays."""
 
 import argparse
 import csv
@@ -21,26 +21,29 @@ from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.coco_masks import decode_rle, rle_area, rle_box
 from ..ops.images import check_image, read_image
 from ..ops.points import point_from_mask
+from ..ops.user_error import UserError, UserFileNotFoundError
+from ..ops.wording import counted
 from ..pipelines import PointInstanceSegmentationPipeline
 from ..visualization.drawing import draw_instances
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 image_size = functools.lru_cache(maxsize=1024)(check_image)  # (width, height); an image has many clicks
+EPILOG = """written to output_dir:
+  instances.json   COCO annotations with masks (RLE), boxes, areas, scores, and the click of each instance
+  instances.csv    one row per instance: image, class, score, area, box, center of mass
+  labels/          one 16-bit image per input: 0 is background, n is the n-th instance
+  overlays/        one PNG per input with the masks drawn on it
+
+examples:
+  pointwssis predict outputs/nuclei/student_refined images --threshold 0.4
+  pointwssis predict me/nuclei photo.png --points clicks.csv --refiner me/nuclei-refiner"""
 CSV_COLUMNS = ("image", "class", "score", "area", "x_min", "y_min", "width", "height", "center_x", "center_y")
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="pointwssis predict", description=__doc__)
-    parser.add_argument("model", metavar="MODEL", help="folder or Hub repository of a SOLOv2")
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="images or folders of images")
-    parser.add_argument("--output_dir", default="outputs/predictions", type=Path)
-    parser.add_argument("--threshold", default=0.3, type=float, help="lowest score of an instance (0 to 1)")
-    parser.add_argument("--points", type=Path, help="CSV of clicks (image,x,y and maybe label): one instance a click")
-    parser.add_argument("--refiner", help="folder or Hub repository of a MaskRefineNet, for clicks")
-    parser.add_argument("--label_format", default="png", choices=("png", "tiff"), help="16-bit images of instance ids")
-    parser.add_argument("--batch_size", default=4, type=int)
-    options = parser.parse_args(arguments)
-
+    """Segment images and write the instances."""
+    options = _parser().parse_args(arguments)
+    _check(options)
     files = image_files(options.paths)
     names = class_names(options.model)
     clicks = None if options.points is None else read_clicks(options.points, files, names)
@@ -60,11 +63,41 @@ def main(arguments: Sequence[str]) -> None:
         coco.add(path, file_name, image, instances)
         write_pictures(image, instances, options.output_dir, name, options.label_format)
     coco.write(options.output_dir)
-    print(f"{len(coco.rows)} instances on {len(files)} images: {options.output_dir}")
+    found_text = f"{counted(len(coco.rows), 'instance')} in {counted(len(files), 'image')}"
+    print(f"{found_text}: {options.output_dir}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = argparse.ArgumentParser(
+        prog="pointwssis predict",
+        description="Segment images with a SOLOv2: all instances, or exactly one per click.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="folder or Hub repository of a SOLOv2")
+    add("paths", metavar="PATH", nargs="+", help=f"images ({suffixes}), or folders, searched with their subfolders")
+    add("--output_dir", default="outputs/predictions", type=Path, help="folder for the results (%(default)s)")
+    add("--threshold", default=0.3, type=float, help="minimum score of an instance, 0 to 1 (%(default)s)")
+    add("--points", type=Path, help="table of clicks with the columns image, x, y and optionally label")
+    add("--refiner", help="folder or Hub repository of a MaskRefineNet that refines the masks of clicks")
+    add("--label_format", default="png", choices=("png", "tiff"), help="format of the label images (%(default)s)")
+    add("--batch_size", default=4, type=int, help="images per forward pass (%(default)s)")
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raise a `UserError` for numbers out of range."""
+    if not 0 <= options.threshold <= 1:
+        raise UserError(f"--threshold is {options.threshold}; it must be between 0 and 1")
+    if options.batch_size < 1:
+        raise UserError(f"--batch_size is {options.batch_size}; it must be at least 1")
 
 
 class Collected:
-    """Instances of all images as one COCO file and one table."""
+    """Instances of all images, collected into one COCO file and one table."""
 
     def __init__(self, categories: list[dict[str, Any]]):
         self.categories, self.rows = categories, []
@@ -73,7 +106,14 @@ class Collected:
         self.ids = {category["name"]: category["id"] for category in categories}
 
     def add(self, path: Path, file_name: str, image: Image.Image, instances: Sequence[dict[str, Any]]) -> None:
-        """Takes the instances of one image, whose masks are RLEs."""
+        """Add the instances of one image.
+
+        Args:
+            path: of the image, for the table.
+            file_name: of the image, for the COCO file.
+            image: the image itself.
+            instances: as the pipeline returns them, with run-length encoded masks.
+        """
         image_id = len(self.images) + 1
         self.images.append({"id": image_id, "file_name": file_name, "width": image.width, "height": image.height})
         for instance in instances:
@@ -96,7 +136,7 @@ class Collected:
             self.rows.append([str(path), label, round(instance["score"], 4), area, *box, *center])
 
     def write(self, folder: Path) -> None:
-        """Writes `instances.json` and `instances.csv`."""
+        """Write `instances.json` and `instances.csv`."""
         content = {"images": self.images, "annotations": self.annotations, "categories": self.categories}
         (folder / "instances.json").write_text(json.dumps(content), encoding="utf-8")
         with (folder / "instances.csv").open("w", newline="", encoding="utf-8") as file:
@@ -106,10 +146,10 @@ class Collected:
 def write_pictures(
     image: Image.Image, instances: Sequence[dict[str, Any]], folder: Path, name: str, label_format: str
 ) -> None:
-    """Writes the label image (0 background, then one number an instance, best on top) and the overlay."""
+    """Write the label image (0 for background, one number per instance, the best on top) and the overlay."""
     masks = [decode_rle(instance["mask"]) for instance in instances]
     labels = np.zeros((image.height, image.width), dtype=np.uint16)
-    for number in range(len(masks), 0, -1):  # the best come first and so are drawn last
+    for number in range(len(masks), 0, -1):  # the list begins with the best, which is drawn last
         labels[masks[number - 1]] = number
     Image.fromarray(labels).save(folder / "labels" / f"{name}.{label_format}")
     captions = [f"{instance['label']} {instance['score']:.2f}" for instance in instances]
@@ -117,46 +157,45 @@ def write_pictures(
 
 
 def class_names(model: str) -> list[str]:
-    """Classes of a saved SOLOv2.
+    """Return the class names of a saved SOLOv2.
 
     Raises:
-        FileNotFoundError: there is no such model.
-        ValueError: it is another model; transformers would load it with fresh weights.
+        UserFileNotFoundError: there is no such model.
+        UserError: it is another kind of model, which transformers would load with random weights.
     """
     try:
         config = AutoConfig.from_pretrained(model)
     except (OSError, ValueError) as error:
-        raise FileNotFoundError(
-            f"{model}: is neither the folder of a model nor one that the Hub gives ({str(error).splitlines()[0]})"
-        ) from error
+        reason = str(error).splitlines()[0]
+        raise UserFileNotFoundError(f"{model}: neither a model folder nor a model on the Hub ({reason})") from error
     if config.model_type != "solov2":
-        raise ValueError(f"{model}: is a {config.model_type} model; MODEL takes a SOLOv2")
+        raise UserError(f"{model}: is a {config.model_type} model; MODEL must be a SOLOv2")
     return [config.id2label[index] for index in range(config.num_labels)]
 
 
 def image_files(paths: Sequence[str]) -> dict[Path, str]:
-    """Files as given and the images of folders, in order, each with its name below the folder that they share.
+    """Return the images among files and folders, in order, each with its name below the folder that all share.
 
     Raises:
-        FileNotFoundError: a path that does not exist, or a folder without an image.
+        UserFileNotFoundError: a path does not exist, or a folder holds no image.
     """
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
             inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
             if not inside:
-                raise FileNotFoundError(f"{path}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+                raise UserFileNotFoundError(f"{path}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
             files += inside
         elif path.is_file():
             files.append(path)
         else:
-            raise FileNotFoundError(f"{path}: no such image or folder")
+            raise UserFileNotFoundError(f"{path}: no such image or folder")
     shared = os.path.commonpath([os.path.abspath(path if Path(path).is_dir() else Path(path).parent) for path in paths])
     return {file: Path(os.path.relpath(file, shared)).as_posix() for file in files}
 
 
 def output_names(files: Iterable[Path]) -> Iterator[str]:
-    """The files' names without suffix; a name that comes again is numbered, so that nothing is overwritten.
+    """Yield the files' names without suffix; repeated names are numbered, so that nothing is overwritten.
 
     Example:
         >>> list(output_names([Path("a.png"), Path("sub/a.png"), Path("a_2.png")]))

@@ -10,19 +10,20 @@ EPILOG = """examples:
   pointwssis push outputs/nuclei/student_refined me/nuclei
   pointwssis push outputs/nuclei me/nuclei     # me/nuclei is the student, with me/nuclei-teacher and me/nuclei-refiner
 
-Log in with `hf auth login` or set HF_TOKEN before. What is on the Hub already is not sent again."""
+Log in first with `hf auth login`, or set HF_TOKEN. Files that are already on the Hub are not uploaded again."""
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Upload a model or the models of a run, and print their addresses."""
     parser = argparse.ArgumentParser(
         prog="pointwssis push",
-        description="Sends a model to the Hub with its card; of a run the student, the teacher and the refiner.",
+        description="Upload a model with its card to the Hub; of a run: student, teacher and refiner.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", help="of a model, or output_dir of a run")
-    parser.add_argument("repo", help="where to, such as me/nuclei; it is created where it does not exist")
-    parser.add_argument("--private", action="store_true", help="make new repositories private")
+    parser.add_argument("folder", help="folder of a model, or output_dir of a run")
+    parser.add_argument("repo", help="repository, such as me/nuclei; created if it does not exist")
+    parser.add_argument("--private", action="store_true", help="create private repositories")
     options = parser.parse_args(arguments)
     for part, address in publish(options.folder, options.repo, options.private).items():
         print(f"{part}: {address}")

@@ -1,43 +1,59 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""`pointwssis run RECIPE.yaml`: all stages on your data."""
+"""`pointwssis run RECIPE`: all stages on your data."""
 
 import argparse
-import inspect
 import time
 from collections.abc import Sequence
 
+from ..planning.estimates import CostModel
 from ..runs.cache import is_first_process
+from ..runs.data import load_data
+from ..runs.plan import RunPlan
 from ..runs.progress import duration
 from ..runs.publish import Push
 from ..runs.recipe import Recipe
 from ..runs.run import Run
+from .dry_run import dry_run_report
+from .recipe_help import recipe_help
 
 EPILOG = """examples:
-  pointwssis run examples/recipes/nuclei.yaml --data_dir data/nuclei --output_dir outputs/nuclei
-  pointwssis run recipe.yaml --train_annotations train.json --val_annotations val.json --image_dir images
+  pointwssis run nuclei --data_dir data/nuclei --output_dir outputs/nuclei
+  pointwssis run own_data --train_annotations masks.json,clicks.csv --image_dir images --dry_run
   pointwssis run recipe.yaml --data_dir data --labeled_fraction 0.2 --stages teacher,rough --max_steps 10
   pointwssis run recipe.yaml --data_dir data --model.fpn_channels 64 --training.learning_rate 1e-3
 
-Every key of a recipe is an option; a dot reaches into its mappings. The keys:
+RECIPE is a YAML file or the name of a recipe of the package (see `pointwssis recipes`). Every key of a recipe is an
+option; a dot reaches into mappings, and values are YAML.
 
 """
 
 
 def main(arguments: Sequence[str]) -> None:
-    keys = inspect.cleandoc(Recipe.__doc__ or "").partition("Args:\n")[2]
+    """Run a recipe, or print what a run would do."""
     parser = argparse.ArgumentParser(
         prog="pointwssis run",
-        usage="pointwssis run RECIPE.yaml [--KEY VALUE ...]",
-        description="Runs all stages of a recipe. What is done in output_dir is not done again.",
-        epilog=EPILOG + keys,
+        usage="pointwssis run RECIPE [--dry_run] [--KEY VALUE ...]",
+        description="Run all stages of a recipe. Stages that are complete in output_dir are not repeated.",
+        epilog=EPILOG + recipe_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    _, words = parser.parse_known_args(arguments)
-    execute(Recipe.from_arguments(words))
+    parser.add_argument(
+        "--dry_run", action="store_true", help="print stages, estimated time and disk space; write nothing"
+    )
+    options, words = parser.parse_known_args(arguments)
+    recipe = Recipe.from_arguments(words)
+    if options.dry_run:
+        data = load_data(recipe)
+        print(data.summary())
+        print("measuring a few training steps …", flush=True)
+        print("\n" + dry_run_report(RunPlan(recipe, data).stages(), CostModel(recipe, data)))
+    else:
+        execute(recipe)
 
 
 def execute(recipe: Recipe) -> Run:
-    """Runs a recipe, prints its table and says where everything is."""
+    """Run a recipe, print its table and the paths of its results."""
     started = time.monotonic()
     push = Push(recipe)
     run = Run(recipe)

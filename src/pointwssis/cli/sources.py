@@ -1,50 +1,106 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What people name when they mean data: a recipe, a folder, an annotation file, or options of `pointwssis run`."""
+"""Data as users name it on the command line: a recipe, a folder, annotation files, or options of `pointwssis run`."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from ..runs.recipe import Recipe, parse_overrides
+from ..data.prepared.opening import prepared_files
+from ..ops.user_error import UserError, UserFileNotFoundError
+from ..ops.wording import did_you_mean
+from ..runs.named_recipes import named_recipes
+from ..runs.recipe import Recipe
+from ..runs.recipe_values import parse_overrides
 
-SOURCE_HELP = "a recipe, a folder in COCO's layout, an annotation file (with --image_dir), or a prepared dataset"
+SOURCE_HELP = (
+    "a recipe (name or file), a folder in COCO's layout, one or several annotation files (with --image_dir), a YOLO "
+    "data.yaml, or a prepared dataset"
+)
+YAML_SUFFIXES = (".yaml", ".yml")
 
 
-def recipe_of(source: str | None, words: Sequence[str] = ()) -> Recipe:
-    """The recipe that names this data.
+def recipe_of(sources: Sequence[str], words: Sequence[str] = ()) -> Recipe:
+    """Return a recipe for the data that sources and options name.
 
-    Without a recipe's own word on it, supervision is taken as the files have it (`labeled_fraction` is None).
+    Unless a recipe or an option says otherwise, supervision is taken as it is in the files (`labeled_fraction` is
+    None).
 
     Args:
-        source: a path of any kind of `SOURCE_HELP`, or None where the words say it all.
-        words: `--KEY VALUE` of `pointwssis run`.
+        sources: one source of any kind of `SOURCE_HELP`, several annotation files of the same images, or nothing where
+            the options name the data.
+        words: `--KEY VALUE` options of `pointwssis run`; they override what follows from the sources.
 
     Raises:
-        FileNotFoundError: there is nothing at `source`.
+        UserFileNotFoundError: a source does not exist.
+        UserError: several sources are given that are not all annotation files.
     """
     overrides = parse_overrides(words)
-    if source is None:
+    if not sources:
         return Recipe.from_values({"labeled_fraction": None}, overrides, "options")
+    if len(sources) > 1:
+        values = _values_of_files(sources)
+    elif sources[0] in named_recipes() and not Path(sources[0]).exists():
+        return Recipe.load(sources[0], overrides)
+    else:
+        path = _existing(sources[0])
+        if path.suffix in YAML_SUFFIXES and not _describes_yolo_data(path):
+            return Recipe.load(path, overrides)
+        values = _values_of(path)
+    # What an option names takes the place of what was inferred.
+    values = {key: value for key, value in values.items() if key not in overrides}
+    return Recipe.from_values({"labeled_fraction": None, **values}, overrides, " ".join(sources))
+
+
+def _existing(source: str) -> Path:
+    """Return the path of a source that exists."""
     path = Path(source)
     if not path.exists():
-        raise FileNotFoundError(f"{source}: no such file or folder; it takes {SOURCE_HELP}")
-    if path.suffix in (".yaml", ".yml") and not _describes_yolo_data(path):
-        return Recipe.load(path, overrides)
-    key = "train_annotations" if path.is_file() else "dataset_name" if _is_prepared(path) else "data_dir"
-    return Recipe.from_values({"labeled_fraction": None, key: source}, overrides, source)
+        hint = did_you_mean(source, named_recipes())
+        raise UserFileNotFoundError(f"{source}: no such file or folder{hint}; expected {SOURCE_HELP}")
+    return path
+
+
+def _values_of_files(sources: Sequence[str]) -> dict[str, Any]:
+    """Return the keys of a recipe that name several annotation files."""
+    for source in sources:
+        path = _existing(source)
+        is_recipe = path.suffix in YAML_SUFFIXES and not _describes_yolo_data(path)
+        if path.is_dir() or is_recipe:
+            kind = "folder" if path.is_dir() else "recipe"
+            raise UserError(f"{source}: is a {kind}; several sources must be annotation files of the same images")
+    return {"train_annotations": list(sources)}
+
+
+def _values_of(path: Path) -> dict[str, Any]:
+    """Return the keys of a recipe that name one source which is not a recipe."""
+    if path.is_dir():
+        return {"dataset_name" if _is_prepared(path) else "data_dir": str(path)}
+    values: dict[str, Any] = {"train_annotations": str(path)}
+    if path.suffix in YAML_SUFFIXES:
+        # A data.yaml names its images itself, and its validation split if it has one.
+        values["image_dir"] = str(path.parent)
+        if _yaml_of(path).get("val"):
+            values["val_annotations"] = str(path)
+    return values
 
 
 def _is_prepared(folder: Path) -> bool:
-    """Whether a folder holds tables of rows rather than annotation files."""
-    known = ("dataset_info.json", "dataset_dict.json", "state.json")
-    return any((folder / name).is_file() for name in known) or any(folder.rglob("*.parquet"))
+    """Return whether a folder is a prepared dataset, whose card lists its configurations."""
+    is_coco_layout = (folder / "annotations").is_dir()
+    return not is_coco_layout and (folder / "README.md").is_file() and bool(prepared_files(folder))
 
 
 def _describes_yolo_data(path: Path) -> bool:
-    """Whether a YAML file lists classes, as YOLO's does and no recipe."""
+    """Return whether a YAML file lists classes, as YOLO's does and no recipe."""
+    return "names" in _yaml_of(path)
+
+
+def _yaml_of(path: Path) -> dict[str, Any]:
+    """Return the mapping that a YAML file holds; empty if it holds none, which is reported when it is loaded."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError):
-        return False
-    return isinstance(content, dict) and "names" in content
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,5 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Datasets: one schema, annotation files of every format in and out, splits of supervision, drawn shapes."""
+"""Datasets: one schema, annotation formats in and out, splits of supervision, simulated noise, synthetic shapes.
+
+`load_annotations` loads any annotation file, `export_annotations` writes any format; both follow `formats/table.py`.
+"""
 
 from ..ops.images import check_image, read_image
 from .annotation_cost import (
@@ -13,10 +16,12 @@ from .annotation_cost import (
 )
 from .errors import LoadReport
 from .formats.bdd100k import load_bdd100k
-from .formats.click_table import load_click_table
+from .formats.click_table import load_click_table, read_click_table
 from .formats.coco import load_coco, load_coco_folder, load_coco_splits, to_coco
 from .formats.cvat import load_cvat, to_cvat
+from .formats.exporting import export_annotations
 from .formats.label_studio import label_studio_config, load_label_studio, to_label_studio
+from .formats.load_options import LoadOptions
 from .formats.official import load_official_annotations
 from .formats.yolo import load_yolo, to_yolo
 from .loading import load_annotation_files, load_annotations
@@ -44,14 +49,17 @@ __all__ = [
     "ImageContent",
     "LabelingBudget",
     "LabelingSpeed",
+    "LoadOptions",
     "LoadReport",
-    "apply_point_noise",
     "annotation_cost",
+    "apply_point_noise",
     "check_image",
     "class_names",
+    "corrupt_labels",
     "dataset_features",
     "dataset_from_rows",
     "drop_points",
+    "export_annotations",
     "hide_masks",
     "image_content",
     "jitter_points",
@@ -61,25 +69,26 @@ __all__ = [
     "load_annotation_files",
     "load_annotations",
     "load_bdd100k",
+    "load_click_table",
     "load_coco",
     "load_coco_folder",
     "load_coco_splits",
     "load_cvat",
     "load_label_studio",
     "load_official_annotations",
-    "load_click_table",
     "load_yolo",
     "make_object",
     "make_shapes_dataset",
-    "objects_with_mask",
     "merge_annotations",
     "object_masks",
-    "open_prepared",
+    "objects_with_mask",
     "objects_with_point",
+    "open_prepared",
     "points_from_masks",
     "prepare_bdd100k",
     "prepare_coco",
     "push_prepared",
+    "read_click_table",
     "read_image",
     "split_supervision",
     "supervision",
@@ -89,5 +98,4 @@ __all__ = [
     "to_yolo",
     "unlabeled_rows",
     "write_shapes_coco",
-    "corrupt_labels",
 ]

@@ -1,46 +1,43 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What a loader does with a bad record: one clear error, or (when asked) a skip that is counted and reported."""
+"""Errors about single records of a file: raise at the first one, or skip, count and report all of them."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 logger = logging.getLogger(__name__)
 
-_collected: ContextVar[list["LoadReport"] | None] = ContextVar("collected load reports", default=None)
+_MAX_VALUE_LENGTH = 80  # characters of a value that a message quotes
 
 
 class AnnotationError(Exception):
-    """What is wrong with one record of a file.
+    """A problem with one record of a file.
 
     Args:
-        kind: the kind of problem, in a few words without values; skips are counted by it.
+        problem: a few words without values; skipped records are counted by it.
         field: name of the field.
-        value: what stands there.
-        remedy: what a person can do about it.
-        error: the exception that a reader of the file gets to see.
+        value: the value found there.
+        hint: what the user can do about it.
+        error: the exception that is raised to the caller of a loader.
     """
 
-    def __init__(self, kind: str, field: str, value: Any, remedy: str, error: type[Exception] = ValueError) -> None:
-        super().__init__(kind)
-        self.kind, self.field, self.value, self.remedy, self.error = kind, field, value, remedy, error
+    def __init__(self, problem: str, field: str, value: Any, hint: str, error: type[Exception] = ValueError) -> None:
+        super().__init__(problem)
+        self.problem, self.field, self.value, self.hint, self.error = problem, field, value, hint, error
 
 
 class LoadReport:
-    """Raises at the first bad record, or counts what it skips; also counts what is kept but worth a look (`notes`).
+    """An account of one file: raise at the first bad record, or count skipped records; count remarks (`notes`) too.
 
     Args:
-        source: the file that is read; it begins every message.
-        skip_bad: count and go on instead of raising.
+        source: the file; every message begins with it.
+        skip_bad: count bad records and continue instead of raising.
 
     Attributes:
-        skipped: kind of problem → how many records were skipped for it.
-        notes: kind of remark → how many records it concerns; nothing was skipped for these.
-        examples: kind → the message of its first record.
-        messages: of all records that were skipped, in their order.
+        skipped: problem → number of records skipped because of it.
+        notes: remark → number of records that were kept but deserve attention.
+        examples: problem or remark → message about its first record.
+        messages: one per skipped record, in order.
         images: number of images loaded.
         objects: number of objects loaded.
 
@@ -58,56 +55,37 @@ class LoadReport:
         self.examples: dict[str, str] = {}
         self.messages: list[str] = []
         self.images = self.objects = 0
-        if (collected := _collected.get()) is not None:
-            collected.append(self)
 
     def reject(self, record: str, bad: AnnotationError) -> None:
-        """Raises `bad.error` naming file, record, field, value and remedy; with `skip_bad` counts instead."""
-        message = f"{self.source}: {record}: {bad.field} is {_short(bad.value)}: {bad.kind}; {bad.remedy}"
+        """Raise `bad.error` with file, record, field, value and hint; with `skip_bad`, count the record instead."""
+        message = f"{self.source}: {record}: {bad.field} is {_shortened(bad.value)}: {bad.problem}; {bad.hint}"
         if not self.skip_bad:
             raise bad.error(f"{message} (skip_bad leaves out bad records and counts them)") from bad
         self.messages.append(message)
-        self.skipped[bad.kind] += 1
-        self.examples.setdefault(bad.kind, message)
+        self.skipped[bad.problem] += 1
+        self.examples.setdefault(bad.problem, message)
 
-    def note(self, kind: str, record: str, field: str, value: Any) -> None:
-        """Counts something that is kept but that a person may want to look at."""
-        self.notes[kind] += 1
-        self.examples.setdefault(kind, f"{self.source}: {record}: {field} is {_short(value)}")
+    def note(self, remark: str, record: str, field: str, value: Any) -> None:
+        """Count a record that is kept but deserves attention."""
+        self.notes[remark] += 1
+        self.examples.setdefault(remark, f"{self.source}: {record}: {field} is {_shortened(value)}")
 
     def table(self) -> str:
-        """One line a kind: how many, what, and the first example; empty when there is nothing to tell."""
-        rows = []
+        """Return one line per problem or remark with its count and first example; empty without any."""
+        lines = []
         for fate, counts in (("skipped", self.skipped), ("kept", self.notes)):
-            rows += [f"  {fate:<7} {n:>7}  {kind}; first: {self.examples[kind]}" for kind, n in counts.most_common()]
-        return "\n".join(rows)
+            for problem, count in counts.most_common():
+                lines.append(f"  {fate:<7} {count:>7}  {problem}; first: {self.examples[problem]}")
+        return "\n".join(lines)
 
     def log(self) -> None:
-        """Logs the table once: as a warning when records were skipped, else as information."""
+        """Log the table: as a warning if records were skipped, otherwise as information."""
         if self.skipped or self.notes:
             level = logging.WARNING if self.skipped else logging.INFO
             loaded = f"{self.images} images, {self.objects} objects loaded"
             logger.log(level, "%s: %s\n%s", self.source, loaded, self.table())
 
 
-@contextmanager
-def collect_reports() -> Iterator[list[LoadReport]]:
-    """All reports that loaders make inside of the `with`, one a file, however deep they are called.
-
-    Example:
-        >>> with collect_reports() as reports:
-        ...     report = LoadReport("train.json", skip_bad=True)
-        >>> reports == [report]
-        True
-    """
-    collected: list[LoadReport] = []
-    token = _collected.set(collected)
-    try:
-        yield collected
-    finally:
-        _collected.reset(token)
-
-
-def _short(value: Any) -> str:
+def _shortened(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= _MAX_VALUE_LENGTH else text[: _MAX_VALUE_LENGTH - 3] + "..."

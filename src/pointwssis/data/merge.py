@@ -1,16 +1,15 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Several annotation files of the same images as one dataset: masks from here, clicks from there.
+"""Merging of several annotation files of the same images, such as masks from one and clicks from another.
 
-An image is the same where its file is. Of its objects:
+Rows with the same image file are the same image. Its objects are matched as follows:
 
-- A click in a mask of its class (or a bare click in any mask, or any click in a mask without class) belongs to that
-  object and becomes its point; of several masks it is the smallest. Any other click is an object of its own.
-- Two masks of two files that overlap by more than half (IoU) are one object, two clicks of two files on one pixel too.
-  The first file's counts. Where their classes differ, that is an error.
-- What one file keeps apart stays apart.
+- A click inside a mask of its class (or a bare click in any mask, or any click in a mask without a class) belongs to
+  that object and becomes its point; if several masks contain it, to the smallest. Any other click is a separate object.
+- Two masks from two files with an IoU above one half are one object; so are two clicks from two files on one pixel.
+  The record of the first file is kept. Different classes of one object are an error.
+- Two records of one file are always two objects.
 
-An image is complete only if every file says so that marks its objects, or that it has none. Image-level labels are put
-together.
+An image is complete only if every file that annotates it says so. Image-level labels are united.
 """
 
 import os
@@ -43,45 +42,45 @@ def merge_annotations(
     skip_bad: bool = False,
     report: LoadReport | None = None,
 ) -> Dataset:
-    """One dataset out of several, with one row an image (the module says how).
+    """Merge several datasets into one with one row per image (see the module).
 
     Args:
-        datasets: rows of the schema; the first one's ids of images and objects stay.
-        class_names: the classes and their order; None takes those of all, in order.
-        skip_bad: leave out what contradicts an earlier file instead of raising; it is counted and logged.
-        report: filled with what was left out and noticed.
+        datasets: rows of the schema; the first dataset keeps its ids of images and objects.
+        class_names: the classes and their order; None takes those of all datasets, in order.
+        skip_bad: leave out records that contradict an earlier dataset instead of raising; they are counted and logged.
+        report: filled with what was skipped and noted.
 
     Raises:
-        ValueError: two files contradict each other, or their classes differ in spelling only.
+        ValueError: two datasets contradict each other, or two class names differ in spelling only.
     """
     report = LoadReport() if report is None else report
     report.source, report.skip_bad = "merged annotations", skip_bad
     classes = [names_of(dataset) for dataset in datasets]
-    together = unite_names(classes) if class_names is None else list(class_names)
+    all_names = unite_names(classes) if class_names is None else list(class_names)
     for number, found in enumerate(classes, start=1):
-        check_known(found, together, f"dataset {number} of {len(classes)}")
-    sources = [_rows(dataset, found, together) for dataset, found in zip(datasets, classes, strict=True)]
+        check_known(found, all_names, f"dataset {number} of {len(classes)}")
+    sources = [_rows(dataset, found, all_names) for dataset, found in zip(datasets, classes, strict=True)]
     _make_unique(sources, "image_id")
     _make_unique([[item for row in rows for item in row["objects"]] for rows in sources], "id")
     images: dict[str, list[Row]] = {}
     for row in (row for rows in sources for row in rows):
         images.setdefault(os.path.realpath(row["image"]["path"]), []).append(row)
-    merged = [rows[0] if len(rows) == 1 else _merged(rows, together, report) for rows in images.values()]
+    merged = [rows[0] if len(rows) == 1 else _merged(rows, all_names, report) for rows in images.values()]
     report.log()
-    return dataset_from_rows(merged, together)
+    return dataset_from_rows(merged, all_names)
 
 
 def unlabeled_rows(
     image_dir: str | Path, datasets: Sequence[Dataset], *, skip_bad: bool = False, report: LoadReport | None = None
 ) -> Dataset:
-    """The images of a folder that no dataset names, as rows without any label.
+    """Return the images of a folder that no dataset contains, as unlabeled rows.
 
     Args:
-        image_dir: folder, with its sub-folders.
-        datasets: all that are in use (the validation set too, or its images would be learned from); the classes are
-            those of the first.
+        image_dir: the folder, including its subfolders.
+        datasets: all datasets in use, among them the validation set, whose images must not be used for training; the
+            classes are those of the first.
         skip_bad: leave out unreadable images instead of raising; they are counted and logged.
-        report: filled with what was left out.
+        report: filled with what was skipped.
     """
     report = LoadReport() if report is None else report
     report.source, report.skip_bad = str(image_dir), skip_bad
@@ -104,9 +103,9 @@ def unlabeled_rows(
     return dataset_from_rows(rows, names_of(datasets[0]))
 
 
-def _rows(dataset: Dataset, classes: Sequence[str], together: Sequence[str]) -> list[Row]:
-    """The rows with the class indices of the merged dataset."""
-    index_of = [together.index(name) for name in classes]
+def _rows(dataset: Dataset, classes: Sequence[str], all_names: Sequence[str]) -> list[Row]:
+    """Return the rows with the class indices of the merged dataset."""
+    index_of = [all_names.index(name) for name in classes]
     rows = list(dataset.with_format(None))
     for row in rows:
         for item in row["objects"]:
@@ -117,39 +116,41 @@ def _rows(dataset: Dataset, classes: Sequence[str], together: Sequence[str]) -> 
 
 
 def _make_unique(sources: Sequence[Sequence[dict[str, Any]]], field: str) -> None:
-    """Gives new numbers to what has the number of something in an earlier source."""
-    numbers = [[record[field] for record in records] for records in sources]
-    fresh, taken = count(max((number for those in numbers for number in those), default=0) + 1), set[int]()
-    for records, own in zip(sources, numbers, strict=True):
+    """Give a new id to each record whose id exists in an earlier source."""
+    all_ids = [record[field] for records in sources for record in records]
+    new_ids, taken = count(max(all_ids, default=0) + 1), set[int]()
+    for records in sources:
+        own_ids = [record[field] for record in records]
         for record in records:
             if record[field] in taken:
-                record[field] = next(fresh)
-        taken.update(own)
+                record[field] = next(new_ids)
+        taken.update(own_ids)
 
 
 def _merged(rows: Sequence[Row], class_names: Sequence[str], report: LoadReport) -> Row:
-    """One row out of the rows of several sources about one image."""
-    marked = [row for row in rows if supervision(row) in ("full", "point")]
+    """Merge the rows of several sources about one image."""
+    annotated = [row for row in rows if supervision(row) in ("full", "point")]
     image_labels = {label for row in rows for label in row["image_labels"] or ()}
     return {
         **rows[0],
-        "complete": bool(marked) and all(row["complete"] for row in marked),
+        "complete": bool(annotated) and all(row["complete"] for row in annotated),
         "image_labels": sorted(image_labels) or None,
-        "objects": _Objects(rows, class_names, report).merged(),
+        "objects": _ObjectMerger(rows, class_names, report).merged(),
     }
 
 
-class _Objects:
-    """The objects of one image in several sources."""
+class _ObjectMerger:
+    """A matcher of the objects of one image in several sources."""
 
     def __init__(self, rows: Sequence[Row], class_names: Sequence[str], report: LoadReport) -> None:
         self.rows, self.class_names, self.report = rows, class_names, report
-        self.kept: list[tuple[int, Item]] = []  # with the number of the source
-        self.pixels: dict[int, np.ndarray] = {}  # object id → its mask
-        self.owners: set[tuple[int, int]] = set()  # source of a click, id of the object whose point it became
+        self.kept: list[tuple[int, Item]] = []  # (index of the source, object)
+        self.masks: dict[int, np.ndarray] = {}  # object id → its decoded mask
+        self.owners: set[tuple[int, int]] = set()  # (source of a click, id of the object whose point it became)
 
     def merged(self) -> list[Item]:
-        for has_mask in (True, False):  # the order of the files does not decide which clicks have an owner
+        """Return the merged objects; masks come first, so that clicks find theirs whatever the order of the files."""
+        for has_mask in (True, False):
             for source, row in enumerate(self.rows):
                 for item in row["objects"]:
                     if (item["segmentation"] is not None) == has_mask:
@@ -165,14 +166,14 @@ class _Objects:
         self.kept.append((source, item))
 
     def _add_click(self, source: int, item: Item) -> None:
-        if item["point"] is None:  # a box that nobody made a point of
+        if item["point"] is None:  # a box alone
             self.kept.append((source, item))
             return
         x, y = self._pixel(item)
         masks = [other for other in self._others(source) if other["segmentation"] is not None]
-        around = [mask for mask in masks if _compatible(mask, item) and self._mask(mask)[y, x]]
-        if around:
-            owner = min(around, key=lambda mask: rle_area(mask["segmentation"]))
+        containing = [mask for mask in masks if _are_compatible(mask, item) and self._mask(mask)[y, x]]
+        if containing:
+            owner = min(containing, key=lambda mask: rle_area(mask["segmentation"]))
             if (source, owner["id"]) in self.owners:
                 self._note("second click of a file in one mask (left out)", item)
                 return
@@ -190,35 +191,34 @@ class _Objects:
         return [item for number, item in self.kept if number != source and not item["iscrowd"]]
 
     def _pixel(self, item: Item) -> tuple[int, int]:
-        """Column and row of a click."""
+        """Return column and row of a click."""
         sides = self.rows[0]["width"], self.rows[0]["height"]
         x, y = (min(int(c + 0.5), side - 1) for c, side in zip(item["point"], sides, strict=True))
         return x, y
 
     def _mask(self, item: Item) -> np.ndarray:
-        if item["id"] not in self.pixels:
-            self.pixels[item["id"]] = decode_rle(item["segmentation"])
-        return self.pixels[item["id"]]
+        if item["id"] not in self.masks:
+            self.masks[item["id"]] = decode_rle(item["segmentation"])
+        return self.masks[item["id"]]
 
     def _agree(self, kept: Item, item: Item, field: str) -> bool:
-        """Whether two records of one object agree on its class, which a record without a class leaves to the other."""
-        if not _compatible(kept, item):
+        """Return whether two records of one object agree on its class; a record without one takes that of the other."""
+        if not _are_compatible(kept, item):
             both = [self.class_names[each["category"]] for each in (kept, item)]
-            remedy = "two files give one object these classes; correct one of them, or map one with label_map"
-            self.report.reject(
-                self._record(item), AnnotationError("contradicting classes", f"class ({field})", both, remedy)
-            )
+            hint = "two files give these classes to one object; correct one of them, or map one with label_map"
+            bad = AnnotationError("contradicting classes", f"class ({field})", both, hint)
+            self.report.reject(self._record_name(item), bad)
             return False
         if kept["category"] is None:
             kept["category"] = item["category"]
         return True
 
     def _note(self, remark: str, item: Item) -> None:
-        self.report.note(remark, self._record(item), "point", item["point"])
+        self.report.note(remark, self._record_name(item), "point", item["point"])
 
-    def _record(self, item: Item) -> str:
+    def _record_name(self, item: Item) -> str:
         return f"image {self.rows[0]['file_name']}, object {item['id']}"
 
 
-def _compatible(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+def _are_compatible(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     return None in (first["category"], second["category"]) or first["category"] == second["category"]

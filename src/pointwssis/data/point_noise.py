@@ -1,11 +1,11 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Points as people click them: elsewhere than in the center, beside the object, with the wrong class, or not at all.
+"""Simulated noise of point labels: off-center points, points beside the object, wrong classes, missing points.
 
-The paper measures how much the position of a point matters (table 4: center of mass against a random pixel of the
-mask); the others are the errors that labeling is known for. Each function takes a dataset of the schema and gives one
-with other points; masks and boxes stay what they are. Everything random is drawn for each object on its own, from the
-seed, its image's id and its own: neither the order of the rows nor the other images change it, and of two fractions
-the larger one hits the same objects and more.
+The paper measures the effect of the position of a point (table 4: center of mass or a random pixel of the mask); the
+other kinds are common labeling errors. Each function takes a dataset of the schema and returns one with other points;
+masks and boxes do not change. Every object has its own random numbers, from the seed, the id of its image and its own
+id: they depend neither on the order of the rows nor on the other images, and a larger fraction affects the same objects
+and more.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,11 +21,11 @@ from .schema import class_names
 
 SigmaUnit = Literal["object", "pixel"]
 
-_DRAWS = 20  # of a jittered point before the last one is moved to where it may be
+_MAX_DRAWS = 20  # of a jittered point, before the last draw is moved to an allowed position
 _JITTERED, _MISLABELED, _DROPPED = range(3)  # streams of random numbers
-_PLACED = {"center": 3, "box_center": 4, "random": 5}
+_STREAM_OF_SOURCE = {"center": 3, "box_center": 4, "random": 5}
 
-# What a recipe's `point_noise` may hold, in the order in which it is applied.
+# Keys of a recipe's `point_noise`, in the order of application.
 POINT_NOISE = ("box_center", "random", "jitter", "jitter_pixels", "corrupt_labels", "missing", "overlooked")
 
 
@@ -35,34 +35,37 @@ def points_from_masks(
     seed: int = 0,
     *,
     fraction: float = 1.0,
-    truth: Dataset | None = None,
+    ground_truth: Dataset | None = None,
     masked: bool = True,
 ) -> Dataset:
-    """Puts points where their masks say: the two rows of the paper's table 4, and the box centers of its section 4.1.
+    """Derive points from masks: both rows of the paper's table 4, and the box centers of its section 4.1.
 
     Args:
         dataset: rows of the schema.
         point_source: "center" of mass, "box_center", or a "random" pixel of the mask.
-        seed: of everything random.
-        fraction: part of the points that move, 0 … 1.
-        truth: the same images and object ids with their masks, where `dataset` has none.
-        masked: also objects of `dataset` that have a mask; False leaves these alone.
+        seed: random seed.
+        fraction: fraction of the points that move, 0 … 1.
+        ground_truth: the same images and object ids with their masks, if `dataset` has none.
+        masked: also change objects of `dataset` that have a mask.
 
     Raises:
-        ValueError: the mask of an object is not known.
+        ValueError: the mask of an object is unknown.
     """
     _check_fraction("fraction", fraction)
-    if point_source not in _PLACED:
-        raise ValueError(f"point_source is {point_source!r}; choose 'center', 'box_center' or 'random'")
-    masks = _KnownMasks(truth)
+    if point_source not in _STREAM_OF_SOURCE:
+        raise ValueError(f"point_source is {point_source!r}; use 'center', 'box_center' or 'random'")
+    masks = _KnownMasks(ground_truth)
 
     def moved(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
-        known, generator = masks.of(row, item), _generator(seed, _PLACED[point_source], row, item)
+        known, generator = masks.of(row, item), _generator(seed, _STREAM_OF_SOURCE[point_source], row, item)
         if generator.random() >= fraction:
             return item
         if known["segmentation"] is None or not rle_area(known["segmentation"]):
-            raise ValueError(f"{_name(row, item)} has no mask to take a point from; give `truth`, or leave it out")
-        return {**item, "point": derive_point(known, row["width"], row["height"], point_source, generator)[0]}
+            raise ValueError(
+                f"{_name(row, item)} has no mask to derive a point from; pass `ground_truth`, or omit this noise"
+            )
+        point, _ = derive_point(known, (row["width"], row["height"]), point_source, generator)
+        return {**item, "point": point}
 
     return _with_points(dataset, moved, masked)
 
@@ -74,23 +77,23 @@ def jitter_points(
     *,
     unit: SigmaUnit = "object",
     stay_in_mask: bool = False,
-    truth: Dataset | None = None,
+    ground_truth: Dataset | None = None,
     masked: bool = True,
 ) -> Dataset:
-    """Moves every point by a normal deviation; it stays inside of the image.
+    """Move every point by a normally distributed offset; it stays inside the image.
 
     Args:
         dataset: rows of the schema.
         sigma: standard deviation along each axis.
-        seed: of everything random.
-        unit: of `sigma`: part of the object's width and height ("object"; of its mask or its box), or pixels of the
-            image ("pixel").
+        seed: random seed.
+        unit: unit of `sigma`: a fraction of the width and height of the object's mask or box ("object"), or pixels of
+            the image ("pixel").
         stay_in_mask: move points that would leave their object to its nearest pixel.
-        truth: the same images and object ids with masks or boxes, where `dataset` has none.
-        masked: also objects of `dataset` that have a mask; False leaves these alone.
+        ground_truth: the same images and object ids with masks or boxes, if `dataset` has none.
+        masked: also change objects of `dataset` that have a mask.
 
     Raises:
-        ValueError: size or mask of an object is needed and not known.
+        ValueError: the size or mask of an object is required and unknown.
 
     Example:
         >>> from pointwssis.data import make_shapes_dataset
@@ -100,10 +103,10 @@ def jitter_points(
         (False, True)
     """
     if not 0 <= sigma < np.inf:
-        raise ValueError(f"sigma is {sigma}; it takes a standard deviation from 0 on")
+        raise ValueError(f"sigma is {sigma}; it must be a standard deviation of at least 0")
     if unit not in ("object", "pixel"):
-        raise ValueError(f"unit is {unit!r}; it takes 'object' or 'pixel'")
-    masks = _KnownMasks(truth)
+        raise ValueError(f"unit is {unit!r}; use 'object' or 'pixel'")
+    masks = _KnownMasks(ground_truth)
 
     def moved(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
         known = masks.of(row, item)
@@ -117,18 +120,18 @@ def jitter_points(
 
 
 def corrupt_labels(dataset: Dataset, fraction: float, seed: int = 0, *, masked: bool = True) -> Dataset:
-    """Gives a part of the objects another class, each of the others being equally likely.
+    """Give a fraction of the objects another class, with equal probability for each.
 
     Args:
-        dataset: rows of the schema, of at least two classes.
-        fraction: probability of each object, 0 … 1. Clicks without a class stay as they are.
-        seed: of everything random.
-        masked: also objects that have a mask; False leaves these alone.
+        dataset: rows of the schema, with at least two classes.
+        fraction: probability per object, 0 … 1. Clicks without a class do not change.
+        seed: random seed.
+        masked: also change objects that have a mask.
     """
     _check_fraction("fraction", fraction)
     count = len(class_names(dataset))
     if count < 2:
-        raise ValueError(f"the only class is {class_names(dataset)[0]!r}; a wrong label needs another one")
+        raise ValueError(f"the only class is {class_names(dataset)[0]!r}; a wrong label requires a second class")
 
     def mislabeled(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
         generator = _generator(seed, _MISLABELED, row, item)
@@ -142,15 +145,15 @@ def corrupt_labels(dataset: Dataset, fraction: float, seed: int = 0, *, masked: 
 def drop_points(
     dataset: Dataset, fraction: float, seed: int = 0, *, complete: bool = False, masked: bool = True
 ) -> Dataset:
-    """Takes away a part of the objects, as if nobody had clicked on them.
+    """Remove a fraction of the objects, as if nobody had clicked on them.
 
     Args:
         dataset: rows of the schema.
-        fraction: probability of each object, 0 … 1.
-        seed: of everything random.
-        complete: what an image that lost an object says of itself: False, what nobody marked may still be an object;
-            True, all are marked (they were overlooked, and now teach that they are background).
-        masked: also objects that have a mask; False leaves these alone.
+        fraction: probability per object, 0 … 1.
+        seed: random seed.
+        complete: leave `complete` as it is in an image that lost an object (it was overlooked, and is now trained as
+            background); False sets it to False.
+        masked: also remove objects that have a mask.
     """
     _check_fraction("fraction", fraction)
 
@@ -161,30 +164,30 @@ def drop_points(
 
 
 def apply_point_noise(
-    dataset: Dataset, noise: Mapping[str, float], seed: int = 0, truth: Dataset | None = None
+    dataset: Dataset, noise: Mapping[str, float], seed: int = 0, ground_truth: Dataset | None = None
 ) -> Dataset:
-    """What a recipe's `point_noise` says, to the objects that have no mask of their own.
+    """Apply the `point_noise` of a recipe to the objects that have no mask.
 
     Args:
         dataset: rows of the schema.
-        noise: any of these, applied in this order: `box_center` and `random`, parts of the points that move to the
-            center of their box or to a random pixel of their mask; `jitter`, a standard deviation as a part of the
-            object's width and height, and `jitter_pixels`, one in pixels; `corrupt_labels`, the part that gets another
-            class; `missing`, the part that is gone from images which then say that not all is marked; `overlooked`, the
-            part that is gone from images which say that it is (the same objects, so only one of the two).
-        seed: of everything random.
-        truth: the same images and object ids with their masks, for what depends on them.
+        noise: any of these, applied in this order: `box_center` and `random`, fractions of the points that move to the
+            center of their box or to a random pixel of their mask; `jitter`, a standard deviation as a fraction of the
+            object's width and height, and `jitter_pixels`, one in pixels; `corrupt_labels`, the fraction that gets
+            another class; `missing`, the fraction that is removed from images, which then are incomplete; `overlooked`,
+            the fraction that is removed from images that stay complete (the same objects, so only one of the two).
+        seed: random seed.
+        ground_truth: the same images and object ids with their masks, for noise that depends on them.
 
     Example:
         >>> from pointwssis.data import make_shapes_dataset, split_supervision
         >>> dataset = make_shapes_dataset(4, (64, 64))
         >>> points = split_supervision(dataset, labeled_fraction=0)["point"]
-        >>> noisy = apply_point_noise(points, {"random": 1.0, "missing": 0.5}, seed=1, truth=dataset)
+        >>> noisy = apply_point_noise(points, {"random": 1.0, "missing": 0.5}, seed=1, ground_truth=dataset)
         >>> sum(map(len, points["objects"])) > sum(map(len, noisy["objects"]))
         True
     """
     check_point_noise(noise)
-    hidden = {"truth": truth, "masked": False}
+    hidden = {"ground_truth": ground_truth, "masked": False}
     steps: dict[str, Callable[[Dataset, float], Dataset]] = {
         "box_center": lambda rows, part: points_from_masks(rows, "box_center", seed, fraction=part, **hidden),
         "random": lambda rows, part: points_from_masks(rows, "random", seed, fraction=part, **hidden),
@@ -201,19 +204,19 @@ def apply_point_noise(
 
 
 def check_point_noise(noise: Mapping[str, float]) -> None:
-    """Raises a ValueError for noise that `apply_point_noise` does not know."""
+    """Raise a ValueError for noise that `apply_point_noise` does not support."""
     for key, value in noise.items():
         if key not in POINT_NOISE:
-            raise ValueError(f"point_noise has no {key!r}; it takes {', '.join(POINT_NOISE)}")
+            raise ValueError(f"point_noise has no key {key!r}; use {', '.join(POINT_NOISE)}")
         if not key.startswith("jitter"):
             _check_fraction(f"point_noise: {key}", value)
         elif not 0 <= value < np.inf:
-            raise ValueError(f"point_noise: {key} is {value}; it takes a standard deviation from 0 on")
+            raise ValueError(f"point_noise: {key} is {value}; it must be a standard deviation of at least 0")
     if noise.get("missing") and noise.get("overlooked"):
-        raise ValueError("point_noise: missing and overlooked take away the same objects; give one of them")
+        raise ValueError("point_noise: missing and overlooked remove the same objects; use one of them")
 
 
-# -- the way through a dataset
+# -- changing the objects of a dataset
 
 
 def _with_points(
@@ -222,13 +225,13 @@ def _with_points(
     masked: bool,
     complete: bool = True,
 ) -> Dataset:
-    """The dataset with `change(row, object)` for every object that has a point; None takes the object away."""
+    """Return the dataset with `change(row, object)` for every object that has a point; None removes the object."""
 
-    def concerned(item: Mapping[str, Any]) -> bool:
+    def is_changed(item: Mapping[str, Any]) -> bool:
         return item["point"] is not None and not item["iscrowd"] and (masked or item["segmentation"] is None)
 
     def changed(row: dict[str, Any]) -> dict[str, Any]:
-        objects = [change(row, item) if concerned(item) else item for item in row["objects"]]
+        objects = [change(row, item) if is_changed(item) else item for item in row["objects"]]
         left = [item for item in objects if item is not None]
         return {"objects": left, "complete": row["complete"] and (complete or len(left) == len(objects))}
 
@@ -241,7 +244,7 @@ def _generator(seed: int, stream: int, row: Mapping[str, Any], item: Mapping[str
 
 def _check_fraction(name: str, value: float) -> None:
     if not 0 <= value <= 1:
-        raise ValueError(f"{name} is {value}; it is a part of the points, from 0 to 1")
+        raise ValueError(f"{name} is {value}; it must be a fraction of the points, from 0 to 1")
 
 
 def _name(row: Mapping[str, Any], item: Mapping[str, Any]) -> str:
@@ -249,18 +252,20 @@ def _name(row: Mapping[str, Any], item: Mapping[str, Any]) -> str:
 
 
 class _KnownMasks:
-    """What is known of an object: its own mask and box, else those of the same object in the truth."""
+    """Mask and box of an object: its own, or those of the same object in the ground truth."""
 
-    def __init__(self, truth: Dataset | None):
-        self.rows = None if truth is None else truth.with_format(None).select_columns(["image_id", "objects"])
-        self.positions = {} if truth is None else {image: index for index, image in enumerate(truth["image_id"])}
+    def __init__(self, ground_truth: Dataset | None):
+        self.rows, self.positions = None, {}
+        if ground_truth is not None:
+            self.rows = ground_truth.with_format(None).select_columns(["image_id", "objects"])
+            self.positions = {image_id: index for index, image_id in enumerate(ground_truth["image_id"])}
         self.image_id: int | None = None
         self.items: dict[int, dict[str, Any]] = {}
 
     def of(self, row: Mapping[str, Any], item: dict[str, Any]) -> dict[str, Any]:
         if item["segmentation"] is not None or row["image_id"] not in self.positions:
             return item
-        if self.image_id != row["image_id"]:  # the objects of an image come one after the other
+        if self.image_id != row["image_id"]:  # the objects of an image are consecutive
             self.image_id = row["image_id"]
             self.items = {known["id"]: known for known in self.rows[self.positions[self.image_id]]["objects"]}
         known = self.items.get(item["id"], item)
@@ -271,19 +276,19 @@ class _KnownMasks:
 
 
 def _object_size(known: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[float, float]:
-    """Width and height in pixels."""
+    """Return width and height of an object in pixels."""
     box = known["bbox"] if known["segmentation"] is None else rle_box(known["segmentation"])
     if box is None or min(box[2:]) <= 0:
         raise ValueError(
-            f"{_name(row, known)} has no mask or box of any extent, so its size is not known; give sigma in "
-            "pixels, or `truth`"
+            f"{_name(row, known)} has no mask or box with an extent, so its size is unknown; give sigma in "
+            "pixels, or pass `ground_truth`"
         )
     return box[2], box[3]
 
 
 def _mask(known: Mapping[str, Any], row: Mapping[str, Any]) -> np.ndarray:
     if known["segmentation"] is None or not rle_area(known["segmentation"]):
-        raise ValueError(f"{_name(row, known)} has no mask to stay in; give `truth`, or leave out stay_in_mask")
+        raise ValueError(f"{_name(row, known)} has no mask to stay in; pass `ground_truth`, or omit stay_in_mask")
     return decode_rle(known["segmentation"])
 
 
@@ -294,16 +299,16 @@ def _jittered(
     mask: np.ndarray | None,
     generator: np.random.Generator,
 ) -> list[float]:
-    """The first of some draws that lies where it may; if none does, the nearest allowed place to the last one.
+    """Return the first of several draws at an allowed position; if there is none, the one nearest to the last draw.
 
     Args:
         point: (x, y) in pixels.
         sigma: (2,) along x and y in pixels.
         size: (width, height) of the image.
-        mask: (height, width) bool that the point has to stay in, or None.
+        mask: (height, width) bool in which the point has to stay, or None.
     """
-    last_pixel = np.maximum(np.array(size) - 1, point)  # a point may lie up to a pixel further, and then stay
-    for _ in range(_DRAWS):
+    last_pixel = np.maximum(np.array(size) - 1, point)  # an original point may lie up to a pixel further
+    for _ in range(_MAX_DRAWS):
         drawn = (np.array(point) + generator.normal(0, 1, 2) * sigma).astype(np.float32)  # the schema's precision
         column, row = np.rint(drawn.clip(0, np.array(size) - 1)).astype(int)
         if (drawn >= 0).all() and (drawn <= last_pixel).all() and (mask is None or mask[row, column]):

@@ -25,7 +25,7 @@ EMPTY_CARD = "[More Information Needed]"  # what transformers' own template is f
 
 @contextmanager
 def hint_where_missing(name_or_path: Any) -> Iterator[None]:
-    """Inside, transformers' error about a model that cannot be found ends with what to do about it.
+    """Append a hint to the error that transformers raises inside the block when it does not find a model.
 
     The error stays the same object; its message becomes longer.
     """
@@ -33,7 +33,9 @@ def hint_where_missing(name_or_path: Any) -> Iterator[None]:
         yield
     except OSError as error:
         if not Path(str(name_or_path)).exists() and len(error.args) == 1 and is_about_a_missing_model(error):
-            error.args = (f"{error.args[0]}\n{missing_hint(name_or_path)}",)
+            hint = missing_hint(name_or_path)
+            if hint not in str(error.args[0]):  # a model loads its configuration, and both append the hint
+                error.args = (f"{error.args[0]}\n{hint}",)
         raise
 
 
@@ -59,7 +61,17 @@ def missing_hint(name_or_path: Any) -> str:
     )
 
 
-# -- models and pipelines
+# -- configurations, models and pipelines
+
+
+class HubConfig:
+    """Mixin in front of `PreTrainedConfig`: a hint where no configuration is found."""
+
+    @classmethod
+    def get_config_dict(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the stored fields and the unused keyword arguments, as transformers does."""
+        with hint_where_missing(pretrained_model_name_or_path):
+            return super().get_config_dict(pretrained_model_name_or_path, **kwargs)
 
 
 class HubModel:

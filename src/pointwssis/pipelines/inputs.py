@@ -1,10 +1,10 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What pipelines take: images and their prompts in all the forms that people have them in, as one dict an image."""
+"""Inputs of pipelines: images and their prompts in every common form, converted to one dict per image."""
 
 import base64
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -14,57 +14,68 @@ from huggingface_hub import get_session
 from PIL import Image
 from torch.utils.data import Dataset
 
-PROMPTS = ("points", "labels", "rough_masks")  # what an item may hold beside its image
-ADDRESSES = ("http://", "https://")
+from ..ops.images import read_image
+
+PROMPTS = ("points", "labels", "rough_masks")  # keys that an item may hold beside its image
+URL_SCHEMES = ("http://", "https://")
+MIN_IMAGE_BYTES = 32  # shorter base64 text is taken for a path: letters of a path may be valid base64
 
 
 def as_items(inputs: Any, **prompts: Any) -> Any:
-    """Inputs in the four forms that transformers' pipelines know, each item a dict with an `image`.
+    """Convert inputs in the forms that transformers' pipelines accept to items, each a dict with an `image`.
 
     Args:
         inputs: an image, a row that holds one under "image", or a list, tuple, iterator, torch or `datasets` dataset
             (or column) of them.
-        prompts: for one image its prompts, for a list of images a list of them; None is not given.
+        prompts: the prompts of one image, or for a list of images one list per prompt; None counts as absent.
 
     Returns:
-        A dict, a list of dicts, a torch dataset of dicts or a generator of dicts, as `inputs` is one or several. A
-        dict has `image`, the prompts, and where there are several a `position` for error messages.
+        For one image a dict, for a list a list of dicts, for a dataset a torch dataset of dicts, for an iterator a
+        generator of dicts. A dict has `image`, the prompts and `position`, the index of the image among several (None
+        for one image), for error messages.
+
+    Raises:
+        ValueError: the prompts of a list do not match its images, or a dataset or iterator has prompts beside it.
     """
     prompts = given(prompts)
     if isinstance(inputs, (list, tuple)):
-        for name, values in prompts.items():
-            is_list = isinstance(values, Sized) and not isinstance(values, str)
-            if not is_list or len(values) != len(inputs):
-                count = f"has {len(values)}" if is_list else f"is {values!r:.40}"
-                raise ValueError(f"{name} {count}; it takes a list with one entry for each of the {len(inputs)} images")
-        columns = zip(*prompts.values(), strict=True) if prompts else ((),) * len(inputs)
-        rows = zip(inputs, columns, strict=True)
-        return [
-            _item(image, position, dict(zip(prompts, values, strict=True)))
-            for position, (image, values) in enumerate(rows)
-        ]
+        return _items_of_list(inputs, prompts)
     if not _holds_several(inputs):
         return _item(inputs, None, prompts)
     if prompts:
+        keys = ", ".join(map(repr, PROMPTS[:2]))
         raise ValueError(
-            f"with a dataset or generator of images, give {' and '.join(prompts)} inside of its items: "
-            f"{{'image', {', '.join(map(repr, PROMPTS[:2]))}, …}}"
+            f"with a dataset or generator of images, give {' and '.join(prompts)} inside its items: {{'image', {keys}, …}}"
         )
     if hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__"):
         return _Items(inputs)
     return (_item(image, position, {}) for position, image in enumerate(inputs))
 
 
+def _items_of_list(images: Sequence[Any], prompts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return one item per image of a list, each with its own entry of every prompt."""
+    for name, values in prompts.items():
+        is_list = isinstance(values, Sized) and not isinstance(values, str)
+        if not is_list or len(values) != len(images):
+            got = f"{len(values)} entries" if is_list else f"{values!r:.40}"
+            raise ValueError(f"{name} must be a list with one entry for each of the {len(images)} images, got {got}")
+    items = []
+    for position, image in enumerate(images):
+        own = {name: values[position] for name, values in prompts.items()}
+        items.append(_item(image, position, own))
+    return items
+
+
 def _holds_several(inputs: Any) -> bool:
-    """Whether this is a dataset, a column of one, or an iterator."""
+    """Return True for a dataset, a column of one, or an iterator."""
     if isinstance(inputs, (Dataset, Iterator)):
         return True
-    datasets = sys.modules.get("datasets")  # who hands one of its objects over has imported it
+    datasets = sys.modules.get("datasets")  # the caller who passes one of its objects has imported it
     return datasets is not None and isinstance(inputs, (datasets.Dataset, datasets.IterableDataset, datasets.Column))
 
 
 class _Items(Dataset):
-    """Anything with a length and rows as the torch dataset that transformers' pipelines take."""
+    """A torch dataset, as transformers' pipelines expect it, over anything with a length and rows."""
 
     def __init__(self, rows: Any):
         self.rows = rows
@@ -77,16 +88,26 @@ class _Items(Dataset):
 
 
 def _item(image: Any, position: int | None, prompts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the item of one image or row; prompts given beside a row override those inside it."""
     row = image if isinstance(image, Mapping) and "image" in image else {"image": image}
     own = {name: row[name] for name in PROMPTS if row.get(name) is not None}
     return {"image": row["image"], **own, **prompts, "position": position}
 
 
 def read_item(item: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
-    """The item with its image as a PIL image, and a `name` for it in error messages."""
+    """Decode the image of an item.
+
+    Args:
+        item: as `as_items` returns it.
+        timeout: seconds to wait for a URL; None waits forever.
+
+    Returns:
+        The item with its image as an upright RGB PIL image, and with a `name` of the image for error messages.
+    """
     source, position = item["image"], item.get("position")
     file = source.get("path") if isinstance(source, Mapping) else getattr(source, "filename", source)
     file = str(file) if isinstance(file, (str, Path)) and 0 < len(str(file)) < 200 else None
+    # Errors about a file name it already; those about an image in memory need its position.
     name = f"image {position}" if position is not None else "the image" if file is None else file
     try:
         image = as_image(source, timeout)
@@ -99,22 +120,19 @@ def read_item(item: Mapping[str, Any], timeout: float | None = None) -> dict[str
 
 
 def as_image(image: Any, timeout: float | None = None) -> Image.Image:
-    """An upright 8-bit RGB image out of whatever people have.
+    """Return an image in any common form as an upright 8-bit RGB image.
 
     Args:
-        image: a path, an address, base64 text (with or without "data:image/…;base64,"), a PIL image, an array or
-            tensor, or a `{"path", "bytes"}` dict as an undecoded column of `datasets` holds it.
-        timeout: seconds to wait for an address; None is for ever.
+        image: a path, a URL, base64 text (with or without "data:image/…;base64,"), a PIL image, an array or tensor, or
+            a `{"path", "bytes"}` dict as in an undecoded column of `datasets`.
+        timeout: seconds to wait for a URL; None waits forever.
 
     Raises:
-        FileNotFoundError: text that is neither a file nor an address nor base64.
-        OSError: an address that does not answer.
-        ValueError: no image, or one that is damaged.
+        FileNotFoundError: the text is neither a file nor a URL nor base64.
+        OSError: the URL cannot be fetched.
+        ValueError: this is not an image, or it is damaged.
     """
-    # Not above: `data` stands on datasets, and `import pointwssis` is not to wait for that.
-    from ..ops.images import read_image
-
-    if isinstance(image, str) and image.startswith(ADDRESSES):
+    if isinstance(image, str) and image.startswith(URL_SCHEMES):
         image = {"path": image, "bytes": _fetched(image, timeout)}
     elif isinstance(image, str) and not os.path.isfile(image):
         image = {"path": "base64 image", "bytes": _decoded_base64(image)}
@@ -123,34 +141,35 @@ def as_image(image: Any, timeout: float | None = None) -> Image.Image:
     return read_image(image)
 
 
-def _fetched(address: str, timeout: float | None) -> bytes:
+def _fetched(url: str, timeout: float | None) -> bytes:
+    """Return the content of a URL."""
     try:
-        response = get_session().get(address, timeout=timeout, follow_redirects=True)
+        response = get_session().get(url, timeout=timeout, follow_redirects=True)
         response.raise_for_status()
-    except Exception as error:  # the client's own classes, of whichever library the Hub client stands on
-        raise OSError(f"{address}: cannot be fetched ({error}); check the address") from error
+    except Exception as error:  # the error classes belong to whichever HTTP library the Hub client uses
+        raise OSError(f"{url}: cannot be fetched ({error}); check the URL") from error
     return response.content
 
 
 def _decoded_base64(text: str) -> bytes:
+    """Return the bytes of a base64 text, or raise an error about a missing file where the text looks like a path."""
     head, comma, body = text.partition(",")
     is_data = head.startswith("data:image/") and bool(comma)
     try:
         content = base64.b64decode("".join((body if is_data else text).split()), validate=True)
     except ValueError as error:
         if is_data:
-            raise ValueError(f"{head},…: is no base64 text ({error})") from error
+            raise ValueError(f"{head},…: not valid base64 text ({error})") from error
         content = b""
-    # The letters of a path may be base64's too, but they are too few for an image.
-    if not is_data and len(content) < 32:
-        raise FileNotFoundError(f"{text:.200}: image file not found; a text is a path, an address or a base64 image")
+    if not is_data and len(content) < MIN_IMAGE_BYTES:
+        raise FileNotFoundError(f"{text:.200}: image file not found; expected a path, a URL or a base64 image")
     return content
 
 
 def _image_of_array(array: np.ndarray) -> Image.Image:
-    """Gray of any depth, or 8-bit color, channels first or last."""
+    """Return an array as a PIL image: gray of any depth, or 8-bit color with the channels first or last."""
     if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] not in (1, 3, 4):
-        array = np.moveaxis(array, 0, -1)
+        array = np.moveaxis(array, 0, -1)  # channels first → last
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if 0 not in array.shape:
@@ -159,11 +178,11 @@ def _image_of_array(array: np.ndarray) -> Image.Image:
         if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8:
             return Image.fromarray(np.ascontiguousarray(array))
     raise ValueError(
-        f"an image array has the shape {array.shape} and the type {array.dtype}; give (height, width, 3) uint8 "
-        "from 0 to 255, or (height, width) of any type"
+        f"an image array must have shape (height, width, 3) and dtype uint8 with values from 0 to 255, or shape "
+        f"(height, width) and any dtype; got shape {array.shape} and dtype {array.dtype}"
     )
 
 
 def given(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that are not None."""
+    """Return the parameters that are not None."""
     return {name: value for name, value in parameters.items() if value is not None}

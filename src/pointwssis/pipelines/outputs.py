@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The forms in which pipelines give masks."""
+"""Formats of the masks that pipelines return."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,12 +20,16 @@ FORMATS: dict[str, Callable[[np.ndarray], Any]] = {
 
 
 def checked_mask_format(mask_format: str | None) -> str | None:
-    """The name of a form, or None."""
+    """Return the name of a mask format, or None.
+
+    Raises:
+        ValueError: there is no such format.
+    """
     if mask_format is not None and mask_format not in FORMATS:
-        raise ValueError(f"mask_format is {mask_format!r}; it takes one of {', '.join(map(repr, FORMATS))}")
+        raise ValueError(f"mask_format must be one of {', '.join(map(repr, FORMATS))}, got {mask_format!r}")
     return mask_format
 
 
 def formatted(mask: torch.Tensor | np.ndarray, mask_format: str) -> Any:
-    """A (height, width) bool mask in the wanted form."""
+    """Return a (height, width) bool mask in a format of `FORMATS`."""
     return FORMATS[mask_format](mask.cpu().numpy() if isinstance(mask, torch.Tensor) else mask)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Image and points in, instances out: `point-instance-segmentation`."""
+"""The pipeline `point-instance-segmentation`: image and points in, instances out."""
 
 import numbers
 from collections import defaultdict
@@ -11,26 +11,29 @@ import torch
 from PIL import Image
 from transformers.utils import ModelOutput
 
-from .base import ImagePipeline
+from .base import ImagePipeline, check_at_least_one, check_no_unknown
 from .inputs import as_items, given, read_item
 from .outputs import checked_mask_format, formatted
-from .point_mask_refinement import PointMaskRefinementPipeline, as_refiner, point_in_mask
+from .point_mask_refinement import point_in_mask
+from .refiners import Refiner, as_refiner, checked_refined_masks
 from .validation import checked_labels, checked_points
 
-ABOUT_POINTS = ("point", "level", "level_scores", "point_in_mask", "background_score")
+LEVEL_STRATEGIES = ("adaptive", "finest")
+PARAMETERS = ("threshold", "mask_format", "top_k", "level_strategy", "refiner", "timeout", "batch_size", "num_workers")
+POINT_KEYS = ("point", "level", "level_scores", "point_in_mask", "background_score")  # results of points only
 
 
 class EncodedImage:
     """One image that went through the network; call it with points as often as you like.
 
-    Made by `PointInstanceSegmentationPipeline.encode`. It holds the network's outputs, about a sixteenth of the canvas'
-    pixels times the number of kernel channels in floats, on the device of the model.
+    Created by `PointInstanceSegmentationPipeline.encode`. It holds the network's outputs on the device of the model:
+    about one sixteenth of the canvas' pixels times the number of kernel channels, in floats.
 
     Args:
-        pipeline: that encoded it.
-        image: the upright RGB image.
-        name: of the image, for errors.
-        outputs: of the network.
+        pipeline: pipeline that encoded the image.
+        image: upright RGB image.
+        name: name of the image, for errors.
+        outputs: outputs of the network.
     """
 
     def __init__(
@@ -39,9 +42,10 @@ class EncodedImage:
         self.pipeline, self.image, self.name, self.outputs = pipeline, image, name, outputs
 
     def __call__(self, points: Any = None, labels: Any = None, **parameters: Any) -> list[dict[str, Any]]:
-        """Instances of these points (all instances without points); parameters and results are those of the pipeline.
+        """Return the instances of points, or all instances without points.
 
-        Several points in one call, or each in a call of its own, give the same instances.
+        Parameters and results are those of the pipeline. Several points give the same instances in one call and in
+        one call each.
         """
         pipe = self.pipeline
         _, forward, post = pipe._sanitize_parameters(**parameters)
@@ -53,10 +57,10 @@ class EncodedImage:
 
 
 class PointInstanceSegmentationPipeline(ImagePipeline):
-    """One mask with a class for every point; without points, ordinary instance segmentation.
+    """Segment one instance per point; without points, run ordinary instance segmentation.
 
     Args:
-        refiner: as in `__call__`, for every call.
+        refiner: refiner of every call, see `__call__`.
 
     Example:
         ```python
@@ -71,38 +75,45 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
     _model_type = "solov2"
 
     def __init__(self, *args: Any, refiner: Any = None, **kwargs: Any):
-        self._loaded_refiners: dict[str, PointMaskRefinementPipeline] = {}
+        self._loaded_refiners: dict[str, Refiner] = {}
         super().__init__(*args, **kwargs)
         self.refiner = self._as_refiner(refiner)
 
     def __call__(self, inputs: Any, points: Any = None, labels: Any = None, **parameters: Any) -> Any:
-        """Segments images.
+        """Segment images.
 
         Args:
-            inputs: an image (path, address, base64 text, PIL image, array), a list or generator of images, a torch
-                dataset, a `datasets` dataset or column; or of dicts {"image", "points", "labels"}, as a dataset with
-                these columns has them. Lists give a list, generators and datasets an iterator.
+            inputs: an image (path, URL, base64 text, PIL image, array), a list or generator of images, a torch dataset,
+                a `datasets` dataset or column; or of dicts {"image", "points", "labels"}, as in the rows of a dataset
+                with these columns. Lists give a list, generators and datasets an iterator.
             points: points of the image, (x, y) in its pixels; for a list of images a list of them, with None for an
-                image without. None: ordinary instance segmentation.
-            labels: for each point its class, a name, an id or None; None where no class is known.
+                image without points. None runs ordinary instance segmentation.
+            labels: for each point its class: a name, an id or None; None if no class is known.
             threshold: lowest score of an instance without points, 0 to 1 (default 0); a point always gets its mask.
-            mask_format: "pil" (L image, 0 and 255; default), "rle" (COCO), "polygon" (COCO) or "numpy" (bool). With
-                "rle" and "polygon" the results can be written as JSON.
-            top_k: classes listed for a point without a class (default 5); without points the most instances an image.
-            level_strategy: how a point chooses its pyramid level, see `post_process_point_instance_segmentation`.
-            refiner: a MaskRefineNet, its repository, or a `point-mask-refinement` pipeline, for points.
-            timeout: seconds to wait for an image's address; None (default) is for ever.
+            mask_format: "pil" (L image, 0 and 255; default), "rle" (COCO), "polygon" (COCO) or "numpy" (bool). Results
+                with "rle" and "polygon" can be written as JSON.
+            top_k: number of classes in `alternatives` of a point of unknown class (default 5); without points the most
+                instances per image.
+            level_strategy: "adaptive" (default) lets each point choose its pyramid level, "finest" always takes P2.
+            refiner: refiner of the masks of points: a MaskRefineNet, its repository or folder, a
+                `point-mask-refinement` pipeline, or a callable (image, rough masks (N, H, W), points, class names) →
+                masks (N, H, W), see `Refiner`.
+            timeout: seconds to wait for an image's URL; None (default) waits forever.
             batch_size, num_workers: as in transformers' pipelines; images of one size go through the network together,
-                so that a batch gives what its images give alone.
+                so that a batch gives the same results as its images one by one.
 
         Returns:
-            For each image a list of dicts with `label`, `label_id`, `score` and `mask`. With points there is one a
-            point, in their order, which also has `point`, `level` (0 for P2 … 4 for P6), `level_scores`,
-            `point_in_mask`, `background_score` (0 to 1, high where no object is), `alternatives` (the best classes of a
-            click without a label, with their scores) and, with a refiner, `rough_mask`.
+            For each image a list of dicts with `label`, `label_id`, `score` and `mask`. With points there is one dict
+            per point, in their order, which also has `point`, `level` (0 for P2 … 4 for P6), `level_scores`,
+            `point_in_mask`, `background_score` (0 to 1, high where no object is), `alternatives` (the best classes and
+            their scores, for a click without a label) and, with a refiner, `rough_mask`.
+
+        Raises:
+            TypeError: unknown parameter, or something that is no image or no refiner.
+            ValueError: bad value; the message names the image, the value and the remedy.
         """
         if labels is not None and points is None:
-            raise ValueError("labels are given without points; give both, or both inside of the items")
+            raise ValueError("labels are given without points; give both, or both inside the items")
         return self.run(inputs, {"points": points, "labels": labels}, parameters)
 
     def _sanitize_parameters(
@@ -115,40 +126,47 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         timeout: float | None = None,
         **unknown: Any,
     ) -> tuple[dict, dict, dict]:
-        if unknown:
-            raise TypeError(f"unknown parameters {sorted(unknown)}; see PointInstanceSegmentationPipeline.__call__")
-        if threshold is not None and not (isinstance(threshold, numbers.Real) and threshold >= 0):
-            raise ValueError(f"threshold is {threshold!r}; it takes a score, 0 to 1")
-        if top_k is not None and (not isinstance(top_k, numbers.Integral) or top_k < 1):
-            raise ValueError(f"top_k is {top_k!r}; it takes a whole number of at least 1")
+        check_no_unknown(unknown, PARAMETERS, "PointInstanceSegmentationPipeline")
+        check_at_least_one("top_k", top_k)
+        if threshold is not None and not (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1):
+            raise ValueError(f"threshold must be a score from 0 to 1, got {threshold!r}")
+        if level_strategy is not None and level_strategy not in LEVEL_STRATEGIES:
+            raise ValueError(f"level_strategy must be one of {LEVEL_STRATEGIES}, got {level_strategy!r}")
         forward = {"threshold": threshold, "top_k": top_k, "level_strategy": level_strategy}
         forward["refiner"] = self._as_refiner(refiner)
         return given({"timeout": timeout}), given(forward), given({"mask_format": checked_mask_format(mask_format)})
 
-    def _as_refiner(self, refiner: Any) -> PointMaskRefinementPipeline | None:
-        """As `as_refiner`, but a repository is loaded once, however many calls name it."""
+    def _as_refiner(self, refiner: Any) -> Refiner | None:
+        """Return a refiner as a callable; a repository is loaded once, however many calls name it."""
         if not isinstance(refiner, (str, Path)):
-            return as_refiner(refiner, getattr(self, "device", None), None)
+            return as_refiner(refiner, getattr(self, "device", None))
         if str(refiner) not in self._loaded_refiners:
             self._loaded_refiners[str(refiner)] = as_refiner(refiner, self.device, self.model.dtype)
         return self._loaded_refiners[str(refiner)]
 
+    def preprocess(self, inputs: Any, timeout: float | None = None) -> dict[str, Any]:
+        """Decode an item's image, check its prompts and make the network's input."""
+        item = read_item(inputs, timeout)
+        image, name = item["image"], item["name"]
+        prompts = self.checked_prompts(image, name, item.get("points"), item.get("labels"))
+        encoded = self.image_processor(images=[image], return_tensors="pt")
+        tensors = {"pixel_values": encoded["pixel_values"], "pixel_mask": encoded.get("pixel_mask")}
+        return {"image": image, "name": name, **prompts, **tensors}
+
     def checked_prompts(self, image: Image.Image, name: str, points: Any, labels: Any) -> dict[str, Any]:
-        """`points` (N, 2) and `labels` (N class ids or None) of one image; both None without points."""
+        """Return `points` (N, 2) float64 and `labels` (N,) class ids of one image, −1 for an unknown class.
+
+        Both are None without points, which asks for ordinary instance segmentation.
+        """
         if points is None:
             return {"points": None, "labels": None}
         points = checked_points(points, image, name)
-        return {"points": points, "labels": checked_labels(labels, len(points), self.model.config.id2label, name)}
-
-    def preprocess(self, inputs: Any, timeout: float | None = None) -> dict[str, Any]:
-        item = read_item(inputs, timeout)
-        prompts = self.checked_prompts(item["image"], item["name"], item.get("points"), item.get("labels"))
-        encoded = self.image_processor(images=[item["image"]], return_tensors="pt")
-        tensors = {"pixel_values": encoded["pixel_values"], "pixel_mask": encoded.get("pixel_mask")}
-        return {"image": item["image"], "name": item["name"], **prompts, **tensors}
+        ids = checked_labels(labels, len(points), self.model.config.id2label, name)
+        ids = torch.tensor([-1 if label_id is None else label_id for label_id in ids], dtype=torch.long)
+        return {"points": torch.from_numpy(points), "labels": ids}
 
     def encode(self, image: Any) -> EncodedImage:
-        """Runs the network once; every click on the result then costs its decoding only.
+        """Run the network once, so that every click on the image costs only its decoding.
 
         Example:
             ```python
@@ -159,13 +177,13 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         """
         item = as_items(image)
         if not isinstance(item, dict):
-            raise ValueError("encode takes one image; call it for each of several")
+            raise ValueError("encode takes one image; call it once per image")
         item = self.preprocess(item)
         with self.device_placement(), self.get_inference_context()():
             return EncodedImage(self, item["image"], item["name"], self._encode([item]))
 
     def _encode(self, items: Sequence[dict[str, Any]]) -> ModelOutput:
-        """Raw outputs of items whose images have one size after preprocessing."""
+        """Return the network's outputs for items whose images have the same size after preprocessing."""
         pixel_values = torch.cat([item["pixel_values"] for item in items]).to(self.device, self.model.dtype)
         pixel_mask = None
         if items[0]["pixel_mask"] is not None:
@@ -173,17 +191,19 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         return self.model.encode(pixel_values, pixel_mask)
 
     def _forward(self, model_inputs: Any, **parameters: Any) -> ModelOutput:
-        items = model_inputs if isinstance(model_inputs, list) else [model_inputs]
-        # Images of one padded size run together, so that a batch gives what its images give alone.
+        if not isinstance(model_inputs, list):  # one image
+            return ModelOutput(instances=self.decode(self._encode([model_inputs]), [model_inputs], **parameters)[0])
+        # Images of one padded size run together, so that a batch gives the same results as its images one by one.
         groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-        for index, item in enumerate(items):
+        for index, item in enumerate(model_inputs):
             groups[*item["pixel_values"].shape[-2:], item["points"] is None].append(index)
-        results: list[Any] = [None] * len(items)
+        results: list[Any] = [None] * len(model_inputs)
         for indices in groups.values():
-            group = [items[index] for index in indices]
-            for index, found in zip(indices, self.decode(self._encode(group), group, **parameters), strict=True):
-                results[index] = found
-        return ModelOutput(instances=results if isinstance(model_inputs, list) else results[0])
+            group = [model_inputs[index] for index in indices]
+            decoded = self.decode(self._encode(group), group, **parameters)
+            for index, instances in zip(indices, decoded, strict=True):
+                results[index] = instances
+        return ModelOutput(instances=results)
 
     def decode(
         self,
@@ -192,55 +212,69 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         threshold: float = 0.0,
         top_k: int | None = None,
         level_strategy: str = "adaptive",
-        refiner: PointMaskRefinementPipeline | None = None,
+        refiner: Refiner | None = None,
     ) -> list[list[dict[str, Any]]]:
-        """Instances of items that went through the network together: all with points, or all without."""
+        """Decode items that went through the network together: all with points, or all without.
+
+        Args:
+            outputs: outputs of the network for these items.
+            items: dicts with `image`, `name` and the checked `points` and `labels`.
+            threshold: lowest score of an instance without points.
+            top_k: see `__call__`.
+            level_strategy: see `__call__`.
+            refiner: refiner of this call; that of the pipeline if None.
+
+        Returns:
+            For each item the instances of the image processor's post-processing.
+        """
         sizes = [(item["image"].height, item["image"].width) for item in items]
         if items[0]["points"] is None:
             found = self.image_processor.post_process_instance_segmentation(
                 outputs, threshold=threshold, target_sizes=sizes, return_binary_maps=True, top_k=top_k
             )
-            return [
-                [{"mask": mask, **info} for mask, info in zip(one["segmentation"], one["segments_info"], strict=True)]
-                for one in found
-            ]
-        found = self.image_processor.post_process_point_instance_segmentation(
+            return [_ordinary_instances(one) for one in found]
+        found = self.image_processor.decode_checked_points(
             outputs,
             [item["points"] for item in items],
             [item["labels"] for item in items],
-            target_sizes=sizes,
+            sizes,
             level_strategy=level_strategy,
             **given({"top_k": top_k}),
         )
-        for item, instances in zip(items, found, strict=True):
-            for instance in instances:
-                instance["point"] = item["points"][instance["point_index"]].tolist()  # as given, not as float32
-            if refiner or self.refiner:
-                self._refine(refiner or self.refiner, item["image"], instances)
+        refiner = refiner or self.refiner
+        if refiner is not None:
+            for item, instances in zip(items, found, strict=True):
+                self._refine(refiner, item["image"], item["name"], instances)
         return found
 
-    def _refine(
-        self, refiner: PointMaskRefinementPipeline, image: Image.Image, instances: list[dict[str, Any]]
-    ) -> None:
-        """Replaces the masks by refined ones, in place; the rough ones stay beside them."""
-        rough = [instance["mask"].cpu().numpy() for instance in instances]
-        names = [self.model.config.id2label[instance["label_id"]] for instance in instances]
-        refined = refiner.refine(image, rough, [instance["point"] for instance in instances], names)["masks"]
-        for instance, mask in zip(instances, refined, strict=True):
+    def _refine(self, refiner: Refiner, image: Image.Image, name: str, instances: list[dict[str, Any]]) -> None:
+        """Replace the masks of one image by refined ones, in place; the rough ones stay as `rough_mask`."""
+        if not instances:
+            return
+        rough = torch.stack([instance["mask"] for instance in instances]).cpu().numpy()
+        labels = [self.model.config.id2label[instance["label_id"]] for instance in instances]
+        masks = refiner(image, rough, [instance["point"] for instance in instances], labels)
+        for instance, mask in zip(instances, checked_refined_masks(masks, len(rough), image, name), strict=True):
             instance["rough_mask"], instance["mask"] = instance["mask"], torch.from_numpy(mask)
             instance["point_in_mask"] = point_in_mask(instance["point"], mask)
 
     def postprocess(self, model_outputs: ModelOutput, mask_format: str = "pil") -> list[dict[str, Any]]:
+        """Return one dict per instance, see `__call__`."""
         names = self.model.config.id2label
         results = []
         for instance in model_outputs["instances"]:
             label_id = instance["label_id"]
             result = {"label": names[label_id], "label_id": label_id, "score": instance["score"]}
             result["mask"] = formatted(instance["mask"], mask_format)
-            result |= {name: instance[name] for name in ABOUT_POINTS if name in instance}
+            result |= {key: instance[key] for key in POINT_KEYS if key in instance}
             if "alternatives" in instance:
                 result["alternatives"] = [{"label": names[a["label_id"]], **a} for a in instance["alternatives"]]
             if "rough_mask" in instance:
                 result["rough_mask"] = formatted(instance["rough_mask"], mask_format)
             results.append(result)
         return results
+
+
+def _ordinary_instances(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the instances of one image without points as dicts with `mask`, `label_id` and `score`."""
+    return [{"mask": mask, **info} for mask, info in zip(found["segmentation"], found["segments_info"], strict=True)]

@@ -1,27 +1,26 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Image, rough masks and points in, refined masks out: `point-mask-refinement`."""
+"""The pipeline `point-mask-refinement`: image, rough masks and points in, refined masks out."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from transformers import AutoImageProcessor, AutoModel, Pipeline, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from .base import ImagePipeline
+from .base import ImagePipeline, check_no_unknown
 from .inputs import given, read_item
 from .outputs import checked_mask_format, formatted
 from .validation import checked_labels, checked_points, checked_rough_masks, label_id
 
 TASK = "point-mask-refinement"
-CROPS_AT_ONCE = 64  # that go through the network together
+CROPS_PER_FORWARD = 64  # most crops that go through the network together
+PARAMETERS = ("mask_format", "timeout", "batch_size", "num_workers")
 
 
 class PointMaskRefinementPipeline(ImagePipeline):
-    """Refines rough masks with a MaskRefineNet: one crop and one point an object (paper, section 3.3).
+    """Refine rough masks with a MaskRefineNet: one crop and one point per object (paper, section 3.3).
 
     Example:
         ```python
@@ -38,40 +37,39 @@ class PointMaskRefinementPipeline(ImagePipeline):
     def __call__(
         self, inputs: Any, rough_masks: Any = None, points: Any = None, labels: Any = None, **parameters: Any
     ) -> Any:
-        """Refines the rough masks of images.
+        """Refine the rough masks of images.
 
         Args:
             inputs: as in `point-instance-segmentation`, or dicts {"image", "rough_masks", "points", "labels"}.
             rough_masks: masks of the image's objects, each an (H, W) array, a PIL image, a COCO RLE or polygons; for a
                 list of images a list of them.
             points: (x, y) of each object in pixels of the image.
-            labels: class of each object, a name or an id; a class-agnostic refiner does not look at it.
-            mask_format: "pil" (L image, 0 and 255), "rle" (COCO), "polygon" (COCO) or "numpy" (bool).
-            timeout: seconds to wait for an image's address; None is for ever.
+            labels: class of each object, a name or an id; a class-agnostic refiner ignores it.
+            mask_format: "pil" (L image, 0 and 255; default), "rle" (COCO), "polygon" (COCO) or "numpy" (bool).
+            timeout: seconds to wait for an image's URL; None (default) waits forever.
             batch_size, num_workers: as in transformers' pipelines. The crops of an image go through the network
                 together, up to 64 at a time, whatever the batch size.
 
         Returns:
-            For each image a list of dicts, one a mask in their order, with `mask`, `label`, `point`, `point_in_mask`
-            and `kept_rough_mask` (True where the refined mask was empty, and so the rough one stays).
+            For each image a list of dicts, one per mask in their order, with `mask`, `label`, `point`, `point_in_mask`
+            and `kept_rough_mask` (True if the refined mask was empty, so that the rough one is kept).
         """
         return self.run(inputs, {"rough_masks": rough_masks, "points": points, "labels": labels}, parameters)
 
     def _sanitize_parameters(
         self, mask_format: str | None = None, timeout: float | None = None, **unknown: Any
     ) -> tuple[dict, dict, dict]:
-        if unknown:
-            raise TypeError(f"unknown parameters {sorted(unknown)}; see PointMaskRefinementPipeline.__call__")
+        check_no_unknown(unknown, PARAMETERS, "PointMaskRefinementPipeline")
         return given({"timeout": timeout}), {}, given({"mask_format": checked_mask_format(mask_format)})
 
     def preprocess(self, inputs: dict[str, Any], timeout: float | None = None) -> dict[str, Any]:
+        """Decode an item's image and check its prompts."""
         item = read_item(inputs, timeout)
         image, name = item["image"], item["name"]
         missing = [key for key in ("rough_masks", "points") if item.get(key) is None]
         if missing:
             raise ValueError(
-                f"{name}: {' and '.join(missing)} missing; a refiner takes an image, rough masks and a point for each "
-                "of them"
+                f"{name}: {' and '.join(missing)} missing; a refiner needs an image, rough masks and one point per mask"
             )
         points = checked_points(item["points"], image, name)
         masks = checked_rough_masks(item["rough_masks"], len(points), image, name)
@@ -79,7 +77,7 @@ class PointMaskRefinementPipeline(ImagePipeline):
         if self.model.config.class_conditional:
             labels = checked_labels(item.get("labels"), len(points), self.model.config.id2label, name)
             if None in labels:
-                raise ValueError(f"labels are missing for {name}; this refiner is class-conditional: give one a point")
+                raise ValueError(f"labels are missing for {name}; this refiner is class-conditional: give one per point")
         return {"image": image, "rough_masks": masks, "points": points, "labels": labels}
 
     def _forward(self, model_inputs: Any) -> ModelOutput:
@@ -90,21 +88,24 @@ class PointMaskRefinementPipeline(ImagePipeline):
     def refine(
         self, image: Image.Image, rough_masks: Sequence[np.ndarray], points: Sequence[Any], labels: Sequence[Any] | None
     ) -> dict[str, np.ndarray]:
-        """Refines the masks of one image.
+        """Refine the masks of one image.
 
         Args:
-            image: RGB.
+            image: RGB image.
             rough_masks: N masks, (height, width) bool.
             points: N points, (x, y) in pixels of the image.
-            labels: N names or ids; None for a class-agnostic refiner.
+            labels: N class names or ids; None for a class-agnostic refiner.
 
         Returns:
             `masks` (N, height, width) bool and `kept_rough_masks` (N,) bool.
+
+        Raises:
+            ValueError: a class is missing or unknown.
         """
         ids = None
         if self.model.config.class_conditional:
             if labels is None or None in labels:
-                raise ValueError("labels are missing; this refiner is class-conditional: give one a point")
+                raise ValueError("labels are missing; this refiner is class-conditional: give one per point")
             names = self.model.config.id2label
             ids = [label_id(label, names, f"mask {k} for the refiner") for k, label in enumerate(labels)]
         refined = self._refined(image, rough_masks, np.asarray(points, dtype=np.float64).reshape(-1, 2), ids)
@@ -113,71 +114,51 @@ class PointMaskRefinementPipeline(ImagePipeline):
     def _refined(
         self, image: Image.Image, rough_masks: Sequence[np.ndarray], points: np.ndarray, labels: list[int] | None
     ) -> dict[str, Any]:
+        """Refine checked masks, a limited number of crops at a time."""
         masks = np.zeros((len(rough_masks), image.height, image.width), bool)
         kept = np.zeros(len(rough_masks), bool)
-        # A point on the right or lower border lies in the last pixel, as for the teacher.
+        # A point on the right or bottom border lies in the last pixel, as for the teacher.
         inside = np.minimum(points, (image.width - 1, image.height - 1))
-        for start in range(0, len(rough_masks), CROPS_AT_ONCE):
-            chunk = slice(start, start + CROPS_AT_ONCE)
+        for start in range(0, len(rough_masks), CROPS_PER_FORWARD):
+            chunk = slice(start, start + CROPS_PER_FORWARD)
             rough = np.stack(list(rough_masks[chunk]))
+            # Image → crops of the objects.
             prompts: dict[str, Any] = {"rough_masks": [rough], "input_points": [inside[chunk]]}
             if labels is not None:
                 prompts["class_labels"] = [labels[chunk]]
             encoded = self.image_processor([image], **prompts, return_tensors="pt")
             boxes = encoded.pop("crop_boxes")
-            encoded.pop("image_indices")
+            encoded.pop("image_indices")  # all crops belong to the one image
+            # Crops → refined masks in the image.
             with torch.no_grad():
                 logits = self.model(**encoded.to(self.device, self.model.dtype)).logits
-            answer = self.image_processor.post_process_masks(logits, boxes, [(image.height, image.width)], [rough])[0]
-            masks[chunk], kept[chunk] = answer["masks"], answer["kept_rough_masks"]
+            result = self.image_processor.post_process_masks(logits, boxes, [(image.height, image.width)], [rough])[0]
+            masks[chunk], kept[chunk] = result["masks"], result["kept_rough_masks"]
         return {"masks": masks, "kept_rough_masks": kept, "points": points, "labels": labels}
 
     def postprocess(self, model_outputs: ModelOutput, mask_format: str = "pil") -> list[dict[str, Any]]:
+        """Return one dict per mask, see `__call__`."""
         refined, names = model_outputs["refined"], self.model.config.id2label
         labels = [None] * len(refined["masks"]) if refined["labels"] is None else [names[i] for i in refined["labels"]]
         columns = (refined["masks"], refined["kept_rough_masks"].tolist(), refined["points"].tolist(), labels)
-        return [
-            {
-                "mask": formatted(mask, mask_format),
-                "label": label,
-                "point": point,
-                "point_in_mask": point_in_mask(point, mask),
-                "kept_rough_mask": kept,
-            }
-            for mask, kept, point, label in zip(*columns, strict=True)
-        ]
+        results = []
+        for mask, kept, point, label in zip(*columns, strict=True):
+            results.append(
+                {
+                    "mask": formatted(mask, mask_format),
+                    "label": label,
+                    "point": point,
+                    "point_in_mask": point_in_mask(point, mask),
+                    "kept_rough_mask": kept,
+                }
+            )
+        return results
 
 
 def point_in_mask(point: Sequence[float], mask: Any) -> bool:
-    """Whether a point's pixel belongs to a (height, width) mask; one on the far border lies in the last pixel."""
+    """Return True if the pixel of a point belongs to a (height, width) mask.
+
+    A point on the right or bottom border counts as in the last pixel.
+    """
     (x, y), (height, width) = point, mask.shape
     return bool(mask[min(round(y), height - 1), min(round(x), width - 1)])
-
-
-def as_refiner(refiner: Any, device: torch.device, dtype: torch.dtype) -> PointMaskRefinementPipeline | None:
-    """A refinement pipeline out of a repository name, a folder, a model, a pipeline or None.
-
-    Args:
-        refiner: one of these.
-        device: of a pipeline that is made here.
-        dtype: of a model that is loaded here.
-    """
-    if refiner is None or isinstance(refiner, PointMaskRefinementPipeline):
-        return refiner
-    if isinstance(refiner, Pipeline) and refiner.task == TASK:  # of the code that an exported repository brings along
-        return refiner
-    if not isinstance(refiner, (str, Path, PreTrainedModel)):
-        raise TypeError(
-            f"refiner is a {type(refiner).__name__}; it takes a repository, a folder, a model or a pipeline"
-        )
-    model = AutoModel.from_pretrained(refiner, dtype=dtype) if isinstance(refiner, (str, Path)) else refiner
-    if model.config.model_type != "mask_refine_net":
-        raise ValueError(f"refiner {refiner!r:.60} is a {model.config.model_type} model; it takes a MaskRefineNet")
-    name = str(refiner) if isinstance(refiner, (str, Path)) else model.config._name_or_path
-    if not name:
-        raise ValueError(
-            "refiner is a model that comes from nowhere, so its image processor is not known; give its folder, or a "
-            "point-mask-refinement pipeline"
-        )
-    processor = AutoImageProcessor.from_pretrained(name, backend="pil")
-    return PointMaskRefinementPipeline(model=model, image_processor=processor, device=device)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Results of the pipeline as `supervision.Detections`, for its annotators, trackers, zones and metrics."""
+"""Conversion of pipeline results to `supervision.Detections`, for its annotators, trackers, zones and metrics."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,22 +19,22 @@ ABOUT_POINTS = ("point", "level", "point_in_mask", "background_score")
 def to_detections(
     instances: Sequence[Mapping[str, Any]], image_size: tuple[int, int] | None = None
 ) -> "supervision.Detections":
-    """What `point-instance-segmentation` found on one image as `supervision.Detections`.
+    """Convert the result of `point-instance-segmentation` for one image to `supervision.Detections`.
 
-    Needs the package supervision: `pip install 'pointwssis[supervision]'`.
+    Requires the package supervision: `pip install 'pointwssis[supervision]'`.
 
     Args:
-        instances: the pipeline's result for one image, in any `mask_format`, with points or without.
-        image_size: (height, width) of the image; only polygons need it.
+        instances: the pipeline's result for one image, in any `mask_format`, with or without points.
+        image_size: (height, width) of the image; required for polygons only.
 
     Returns:
-        In the order of `instances`: `xyxy` (extent of the mask, maximum exclusive; zeros for an empty mask), `mask`
+        In the order of `instances`: `xyxy` (extent of the mask with exclusive maximum; zeros for an empty mask), `mask`
         ((N, height, width) bool), `confidence`, `class_id`, and in `data` the `class_name`, with points also `point`
         ((N, 2), (x, y)), `level`, `point_in_mask` and `background_score`.
 
     Raises:
         ImportError: supervision is not installed.
-        ValueError: `instances` is not the result of one image, or holds polygons without `image_size`.
+        ValueError: `instances` is not the result for one image, or contains polygons without `image_size`.
 
     Example:
         ```python
@@ -44,7 +44,7 @@ def to_detections(
         picture = sv.MaskAnnotator().annotate(image.copy(), found[found.confidence > 0.3])
         ```
     """
-    fields = detection_fields(instances, image_size)  # before the import: a wrong argument is told first
+    fields = detection_fields(instances, image_size)  # before the import, so that wrong arguments are reported first
     try:
         from supervision import Detections
     except ImportError as error:
@@ -55,7 +55,7 @@ def to_detections(
 def detection_fields(
     instances: Sequence[Mapping[str, Any]], image_size: tuple[int, int] | None = None
 ) -> dict[str, Any]:
-    """The arguments of `supervision.Detections`, see `to_detections`.
+    """Return the arguments of `supervision.Detections`, see `to_detections`.
 
     Example:
         >>> star = {"label": "star", "label_id": 3, "score": 0.5, "mask": np.eye(4, dtype=bool), "point": [1.0, 1.0]}
@@ -67,7 +67,7 @@ def detection_fields(
         missing = [key for key in ("mask", "score", "label", "label_id") if key not in instance]
         if missing or not isinstance(instance, Mapping):
             raise ValueError(
-                f"instance {index} has no {missing[0]!r}; to_detections takes what point-instance-segmentation gives "
+                f"instance {index} has no {missing[0]!r}; to_detections takes the result of point-instance-segmentation "
                 "for one image"
             )
     masks = [_as_array(instance["mask"], image_size) for instance in instances]
@@ -86,11 +86,11 @@ def detection_fields(
 
 
 def _as_array(mask: Any, image_size: tuple[int, int] | None) -> np.ndarray:
-    """(height, width) bool of a mask in any of the pipeline's forms."""
+    """Return a mask in any `mask_format` as a (height, width) bool array."""
     if isinstance(mask, Mapping):
         return decode_rle(mask)
     if not isinstance(mask, list):
         return np.asarray(mask) != 0
     if image_size is None:
-        raise ValueError("polygons do not tell the size of the image; give image_size=(height, width)")
+        raise ValueError("polygons do not contain the size of the image; pass image_size=(height, width)")
     return decode_rle(segmentation_to_rle(mask, *image_size)) if mask else np.zeros(image_size, dtype=bool)

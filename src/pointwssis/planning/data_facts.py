@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The numbers of a dataset that settings follow from."""
+"""Statistics of a dataset that settings are derived from."""
 
 from array import array
 from collections.abc import Mapping
@@ -11,23 +11,24 @@ import numpy as np
 from ..data import objects_with_mask
 from ..models.solov2.transforms_solov2 import shortest_edge_size
 from ..ops.coco_masks import rle_area, rle_box
+from ..ops.user_error import UserError
 from ..runs.data import RunData
 
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What is known of the training images of a run, without the pixels.
+    """Statistics of the training images of a run.
 
     Args:
         image_sizes: (N, 2) width and height of the images in pixels.
         boxes: (M, 2) width and height of every object whose mask or box is known, in pixels of its image.
-        box_images: (M,) position of that image.
-        objects_per_image: (N,)
-        most_objects: in the fullest image, validation included.
-        full: images that a teacher learns from.
-        point: images that become pseudo labels.
-        masks: objects that a teacher and a refiner learn from.
-        ground_truth_is_known: whether all masks are known, those of the images with points included.
+        box_images: (M,) index of the image of each box.
+        objects_per_image: (N,) number of objects of each image.
+        most_objects: maximum number of objects per image, validation included.
+        full: number of images that a teacher learns from.
+        point: number of images that get pseudo labels.
+        masks: number of objects that teacher and refiner learn from.
+        ground_truth_is_known: whether the masks of all objects are known, including those in images with points.
     """
 
     image_sizes: np.ndarray
@@ -42,59 +43,69 @@ class DataFacts:
 
     @property
     def aspect_ratios(self) -> np.ndarray:
-        """(N,) longer side over shorter side."""
+        """Ratio of longer to shorter side of each image, (N,)."""
         return self.image_sizes.max(axis=1) / self.image_sizes.min(axis=1)
 
     @property
     def longest_side(self) -> float:
-        """Median of the images' longer sides."""
+        """Median of the images' longer sides in pixels."""
         return float(np.median(self.image_sizes.max(axis=1)))
 
     def sizes_at(self, shortest_edge: int, longest_edge: int) -> np.ndarray:
-        """(M,) √ of the box's area of the objects, when images are scaled like this."""
-        scales = [
-            [new[1] / width, new[0] / height]
-            for width, height in self.image_sizes.tolist()
-            for new in [shortest_edge_size(height, width, shortest_edge, longest_edge)]
-        ]
-        return np.sqrt((self.boxes * np.array(scales)[self.box_images]).prod(axis=1))
+        """Return the sizes of the objects in scaled images.
+
+        Args:
+            shortest_edge: to which images are scaled, in pixels.
+            longest_edge: that scaled images may have at most, in pixels.
+
+        Returns:
+            (M,) square root of the area of each bounding box, in pixels of the scaled image.
+        """
+        scales = []
+        for width, height in self.image_sizes.tolist():
+            new_height, new_width = shortest_edge_size(height, width, shortest_edge, longest_edge)
+            scales.append([new_width / width, new_height / height])
+        scaled_boxes = self.boxes * np.array(scales)[self.box_images]
+        return np.sqrt(scaled_boxes.prod(axis=1))
 
 
 def facts_of(data: RunData) -> DataFacts:
-    """One pass over the rows.
+    """Collect the statistics of a dataset in one pass over its rows.
 
     Raises:
-        ValueError: no object has a mask or a box, so that nothing tells how large they are.
+        UserError: no object has a mask or a box, so the sizes of objects are unknown.
     """
     sizes, counts, boxes, owners = array("l"), array("l"), array("d"), array("l")
     for position, row in enumerate(data.train.with_format(None)):
         sizes.extend((row["width"], row["height"]))
-        marked = _marked(row)
-        counts.append(len(marked))
-        for item in marked:
+        objects = _without_crowds(row)
+        counts.append(len(objects))
+        for item in objects:
+            # The box of the mask is exact; that of the file may be drawn generously.
             rle, box = item["segmentation"], item["bbox"]
             box = rle_box(rle) if rle is not None and rle_area(rle) else box
             if box is not None and min(box[2:]) > 0:
                 boxes.extend(box[2:])
                 owners.append(position)
     if not owners:
-        raise ValueError(
-            "no object has a mask or a box, so nothing tells how large they are; draw the masks of a few images first"
+        raise UserError(
+            "no object has a mask or a box, so object sizes are unknown; draw the masks of a few images first"
         )
     validation = [] if data.validation is None else data.validation.with_format(None)
     learned = data.masked.with_format(None)
     return DataFacts(
-        np.array(sizes).reshape(-1, 2),
-        np.array(boxes).reshape(-1, 2),
-        np.array(owners),
-        np.array(counts),
-        max([*counts, *(len(_marked(row)) for row in validation)]),
-        len(learned),
-        len(data.point),
-        sum(len(objects_with_mask(row)) for row in learned),
-        data.ground_truth_is_known,
+        image_sizes=np.array(sizes).reshape(-1, 2),
+        boxes=np.array(boxes).reshape(-1, 2),
+        box_images=np.array(owners),
+        objects_per_image=np.array(counts),
+        most_objects=max([*counts, *(len(_without_crowds(row)) for row in validation)]),
+        full=len(learned),
+        point=len(data.point),
+        masks=sum(len(objects_with_mask(row)) for row in learned),
+        ground_truth_is_known=data.ground_truth_is_known,
     )
 
 
-def _marked(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _without_crowds(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of a row that are not crowds."""
     return [item for item in row["objects"] if not item["iscrowd"]]

@@ -1,7 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Networks and optimizers that fit a machine: those of `examples/recipes/nuclei.yaml` on a CPU, of `nuclei_gpu.yaml` on
-a GPU.
-"""
+"""Networks and optimizers that fit a machine: those of the recipe "nuclei" on a CPU, of "nuclei_gpu" on a GPU."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,23 +33,24 @@ _SHARED_TRAINING = {
     "milestones": [0.75, 0.9],
 }
 _REASONS = {
-    "optim": "in short trainings from scratch AdamW learns much faster than SGD, and clipping keeps it on its way",
+    "optim": "AdamW learns much faster than SGD in short trainings from scratch; clipping stabilizes it",
 }
 
 
 def has_gpu() -> bool:
+    """Return whether PyTorch sees a CUDA device."""
     return torch.cuda.is_available()
 
 
 def network_settings(full: int) -> list[Setting]:
-    """Backbone, widths, batch sizes and optimizer.
+    """Return backbone, widths, batch sizes and optimizer for this machine.
 
     Args:
-        full: number of images with masks; a batch holds no more.
+        full: number of images with masks; batches are not larger.
     """
     gpu = has_gpu()
-    backbone, name = (_RESNET50, "ResNet-50") if gpu else (_RESNET18, "ResNet-18, which a CPU can train,")
-    why = f"{name} from scratch; on photographs backbone_name_or_path: microsoft/resnet-50 (pretrained) learns far more"
+    backbone, name = (_RESNET50, "ResNet-50") if gpu else (_RESNET18, "ResNet-18 (small enough for a CPU)")
+    why = f"{name} from scratch; for photographs use backbone_name_or_path: microsoft/resnet-50, which is pretrained"
     batch_size, rate = min(16 if gpu else 8, max(1, full)), 0.0005 if gpu else 0.001
     training: dict[str, Any] = {"per_device_train_batch_size": batch_size, **_SHARED_TRAINING, "learning_rate": rate}
     refiner: dict[str, Any] = {"per_device_train_batch_size": 64 if gpu else 32, "learning_rate": rate}
@@ -67,5 +66,5 @@ def network_settings(full: int) -> list[Setting]:
 
 
 def value_of(settings: Sequence[Setting], key: str) -> Any:
-    """The value of a key among settings."""
+    """Return the value of a key among settings."""
     return next(setting.value for setting in settings if setting.key == key)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""A recipe for data and machine: chosen by the data, measured on the machine, every setting with its reason."""
+"""A recipe proposed for data and machine, every setting with its reason."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -8,6 +8,8 @@ from datasets import Dataset
 
 from ..checking.findings import Findings
 from ..checking.pyramid import InputSettings, PyramidFit
+from ..ops.user_error import UserError
+from ..ops.wording import counted
 from ..runs.data import RunData, load_data, split_data
 from ..runs.progress import duration
 from ..runs.recipe import Recipe
@@ -17,9 +19,9 @@ from .schedule import TRAINING_SHARE, Steps, enough_steps, plan_steps, teacher_s
 from .settings import Setting, recipe_from, recipe_text
 from .sizing import (
     FINEST_GRIDS,
-    LEAST,
-    STEP,
-    WANTED,
+    MIN_SIZE,
+    STRIDE,
+    TARGET_SIZE,
     InputSize,
     crop_setting,
     detection_settings,
@@ -31,27 +33,27 @@ from .sizing import (
 from .speed import machine_name, refiner_seconds, segmenter_seconds, some_rows
 
 MINUTES = 60.0
-FIRST_SIDE = 256  # that is measured
-FULL_IMAGES = 8  # that keep their masks at least, where those of others are hidden
-SLOW = 5.0  # seconds of a step
-LARGEST_CROP = {True: 256, False: 128}  # with a GPU, without
+FIRST_MEASURED_SIDE = 256
+MIN_FULL_IMAGES = 8  # images that keep their masks at least, where masks are hidden to try the method
+SLOW_STEP = 5.0  # seconds per step from which a second measurement would take too long
+MAX_CROP_ON_GPU, MAX_CROP_ON_CPU = 256, 128
 DATA_KEYS = (
     "data_dir", "train_annotations", "val_annotations", "image_dir", "dataset_name", "dataset_config", "label_map",
     "point_source", "include_unlabeled", "skip_bad",
 )  # fmt: skip
-_ROWS_LOOKED_AT = 2000  # for crowded cells
+_CROWDING_SAMPLE = 2000  # images in which shared cells are counted
 
 Measure = Callable[[Recipe, Dataset], float]
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A recipe to be.
+    """A proposed recipe.
 
     Args:
-        settings: its keys with their reasons.
-        headline: what it rests on.
-        seconds: that the whole run is expected to take.
+        settings: keys with values and reasons.
+        headline: paragraphs about data, machine and duration.
+        seconds: expected duration of the whole run.
     """
 
     settings: Sequence[Setting]
@@ -60,11 +62,12 @@ class Proposal:
 
     @property
     def text(self) -> str:
-        """As YAML."""
+        """The recipe as YAML with comments."""
         return recipe_text(self.settings, self.headline)
 
     @property
     def recipe(self) -> Recipe:
+        """The recipe itself."""
         return recipe_from(self.settings)
 
 
@@ -76,25 +79,25 @@ def propose(
     measure: Measure = segmenter_seconds,
     measure_refiner: Measure = refiner_seconds,
 ) -> Proposal:
-    """Settings for the data that a recipe names, on this machine.
+    """Propose a recipe for data on this machine.
 
     Args:
-        base: of which what names the data counts, and `labeled_fraction`, `output_dir` and `seed`.
-        loaded: these data, as the files have them.
-        minutes: that the whole run may take.
-        deep_images: how many of the images are gray with more than 8 bits.
-        measure: tells the seconds of a step of a recipe's SOLOv2 on some rows.
-        measure_refiner: the same of its MaskRefineNet.
+        base: recipe that names the data; `labeled_fraction`, `output_dir` and `seed` are kept too.
+        loaded: the data, with the labels as they are in the files.
+        minutes: time that the whole run may take.
+        deep_images: number of grayscale images with more than 8 bits.
+        measure: returns the seconds per training step of a recipe's SOLOv2 on some rows.
+        measure_refiner: the same for its MaskRefineNet.
 
     Raises:
-        ValueError: nothing has a mask, or there are no minutes.
+        UserError: no object has a mask, or `minutes` is not positive.
     """
     if not minutes > 0:
-        raise ValueError(f"minutes is {minutes}; it takes a number above 0")
-    named, data = _data_of(base, loaded)
+        raise UserError(f"minutes is {minutes}; it must be positive")
+    data_settings, data = _data_of(base, loaded)
     facts = facts_of(data)
     if not facts.masks:
-        raise ValueError("no image has a mask to learn from; draw the masks of a few images first")
+        raise UserError("no image has a mask to learn from; draw the masks of a few images first")
     network, sample = network_settings(facts.full), some_rows(data.masked)
 
     def seconds_at(side: int) -> float:
@@ -102,19 +105,21 @@ def propose(
         scaled = [Setting("image_size", size.image_size), Setting("pad_size", size.pad_size)]
         return measure(recipe_from([*network, *scaled]), sample)
 
-    wanted = side_for(facts, 10, WANTED)
+    # The input is as large as the objects need and the machine allows.
+    wanted = side_for(facts, 10, TARGET_SIZE)
     batch_size = value_of(network, "training.per_device_train_batch_size")
     side, seconds, slow = affordable_side(facts, wanted, minutes, batch_size, seconds_at)
     size = input_size(facts, side)
     settings = [
-        *named,
+        *data_settings,
         *input_settings(facts, size, slow),
         *detection_settings(facts),
         *pyramid_settings(facts, size, crowded_shares(data.train, size)),
         *network,
-        crop_setting(facts, LARGEST_CROP[has_gpu()]),
+        crop_setting(facts, MAX_CROP_ON_GPU if has_gpu() else MAX_CROP_ON_CPU),
         Setting("refiner_model.point_sigma", 3.0, "pixels of the crop; the paper's are 6 of 256"),
     ]
+    # The schedule fills the time with steps of the chosen networks.
     refining = measure_refiner(recipe_from(settings), sample)
     refiner_batch = value_of(network, "refiner.per_device_train_batch_size")
     steps = plan_steps(minutes, seconds, refining, facts, batch_size, refiner_batch)
@@ -124,18 +129,19 @@ def propose(
 
 
 def _data_of(base: Recipe, loaded: RunData) -> tuple[list[Setting], RunData]:
-    """Which data, how they are split, and the split data."""
-    fraction, reason = base.labeled_fraction, "null: supervision as the files have it"
+    """Return the settings that name and split the data, and the split data."""
+    fraction, reason = base.labeled_fraction, "null: labels as they are in the files"
     data = loaded
-    if fraction is None and len(loaded.train) > FULL_IMAGES and loaded.ground_truth_is_known and not len(loaded.point):
-        fraction = max(0.1, FULL_IMAGES / len(loaded.train))
-        hidden = f"those of {1 - fraction:.0%} of the images are hidden"
-        reason = f"every image has all its masks: to try the method, {hidden}; null learns from all of them"
+    has_masks_only = loaded.ground_truth_is_known and not len(loaded.point)
+    if fraction is None and len(loaded.train) > MIN_FULL_IMAGES and has_masks_only:
+        fraction = max(0.1, MIN_FULL_IMAGES / len(loaded.train))
+        hidden = f"the masks of {1 - fraction:.0%} of the images are hidden"
+        reason = f"all masks are known: {hidden}, to try the method; null learns from all of them"
         data = split_data(Recipe(labeled_fraction=fraction, seed=base.seed), loaded.train, loaded.validation)
     elif fraction is not None:
-        # Prepared data may come split already; `load_data` knows.
+        # Prepared datasets may be split already, which `load_data` handles.
         data = load_data(base) if base.dataset_name else split_data(base, loaded.train, loaded.validation)
-        reason = f"as asked; {len(data.full):,} images keep their masks"
+        reason = f"as requested; {counted(len(data.full), 'image')} with masks"
     values = asdict(base)
     return [
         *(Setting(key, values[key]) for key in DATA_KEYS if values[key] != getattr(Recipe(), key)),
@@ -146,11 +152,11 @@ def _data_of(base: Recipe, loaded: RunData) -> tuple[list[Setting], RunData]:
 
 
 def crowded_shares(rows: Dataset, size: InputSize) -> dict[int, float]:
-    """Finest grid → part of the points that share their cell with another one of their class."""
+    """Return finest grid → fraction of the points that share their cell with another point of their class."""
     ranges = [(1, 2)] * len(FINEST_GRIDS)
     settings = InputSettings(size.image_size, size.pad_size, FINEST_GRIDS, ranges, max_detections=10**9)
     fit = PyramidFit("train", settings, Findings())
-    for position in range(0, len(rows), max(1, len(rows) // _ROWS_LOOKED_AT)):
+    for position in range(0, len(rows), max(1, len(rows) // _CROWDING_SAMPLE)):
         fit.add(rows[position], position)
     return {grid: count / max(1, fit.points) for grid, count in zip(FINEST_GRIDS, fit.crowded, strict=True)}
 
@@ -158,71 +164,75 @@ def crowded_shares(rows: Dataset, size: InputSize) -> dict[int, float]:
 def affordable_side(
     facts: DataFacts, wanted: int, minutes: float, batch_size: int, seconds_at: Callable[[int], float]
 ) -> tuple[int, float, str]:
-    """The largest input, up to the wanted one, at which the teacher gets enough steps.
+    """Return the largest input, up to the wanted one, at which the teacher gets enough steps.
 
     Args:
-        facts: of the data.
-        wanted: longer side of the input that the objects ask for.
-        minutes: that the whole run may take.
-        batch_size: of the teacher.
-        seconds_at: measures a step at a side; it is asked once or twice.
+        facts: statistics of the data.
+        wanted: longer side in pixels of the input that the objects need.
+        minutes: time that the whole run may take.
+        batch_size: images per training step of the teacher.
+        seconds_at: measures the seconds per step at a side; called once or twice.
 
     Returns:
-        The side, the seconds of a step there, and why it is smaller than wanted (empty if it is not).
+        Side in pixels, seconds per step there, and the reason why it is smaller than wanted (empty if it is not).
     """
-    least, enough = min(wanted, side_for(facts, 50, LEAST)), enough_steps(facts, batch_size)
-    first = min(max(least, FIRST_SIDE), wanted)
+    least, enough = min(wanted, side_for(facts, 50, MIN_SIZE)), enough_steps(facts, batch_size)
+    first = min(max(least, FIRST_MEASURED_SIDE), wanted)
     measured = seconds_at(first)
 
-    def expected(side: int) -> float:  # most of a step goes into convolutions, which take time by the pixel
+    def expected(side: int) -> float:
+        # Convolutions dominate a step; their time is proportional to the number of pixels.
         return measured * (side / first) ** 2
 
     def holds_enough(side: int) -> bool:
         return teacher_steps(minutes, expected(side), facts, batch_size) >= enough
 
-    side = next((side for side in range(wanted, least, -STEP) if holds_enough(side)), least)
-    # Where steps are slow the minute that measuring may take is over.
-    seconds = seconds_at(side) if side != first and measured < SLOW else expected(side)
+    side = next((side for side in range(wanted, least, -STRIDE) if holds_enough(side)), least)
+    # Slow steps are not measured a second time.
+    seconds = seconds_at(side) if side != first and measured < SLOW_STEP else expected(side)
     if side == wanted:
         return side, seconds, ""
-    slow = f"with about {expected(wanted):.1f} s a step on this machine {minutes:g} minutes do not hold {enough} steps"
-    return side, seconds, f"{wanted} would be better for the small ones, but {slow} of the teacher"
+    speed = f"{expected(wanted):.1f} s per step on this machine"
+    slow = f"at about {speed}, {minutes:g} minutes are too short for {enough} steps of the teacher"
+    return side, seconds, f"{wanted} would suit the small objects better, but {slow}"
 
 
 def schedule_settings(
     facts: DataFacts, steps: Steps, batch_size: int, minutes: float, seconds: float, refining: float
 ) -> list[Setting]:
-    """Steps of the trainings, and what depends on them."""
-    passes = steps.teacher * batch_size / facts.full
-    teacher = f"{seconds:.2f} s each; {passes:.0f} passes over {facts.full:,} images"
+    """Return the steps of all trainings and the settings that depend on them."""
+    epochs = steps.teacher * batch_size / facts.full
+    teacher = f"{seconds:.2f} s per step; {epochs:.0f} epochs of {counted(facts.full, 'image')}"
     if steps.teacher < (enough := enough_steps(facts, batch_size)):
-        teacher += f". That is little: {enough} steps would take --minutes {minutes * enough / steps.teacher:.0f}"
+        teacher += f". This is short: {enough} steps require --minutes {minutes * enough / steps.teacher:.0f}"
     repeats = max(1, min(20, round(facts.point / facts.full)))
     return [
-        Setting("student_name_or_path", "teacher", "for want of a pretrained backbone students start from the teacher"),
-        Setting("full_repeats", repeats, "about as many images with masks as with points in a batch"),
+        Setting("student_name_or_path", "teacher", "without a pretrained backbone, students start from the teacher"),
+        Setting("full_repeats", repeats, "balances images with masks and images with points"),
         Setting("training.warmup_steps", max(5, steps.teacher // 20)),
         Setting("teacher.max_steps", steps.teacher, teacher),
         Setting("student.max_steps", steps.student, "fewer than the teacher's, whose weights they start from"),
         Setting("student.learning_rate", 0.0003),
         Setting("student.milestones", [0.6, 0.9]),
-        Setting("refiner.max_steps", steps.refiner, f"{refining:.2f} s each"),
+        Setting("refiner.max_steps", steps.refiner, f"{refining:.2f} s per step"),
         Setting("refiner.warmup_steps", max(5, steps.refiner // 10)),
     ]
 
 
 def _headline(facts: DataFacts, seconds: float, minutes: float, deep_images: int) -> list[str]:
-    where = f"{facts.full:,} images with masks and {facts.point:,} with points, on a {machine_name()}"
-    depth = "The bit depth of the images asks for no setting: "
+    """Return the paragraphs at the top of a proposed recipe."""
+    where = f"{counted(facts.full, 'image')} with masks and {facts.point:,} with points, on a {machine_name()}"
+    depth = "Bit depth requires no setting: "
     if deep_images:
-        depth += f"{deep_images:,} gray ones have more than 8 bits, each is scaled from its own range when it is read."
+        deep = counted(deep_images, "grayscale image")
+        depth += f"{deep} with more than 8 bits, each scaled from its own range."
     else:
-        depth += "none is gray with more than 8 bits."
+        depth += "no grayscale image has more than 8 bits."
     verdict = f"about {duration(seconds)}"
     if seconds > 60 * minutes:
-        verdict += f", which is more than the {minutes:g} minutes that were asked for: there is no smaller training"
+        verdict += f", more than the {minutes:g} minutes requested: a smaller training is not possible"
     return [
         f"{where}: {verdict}.",
-        "Proposed by `pointwssis check`: speeds were measured, what the models will be worth was not.",
+        "Proposed by `pointwssis check` from measured training steps; the quality of the models was not measured.",
         depth,
     ]

@@ -1,24 +1,22 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""How many steps each training gets in the time there is."""
+"""Number of steps of each training in the time available."""
 
 from dataclasses import dataclass
 
 from .data_facts import DataFacts
 
-TRAINING_SHARE = 0.7  # of the time; labeling and evaluation take the rest
-REFINER_SHARE = 0.15  # of the training time
-STUDENT_SHARE = 0.4  # of the teacher's steps, since students start from its weights
+TRAINING_SHARE = 0.7  # fraction of the time for training; labeling and evaluation take the rest
+REFINER_SHARE = 0.15  # fraction of the training time for the refiner
+STUDENT_SHARE = 0.4  # student steps per teacher step; students start from the teacher's weights
 ENOUGH = 400  # teacher steps from scratch; on 53 images of nuclei they gave 24.2 AP
-ENOUGH_PASSES = 100  # over the images; where they are few, these are fewer steps
-TEACHER_PASSES, STUDENT_PASSES = (
-    300,
-    100,
-)  # over the images, at most; the official ones for COCO 1% and all make 135, 37
+ENOUGH_EPOCHS = 100  # the same in epochs; the smaller one counts
+# Upper limits. The official schedules for COCO with 1% and with all masks have 135 and 37 epochs.
+MAX_TEACHER_EPOCHS, MAX_STUDENT_EPOCHS = 300, 100
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Steps of each training, and the seconds that all of them take together."""
+    """Steps of each training, and the seconds that all trainings take together."""
 
     teacher: int
     student: int
@@ -27,15 +25,18 @@ class Steps:
 
 
 def num_students(facts: DataFacts) -> int:
-    """Trainings that start from the teacher: where the truth is known also without refiner, and on all masks."""
+    """Return the number of trainings that start from the teacher.
+
+    With known ground truth, a student without refiner and the upper bound are trained for comparison.
+    """
     return 3 if facts.ground_truth_is_known and facts.point else 1
 
 
 def teacher_steps(minutes: float, step_seconds: float, facts: DataFacts, batch_size: int) -> int:
-    """Steps of the teacher that fit into a run of so many minutes."""
+    """Return the number of teacher steps that fit into a run of this many minutes."""
     seconds = minutes * 60 * TRAINING_SHARE * (1 - REFINER_SHARE)
     fitting = seconds / (step_seconds * (1 + STUDENT_SHARE * num_students(facts)))
-    return int(min(fitting, passes(TEACHER_PASSES, facts.full, batch_size)))
+    return int(min(fitting, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.full, batch_size)))
 
 
 def plan_steps(
@@ -46,30 +47,39 @@ def plan_steps(
     batch_size: int,
     refiner_batch_size: int,
 ) -> Steps:
-    """Steps of all trainings of a run of so many minutes; at least 10 each."""
+    """Return the steps of all trainings of a run, at least 10 each.
+
+    Args:
+        minutes: duration of the run.
+        step_seconds: seconds per step of a SOLOv2.
+        refiner_seconds: seconds per step of the MaskRefineNet.
+        facts: statistics of the data.
+        batch_size: images per step of a SOLOv2.
+        refiner_batch_size: crops per step of the MaskRefineNet.
+    """
     teacher = max(10, teacher_steps(minutes, step_seconds, facts, batch_size))
     fitting = minutes * 60 * TRAINING_SHARE * (1 - REFINER_SHARE) / step_seconds
     student = STUDENT_SHARE * fitting / (1 + STUDENT_SHARE * num_students(facts))
-    student = max(10, int(min(student, passes(STUDENT_PASSES, facts.full + facts.point, batch_size))))
+    student = max(10, int(min(student, steps_of_epochs(MAX_STUDENT_EPOCHS, facts.full + facts.point, batch_size))))
     refiner = minutes * 60 * TRAINING_SHARE * REFINER_SHARE / refiner_seconds
-    refiner = max(10, int(min(refiner, passes(TEACHER_PASSES, facts.masks, refiner_batch_size))))
+    refiner = max(10, int(min(refiner, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.masks, refiner_batch_size))))
     teacher, student, refiner = (rounded(steps) for steps in (teacher, student, refiner))
     seconds = step_seconds * (teacher + num_students(facts) * student) + refiner_seconds * refiner
     return Steps(teacher, student, refiner, seconds)
 
 
 def enough_steps(facts: DataFacts, batch_size: int) -> int:
-    """Steps below which an input is better made smaller than the teacher's training shorter."""
-    return min(ENOUGH, max(10, ENOUGH_PASSES * facts.full // batch_size))
+    """Return the teacher steps that a training needs; an input that allows fewer is made smaller instead."""
+    return min(ENOUGH, max(10, ENOUGH_EPOCHS * facts.full // batch_size))
 
 
-def passes(count: int, samples: int, batch_size: int) -> float:
-    """Steps of so many passes over the samples; at least `ENOUGH`, which a handful of samples needs too."""
-    return max(ENOUGH, count * samples / batch_size)
+def steps_of_epochs(epochs: int, samples: int, batch_size: int) -> float:
+    """Return the number of steps of some epochs, at least `ENOUGH`, which a handful of samples needs as well."""
+    return max(ENOUGH, epochs * samples / batch_size)
 
 
 def rounded(steps: int) -> int:
-    """Down to two digits.
+    """Round down to two significant digits.
 
     Example:
         >>> rounded(437), rounded(97), rounded(10)

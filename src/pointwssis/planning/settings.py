@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Settings of a recipe with their reasons, and how they are written: every reason is a comment above its key."""
+"""Settings of a recipe with their reasons, written as YAML with every reason as a comment above its key."""
 
 import textwrap
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _SECTIONS = ("model", "training", "teacher", "student", "refiner_model", "refine
 
 
 class Setting(NamedTuple):
-    """A key of a recipe (a dot reaches into a mapping), its value, and why it is that; the reason may be empty."""
+    """A key of a recipe (a dot reaches into a mapping), its value, and the reason for the value, which may be empty."""
 
     key: str
     value: Any
@@ -22,7 +22,11 @@ class Setting(NamedTuple):
 
 
 def recipe_text(settings: Sequence[Setting], headline: Sequence[str] = ()) -> str:
-    """A recipe as YAML, plain keys first, then each mapping in one piece.
+    """Return a recipe as YAML: plain keys first, then each mapping in one piece.
+
+    Args:
+        settings: keys with values and reasons.
+        headline: paragraphs of the comment at the top.
 
     Example:
         >>> print(recipe_text([Setting("model.fpn_channels", 64, "small"), Setting("seed", 2)]), end="")
@@ -31,9 +35,9 @@ def recipe_text(settings: Sequence[Setting], headline: Sequence[str] = ()) -> st
           # small
           fpn_channels: 64
     """
-    lines = [
-        line for text in headline for line in textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
-    ]
+    lines: list[str] = []
+    for text in headline:
+        lines += _comment(text, "")
     opened = ""
     for key, value, reason in sorted(settings, key=_section):
         first, _, inner = key.partition(".")
@@ -47,19 +51,22 @@ def recipe_text(settings: Sequence[Setting], headline: Sequence[str] = ()) -> st
 
 
 def recipe_from(settings: Sequence[Setting]) -> Recipe:
-    """The recipe that `recipe_text` writes."""
+    """Return the recipe that `recipe_text` writes."""
     return Recipe.from_values(yaml.safe_load(recipe_text(settings)))
 
 
 def _section(setting: Setting) -> int:
+    """Return the place of a key: 0 for plain keys, then the order of the mappings."""
     first, _, inner = setting.key.partition(".")
     return 1 + _SECTIONS.index(first) if inner else 0
 
 
 def _comment(text: str, indent: str) -> list[str]:
+    """Return a text as lines of a comment."""
     return textwrap.wrap(text, _WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
 
 
 def _on_one_line(value: Any) -> str:
+    """Return a value as YAML on one line; PyYAML does so for mappings only."""
     text = yaml.safe_dump({"v": value}, default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
     return text.strip()[len("{v: ") : -len("}")]

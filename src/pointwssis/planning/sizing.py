@@ -1,13 +1,11 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Settings that suit data: input size, pyramid, detection cap, crops, each with its reason.
+"""Settings derived from data: input size, pyramid, detection limit and crop size, each with its reason.
 
-The rules are few and their numbers are stated; where they come from:
-
-* Masks have a quarter of the input's resolution, and that is what small objects suffer from: on the nuclei, even true
-  masks come back from a quarter of a 256 pixel input with an AP of 45.7. So the input is as large as nine of ten
-  objects need to have `WANTED` pixels, as far as the machine can train on it in the time that it is given.
-- The pyramid is that of SOLOv2, scaled: its ranges double from level to level and overlap by half, and the finest one
-  takes about half of the objects, as the default ranges do with COCO.
+- Masks have a quarter of the input's resolution, which limits small objects: on the nuclei, even ground-truth masks
+  reach an AP of only 45.7 after scaling to a quarter of a 256-pixel input and back. The input is therefore as large as
+  90% of the objects need to have `TARGET_SIZE` pixels, within what the machine can train in the available time.
+- The pyramid is a scaled version of SOLOv2's: ranges double from level to level and overlap by half, and the finest
+  level takes about half of the objects, as the default ranges do on COCO.
 """
 
 import math
@@ -18,23 +16,24 @@ import numpy as np
 from .data_facts import DataFacts
 from .settings import Setting
 
-WANTED = 16  # pixels at the input that nine of ten objects should have: 4 × 4 pixels of a mask
-LEAST = 8  # pixels that half of them need at the very least
-STEP = 32  # inputs are multiples of the coarsest stride
-SMALLEST, LARGEST = 128, 1344
-ENLARGEMENT = 2  # times the images' own size: more adds pixels, but no detail
-SQUARE = 1.25  # median aspect ratio up to which images share one square canvas
-LARGEST_BASE = 256  # where the finest level ends at most; the coarsest one begins at four times that
+# Object sizes are square roots of box areas, in pixels of the network's input.
+TARGET_SIZE = 16  # size that 90% of the objects should have: 4 × 4 pixels of a mask
+MIN_SIZE = 8  # size that half of the objects must have
+STRIDE = 32  # inputs are multiples of the coarsest stride
+MIN_SIDE, MAX_SIDE = 128, 1344  # limits of the input's longer side
+MAX_ENLARGEMENT = 2  # limit relative to the original images: more adds pixels, but no detail
+MAX_SQUARE_RATIO = 1.25  # median aspect ratio up to which images share one square canvas
+MAX_FINEST_SIZE = 256  # limit of the finest level's range; the coarsest level begins at four times that
 FINEST_GRIDS = (24, 32, 40, 48, 64, 80)
-GRID_SHAPE = (1.0, 0.9, 0.6, 0.4, 0.3)  # of the default grids 40, 36, 24, 16, 12
-CROWDED = 0.02  # part of the points that may share a cell of the finest grid with another one of their class
-CROWD = 10  # objects in an image of which a part is still worth learning from
+GRID_SHAPE = (1.0, 0.9, 0.6, 0.4, 0.3)  # ratios of the default grids 40, 36, 24, 16, 12
+MAX_SHARED_CELLS = 0.02  # fraction of the points that may share a cell of the finest grid with one of the same class
+CROWD = 10  # objects per image from which a random crop still holds enough of them
 CROP_SIZES = (64, 96, 128, 192, 256)
 
 
 @dataclass(frozen=True)
 class InputSize:
-    """How images are scaled: to a shortest edge, at most to a longest one, on a square canvas or as they come."""
+    """Scaling of images: shortest edge and maximum longest edge in pixels, and whether the canvas is a fixed square."""
 
     shortest: int
     longest: int
@@ -42,32 +41,43 @@ class InputSize:
 
     @property
     def image_size(self) -> dict[str, int]:
+        """The `image_size` of a recipe."""
         return {"shortest_edge": self.shortest, "longest_edge": self.longest}
 
     @property
     def pad_size(self) -> dict[str, int] | None:
+        """The `pad_size` of a recipe."""
         return {"height": self.longest, "width": self.longest} if self.square else None
 
 
 def input_size(facts: DataFacts, side: int) -> InputSize:
-    """The input whose typical image has this longer side.
+    """Return the input at which the longer side of the median image has a given length.
 
     Args:
-        facts: of the data.
-        side: a multiple of `STEP`.
+        facts: statistics of the data.
+        side: length in pixels, a multiple of `STRIDE`.
     """
     ratios = facts.aspect_ratios
-    if np.median(ratios) <= SQUARE:
+    if np.median(ratios) <= MAX_SQUARE_RATIO:
         return InputSize(side, side, square=True)
-    shortest = max(STEP, _rounded(side / float(np.median(ratios)), STEP))
-    longest = math.ceil(shortest * float(np.percentile(ratios, 95)) / STEP) * STEP
+    shortest = max(STRIDE, _rounded(side / float(np.median(ratios)), STRIDE))
+    longest = math.ceil(shortest * float(np.percentile(ratios, 95)) / STRIDE) * STRIDE
     return InputSize(shortest, max(side, longest), square=False)
 
 
 def side_for(facts: DataFacts, percentile: float, pixels: float) -> int:
-    """The smallest side at which so many percent of the objects are not above these pixels; bounded."""
-    most = min(LARGEST, max(SMALLEST, math.floor(ENLARGEMENT * facts.longest_side / STEP) * STEP))
-    for side in range(SMALLEST, most, STEP):
+    """Return the smallest side of the input at which a percentile of the object sizes reaches some pixels.
+
+    Args:
+        facts: statistics of the data.
+        percentile: of the object sizes, 0 to 100.
+        pixels: size that it has to reach.
+
+    Returns:
+        Side in pixels, a multiple of `STRIDE` within the limits.
+    """
+    most = min(MAX_SIDE, max(MIN_SIDE, math.floor(MAX_ENLARGEMENT * facts.longest_side / STRIDE) * STRIDE))
+    for side in range(MIN_SIDE, most, STRIDE):
         size = input_size(facts, side)
         if np.percentile(facts.sizes_at(size.shortest, size.longest), percentile) >= pixels:
             return side
@@ -75,64 +85,65 @@ def side_for(facts: DataFacts, percentile: float, pixels: float) -> int:
 
 
 def input_settings(facts: DataFacts, size: InputSize, slow: str) -> list[Setting]:
-    """Input size and what depends on it.
+    """Return the settings of the input: size, canvas, scales and augmentation.
 
     Args:
-        facts: of the data.
-        size: that was chosen.
-        slow: why it is not as large as the objects ask for; empty if it is.
+        facts: statistics of the data.
+        size: chosen input.
+        slow: reason why the input is smaller than the objects need; empty if it is not.
     """
     tenth, median = np.percentile(facts.sizes_at(size.shortest, size.longest), (10, 50))
-    reason = f"half of the objects have {median:.0f} pixels and more at this input, nine of ten {tenth:.0f} and more"
+    reason = f"at this input half of the objects have at least {median:.0f} pixels, and 90% at least {tenth:.0f}"
     if slow:
         reason += f". {slow}"
-    elif tenth < WANTED:
-        reason += (
-            f"; beyond {ENLARGEMENT} times the images' own size ({facts.longest_side:.0f}) nothing new is to be seen"
-        )
+    elif tenth < TARGET_SIZE:
+        own = f"{MAX_ENLARGEMENT} times the original size ({facts.longest_side:.0f})"
+        reason += f"; enlarging images beyond {own} adds no detail"
     ratio = float(np.median(facts.aspect_ratios))
     if size.square:
-        canvas = f"the images are about square (median ratio {ratio:.2f}): all go onto one canvas, as do the grids"
+        canvas = f"the images are nearly square (median aspect ratio {ratio:.2f}) and share one square canvas"
     else:
-        canvas = f"the images are long (median ratio {ratio:.2f}): a batch of similar shapes is padded to its largest"
-    smaller = max(STEP, _rounded(0.9 * size.shortest, STEP))
+        canvas = (
+            f"the images are elongated (median aspect ratio {ratio:.2f}): each batch is padded to its largest image"
+        )
+    smaller = max(STRIDE, _rounded(0.9 * size.shortest, STRIDE))
     return [
         Setting("image_size", size.image_size, reason),
         Setting("pad_size", size.pad_size, canvas),
-        Setting("train_shortest_edges", sorted({smaller, size.shortest}), "a little variation of scale"),
+        Setting("train_shortest_edges", sorted({smaller, size.shortest}), "moderate variation of scale"),
         augmentation_setting(facts),
     ]
 
 
 def augmentation_setting(facts: DataFacts) -> Setting:
-    """Augmentation; whether pictures have an up is left to people."""
+    """Return the augmentation, without flips and rotations that only the user knows to be allowed."""
     values: dict[str, float] = {"brightness": 0.2, "contrast": 0.2}
-    reason = "few images with masks: their light is varied"
+    reason = "few images have masks, so brightness and contrast are varied"
     crowd = float(np.median(facts.objects_per_image))
     if crowd >= CROWD:
         values["min_crop"] = 0.6
-        reason += f", and parts of them taken, since half of the images show {crowd:.0f} objects and more"
-    return Setting("augmentation", values, f"{reason}. Where nothing has an up (microscopes, satellites), add "
-                                           "vertical_flip: 0.5, rotate90: true")  # fmt: skip
+        reason += f", and random crops are taken, since half of the images show at least {crowd:.0f} objects"
+    hint = "For images without a natural orientation (microscopy, satellites) add vertical_flip: 0.5, rotate90: true"
+    return Setting("augmentation", values, f"{reason}. {hint}")
 
 
 def pyramid_settings(facts: DataFacts, size: InputSize, crowded: dict[int, float]) -> list[Setting]:
-    """Grids and scale ranges.
+    """Return grids and scale ranges of the pyramid.
 
     Args:
-        facts: of the data.
-        size: of the input.
-        crowded: finest grid → part of the points that share a cell with another one of their class.
+        facts: statistics of the data.
+        size: chosen input.
+        crowded: finest grid → fraction of the points that share a cell with another point of their class.
     """
     median = float(np.median(facts.sizes_at(size.shortest, size.longest)))
-    base = min(max(8, math.ceil(1.15 * median / 8) * 8), LARGEST_BASE)
+    base = min(max(8, math.ceil(1.15 * median / 8) * 8), MAX_FINEST_SIZE)
     ranges = [[1, base], [base // 2, 2 * base], [base, 4 * base], [2 * base, 8 * base], [4 * base, 2048]]
     finest = finest_grid(size, crowded)
     share = crowded[finest]
-    reason = f"{share:.1%} of the points share a cell of {finest} × {finest} with another one of their class"
-    if share > CROWDED:
-        reason += f"; finer cells than the stride of 8 ({size.longest} / 8 = {size.longest // 8}) see nothing new"
-    below = f"half of the objects are below {median:.0f} pixels at this input, the finest level takes a few more"
+    reason = f"{share:.1%} of the points share a cell of the {finest} × {finest} grid with another point of their class"
+    if share > MAX_SHARED_CELLS:
+        reason += f"; a grid finer than the features (stride 8, {size.longest} / 8 = {size.longest // 8}) gains nothing"
+    below = f"half of the objects are below {median:.0f} pixels at this input; the finest level takes slightly more"
     return [
         Setting("model.num_grids", [max(4, round(part * finest)) for part in GRID_SHAPE], reason),
         Setting("model.scale_ranges", ranges, below),
@@ -140,32 +151,39 @@ def pyramid_settings(facts: DataFacts, size: InputSize, crowded: dict[int, float
 
 
 def finest_grid(size: InputSize, crowded: dict[int, float]) -> int:
-    """The coarsest of the finest grids that keeps points apart, and not finer than the features."""
+    """Return the coarsest of `FINEST_GRIDS` that separates the points, but no grid finer than the features."""
     allowed = [grid for grid in FINEST_GRIDS if grid <= max(24, size.longest / 8)]
-    return next((grid for grid in allowed if crowded[grid] <= CROWDED), allowed[-1])
+    return next((grid for grid in allowed if crowded[grid] <= MAX_SHARED_CELLS), allowed[-1])
 
 
 def detection_settings(facts: DataFacts) -> list[Setting]:
-    """How many instances an image may get."""
+    """Return the limits on the number of instances per image."""
     cap = max(100, math.ceil(1.05 * facts.most_objects / 50) * 50)
     return [
-        Setting("max_detections", cap, f"the fullest image holds {facts.most_objects} objects (COCO's cap is 100)"),
-        Setting("model.nms_top_k", max(500, math.ceil(3.5 * cap / 500) * 500), "proposals before the suppression"),
+        Setting("max_detections", cap, f"images hold up to {facts.most_objects} objects (COCO's limit is 100)"),
+        Setting(
+            "model.nms_top_k", max(500, math.ceil(3.5 * cap / 500) * 500), "proposals before non-maximum suppression"
+        ),
         Setting("model.score_threshold", 0.05),
     ]
 
 
 def crop_setting(facts: DataFacts, largest: int) -> Setting:
-    """Side of the refiner's crops, which are twice as large as their object."""
+    """Return the side of the refiner's crops, which are twice as large as their object.
+
+    Args:
+        facts: statistics of the data.
+        largest: limit in pixels that the machine allows.
+    """
     extents = facts.boxes.max(axis=1)
     upper = float(np.percentile(extents, 75))
     size = next((size for size in CROP_SIZES if size >= 2 * upper), CROP_SIZES[-1])
-    reason = f"three of four objects are at most {upper:.0f} pixels long, and a crop is twice its object"
+    reason = f"75% of the objects are at most {upper:.0f} pixels long, and a crop is twice as large as its object"
     if size > largest:
-        reason += f"; {largest} is what this machine refines in good time"
+        reason += f"; larger crops than {largest} are too slow on this machine"
     return Setting("refiner_model.crop_size", min(size, largest), reason)
 
 
 def _rounded(value: float, step: int) -> int:
-    """The nearest multiple, the upper one of two."""
+    """Return the nearest multiple of `step`, the larger one of two."""
     return math.floor(value / step + 0.5) * step

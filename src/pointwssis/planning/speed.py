@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""How long a training step takes on this machine, loading and augmentation included."""
+"""Time per training step on this machine, loading and augmentation included."""
 
 import os
 import time
@@ -16,16 +16,19 @@ from ..data import class_names, objects_with_mask
 from ..models.factory import new_refiner, new_segmenter
 from ..ops.devices import autocast, best_device, choose_dtype, for_device
 from ..runs.recipe import Recipe
+from ..training.arguments import SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
 from ..training.datasets import Augmentation, InstanceDataset, RefinementDataset
 
-TIMED_STEPS = 3  # of which the fastest counts: other programs can only slow a step down
-SECONDS = 12.0  # no further step is begun after so many
-WARM_UP = 2  # samples of the first step, which is not timed
+TIMED_STEPS = 3  # the fastest of them counts: other programs can only slow a step down
+TIME_LIMIT = 12.0  # in s; no further step starts after it
+WARM_UP_SAMPLES = 2  # of the first step, which is not timed
+SAMPLE_IMAGES = 64  # to measure with
+REFINER_BATCH_SIZE = 16  # default of a refiner's training (official code)
 
 
 def machine_name() -> str:
-    """What computes here.
+    """Return the processor that trains on this machine.
 
     Example:
         >>> "CPU" in machine_name() or "GPU" in machine_name()
@@ -37,11 +40,11 @@ def machine_name() -> str:
 
 
 def segmenter_seconds(recipe: Recipe, rows: Dataset) -> float:
-    """Seconds that a step of a recipe's SOLOv2 training takes.
+    """Return the seconds per training step of a recipe's SOLOv2.
 
     Args:
-        recipe: of which `model`, `training`, `image_size`, `pad_size` and `augmentation` count.
-        rows: with masks.
+        recipe: its `model`, `training`, `image_size`, `pad_size` and `augmentation` are used.
+        rows: rows of the schema with masks.
     """
     model, processor = new_segmenter(
         class_names(rows), recipe.model, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path
@@ -49,35 +52,52 @@ def segmenter_seconds(recipe: Recipe, rows: Dataset) -> float:
     dataset = InstanceDataset(rows, Augmentation(**recipe.augmentation), recipe.seed)
     shortest = recipe.image_size["shortest_edge"]
     collate = InstanceCollator(processor, [shortest], recipe.image_size.get("longest_edge", 10**9))
-    batch_size = recipe.training["per_device_train_batch_size"]
-    return _fastest_step(model, recipe, (collate(samples) for samples in _batches(dataset, batch_size)))
+    batches = _batches(dataset, segmenter_batch_size(recipe))
+    return _fastest_step(model, recipe, map(collate, batches))
 
 
 def refiner_seconds(recipe: Recipe, rows: Dataset) -> float:
-    """The same of its MaskRefineNet; the true masks stand in for rough ones."""
+    """Return the seconds per training step of a recipe's MaskRefineNet; true masks stand in for rough ones.
+
+    Args:
+        recipe: its `refiner_model`, `refiner` and `augmentation` are used.
+        rows: rows of the schema with masks.
+    """
     names = class_names(rows)
     model, processor = new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
     rough = rows.with_format(None).map(_with_true_masks_as_rough, features=rows.features)
     augmentation = Augmentation(**recipe.augmentation)
     dataset = RefinementDataset(rough, processor, tuple(model.config.train_box_scale), augmentation=augmentation)
-    batch_size = recipe.refiner["per_device_train_batch_size"]
-    return _fastest_step(model, recipe, map(default_collate, _batches(dataset, batch_size)))
+    batches = _batches(dataset, refiner_batch_size(recipe))
+    return _fastest_step(model, recipe, map(default_collate, batches))
 
 
-def some_rows(rows: Dataset, count: int = 64) -> Dataset:
-    """A few images with masks, always the same ones."""
+def segmenter_batch_size(recipe: Recipe) -> int:
+    """Return the images per training step of a recipe's SOLOv2."""
+    default = SegmentationTrainingArguments.per_device_train_batch_size
+    return recipe.training.get("per_device_train_batch_size", default)
+
+
+def refiner_batch_size(recipe: Recipe) -> int:
+    """Return the crops per training step of a recipe's MaskRefineNet."""
+    return recipe.refiner.get("per_device_train_batch_size", REFINER_BATCH_SIZE)
+
+
+def some_rows(rows: Dataset, count: int = SAMPLE_IMAGES) -> Dataset:
+    """Return up to `count` images with masks, always the same ones."""
     order = np.random.default_rng(0).permutation(len(rows))[: 4 * count]
     masked = [int(position) for position in order if objects_with_mask(rows[int(position)])]
     return rows.select(masked[:count])
 
 
 def _with_true_masks_as_rough(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the objects of a row with their masks as rough masks."""
     return {"objects": [{**item, "rough_segmentation": item["segmentation"]} for item in row["objects"]]}
 
 
 def _batches(dataset: Any, batch_size: int) -> Iterable[list[Any]]:
-    """A small batch, and whole ones without end."""
-    yield [dataset[position % len(dataset)] for position in range(min(WARM_UP, batch_size))]
+    """Yield a small batch to warm up with, then full batches without end."""
+    yield [dataset[position % len(dataset)] for position in range(min(WARM_UP_SAMPLES, batch_size))]
     start = 0
     while True:
         yield [dataset[(start + offset) % len(dataset)] for offset in range(batch_size)]
@@ -85,17 +105,18 @@ def _batches(dataset: Any, batch_size: int) -> Iterable[list[Any]]:
 
 
 def _fastest_step(model: torch.nn.Module, recipe: Recipe, batches: Iterable[dict[str, Any]]) -> float:
-    """The first step warms caches up; of those after it some are timed."""
+    """Return the seconds of the fastest step; the first one warms up caches and does not count."""
     device = best_device()
     model = for_device(model, device).to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
-    began, marks = time.monotonic(), []  # a mark is the end of a step
+    began, step_ends = time.monotonic(), []
     for batch in batches:
         _take_step(model, optimizer, batch, choose_dtype(device, recipe.bf16), device)
-        marks.append(time.monotonic())
-        if len(marks) > TIMED_STEPS or (len(marks) > 1 and marks[-1] - began > SECONDS):
+        step_ends.append(time.monotonic())
+        is_over_time = len(step_ends) > 1 and step_ends[-1] - began > TIME_LIMIT
+        if len(step_ends) > TIMED_STEPS or is_over_time:
             break
-    return min(after - before for before, after in pairwise(marks))
+    return min(end - start for start, end in pairwise(step_ends))
 
 
 def _take_step(
@@ -105,6 +126,7 @@ def _take_step(
     dtype: torch.dtype,
     device: torch.device,
 ) -> None:
+    """Take one training step, and wait for its end on a GPU."""
     with autocast(device, dtype):
         loss = model(**_moved(batch, lambda tensor: tensor.to(device))).loss
     loss.backward()
@@ -115,6 +137,7 @@ def _take_step(
 
 
 def _moved(value: Any, move: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """Return nested lists and dictionaries with every tensor moved."""
     if isinstance(value, torch.Tensor):
         return move(value)
     if isinstance(value, dict):

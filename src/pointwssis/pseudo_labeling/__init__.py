@@ -2,6 +2,9 @@
 """Turn points into masks over a dataset: rough masks, refined masks, pseudo labels."""
 
 from .generate import (
+    Proposer,
+    Refiner,
+    Teacher,
     generate_pseudo_labels,
     keep_rough_masks,
     predict_rough_masks,
@@ -11,6 +14,9 @@ from .generate import (
 from .labelers import mask_refine_net_refiner, solov2_proposer, solov2_teacher
 
 __all__ = [
+    "Proposer",
+    "Refiner",
+    "Teacher",
     "generate_pseudo_labels",
     "keep_rough_masks",
     "mask_refine_net_refiner",

@@ -18,6 +18,7 @@ from ..data.schema import class_names, dataset_from_rows, make_object
 from ..ops.coco_masks import RLE, decode_rle, encode_mask, rle_area, rle_box, rle_coverage
 from ..ops.images import read_image
 from ..ops.points import point_from_mask
+from ..pipelines.refiners import Refiner
 
 Points = list[list[float]]
 Labels = list[str | None]
@@ -25,10 +26,6 @@ Labels = list[str | None]
 Teacher = Callable[[Sequence[Image.Image], Sequence[Points], Sequence[Labels]], list[list[dict[str, Any]]]]
 """Images, for each its points ((x, y) in its pixels) and for each its class names → for each image one
 `{"mask": RLE, "score": float, "level": int, "label": name}` a point, in order; `level` may be missing."""
-
-Refiner = Callable[[Image.Image, np.ndarray, Points, Labels], np.ndarray]
-"""An image, (N, H, W) bool rough masks, their points and class names → (N, H, W) bool masks. An empty refined mask
-should come back as the rough one."""
 
 Proposer = Callable[[Sequence[Image.Image], Sequence[list[str] | None]], list[list[dict[str, Any]]]]
 """Images and for each the names of the classes that it holds, or None where nobody said → for each image any number of

@@ -16,6 +16,7 @@ from ..data import (
     split_supervision,
     unlabeled_rows,
 )
+from ..data.errors import LoadReport
 from ..data.prepared.opening import open_ground_truth
 from ..data.schema import class_names as names_of
 from ..data.statistics import masked_images, supervision_of
@@ -60,8 +61,13 @@ class RunData:
         return concatenate_datasets([self.full, self.point.select(masked_images(self.point))])
 
 
-def load_data(recipe: Recipe) -> RunData:
-    """Load and split the data of a recipe."""
+def load_data(recipe: Recipe, reports: list[LoadReport] | None = None) -> RunData:
+    """Load and split the data of a recipe.
+
+    Args:
+        recipe: a recipe.
+        reports: a list to which the report of each annotation file is appended.
+    """
     if recipe.include_unlabeled and recipe.train_annotations is None:
         raise ValueError("include_unlabeled takes train_annotations and image_dir: images that these files do not name")
     if recipe.complete is not None and recipe.train_annotations is None:
@@ -75,19 +81,19 @@ def load_data(recipe: Recipe) -> RunData:
             return _as_prepared(recipe, splits)
         train, validation = splits["train"], splits.get("validation")
     else:
-        train, validation = _loaded(recipe)
+        train, validation = _loaded(recipe, reports)
     return split_data(recipe, train, validation)
 
 
 def split_data(recipe: Recipe, train: Dataset, validation: Dataset | None) -> RunData:
     """Split loaded data as a recipe says."""
     if recipe.labeled_fraction is None:
-        rows = apply_point_noise(train, recipe.point_noise, recipe.seed, truth=train)
+        rows = apply_point_noise(train, recipe.point_noise, recipe.seed, ground_truth=train)
         parts = [of_kinds(rows, kind) for kind in ("full", "point", "image", "none")]
         return RunData(train, *parts, validation)
     weaker = (recipe.image_level_fraction, recipe.unlabeled_fraction)
     split = split_supervision(train, recipe.labeled_fraction, recipe.seed, *weaker)
-    points = apply_point_noise(split["point"], recipe.point_noise, recipe.seed, truth=train)
+    points = apply_point_noise(split["point"], recipe.point_noise, recipe.seed, ground_truth=train)
     image = concatenate_datasets([of_kinds(points, "image"), split["image"]])
     none = concatenate_datasets([of_kinds(points, "none"), split["none"]])
     # An image that is known to show nothing needs no label to be one for the students.
@@ -119,13 +125,13 @@ def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
     full, nothing = splits["full"], splits["full"].select([])
     point = splits.get("point", nothing)
     train = open_ground_truth(recipe.dataset_name, recipe.image_dir) or concatenate_datasets([full, point])
-    point = apply_point_noise(point, recipe.point_noise, recipe.seed, truth=train)
+    point = apply_point_noise(point, recipe.point_noise, recipe.seed, ground_truth=train)
     return RunData(train, full, point, nothing, nothing, splits.get("validation"))
 
 
-def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
+def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, Dataset | None]:
     """Load the training rows and the validation rows from annotation files."""
-    options = reading_options(recipe)
+    options = {**reading_options(recipe), "reports": reports}
     if recipe.data_dir is not None:
         loaded = load_coco_folder(recipe.data_dir, **options)
         return loaded["train"], loaded["validation"]
@@ -139,7 +145,10 @@ def _loaded(recipe: Recipe) -> tuple[Dataset, Dataset | None]:
         validation = load_annotations(recipe.val_annotations, recipe.image_dir, **options)
     if recipe.include_unlabeled:
         known = [rows for rows in (train, validation) if rows is not None]
-        others = unlabeled_rows(recipe.image_dir, known, skip_bad=recipe.skip_bad)
+        report = LoadReport()
+        if reports is not None:
+            reports.append(report)
+        others = unlabeled_rows(recipe.image_dir, known, skip_bad=recipe.skip_bad, report=report)
         train = concatenate_datasets([train, others])
     return train, validation
 

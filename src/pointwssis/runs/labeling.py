@@ -89,12 +89,6 @@ class Labeling:
         thresholds = (self.recipe.unlabeled_threshold, self.recipe.image_level_threshold)
         return solov2_proposer(trained_model(self.folder, "teacher"), *thresholds, self.dtype)
 
-    @property
-    def uses_refiner(self) -> bool:
-        """Refined labels are made: the run trains a refiner, has one already, or was given one."""
-        is_given = self.given.refiner is not None
-        return is_given or "refiner" in self.recipe.stages or is_saved_model(self.folder / "refiner")
-
     # -- rough masks
 
     def intermediate_folders(self) -> dict[float, Path]:
@@ -165,7 +159,7 @@ class Labeling:
         for prefix, rough in self.rough_masks().items():
             name = f"{prefix}rough"
             labels[name] = cached(folder / name, lambda rows=rough: keep_rough_masks(rows))
-            if self.uses_refiner:
+            if uses_refiner(self.recipe, self.given):
                 name = f"{prefix}refined"
                 labels[name] = cached(folder / name, lambda rows=rough: refine_rough_masks(rows, self.refiner()))
         for name, rows in labels.items():
@@ -191,6 +185,12 @@ class Labeling:
         if folder.is_dir() and is_first_process():
             write_if_changed(folder / QUALITY_FILE, json.dumps(quality, indent=1))
         return quality
+
+
+def uses_refiner(recipe: Recipe, given: GivenLabelers) -> bool:
+    """Return True if refined labels are made: the run trains a refiner, has one already, or was given one."""
+    is_trained_here = "refiner" in recipe.stages or is_saved_model(Path(recipe.output_dir) / "refiner")
+    return given.refiner is not None or is_trained_here
 
 
 def trained_model(run_folder: Path, name: str) -> Path:

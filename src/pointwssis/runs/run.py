@@ -8,7 +8,7 @@ import functools
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,45 +25,20 @@ from .data import RunData, load_data
 from .facts import label_costs, write_cards
 from .labeling import GivenLabelers, Labeling, trained_model
 from .names import MODELS, SEGMENTERS, candidates_for
+from .plan import RunPlan
 from .progress import EtaCallback
 from .recipe import Recipe
 from .results import write_contact_sheet, write_results
 from .stages import (
-    REFINER_ARGUMENTS,
     SegmenterTraining,
     is_trained,
-    refiner_settings,
     train_refiner,
     train_segmenter,
-    training_arguments,
 )
 
 LABELERS_FILE = "labelers.json"
 # Keys that may change between two calls on one output folder: they change no result.
 FREE_KEYS = {"stages", "output_dir", "skip_bad", "push_to_hub", "hub_model_id", "hub_private"}
-
-
-@dataclass(frozen=True)
-class StagePlan:
-    """What a run will do in one step of a stage.
-
-    Args:
-        stage: of the recipe.
-        name: of the model or the labels.
-        action: "train", "label" or "take as given".
-        images: that are learned from or labeled.
-        objects: in these images.
-        steps: of a training; None for labeling.
-        is_done: the result is there already.
-    """
-
-    stage: str
-    name: str
-    action: str
-    images: int
-    objects: int
-    steps: int | None
-    is_done: bool
 
 
 class Run:
@@ -100,14 +75,13 @@ class Run:
         self.recipe, self.folder = recipe, Path(recipe.output_dir)
         self.data = data or load_data(recipe)
         self.given = GivenLabelers(teacher, refiner, proposer)
+        self.plan = RunPlan(recipe, self.data, self.given)
         self.labeling = Labeling(recipe, self.data, self.given)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._check_models()
         self._check_given()
         self._claim_folder()
-        has_labels_to_make = len(self.data.point) + len(self.data.without_points) > 0
-        self.compares = self.data.ground_truth_is_known and has_labels_to_make
-        self.eta = EtaCallback(self.planned_steps())
+        self.eta = EtaCallback(self.plan.steps())
 
     # -- checks before anything is trained
 
@@ -158,70 +132,6 @@ class Run:
         if is_first_process():
             write_whole(path, self.recipe.save)
             write_if_changed(labelers, json.dumps(self.given.names()))
-
-    # -- plan
-
-    def trainings(self) -> dict[str, tuple[Dataset | None, tuple[dict[str, Any], ...]]]:
-        """Return name → rows and training arguments of every model that the recipe's stages train.
-
-        The rows of students are None: they are made by earlier stages.
-        """
-        recipe, data, wanted = self.recipe, self.data, {}
-        if "teacher" in recipe.stages and self.given.teacher is None:
-            wanted["teacher"] = (data.masked, (recipe.training, recipe.teacher))
-        if "refiner" in recipe.stages and self.given.refiner is None:
-            wanted["refiner"] = (data.masked, (REFINER_ARGUMENTS, refiner_settings(recipe)))
-        if "student" in recipe.stages:
-            for name in self.student_names():
-                wanted[name] = (None, (recipe.training, recipe.student))
-        if "upper_bound" in recipe.stages and data.ground_truth_is_known:
-            wanted["upper_bound"] = (data.train, (recipe.training, recipe.student))
-        return wanted
-
-    def student_names(self) -> list[str]:
-        """Return the students to train; without ground truth to compare with, only the one that ships."""
-        names = ["student_point", "student_refined"] if self.labeling.uses_refiner else ["student_point"]
-        return names if self.compares else names[-1:]
-
-    def planned_steps(self) -> dict[str, int]:
-        """Return name → steps of each training that is still to come."""
-        steps = {}
-        for name, (rows, settings) in self.trainings().items():
-            has_rows = rows is None or len(rows) > 0
-            if has_rows and not is_trained(self.folder / name):
-                steps[name] = training_arguments(self.recipe, self.folder, *settings).max_steps
-        return steps
-
-    def plan(self) -> list[StagePlan]:
-        """Return what `run` will do, in order, without doing any of it."""
-        plans = [plan for stage in self.recipe.stages for plan in self._plans_of(stage)]
-        order = {stage: place for place, stage in enumerate(("teacher", "rough", "refiner", "pseudo", "student"))}
-        return sorted(plans, key=lambda plan: order.get(plan.stage, len(order)))
-
-    def _plans_of(self, stage: str) -> list[StagePlan]:
-        steps = self.planned_steps()
-        plans = []
-        if stage in ("rough", "pseudo"):
-            for name, rows in (("point", self.data.point), ("proposed", self.data.without_points)):
-                if len(rows):
-                    is_done = (self.folder / stage / self._folder_of_labels(stage, name)).is_dir()
-                    plans.append(StagePlan(stage, name, "label", len(rows), count_objects(rows), None, is_done))
-            return plans
-        if stage in self.given.names():
-            return [StagePlan(stage, stage, "take as given", 0, 0, None, True)]
-        learned = concatenate_datasets([self.data.full, self.data.point, self.data.without_points])
-        for model in (model for model in MODELS if model.stage == stage and model.name in self.trainings()):
-            rows = self.trainings()[model.name][0]
-            rows = learned if rows is None else rows
-            counts = (len(rows), count_objects(rows), steps.get(model.name, 0))
-            plans.append(StagePlan(stage, model.name, "train", *counts, is_trained(self.folder / model.name)))
-        return plans
-
-    def _folder_of_labels(self, stage: str, name: str) -> str:
-        if stage == "rough":
-            return name
-        kind = "refined" if self.labeling.uses_refiner else "rough"
-        return kind if name == "point" else f"proposed_{kind}"
 
     # -- all stages
 
@@ -339,7 +249,7 @@ class Run:
         labels = self.labeling.pseudo_labels()
         full = [self.data.full] * self.recipe.full_repeats
         rows = {}
-        for name in self.student_names():
+        for name in self.plan.student_names():
             kind = name.removeprefix("student_").replace("point", "rough")
             parts = [labels[key] for key in (kind, f"proposed_{kind}") if key in labels]
             rows[name] = concatenate_datasets([*full, *parts])
@@ -360,11 +270,6 @@ class Run:
         if own is None and common is not None and AutoConfig.from_pretrained(common).model_type == model_type:
             return common
         return own
-
-
-def count_objects(rows: Dataset) -> int:
-    """Return the number of objects in rows of the schema."""
-    return sum(len(objects) for objects in rows["objects"])
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:

@@ -25,29 +25,17 @@ from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import best_device, choose_dtype, for_device
-from ..training.arguments import SegmentationTrainingArguments
+from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.augmentation import Augmentation
 from ..training.collators import InstanceCollator
-from ..training.datasets import InstanceDataset, RefinementDataset, background_threshold
+from ..training.datasets import InstanceDataset, RefinementDataset
+from ..training.incomplete_labels import background_threshold
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
 from .recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
-# The official schedule of MaskRefineNet (scripts of the official code): Adam, warm-up, cosine decay.
-REFINER_ARGUMENTS: dict[str, Any] = {
-    "max_steps": 200_000,
-    "per_device_train_batch_size": 16,
-    "learning_rate": 1e-4,
-    "optim": "adamw_torch",
-    "optim_args": None,
-    "weight_decay": 0.0,
-    "warmup_steps": 2000,
-    "milestones": [],
-    "lr_scheduler_type": "cosine",
-    "label_names": ["mask_labels"],
-}
 DEFAULT_POINT_JITTER = 0.15
 
 
@@ -185,8 +173,6 @@ def segmenter_trainer(
 ) -> SegmentationTrainer:
     """Return the trainer of one SOLOv2."""
     folder = Path(recipe.output_dir) / training.name
-    edges = recipe.train_shortest_edges or [recipe.image_size["shortest_edge"]]
-    longest_edge = recipe.image_size.get("longest_edge", 10**9)
     augmentation = Augmentation(**recipe.augmentation)
     callbacks: list[TrainerCallback] = []
     if training.intermediate_folders:
@@ -195,9 +181,9 @@ def segmenter_trainer(
         model=for_device(model, best_device()),
         args=training_arguments(recipe, folder, recipe.training, training.arguments),
         train_dataset=InstanceDataset(training.rows, augmentation, recipe.seed, recipe.weigh_pseudo_labels),
-        data_collator=InstanceCollator(processor, edges, longest_edge),
+        data_collator=InstanceCollator(processor, recipe.train_shortest_edges or None),
         processing_class=processor,
-        eval_rows=validation,
+        eval_dataset=validation,
         max_detections=sorted({100, recipe.max_detections}),
         callbacks=callbacks,
     )
@@ -250,7 +236,7 @@ def evaluate(
             model=for_device(model, device),
             args=args,
             processing_class=processor,
-            eval_rows=rows,
+            eval_dataset=rows,
             max_detections=max_detections,
         )
         trainer.evaluate()
@@ -289,7 +275,7 @@ def train_refiner(
         dataset = RefinementDataset(rough_rows, processor, scales, jitter, augmentation, recipe.seed)
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
-        args=training_arguments(recipe, folder, REFINER_ARGUMENTS, refiner_settings(recipe)),
+        args=training_arguments(recipe, folder, MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)),
         train_dataset=dataset,
         processing_class=processor,
         callbacks=[] if eta is None else [eta.for_stage(folder.name)],

@@ -1,14 +1,16 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Train SOLOv2 and MaskRefineNet with the `Trainer` of transformers."""
 
-from .arguments import SegmentationTrainingArguments
+from .arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from .augmentation import Augmentation
 from .collators import InstanceCollator
 from .datasets import InstanceDataset, RefinementDataset
+from .incomplete_labels import background_threshold
 from .samplers import SimilarShapeSampler
 from .trainer import SegmentationTrainer
 
 __all__ = [
+    "MASK_REFINE_NET_ARGUMENTS",
     "Augmentation",
     "InstanceCollator",
     "InstanceDataset",
@@ -16,4 +18,5 @@ __all__ = [
     "SegmentationTrainer",
     "SegmentationTrainingArguments",
     "SimilarShapeSampler",
+    "background_threshold",
 ]

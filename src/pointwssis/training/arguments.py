@@ -1,21 +1,22 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Training arguments: those of transformers, with the official SOLOv2 schedule as defaults."""
+"""The `TrainingArguments` of transformers with the official SOLOv2 schedule as defaults."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from transformers import TrainingArguments
 
 
 @dataclass
 class SegmentationTrainingArguments(TrainingArguments):
-    """`TrainingArguments` whose defaults are the official SOLOv2 student's: SGD, linear warm-up, two steps of a tenth.
+    """`TrainingArguments` whose defaults are those of the official SOLOv2 student: SGD, linear warm-up, two drops to a
+    tenth.
 
     Args:
-        milestones: parts of the training after which the learning rate falls by `gamma` (210 and 250 of 270 thousand
-            iterations).
-            Empty: transformers' own `lr_scheduler_type`.
-        gamma: factor at each milestone.
-        warmup_factor: factor of the learning rate at the first step.
+        milestones: fractions of the training after which the learning rate is multiplied by `gamma`; the defaults are
+            iterations 210k and 250k of 270k. An empty list selects transformers' `lr_scheduler_type`.
+        gamma: factor of the learning rate at each milestone.
+        warmup_factor: factor of the learning rate at the first step of the warm-up.
     """
 
     output_dir: str | None = field(default="outputs")
@@ -28,10 +29,28 @@ class SegmentationTrainingArguments(TrainingArguments):
     weight_decay: float = field(default=1e-4)
     max_grad_norm: float = field(default=0.0)
     warmup_steps: float = field(default=1000)
-    warmup_factor: float = field(default=0.01)
-    milestones: list[float] = field(default_factory=lambda: [210 / 270, 250 / 270])
-    gamma: float = field(default=0.1)
+    warmup_factor: float = field(default=0.01, metadata={"help": "Factor of the learning rate at the first step."})
+    milestones: list[float] = field(
+        default_factory=lambda: [210 / 270, 250 / 270],
+        metadata={"help": "Fractions of the training after which the learning rate is multiplied by gamma."},
+    )
+    gamma: float = field(default=0.1, metadata={"help": "Factor of the learning rate at each milestone."})
     remove_unused_columns: bool | None = field(default=False)
     label_names: list[str] | None = field(default_factory=lambda: ["mask_labels", "class_labels"])
-    report_to: str | list[str] | None = field(default="none")
+    report_to: None | str | list[str] = field(default="none")
     ddp_find_unused_parameters: bool | None = field(default=False)
+
+
+# The official schedule of MaskRefineNet: Adam with cosine decay.
+MASK_REFINE_NET_ARGUMENTS: dict[str, Any] = {
+    "max_steps": 200_000,
+    "per_device_train_batch_size": 16,
+    "learning_rate": 1e-4,
+    "optim": "adamw_torch",
+    "optim_args": None,
+    "weight_decay": 0.0,
+    "warmup_steps": 2000,
+    "milestones": [],
+    "lr_scheduler_type": "cosine",
+    "label_names": ["mask_labels"],
+}

@@ -1,42 +1,59 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Collators: samples of different sizes become one batch."""
+"""Collators that turn samples of different sizes into one batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 
-@dataclass
 class InstanceCollator:
-    """Batches of `InstanceDataset`: one scale for the whole batch (so that little is padding), then the image
-    processor.
+    """Batches of `InstanceDataset` samples: one scale per batch, so that little is padding.
+
+    Args:
+        image_processor: of SOLOv2; it resizes, normalizes and pads.
+        shortest_edges: lengths of the shorter image side in pixels, one of which is drawn per batch. None: that of
+            the image processor's `size`.
+        longest_edge: limit of the longer image side in pixels. None: that of the image processor's `size`, which may
+            have none.
+
+    Example:
+        ```python
+        collator = InstanceCollator(processor, shortest_edges=[640, 672, 704, 736, 768, 800], longest_edge=1333)
+        ```
     """
 
-    image_processor: Any
-    shortest_edges: Sequence[int]
-    longest_edge: int
+    def __init__(
+        self, image_processor: Any, shortest_edges: Sequence[int] | None = None, longest_edge: int | None = None
+    ):
+        size = image_processor.size
+        if shortest_edges is None:
+            if not size.get("shortest_edge"):
+                raise ValueError(f"the image processor's size is {dict(size)}; pass shortest_edges to InstanceCollator")
+            shortest_edges = [size["shortest_edge"]]
+        self.image_processor = image_processor
+        self.shortest_edges = list(shortest_edges)
+        self.longest_edge = longest_edge or size.get("longest_edge")
 
     def __call__(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        edge = self.shortest_edges[int(samples[0]["draw"] * len(self.shortest_edges))]
-        encoded = self.image_processor(
-            [sample["image"] for sample in samples],
-            mask_labels=[sample["masks"] for sample in samples],
-            class_labels=[sample["labels"] for sample in samples],
-            input_points=[sample["points"] for sample in samples],
-            size={"shortest_edge": edge, "longest_edge": self.longest_edge},
-            return_tensors="pt",
-        )
-        return {
-            **{name: value for name, value in encoded.items() if name != "input_points"},
-            "mask_weights": [torch.from_numpy(sample["weights"]) for sample in samples],
-            "incomplete_classes": torch.from_numpy(np.stack([sample["incomplete_classes"] for sample in samples])),
-            "ignore_points": encoded["input_points"],
-        }
+        # The first sample's draw decides for the batch, so that the scale depends on seed, epoch and index alone.
+        edge = self.shortest_edges[int(samples[0]["scale_draw"] * len(self.shortest_edges))]
+        size = {"shortest_edge": edge}
+        if self.longest_edge is not None:
+            size["longest_edge"] = self.longest_edge
+        names = ("images", "mask_labels", "class_labels", "input_points")
+        values = {name: [sample[name] for sample in samples] for name in names}
+        encoded = self.image_processor(**values, size=size, return_tensors="pt")
+
+        # In training the points are those of objects without a mask: there is no background loss around them.
+        batch = dict(encoded)
+        batch["ignore_points"] = batch.pop("input_points")
+        batch["mask_weights"] = [torch.from_numpy(sample["mask_weights"]) for sample in samples]
+        batch["incomplete_classes"] = torch.from_numpy(np.stack([sample["incomplete_classes"] for sample in samples]))
+        return batch
 
 
 def as_list(samples: list[Any]) -> dict[str, list[Any]]:
-    """Collates samples of different sizes: a batch is the list of them."""
+    """Collate samples of different sizes into a batch that is the list of them."""
     return {"samples": samples}

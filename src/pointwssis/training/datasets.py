@@ -1,12 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Rows of the schema → training samples → batches, for SOLOv2 and for MaskRefineNet.
+"""Datasets that turn rows of the schema into training and evaluation samples, for SOLOv2 and for MaskRefineNet.
 
-Augmentation draws from a generator seeded by (seed, epoch, index), so that a resumed run sees exactly what an
-uninterrupted one does.
+Augmentation draws from a generator seeded by (seed, epoch, index), so that a resumed run sees exactly the samples of an
+uninterrupted one. Samples use the names of the image processors: `images`, `mask_labels`, `class_labels`,
+`input_points`.
 """
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,19 +14,15 @@ import torch
 from datasets import Dataset as HFDataset
 from torch.utils.data import Dataset
 
-from ..data.schema import class_names, objects_with_mask, objects_with_point
-from ..ops.coco_masks import decode_rle, rle_area, rle_iou
+from ..data.schema import class_names, objects_with_mask
+from ..ops.coco_masks import decode_rle, rle_area
 from ..ops.images import read_image
 from .augmentation import Augmentation, augmented, cropped
-
-logger = logging.getLogger(__name__)
-
-LEAST_COMPLETE = 0.05  # of the images
-SURE_BACKGROUND = 0.1  # probability of a class
+from .incomplete_labels import ignore_points, incomplete_classes, mask_weight
 
 
 class _SeededDataset(Dataset):
-    """A dataset whose random numbers depend on nothing but seed, epoch and index; the Trainer tells it the epoch."""
+    """A dataset whose random numbers depend on nothing but seed, epoch and index; the Trainer sets the epoch."""
 
     def __init__(self, seed: int):
         self.seed, self.epoch = seed, 0
@@ -35,20 +31,31 @@ class _SeededDataset(Dataset):
         self.epoch = epoch
 
     def generator(self, index: int) -> np.random.Generator:
+        """Return the random generator of one sample in the current epoch."""
         return np.random.default_rng([self.seed, self.epoch, index])
 
 
 class InstanceDataset(_SeededDataset):
-    """Training images of SOLOv2 with the masks of all their objects that have one; crowds are left out.
+    """Training samples of SOLOv2: one image with the masks of its objects; crowds are left out.
 
-    An object without a mask (or with an empty one, of a point that found nothing) is not taken for background: its
-    point goes along. Neither is what nobody marked in an image that is not `complete`.
+    An object without a mask (or with an empty one, of a point that found nothing) does not count as background: its
+    point is part of the sample. Neither do unlabeled regions of an image that is not `complete`.
+
+    A sample holds:
+
+    - `images`: (H, W, 3) uint8.
+    - `mask_labels`: (N, H, W) bool.
+    - `class_labels`: (N,) int64.
+    - `mask_weights`: (N,) float32, weights in the mask loss.
+    - `input_points`: (M, 2) float, (x, y) in pixels of the image: points of objects without a mask.
+    - `incomplete_classes`: (C,) bool, the classes without background in this image.
+    - `scale_draw`: float in [0, 1), from which `InstanceCollator` picks the scale of the batch.
 
     Args:
         rows: of the schema.
         augmentation: None leaves images as they are.
         seed: of the augmentation.
-        weigh_pseudo_labels: pseudo labels count as much as `mask_weight` says, instead of as much as true masks.
+        weigh_pseudo_labels: weight pseudo labels by `mask_weight` instead of like annotated masks.
     """
 
     def __init__(
@@ -71,88 +78,53 @@ class InstanceDataset(_SeededDataset):
         row = self.rows[index]
         image = np.asarray(read_image(row))
         objects = [item for item in objects_with_mask(row) if item["category"] is not None]
-        # Run lengths go down the columns, so the memory does too; the masks stay (N, H, W).
-        masks = np.zeros((len(objects), *image.shape[1::-1]), dtype=bool).transpose(0, 2, 1)
-        for mask, item in zip(masks, objects, strict=True):
-            mask[:] = decode_rle(item["segmentation"])
+        masks = decode_masks(objects, *image.shape[:2])
         points = ignore_points(row)
+
         generator = self.generator(index)
         if self.augmentation is not None:
             image, masks, points = augmented(image, masks, points, self.augmentation, generator)
-            part = generator.uniform(self.augmentation.min_crop, 1)
-            image, masks, points = cropped(image, masks, points, part, generator)
-        keep = masks.any(axis=(1, 2))
-        seen = [item for item, kept in zip(objects, keep, strict=True) if kept]
+            fraction = generator.uniform(self.augmentation.min_crop, 1)
+            image, masks, points = cropped(image, masks, points, fraction, generator)
+
+        # Drop masks without a pixel: empty ones, and those that left the window.
+        visible = masks.any(axis=(1, 2))
+        objects = [item for item, is_visible in zip(objects, visible, strict=True) if is_visible]
+        weights = [mask_weight(item) if self.weigh_pseudo_labels else 1 for item in objects]
         return {
-            "image": image,
-            "masks": masks if keep.all() else masks[keep],
-            "labels": np.array([item["category"] for item in seen], dtype=np.int64),
-            "weights": np.array(
-                [mask_weight(item) if self.weigh_pseudo_labels else 1 for item in seen], dtype=np.float32
-            ),
-            "points": points,
+            "images": image,
+            "mask_labels": masks if visible.all() else masks[visible],
+            "class_labels": np.array([item["category"] for item in objects], dtype=np.int64),
+            "mask_weights": np.array(weights, dtype=np.float32),
+            "input_points": points,
             "incomplete_classes": incomplete_classes(row, self.num_labels),
-            "draw": float(generator.random()),
+            "scale_draw": float(generator.random()),
         }
 
 
-def ignore_points(row: Mapping[str, Any]) -> np.ndarray:
-    """(M, 2) points of the objects of a row that have no mask with a class, (x, y) in pixels of the image."""
-    points = [
-        item["point"]
-        for item in objects_with_point(row)
-        if item["segmentation"] is None or item["category"] is None or not rle_area(item["segmentation"])
-    ]
-    return np.array(points, dtype=np.float32).reshape(-1, 2)
-
-
-def mask_weight(item: Mapping[str, Any]) -> float:
-    """How much the mask of an object counts in the mask loss: 1 for a true mask.
-
-    A pseudo label is worth its score times the IoU of its rough and its final mask, which is high where teacher and
-    MaskRefineNet agree.
-    """
-    if item["score"] is None or item["rough_segmentation"] is None:
-        return 1.0
-    return item["score"] * rle_iou(item["segmentation"], item["rough_segmentation"])
-
-
-def incomplete_classes(row: Mapping[str, Any], num_labels: int) -> np.ndarray:
-    """(C,) bool: the classes of which a row may hold objects that nobody marked.
-
-    None of a complete image; of an image with image-level labels those that they name; else all.
-    """
-    if row["complete"]:
-        return np.zeros(num_labels, dtype=bool)
-    if row["image_labels"] is None:
-        return np.ones(num_labels, dtype=bool)
-    return np.isin(np.arange(num_labels), row["image_labels"])
-
-
-def background_threshold(rows: HFDataset) -> float:
-    """Which `background_threshold` of `SOLOv2Config` rows ask for.
-
-    Background is learned from complete images. Where hardly any is, the network would be free to see objects all over
-    the rest, so what it finds unlikely itself is background too.
-    """
-    complete = sum(rows["complete"])
-    if complete >= LEAST_COMPLETE * len(rows):
-        return 0.0
-    logger.warning(
-        "%d of %d images are complete, too few to learn background from; in the others it is where no label is and the "
-        "network gives a class less than %g (background_threshold of the model)",
-        complete,
-        len(rows),
-        SURE_BACKGROUND,
-    )
-    return SURE_BACKGROUND
+def decode_masks(objects: Sequence[Mapping[str, Any]], height: int, width: int) -> np.ndarray:
+    """Decode the `segmentation` of objects into one (N, H, W) bool array."""
+    # COCO run lengths go down the columns, so the memory layout does too; the shape stays (N, H, W).
+    masks = np.zeros((len(objects), width, height), dtype=bool).transpose(0, 2, 1)
+    for mask, item in zip(masks, objects, strict=True):
+        mask[:] = decode_rle(item["segmentation"])
+    return masks
 
 
 class ImageDataset(Dataset):
-    """Images for inference and evaluation, each prepared on its own."""
+    """Images for prediction and evaluation, each prepared on its own.
+
+    A sample holds `image_id`, `size` (height, width in pixels of the original image) and the tensors of the image
+    processor with a batch axis of 1.
+
+    Args:
+        rows: of the schema.
+        image_processor: of the model.
+    """
 
     def __init__(self, rows: HFDataset, image_processor: Any):
         self.rows, self.image_processor = rows.with_format(None), image_processor
+        self.sizes = list(zip(rows["height"], rows["width"], strict=True))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -164,20 +136,23 @@ class ImageDataset(Dataset):
 
 
 class RefinementDataset(_SeededDataset):
-    """Training samples of MaskRefineNet: one object with its true mask, its point and one of its rough masks.
+    """Training samples of MaskRefineNet: one object with its mask, its point and one of its rough masks.
 
-    The crop is that of inference (`crop_box_around`) at a random scale. The point is moved inside the true mask, so
-    that clicks of people, who do not hit the center of mass, look familiar; the official code puts it at the center
-    of the cropped truth.
+    The crop is that of inference (`crop_box_around`) at a random scale. The point is moved inside the mask, so that
+    clicks by annotators, which miss the center of mass, look familiar; the official code puts it at the center of the
+    cropped mask.
 
     Args:
-        rows: of the schema, with `segmentation` and `rough_segmentation`; an image may come several times with
+        rows: of the schema, with `segmentation` and `rough_segmentation`; an image may occur several times with
             different rough masks.
         image_processor: of MaskRefineNet.
-        box_scales: the crop's size over the rough mask's extent is drawn between these two.
-        point_jitter: standard deviation of the move, as a part of the object's width and height.
+        box_scales: range of the crop's size divided by the rough mask's extent.
+        point_jitter: standard deviation of the point's move, as a fraction of the object's width and height.
         augmentation: of image, masks and point together.
         seed: of everything random.
+
+    Raises:
+        ValueError: no object has both masks.
     """
 
     def __init__(
@@ -192,16 +167,13 @@ class RefinementDataset(_SeededDataset):
         super().__init__(seed)
         self.rows, self.image_processor = rows.with_format(None), image_processor
         self.box_scales, self.point_jitter, self.augmentation = box_scales, point_jitter, augmentation
-        self.objects = [
-            (index, position)
-            for index, objects in enumerate(self.rows["objects"])
-            for position, item in enumerate(objects)
-            if not item["iscrowd"] and item["rough_segmentation"] is not None
-            if item["segmentation"] is not None and rle_area(item["segmentation"])
-        ]
+        self.objects: list[tuple[int, int]] = []  # row index, position in its `objects`
+        for index, objects in enumerate(self.rows["objects"]):
+            self.objects += [(index, position) for position, item in enumerate(objects) if is_refinable(item)]
         if not self.objects:
             raise ValueError(
-                "no object has both a mask and a rough mask; make rough masks of fully labeled images first"
+                "no object has both a mask and a rough mask; first predict rough masks of images with masks "
+                "(predict_rough_masks)"
             )
 
     def __len__(self) -> int:
@@ -211,19 +183,17 @@ class RefinementDataset(_SeededDataset):
         row_index, position = self.objects[index]
         row, generator = self.rows[row_index], self.generator(index)
         item = row["objects"][position]
-        image, masks = (
-            np.asarray(read_image(row)),
-            np.stack([decode_rle(item[name]) for name in ("segmentation", "rough_segmentation")]),
-        )
+        image = np.asarray(read_image(row))
+        masks = np.stack([decode_rle(item["segmentation"]), decode_rle(item["rough_segmentation"])])
         if self.augmentation is not None:
             image, masks, _ = augmented(image, masks, np.zeros((0, 2)), self.augmentation, generator)
-        truth, rough = masks
+        mask, rough_mask = masks
         encoded = self.image_processor(
             [image],
-            rough_masks=[rough[None]],
-            input_points=[np.array([jittered_point(truth, self.point_jitter, generator)])],
+            rough_masks=[rough_mask[None]],
+            input_points=[np.array([jittered_point(mask, self.point_jitter, generator)])],
             class_labels=[[item["category"]]],
-            mask_labels=[truth[None].astype(np.int64)],
+            mask_labels=[mask[None].astype(np.int64)],
             box_scales=[[generator.uniform(*self.box_scales)]],
             return_tensors="pt",
         )
@@ -231,18 +201,29 @@ class RefinementDataset(_SeededDataset):
         return {name: encoded[name][0] for name in names}
 
 
+def is_refinable(item: Mapping[str, Any]) -> bool:
+    """Return True for an object with a mask that is not empty and a rough mask (which may be empty); not a crowd."""
+    if item["iscrowd"] or item["rough_segmentation"] is None:
+        return False
+    return item["segmentation"] is not None and rle_area(item["segmentation"]) > 0
+
+
 def jittered_point(mask: np.ndarray, jitter: float, generator: np.random.Generator) -> tuple[float, float]:
-    """A point near the center of mass, inside of the mask where a few draws find one.
+    """Draw a point near the center of mass, inside the mask where one of a few draws hits it.
 
     Args:
         mask: (H, W) bool, not empty.
-        jitter: standard deviation as a part of the mask's width and height.
+        jitter: standard deviation as a fraction of the mask's width and height.
         generator: source of randomness.
+
+    Returns:
+        (x, y) in pixels; the center of mass itself if no draw hits the mask.
     """
     rows, columns = np.nonzero(mask)
-    center, spread = np.array([columns.mean(), rows.mean()]), np.array([np.ptp(columns) + 1, np.ptp(rows) + 1])
+    center = np.array([columns.mean(), rows.mean()])
+    extent = np.array([np.ptp(columns) + 1, np.ptp(rows) + 1])
     for _ in range(8):
-        x, y = np.rint(center + generator.normal(0, jitter, 2) * spread).astype(int)
+        x, y = np.rint(center + generator.normal(0, jitter, 2) * extent).astype(int)
         if 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x]:
             return float(x), float(y)
     return float(center[0]), float(center[1])

@@ -1,10 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Samplers: images of similar shape meet in one batch, so that little of it is padding."""
+"""Samplers that bring images of similar shape into one batch, so that little of it is padding."""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from datasets import Dataset as HFDataset
 from torch.utils.data import Sampler
 
 
@@ -14,7 +13,7 @@ class SimilarShapeSampler(Sampler):
     Args:
         sizes: (height, width) of each image.
         batch_size: images that meet in one batch.
-        seed: of the order; each epoch has its own.
+        seed: of the order, which is another one in each epoch.
     """
 
     def __init__(self, sizes: Sequence[tuple[int, int]], batch_size: int, seed: int = 0):
@@ -30,20 +29,32 @@ class SimilarShapeSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         generator = np.random.default_rng([self.seed, self.epoch])
         order = generator.permutation(len(self.ratios))
-        pool = 16 * self.batch_size
+        # Sort pools of 16 batches by aspect ratio: neighbors are similar, and the order stays random.
+        pool_size = 16 * self.batch_size
         batches: list[np.ndarray] = []
-        for start in range(0, len(order), pool):
-            part = order[start : start + pool]
-            part = part[np.argsort(self.ratios[part], kind="stable")]
-            batches += [part[first : first + self.batch_size] for first in range(0, len(part), self.batch_size)]
-        # A short batch in the middle would shift all borders after it, so it goes last.
+        for start in range(0, len(order), pool_size):
+            pool = order[start : start + pool_size]
+            pool = pool[np.argsort(self.ratios[pool], kind="stable")]
+            batches += [pool[first : first + self.batch_size] for first in range(0, len(pool), self.batch_size)]
+        # A short batch in the middle would shift all batch borders after it, so it goes last.
         whole = [batch for batch in batches if len(batch) == self.batch_size]
         rest = [batch for batch in batches if len(batch) < self.batch_size]
         shuffled = [whole[position] for position in generator.permutation(len(whole))]
         return iter(np.concatenate(shuffled + rest).tolist() if batches else [])
 
 
-def by_shape(rows: HFDataset) -> HFDataset:
-    """Rows ordered by image size, so that images of one shape meet in a batch."""
-    sizes = list(zip(rows["height"], rows["width"], strict=True))
-    return rows.select(sorted(range(len(sizes)), key=sizes.__getitem__))
+class ShapeOrderSampler(Sampler):
+    """The fixed order of ascending image size, so that images of one shape meet in a batch of an evaluation.
+
+    Args:
+        sizes: (height, width) of each image.
+    """
+
+    def __init__(self, sizes: Sequence[tuple[int, int]]):
+        self.order = sorted(range(len(sizes)), key=sizes.__getitem__)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.order)

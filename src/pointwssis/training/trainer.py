@@ -1,9 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""transformers' Trainer where it fits, a thin subclass where instance segmentation needs more: schedule, logging,
-COCO AP.
-"""
+"""A thin subclass of transformers' Trainer for instance segmentation: schedule, loss logging, COCO AP."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,20 @@ from datasets import Dataset as HFDataset
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler
-from transformers import Trainer, TrainerCallback
+from transformers import PreTrainedModel, Trainer, TrainerCallback
 
 from ..evaluation.coco_evaluator import CocoEvaluator
 from ..hub.cards.released import bare_card
-from .collators import as_list
+from .arguments import SegmentationTrainingArguments
+from .collators import InstanceCollator, as_list
 from .datasets import ImageDataset, InstanceDataset, RefinementDataset
 from .learning_rate import warmup_multistep_factor
-from .samplers import SimilarShapeSampler, by_shape
+from .row_datasets import wrap_eval_rows, wrap_train_rows
+from .samplers import ShapeOrderSampler, SimilarShapeSampler
 
 
 class SetEpochCallback(TrainerCallback):
-    """Tells a dataset which epoch begins; its augmentation depends on that.
+    """Set the epoch of a dataset, on which its augmentation depends.
 
     accelerate does so too, but neither with several processes nor in the epoch in which a training resumes.
     """
@@ -37,27 +38,82 @@ class SetEpochCallback(TrainerCallback):
 
 
 class SegmentationTrainer(Trainer):
-    """Trainer for SOLOv2 and MaskRefineNet.
+    """The Trainer of SOLOv2 and MaskRefineNet.
 
-    Norm layers do not decay, the loss' components are logged, batches hold similar shapes, and evaluation is COCO
-    mask AP.
+    It differs from transformers' in a few ways: datasets may be rows of the schema, norm layers do not decay, the
+    components of the loss are logged, batches hold images of similar shape, and SOLOv2 is evaluated by COCO mask AP
+    (`eval_AP`, `eval_AP50`, …; `metric_for_best_model="AP"`). MaskRefineNet is evaluated by its loss.
 
     Args:
-        eval_rows: dataset of the schema to evaluate on (SOLOv2); None: no evaluation.
-        max_detections: of the evaluator, see `CocoEvaluator`.
+        model: SOLOv2 or MaskRefineNet.
+        args: training arguments.
+        data_collator: None is `InstanceCollator(processing_class)` for SOLOv2, transformers' default for MaskRefineNet.
+        train_dataset: rows of the schema, which are augmented by a horizontal flip as in the official code; or an
+            `InstanceDataset` or `RefinementDataset` with other settings. MaskRefineNet needs rough masks.
+        eval_dataset: rows of the schema, or a dict of them.
+        processing_class: image processor of the model.
+        max_detections: see `CocoEvaluator`.
+        kwargs: of `Trainer`.
+
+    Attributes:
+        evaluator: the `CocoEvaluator` of the latest evaluation of a SOLOv2; None before.
+
+    Example:
+        ```python
+        rows = load_coco("train.json", "images")
+        model, processor = new_segmenter(class_names(rows), {}, {"shortest_edge": 640, "longest_edge": 1333})
+        args = SegmentationTrainingArguments("outputs/teacher", max_steps=1000)
+        trainer = SegmentationTrainer(
+            model, args, train_dataset=rows, eval_dataset=load_coco("val.json", "images"), processing_class=processor
+        )
+        trainer.train()
+        trainer.evaluate()["eval_AP"]
+        ```
     """
 
     def __init__(
-        self, *args: Any, eval_rows: HFDataset | None = None, max_detections: int | list[int] = 100, **kwargs: Any
+        self,
+        model: PreTrainedModel | None = None,
+        args: SegmentationTrainingArguments | None = None,
+        data_collator: Any = None,
+        train_dataset: Any = None,
+        eval_dataset: Any = None,
+        processing_class: Any = None,
+        *,
+        max_detections: int | list[int] = 100,
+        **kwargs: Any,
     ):
-        if eval_rows is not None:
-            kwargs["eval_dataset"] = ImageDataset(by_shape(eval_rows), kwargs["processing_class"])
-        super().__init__(*args, **kwargs)
-        self.evaluator = None if eval_rows is None else CocoEvaluator(eval_rows, max_detections)
+        if not isinstance(args, SegmentationTrainingArguments):
+            raise TypeError(f"args must be SegmentationTrainingArguments; got {type(args).__name__}")
+        super().__init__(model, args, data_collator, train_dataset, eval_dataset, processing_class, **kwargs)
+        self.max_detections = max_detections
+        self.evaluator: CocoEvaluator | None = None
+        self._predictions: dict[int, list[dict[str, Any]]] = {}
         self._loss_sums: dict[str, Any] = defaultdict(float)
         self._loss_count = 0
+
+        # Rows are wrapped and checked here, so that a mistake in them is an error before the training.
+        if isinstance(train_dataset, HFDataset):
+            self.train_dataset = wrap_train_rows(train_dataset, self.model, processing_class, args.seed)
+        if isinstance(self.train_dataset, InstanceDataset) and data_collator is None:
+            self.data_collator = InstanceCollator(processing_class)
         if isinstance(self.train_dataset, (InstanceDataset, RefinementDataset)):
             self.add_callback(SetEpochCallback(self.train_dataset))
+        if isinstance(eval_dataset, dict):
+            self.eval_dataset = {name: self._wrapped(dataset) for name, dataset in eval_dataset.items()}
+        else:
+            self.eval_dataset = self._wrapped(eval_dataset)
+
+    def _wrapped(self, dataset: Any) -> Any:
+        """Return evaluation samples of rows; anything else as it is."""
+        if not isinstance(dataset, HFDataset):
+            return dataset
+        wrapped = wrap_eval_rows(dataset, self.model, self.processing_class)
+        if isinstance(wrapped, ImageDataset):
+            if self.compute_metrics is not None:
+                raise ValueError("SOLOv2 is evaluated by CocoEvaluator; leave out compute_metrics")
+            CocoEvaluator(wrapped.rows, self.max_detections)  # its checks
+        return wrapped
 
     # -- optimization
 
@@ -65,6 +121,7 @@ class SegmentationTrainer(Trainer):
         model = self.model if model is None else model
         if self.optimizer is None:
             kind, options = self.get_optimizer_cls_and_kwargs(self.args, model)
+            # The weights of norm layers do not decay.
             decayed, kept = [], []
             for module in model.modules():
                 is_norm = isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm))
@@ -93,11 +150,28 @@ class SegmentationTrainer(Trainer):
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
+    # -- data loaders
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         if isinstance(dataset, InstanceDataset):
             return SimilarShapeSampler(dataset.sizes, self.args.train_batch_size * self.args.world_size, self.args.seed)
         return super()._get_train_sampler(train_dataset)
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:
+        if isinstance(eval_dataset, ImageDataset):
+            return ShapeOrderSampler(eval_dataset.sizes)
+        return super()._get_eval_sampler(eval_dataset)
+
+    def _get_dataloader(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        # Rows come here from `evaluate(rows)` and `predict(rows)`.
+        dataset, collator = self._wrapped(dataset), self.data_collator
+        if isinstance(dataset, ImageDataset):
+            self.data_collator = as_list
+        try:
+            return super()._get_dataloader(dataset, *args, **kwargs)
+        finally:
+            self.data_collator = collator
 
     # -- losses
 
@@ -119,45 +193,40 @@ class SegmentationTrainer(Trainer):
             self._loss_count = 0
         super().log(logs, start_time)
 
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """What `push_to_hub` puts beside the weights: our card of a model without a history, not the Trainer's."""
-        path = Path(self.args.output_dir) / "README.md"
-        if self.is_world_process_zero() and not path.is_file():
-            name = self.hub_model_id or Path(self.args.output_dir).name
-            path.write_text(bare_card(name, self.model.config), encoding="utf-8")
-
     # -- evaluation
-
-    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
-        collator, self.data_collator = self.data_collator, as_list
-        try:
-            return super().get_eval_dataloader(eval_dataset)
-        finally:
-            self.data_collator = collator
 
     def prediction_step(
         self, model: nn.Module, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: list[str] | None = None
-    ) -> tuple[None, None, None]:
-        """Segments images of one padded shape together, so that the batch size changes nothing, and keeps RLEs only."""
+    ) -> tuple[Any, Any, Any]:
+        if "samples" not in inputs:  # training samples: the loss
+            return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        for image_id, predictions in self._segmented(model, inputs["samples"]):
+            self.evaluator.update(image_id, predictions)
+            if not prediction_loss_only:
+                self._predictions[image_id] = predictions
+        return None, None, None
+
+    def _segmented(
+        self, model: nn.Module, samples: Iterable[dict[str, Any]]
+    ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """Yield the id of each image and its predictions in the form of `CocoEvaluator.update`."""
+        # Images of one padded shape go through the network together, so that the batch size changes nothing.
         groups: dict[tuple[int, ...], list[dict[str, Any]]] = defaultdict(list)
-        for sample in inputs["samples"]:
+        for sample in samples:
             groups[tuple(sample["pixel_values"].shape)].append(sample)
         for group in groups.values():
             batch = {name: torch.cat([sample[name] for sample in group]) for name in ("pixel_values", "pixel_mask")}
             with torch.no_grad(), self.compute_loss_context_manager():
                 outputs = model(**self._prepare_inputs(batch))
-            found = self.processing_class.post_process_instance_segmentation(
+            results = self.processing_class.post_process_instance_segmentation(
                 outputs, target_sizes=[sample["size"] for sample in group], return_coco_annotation=True
             )
-            for sample, instances in zip(group, found, strict=True):
-                self.evaluator.update(
-                    sample["image_id"],
-                    [
-                        {"label": info["label_id"], "score": info["score"], "rle": rle}
-                        for rle, info in zip(instances["segmentation"], instances["segments_info"], strict=True)
-                    ],
-                )
-        return None, None, None
+            for sample, result in zip(group, results, strict=True):
+                predictions = [
+                    {"label": info["label_id"], "score": info["score"], "rle": rle}
+                    for rle, info in zip(result["segmentation"], result["segments_info"], strict=True)
+                ]
+                yield sample["image_id"], predictions
 
     def evaluation_loop(
         self,
@@ -167,11 +236,36 @@ class SegmentationTrainer(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> Any:
-        self.evaluator.reset()
+        """Run transformers' loop; for images of SOLOv2, add COCO AP to its metrics.
+
+        `predict(rows)` returns as `predictions` one list per row, in order, of
+        `{"label": class index, "score": float, "rle": RLE of the original image's size}`.
+        """
+        dataset = dataloader.dataset
+        if not isinstance(dataset, ImageDataset):
+            return super().evaluation_loop(
+                dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
+            )
+        self.evaluator, self._predictions = CocoEvaluator(dataset.rows, self.max_detections), {}
         output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
+
+        # Every process has seen its share of the images.
         self.evaluator.merge(gather_object([self.evaluator.results]))
-        metrics = self.evaluator.compute()
-        output.metrics.update(
-            {f"{metric_key_prefix}_{name}": value for name, value in metrics.items() if value is not None}
-        )
-        return output
+        metrics = {name: value for name, value in self.evaluator.compute().items() if value is not None}
+        output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in metrics.items()})
+        if prediction_loss_only or (prediction_loss_only is None and self.args.prediction_loss_only):
+            return output
+        found: dict[int, list[dict[str, Any]]] = {}
+        for part in gather_object([self._predictions]):
+            found.update(part)
+        self._predictions = {}
+        return output._replace(predictions=[found[image_id] for image_id in dataset.rows["image_id"]])
+
+    # -- saving
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write our card of a model without a training history, for `push_to_hub`, in place of the Trainer's."""
+        path = Path(self.args.output_dir) / "README.md"
+        if self.is_world_process_zero() and not path.is_file():
+            name = self.hub_model_id or Path(self.args.output_dir).name
+            path.write_text(bare_card(name, self.model.config), encoding="utf-8")

@@ -251,7 +251,7 @@ BAD_LABELS = {
     "attributes a list": (label("car", attributes=[1], box2d=box(CAR)), ["attributes is [1]"]),
     "box a list": (label("car", box2d=[1, 2, 3, 4]), ["box2d is [1, 2, 3, 4]"]),
     "box of three": (label("car", box2d={"x1": 1, "y1": 2, "x2": 3}), ["missing key y2"]),
-    "box of text": (label("car", box2d={**box(CAR), "x1": "3"}), ["box2d", "no number"]),
+    "box of text": (label("car", box2d={**box(CAR), "x1": "3"}), ["box2d", "not a number"]),
     "box nan": (label("car", box2d={**box(CAR), "x1": float("nan")}), ["box2d", "finite"]),
     "box turned": (label("car", box2d={"x1": 9, "y1": 2, "x2": 3, "y2": 4}), ["ends before it begins"]),
     "box outside": (label("car", box2d={"x1": 32, "y1": 2, "x2": 40, "y2": 4}), ["outside of the image", "32 × 18"]),
@@ -309,7 +309,7 @@ def test_bad_frames_raise_or_are_skipped_and_counted(load, tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("content", "part"), [({"images": []}, "without frames"), (3, "without frames"), ([], "there is none")]
+    ("content", "part"), [({"images": []}, "without frames"), (3, "without frames"), ([], "there are none")]
 )
 def test_files_without_frames(load, content, part):
     with pytest.raises(ValueError, match=part):
@@ -320,7 +320,7 @@ def test_files_that_are_none(tmp_path, images):
     with pytest.raises(FileNotFoundError, match="labels not found"):
         load_bdd100k(tmp_path / "gone.json", images)
     (tmp_path / "a.json").write_text("[{]")
-    with pytest.raises(ValueError, match="a.json: is no JSON"):
+    with pytest.raises(ValueError, match="a.json: not valid JSON"):
         load_bdd100k(tmp_path / "a.json", images)
     with pytest.raises(FileNotFoundError, match="image folder not found"):
         load_bdd100k(tmp_path / "a.json", tmp_path / "gone")

@@ -284,7 +284,7 @@ BAD_RECORDS = {
     "image labels no list": (change("images", 1, image_labels=3), ["image 4", "image_labels is 3"], 2, 2),
     "image without id": (remove("images", 2, "id"), ["image at position 2", "missing key id"], 2, 4),
     "image id a text": (change("images", 2, id="5"), ["image '5'", "id is '5'"], 2, 4),
-    "image id too large": (change("images", 2, id=2**63), ["image 9223372036854775808", "64 bits"], 2, 4),
+    "image id too large": (change("images", 2, id=2**63), ["image 9223372036854775808", "64-bit"], 2, 4),
     "image no object": (lambda f: f.content["images"].append(3), ["image at position 3", "record is 3"], 3, 4),
     "image id twice": (repeat("images"), ["image 10", "id is 10", "duplicated image id"], 3, 4),
     "annotation id twice": (repeat("annotations"), ["annotation 1", "id is 1", "duplicated annotation id"], 3, 4),
@@ -419,8 +419,8 @@ def test_an_image_that_lost_an_object_is_not_complete(coco_folder):
 
 
 BAD_FILES = {
-    "not json": (lambda folder: folder.file.write_text("{'a': 1"), "is no JSON"),
-    "not text": (lambda folder: folder.file.write_bytes(b"\xff\xfe\x00"), "is no JSON"),
+    "not json": (lambda folder: folder.file.write_text("{'a': 1"), "not valid JSON"),
+    "not text": (lambda folder: folder.file.write_bytes(b"\xff\xfe\x00"), "not valid JSON"),
     "a list": (lambda folder: folder.file.write_text("[]"), "holds a list"),
     "no images": (
         lambda folder: folder.file.write_text('{"annotations": [], "categories": []}'),

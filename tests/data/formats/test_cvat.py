@@ -23,7 +23,7 @@ def test_every_kind_of_element(marked_images):
     assert turned["bbox"] == pytest.approx([13, 7, 4, 10]) and turned["point"] == pytest.approx([14.5, 11.5])
     assert rle_box(ellipse["segmentation"])[2:] == [6, 12]
     assert not dataset[0]["complete"] and dataset[0]["image_labels"] == [0]
-    assert report.notes["image-level label that is no class"] == 1  # good_frame
+    assert report.notes["image-level label that is not a class"] == 1  # good_frame
 
 
 def test_images_that_nobody_touched(marked_images):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.exported_files import EXPORTED, export_accepted
 from helpers.marked_images import EXPORTS
 from pointwssis.data import load_annotations
 
@@ -18,9 +19,19 @@ TEXTS = ["", "x", "-1", "1e308", "nan", "9" * 30, "1,2", "1;2", ",", "&#233;" * 
 
 
 def places(content: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Paths of all values inside of JSON content."""
+    """Return the paths of all values in JSON content."""
     below = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else []
     return [found for key, value in below for found in ((*path, key), *places(value, (*path, key)))]
+
+
+def damaged(content: Any, place: tuple[Any, ...], junk: Any) -> Any:
+    """Return a copy of JSON content with junk in one place."""
+    content = copy.deepcopy(content)
+    target = content
+    for key in place[:-1]:
+        target = target[key]
+    target[place[-1]] = junk
+    return content
 
 
 def loads_or_says_why(path: Any, images: Any) -> bool:
@@ -33,6 +44,21 @@ def loads_or_says_why(path: Any, images: Any) -> bool:
             if not skip_bad:
                 return False
     return True
+
+
+@pytest.mark.parametrize("format", [name for name in EXPORTED if name not in ("cvat", "yolo")])
+def test_junk_in_an_export(coco_folder, tmp_path, format):
+    dataset = load_annotations(coco_folder.save(), coco_folder.images)
+    path = export_accepted(dataset, format, tmp_path / "labels")
+    file = next(path.rglob("*.json")) if path.is_dir() else path  # of a folder one file is damaged
+    content, good = json.loads(file.read_text()), 0
+    everywhere = places(content)
+    rng = np.random.default_rng(0)
+    for number in rng.permutation(len(everywhere) * len(JUNK))[:SAMPLES]:
+        place, junk = everywhere[number // len(JUNK)], JUNK[number % len(JUNK)]
+        file.write_text(json.dumps(damaged(content, place, junk)))
+        good += loads_or_says_why(path, coco_folder.images)
+    assert 2 < good < SAMPLES - 5
 
 
 @pytest.mark.parametrize("name", ["label_studio.json", "coco.json", "clicks.jsonl"])
@@ -50,13 +76,8 @@ def test_junk_in_json(marked_images, coco_folder, tmp_path, name):
     path, good = tmp_path / name, 0
     for number in rng.permutation(len(everywhere) * len(JUNK))[:SAMPLES]:
         place, junk = everywhere[number // len(JUNK)], JUNK[number % len(JUNK)]
-        damaged = copy.deepcopy(content)
-        target = damaged
-        for key in place[:-1]:
-            target = target[key]
-        target[place[-1]] = junk
-        text = "\n".join(map(json.dumps, damaged)) if name.endswith("jsonl") else json.dumps(damaged)
-        path.write_text(text)
+        bad = damaged(content, place, junk)
+        path.write_text("\n".join(map(json.dumps, bad)) if name.endswith("jsonl") else json.dumps(bad))
         good += loads_or_says_why(path, images)
     assert 2 < good < SAMPLES - 10  # some places do not matter, most do
 

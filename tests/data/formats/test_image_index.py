@@ -57,9 +57,9 @@ def test_finds_uploads_by_their_first_name(folder, name, expected):
 @pytest.mark.parametrize(
     ("name", "options", "kind", "remedy"),
     [
-        ("b.png", {}, "several image files fit", "x/b.png, y/b.png"),  # never by the bare name
-        ("a1b2c3d4-b.png", {"uploaded": True}, "several image files fit", "x/b.png, y/b.png"),
-        ("z/b.png", {}, "missing image file", "there is x/b.png"),
+        ("b.png", {}, "several image files match", "x/b.png, y/b.png"),  # never by the bare name
+        ("a1b2c3d4-b.png", {"uploaded": True}, "several image files match", "x/b.png, y/b.png"),
+        ("z/b.png", {}, "missing image file", "did you mean x/b.png?"),
         ("a1b2c3d4-c.png", {}, "missing image file", "check the image folder"),  # of an upload only
         ("A.PNG", {}, "missing image file", "check the image folder"),
         ("", {}, "missing image file", "check the image folder"),
@@ -69,7 +69,7 @@ def test_nothing_is_guessed(folder, name, options, kind, remedy):
     with pytest.raises(AnnotationError) as caught:
         folder.find(name, field="file", **options)
     bad = caught.value
-    assert (bad.kind, bad.field, bad.value) == (kind, "file", name) and remedy in bad.remedy
+    assert (bad.problem, bad.field, bad.value) == (kind, "file", name) and remedy in bad.hint
     assert bad.error is (FileNotFoundError if kind.startswith("missing") else ValueError)
 
 

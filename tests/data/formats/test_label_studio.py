@@ -35,7 +35,7 @@ def test_every_kind_of_region(exported):
     assert rle_box(ellipse["segmentation"])[2:] == [12, 8] and ellipse["area"] == pytest.approx(np.pi * 24, abs=5)
     assert tagged["point"] == [1.5, 1.0] and tagged["category"] == 2  # of the Labels tag, in two parts
     assert dataset[0]["image_labels"] == [2] and not dataset[0]["complete"]
-    assert report.notes["image-level label that is no class"] == 1 and "'day'" in report.table()
+    assert report.notes["image-level label that is not a class"] == 1 and "'day'" in report.table()
 
 
 def test_which_annotation_of_a_task_counts(exported):
@@ -82,8 +82,8 @@ def test_brush_round_trip(shape, density):
         (TWO_PIXELS[:-2], "in the middle"),
         ([0, 0, 0, 4, *TWO_PIXELS[4:]], "holds 4 values"),
         ([*TWO_PIXELS[:7], 192, *TWO_PIXELS[8:]], "more than the 8"),  # the first run is 7 long, 4 more follow
-        ([256, *TWO_PIXELS[1:]], "no byte"),
-        (["0", *TWO_PIXELS[1:]], "no byte"),
+        ([256, *TWO_PIXELS[1:]], "not a byte"),
+        (["0", *TWO_PIXELS[1:]], "not a byte"),
     ],
 )
 def test_bad_brush_run_lengths(packed, message):

@@ -82,6 +82,28 @@ def yolo(line: str, *parts: str, **values: Any) -> Damaged:
     return Damaged("data.yaml", files, ["a.txt line 2", *parts], **{"images": 7, "objects": 1} | values)
 
 
+def labelme(bad: Any, *parts: str, **values: Any) -> Damaged:
+    """A file with a good click and this shape."""
+    good = {"label": "cat", "shape_type": "point", "points": [[1, 1]]}
+    content = {"shapes": [good], "imagePath": "a.jpg", "imageWidth": 40, "imageHeight": 30}
+    content["shapes"] = [good, {"label": "cat", **bad} if isinstance(bad, dict) else bad]
+    return Damaged("a.json", content, ["image, shape 2", *parts], 1, 1, **values)
+
+
+def via(bad: Any, *parts: str, **values: Any) -> Damaged:
+    """A good image, and one with a good click and a region of this shape, or with these values."""
+    region = {"shape_attributes": {"name": "point", "cx": 1, "cy": 1}, "region_attributes": {"kind": "cat"}}
+    good = {"filename": "a.jpg", "size": 1, "regions": [region], "file_attributes": {}}
+    record = {**good, "filename": "empty.png"}
+    if isinstance(bad, dict) and "name" in bad:
+        bad = {"shape_attributes": bad, "region_attributes": {"kind": "cat"}}
+    elif isinstance(bad, dict) and "filename" in bad:
+        content = {"a": good, "b": {**record, **bad}}
+        return Damaged("via.json", content, ["image 'b': ", *parts], **{"images": 1, "objects": 1} | values)
+    content = {"a": good, "b": {**record, "regions": [region, bad]}}
+    return Damaged("via.json", content, ["image 'b', region 2", *parts], 2, 2, **values)
+
+
 def coco(annotation: dict[str, Any], *parts: str) -> Damaged:
     images = [{"id": 1, "file_name": "a.jpg", "width": 40, "height": 30}]
     annotations = [{"id": 1, "image_id": 1, "category_id": 1, "point": [1, 1]}, {"id": 2, "image_id": 1, **annotation}]
@@ -94,8 +116,8 @@ BRUSH = [0, 0, 0, 8, 57, 27, 252, 96, 1, 255, 255, 255, 255, 128]  # of 2 × 1 p
 RECORDS = {
     # a table of clicks
     "csv: x is a word": csv("a.jpg,left,2,cat,,,", "(a.jpg)", "x is 'left'", "as in 12.5"),
-    "csv: decimal comma": csv('a.jpg,"1,5",2,cat,,,', "x is '1,5'", "dot"),
-    "csv: x without y": csv("a.jpg,1,,cat,,,", "y is ''", "no finite number"),
+    "csv: decimal comma": csv('a.jpg,"1,5",2,cat,,,', "x is '1,5'", "decimal point"),
+    "csv: x without y": csv("a.jpg,1,,cat,,,", "y is ''", "not a finite number"),
     "csv: x is nan": csv("a.jpg,nan,2,cat,,,", "x is 'nan'"),
     "csv: y is infinite": csv("a.jpg,1,inf,cat,,,", "y is 'inf'"),
     "csv: right of the image": csv("a.jpg,40,2,cat,,,", "x, y is [40.0, 2.0]", "x < 40"),
@@ -105,20 +127,20 @@ RECORDS = {
     "csv: too many cells": csv("a.jpg,1,2,cat,,,,,", "9 cells", "quotes"),
     "csv: no image": csv(",1,2,cat,,,", "image is ''", "below the image folder"),
     "csv: missing image": csv("c.jpg,1,2,cat,,,", "image is 'c.jpg'", "missing image file", error=FileNotFoundError),
-    "csv: close name": csv("A.jpg,1,2,cat,,,", "image is 'A.jpg'", "there is a.jpg", error=FileNotFoundError),
+    "csv: close name": csv("A.jpg,1,2,cat,,,", "image is 'A.jpg'", "did you mean a.jpg?", error=FileNotFoundError),
     "csv: ambiguous image": csv("b.png,1,2,cat,,,", "image is 'b.png'", "city/b.png, field/b.png"),
     "csv: no picture": csv("notes.png,1,2,cat,,,", "image is 'notes.png'", "no readable image"),
     "csv: other size": csv("dot.png,0,0,cat,20,10,", "width × height is '20 × 10'", "2 × 1 pixels"),
     "csv: size as stored": csv("turned.jpg,1,1,cat,40,30,", "'40 × 30'", "30 × 40", "EXIF orientation"),
     "csv: complete is maybe": csv("a.jpg,1,2,cat,,,maybe", "complete is 'maybe'", "write true or false"),
     "csv: one image under two names": csv("./a.jpg,1,2,cat,,,", "image is './a.jpg'", "image given twice"),
-    "jsonl: no JSON": jsonl('{"image": "a.jpg", x: 1}', "line is", "one JSON object a line"),
+    "jsonl: no JSON": jsonl('{"image": "a.jpg", x: 1}', "line is", "one JSON object per line"),
     "jsonl: a list": jsonl('["a.jpg", 1, 2]', "line is ['a.jpg', 1, 2]", "not a JSON object"),
     "jsonl: x is true": jsonl('{"image": "a.jpg", "x": true, "y": 1}', "x is True"),
     "jsonl: label a number": jsonl('{"image": "a.jpg", "x": 1, "y": 1, "label": 3}', "label is 3", "name of the class"),
     "jsonl: image-level label a list": jsonl('{"image": "a.jpg", "label": ["cat"]}', "label is ['cat']", "name of the"),
     "jsonl: image-level label a number": jsonl('{"image": "a.jpg", "label": 3}', "label is 3", "name of the class"),
-    "csv: digits and underscores": csv("a.jpg,1_0,2,cat,,,", "x is '1_0'", "no finite number"),
+    "csv: digits and underscores": csv("a.jpg,1_0,2,cat,,,", "x is '1_0'", "not a finite number"),
     "jsonl: image a number": jsonl('{"image": 5, "x": 1, "y": 1}', "image is 5"),
     # Label Studio
     "studio: not a task": studio({"id": 7, "image": "a.jpg"}, "data is ['id', 'image']", "JSON-MIN"),
@@ -137,7 +159,7 @@ RECORDS = {
     "studio: turned while labeling": studio(
         task(7, "a.jpg", region("keypointlabels", GOOD_CLICK, image_rotation=90)),
         "image_rotation is 90",
-        "turn the image file",
+        "rotate the image file",
     ),
     "studio: other size": studio(
         task(7, "dot.png", region("keypointlabels", GOOD_CLICK)), "'40 × 30'", "2 × 1 pixels", "would not fit"
@@ -176,7 +198,7 @@ RECORDS = {
     "cvat: click outside": cvat(
         '<points label="cat" points="41.0,2.0"/>', "element 1 (<points>)", "points is '41.0,2.0'", "40 × 30 pixels"
     ),
-    "cvat: no points": cvat('<points label="cat" points=""/>', "points is ''", "no pairs x,y"),
+    "cvat: no points": cvat('<points label="cat" points=""/>', "points is ''", "not pairs x,y"),
     "cvat: point of three": cvat('<points label="cat" points="1,2,3"/>', "points is '1,2,3'"),
     "cvat: no label": cvat('<points points="1.0,2.0"/>', "label is None", "give it a label"),
     "cvat: polygon of two corners": cvat('<polygon label="cat" points="1,1;5,5"/>', "<polygon>", "points is", "three"),
@@ -185,7 +207,7 @@ RECORDS = {
         '<mask label="cat" rle="1, 2" left="0" top="0" width="2" height="2"/>', "rle is '1, 2'", "sum to 3", "4 pixels"
     ),
     "cvat: run lengths are letters": cvat(
-        '<mask label="cat" rle="1, b" left="0" top="0" width="2" height="2"/>', "rle is '1, b'", "whole numbers"
+        '<mask label="cat" rle="1, b" left="0" top="0" width="2" height="2"/>', "rle is '1, b'", "not integers"
     ),
     "cvat: mask beyond the image": cvat(
         '<mask label="cat" rle="4" left="39" top="0" width="2" height="2"/>', "2 × 2 at (39, 0)", "40 × 30"
@@ -211,13 +233,69 @@ RECORDS = {
     # YOLO
     "yolo: unknown class": yolo("2 0.5 0.5 0.1 0.1", "class is '2'", "names has [0, 1]"),
     "yolo: class is half": yolo("0.5 0.5 0.5 0.1 0.1", "class is '0.5'"),
-    "yolo: a word": yolo("0 0.5 0.5 wide 0.1", "line is 'wide'", "no finite number"),
+    "yolo: a word": yolo("0 0.5 0.5 wide 0.1", "line is 'wide'", "not a finite number"),
     "yolo: three coordinates": yolo("0 0.5 0.5 0.1", "line is '0 0.5 0.5 0.1'", "3 coordinates", "three corners"),
     "yolo: seven coordinates": yolo("0 0.1 0.1 0.2 0.2 0.3 0.3 0.4", "7 coordinates"),
     "yolo: pixels": yolo("0 12 20 4 5", "line is 12.0", "from 0 to 1"),
     "yolo: negative": yolo("0 -0.1 0.1 0.2 0.2 0.1 0.3", "line is -0.1", "from 0 to 1"),
     "yolo: polygon without a pixel": yolo("0 0.1 0.1 0.1 0.1 0.1 0.1", "mask without a pixel"),
     "yolo: box without extent": yolo("0 0.1 0.1 0 0.1", "box without a pixel"),
+    # LabelMe
+    "labelme: shape is a number": labelme(3, "shapes is 3", "save the file in LabelMe again"),
+    "labelme: line strip": labelme(
+        {"shape_type": "linestrip", "points": [[1, 1], [2, 2]]}, "shape_type is 'linestrip'", "use point, polygon"
+    ),
+    "labelme: no points": labelme({"points": []}, "points is []", "draw the shape again"),
+    "labelme: points of three": labelme({"points": [[1, 2, 3]]}, "points is [[1, 2, 3]]"),
+    "labelme: x is a word": labelme({"shape_type": "point", "points": [["a", 1]]}, "points is 'a'", "decimal point"),
+    "labelme: two corners": labelme({"points": [[1, 1], [5, 5]]}, "points is [1.0, 1.0, 5.0, 5.0]", "three corners"),
+    "labelme: click outside": labelme({"shape_type": "point", "points": [[41, 2]]}, "points is [41.0, 2.0]", "40 × 30"),
+    "labelme: swapped click": labelme(
+        {"shape_type": "point", "points": [[20, 35]]}, "y 35 lies outside the height 30", "are x and y swapped?"
+    ),
+    "labelme: box of one corner": labelme({"shape_type": "rectangle", "points": [[1, 1]]}, "does not have 2 points"),
+    "labelme: circle without extent": labelme(
+        {"shape_type": "circle", "points": [[5, 5], [5, 5]]}, "points is [0.0, 0.0]", "ellipse without extent"
+    ),
+    "labelme: mask without pixels": labelme(
+        {"shape_type": "mask", "points": [[1, 1], [2, 2]], "mask": "xyz"}, "mask is 'xyz'", "PNG in base64"
+    ),
+    "labelme: mask without a label": labelme(
+        {"label": "", "points": [[1, 1], [9, 1], [9, 9]]}, "label is None", "give it a class"
+    ),
+    "labelme: label is a number": labelme({"label": 3, "points": [[1, 1], [9, 1], [9, 9]]}, "label is 3", "not text"),
+    # VIA
+    "via: region is text": via("x", "shape_attributes is None", "draw it again"),
+    "via: polyline": via({"name": "polyline", "all_points_x": [1]}, "shape_attributes.name is 'polyline'", "use point"),
+    "via: click outside": via({"name": "point", "cx": 11, "cy": 2}, "cx, cy is [11.0, 2.0]", "10 × 8 pixels"),
+    "via: click without y": via({"name": "point", "cx": 1}, "cy is None", "not a finite number"),
+    "via: box without extent": via({"name": "rect", "x": 1, "y": 1, "width": 0, "height": 2}, "without a pixel"),
+    "via: coordinates missing": via({"name": "polygon", "all_points_x": [1, 2, 3]}, "all_points_y is None"),
+    "via: coordinates do not match": via(
+        {"name": "polygon", "all_points_x": [1, 2, 3], "all_points_y": [1, 2]}, "is '3 and 2'", "draw the polygon again"
+    ),
+    "via: two classes": via(
+        {
+            "shape_attributes": {"name": "point", "cx": 1, "cy": 1},
+            "region_attributes": {"kind": {"cat": True, "dog": True}},
+        },
+        "region_attributes.kind is ['cat', 'dog']",
+        "choose one",
+    ),
+    "via: class is a number": via(
+        {"shape_attributes": {"name": "point", "cx": 1, "cy": 1}, "region_attributes": {"kind": 3}},
+        "region_attributes.kind is 3",
+        "name of the class",
+    ),
+    "via: no file name": via({"filename": None}, "filename is None", "path of the image"),
+    "via: missing image": via({"filename": "z.png"}, "filename is 'z.png'", error=FileNotFoundError),
+    "via: image twice": via({"filename": "a.jpg"}, "image given twice"),
+    "via: regions are text": via({"filename": "empty.png", "regions": "none"}, "regions is 'none'"),
+    "via: complete is maybe": via(
+        {"filename": "empty.png", "file_attributes": {"complete": "maybe"}},
+        "complete is 'maybe'",
+        "write true or false",
+    ),
     # COCO: points in their other forms
     "coco: points are a number": coco({"category_id": 1, "points": 5}, "points is 5", "give [[x, y], …]"),
     "coco: point of points outside": coco(
@@ -285,24 +363,31 @@ FILES = {
     "csv: no image column": ("clicks.csv", "x,y,label\n1,2,cat\n", "line 1: columns ['image'] are missing"),
     "csv: a column twice": ("clicks.csv", "image,x,y,label,class\na.jpg,1,2,a,b\n", "names ['label'] twice"),
     "csv: nothing but a header": ("clicks.csv", "image,x,y\n", "no image to load (it names none)"),
-    "csv: open quote": ("clicks.csv", 'image,x,y\n"a.jpg,1,2\n', "line 2: is no table"),
-    "csv: not UTF-8": ("clicks.csv", b"image,x,y,label\n\xff\xfe,1,2,cat\n", "is no UTF-8 text"),
-    "studio: cut off": ("a.json", '[{"id": 1', "is no JSON"),
-    "cvat: cut off": ("a.xml", "<annotations><image", "is no XML"),
+    "csv: open quote": ("clicks.csv", 'image,x,y\n"a.jpg,1,2\n', "line 2: not a valid table"),
+    "csv: not UTF-8": ("clicks.csv", b"image,x,y,label\n\xff\xfe,1,2,cat\n", "not UTF-8 text"),
+    "studio: cut off": ("a.json", '[{"id": 1', "not valid JSON"),
+    "cvat: cut off": ("a.xml", "<annotations><image", "not valid XML"),
     "cvat: other XML": ("a.xml", "<annotation><folder/></annotation>", "is <annotation>, not <annotations>"),
     "cvat: a video": (
-        "a.xml", '<annotations><track id="0"><box frame="0"/></track></annotations>', "track '0': is of a video"
+        "a.xml", '<annotations><track id="0"><box frame="0"/></track></annotations>', "track '0' belongs to a video"
     ),
-    "yolo: no YAML": ("data.yaml", "names: [cat\n", "is no YAML"),
+    "yolo: no YAML": ("data.yaml", "names: [cat\n", "not valid YAML"),
     "yolo: a list": ("data.yaml", "- cat\n", "holds a list"),
     "yolo: no names": ("data.yaml", "train: images\n", "names is None"),
     "yolo: names are letters": ("data.yaml", "train: images\nnames: {a: cat}\n", "names is {'a': 'cat'}"),
-    "yolo: a name twice": ("data.yaml", "train: images\nnames: [cat, cat]\n", "not all different"),
+    "yolo: a name twice": ("data.yaml", "train: images\nnames: [cat, cat]\n", "not unique"),
     "yolo: other number of names": ("data.yaml", "train: images\nnames: [cat]\nnc: 2\n", "nc is 2, but there are 1"),
     "yolo: a pose dataset": ("data.yaml", "train: images\nnames: [cat]\nkpt_shape: [17, 3]\n", "kpt_shape is [17, 3]"),
     "yolo: no split": ("data.yaml", "val: images\nnames: [cat]\n", "train is None"),
     "yolo: folder missing": ("data.yaml", "path: z\ntrain: imgs\nnames: [cat]\n", "train is 'imgs': not found"),
     "yolo: no labels at all": ("data.yaml", "train: images\nnames: [cat]\n", "none of 7 images has labels"),
+    "via: cut off": ("a.json", '{"_via_img_metadata": {', "not valid JSON"),
+    "via: images are a list": ("a.json", '{"_via_img_metadata": []}', "holds a list instead of images"),
+    "via: which attribute": (
+        "a.json",
+        '{"a": {"filename": "a.jpg", "regions": [{"region_attributes": {"color": "", "kind": ""}}]}}',
+        "attributes ['color', 'kind'], and it is unclear which one is the class",
+    ),
     "coco: no categories": ("a.json", '{"images": [], "annotations": []}', "'categories' is missing"),
 }  # fmt: skip
 
@@ -352,7 +437,7 @@ def test_an_unreadable_label_file_of_yolo(tmp_path):
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "a.txt").write_bytes(b"\xff\xfe0")
     (tmp_path / "labels" / "dot.txt").write_text("")
-    with pytest.raises(ValueError, match=r"image a.jpg: label file is .*a.txt.*is no text"):
+    with pytest.raises(ValueError, match=r"image a.jpg: label file is .*a.txt.*is not text"):
         load_annotations(tmp_path / "data.yaml", images)
     assert len(load_annotations(tmp_path / "data.yaml", images, skip_bad=True)) == 6
 
@@ -362,5 +447,5 @@ def test_a_bomb_of_entities_is_refused(tmp_path):
     levels = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(9))
     path = tmp_path / "a.xml"
     path.write_text(f'<!DOCTYPE a [<!ENTITY e0 "ha">{levels}]><annotations><meta>&e9;</meta></annotations>')
-    with pytest.raises(ValueError, match="is no XML"):
+    with pytest.raises(ValueError, match="not valid XML"):
         load_annotations(path, write_marked_images(tmp_path / "images"))

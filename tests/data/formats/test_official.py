@@ -117,7 +117,7 @@ def test_the_name_says_what_a_file_is_or_the_caller_does(files):
     with pytest.raises(ValueError, match=r"train\.json: the name does not end in _s, _w, _sw, _sw_refined"):
         load_official_annotations(plain, files)
     assert supervision(load_official_annotations(plain, files, kind="w")[0]) == "point"
-    with pytest.raises(ValueError, match="as `kind`"):
+    with pytest.raises(ValueError, match="pass `kind`"):
         load_official_annotations(plain, files, kind="weak")
 
 

@@ -1,13 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What is less than masks of everything, through the annotation tools and back: boxes, image-level labels, gaps."""
+"""Partial annotations through the annotation tools and back: boxes, clicks, image-level labels, incomplete images."""
 
-import json
 import logging
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from helpers.exported_files import EXPORTED, export_accepted
 from helpers.marked_images import write_marked_images
 from pointwssis.data import (
     dataset_from_rows,
@@ -15,7 +14,6 @@ from pointwssis.data import (
     load_annotations,
     make_object,
     to_cvat,
-    to_label_studio,
     to_yolo,
 )
 from pointwssis.ops.coco_masks import encode_mask
@@ -48,25 +46,18 @@ def rows(images):
     return dataset_from_rows(several, NAMES)
 
 
-def written_as_label_studio(rows, folder: Path) -> Path:
-    """What comes back when people accept every task."""
-    tasks = json.loads(json.dumps(to_label_studio(rows)))
-    for task in tasks[:3]:
-        task["annotations"] = [{"result": task.pop("predictions")[0]["result"]}]
-    (folder / "tasks.json").write_text(json.dumps(tasks))
-    return folder / "tasks.json"
+# COCO also keeps the boxes of clicks; YOLO has a test of its own.
+TOOLS = [name for name in EXPORTED if name not in ("coco", "yolo")]
 
 
-def written_as_cvat(rows, folder: Path) -> Path:
-    (folder / "annotations.xml").write_text(to_cvat(rows), encoding="utf-8")
-    return folder / "annotations.xml"
-
-
-@pytest.mark.parametrize("write", [written_as_label_studio, written_as_cvat])
-def test_boxes_image_labels_and_completeness_come_back(rows, images, tmp_path, write):
-    back = load_annotations(write(rows, tmp_path), images, class_names=NAMES)
-    assert back["complete"] == rows["complete"] == [False, False, True, False]
-    assert back["image_labels"] == rows["image_labels"] and [len(o) for o in back["objects"]] == [3, 0, 0, 0]
+@pytest.mark.parametrize("format", TOOLS)
+def test_boxes_image_labels_and_completeness_come_back(rows, images, tmp_path, format):
+    back = load_annotations(export_accepted(rows, format, tmp_path / "labels"), images, class_names=NAMES)
+    found = {row["file_name"]: row for row in back}  # a format of several files has an order of its own
+    back = [found[name] for name in rows["file_name"]]
+    assert [row["complete"] for row in back] == rows["complete"] == [False, False, True, False]
+    assert [row["image_labels"] for row in back] == rows["image_labels"]
+    assert [len(row["objects"]) for row in back] == [3, 0, 0, 0]
     box, click, edge = back[0]["objects"]
     assert box["bbox"] == pytest.approx([10, 5, 10, 10], abs=0.01) and box["category"] == 1
     assert box["point"] == pytest.approx([14.5, 9.5], abs=0.01)
@@ -79,14 +70,15 @@ def test_the_labels_of_the_task_are_listed_with_the_tags_that_are_used(rows):
     assert '<Choice value="incomplete"/>' in label_studio_config(NAMES)
 
 
-@pytest.mark.parametrize("write", [written_as_label_studio, written_as_cvat])
-def test_crowds_that_are_left_out_are_told(rows, images, tmp_path, caplog, write):
+@pytest.mark.parametrize("format", TOOLS)
+def test_crowds_that_are_left_out_are_logged(rows, images, tmp_path, caplog, format):
     crowd = make_object(1, 0, segmentation=encode_mask(np.ones((8, 10), bool)), iscrowd=True)
     row = {**rows[2], "image": str(images / "empty.png"), "objects": [crowd]}
     with caplog.at_level(logging.WARNING):
-        back = load_annotations(write(dataset_from_rows([row], NAMES), tmp_path), images, class_names=NAMES)
-    assert "1 crowds are left out" in caplog.text and not len(back[0]["objects"])
-    assert write is written_as_label_studio or not back[0]["complete"]  # unlabeled, not empty
+        path = export_accepted(dataset_from_rows([row], NAMES), format, tmp_path / "labels")
+        back = load_annotations(path, images, class_names=NAMES)
+    assert "1 crowd is left out" in caplog.text and not len(back[0]["objects"])
+    assert back[0]["complete"] == (format == "label_studio")  # elsewhere unlabeled, not empty
 
 
 def test_yolo_never_takes_what_it_leaves_out_for_background(rows, images, tmp_path, caplog):
@@ -96,9 +88,9 @@ def test_yolo_never_takes_what_it_leaves_out_for_background(rows, images, tmp_pa
     with caplog.at_level(logging.WARNING):
         settings = to_yolo(dataset_from_rows([lost, others[2]], NAMES), tmp_path / "one")
     back = {row["file_name"]: row for row in load_annotations(settings, tmp_path / "one")}
-    assert "1 objects are left out" in caplog.text and "cannot say" not in caplog.text
+    assert "1 object is left out" in caplog.text and "cannot state" not in caplog.text
     assert not back["images/train/a.jpg"]["complete"] and back["images/train/empty.png"]["complete"]
     with caplog.at_level(logging.WARNING):
         to_yolo(dataset_from_rows(others, NAMES), tmp_path / "two")
-    assert "as in 1 images (a.jpg)" in caplog.text
+    assert "as in 1 image (a.jpg)" in caplog.text
     assert (tmp_path / "two" / "labels" / "train" / "a.txt").read_text().startswith("1 0.375 0.333333 0.25 0.333333\n")

@@ -73,7 +73,7 @@ def test_written_masks_come_back_exactly(tmp_path, caplog):
     rows[1]["objects"], rows[2]["objects"], rows[2]["complete"] = [], [], False
     with caplog.at_level(logging.WARNING):
         settings = to_yolo(dataset_from_rows(rows, tiny.NAMES), tmp_path / "out")
-    assert "1 objects are left out" in caplog.text
+    assert "1 object is left out" in caplog.text
     back = load_yolo(settings, tmp_path / "out" / "images" / "train")
     assert class_names(back) == tiny.NAMES
     del rows[0]["objects"][1]
@@ -99,7 +99,7 @@ def test_two_splits_in_one_folder(coco_folder, tmp_path):
     }  # fmt: skip
     assert len(load_yolo(settings, split="val")) == 1
     assert (tmp_path / "out" / "labels" / "val" / "sub" / "a.txt").read_text().count("\n") == 1  # no crowd
-    with pytest.raises(ValueError, match="has a split 'val' already"):
+    with pytest.raises(ValueError, match="already has a split 'val'"):
         to_yolo(dataset, tmp_path / "out", "val")
     with pytest.raises(ValueError, match="names are"):
         to_yolo(tiny.shapes(1), tmp_path / "out", "test")

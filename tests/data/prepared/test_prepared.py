@@ -298,7 +298,7 @@ def test_subset_files_that_do_not_fit(shapes, tmp_path):
         prepare_coco(shapes, tmp_path / "out", percentages=(10,), subsets_dir=tmp_path)
     for content in ("[]", '{"images": [{"name": 1}]}', "{", '{"images": 3}'):
         weak.write_text(content)
-        with pytest.raises(ValueError, match=r"10p_w.json: is no COCO file"):
+        with pytest.raises(ValueError, match=r"10p_w.json: not a COCO file"):
             prepare_coco(shapes, tmp_path / "out", percentages=(10,), subsets_dir=tmp_path, skip_bad=True)
     assert not (tmp_path / "out").exists() and not (tmp_path / "out.unfinished").exists()
 

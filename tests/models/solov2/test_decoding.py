@@ -147,7 +147,8 @@ def test_level_strategies(lively):
             lively, points, [[0, 1, 2], []], level_strategy=strategy, **options
         )[0]
 
-    adaptive, finest, size, every = (decode(s, **({"boxes": boxes} if s == "size" else {})) for s in STRATEGIES)
+    adaptive, finest, size = decode("adaptive"), decode("finest"), decode("size", boxes=boxes)
+    (every, _) = PROCESSOR.post_process_every_level(lively, points, [[0, 1, 2], []])
     for one in adaptive:
         assert one["level_scores"][one["level"]] == max(one["level_scores"])
     assert [one["level"] for one in finest] == [0, 0, 0]
@@ -164,9 +165,6 @@ def test_level_strategies(lively):
         assert torch.equal(chosen["mask"], one["mask"]) and chosen["score"] == pytest.approx(one["score"])
 
 
-STRATEGIES = ("adaptive", "finest", "size", "all")
-
-
 def test_sizes_beyond_every_range_take_the_outermost_level(lively):
     boxes = [[[9, 9, 9, 9], [0, 0, 5000, 5000]], []]
     (found, _) = PROCESSOR.post_process_point_instance_segmentation(
@@ -177,9 +175,12 @@ def test_sizes_beyond_every_range_take_the_outermost_level(lively):
 
 def test_no_points_no_answers(lively):
     for empty in ([], torch.zeros(0, 2), np.zeros((0, 2))):
-        for options in ({}, {"official_filters": True}, {"level_strategy": "all"}):
-            found = PROCESSOR.post_process_point_instance_segmentation(lively, [empty, empty], [[], []], **options)
-            assert found == [[], []]
+        for decode in (
+            PROCESSOR.post_process_point_instance_segmentation,
+            PROCESSOR.post_process_every_level,
+            PROCESSOR.post_process_official_points,
+        ):
+            assert decode(lively, [empty, empty], [[], []]) == [[], []]
 
 
 def test_bad_prompts_are_named(lively):

@@ -44,9 +44,7 @@ def answers(outputs, prompt: str, public_points: bool):
         return found["segmentation"], [one["label_id"] for one in info], [one["score"] for one in info]
     points, classes = CENTERS[VISIBLE], CLASSES[VISIBLE]
     if public_points:
-        (found,) = PROCESSOR.post_process_point_instance_segmentation(
-            outputs, [points], [classes], official_filters=True
-        )
+        (found,) = PROCESSOR.post_process_official_points(outputs, [points], [classes])
         return torch.stack([one["mask"] for one in found]), *(
             [one[key] for one in found] for key in ("label_id", "score")
         )
@@ -135,9 +133,8 @@ def test_the_official_code_loses_points_and_ours_answers_each(outputs):
     points, classes = CENTERS[VISIBLE], CLASSES[VISIBLE]
     kept = {}
     for nms_type in ("matrix", "mask"):
-        official = PROCESSOR.post_process_point_instance_segmentation(
-            with_settings(outputs, nms_type=nms_type), [points], [classes], official_filters=True
-        )[0]
+        changed = with_settings(outputs, nms_type=nms_type)
+        (official,) = PROCESSOR.post_process_official_points(changed, [points], [classes])
         kept[nms_type] = len(official)
         assert set(official[0]) == {"mask", "label_id", "score", "level"}
         scores = [one["score"] for one in official]
@@ -152,9 +149,7 @@ def test_the_official_code_loses_points_and_ours_answers_each(outputs):
 def test_points_that_share_a_cell_both_survive(outputs):
     # Objects 0 and 5 have one center; the official code keeps the later class alone.
     same = torch.stack([CENTERS[0], CENTERS[5], CENTERS[0] + 0.25])
-    (official,) = PROCESSOR.post_process_point_instance_segmentation(
-        outputs, [same[:2]], [[0, 2]], official_filters=True
-    )
+    (official,) = PROCESSOR.post_process_official_points(outputs, [same[:2]], [[0, 2]])
     assert [one["label_id"] for one in official] == [2]
     (ours,) = PROCESSOR.post_process_point_instance_segmentation(outputs, [same], [[0, 2, 0]])
     assert [one["label_id"] for one in ours] == [0, 2, 0]
@@ -187,13 +182,13 @@ def test_triplicates_under_the_linear_kernel_give_no_nan():
 
 
 @pytest.mark.parametrize(("pixels", "official"), [(4, 0), (8, 0), (9, 1)])
-def test_a_small_mask_is_lost_by_the_official_filters_only(pixels, official):
+def test_a_small_mask_is_lost_by_the_official_decoding_only(pixels, official):
     mask = torch.zeros(16, 16)
     mask[4, 4 : 4 + pixels] = 1  # of a quarter of the resolution; level P2 asks for more than 8
     outputs = constant_outputs(mask, grids=(1, 1, 1, 1, 1))
-    for options, count in (({"official_filters": True}, official), ({}, 1)):
-        (found,) = PROCESSOR.post_process_point_instance_segmentation(outputs, [[[20, 17]]], [[0]], **options)
-        assert len(found) == count
+    (lossy,) = PROCESSOR.post_process_official_points(outputs, [[[20, 17]]], [[0]])
+    (found,) = PROCESSOR.post_process_point_instance_segmentation(outputs, [[[20, 17]]], [[0]])
+    assert len(lossy) == official and len(found) == 1
     assert found[0]["mask"].any() and found[0]["point_in_mask"] and found[0]["level"] == 0
 
 
@@ -209,7 +204,7 @@ def test_the_official_prompt_reads_the_cell_of_the_point_alone():
 
 def test_a_point_whose_masks_are_all_empty_answers_with_an_empty_mask():
     outputs = constant_outputs(torch.zeros(8, 8))
-    (official,) = PROCESSOR.post_process_point_instance_segmentation(outputs, [[[5, 5]]], [[0]], official_filters=True)
+    (official,) = PROCESSOR.post_process_official_points(outputs, [[[5, 5]]], [[0]])
     (ours,) = PROCESSOR.post_process_point_instance_segmentation(outputs, [[[5, 5]]], [[0]])
     assert official == [] and len(ours) == 1
     assert ours[0]["score"] == 0 and not ours[0]["mask"].any() and not ours[0]["point_in_mask"]

@@ -24,7 +24,7 @@ def test_image_labels_keep_the_known_classes_only(lively):
 
 @pytest.mark.parametrize(
     ("labels", "message"),
-    [([[3], None], "image_labels of image 0 hold 3"), ([None, [-1]], "image 1 hold -1"), ([[0]], "1 entries for 2")],
+    [([[3], None], "unknown class 3 in image_labels of image 0"), ([None, [-1]], "unknown class -1 in image_labels of image 1"), ([[0]], "1 entries for 2")],
 )
 def test_bad_image_labels_are_named(lively, labels, message):
     with pytest.raises(ValueError, match=message):
@@ -117,25 +117,37 @@ NAN = float("nan")
         ([[[NAN, 3]], []], {}, r"point 0 of image 0 is \(nan, 3\)"),
         ([[[3, float("inf")]], []], {}, "inf"),
         ([[[200, 100]], []], {"target_sizes": [(64, 200), (75, 50)]}, r"\(200, 100\).*200 × 64"),
-        ([[10, 12], []], {}, r"image 0 have shape \(2,\).*\(x, y\)"),
-        ([[[10, 12, 1]], []], {}, r"shape \(1, 3\)"),
+        ([[10, 12], []], {}, r"image 0 must .*each \(x, y\), got the shape \(2,\)"),
+        ([[[10, 12, 1]], []], {}, r"got the shape \(1, 3\)"),
         (GOOD[:1], {}, "input_points has 1 entries for 2 images"),
         (GOOD, {"class_labels": [[0]]}, "class_labels has 1 entries for 2 images"),
         (GOOD, {"target_sizes": [(64, 96)]}, "target_sizes has 1 entries for 2 images"),
-        (GOOD, {"class_labels": [[0, 1], [0]]}, "class_labels of image 0 are 2 for 1 points"),
-        (GOOD, {"class_labels": [[0], [3]]}, "class label 3 of point 0 of image 1 is unknown.*0 … 2"),
+        (GOOD, {"class_labels": [[0, 1], [0]]}, "class_labels of image 0 must have one entry per point, got 2 for 1 points"),
+        (GOOD, {"class_labels": [[0], [3]]}, "unknown class label 3 of point 0 of image 1; .*0 … 2"),
         (GOOD, {"class_labels": [[-2], [0]]}, "class label -2"),
         (GOOD, {"class_labels": [["cat"], [0]]}, "class label 'cat' of point 0 of image 0"),
         (GOOD, {"class_labels": [[1.5], [0]]}, "class label 1.5"),
         (GOOD, {"class_labels": [[NAN], [0]]}, "class label nan"),
-        (GOOD, {"level_strategy": "best"}, "level_strategy is 'best'"),
+        (GOOD, {"level_strategy": "best"}, "level_strategy must be .*, got 'best'"),
         (GOOD, {"level_strategy": "size"}, "'size' needs `boxes`"),
         (GOOD, {"level_strategy": "size", "boxes": [[[0, 0, 1, 1]] * 2, [[0, 0, 1, 1]]]}, "'size' needs"),
-        (GOOD, {"official_filters": True}, "needs the class of every point"),
-        (GOOD, {"official_filters": True, "class_labels": [[0], [None]]}, "needs the class of every point"),
-        (GOOD, {"official_filters": True, "class_labels": [[0], [1]], "level_strategy": "finest"}, "leave out"),
+        (GOOD, {"level_strategy": "all"}, "got 'all'"),
     ],
 )
 def test_bad_points_are_named(lively, points, options, message):
     with pytest.raises(ValueError, match=message):
         PROCESSOR.post_process_point_instance_segmentation(lively, points, **options)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (None, "image 0 lacks one"),
+        ([[0], [None]], "needs the class of every point; image 1 lacks one"),
+        ([[0]], "class_labels has 1 entries for 2 images"),
+        ([[0], [3]], "unknown class label 3"),
+    ],
+)
+def test_bad_official_points_are_named(lively, labels, message):
+    with pytest.raises(ValueError, match=message):
+        PROCESSOR.post_process_official_points(lively, GOOD, labels)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Clicks in a table: CSV, TSV, or JSON lines, one click a line.
+"""Clicks in a table: CSV, TSV, or JSON lines, one click per line.
 
 ```
 image,x,y,label,complete          {"image": "a.jpg", "x": 40, "y": 61.5, "label": "car"}
@@ -11,15 +11,17 @@ b.jpg,,,car,
 ```
 
 - `image`: path below the image folder. Also called `file_name` or `filename`.
-- `x`, `y`: pixel indices of the upright image, so the pixel in column 3 has x = 3. Without them the line is about the
-  whole image: with a label it is an image-level label, without one it says that the image is known to be empty.
-- `label`: the class; empty means a bare click, whose class the teacher finds. Also called `class` or `category`.
-- `width`, `height` (optional): of the image, compared with the file.
-- `complete` (optional): true or false, whether every object of the image is marked; one line of an image is enough.
+- `x`, `y`: pixel indices of the upright image, so the pixel in column 3 has x = 3. A line without them concerns the
+  whole image: with a label it is an image-level label, without one it states that the image shows no object.
+- `label`: the class; empty means a bare click, whose class the teacher predicts. Also called `class` or `category`.
+- `width`, `height` (optional): size of the image, compared with the file.
+- `complete` (optional): true or false, whether all objects of the image are annotated; one line per image is enough.
 
-The first line names the columns of a table, in any order and case; other columns are ignored. Columns are separated by
-commas, tabs or semicolons; with semicolons numbers may have a decimal comma, as in files of a spreadsheet (whose line
+The first line names the columns, in any order and case; other columns are ignored. Columns are separated by commas,
+tabs or semicolons; with semicolons numbers may have a decimal comma, as in the files of a spreadsheet (whose line
 `sep=;` may come first).
+
+`load_click_table` makes rows of the schema; `read_click_table` returns the clicks on given images.
 """
 
 import csv
@@ -34,11 +36,14 @@ from typing import Any
 
 from datasets import Dataset
 
+from ..class_names import check_known
 from ..errors import AnnotationError, LoadReport
-from .coco_records import read_point
-from .fields import read_flag, read_number, read_whole, start_report
-from .image_index import ImageIndex
-from .reader import AnnotationReader, ImageAnnotation, ObjectAnnotation, Reading
+from .coco_records import read_point, read_size
+from .fields import read_flag, read_number, read_whole
+from .image_index import ImageIndex, longest_common_ends, path_parts
+from .load_options import LoadOptions
+from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
+from .sniffing import FileHead
 
 COLUMNS = {
     "image": ("image", "file_name", "filename"),
@@ -49,63 +54,156 @@ COLUMNS = {
     "height": ("height",),
     "complete": ("complete",),
 }
-_EXCEL = re.compile(r"sep=([,;\t])$", re.IGNORECASE)  # a spreadsheet's first line
+_COLUMN_OF = {alias: name for name, aliases in COLUMNS.items() for alias in aliases}
+_SEPARATOR_LINE = re.compile(r"sep=([,;\t])$", re.IGNORECASE)  # may be the first line of a spreadsheet's file
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+$")
-_MEANING = {other: name for name, others in COLUMNS.items() for other in others}
 
 
-def load_click_table(
-    path: str | Path,
-    image_dir: str | Path,
-    *,
-    class_names: Sequence[str] | None = None,
-    label_map: Mapping[str, str] | None = None,
-    complete: bool | None = None,
-    skip_bad: bool = False,
-    report: LoadReport | None = None,
-) -> Dataset:
-    """Reads a table of clicks (see the module) into the schema, one row an image, in the order of the file.
+@dataclass
+class Clicks:
+    """The clicks on one image, in the order of the table.
 
     Args:
-        path: of the table; what begins with a brace is JSON lines, anything else has columns.
-        image_dir: folder that the images are below.
-        class_names: the classes and their order; None takes the labels in the order of the file.
-        label_map: label in the file → class, where they differ.
-        complete: whether all objects are marked of an image that does not say it itself (None: yes).
-        skip_bad: leave out bad lines and images instead of raising at the first; they are counted and logged.
-        report: filled with what was skipped and noticed.
+        points: [x, y] in pixel indices of the upright image.
+        labels: one per point; None for a bare click.
+    """
+
+    points: list[list[float]]
+    labels: list[str | None]
+
+
+def is_click_table(head: FileHead) -> bool:
+    """Return whether the first line is a JSON object that names an image, or names the columns x and y."""
+    _, first, _ = first_line(head.text)
+    if first.startswith("{"):
+        try:
+            values = json.loads(first)
+        except ValueError:
+            return False
+        return any(name in values for name in COLUMNS["image"])
+    columns = first.replace("\t", ",").replace(";", ",").split(",")
+    return {"x", "y"} <= {name.strip().strip('"').lower() for name in columns}
+
+
+def load_click_table(path: str | Path, image_dir: str | Path, **options: Any) -> Dataset:
+    """Load a table of clicks (see the module) into the schema, one row per image, in the order of the file.
+
+    Args:
+        path: the table; a file that begins with a brace is read as JSON lines.
+        image_dir: folder that contains the images.
+        options: fields of `LoadOptions`. An image whose lines do not state `complete` is taken as complete.
 
     Raises:
         FileNotFoundError: the table or an image is missing.
-        ValueError: anything else that is wrong; the message names file, line, field, value and remedy.
+        ValueError: anything else is wrong; the message names file, line, field, value and remedy.
     """
-    report, path = start_report(report, path, skip_bad), Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: annotation file not found; give the path of a table of clicks")
-    text = _text(path)
-    lines = _json_lines(text, report) if text.lstrip().startswith("{") else _table_lines(text, report)
-    reader = AnnotationReader(ImageIndex(image_dir), report, class_names, label_map, complete, labels_are_classes=True)
-    return reader.dataset(_images(lines, report))
+    settings, path = LoadOptions(**options), Path(path)
+    report = settings.start_report(path)
+    lines = _lines(path, report)
+    reader = AnnotationReader(ImageIndex(image_dir), report, settings, labels_are_classes=True)
+    return reader.to_dataset(_images(lines, report))
 
 
-def first_line(text: str) -> tuple[int, str, str | None]:
-    """The line that tells what a table is: its place, its text, and the separator that a spreadsheet wrote above it."""
-    separator = None
-    for place, line in enumerate(io.StringIO(text, newline="")):
-        if (excel := _EXCEL.match(line.strip(" \r\n"))) and separator is None:
-            separator = excel[1]
-        elif line.strip():
-            return place, line.rstrip("\r\n"), separator
-    return 0, "", separator
+def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: Sequence[str]) -> dict[Path, Clicks]:
+    """Read the clicks of a table (see the module) on given images.
+
+    Args:
+        path: the table.
+        images: path of each image → its name below a common folder. A line names an image by its path, its name, or
+            the end of either.
+        class_names: the classes that labels may name.
+
+    Returns:
+        The clicks on each image, empty for an image without any, in the order of `images`.
+
+    Raises:
+        FileNotFoundError: the table is missing.
+        ValueError: anything else is wrong; the message names file, line, field, value and remedy.
+    """
+    path, report = Path(path), LoadReport(str(path))
+    clicks = {image: Clicks([], []) for image in images}
+    first_records: dict[Path, str] = {}
+    for image in _images(_lines(path, report), report):
+        try:
+            file = _image_named(image.file_name, images)
+            if file in first_records:
+                hint = f"{first_records[file]} calls {file} by another name; use one name"
+                raise AnnotationError("image given twice", "image", image.file_name, hint)
+            if image.image_labels:
+                hint = "give x and y; a label without a position cannot be segmented"
+                raise AnnotationError("label without a click", "label", image.image_labels[0], hint)
+            size = read_size(file, image.file_name, image.size, "image")
+        except AnnotationError as bad:
+            report.reject(image.record_name, bad)
+            continue
+        first_records[file] = image.record_name
+        for click in image.objects:
+            try:
+                label, values = click.decode(*size)
+            except AnnotationError as bad:
+                report.reject(click.record_name, bad)
+                continue
+            clicks[file].points.append(values["point"])
+            clicks[file].labels.append(label)
+    found = [label for each in clicks.values() for label in each.labels if label is not None]
+    check_known(found, class_names, str(path))
+    report.log()
+    return clicks
+
+
+def _image_named(name: str, images: Mapping[Path, str]) -> Path:
+    """Return the image that a line names."""
+    exact = [file for file, below in images.items() if name in (str(file), below)]
+    if len(exact) == 1:
+        return exact[0]
+    files = {path_parts(str(file)): file for file in images}
+    found = longest_common_ends(path_parts(name), files)
+    if len(found) > 1:
+        matches = ", ".join(str(files[parts]) for parts in found[:4])
+        raise AnnotationError("several images match", "image", name, f"it may be {matches}; give more of the path")
+    if not found:
+        hint = f"give the path of one of {len(images)} images, as {next(iter(images.values()))}"
+        raise AnnotationError("image is not among those given", "image", name, hint)
+    return files[found[0]]
+
+
+# -- lines
 
 
 @dataclass
 class _Line:
-    """One line of a table."""
+    """One line of a table.
 
-    record: str  # what messages call it
-    values: dict[str, Any]  # by the names of `COLUMNS`
-    bad: AnnotationError | None = None  # why it says nothing but the image that it is about
+    Args:
+        record_name: the name in messages.
+        values: by the names of `COLUMNS`.
+        bad: the problem of a line of which only the image can be read.
+    """
+
+    record_name: str
+    values: dict[str, Any]
+    bad: AnnotationError | None = None
+
+
+def first_line(text: str) -> tuple[int, str, str | None]:
+    """Return number and text of the line that names the columns, and the separator if a spreadsheet states it."""
+    separator = None
+    for number, line in enumerate(io.StringIO(text, newline="")):
+        if (match := _SEPARATOR_LINE.match(line.strip(" \r\n"))) and separator is None:
+            separator = match[1]
+        elif line.strip():
+            return number, line.rstrip("\r\n"), separator
+    return 0, "", separator
+
+
+def _lines(path: Path, report: LoadReport) -> Iterator[_Line]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: annotation file not found; give the path of a table of clicks")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
+    return _json_lines(text, report) if text.lstrip().startswith("{") else _table_lines(text, report)
 
 
 def _json_lines(text: str, report: LoadReport) -> Iterator[_Line]:
@@ -113,19 +211,24 @@ def _json_lines(text: str, report: LoadReport) -> Iterator[_Line]:
         if not line.strip():
             continue
         try:
-            try:
-                values = json.loads(line)
-            except ValueError as error:
-                raise AnnotationError(
-                    "no JSON", "line", line.strip(), f"{error}; write one JSON object a line"
-                ) from error
-            if not isinstance(values, dict):
-                raise AnnotationError(
-                    "not a JSON object", "line", values, 'write {"image": …, "x": …, "y": …, "label": …}'
-                )
-            yield _Line(f"line {number}", {_MEANING[key]: value for key, value in values.items() if key in _MEANING})
+            values = _json_object(line)
         except AnnotationError as bad:
             report.reject(f"line {number}", bad)
+            continue
+        known = {_COLUMN_OF[key]: value for key, value in values.items() if key in _COLUMN_OF}
+        yield _Line(f"line {number}", known)
+
+
+def _json_object(line: str) -> dict[str, Any]:
+    try:
+        values = json.loads(line)
+    except ValueError as error:
+        hint = f"{error}; write one JSON object per line"
+        raise AnnotationError("not JSON", "line", line.strip(), hint) from error
+    if not isinstance(values, dict):
+        hint = 'write {"image": …, "x": …, "y": …, "label": …}'
+        raise AnnotationError("not a JSON object", "line", values, hint)
+    return values
 
 
 def _table_lines(text: str, report: LoadReport) -> Iterator[_Line]:
@@ -138,93 +241,92 @@ def _table_lines(text: str, report: LoadReport) -> Iterator[_Line]:
     try:
         columns = _columns(next(rows, []), f"{report.source}: line {start + 1}")
         for cells in rows:
-            if not any(cell.strip() for cell in cells):
-                continue
-            pairs = zip(columns, cells, strict=False)
-            line = _Line(f"line {start + rows.line_num}", {name: cell.strip() for name, cell in pairs if name})
-            if len(cells) != len(columns):
-                remedy = f"the first line names {len(columns)} columns; a name with {delimiter!r} needs quotes"
-                line.bad = AnnotationError(f"{len(cells)} cells", "line", delimiter.join(cells), remedy)
-            for axis in ("x", "y"):
-                if delimiter == ";" and _DECIMAL_COMMA.match(line.values.get(axis, "")):
-                    line.values[axis] = line.values[axis].replace(",", ".")
-            yield line
+            if any(cell.strip() for cell in cells):
+                yield _table_line(f"line {start + rows.line_num}", columns, cells, delimiter)
     except csv.Error as error:
-        where = f"{report.source}: line {start + rows.line_num}"
-        raise ValueError(f"{where}: is no table ({error}); check its quotes") from error
+        place = f"{report.source}: line {start + rows.line_num}"
+        raise ValueError(f"{place}: not a valid table ({error}); check its quotes") from error
 
 
-def _columns(header: Sequence[str], where: str) -> list[str | None]:
-    """What each column means; None for those that are ignored."""
-    columns = [_MEANING.get(name.strip().lower()) for name in header]
+def _table_line(record_name: str, columns: Sequence[str | None], cells: Sequence[str], delimiter: str) -> _Line:
+    pairs = zip(columns, cells, strict=False)
+    line = _Line(record_name, {name: cell.strip() for name, cell in pairs if name})
+    if len(cells) != len(columns):
+        hint = f"the first line names {len(columns)} columns; a name with {delimiter!r} needs quotes"
+        line.bad = AnnotationError(f"{len(cells)} cells", "line", delimiter.join(cells), hint)
+    for axis in ("x", "y"):
+        if delimiter == ";" and _DECIMAL_COMMA.match(line.values.get(axis, "")):
+            line.values[axis] = line.values[axis].replace(",", ".")
+    return line
+
+
+def _columns(header: Sequence[str], place: str) -> list[str | None]:
+    """Return the meaning of each column; None for those that are ignored."""
+    columns = [_COLUMN_OF.get(name.strip().lower()) for name in header]
     found = ", ".join(header)
     missing = [name for name in ("image", "x", "y") if name not in columns]
     if missing:
         known = "image, x, y and label (and width, height, complete)"
-        raise ValueError(f"{where}: columns {missing} are missing in {found!r:.80}; it names {known}")
+        raise ValueError(f"{place}: columns {missing} are missing in {found!r:.80}; the first line names {known}")
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     if twice:
-        raise ValueError(f"{where}: {found!r:.80} names {twice} twice; keep one column of each")
+        raise ValueError(f"{place}: {found!r:.80} names {twice} twice; keep one column of each")
     return columns
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is no UTF-8 text ({error}); save it as UTF-8") from error
+# -- images
 
 
 def _images(lines: Iterator[_Line], report: LoadReport) -> list[ImageAnnotation]:
-    """Lines by image. What is wrong with a click is told later, when the image's size is known."""
+    """Group lines by image. Clicks are checked later, when the size of the image is known."""
     images: dict[str, ImageAnnotation] = {}
     clicks: set[tuple[Any, ...]] = set()
     for line in lines:
-        record, values, name = line.record, line.values, line.values.get("image")
+        record_name, values, name = line.record_name, line.values, line.values.get("image")
         if not isinstance(name, str) or not name:
             bad = AnnotationError("no image", "image", name, "give its path below the image folder")
-            report.reject(record, line.bad or bad)
+            report.reject(record_name, line.bad or bad)
             continue
-        image = images.setdefault(name, ImageAnnotation(record, name))
-        x, y = (values.get(field) for field in ("x", "y"))
-        of_image = x in (None, "") and y in (None, "")
+        image = images.setdefault(name, ImageAnnotation(record_name, name))
+        x, y = values.get("x"), values.get("y")
+        concerns_image = x in (None, "") and y in (None, "")
         try:
             if line.bad is not None:
                 raise line.bad
-            _read_about_image(image, values)
-            label = _read_label(values) if of_image else values.get("label")
+            _read_image_values(image, values)
+            label = _read_label(values) if concerns_image else values.get("label")
         except AnnotationError as bad:
-            report.reject(record, bad)
-            image.lost = True
+            report.reject(record_name, bad)
+            image.has_unreadable_objects = True
             continue
-        if of_image:
-            image.image_labels += [label] if label and label not in image.image_labels else []
+        if concerns_image:
+            if label and label not in image.image_labels:
+                image.image_labels.append(label)
         elif (key := (name, str(x), str(y), str(label))) in clicks:
-            report.note("click given twice", record, "x, y", (x, y))
+            report.note("click given twice", record_name, "x, y", (x, y))
         else:
             clicks.add(key)
-            image.marks.append(ObjectAnnotation(f"{record} ({name})", partial(_read_click, values)))
+            image.objects.append(ObjectAnnotation(f"{record_name} ({name})", partial(_decode_click, values)))
     return list(images.values())
 
 
-def _read_about_image(image: ImageAnnotation, values: Mapping[str, Any]) -> None:
-    """Takes over what a line says of its image, which must not contradict an earlier one."""
+def _read_image_values(image: ImageAnnotation, values: Mapping[str, Any]) -> None:
+    """Copy what a line states about its image, which must not contradict an earlier line."""
     if values.get("width") not in (None, "") and values.get("height") not in (None, ""):
         size = tuple(read_whole(values[field], field) for field in ("width", "height"))
         if image.size not in (None, size):
-            raise AnnotationError(
-                "contradicts an earlier line", "width, height", size, f"{image.record} says {image.size}"
-            )
+            hint = f"{image.record_name} says {image.size}"
+            raise AnnotationError("contradicts an earlier line", "width, height", size, hint)
         image.size = size
     if values.get("complete") not in (None, ""):
         complete = read_flag(values["complete"], "complete")
         if image.complete not in (None, complete):
-            remedy = f"an earlier line says {image.complete}; let all lines of {image.name} say the same"
-            raise AnnotationError("contradicts an earlier line", "complete", values["complete"], remedy)
+            hint = f"an earlier line says {image.complete}; all lines of {image.file_name} must agree"
+            raise AnnotationError("contradicts an earlier line", "complete", values["complete"], hint)
         image.complete = complete
 
 
-def _read_click(values: Mapping[str, Any], width: int, height: int) -> Reading:
+def _decode_click(values: Mapping[str, Any], width: int, height: int) -> LabelAndValues:
     x, y = (read_number(values.get(field), field) for field in ("x", "y"))
     return _read_label(values), {"point": read_point([x, y], width, height, "x, y")}
 
@@ -232,7 +334,6 @@ def _read_click(values: Mapping[str, Any], width: int, height: int) -> Reading:
 def _read_label(values: Mapping[str, Any]) -> str | None:
     label = values.get("label")
     if label is not None and not isinstance(label, str):
-        raise AnnotationError(
-            "label is no text", "label", label, "write the name of the class, or null for a bare click"
-        )
+        hint = "write the name of the class, or null for a bare click"
+        raise AnnotationError("label is not text", "label", label, hint)
     return label or None

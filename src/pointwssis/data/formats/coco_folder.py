@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Where the annotation file and the images of a split lie in a folder of COCO's layout."""
+"""Annotation file and image folder of a split in a folder of COCO's layout."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,15 +8,16 @@ from .json_stream import JsonRecords, read_json
 
 
 def find_coco_split(data_dir: str | Path, split: str, check_images: bool = True) -> tuple[Path, Path]:
-    """Finds the annotation file of a split and the folder of its images.
+    """Find the annotation file of a split and the folder of its images.
 
-    Takes `annotations/instances_{split}.json`, or the only file that matches `instances_{split}*.json`; images from
-    `images/{split}2017`, `images/{split}`, `{split}2017`, `{split}`, else `images`, whichever holds the first ones.
+    The file is `annotations/instances_{split}.json`, or the only one that matches `instances_{split}*.json`. The images
+    are in the first of `images/{split}2017`, `images/{split}`, `{split}2017`, `{split}` and `images` that contains any
+    of the first images of the file.
 
     Args:
         data_dir: the folder.
         split: "train" or "val".
-        check_images: False takes COCO's own name (`train2017`) where there is no image folder.
+        check_images: False returns COCO's own name (`train2017`) if there is no image folder.
 
     Raises:
         FileNotFoundError: there is no such file, or no image folder.
@@ -35,12 +36,12 @@ def _annotation_file(data_dir: Path, split: str) -> Path:
         raise FileNotFoundError(f"{data_dir}: looked for annotations/instances_{split}*.json, found {present}")
     if len(found) > 1:
         names = [path.name for path in found]
-        raise ValueError(f"{folder}: {names} all match instances_{split}*.json; name the file to take explicitly")
+        raise ValueError(f"{folder}: {names} all match instances_{split}*.json; pass the file explicitly")
     return found[0]
 
 
 def _image_folder(data_dir: Path, split: str, annotation_file: Path, check_images: bool) -> Path:
-    """The first candidate that holds any of the first images of the file (the very first may be the missing one)."""
+    """Return the first candidate that contains any of the first images of the file (one of them may be missing)."""
     year = annotation_file.stem.removeprefix(f"instances_{split}")  # instances_train2017 → 2017
     below = [f"images/{split}{year}", f"images/{split}", f"{split}{year}", split, "images"]
     folders = [data_dir / name for name in dict.fromkeys(below) if (data_dir / name).is_dir()]
@@ -51,14 +52,14 @@ def _image_folder(data_dir: Path, split: str, annotation_file: Path, check_image
     if len(folders) > 1:
         names = _first_names(annotation_file)
         folders = [folder for folder in folders if any((folder / name).is_file() for name in names)] or folders
-    return folders[0]  # where nothing matches, load_coco names the file that is missing there
+    return folders[0]  # if nothing matches, load_coco names the missing file
 
 
 def _first_names(annotation_file: Path) -> list[str]:
     try:
         content = read_json(annotation_file)
     except ValueError:
-        return []  # which load_coco says better
+        return []  # load_coco reports the error
     images = content.get("images") if isinstance(content, dict) else None
     first = images[:20] if isinstance(images, JsonRecords) else []
     return [str(image.get("file_name")) for image in first if isinstance(image, Mapping)]

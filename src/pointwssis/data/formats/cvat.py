@@ -5,17 +5,19 @@ Reading:
 
 | element | becomes |
 |---|---|
-| `<points>` | a click for each of its points |
+| `<points>` | one click per point |
 | `<mask>`, `<polygon>`, `<ellipse>` | a mask |
 | `<box>` | a box whose center is the point |
-| `<tag>` | an image-level label; the tag `complete` or `incomplete` says whether all is marked |
+| `<tag>` | an image-level label; the tag `complete` or `incomplete` states whether all objects are annotated |
 
-Masks, polygons and ellipses of one group (`group_id`) and label are parts of one object. What overlaps stays so,
-`z_order` hides nothing; `occluded` changes nothing; what is `outside` is left out. An image without any element is one
-that nobody has worked on: unlabeled. A video export (`<track>`), polylines, cuboids and skeletons are errors.
+Masks, polygons and ellipses with the same group (`group_id`) and label are parts of one object. Overlapping objects
+stay as they are: `z_order` hides nothing, `occluded` changes nothing, and `outside` elements are left out. An image
+without any element has not been annotated: it is unlabeled. A video export (`<track>`), polylines, cuboids and
+skeletons are errors.
 
-Writing: `to_cvat` makes the XML that a task with the same images takes as "CVAT 1.1", for people to correct. Masks go
-as `<mask>` and come back exactly; the point of a mask is not written, and is its center when it comes back.
+Writing: `to_cvat` makes the XML that a task with the same images imports as "CVAT 1.1", for manual correction. Masks
+are written as `<mask>` and survive exactly; the point of a mask is not written, so that it is the mask's center when
+it is read again.
 """
 
 import xml.etree.ElementTree as ElementTree
@@ -28,7 +30,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from ...ops.coco_masks import decode_rle, rle_area, rle_box
+from ...ops.coco_masks import decode_rle
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .fields import (
@@ -41,87 +43,74 @@ from .fields import (
     read_flag,
     read_number,
     read_whole,
-    start_report,
-    turned,
+    rotated,
     warn_of_crowds,
 )
 from .image_index import ImageIndex
-from .reader import AnnotationReader, ImageAnnotation, ObjectAnnotation, Reading
+from .load_options import LoadOptions
+from .mask_measures import measure_mask
+from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
+from .sniffing import FileHead
 
 _REGIONS = ("mask", "polygon", "ellipse")
-_NO_CLASSES = ("tag", "polyline", "cuboid", "skeleton")
+_TYPES_WITHOUT_OBJECTS = ("tag", "polyline", "cuboid", "skeleton")  # of a task's labels
 
 
-def load_cvat(
-    path: str | Path,
-    image_dir: str | Path,
-    *,
-    class_names: Sequence[str] | None = None,
-    label_map: Mapping[str, str] | None = None,
-    complete: bool | None = None,
-    skip_bad: bool = False,
-    report: LoadReport | None = None,
-) -> Dataset:
-    """Reads "CVAT for images 1.1" (see the module) into the schema, one row an image, in the order of the file.
+def is_cvat(head: FileHead) -> bool:
+    """Return whether a file begins like XML."""
+    return head.text.startswith("<")
+
+
+def load_cvat(path: str | Path, image_dir: str | Path, **options: Any) -> Dataset:
+    """Load "CVAT for images 1.1" (see the module) into the schema, one row per image, in the order of the file.
 
     Args:
         path: `annotations.xml` of the export.
-        image_dir: folder that the images are below.
-        class_names: the classes and their order; None takes the labels of the task.
-        label_map: label in the file → class, where they differ.
-        complete: whether all objects of an image are marked that does not say it itself (None: where there is a mark).
-        skip_bad: leave out bad elements and images instead of raising at the first; they are counted and logged.
-        report: filled with what was skipped and noticed.
+        image_dir: folder that contains the images.
+        options: fields of `LoadOptions`. The classes are the labels of the task. An image without a tag that says
+            otherwise is complete if it has any element.
 
     Raises:
         FileNotFoundError: the export or an image is missing.
-        ValueError: anything else that is wrong; the message names file, image, element, field, value and remedy.
+        ValueError: anything else is wrong; the message names file, image, element, field, value and remedy.
     """
-    report, path = start_report(report, path, skip_bad), Path(path)
+    settings, path = LoadOptions(**options), Path(path)
+    report = settings.start_report(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: annotation file not found; give the path of CVAT's annotations.xml")
-    folder = ImageIndex(image_dir)
-    reader = AnnotationReader(folder, report, class_names, label_map, complete, declared=_declared(path), field="name")
-    return reader.dataset(_images(path, folder, report))
+    index = ImageIndex(image_dir)
+    reader = AnnotationReader(index, report, settings, declared_classes=_declared_classes(path), image_field="name")
+    return reader.to_dataset(_images(path, index, report))
 
 
 def to_cvat(dataset: Dataset) -> str:
-    """The dataset as "CVAT 1.1" XML for a task with the same images and labels.
+    """Return the dataset as "CVAT 1.1" XML for a task with the same images and labels.
 
-    Objects without a mask are written as points, or as boxes where nothing else is known of them; those without a
-    class, which CVAT cannot hold, must get one first. Image-level labels are tags; so is `complete` on an image that is
-    known to be empty, and `incomplete` on one of whose objects some are marked (who has marked them all takes it away).
-    The labels of the task, these two among them where they are used, are listed at the top of the file.
+    Objects without a mask are written as boxes if only their box is known, otherwise as points. Objects without a class
+    cannot be written. Image-level labels become tags; so does `complete` for an image that is known to be empty, and
+    `incomplete` for an image of whose objects only some are annotated (remove the tag when all are). The labels of the
+    task, these two tags among them if used, are listed at the top of the file.
 
     Raises:
         ValueError: an object has no class.
     """
     class_names = names_of(dataset)
-    root = ElementTree.Element("annotations")
-    ElementTree.SubElement(root, "version").text = "1.1"
-    task = ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task")
-    for tag, text in (("name", "pointwssis"), ("size", str(len(dataset))), ("mode", "annotation")):
-        ElementTree.SubElement(task, tag).text = text
-    labels = ElementTree.SubElement(task, "labels")
     rows = dataset.with_format(None)
-    marks = rows.select_columns(["objects", "complete"])
-    said, crowds = sorted({text for row in marks if (text := _completeness(row)) is not None}), 0
-    for name, kind in [*((name, "any") for name in class_names), *((text, "tag") for text in said)]:
-        label = ElementTree.SubElement(labels, "label")
-        ElementTree.SubElement(label, "name").text = name
-        ElementTree.SubElement(label, "type").text = kind
+    root = _root(rows, class_names)
+    crowds = 0
     for number, row in enumerate(rows):
         size = {field: str(row[field]) for field in ("width", "height")}
         image = ElementTree.SubElement(root, "image", {"id": str(number), "name": row["file_name"], **size})
         for item in row["objects"]:
             if item["category"] is None:
                 raise ValueError(
-                    f"image {row['file_name']}: object {item['id']} has no class, which CVAT needs; make pseudo labels "
-                    "first, which gives it one, or name its class"
+                    f"image {row['file_name']}: object {item['id']} has no class, which CVAT requires; make pseudo "
+                    "labels first, which assigns one, or give the object a class"
                 )
-            crowds += item["iscrowd"]
-            if not item["iscrowd"]:
-                _write(image, item, class_names[item["category"]])
+            if item["iscrowd"]:
+                crowds += 1
+            else:
+                _write_object(image, item, class_names[item["category"]])
         tags = [class_names[label] for label in row["image_labels"] or ()]
         for tag in [*tags, *filter(None, [_completeness(row)])]:
             ElementTree.SubElement(image, "tag", {"label": tag, "source": "auto"})
@@ -130,11 +119,17 @@ def to_cvat(dataset: Dataset) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
+def write_cvat(dataset: Dataset, path: Path) -> Path:
+    """Write `to_cvat(dataset)` to a file."""
+    path.write_text(to_cvat(dataset), encoding="utf-8")
+    return path
+
+
 # -- reading
 
 
 def _elements(path: Path) -> Iterator[ElementTree.Element]:
-    """The elements right below the root, one at a time, so that a long file takes little memory."""
+    """Yield the elements directly below the root, one at a time, so that a long file takes little memory."""
     try:
         depth, root = 0, None
         with path.open("rb") as file:
@@ -148,35 +143,36 @@ def _elements(path: Path) -> Iterator[ElementTree.Element]:
                     yield element
                     root.clear()
     except ElementTree.ParseError as error:
-        raise ValueError(f"{path}: is no XML ({error}); export it again") from error
+        raise ValueError(f"{path}: not valid XML ({error}); export it again") from error
 
 
-def _declared(path: Path) -> list[str]:
-    """Names of the labels of the task that objects can have."""
+def _declared_classes(path: Path) -> list[str]:
+    """Return the labels of the task that objects can have."""
     for element in _elements(path):
-        if element.tag == "meta":
-            labels = [label for label in element.iter("label") if label.find("parent") is None]
-            return [name for label in labels if label.findtext("type") not in _NO_CLASSES and (name := _name(label))]
+        if element.tag != "meta":
+            continue
+        names = []
+        for label in element.iter("label"):
+            is_part = label.find("parent") is not None  # of a skeleton
+            if not is_part and label.findtext("type") not in _TYPES_WITHOUT_OBJECTS and label.findtext("name"):
+                names.append(label.findtext("name"))
+        return names
     return []
 
 
-def _name(label: ElementTree.Element) -> str | None:
-    return label.findtext("name")
-
-
-def _images(path: Path, folder: ImageIndex, report: LoadReport) -> Iterator[ImageAnnotation]:
+def _images(path: Path, index: ImageIndex, report: LoadReport) -> Iterator[ImageAnnotation]:
     for element in _elements(path):
         if element.tag == "track":
-            remedy = 'export the task as "CVAT for images 1.1", with its images'
-            raise ValueError(f"{path}: track {element.get('id')!r}: is of a video; {remedy}")
+            hint = 'export the task as "CVAT for images 1.1", with its images'
+            raise ValueError(f"{path}: track {element.get('id')!r} belongs to a video; {hint}")
         if element.tag != "image":
             continue
         record = f"image {element.get('id')} ({element.get('name')})"
         try:
             image = _image(element, record)
-            if subset := element.get("subset"):  # the folder of the image, when a project is exported
+            if subset := element.get("subset"):  # the folder of the image in the export of a project
                 with suppress(AnnotationError):
-                    image.path = folder.find(f"{subset}/{image.name}")
+                    image.path = index.find(f"{subset}/{image.file_name}")
             yield image
         except AnnotationError as bad:
             report.reject(record, bad)
@@ -184,7 +180,7 @@ def _images(path: Path, folder: ImageIndex, report: LoadReport) -> Iterator[Imag
 
 def _image(element: ElementTree.Element, record: str) -> ImageAnnotation:
     width, height = (read_whole(element.get(field), field) for field in ("width", "height"))
-    image = ImageAnnotation(record, element.get("name") or "", size=(width, height), touched=len(element) > 0)
+    image = ImageAnnotation(record, element.get("name") or "", size=(width, height), was_annotated=len(element) > 0)
     groups: dict[Any, list[ElementTree.Element]] = {}
     for position, child in enumerate(element):
         if child.tag == "tag":
@@ -192,18 +188,17 @@ def _image(element: ElementTree.Element, record: str) -> ImageAnnotation:
         elif read_flag(child.get("outside", "0"), "outside"):
             continue
         elif child.tag == "points":
+            name = f"{record}, element {position + 1} (<points>)"
             places = [place for place in (child.get("points") or "").split(";") if place]
-            image.marks += [
-                ObjectAnnotation(f"{record}, element {position + 1} (<points>)", partial(_read_click, child, place))
-                for place in places or [""]
-            ]
+            for place in places or [""]:
+                image.objects.append(ObjectAnnotation(name, partial(_decode_click, child, place)))
         else:
             grouped = child.tag in _REGIONS and child.get("group_id", "0") != "0"
             key = (child.get("group_id"), child.get("label")) if grouped else position
             if key not in groups:
                 groups[key] = []
                 name = f"{record}, element {position + 1} (<{child.tag}>)"
-                image.marks.append(ObjectAnnotation(name, partial(_read_elements, groups[key])))
+                image.objects.append(ObjectAnnotation(name, partial(_decode_elements, groups[key])))
             groups[key].append(child)
     return image
 
@@ -223,13 +218,13 @@ def _label(element: ElementTree.Element) -> str:
     return label
 
 
-def _read_click(points: ElementTree.Element, place: str, width: int, height: int) -> Reading:
+def _decode_click(points: ElementTree.Element, place: str, width: int, height: int) -> LabelAndValues:
     x, y = _corners(place, "points")[0]
     return _label(points), click(x, y, width, height, "points", place)
 
 
-def _read_elements(elements: Sequence[ElementTree.Element], width: int, height: int) -> Reading:
-    """A box, or a mask that may have several parts."""
+def _decode_elements(elements: Sequence[ElementTree.Element], width: int, height: int) -> LabelAndValues:
+    """Decode a box, or a mask that may have several parts."""
     label = _label(elements[0])
     shapes = [_read_shape(element, width, height) for element in elements]
     if len(shapes) == 1:
@@ -245,33 +240,33 @@ def _read_shape(element: ElementTree.Element, width: int, height: int) -> dict[s
         return polygon_mask([_corners(element.get("points"), "points").ravel().tolist()], width, height, "points")
     if element.tag == "box":
         left, top, right, bottom = (read_number(element.get(key), key) for key in ("xtl", "ytl", "xbr", "ybr"))
-        corners, middle = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]), np.zeros(2)
-        middle[:] = (left + right) / 2, (top + bottom) / 2
-        corners = turned(corners - middle, read_number(element.get("rotation", 0), "rotation")) + middle
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+        middle = np.array([(left + right) / 2, (top + bottom) / 2])
+        corners = rotated(corners - middle, read_number(element.get("rotation", 0), "rotation")) + middle
         return box(corners, width, height, "xtl, ytl, xbr, ybr")
     if element.tag == "ellipse":
         x, y, *radii = (read_number(element.get(key), key) for key in ("cx", "cy", "rx", "ry"))
         degrees = read_number(element.get("rotation", 0), "rotation")
         return ellipse_mask((x, y), (radii[0], radii[1]), degrees, width, height, "rx, ry")
-    remedy = "use points, masks, polygons, ellipses or boxes"
-    raise AnnotationError("element that is neither a click nor a region", "element", f"<{element.tag}>", remedy)
+    hint = "use points, masks, polygons, ellipses or boxes"
+    raise AnnotationError("element is neither a click nor a region", "element", f"<{element.tag}>", hint)
 
 
 def _read_mask(element: ElementTree.Element, width: int, height: int) -> dict[str, Any]:
-    """Run lengths row by row inside of a window, background first."""
+    """Read run lengths, row by row inside a window, background first."""
     left, top, columns, rows = (read_whole(element.get(k), k) for k in ("left", "top", "width", "height"))
     window = f"{columns} × {rows} at ({left}, {top})"
     if min(left, top) < 0 or min(columns, rows) < 1 or left + columns > width or top + rows > height:
-        remedy = f"the image has {width} × {height} pixels; export it again"
-        raise AnnotationError("mask beyond the image", "left, top, width, height", window, remedy)
+        hint = f"the image has {width} × {height} pixels; export it again"
+        raise AnnotationError("mask beyond the image", "left, top, width, height", window, hint)
     text = element.get("rle") or ""
     try:
         runs = np.array([int(run) for run in text.split(",")])
     except ValueError as error:
-        raise AnnotationError("run lengths are no whole numbers", "rle", text, "export it again") from error
+        raise AnnotationError("run lengths are not integers", "rle", text, "export it again") from error
     if runs.min() < 0 or runs.sum() != columns * rows:
-        remedy = f"they sum to {runs.sum()}, the window {window} has {columns * rows} pixels; export it again"
-        raise AnnotationError("run lengths do not fill the mask", "rle", text, remedy)
+        hint = f"they sum to {runs.sum()}, the window {window} has {columns * rows} pixels; export it again"
+        raise AnnotationError("run lengths do not fill the mask", "rle", text, hint)
     mask = np.zeros((height, width), dtype=bool)
     values = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     mask[top : top + rows, left : left + columns] = values.reshape(rows, columns)
@@ -279,38 +274,54 @@ def _read_mask(element: ElementTree.Element, width: int, height: int) -> dict[st
 
 
 def _corners(text: str | None, field: str) -> np.ndarray:
-    """`"x0,y0;x1,y1"` as (N, 2)."""
+    """Read `"x0,y0;x1,y1"` as (N, 2)."""
     pairs = [pair.split(",") for pair in (text or "").split(";")]
     if any(len(pair) != 2 for pair in pairs):
-        raise AnnotationError(f"{field} are no pairs x,y", field, text, "export it again")
+        raise AnnotationError(f"{field} are not pairs x,y", field, text, "export it again")
     return np.array([[read_number(number, field) for number in pair] for pair in pairs])
 
 
 # -- writing
 
 
+def _root(rows: Dataset, class_names: Sequence[str]) -> ElementTree.Element:
+    """Return the root element with the description of a task."""
+    root = ElementTree.Element("annotations")
+    ElementTree.SubElement(root, "version").text = "1.1"
+    task = ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task")
+    for tag, text in (("name", "pointwssis"), ("size", str(len(rows))), ("mode", "annotation")):
+        ElementTree.SubElement(task, tag).text = text
+    labels = ElementTree.SubElement(task, "labels")
+    states = {_completeness(row) for row in rows.select_columns(["objects", "complete"])} - {None}
+    for name, kind in [*((name, "any") for name in class_names), *((state, "tag") for state in sorted(states))]:
+        label = ElementTree.SubElement(labels, "label")
+        ElementTree.SubElement(label, "name").text = name
+        ElementTree.SubElement(label, "type").text = kind
+    return root
+
+
 def _completeness(row: Mapping[str, Any]) -> str | None:
-    """The tag that an image needs, where its elements would be misunderstood without."""
-    marked = any(not item["iscrowd"] for item in row["objects"])
+    """Return the tag that an image needs so that its elements are not misunderstood."""
+    has_objects = any(not item["iscrowd"] for item in row["objects"])
     if row["complete"]:
         return None if row["objects"] else "complete"
-    return "incomplete" if marked else None
+    return "incomplete" if has_objects else None
 
 
-def _write(image: ElementTree.Element, item: Mapping[str, Any], label: str) -> None:
-    """A `<mask>`; for an object that has none a `<box>` if it is all that is known, else `<points>`."""
+def _write_object(image: ElementTree.Element, item: Mapping[str, Any], label: str) -> None:
+    """Add a `<mask>`; for an object without one a `<box>` if nothing else is known, otherwise `<points>`."""
     common = {"label": label, "source": "auto", "occluded": "0"}
-    rle = item["segmentation"]
-    if rle is not None and rle_area(rle):
-        left, top, columns, rows = (int(value) for value in rle_box(rle))
-        crop = decode_rle(rle)[top : top + rows, left : left + columns]
-        flat = crop.ravel()
-        borders = np.flatnonzero(np.diff(flat, prepend=False))  # background comes first, perhaps none of it
+    width, height = int(image.get("width")), int(image.get("height"))
+    measures = None if item["segmentation"] is None else measure_mask(item["segmentation"])
+    if measures is not None and measures.area:
+        left, top, columns, rows = (int(value) for value in measures.box)
+        flat = decode_rle(item["segmentation"])[top : top + rows, left : left + columns].ravel()
+        borders = np.flatnonzero(np.diff(flat, prepend=False))  # the first run is background, perhaps of length 0
         runs = np.diff(borders, prepend=0, append=len(flat))
         window = {"left": left, "top": top, "width": columns, "height": rows}
         shape = {"rle": ", ".join(map(str, runs.tolist())), **{key: str(value) for key, value in window.items()}}
         ElementTree.SubElement(image, "mask", {**common, **shape, "z_order": "0"})
-    elif (bbox := box_alone(item, int(image.get("width")), int(image.get("height")))) is not None:
+    elif (bbox := box_alone(item, width, height)) is not None:
         left, top, right, bottom = (*bbox[:2], bbox[0] + bbox[2], bbox[1] + bbox[3])
         edges = {"xtl": f"{left:.2f}", "ytl": f"{top:.2f}", "xbr": f"{right:.2f}", "ybr": f"{bottom:.2f}"}
         ElementTree.SubElement(image, "box", {**common, **edges, "z_order": "0"})

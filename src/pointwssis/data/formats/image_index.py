@@ -1,10 +1,11 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Which file of a folder an annotation tool means, when it calls it by another path than it has here."""
+"""Image files of a folder, found by the paths that annotation tools give them."""
 
 import difflib
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -12,19 +13,21 @@ from ..errors import AnnotationError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2", ".ppm", ".pgm", ".avif")
 
-_HINTS = 20  # of what a missing file may be
+_MAX_SUGGESTIONS = 20  # searching a large folder for similar names takes long
 _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-")
+
+PathParts = tuple[str, ...]
 
 
 class ImageIndex:
-    """The images of a folder and its sub-folders, found by what an annotation file calls them.
+    """An index of the images of a folder and its subfolders.
 
-    A path below the folder means that file. Otherwise the file whose path here is the end of the name, or the other way
-    round, is meant: `/srv/set/a/1.png` and `1.png` both find `a/1.png`. Where several fit, the longest common end wins,
-    and of equally long ones none: `1.png` is an error where there are `a/1.png` and `b/1.png`.
+    A path below the folder means that file. Otherwise the file is found whose path is the end of the name, or the other
+    way round: `/srv/set/a/1.png` and `1.png` both find `a/1.png`. If several files match, the longest common end wins;
+    a tie is an error: `1.png` is ambiguous if `a/1.png` and `b/1.png` exist.
 
     Args:
-        folder: with the images.
+        folder: folder that contains the images.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -38,63 +41,58 @@ class ImageIndex:
     def __init__(self, folder: str | Path) -> None:
         self.folder, self._missed = Path(folder).absolute(), 0
         if not self.folder.is_dir():
-            raise FileNotFoundError(f"{folder}: image folder not found; give the folder that holds the images")
+            raise FileNotFoundError(f"{folder}: image folder not found; give the folder that contains the images")
 
     def find(self, name: str, uploaded: bool = False, field: str = "image") -> Path:
-        """The file that is meant.
+        """Return the path of an image.
 
         Args:
-            name: in the annotation file.
-            uploaded: the tool may have put eight characters and a hyphen before the file's name (`a1b2c3d4-name.jpg`)
-                and changed what is no letter, digit, hyphen, underscore or dot, as Label Studio does at an upload.
-            field: of the annotation file, for the message.
+            name: name in the annotation file.
+            uploaded: the tool may have put eight characters and a hyphen before the file name (`a1b2c3d4-name.jpg`)
+                and replaced characters other than letters, digits, hyphens, underscores and dots, as Label Studio does
+                on upload.
+            field: field of the annotation file, for the message.
 
         Raises:
-            AnnotationError: there is no such file, or several fit.
+            AnnotationError: there is no such file, or several match.
         """
-        if os.path.isfile(self.folder / name):  # which calls a name that no file can have no file
+        if os.path.isfile(self.folder / name):  # False for a name that no file can have
             return self.folder / name
-        parts = tuple(_composed(part) for part in re.split(r"[\\/]", name) if part not in ("", "."))
-        found = self._longest(parts, self._by_name.get(parts[-1], []) if parts else [])
+        parts = path_parts(name)
+        found = longest_common_ends(parts, self._by_name.get(parts[-1], []) if parts else [])
         if not found and uploaded and parts and _UPLOAD_PREFIX.match(parts[-1]):
             original = parts[-1][len("a1b2c3d4-") :]
             found = self._by_name.get(original, []) or self._by_uploaded_name.get(original, [])
         if len(found) > 1:
-            fitting = ", ".join(str(Path(*path)) for path in found[:4])
-            remedy = f"it may be {fitting}; give the path below {self.folder}"
-            raise AnnotationError("several image files fit", field, name, remedy)
+            matches = ", ".join(str(Path(*path)) for path in found[:4])
+            hint = f"it may be {matches}; give the path below {self.folder}"
+            raise AnnotationError("several image files match", field, name, hint)
         if not found:
-            self._missed += 1  # a look for what may be meant takes long in a large folder
-            close = difflib.get_close_matches(parts[-1], self._by_name, n=1) if parts and self._missed <= _HINTS else []
-            hint = f" (there is {Path(*self._by_name[close[0]][0])})" if close else ""
-            remedy = f"not found below {self.folder}{hint}; check the image folder and the name"
-            raise AnnotationError("missing image file", field, name, remedy, FileNotFoundError)
+            hint = f"not found below {self.folder}{self._suggestion(parts)}; check the image folder and the name"
+            raise AnnotationError("missing image file", field, name, hint, FileNotFoundError)
         return self.folder.joinpath(*found[0])
 
     def name_of(self, path: Path) -> str:
-        """What a row calls a file: its path below the folder, of a file elsewhere the whole path."""
+        """Return the `file_name` of a row: the path below the folder, or the absolute path of a file elsewhere."""
         path = path.absolute()
         return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.as_posix()
 
     def images(self) -> list[Path]:
-        """All image files, by path."""
-        paths = sorted(path for same in self._by_name.values() for path in same)
+        """Return all image files, sorted by path."""
+        paths = sorted(path for same_name in self._by_name.values() for path in same_name)
         return [self.folder.joinpath(*path) for path in paths if Path(path[-1]).suffix.lower() in IMAGE_SUFFIXES]
 
-    @staticmethod
-    def _longest(parts: tuple[str, ...], candidates: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        fitting = []
-        for path in candidates:
-            length = min(len(path), len(parts))
-            if tuple(map(_composed, path[-length:])) == parts[-length:]:
-                fitting.append((length, path))
-        longest = max(fitting, default=(0, ()))[0]
-        return [path for length, path in fitting if length == longest]
+    def _suggestion(self, parts: PathParts) -> str:
+        self._missed += 1
+        if not parts or self._missed > _MAX_SUGGESTIONS:
+            return ""
+        close = difflib.get_close_matches(parts[-1], self._by_name, n=1)
+        return f" (did you mean {Path(*self._by_name[close[0]][0])}?)" if close else ""
 
     @cached_property
-    def _by_name(self) -> dict[str, list[tuple[str, ...]]]:
-        """File name, its accents composed → paths below the folder, as parts."""
-        paths: dict[str, list[tuple[str, ...]]] = {}
+    def _by_name(self) -> dict[str, list[PathParts]]:
+        """Map each file name, with composed accents, to the parts of paths below the folder."""
+        paths: dict[str, list[PathParts]] = {}
         for folder, _, names in os.walk(self.folder, followlinks=True):
             parts = Path(folder).relative_to(self.folder).parts
             for name in names:
@@ -102,14 +100,30 @@ class ImageIndex:
         return paths
 
     @cached_property
-    def _by_uploaded_name(self) -> dict[str, list[tuple[str, ...]]]:
-        """What an upload makes of a file's name → paths: spaces become underscores, other signs go."""
-        paths: dict[str, list[tuple[str, ...]]] = {}
+    def _by_uploaded_name(self) -> dict[str, list[PathParts]]:
+        """Map each name that an upload gives to a file to paths: spaces become underscores, other signs are dropped."""
+        paths: dict[str, list[PathParts]] = {}
         for name, found in self._by_name.items():
             paths.setdefault(re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_")), []).extend(found)
         return paths
 
 
+def path_parts(name: str) -> PathParts:
+    """Split a path at slashes and backslashes, with accents composed."""
+    return tuple(_composed(part) for part in re.split(r"[\\/]", name) if part not in ("", "."))
+
+
+def longest_common_ends(parts: PathParts, candidates: Iterable[PathParts]) -> list[PathParts]:
+    """Return the candidates that are the end of a path, or that it is the end of, and have the longest common end."""
+    matches = []
+    for path in candidates:
+        length = min(len(path), len(parts))
+        if tuple(map(_composed, path[-length:])) == parts[-length:]:
+            matches.append((length, path))
+    longest = max(matches, default=(0, ()))[0]
+    return [path for length, path in matches if length == longest]
+
+
 def _composed(name: str) -> str:
-    """One spelling for names that look the same: an archive of a Mac may have ä as two characters."""
+    """Return one spelling for names that look the same: an archive made on a Mac may hold ä as two characters."""
     return unicodedata.normalize("NFC", name)

@@ -1,15 +1,15 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""JSON files larger than the memory: the elements of their arrays are found once and read when they are asked for.
+"""JSON files larger than memory: the elements of their arrays are located once and decoded on access.
 
-What is kept of an array is where its elements lie, 16 bytes an element. Values are those of the standard library's
-decoder, which does the decoding here too, so that NaN, numbers of any size and repeated keys mean what they mean there.
+An array takes 16 bytes per element, its position in the file. The standard library's decoder does the decoding, so NaN,
+numbers of any size and repeated keys have the same meaning as with `json.load`.
 """
 
 import codecs
 import json
 import weakref
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -19,14 +19,14 @@ _decode = json.JSONDecoder().raw_decode
 
 
 class JsonRecords(Sequence[Any]):
-    """The elements of one array of a JSON file, decoded when they are asked for.
+    """The elements of one array of a JSON file, decoded on access.
 
-    Not for several threads at once: they would share one file handle. Processes do not; a copy opens the file anew.
+    Not thread-safe: threads would share one file handle. A copy for another process opens the file again.
 
     Args:
         path: the file, UTF-8.
         starts: first byte of each element.
-        ends: the byte after each.
+        ends: the byte after each element.
     """
 
     def __init__(self, path: Path, starts: Sequence[int], ends: Sequence[int]) -> None:
@@ -55,17 +55,18 @@ class JsonRecords(Sequence[Any]):
         return JsonRecords, (self.path, self._starts, self._ends)
 
 
-def read_json(path: str | Path) -> Any:
-    """Reads a JSON file whose bulk lies in arrays: the outermost one, or those right inside of the outermost object.
+def read_json(path: str | Path, visit: Mapping[str, Callable[[Any], None]] | None = None) -> Any:
+    """Read a JSON file whose bulk lies in arrays: the outermost one, or those directly in the outermost object.
 
     Args:
-        path: of the file, UTF-8 with or without a byte order mark.
+        path: the file, UTF-8 with or without a byte order mark.
+        visit: key of an array → function that is called with each of its elements, in order, while the file is scanned.
 
     Returns:
-        What `json.load` returns, but with `JsonRecords` in place of these arrays.
+        The same as `json.load`, with `JsonRecords` in place of these arrays.
 
     Raises:
-        ValueError: it is no JSON; the message says why and at which byte.
+        ValueError: the file is not valid JSON; the message states the reason and the byte.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -80,7 +81,7 @@ def read_json(path: str | Path) -> Any:
     with path.open("rb") as file:
         text = _Window(file)
         try:
-            value = _outermost(path, text)
+            value = _outermost(path, text, visit or {})
             text.expect("", "Extra data")
         except json.JSONDecodeError as error:
             raise ValueError(f"{error.msg} at byte {text.byte_of(error.pos)}") from error
@@ -89,7 +90,7 @@ def read_json(path: str | Path) -> Any:
     return value
 
 
-def _outermost(path: Path, text: "_Window") -> Any:
+def _outermost(path: Path, text: "_Window", visit: Mapping[str, Callable[[Any], None]]) -> Any:
     if text.peek() == "[":
         return _array(path, text)
     if text.peek() != "{":
@@ -102,7 +103,7 @@ def _outermost(path: Path, text: "_Window") -> Any:
             raise text.error("Expecting property name enclosed in double quotes")
         key = text.value()
         text.expect(":", "Expecting ':' delimiter")
-        content[key] = _array(path, text) if text.peek() == "[" else text.value()
+        content[key] = _array(path, text, visit.get(key)) if text.peek() == "[" else text.value()
         separator = text.peek()
         if separator == ",":
             text.expect(",", "")
@@ -110,15 +111,17 @@ def _outermost(path: Path, text: "_Window") -> Any:
     return content
 
 
-def _array(path: Path, text: "_Window") -> JsonRecords:
+def _array(path: Path, text: "_Window", visit: Callable[[Any], None] | None = None) -> JsonRecords:
     text.expect("[", "Expecting an array")
     starts, ends = array("q"), array("q")
     separator = "]" if text.peek() == "]" else ","
     while separator == ",":
-        text.peek()  # past the blanks
+        text.peek()  # skips blanks
         starts.append(text.byte)
-        text.value()
+        value = text.value()
         ends.append(text.byte)
+        if visit is not None:
+            visit(value)
         separator = text.peek()
         if separator == ",":
             text.expect(",", "")
@@ -127,7 +130,7 @@ def _array(path: Path, text: "_Window") -> JsonRecords:
 
 
 class _Window:
-    """A piece of a UTF-8 file as text, of which `at` is the next character and `byte` its place in the file."""
+    """A section of a UTF-8 file as text; `at` is the next character and `byte` its position in the file."""
 
     def __init__(self, file: Any) -> None:
         self.file, self.text, self.at = file, "", 0
@@ -137,7 +140,7 @@ class _Window:
         self.at_end = False
 
     def more(self) -> None:
-        """Drops what was read and reads on; as much as there is already, so that long values take few attempts."""
+        """Drop the text that was read and append more; double what is left, so that long values take few attempts."""
         data = self.file.read(max(_CHUNK, len(self.text) - self.at))
         self.at_end = not data
         self.text, self.at = self.text[self.at :] + self.decoder.decode(data, final=self.at_end), 0
@@ -150,7 +153,7 @@ class _Window:
         self.byte, self.at = self.byte_of(position), position
 
     def peek(self) -> str:
-        """The next character that is no blank, "" at the end of the file."""
+        """Return the next character that is not blank, "" at the end of the file."""
         while True:
             position = self.at
             while position < len(self.text) and self.text[position] in _BLANK:
@@ -161,22 +164,22 @@ class _Window:
             self.more()
 
     def expect(self, character: str, problem: str) -> None:
-        """Steps over the character ("": makes sure of the file's end)."""
+        """Skip this character ("": check that the file ends)."""
         if self.peek() != character:
             raise self.error(problem)
         self.move(self.at + len(character))
 
     def value(self) -> Any:
-        """Decodes the next value and steps over it."""
+        """Decode the next value and skip it."""
         self.peek()
         while True:
             try:
                 value, end = _decode(self.text, self.at)
-                if end + len("e+") < len(self.text) or self.at_end:  # a number may go on behind the window
+                if end + len("e+") < len(self.text) or self.at_end:  # a number may continue past the window
                     self.move(end)
                     return value
             except json.JSONDecodeError as error:
-                # What is only cut off by the window fails at its last characters, or is a text without an end.
+                # A value that the window cuts off fails at its last characters, or is an unterminated string.
                 cut_off = error.pos > len(self.text) - 16 or error.msg.startswith("Unterminated")
                 if self.at_end or not cut_off:
                     raise

@@ -1,24 +1,26 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Label Studio's JSON export ⇄ dataset (labelstud.io/guide/task_format, labelstud.io/tags).
 
-Reading: export as "JSON" (not JSON-MIN, which drops what is needed). One task is one image.
+Reading: export as "JSON" (not JSON-MIN, which drops required values). One task is one image.
 
 | region | becomes |
 |---|---|
 | `keypointlabels` | a click |
 | `brushlabels`, `polygonlabels`, `ellipselabels` | a mask |
 | `rectanglelabels` | a box whose center is the point |
-| `choices` of the image | image-level labels; `complete` or `incomplete` says whether all is marked |
+| `choices` of the image | image-level labels; `complete` or `incomplete` states whether all objects are annotated |
 
 Regions of the `Labels` tag are read too. Coordinates are percent of the upright image. Of several annotations of a
 task the one that was changed last counts; skipped (cancelled) ones, drafts and predictions do not. A task that was
-submitted without regions is an image known to be empty, one without a submitted annotation is unlabeled.
+submitted without regions is an image known to be empty; one without a submitted annotation is unlabeled. An export that
+holds predictions but not a single submitted annotation is an error: nobody has accepted them yet.
 
-Writing: `to_label_studio` makes tasks whose predictions people correct. Masks go as brush regions and come back
-exactly; the point of a mask is not written, and is its center when it comes back. Objects of which only a box is known
-go as rectangles, image-level labels and `incomplete` as choices.
+Writing: `to_label_studio` makes tasks whose predictions are corrected manually. Masks are written as brush regions and
+survive exactly; the point of a mask is not written, so that it is the mask's center when it is read again. Objects of
+which only a box is known become rectangles; image-level labels and `incomplete` become choices.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -39,87 +41,86 @@ from .fields import (
     dense_mask,
     ellipse_mask,
     polygon_mask,
+    read_corners,
     read_number,
     read_whole,
-    start_report,
-    turned,
+    rotated,
     warn_of_crowds,
 )
 from .image_index import IMAGE_SUFFIXES, ImageIndex
 from .json_stream import JsonRecords, read_json
 from .label_studio_rle import decode_brush, encode_brush
-from .reader import AnnotationReader, ImageAnnotation, ObjectAnnotation, Reading
+from .load_options import LoadOptions
+from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
+from .sniffing import FileHead
 
-_CONTROLS = {"Brush": "mask", "KeyPoint": "point", "Rectangle": "box"}  # of the labeling interface that is written
+IMAGE_PREFIX = "/data/local-files/?d="  # Label Studio's local storage
+
+_CONTROLS = {"Brush": "mask", "KeyPoint": "point", "Rectangle": "box"}  # tag of the labeling interface → its name
 _SHAPES = ("keypoint", "brush", "polygon", "ellipse", "rectangle", "labels")
 _GEOMETRY = ("x", "y", "width", "height", "rotation", "radiusX", "radiusY", "points", "rle")
 _BUCKETS = ("s3", "gs", "azure-blob")
-_BESIDE = ("choices", "textarea", "rating", "number", "taxonomy", "datetime", "pairwise", "relation", "ranker")
+_NOT_SHAPES = ("choices", "textarea", "rating", "number", "taxonomy", "datetime", "pairwise", "relation", "ranker")
 
 
-def load_label_studio(
-    path: str | Path,
-    image_dir: str | Path,
-    *,
-    class_names: Sequence[str] | None = None,
-    label_map: Mapping[str, str] | None = None,
-    complete: bool | None = None,
-    skip_bad: bool = False,
-    report: LoadReport | None = None,
-) -> Dataset:
-    """Reads Label Studio's JSON export (see the module) into the schema, one row a task, in the order of the file.
+def is_label_studio(head: FileHead) -> bool:
+    """Return whether a file holds a JSON list."""
+    return head.text.startswith("[")
+
+
+def load_label_studio(path: str | Path, image_dir: str | Path, **options: Any) -> Dataset:
+    """Load Label Studio's JSON export (see the module) into the schema, one row per task, in the order of the file.
 
     The image is found by the path in the task: an upload (`/data/upload/1/a1b2c3d4-name.jpg`, also as `name.jpg`),
     local storage (`/data/local-files/?d=set/name.jpg`) or any URL.
 
     Args:
-        path: of the export.
-        image_dir: folder that the images are below.
-        class_names: the classes and their order; None takes the labels in the order of the file.
-        label_map: label in the file → class, where they differ.
-        complete: whether all objects of an image are marked that does not say it itself (None: where an annotation
-            was submitted).
-        skip_bad: leave out bad regions and tasks instead of raising at the first; they are counted and logged.
-        report: filled with what was skipped and noticed.
+        path: the export.
+        image_dir: folder that contains the images.
+        options: fields of `LoadOptions`. An image without a choice that says otherwise is complete if an annotation was
+            submitted.
 
     Raises:
         FileNotFoundError: the export or an image is missing.
-        ValueError: anything else that is wrong; the message names file, task, region, field, value and remedy.
+        ValueError: anything else is wrong, or no annotation was submitted; the message names file, task, region, field,
+            value and remedy.
     """
-    report, path = start_report(report, path, skip_bad), Path(path)
+    settings, path = LoadOptions(**options), Path(path)
+    report = settings.start_report(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: annotation file not found; give the path of Label Studio's JSON export")
     try:
         tasks = read_json(path)
     except ValueError as error:
-        raise ValueError(f"{path}: is no JSON ({error}); export it again") from error
+        raise ValueError(f"{path}: not valid JSON ({error}); export it again") from error
     if not isinstance(tasks, JsonRecords):
         raise ValueError(f"{path}: holds no list of tasks; export the project as JSON")
-    reader = AnnotationReader(
-        ImageIndex(image_dir), report, class_names, label_map, complete, uploaded=True, field="data.image"
-    )
-    return reader.dataset(_images(tasks, report))
+    reader = AnnotationReader(ImageIndex(image_dir), report, settings, uploaded=True, image_field="data.image")
+    return reader.to_dataset(_images(tasks, report))
 
 
-def to_label_studio(dataset: Dataset, image_prefix: str = "/data/local-files/?d=") -> list[dict[str, Any]]:
-    """Tasks with predictions for Label Studio (`json.dump` them), for people to correct.
+def to_label_studio(dataset: Dataset, image_prefix: str = IMAGE_PREFIX) -> list[dict[str, Any]]:
+    """Return tasks with predictions for Label Studio, ready for `json.dump` and manual correction.
 
     Import them into a project whose labeling interface is `label_studio_config`; export the corrected project as JSON,
-    and `load_label_studio` reads it. An image of which not all objects are marked has the choice `incomplete`: who has
-    marked them all takes it away.
+    and `load_label_studio` reads it. An image of which not all objects are annotated has the choice `incomplete`, to be
+    removed when all are.
 
     Args:
         dataset: rows of the schema.
-        image_prefix: what stands before an image's path: Label Studio's local storage, or the URL of a folder (with or
-            without the slash at its end).
+        image_prefix: prefix of an image's path: Label Studio's local storage, or the URL of a folder (with or without
+            the final slash).
     """
     class_names = names_of(dataset)
     prefix = image_prefix if image_prefix.endswith(("/", "=")) or not image_prefix else f"{image_prefix}/"
     tasks, crowds = [], 0
     for row in dataset.with_format(None):
-        crowds += sum(item["iscrowd"] for item in row["objects"])
-        regions = [_region(item, row, class_names) for item in row["objects"] if not item["iscrowd"]]
-        regions = [region for region in regions if region is not None]
+        regions = []
+        for item in row["objects"]:
+            crowds += item["iscrowd"]
+            region = None if item["iscrowd"] else _region(item, row, class_names)
+            if region is not None:
+                regions.append(region)
         scores = [region["score"] for region in regions if "score" in region]
         if row["image_labels"]:
             regions.append(_choices("classes", [class_names[label] for label in row["image_labels"]]))
@@ -133,8 +134,16 @@ def to_label_studio(dataset: Dataset, image_prefix: str = "/data/local-files/?d=
     return tasks
 
 
+def write_label_studio(dataset: Dataset, path: Path, image_prefix: str = IMAGE_PREFIX) -> Path:
+    """Write the tasks to a file, and the labeling interface to a file beside it (`.interface.xml`)."""
+    path.write_text(json.dumps(to_label_studio(dataset, image_prefix)), encoding="utf-8")
+    interface = label_studio_config(names_of(dataset))
+    path.with_suffix(".interface.xml").write_text(interface + "\n", encoding="utf-8")
+    return path
+
+
 def label_studio_config(class_names: Sequence[str]) -> str:
-    """The labeling interface of a project that these tasks are imported into.
+    """Return the labeling interface of a project that imports these tasks.
 
     Example:
         >>> print(label_studio_config(["cat"]))
@@ -172,49 +181,61 @@ def label_studio_config(class_names: Sequence[str]) -> str:
 
 
 def _images(tasks: JsonRecords, report: LoadReport) -> Iterator[ImageAnnotation]:
+    submitted = predicted = 0
     for position, task in enumerate(tasks):
         has_id = isinstance(task, Mapping) and "id" in task
         record = f"task {task['id']!r:.40}" if has_id else f"task at position {position}"
         try:
-            yield _image(task, record, report)
+            image = _image(task, record, report)
         except AnnotationError as bad:
+            submitted += 1  # perhaps; what is wrong with the task is more important
             report.reject(record, bad)
+            continue
+        submitted += image.was_annotated
+        predicted += bool(task.get("predictions"))
+        yield image
+    if predicted and not submitted:
+        tasks_with = "1 task has" if predicted == 1 else f"{predicted} tasks have"
+        raise ValueError(
+            f"{report.source}: {tasks_with} predictions, but no task has a submitted annotation; accept or correct the "
+            "predictions in Label Studio, submit the tasks and export the project again"
+        )
 
 
 def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
     if not isinstance(task, Mapping) or not isinstance(task.get("data"), Mapping):
         found = sorted(task) if isinstance(task, Mapping) else task
-        remedy = "a list is taken as Label Studio's: export the project as JSON (not as JSON-MIN)"
-        raise AnnotationError("task without data", "data", found, remedy)
+        hint = "a list is taken as Label Studio's: export the project as JSON (not as JSON-MIN)"
+        raise AnnotationError("task without data", "data", found, hint)
     image = ImageAnnotation(record, _path_in(task["data"]))
     annotation = _last_annotation(task, record, report)
     if annotation is None:
-        image.touched = False
+        image.was_annotated = False
         return image
     results = annotation.get("result")
     if not isinstance(results, list) or not all(isinstance(result, Mapping) for result in results):
-        raise AnnotationError("result is no list of objects", "result", results, "export the project again")
+        raise AnnotationError("result is not a list of objects", "result", results, "export the project again")
     image.size = _size(results)
     for name, parts in _regions(results):
-        if parts[0].get("type") not in _BESIDE:
-            image.marks.append(ObjectAnnotation(f"{record}, region {name:.40}", partial(_read_region, parts)))
+        if parts[0].get("type") not in _NOT_SHAPES:
+            image.objects.append(ObjectAnnotation(f"{record}, region {name:.40}", partial(_decode_region, parts)))
         else:
             _read_choices(parts, image)
     return image
 
 
 def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
-    """What makes up one object, or what was said of the image: results that share an id.
+    """Yield the results that share an id: the parts of one object, or the choices of the image.
 
-    A shape and its label may come apart, and both carry the geometry. Regions that no person drew may share an id
-    too: another geometry is another object. What else was said of a region (`_BESIDE`) is left out.
+    A shape and its label may be separate results that both carry the geometry. Imported regions may share an id too: a
+    different geometry is a different object. Other results about a region (`_NOT_SHAPES`) are left out.
     """
     regions: dict[str, list[Mapping[str, Any]]] = {}
     for position, result in enumerate(results):
         name = f"at position {position}" if result.get("id") is None else repr(result["id"])
         regions.setdefault(name, []).append(result)
     for name, parts in regions.items():
-        shapes = [part for part in parts if part.get("type") not in _BESIDE]
+        shapes = [part for part in parts if part.get("type") not in _NOT_SHAPES]
         if len(shapes) < 2:
             yield name, shapes or parts
             continue
@@ -222,30 +243,29 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
         for part in shapes:
             places.setdefault(_place(part), []).append(part)
         nowhere = places.pop((), [])
-        for group in [[*there, *nowhere] for there in places.values()] or [nowhere]:
+        for group in [[*parts, *nowhere] for parts in places.values()] or [nowhere]:
             yield name, group
 
 
 def _place(part: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What tells the place of one shape from that of another; empty without any."""
+    """Return the geometry that distinguishes one shape from another; empty without any."""
     value = part.get("value")
     values = [(key, value[key]) for key in _GEOMETRY if value.get(key)] if isinstance(value, Mapping) else []
     return tuple((key, round(at, 4) if isinstance(at, (int, float)) else repr(at)) for key, at in values)
 
 
 def _path_in(data: Mapping[str, Any]) -> str:
-    """The path of the image in a task: of its `image`, else of its only value that ends like an image."""
+    """Return the path of the image in a task: its `image`, otherwise its only value with the suffix of an image."""
     values = [data["image"]] if "image" in data else [value for value in data.values() if _looks_like_image(value)]
     if len(values) != 1 or not isinstance(values[0], str) or values[0].startswith("data:"):
-        remedy = 'give the path or URL of the image file as "image"'
-        raise AnnotationError("task without the path of one image", "data.image", values or dict(data), remedy)
+        hint = 'give the path or URL of the image file as "image"'
+        raise AnnotationError("task without the path of one image", "data.image", values or dict(data), hint)
     try:
         url = urlsplit(values[0])
     except ValueError as error:
-        raise AnnotationError(
-            "bad URL", "data.image", values[0], f"{error}; give the path or URL of the image"
-        ) from error
-    if url.scheme in _BUCKETS:  # whose keys are no addresses: what looks like a query or a fragment is part of the name
+        hint = f"{error}; give the path or URL of the image"
+        raise AnnotationError("bad URL", "data.image", values[0], hint) from error
+    if url.scheme in _BUCKETS:  # keys are not URLs: what looks like a query or fragment is part of the name
         return values[0].partition("://")[2]
     stored = parse_qs(url.query).get("d")  # local storage: /data/local-files/?d=set/name.jpg
     if stored:
@@ -260,29 +280,29 @@ def _looks_like_image(value: Any) -> bool:
 def _last_annotation(task: Mapping[str, Any], record: str, report: LoadReport) -> Mapping[str, Any] | None:
     annotations = task.get("annotations", task.get("completions")) or []
     if not isinstance(annotations, list) or not all(isinstance(each, Mapping) for each in annotations):
-        raise AnnotationError(
-            "annotations is no list of objects", "annotations", annotations, "export the project as JSON"
-        )
+        hint = "export the project as JSON"
+        raise AnnotationError("annotations is not a list of objects", "annotations", annotations, hint)
     submitted = [annotation for annotation in annotations if not annotation.get("was_cancelled")]
     if len(submitted) > 1:
         report.note("several annotations of a task (the last one counts)", record, "annotations", len(submitted))
-    order = [(str(each.get("updated_at") or each.get("created_at") or ""), n) for n, each in enumerate(submitted)]
-    return submitted[max(order)[1]] if order else None
+    # The last change decides, then the order of the file.
+    changes = [str(annotation.get("updated_at") or annotation.get("created_at") or "") for annotation in submitted]
+    return submitted[max(range(len(changes)), key=lambda n: (changes[n], n))] if changes else None
 
 
 def _size(results: Sequence[Mapping[str, Any]]) -> tuple[int, int] | None:
-    """(width, height) that the tool saw."""
+    """Return the (width, height) of the image in the tool."""
     sizes = set()
     for result in results:
         if result.get("image_rotation"):
-            remedy = "turn the image file itself and label it again: what the coordinates mean then is not documented"
-            raise AnnotationError("image turned while labeling", "image_rotation", result["image_rotation"], remedy)
+            hint = "rotate the image file itself and annotate it again: the meaning of the coordinates is undocumented"
+            raise AnnotationError("image rotated while labeling", "image_rotation", result["image_rotation"], hint)
         if result.get("original_width") is not None:
             fields = ("original_width", "original_height")
             sizes.add(tuple(read_whole(result.get(field), field) for field in fields))
     if len(sizes) > 1:
-        remedy = "its regions were drawn on images of different sizes; label it again"
-        raise AnnotationError("several image sizes", "original_width, original_height", sorted(sizes), remedy)
+        hint = "its regions were drawn on images of different sizes; annotate it again"
+        raise AnnotationError("several image sizes", "original_width, original_height", sorted(sizes), hint)
     return next(iter(sizes), None)
 
 
@@ -296,51 +316,46 @@ def _read_choices(parts: Sequence[Mapping[str, Any]], image: ImageAnnotation) ->
                 image.image_labels.append(choice)
 
 
-def _read_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) -> Reading:
-    """One region: its parts share an id, and one of them has the shape."""
+def _decode_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) -> LabelAndValues:
+    """Decode one region: its parts share an id, and one of them has the shape."""
     kinds = {str(part.get("type")): part for part in parts}
     shapes = {kind.removesuffix("labels"): part for kind, part in kinds.items() if kind != "labels"}
     shape, part = next(iter((shapes or kinds).items()))
     value = part.get("value")
     if shape not in _SHAPES or not isinstance(value, Mapping):
-        remedy = "use keypoints, brushes, polygons, ellipses or rectangles"
-        raise AnnotationError("unknown kind of region", "type", part.get("type"), remedy)
+        hint = "use keypoints, brushes, polygons, ellipses or rectangles"
+        raise AnnotationError("unknown kind of region", "type", part.get("type"), hint)
     values = [each["value"] for each in parts if isinstance(each.get("value"), Mapping)]
     found = [_texts(each[key], f"value.{key}") for each in values for key in each if key.endswith("labels")]
     labels = list(dict.fromkeys(label for texts in found for label in texts))
     if len(labels) > 1:
-        remedy = 'an object has one class; use choice="single" and keep one label'
-        raise AnnotationError("several labels on a region", "labels", labels, remedy)
+        hint = 'an object has one class; use choice="single" and keep one label'
+        raise AnnotationError("several labels on a region", "labels", labels, hint)
     return (labels[0] if labels else None), _read_shape(shape, value, width, height)
 
 
 def _texts(value: Any, field: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(text, str) and text for text in value):
-        raise AnnotationError(f"{field} is no list of names", field, value, "export the project as JSON")
+        raise AnnotationError(f"{field} is not a list of names", field, value, "export the project as JSON")
     return value
 
 
 def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:
     if shape == "brush" or "rle" in value:
         if value.get("format", "rle") != "rle" or not isinstance(value.get("rle"), list):
-            raise AnnotationError(
-                "brush without run lengths", "value.rle", value.get("rle"), "export the project as JSON"
-            )
+            hint = "export the project as JSON"
+            raise AnnotationError("brush without run lengths", "value.rle", value.get("rle"), hint)
         try:
             return dense_mask(decode_brush(value["rle"], height, width))
         except ValueError as error:
-            raise AnnotationError(
-                "bad brush", "value.rle", value["rle"], f"{error}; export the project again"
-            ) from error
+            hint = f"{error}; export the project again"
+            raise AnnotationError("bad brush", "value.rle", value["rle"], hint) from error
     scale = np.array([width, height]) / 100  # percent → pixels
     if shape == "polygon" or "points" in value:
         if value.get("closed") is False:
             raise AnnotationError("open polygon", "value.closed", False, "close it in Label Studio or remove it")
-        corners = value.get("points")
-        if not isinstance(corners, list) or not all(isinstance(each, list) and len(each) == 2 for each in corners):
-            raise AnnotationError("points are no list of [x, y]", "value.points", corners, "draw it again or remove it")
-        flat = [float(read_number(n, "value.points") * scale[axis]) for each in corners for axis, n in enumerate(each)]
-        return polygon_mask([flat], width, height, "value.points")
+        corners = read_corners(value.get("points"), "value.points") * scale
+        return polygon_mask([corners.ravel().tolist()], width, height, "value.points")
     x, y = (read_number(value.get(key), f"value.{key}") for key in ("x", "y"))
     start, rotation = np.array([x, y]) * scale, read_number(value.get("rotation") or 0, "value.rotation")
     if shape == "ellipse" or "radiusX" in value:
@@ -349,7 +364,7 @@ def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -
     if shape == "rectangle" or (shape == "labels" and "height" in value):
         sides = np.array([read_number(value.get(key), f"value.{key}") for key in ("width", "height")]) * scale
         corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * sides
-        return box(turned(corners, rotation) + start, width, height, "value")
+        return box(rotated(corners, rotation) + start, width, height, "value")
     return click(*start.tolist(), width, height, "value.x, value.y", [x, y])
 
 
@@ -357,9 +372,7 @@ def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -
 
 
 def _region(item: Mapping[str, Any], row: Mapping[str, Any], class_names: Sequence[str]) -> dict[str, Any] | None:
-    """A brush region for a mask; for an object that has none a rectangle if that is all that is known, else a keypoint;
-    None where there is nothing.
-    """
+    """Return a brush region for a mask, otherwise a rectangle if only a box is known, otherwise a keypoint, or None."""
     labels = [] if item["category"] is None else [class_names[item["category"]]]
     sides = (row["width"], row["height"])
     common: dict[str, Any] = {"id": f"object-{item['id']}", "to_name": "image", "image_rotation": 0}

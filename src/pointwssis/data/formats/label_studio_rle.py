@@ -1,16 +1,16 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The run lengths of Label Studio's brush: packed bit by bit, not COCO's.
+"""Run-length encoding of Label Studio's brush, which is packed bit by bit and differs from COCO's.
 
-Label Studio stores the picture that the brush painted, four bytes a pixel (red, green, blue, alpha) row by row, packed
-by the JavaScript package @thi.ng/rle-pack, most significant bit first:
+Label Studio stores the picture that the brush painted, four bytes per pixel (red, green, blue, alpha) row by row,
+packed by the JavaScript package @thi.ng/rle-pack, most significant bit first:
 
     32 bits   number of values            5 bits   bits of a value, minus 1       4 × 4 bits   sizes of counts, minus 1
-    then blocks:   1 bit   the same value again and again (1), or values one by one (0)
-                   2 bits  which of the four sizes the count has
-                   count   of values, minus 1
-                   value   once, or as many times as counted
+    then blocks:   1 bit   one repeated value (1), or separate values (0)
+                   2 bits  index of the count's size
+                   count   number of values, minus 1
+                   values  one, or as many as counted
 
-The mask is the alpha channel: what is at least half opaque (the brush has soft edges).
+The mask is the alpha channel: pixels that are at least half opaque (the brush has soft edges).
 """
 
 from collections.abc import Sequence
@@ -24,15 +24,15 @@ _DIGITS = bytes([ord("0"), ord("1")]) + bytes(254)
 
 
 def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
-    """The (height, width) bool mask of a brush region.
+    """Return the (height, width) bool mask of a brush region.
 
     Args:
         packed: the bytes of `value.rle`, 0 … 255.
-        height: of the image, in pixels.
-        width: of the image, in pixels.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
 
     Raises:
-        ValueError: these are no such bytes, or they are of another image.
+        ValueError: the bytes are malformed, or belong to an image of another size.
 
     Example:
         >>> mask = np.eye(3, dtype=bool)
@@ -40,7 +40,7 @@ def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
         True
     """
     if not all(isinstance(byte, int) and 0 <= byte < 256 for byte in packed):
-        raise ValueError("holds something that is no byte (0 … 255)")
+        raise ValueError("holds something that is not a byte (0 … 255)")
     bits = np.unpackbits(np.array(packed, dtype=np.uint8))
     text = bits.tobytes().translate(_DIGITS).decode("ascii")
     place = 0
@@ -76,13 +76,13 @@ def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
 
 
 def encode_brush(mask: np.ndarray) -> list[int]:
-    """The bytes of `value.rle` for a mask.
+    """Return the bytes of `value.rle` for a mask.
 
     Args:
         mask: (H, W), non-zero is foreground.
     """
     flat = (np.asarray(mask) != 0).ravel()
-    borders = np.flatnonzero(np.diff(flat, prepend=flat[:1] ^ True))  # where a run begins
+    borders = np.flatnonzero(np.diff(flat, prepend=flat[:1] ^ True))  # first pixel of each run
     runs = np.diff(borders, append=len(flat)) * _CHANNELS
     pieces = [f"{flat.size * _CHANNELS:032b}{8 - 1:05b}", *(f"{bits - 1:04b}" for bits in _COUNT_BITS)]
     for first, length in zip(borders, runs.tolist(), strict=True):

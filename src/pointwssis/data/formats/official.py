@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The authors' annotation files of their COCO subsets in our schema.
+"""Annotation files that the authors of the paper published for their COCO subsets.
 
-They are COCO files whose names end in what they are: `…_s` (strong: images with masks), `…_w` (weak: images with
-points, given as the masks whose centers the points are), `…_sw` (both, the weak ones with the teacher's masks as pseudo
+They are COCO files whose kind is the end of their name: `…_s` (strong: images with masks), `…_w` (weak: images with
+points, given as the masks whose centers are the points), `…_sw` (both, the weak ones with the teacher's masks as pseudo
 labels) and `…_sw_refined` (the same after MaskRefineNet).
 """
 
@@ -23,27 +23,27 @@ KINDS = ("s", "w", "sw", "sw_refined")
 def load_official_annotations(
     annotation_file: str | Path, image_dir: str | Path, kind: str | None = None, **options: Any
 ) -> Dataset:
-    """Reads one of the authors' files into the schema of `pointwssis.data.schema`.
+    """Load one of the authors' files into the schema of `pointwssis.data.schema`.
 
-    Strong images are full rows. Weak ones keep points only; `load_coco` of the same file is the hidden truth, for
-    measuring pseudo labels. In the merged files a mask that came out of a network is a pseudo label: it has score 1
-    (the files hold no scores, and the official evaluation of pseudo labels sets them so) and no point (the files do not
-    say which point it is of), and its image is not `complete`, because the official labeling loses points.
+    Strong images are full rows. Weak ones keep points only; `load_coco` of the same file is the hidden ground truth for
+    evaluating pseudo labels. In the merged files a mask predicted by a network is a pseudo label: it has score 1 (the
+    files hold no scores, and the official evaluation of pseudo labels uses 1) and no point (the files do not assign
+    one), and its image is not `complete`, because the official labeling loses points.
 
     Args:
         annotation_file: such as `instances_train2017_10p_s.json`.
         image_dir: folder of `train2017`.
-        kind: "s", "w", "sw" or "sw_refined"; None: what the file's name ends in.
+        kind: "s", "w", "sw" or "sw_refined"; None: the end of the file name.
         options: `seed`, `skip_bad`, `class_names`, `report` of `load_coco`.
 
     Raises:
-        ValueError: the kind is unknown, or anything that `load_coco` finds wrong.
+        ValueError: the kind is unknown, or `load_coco` raises it.
     """
     if kind is None:
         match = re.search(r"_(s|w|sw|sw_refined)$", Path(annotation_file).stem)
         kind = match[1] if match else None
     if kind not in KINDS:
-        raise ValueError(f"{annotation_file}: the name does not end in _{', _'.join(KINDS)}; say which it is as `kind`")
+        raise ValueError(f"{annotation_file}: the name does not end in _{', _'.join(KINDS)}; pass `kind`")
     rows = load_coco(annotation_file, image_dir, **options)
     if kind == "w":
         return hide_masks(rows)
@@ -51,9 +51,9 @@ def load_official_annotations(
 
 
 def _made_by_network(path: Path) -> set[int]:
-    """Ids of the annotations of a merged file that are pseudo labels.
+    """Return the ids of the annotations of a merged file that are pseudo labels.
 
-    People's masks are polygons, or, of crowds, lists of run lengths; a network's masks were written by pycocotools,
+    Manual masks are polygons, or lists of run lengths for crowds; the masks of a network were written by pycocotools,
     with the run lengths as text.
     """
     annotations = read_json(path)["annotations"]
@@ -62,26 +62,29 @@ def _made_by_network(path: Path) -> set[int]:
 
 
 def _with_pseudo_labels(rows: Dataset, made: set[int]) -> Dataset:
-    """Marks pseudo labels. Images without any annotation may be weak ones whose points were all lost."""
+    """Mark pseudo labels. Images without any annotation may be weak ones that lost all their points."""
 
     def mark(row: dict[str, Any]) -> dict[str, Any]:
         pseudo = {"point": None, "score": 1.0}
         objects = [{**item, **pseudo} if item["id"] in made else item for item in row["objects"]]
-        by_hand = bool(objects) and not any(item["id"] in made for item in row["objects"])
-        return {"objects": objects, "complete": row["complete"] and by_hand}
+        is_manual = bool(objects) and not any(item["id"] in made for item in row["objects"])
+        return {"objects": objects, "complete": row["complete"] and is_manual}
 
     return rows.with_format(None).map(mark, features=rows.features, desc="Pseudo labels")
 
 
 def official_subsets(folder: str | Path, percentages: Sequence[int]) -> dict[int, tuple[Path, Path]]:
-    """The authors' strong and weak files in a folder: percentage → (`…_10p_s.json`, `…_10p_w.json`).
+    """Find the authors' strong and weak files in a folder.
 
     Args:
-        folder: with `instances_train2017_{percentage}p_s.json` and `…_w.json`.
-        percentages: which of them to take; the authors published none of 40%.
+        folder: folder with `instances_train2017_{percentage}p_s.json` and `…_w.json`.
+        percentages: the percentages to look for; the authors did not publish 40%.
+
+    Returns:
+        Percentage → (`…_10p_s.json`, `…_10p_w.json`), for those that exist.
 
     Raises:
-        FileNotFoundError: the folder has none of them, or one without its other half.
+        FileNotFoundError: the folder has none of them, or only one file of a pair.
     """
     found = {}
     for percentage in percentages:
@@ -90,21 +93,23 @@ def official_subsets(folder: str | Path, percentages: Sequence[int]) -> dict[int
             found[percentage] = (files[0], files[1])
         elif files:
             names = ", ".join(file.name for file in files)
-            raise FileNotFoundError(f"{folder}: has {names} of {percentage}%; a subset is one file …_s and one …_w")
+            raise FileNotFoundError(
+                f"{folder}: has {names} of {percentage}%; a subset is one file …_s and one file …_w"
+            )
     if not found:
         raise FileNotFoundError(
-            f"{folder}: has no subset files of {', '.join(f'{p}%' for p in percentages)}; they are called "
+            f"{folder}: has no subset files of {', '.join(f'{p}%' for p in percentages)}; their names are "
             "instances_train2017_10p_s.json and instances_train2017_10p_w.json"
         )
     return found
 
 
 def official_image_ids(annotation_file: str | Path) -> list[int]:
-    """Ids of the images of one of the authors' files, without reading its annotations into memory."""
+    """Return the image ids of one of the authors' files, without reading its annotations into memory."""
     try:
         images = read_json(annotation_file)["images"]
         if not isinstance(images, JsonRecords):
             raise TypeError(f"'images' is a {type(images).__name__}")
         return [image["id"] for image in images]
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{annotation_file}: is no COCO file ({error!r}); download it again") from error
+        raise ValueError(f"{annotation_file}: not a COCO file ({error!r}); download it again") from error

@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What every reader but COCO's shares: marked images, as a tool's file has them, become rows of the schema.
+"""The part that the readers of all formats except COCO share: annotated images become rows of the schema.
 
-A reader says *where* its file has something; here it is checked against the image itself, classes get their indices,
-masks their boxes, areas and points, and what is wrong becomes one error or a counted skip.
+The reader of a format extracts records; here they are checked against the image file, class names become indices,
+masks get boxes, areas and points, and a bad record becomes one error or a counted skip.
 """
 
 import os
@@ -11,170 +11,189 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from datasets import Dataset
 
 from ..class_names import check_known, unite_names
 from ..errors import AnnotationError, LoadReport
-from ..schema import dataset_from_rows, make_object
-from .coco_records import derive_point, measured, read_size
+from ..schema import dataset_from_rows
+from .coco_records import build_object, read_size
 from .image_index import ImageIndex
+from .load_options import LoadOptions
 
-Reading = tuple[str | None, dict[str, Any]]
-"""The label of a mark (None: a bare click) and values of `make_object`."""
+LabelAndValues = tuple[str | None, dict[str, Any]]
+"""The label of an object (None: a bare click) and values of `make_object`."""
 
 
 class NoClassError(ValueError):
-    """A file of bare clicks only: the classes have to come from elsewhere."""
+    """A file that contains only bare clicks, so that the classes have to come from elsewhere."""
 
 
 @dataclass
 class ObjectAnnotation:
-    """One object of an annotation file."""
+    """One object of an annotation file.
 
-    record: str  # what messages call it, as in "line 7"
-    read: Callable[[int, int], Reading]  # of the image's width and height in pixels; may raise AnnotationError
+    Args:
+        record_name: the name in messages, as in "line 7".
+        decode: returns label and values, given the image's width and height in pixels; may raise `AnnotationError`.
+    """
+
+    record_name: str
+    decode: Callable[[int, int], LabelAndValues]
 
 
 @dataclass
 class ImageAnnotation:
-    """One image of an annotation file."""
+    """One image of an annotation file.
 
-    record: str  # what messages call it, as in "task 12"
-    name: str  # what the file calls it
-    marks: list[ObjectAnnotation] = field(default_factory=list)
-    size: tuple[int, int] | None = None  # (width, height) in the file
-    complete: bool | None = None  # what the file says of this image
-    touched: bool = True  # somebody has worked on it: where no object is marked, there is none
+    Args:
+        record_name: the name in messages, as in "task 12".
+        file_name: the name of the image in the file.
+        objects: the annotated objects.
+        size: (width, height) in the file, if it states them.
+        complete: whether all objects are annotated, if the file says so.
+        was_annotated: somebody has worked on the image, so that no object means that the image shows none.
+        image_labels: names of classes that the image shows, without positions.
+        path: path of the image file, if the format gives it.
+        has_unreadable_objects: a record about the image could not be read at all.
+    """
+
+    record_name: str
+    file_name: str
+    objects: list[ObjectAnnotation] = field(default_factory=list)
+    size: tuple[int, int] | None = None
+    complete: bool | None = None
+    was_annotated: bool = True
     image_labels: list[str] = field(default_factory=list)
-    path: Path | None = None  # where it is, if the format says so
-    lost: bool = False  # a mark of it could not be read at all
+    path: Path | None = None
+    has_unreadable_objects: bool = False
 
 
 @dataclass
 class AnnotationReader:
-    """How marked images become rows.
+    """A converter from annotated images to rows of the schema.
 
     Args:
-        folder: the images.
-        report: of the file.
-        class_names: the classes; None takes those of the file.
-        label_map: name in the file → class, where they differ.
-        complete: of images that do not say it themselves; None: yes, where somebody has worked on them.
-        declared: the classes that the file lists, in their order; further ones come as they appear.
-        labels_are_classes: every image-level label is a class. Otherwise one that no object has may be about something
-            else (the weather), and counts only if no object of the file has a class at all.
+        images: index of the image files.
+        report: report of the annotation file.
+        options: options of the loader.
+        declared_classes: the classes that the file lists, in order; further ones follow as they appear.
+        labels_are_classes: every image-level label is a class. Otherwise a label that no object has may concern
+            something else (such as the weather), and counts only if no object of the file has a class at all.
         uploaded: see `ImageIndex.find`.
-        field: of the file that names the image.
+        image_field: field of the annotation file that names the image.
     """
 
-    folder: ImageIndex
+    images: ImageIndex
     report: LoadReport
-    class_names: Sequence[str] | None = None
-    label_map: Mapping[str, str] | None = None
-    complete: bool | None = None
-    declared: Sequence[str] = ()
+    options: LoadOptions
+    declared_classes: Sequence[str] = ()
     labels_are_classes: bool = False
     uploaded: bool = False
-    field: str = "image"
+    image_field: str = "image"
 
-    def dataset(self, images: Iterable[ImageAnnotation]) -> Dataset:
-        """Checks the images and packs them."""
-        rows = list(self._rows(images))
+    def to_dataset(self, annotations: Iterable[ImageAnnotation]) -> Dataset:
+        """Check the images and pack them into a dataset."""
+        rows = list(self._rows(annotations))
         class_names = self._class_names(rows)
-        self._number_classes(rows, class_names)
+        self._replace_names_by_indices(rows, class_names)
         self.report.log()
         if not rows:
             reason = "all were skipped" if self.report.skipped else "it names none"
             raise ValueError(f"{self.report.source}: no image to load ({reason}); a dataset needs at least one")
         if not class_names:
             raise NoClassError(
-                f"{self.report.source}: no label names a class; give the classes, or a file that has some beside it"
+                f"{self.report.source}: no label names a class; pass class_names, or add a file that has labels"
             )
         return dataset_from_rows(rows, class_names)
 
-    def _rows(self, images: Iterable[ImageAnnotation]) -> Iterator[dict[str, Any]]:
-        """Rows whose classes are still names."""
-        seen: dict[str, tuple[str, dict[str, Any]]] = {}
-        objects = 0
-        for image in images:
+    def _rows(self, annotations: Iterable[ImageAnnotation]) -> Iterator[dict[str, Any]]:
+        """Yield rows whose classes are still names."""
+        seen: dict[str, tuple[str, dict[str, Any]]] = {}  # real path → the first record about it, and its row
+        for image in annotations:
             try:
-                path = image.path or self.folder.find(image.name, self.uploaded, self.field)
-                place = os.path.realpath(path)
-                if (earlier := seen.get(place)) is not None:
-                    first, row = earlier
-                    row["complete"] = False  # what this record marks is not in it
-                    remedy = f"{first} is about {path} too; put what belongs to one image together"
-                    raise AnnotationError("image given twice", self.field, image.name, remedy)
-                width, height = read_size(path, image.name, image.size, self.field)
+                path = image.path or self.images.find(image.file_name, self.uploaded, self.image_field)
+                real_path = os.path.realpath(path)
+                if real_path in seen:
+                    first, row = seen[real_path]
+                    row["complete"] = False  # it lacks the objects of this record
+                    hint = f"{first} is about {path} too; put all annotations of an image into one record"
+                    raise AnnotationError("image given twice", self.image_field, image.file_name, hint)
+                size = read_size(path, image.file_name, image.size, self.image_field)
             except AnnotationError as bad:
-                self.report.reject(image.record, bad)
+                self.report.reject(image.record_name, bad)
                 continue
-            items = [self._object(mark, width, height) for mark in image.marks]
-            found = [item for item in items if item is not None]
-            for item in found:
-                objects += 1
-                item["id"] = objects
-            self.report.images += 1
-            self.report.objects += len(found)
-            row = {
-                "image": str(path),
-                "image_id": self.report.images,
-                "width": width,
-                "height": height,
-                "file_name": self.folder.name_of(path),
-                "complete": self._is_complete(image) and len(found) == len(items) and not image.lost,
-                "image_labels": [self._class_name(label) for label in image.image_labels] or None,
-                "objects": found,
-            }
-            seen[place] = (image.record, row)
+            row = self._row(image, path, size)
+            seen[real_path] = (image.record_name, row)
             yield row
 
-    def _object(self, mark: ObjectAnnotation, width: int, height: int) -> dict[str, Any] | None:
-        """One entry of `objects` whose category is still a name; None when it was skipped."""
+    def _row(self, image: ImageAnnotation, path: Path, size: tuple[int, int]) -> dict[str, Any]:
+        objects = []
+        for annotation in image.objects:
+            item = self._object(annotation, size)
+            if item is not None:
+                objects.append(item)
+                self.report.objects += 1
+                item["id"] = self.report.objects
+        self.report.images += 1
+        has_all_objects = len(objects) == len(image.objects) and not image.has_unreadable_objects
+        return {
+            "image": str(path),
+            "image_id": self.report.images,
+            "width": size[0],
+            "height": size[1],
+            "file_name": self.images.name_of(path),
+            "complete": self._is_complete(image) and has_all_objects,
+            "image_labels": [self._class_name(label) for label in image.image_labels] or None,
+            "objects": objects,
+        }
+
+    def _object(self, annotation: ObjectAnnotation, size: tuple[int, int]) -> dict[str, Any] | None:
+        """Return one entry of `objects` whose category is still a name; None if it was skipped."""
         try:
-            label, values = mark.read(width, height)
-            item = make_object(0, self._class_name(label), **measured(values))
-            if label is None and item["segmentation"] is not None:
-                raise AnnotationError(
-                    "mask without a label", "label", None, "only a click may lack one; give it a class"
-                )
-            if item["point"] is None:
-                kind = "box_center" if item["segmentation"] is None else "center"
-                item["point"], remark = derive_point(item, width, height, kind, np.random.default_rng(0))
-                if remark:
-                    self.report.note(remark, mark.record, "point", [round(value, 2) for value in item["point"]])
+            label, values = annotation.decode(*size)
+            has_mask = values.get("segmentation") is not None
+            if label is None and has_mask:
+                hint = "only a click may lack a label; give it a class"
+                raise AnnotationError("mask without a label", "label", None, hint)
+            point_source = "center" if has_mask else "box_center"
+            item, remark = build_object(0, self._class_name(label), values, size, point_source)
+            if remark:
+                self.report.note(remark, annotation.record_name, "point", [round(value, 2) for value in item["point"]])
             return item
         except AnnotationError as bad:
-            self.report.reject(mark.record, bad)
+            self.report.reject(annotation.record_name, bad)
             return None
 
     def _class_name(self, label: str | None) -> Any:
-        return (self.label_map or {}).get(label, label)
+        return (self.options.label_map or {}).get(label, label)
 
     def _is_complete(self, image: ImageAnnotation) -> bool:
         if image.complete is not None:
             return image.complete
-        if image.image_labels and not image.marks:  # something is there, nobody said where
+        if image.image_labels and not image.objects:  # it shows objects that nobody has located
             return False
-        return image.touched if self.complete is None else self.complete
+        return image.was_annotated if self.options.complete is None else self.options.complete
 
     def _class_names(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-        """The classes; those of objects must be among them when they are given."""
+        """Return the classes; if they are given, those of the objects must be among them."""
         of_objects = [item["category"] for row in rows for item in row["objects"] if item["category"] is not None]
         of_images = [label for row in rows for label in row["image_labels"] or ()]
-        if self.class_names is not None:
-            check_known(of_objects + of_images * self.labels_are_classes, self.class_names, self.report.source)
-            return list(self.class_names)
-        class_names = [self._class_name(name) for name in self.declared] + of_objects
-        return unite_names([class_names + of_images * (self.labels_are_classes or not class_names)], self.report.source)
+        if self.options.class_names is not None:
+            found = of_objects + (of_images if self.labels_are_classes else [])
+            check_known(found, self.options.class_names, self.report.source)
+            return list(self.options.class_names)
+        class_names = [self._class_name(name) for name in self.declared_classes] + of_objects
+        if self.labels_are_classes or not class_names:
+            class_names += of_images
+        return unite_names([class_names], self.report.source)
 
-    def _number_classes(self, rows: Sequence[dict[str, Any]], class_names: Sequence[str]) -> None:
+    def _replace_names_by_indices(self, rows: Sequence[dict[str, Any]], class_names: Sequence[str]) -> None:
         index_of = {name: index for index, name in enumerate(class_names)}
         for row in rows:
             for item in row["objects"]:
                 item["category"] = index_of.get(item["category"])
-            for label in row["image_labels"] or ():
+            labels = row["image_labels"] or ()
+            for label in labels:
                 if label not in index_of:
-                    self.report.note("image-level label that is no class", row["file_name"], "label", label)
-            row["image_labels"] = [index_of[label] for label in row["image_labels"] or () if label in index_of] or None
+                    self.report.note("image-level label that is not a class", row["file_name"], "label", label)
+            row["image_labels"] = [index_of[label] for label in labels if label in index_of] or None

@@ -5,19 +5,19 @@
 data.yaml                         labels/train/a.txt
   path: .                           0 0.1 0.2 0.4 0.2 0.4 0.6       class, corners of a polygon
   train: images/train               1 0.5 0.5 0.2 0.1               class, box: center, width, height
-  val: images/val                 (all as parts of the image's width and height)
+  val: images/val                 (all as fractions of the image's size)
   names: [cat, dog]
 ```
 
-Reading: a polygon is a mask, a box has its center as point. The labels of `…/images/….jpg` are in `…/labels/….txt`. An
-empty file says that the image is known to be empty; without a file it is unlabeled (Ultralytics takes it as empty:
-`complete=True` does so here).
+Reading: a polygon becomes a mask, the center of a box its point. The labels of `…/images/….jpg` are in
+`…/labels/….txt`. An empty file states that the image shows no object; without a file the image is unlabeled
+(Ultralytics takes it as empty; `complete=True` does the same here).
 
-Writing: one line an object, one polygon a line, so the parts of a mask are joined by seams without width, and holes are
+Writing: one line per object with one polygon, so the parts of a mask are joined by seams of zero width, and holes are
 cut out by such seams (`polygons.py`). Read again, the masks are exactly the same. Images are copied, so the folder is
-complete in itself. What the format cannot hold is left out, counted and logged: clicks without mask or box, and crowds.
-So is what it cannot say, that not all of an image's objects are marked; an image that keeps none of its objects has no
-label file, and is unlabeled.
+self-contained. Objects that the format cannot hold are left out, counted and logged: clicks without mask or box, and
+crowds. The format cannot state that some objects of an image are not annotated, which is logged too; an image that
+keeps none of its objects gets no label file, and is unlabeled.
 """
 
 import logging
@@ -36,81 +36,75 @@ from ...ops.coco_masks import decode_rle
 from ...ops.polygons import join_polygons, mask_to_polygons
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
-from .fields import box, polygon_mask, read_number, start_report
+from .fields import box, polygon_mask, read_number
 from .image_index import IMAGE_SUFFIXES, ImageIndex
-from .reader import AnnotationReader, ImageAnnotation, ObjectAnnotation, Reading
+from .load_options import LoadOptions
+from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
+from .sniffing import FileHead
 
 logger = logging.getLogger(__name__)
 
-_SLACK = 1e-4
+_TOLERANCE = 1e-4  # by which rounding in a file may leave the range 0 … 1
 _DECIMALS = 6
 
 
-def load_yolo(
-    path: str | Path,
-    image_dir: str | Path | None = None,
-    *,
-    split: str = "train",
-    class_names: Sequence[str] | None = None,
-    label_map: Mapping[str, str] | None = None,
-    complete: bool | None = None,
-    skip_bad: bool = False,
-    report: LoadReport | None = None,
-) -> Dataset:
-    """Reads one split of a YOLO dataset (see the module) into the schema, one row an image, by path.
+def is_yolo(head: FileHead) -> bool:
+    """Return whether a file is YAML, by its suffix."""
+    return head.path.is_file() and head.path.suffix.lower() in (".yaml", ".yml")
+
+
+def load_yolo(path: str | Path, image_dir: str | Path | None = None, **options: Any) -> Dataset:
+    """Load one split of a YOLO dataset (see the module) into the schema, one row per image, sorted by path.
 
     Args:
-        path: of the `data.yaml`. A split in it is a folder, a text file with one image a line, or a list of these.
-        image_dir: what `file_name` of a row is relative to, where the image lies below it; None: the folder of `path`.
-        split: "train", "val" or "test".
-        class_names: the classes and their order; None takes those of `path`.
-        label_map: name in the file → class, where they differ.
-        complete: whether all objects of an image are marked (None: where there is a label file).
-        skip_bad: leave out bad lines and images instead of raising at the first; they are counted and logged.
-        report: filled with what was skipped and noticed.
+        path: the `data.yaml`. A split in it is a folder, a text file with one image per line, or a list of these.
+        image_dir: folder that `file_name` of a row is relative to, if the image lies below it; None: the folder of
+            `path`.
+        options: fields of `LoadOptions`, among them `split`. An image is complete if it has a label file.
 
     Raises:
         FileNotFoundError: a file or folder is missing.
-        ValueError: anything else that is wrong; the message names file, line, field, value and remedy.
+        ValueError: anything else is wrong; the message names file, line, field, value and remedy.
     """
-    report, path = start_report(report, path, skip_bad), Path(path)
+    load_options, path = LoadOptions(**options), Path(path)
+    report = load_options.start_report(path)
     settings = _read_settings(path)
     class_of = _classes(settings, path)
-    images = _image_files(settings, split, path)
-    labeled = [image for image in images if _label_file(image).is_file()]
-    if not labeled:
-        where = _label_file(images[0]) if images else path.parent
-        raise FileNotFoundError(f"{path}: {split}: none of {len(images)} images has labels; looked for such as {where}")
-    reader = AnnotationReader(
-        ImageIndex(image_dir or path.parent), report, class_names, label_map, complete, declared=list(class_of.values())
-    )
-    return reader.dataset(_marked_images(images, class_of, report))
+    images = _image_files(settings, load_options.split, path)
+    if not any(_label_file(image).is_file() for image in images):
+        expected = _label_file(images[0]) if images else path.parent
+        raise FileNotFoundError(
+            f"{path}: {load_options.split}: none of {len(images)} images has labels; expected files such as {expected}"
+        )
+    index = ImageIndex(image_dir or path.parent)
+    reader = AnnotationReader(index, report, load_options, declared_classes=list(class_of.values()))
+    return reader.to_dataset(_annotated_images(images, class_of, report))
 
 
 def to_yolo(dataset: Dataset, folder: str | Path, split: str = "train") -> Path:
-    """Writes a dataset as a YOLO dataset: images, labels and `data.yaml` (see the module).
+    """Write a dataset as a YOLO dataset: images, labels and `data.yaml` (see the module).
 
-    A further split may be written into the same folder.
+    Another split may be written into the same folder later.
 
     Args:
         dataset: rows of the schema.
-        folder: for the dataset.
+        folder: folder of the dataset.
         split: "train", "val" or "test".
 
     Returns:
         The path of the `data.yaml`.
 
     Raises:
-        ValueError: the split is there already, has other classes, or two images share a label file.
+        ValueError: the folder has this split or other classes, or two images share a label file.
     """
     folder, class_names = Path(folder), names_of(dataset)
     settings_file = folder / "data.yaml"
     settings = _read_settings(settings_file) if settings_file.is_file() else {}
     if split in settings:
-        raise ValueError(f"{settings_file}: has a split {split!r} already; choose another folder or delete it")
+        raise ValueError(f"{settings_file}: already has a split {split!r}; choose another folder or delete it")
     if settings and settings.get("names") != dict(enumerate(class_names)):
-        raise ValueError(f"{settings_file}: names are {settings.get('names')}, those of the dataset {class_names}")
-    left_out, unsaid, written = 0, list[str](), dict[Path, str]()
+        raise ValueError(f"{settings_file}: names are {settings.get('names')}, but the dataset has {class_names}")
+    left_out, incomplete, written = 0, list[str](), dict[Path, str]()
     for row in dataset.with_format(None):
         name = _inside(row["file_name"])
         image, labels = folder / "images" / split / name, (folder / "labels" / split / name).with_suffix(".txt")
@@ -122,24 +116,25 @@ def to_yolo(dataset: Dataset, folder: str | Path, split: str = "train") -> Path:
         lines = [line for item in items if (line := _line(item, row)) is not None]
         left_out += len(row["objects"]) - len(lines)
         complete = row["complete"] and len(lines) == len(items)
-        if lines or complete:  # without a file: unlabeled
-            unsaid += [] if complete else [row["file_name"]]
+        if lines or complete:  # without a label file the image is unlabeled
+            incomplete += [] if complete else [row["file_name"]]
             labels.parent.mkdir(parents=True, exist_ok=True)
             labels.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
     settings |= {split: f"images/{split}", "names": dict(enumerate(class_names))}
     settings_file.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    if left_out:
-        logger.warning(
-            "%s: %d objects are left out, which are crowds, have no class, or neither mask nor box", folder, left_out
-        )
-    if unsaid:
-        logger.warning(
-            "%s: YOLO cannot say that not all objects are marked, as in %d images (%s); read it with complete=False",
-            folder,
-            len(unsaid),
-            ", ".join(unsaid[:3]) + ", …" * (len(unsaid) > 3),
-        )
+    _warn_of_losses(folder, left_out, incomplete)
     return settings_file
+
+
+def _warn_of_losses(folder: Path, left_out: int, incomplete: Sequence[str]) -> None:
+    if left_out:
+        objects = "1 object is" if left_out == 1 else f"{left_out} objects are"
+        logger.warning("%s: %s left out: crowds, without a class, or without mask and box", folder, objects)
+    if incomplete:
+        images = "1 image" if len(incomplete) == 1 else f"{len(incomplete)} images"
+        names = ", ".join(incomplete[:3]) + (", …" if len(incomplete) > 3 else "")
+        message = "%s: YOLO cannot state that not all objects are annotated, as in %s (%s); read it with complete=False"
+        logger.warning(message, folder, images, names)
 
 
 # -- reading
@@ -151,7 +146,9 @@ def _read_settings(path: Path) -> dict[str, Any]:
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: is no YAML ({' '.join(str(error).split())}); write train, val and names") from error
+        raise ValueError(
+            f"{path}: not valid YAML ({' '.join(str(error).split())}); write train, val and names"
+        ) from error
     if not isinstance(settings, dict):
         raise ValueError(f"{path}: holds a {type(settings).__name__}; write train, val and names")
     return settings
@@ -168,7 +165,7 @@ def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
             f"{path}: names is {names!r:.80}; write a list of class names, or a mapping from 0, 1, … to them"
         )
     if len(set(texts)) < len(texts):
-        raise ValueError(f"{path}: names {texts} are not all different; give every class a name of its own")
+        raise ValueError(f"{path}: names {texts} are not unique; give every class its own name")
     if str(settings.get("nc", len(texts))) != str(len(texts)):
         raise ValueError(f"{path}: nc is {settings['nc']}, but there are {len(texts)} names; correct one of them")
     if "kpt_shape" in settings:
@@ -177,18 +174,17 @@ def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
 
 
 def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Path]:
-    """The images of a split, each once, by path."""
+    """Return the images of a split, each once, sorted by path."""
     values = settings.get(split)
     if not values:
-        there = [key for key in ("train", "val", "test") if settings.get(key)]
-        raise ValueError(f"{path}: {split} is {values!r}: has no such split (it has {there}); name its images")
+        splits = [key for key in ("train", "val", "test") if settings.get(key)]
+        raise ValueError(f"{path}: {split} is {values!r}: no such split (the file has {splits}); name its images")
     root = path.parent / str(settings.get("path") or "")
     images: list[Path] = []
     for value in values if isinstance(values, list) else [values]:
         place = PurePosixPath(str(value))
-        nearby = PurePosixPath(
-            *[part for part in place.parts if part != ".."]
-        )  # as some exporters mean ../train/images
+        # Some exporters write ../train/images for a folder beside the data.yaml.
+        nearby = PurePosixPath(*[part for part in place.parts if part != ".."])
         tried = list(dict.fromkeys([root / place, path.parent / place, path.parent / nearby]))
         found = next((place for place in tried if place.exists()), None)
         if found is None:
@@ -208,56 +204,58 @@ def _listed(file: Path) -> list[Path]:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{file}: is no text ({error}); write the path of one image a line") from error
+        raise ValueError(f"{file}: not text ({error}); write the path of one image per line") from error
     return [file.parent / line.strip() for line in lines if line.strip()]
 
 
 def _label_file(image: Path) -> Path:
-    """`…/images/….jpg` → `…/labels/….txt`; beside the image where no folder is called images."""
+    """Map `…/images/….jpg` to `…/labels/….txt`; without a folder `images` the labels are beside the image."""
     parts = list(image.parts[:-1])
     if "images" in parts:
         parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
     return Path(*parts, image.name).with_suffix(".txt")
 
 
-def _marked_images(
+def _annotated_images(
     images: Sequence[Path], class_of: Mapping[int, str], report: LoadReport
 ) -> Iterator[ImageAnnotation]:
     for path in images:
         labels = _label_file(path)
-        image = ImageAnnotation(f"image {path.name}", str(path), path=path, touched=labels.is_file())
+        image = ImageAnnotation(f"image {path.name}", str(path), path=path, was_annotated=labels.is_file())
         try:
-            lines = labels.read_text(encoding="utf-8-sig").splitlines() if image.touched else []
+            lines = labels.read_text(encoding="utf-8-sig").splitlines() if image.was_annotated else []
         except UnicodeDecodeError as error:
-            bad = AnnotationError("label file is no text", "label file", str(labels), f"{error}; export it again")
-            report.reject(image.record, bad)
+            bad = AnnotationError("label file is not text", "label file", str(labels), f"{error}; export it again")
+            report.reject(image.record_name, bad)
             continue
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                image.marks.append(ObjectAnnotation(f"{labels} line {number}", partial(_read_line, line, class_of)))
-        if not image.touched:
-            report.note("image without a label file (taken as unlabeled)", image.record, "label file", str(labels))
+                decode = partial(_decode_line, line, class_of)
+                image.objects.append(ObjectAnnotation(f"{labels} line {number}", decode))
+        if not image.was_annotated:
+            remark = "image without a label file (taken as unlabeled)"
+            report.note(remark, image.record_name, "label file", str(labels))
         yield image
 
 
-def _read_line(line: str, class_of: Mapping[int, str], width: int, height: int) -> Reading:
+def _decode_line(line: str, class_of: Mapping[int, str], width: int, height: int) -> LabelAndValues:
     numbers = [read_number(word, "line") for word in line.split()]
     index, *values = numbers
     if index not in class_of:
-        remedy = f"names has {list(class_of)[:10]}{'…' if len(class_of) > 10 else ''}"
-        raise AnnotationError("class that names does not have", "class", line.split()[0], remedy)
-    outside = [value for value in values if not -_SLACK <= value <= 1 + _SLACK]
+        hint = f"names has {list(class_of)[:10]}{'…' if len(class_of) > 10 else ''}"
+        raise AnnotationError("class is not in names", "class", line.split()[0], hint)
+    outside = [value for value in values if not -_TOLERANCE <= value <= 1 + _TOLERANCE]
     if outside:
-        remedy = "coordinates are parts of the image's width and height, from 0 to 1"
-        raise AnnotationError("coordinate outside of 0 … 1", "line", outside[0], remedy)
+        hint = "coordinates are fractions of the image's width and height, from 0 to 1"
+        raise AnnotationError("coordinate outside of 0 … 1", "line", outside[0], hint)
     label = class_of[int(index)]
     scale = np.array([width, height])
     if len(values) == 4:
         center, half = np.array(values[:2]) * scale, np.array(values[2:]) * scale / 2
         return label, box(np.stack([center - half, center + half]), width, height, "line")
     if len(values) < 6 or len(values) % 2:
-        remedy = "a line has a class and at least three corners x y, or a class and x y width height"
-        raise AnnotationError(f"{len(values)} coordinates", "line", line.strip(), remedy)
+        hint = "a line has a class and at least three corners x y, or a class and x y width height"
+        raise AnnotationError(f"{len(values)} coordinates", "line", line.strip(), hint)
     corners = np.array(values).reshape(-1, 2) * scale
     return label, polygon_mask([corners.ravel().tolist()], width, height, "line")
 
@@ -266,7 +264,7 @@ def _read_line(line: str, class_of: Mapping[int, str], width: int, height: int) 
 
 
 def _line(item: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
-    """One object; None for one that the format cannot hold."""
+    """Return the line of an object; None if the format cannot hold it."""
     if item["category"] is None:
         return None
     values: list[float]
@@ -284,7 +282,7 @@ def _line(item: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
 
 
 def _inside(name: str) -> Path:
-    """A file's name as a path that stays below any folder."""
+    """Return a file name as a path that stays below any folder."""
     path = PurePosixPath(name)
     return Path(*[part for part in path.parts if part not in (path.anchor, "..")])
 

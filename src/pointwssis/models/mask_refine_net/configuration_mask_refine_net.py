@@ -5,11 +5,13 @@ from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+from ...hub.mixins import HubConfig
+
 ARCHITECTURES = ("unet", "fpn")
 
 
 @strict
-class MaskRefineNetConfig(PreTrainedConfig):
+class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
     r"""Configuration of a [`MaskRefineNetForMaskRefinement`]. The defaults are those of the official code.
 
     backbone_config (`PreTrainedConfig` or `dict`, *optional*):

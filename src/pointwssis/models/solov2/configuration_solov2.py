@@ -5,6 +5,8 @@ from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+from ...hub.mixins import HubConfig
+
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 
 # The teacher of the official code: finer grids, and scale ranges that do not overlap.
@@ -13,7 +15,7 @@ TEACHER_SCALE_RANGES = ((1, 72), (72, 144), (144, 288), (288, 584), (584, 2048))
 
 
 @strict
-class SOLOv2Config(PreTrainedConfig):
+class SOLOv2Config(HubConfig, PreTrainedConfig):
     r"""Configuration of a [`SOLOv2ForInstanceSegmentation`]. The defaults are those of the official ResNet-101 student.
 
     backbone_config (`PreTrainedConfig` or `dict`, *optional*):

@@ -65,6 +65,11 @@ class ImageOutputs(NamedTuple):
         height, width = self.mask_features.shape[-2:]
         return 4 * height, 4 * width
 
+    @property
+    def num_labels(self) -> int:
+        """C, the number of classes."""
+        return len(self.class_logits[0])
+
     def kernel_table(self) -> Tensor:
         """(cells, E) kernels of all cells of all levels, level by level, row by row."""
         return torch.cat([kernels.flatten(1).T for kernels in self.kernels])

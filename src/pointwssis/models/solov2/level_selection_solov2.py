@@ -9,21 +9,44 @@ from torch import Tensor
 from .decoding_solov2 import DecodingSettings, ImageOutputs
 from .grid_solov2 import cells_of_points
 
+LEVEL_STRATEGIES = ("adaptive", "finest", "size")
+
 
 class PointInstances(NamedTuple):
-    """One instance a point, in the order of the points (with "all" levels five a point, one after the other)."""
+    """Instances of points: one per point in their order, or one per point and level (`decode_every_level`)."""
 
-    probabilities: Tensor  # (N, h, w)
+    probabilities: Tensor  # (N, h, w) at a quarter of the padded canvas
     labels: Tensor  # (N,)
     scores: Tensor  # (N,) class confidence × maskness at the chosen level, whatever the selection maximized
     levels: Tensor  # (N,) chosen level, 0 … 4 for P2 … P6
-    level_scores: Tensor  # (N, 5) what the selection compared
+    level_scores: Tensor  # (N, 5) scores that the selection compared
     class_scores: Tensor  # (N, C) best confidence × maskness of each class over the levels
-    background: Tensor  # (N,) how little speaks for an object at the point, see `background_scores`
-    points: Tensor  # (N,) which point each row answers
+    background: Tensor  # (N,) evidence against an object at the point, see `background_scores`
+    points: Tensor  # (N,) index of the point that each row belongs to
 
 
-LEVEL_STRATEGIES = ("adaptive", "finest", "size", "all")
+class LevelReadings(NamedTuple):
+    """Values at the cells in which N points lie, one cell per level."""
+
+    kernels: Tensor  # (N, L, E) mask kernels
+    labels: Tensor  # (N,) class of each point, given or predicted
+    scores: Tensor  # (N, L) class confidence × maskness, of the point's class
+    compared: Tensor  # (N, L) the score that the selection maximizes; 0 where the mask is empty
+    class_scores: Tensor  # (N, C) best confidence × maskness of each class over the levels
+    background: Tensor  # (N,) see `background_scores`
+
+    def instances(self, outputs: ImageOutputs, rows: Tensor, levels: Tensor) -> PointInstances:
+        """Return the instances of points `rows` (M,) at `levels` (M,)."""
+        return PointInstances(
+            probabilities=outputs.mask_probabilities(self.kernels[rows, levels]),
+            labels=self.labels[rows],
+            scores=self.scores[rows, levels],
+            levels=levels,
+            level_scores=self.compared[rows],
+            class_scores=self.class_scores[rows],
+            background=self.background[rows],
+            points=rows,
+        )
 
 
 def decode_points(
@@ -34,89 +57,119 @@ def decode_points(
     level_strategy: str = "adaptive",
     sizes: Tensor | None = None,
 ) -> PointInstances:
-    """One instance a point: Adaptive Pyramid-Level Selection (paper, section 3.2).
+    """Decode one instance per point: Adaptive Pyramid-Level Selection (paper, section 3.2).
 
-    Each point reads one cell a level; the level with the highest score makes the mask. No point is lost or
-    re-matched: points that share a cell both get their mask, and nothing is filtered. A point whose mask is empty at
-    every level answers with an empty mask and score 0. (The official code loses the former, and drops the latter.)
+    Each point reads one cell per level, and the level with the highest score makes the mask. Points that share a cell
+    each get their mask, and no filter drops any (the official code loses both). A point whose mask is empty at every
+    level gets an empty mask and score 0.
 
     Args:
-        outputs: of one image.
+        outputs: outputs of one image.
         points: (N, 2), (x, y) in pixels of the padded canvas.
-        class_labels: (N,) classes, −1 where a point has none; None if no point has one. Then the class with the best
-            score at the point's cells is taken.
-        settings: `level_score` says what the selection maximizes.
-        level_strategy: "adaptive"; "finest" (P2 alone); "size" (the levels whose scale range holds `sizes`, the best
-            of them); or "all" (no selection, five instances a point, for the ablation of table 2 only).
-        sizes: (N,) square root of the object's box area in pixels of the canvas, for "size".
+        class_labels: (N,) classes, −1 for an unknown class; None if all are unknown. A point of unknown class gets the
+            class with the best score at its cells.
+        settings: `level_score` is the score that the selection maximizes.
+        level_strategy: "adaptive" compares all levels, "finest" takes P2, "size" compares the levels whose scale range
+            contains `sizes`.
+        sizes: (N,) square root of the box area of each object in pixels of the canvas, for "size".
+
+    Returns:
+        N instances, one per point in their order.
+
+    Raises:
+        ValueError: unknown strategy, or "size" without one size per point.
     """
-    if level_strategy not in LEVEL_STRATEGIES:
-        raise ValueError(f"level_strategy is {level_strategy!r}; it takes one of {LEVEL_STRATEGIES}")
-    kernels = outputs.kernel_table()
+    readings = read_levels(outputs, points, class_labels, settings)
+    eligible = eligible_levels(level_strategy, len(points), sizes, settings).to(points.device)
+    # Of equal scores the finest level wins, as in the official code.
+    levels = readings.compared.masked_fill(~eligible, -1).argmax(dim=1)
+    return readings.instances(outputs, torch.arange(len(points), device=points.device), levels)
+
+
+def decode_every_level(
+    outputs: ImageOutputs, points: Tensor, class_labels: Tensor | None, settings: DecodingSettings
+) -> PointInstances:
+    """Decode one instance per point and level, without a selection (the baseline of the paper's table 2).
+
+    Args:
+        outputs: outputs of one image.
+        points: (N, 2), (x, y) in pixels of the padded canvas.
+        class_labels: as in `decode_points`.
+        settings: as in `decode_points`.
+
+    Returns:
+        N × 5 instances: those of the first point from P2 to P6, then those of the second point, and so on.
+    """
+    readings = read_levels(outputs, points, class_labels, settings)
+    num_points, num_levels = readings.scores.shape
+    rows = torch.arange(num_points, device=points.device).repeat_interleave(num_levels)
+    levels = torch.arange(num_levels, device=points.device).repeat(num_points)
+    return readings.instances(outputs, rows, levels)
+
+
+def read_levels(
+    outputs: ImageOutputs, points: Tensor, class_labels: Tensor | None, settings: DecodingSettings
+) -> LevelReadings:
+    """Read scores and kernels at the cell of each point on every level; arguments as in `decode_points`."""
+    # One cell per point and level, its class confidences and its kernel.
     cells = cells_of_points(points, settings.num_grids, outputs.canvas)  # (N, L)
+    kernels = outputs.kernel_table()[cells]  # (N, L, E)
     confidence = torch.cat([logits.sigmoid().flatten(1).T for logits in outputs.class_logits])[cells]  # (N, L, C)
-    maskness, _ = outputs.masknesses(kernels[cells.flatten()], settings.mask_threshold)
+
+    # Maskness: mean foreground probability of the mask that the kernel makes.
+    maskness, _ = outputs.masknesses(kernels.flatten(0, 1), settings.mask_threshold)
     maskness = maskness.view(cells.shape)  # (N, L)
 
+    # Class of each point: the given one, else the best at any level.
     scores = confidence * maskness[..., None]  # (N, L, C)
     class_scores = scores.amax(dim=1)  # (N, C)
     labels = class_scores.argmax(dim=1)
     if class_labels is not None:
         labels = torch.where(class_labels >= 0, class_labels, labels)
+
+    # Scores of that class, and the one that the selection maximizes.
     own = labels[:, None, None].expand(-1, cells.shape[1], 1)
-    scores = scores.gather(2, own)[..., 0]  # (N, L) of the point's class
+    scores = scores.gather(2, own)[..., 0]  # (N, L)
     compared = scores if settings.level_score == "confidence_times_maskness" else confidence.gather(2, own)[..., 0]
     compared = compared * (maskness > 0)  # an empty mask never wins
-
-    rows = torch.arange(len(points), device=points.device)
-    if level_strategy == "all":
-        rows, levels = (
-            index.flatten()
-            for index in torch.meshgrid(rows, torch.arange(cells.shape[1], device=points.device), indexing="ij")
-        )
-    else:
-        eligible = eligible_levels(level_strategy, len(points), sizes, settings).to(points.device)
-        levels = compared.masked_fill(~eligible, -1).argmax(dim=1)  # the finest of equals, as in the official code
-    return PointInstances(
-        probabilities=outputs.mask_probabilities(kernels[cells[rows, levels]]),
-        labels=labels[rows],
-        scores=scores[rows, levels],
-        levels=levels,
-        level_scores=compared[rows],
-        class_scores=class_scores[rows],
-        background=background_scores(outputs, points, confidence, kernels[cells])[rows],
-        points=rows,
-    )
+    background = background_scores(outputs, points, confidence, kernels)
+    return LevelReadings(kernels, labels, scores, compared, class_scores, background)
 
 
 def background_scores(outputs: ImageOutputs, points: Tensor, confidence: Tensor, kernels: Tensor) -> Tensor:
-    """(N,) 1 − the best proposal of each point: class confidence × probability of its mask at the point itself.
+    """Return (N,) background scores: 1 − the best class confidence × mask probability at the point itself.
 
-    The confidence alone speaks for a whole cell, which on coarse levels may belong to an object beside the point;
-    whether the object reaches to the point, its mask knows. The score ranks clicks and is no probability: confidences
-    learned with the focal loss are low, so that a threshold to reject clicks by is far above 1/2; `evaluate_clicks`
-    finds it.
+    The confidence alone describes a whole cell, which on coarse levels may belong to an object beside the point; the
+    mask shows whether the object extends to the point. The score ranks clicks and is no probability: confidences
+    learned with the focal loss are low, so a threshold that rejects clicks lies far above 1/2; `evaluate_clicks` finds
+    it.
 
     Args:
-        outputs: of one image.
+        outputs: outputs of one image.
         points: (N, 2), (x, y) in pixels of the padded canvas.
         confidence: (N, L, C) class probabilities of each point's cells.
-        kernels: (N, L, E) of each point's cells.
+        kernels: (N, L, E) mask kernels of each point's cells.
     """
     height, width = outputs.mask_features.shape[-2:]
-    column, row = (points / 4).long().unbind(dim=1)
+    column, row = (points / 4).long().unbind(dim=1)  # mask features have a quarter of the canvas' resolution
     features = outputs.mask_features[:, row.clamp(0, height - 1), column.clamp(0, width - 1)]  # (E, N)
     inside = (kernels * features.T[:, None]).sum(dim=-1).sigmoid()  # (N, L)
     return 1 - (confidence.amax(dim=-1) * inside).amax(dim=1)
 
 
 def eligible_levels(level_strategy: str, num_points: int, sizes: Tensor | None, settings: DecodingSettings) -> Tensor:
-    """(N, L) bool: the levels among which each point may choose."""
+    """Return (N, L) bool: the levels that each point may choose.
+
+    Raises:
+        ValueError: unknown strategy, or "size" without one size per point.
+    """
     num_levels = len(settings.num_grids)
     if level_strategy == "adaptive":
         return torch.ones(num_points, num_levels, dtype=torch.bool)
     if level_strategy == "finest":
         return (torch.arange(num_levels) == 0).expand(num_points, -1)
+    if level_strategy != "size":
+        raise ValueError(f"level_strategy must be one of {LEVEL_STRATEGIES}, got {level_strategy!r}")
     if sizes is None or len(sizes) != num_points:
         raise ValueError("level_strategy 'size' needs `sizes`, the square root of the box area of each point's object")
     lower, upper = torch.tensor(settings.scale_ranges, dtype=torch.float32).unbind(dim=1)

@@ -1,0 +1,55 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The keyword arguments that all loaders of annotation files share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...ops.points import PointSource
+from ..errors import LoadReport
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """Options for reading annotation files: `load_annotations(path, image_dir, skip_bad=True, …)`.
+
+    Args:
+        class_names: the classes and their order; None takes those of the file. Pass the classes of the training data
+            when loading a validation file. It may list more classes than the file, not fewer.
+        label_map: name in the file → class name, where they differ ({"Car": "car"}); several names may map to one
+            class.
+        complete: whether all objects are annotated in images that do not say so themselves. None: yes in every image
+            that somebody has annotated; each format documents how it recognizes one.
+        point_source: COCO files only: how to derive the point of an object that has none. "center" of mass of its mask
+            (as in the paper; it may lie outside the mask, which is counted), "box_center" of its box, which also reads
+            boxes without masks, or "random" in its mask. In other formats a box gets its center, a mask its center of
+            mass.
+        skip_bad: leave out bad records instead of raising at the first one. They are counted and logged, and an image
+            that lost an object is no longer `complete`.
+        report: filled with what was skipped and noted.
+        reports: a list to which the report of each file is appended, for loaders of several files.
+        split: YOLO only: "train", "val" or "test".
+        seed: COCO files only: of the "random" points; each object has its own generator, so that its point does not
+            depend on the others.
+        check_images: COCO files only: open every image file to check that it exists, is intact and has the size given
+            in the annotations. False neither searches nor opens images, so annotations can be read without them.
+    """
+
+    class_names: Sequence[str] | None = None
+    label_map: Mapping[str, str] | None = None
+    complete: bool | None = None
+    point_source: PointSource = "center"
+    skip_bad: bool = False
+    report: LoadReport | None = None
+    reports: list[LoadReport] | None = None
+    split: str = "train"
+    seed: int = 0
+    check_images: bool = True
+
+    def start_report(self, source: str | Path) -> LoadReport:
+        """Return the report of a file that is about to be read."""
+        report = LoadReport() if self.report is None else self.report
+        report.source, report.skip_bad = str(source), self.skip_bad
+        if self.reports is not None:
+            self.reports.append(report)
+        return report

@@ -1,0 +1,107 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Refiners of rough masks: any callable of one type, or a MaskRefineNet as a folder, a model or a pipeline."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, AutoModel, Pipeline, PreTrainedModel
+
+from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from .point_mask_refinement import TASK, PointMaskRefinementPipeline
+
+Refiner = Callable[[Image.Image, np.ndarray, list[list[float]], list[str | None]], np.ndarray]
+"""An RGB image, (N, H, W) bool rough masks, their N points ((x, y) in pixels of the image) and N class names →
+(N, H, W) bool refined masks in the same order. Return the rough mask where the refined one would be empty."""
+
+MODEL_TYPE = MaskRefineNetConfig.model_type
+
+
+def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Refiner | None:
+    """Return any form of a refiner as a callable.
+
+    Args:
+        refiner: a repository, a folder, a model, a `point-mask-refinement` pipeline, a `Refiner` or None.
+        device: device of a pipeline that is created here.
+        dtype: dtype of a model that is loaded here.
+
+    Raises:
+        TypeError: the refiner is none of these.
+        ValueError: the model is not a MaskRefineNet, or its image processor is unknown.
+    """
+    if isinstance(refiner, (str, Path)):
+        refiner = load_refiner(refiner, device, dtype)
+    elif isinstance(refiner, PreTrainedModel):
+        refiner = _pipeline_of_model(refiner, device)
+    # The code of an exported repository brings a class of its own, so the task counts as well.
+    if isinstance(refiner, PointMaskRefinementPipeline) or (isinstance(refiner, Pipeline) and refiner.task == TASK):
+        pipe = refiner
+        return lambda image, rough_masks, points, labels: pipe.refine(image, rough_masks, points, labels)["masks"]
+    if refiner is None or (callable(refiner) and not isinstance(refiner, Pipeline)):
+        return refiner
+    raise TypeError(
+        f"refiner must be a repository, a folder, a model, a {TASK} pipeline or a callable (image, rough masks, points, "
+        f"labels) → masks, got {type(refiner).__name__}"
+    )
+
+
+def load_refiner(
+    name_or_path: str | Path, device: torch.device | None, dtype: torch.dtype | None
+) -> PointMaskRefinementPipeline:
+    """Load a MaskRefineNet and its image processor as a pipeline."""
+    fields, _ = MaskRefineNetConfig.get_config_dict(name_or_path)
+    _check_model_type(name_or_path, fields.get("model_type"))
+    model = AutoModel.from_pretrained(name_or_path, dtype=dtype)
+    processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil")
+    return PointMaskRefinementPipeline(model=model, image_processor=processor, device=device)
+
+
+def _pipeline_of_model(model: PreTrainedModel, device: torch.device | None) -> PointMaskRefinementPipeline:
+    """Return the pipeline of a model in memory; its image processor is loaded from where the model came from."""
+    _check_model_type(type(model).__name__, model.config.model_type)
+    name_or_path = model.config._name_or_path
+    if not name_or_path:
+        raise ValueError(
+            "refiner is a model that was not loaded from a folder, so its image processor is unknown; pass its folder "
+            f"or a {TASK} pipeline"
+        )
+    processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil")
+    return PointMaskRefinementPipeline(model=model, image_processor=processor, device=device)
+
+
+def _check_model_type(name: Any, model_type: str | None) -> None:
+    if model_type != MODEL_TYPE:
+        raise ValueError(f"refiner {str(name)!r:.80} is a {model_type} model; expected a MaskRefineNet")
+
+
+def checked_refined_masks(masks: Any, num_masks: int, image: Image.Image, name: str) -> np.ndarray:
+    """Return the masks that a refiner gave as an array, or raise one clear error.
+
+    Args:
+        masks: result of a `Refiner`: an array, a tensor, or a list of masks.
+        num_masks: number of rough masks, N.
+        image: the image that was segmented.
+        name: name of the image, for the error.
+
+    Returns:
+        (N, height, width) bool.
+
+    Raises:
+        ValueError: the result has another number of masks, another size or another dtype.
+    """
+    expected = (num_masks, image.height, image.width)
+    if isinstance(masks, torch.Tensor):
+        masks = masks.cpu().numpy()
+    try:
+        array = np.asarray(masks)
+    except ValueError as error:  # masks of different sizes
+        raise ValueError(f"the refiner returned masks of different sizes for {name}; expected {expected}") from error
+    if array.shape != expected or array.dtype != bool:
+        raise ValueError(
+            f"the refiner returned masks of shape {array.shape} and dtype {array.dtype} for {name}; expected "
+            f"(masks, height, width) = {expected} and bool"
+        )
+    return array

@@ -1,0 +1,135 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Values of recipes: read from YAML and from words of the command line, and checked against the types of fields."""
+
+import re
+from collections.abc import Mapping, Sequence
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import yaml
+
+from ..ops.user_error import UserError
+from ..ops.wording import did_you_mean
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader that also reads 1e-4 as a number; YAML 1.1 requires a dot in it."""
+
+
+_EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, [*"-+.0123456789"])
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """Parse YAML.
+
+    Args:
+        text: YAML document.
+        source: file or option that the text comes from, for the message.
+
+    Raises:
+        UserError: the text is not YAML.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise UserError(f"{source}: is not YAML ({error})") from error
+
+
+def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:
+    """Parse `--key value`, `--key=value` and `--flag` into a mapping of keys to texts.
+
+    Example:
+        >>> parse_overrides(["--seed", "2", "--model.fpn_channels=64", "--skip_bad"])
+        {'seed': '2', 'model.fpn_channels': '64', 'skip_bad': 'true'}
+    """
+    overrides: dict[str, str] = {}
+    position = 0
+    while position < len(arguments):
+        word = arguments[position]
+        if not word.startswith("--"):
+            raise UserError(f"unexpected argument {word!r}; options look like --seed 2")
+        key, equals, value = word[2:].partition("=")
+        if not equals:
+            following = arguments[position + 1] if position + 1 < len(arguments) else None
+            if following is None or following.startswith("--"):
+                value = "true"
+            else:
+                value, position = following, position + 1
+        overrides[key.replace("-", "_")] = value
+        position += 1
+    return overrides
+
+
+def parse_value(key: str, text: str, hint: Any) -> Any:
+    """Return the value that a word of the command line stands for.
+
+    Args:
+        key: of the recipe, for the message.
+        text: the word.
+        hint: type hint of the field. Texts are taken literally (a path may look like YAML), lists may be written with
+            commas, everything else is YAML.
+    """
+    if hint in (str, str | None):
+        return None if text == "null" and hint is not str else text
+    if hint == list[str] and "[" not in text:
+        return [word.strip() for word in text.split(",")]
+    if hint == str | list[str] | None and "[" not in text and text != "null":
+        words = [word.strip() for word in text.split(",")]
+        return words[0] if len(words) == 1 else words
+    return parse_yaml(text, f"--{key} {text!r}")
+
+
+def checked_fields(values: Mapping[str, Any], kind: type, source: str) -> dict[str, Any]:
+    """Return `values` converted to the field types of a dataclass.
+
+    Args:
+        values: field → value.
+        kind: the dataclass.
+        source: file or key that the values come from, for the message.
+
+    Raises:
+        UserError: the dataclass has no such field, or a value has another type.
+    """
+    hints = get_type_hints(kind)
+    for key in values:
+        if key not in hints:
+            raise UserError(f"{source}: unknown key {key!r}{did_you_mean(key, hints)}")
+    return {key: _checked(value, hints[key], f"{source}: {key}") for key, value in values.items()}
+
+
+def _checked(value: Any, hint: Any, name: str) -> Any:
+    """Return a value that has the type of its field; integers are converted where the field takes a float."""
+    kinds = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+    for kind in kinds:
+        plain, inner = get_origin(kind) or kind, get_args(kind)
+        if kind is Any:
+            return value
+        if plain in (int, float) and isinstance(value, bool):  # a bool is an int to isinstance
+            continue
+        if plain is float and isinstance(value, int):
+            return float(value)
+        # Items of containers are checked one by one.
+        if plain is list and isinstance(value, list):
+            return [_checked(item, inner[0], f"{name}[{index}]") for index, item in enumerate(value)]
+        if plain is dict and isinstance(value, dict):
+            return {key: _checked(item, inner[1], f"{name}.{key}") for key, item in value.items()}
+        if isinstance(value, plain):
+            return value
+    expected = " or ".join(kind_name(kind) for kind in kinds)
+    raise UserError(f"{name} is {value!r} ({type(value).__name__}); expected {expected}")
+
+
+def kind_name(kind: Any) -> str:
+    """Return the name of a type as YAML knows it.
+
+    Example:
+        >>> kind_name(dict[str, int]), kind_name(list[int]), kind_name(type(None)), kind_name(float)
+        ('mapping', 'list of int', 'null', 'float')
+    """
+    plain, inner = get_origin(kind) or kind, get_args(kind)
+    if kind is type(None):
+        return "null"
+    if plain is dict:
+        return "mapping"
+    return f"list of {kind_name(inner[0])}" if plain is list and inner else plain.__name__

@@ -1,0 +1,82 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Training targets of images that are not fully labeled: points to ignore, classes without background, mask weights."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+
+from ..data.schema import objects_with_point
+from ..ops.coco_masks import rle_area, rle_iou
+
+logger = logging.getLogger(__name__)
+
+MIN_COMPLETE_FRACTION = 0.05  # fraction of complete images from which background is learned from them alone
+BACKGROUND_PROBABILITY = 0.1  # class probability below which an unlabeled cell then counts as background
+
+
+def ignore_points(row: Mapping[str, Any]) -> np.ndarray:
+    """Return the points of a row around which there is no background loss.
+
+    They are the points of objects that have no usable mask: no mask, an empty one, or one without a class.
+
+    Returns:
+        (M, 2) float32, (x, y) in pixels of the image.
+    """
+    points = []
+    for item in objects_with_point(row):
+        has_mask = item["segmentation"] is not None and item["category"] is not None
+        if not has_mask or not rle_area(item["segmentation"]):
+            points.append(item["point"])
+    return np.array(points, dtype=np.float32).reshape(-1, 2)
+
+
+def mask_weight(item: Mapping[str, Any]) -> float:
+    """Return the weight of an object in the mask loss: 1 for an annotated mask.
+
+    A pseudo label weighs its score times the IoU of its rough and its refined mask, which is high where teacher and
+    MaskRefineNet agree.
+    """
+    if item["score"] is None or item["rough_segmentation"] is None:
+        return 1.0
+    return item["score"] * rle_iou(item["segmentation"], item["rough_segmentation"])
+
+
+def incomplete_classes(row: Mapping[str, Any], num_labels: int) -> np.ndarray:
+    """Return the classes of which a row may show objects without a label.
+
+    Args:
+        row: of the schema.
+        num_labels: number of classes C.
+
+    Returns:
+        (C,) bool: all False for a complete image; the named classes for an image with image-level labels; else all
+        True.
+    """
+    if row["complete"]:
+        return np.zeros(num_labels, dtype=bool)
+    if row["image_labels"] is None:
+        return np.ones(num_labels, dtype=bool)
+    return np.isin(np.arange(num_labels), row["image_labels"])
+
+
+def background_threshold(rows: Dataset) -> float:
+    """Return the `background_threshold` of `SOLOv2Config` that suits these training rows.
+
+    Background is learned from complete images. With hardly any of them the network would be free to predict objects
+    everywhere else, so cells that it considers unlikely itself then count as background too.
+    """
+    complete = sum(rows["complete"])
+    if complete >= MIN_COMPLETE_FRACTION * len(rows):
+        return 0.0
+    logger.warning(
+        "%d of %d images are complete, too few to learn background from; in the other images, unlabeled regions count "
+        "as background where the network predicts a class with a probability below %g (background_threshold of the "
+        "model)",
+        complete,
+        len(rows),
+        BACKGROUND_PROBABILITY,
+    )
+    return BACKGROUND_PROBABILITY

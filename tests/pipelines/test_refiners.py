@@ -1,0 +1,80 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import pipeline
+
+from helpers import tiny
+from helpers.answers import POINTS, as_array
+
+LABELS = ["star", None, "ellipse"]
+
+
+def inverted(image, rough_masks, points, labels):
+    """A refiner that nobody would want, but whose result is easy to recognize."""
+    return ~rough_masks
+
+
+def test_a_callable_refines_the_masks_of_points(pipe):
+    calls = []
+
+    def refiner(image, rough_masks, points, labels):
+        calls.append((image, rough_masks, points, labels))
+        return ~rough_masks
+
+    image = tiny.picture(70, 80)
+    plain = pipe(image, points=POINTS, labels=LABELS)
+    found = pipe(image, points=POINTS, labels=LABELS, refiner=refiner)
+    ((given_image, rough_masks, points, labels),) = calls
+    assert isinstance(given_image, Image.Image) and given_image.size == (80, 70)
+    assert rough_masks.shape == (3, 70, 80) and rough_masks.dtype == bool
+    assert points == [list(point) for point in POINTS]
+    assert labels == [one["label"] for one in plain] and labels[::2] == ["star", "ellipse"]
+    for refined, rough in zip(found, plain, strict=True):
+        assert (as_array(refined["mask"]) == ~as_array(rough["mask"])).all()
+        assert (as_array(refined["rough_mask"]) == as_array(rough["mask"])).all()
+        assert refined["point_in_mask"] is not rough["point_in_mask"] and refined["score"] == rough["score"]
+
+
+def test_a_callable_may_belong_to_the_pipeline_or_to_a_session(folder, pipe):
+    made = pipeline("point-instance-segmentation", model=str(folder / "teacher"), device="cpu", refiner=inverted)
+    wanted = pipe(tiny.picture(), points=POINTS, refiner=inverted, mask_format="rle")
+    assert made(tiny.picture(), points=POINTS, mask_format="rle") == wanted
+    assert pipe.encode(tiny.picture())(points=POINTS, refiner=inverted, mask_format="rle") == wanted
+
+
+def test_a_callable_sees_each_image_of_a_batch(pipe):
+    seen = []
+
+    def refiner(image, rough_masks, points, labels):
+        seen.append((image.size, len(points)))
+        return torch.from_numpy(rough_masks)  # a tensor is as good as an array
+
+    images = [tiny.picture(64, 64, 1), tiny.picture(40, 90, 2), tiny.picture(64, 64, 3)]
+    found = pipe(images, points=[POINTS, [(80, 5)], []], refiner=refiner, batch_size=3)
+    assert sorted(seen) == [((64, 64), 3), ((90, 40), 1)]  # an image without points is not refined
+    assert [len(instances) for instances in found] == [3, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda masks: masks[:2], r"shape \(2, 64, 64\) and dtype bool for image 1; expected .* = \(3, 64, 64\) and bool"),
+        (lambda masks: masks[:, :32], r"shape \(3, 32, 64\) and dtype bool for image 1"),
+        (lambda masks: masks.astype(np.float32), r"shape \(3, 64, 64\) and dtype float32 for image 1"),
+        (lambda masks: list(masks[:2]) + [masks[0, :5]], "different sizes for image 1"),
+        (lambda masks: None, r"shape \(\) and dtype object for image 1"),
+    ],
+)
+def test_a_wrong_result_of_a_callable_names_the_image(pipe, change, message):
+    def refiner(image, rough_masks, points, labels):
+        return change(rough_masks) if len(points) == 3 else rough_masks
+
+    with pytest.raises(ValueError, match=f"the refiner returned masks of .*{message}"):
+        pipe([tiny.picture(), tiny.picture()], points=[POINTS[:1], POINTS], refiner=refiner)
+
+
+def test_a_missing_refiner_says_what_to_do(pipe):
+    with pytest.raises(OSError, match="pointwssis/no-refiner was not found; pointwssis has released"):
+        pipe(tiny.picture(), points=POINTS, refiner="pointwssis/no-refiner")

@@ -1,0 +1,82 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Expected time and disk space of the stages of a run."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from helpers import tiny
+from pointwssis.planning.estimates import CostModel, StageEstimate, total
+from pointwssis.runs.data import load_data
+
+
+@pytest.fixture
+def recipe(shapes, tmp_path):
+    batches = {"training": {"per_device_train_batch_size": 2}, "refiner": {"per_device_train_batch_size": 4}}
+    return tiny.recipe(tmp_path, data_dir=str(shapes), labeled_fraction=0.5, **batches)
+
+
+def costs(recipe, measured: list) -> CostModel:
+    """Return costs on a machine whose steps take 2 s, or 1 s for the refiner."""
+
+    def measure(recipe, rows):
+        measured.append(recipe.training)
+        return 2.0
+
+    return CostModel(recipe, load_data(recipe), measure, lambda recipe, rows: 1.0)
+
+
+def estimate(model: CostModel, stage: str, name: str, steps: int | None, images: int = 4, objects: int = 8):
+    plan = SimpleNamespace(stage=stage, name=name, steps=steps, images=images, objects=objects, is_done=False)
+    return model.estimate(plan)
+
+
+def test_trainings_take_their_steps_and_an_evaluation(recipe, tmp_path):
+    model = costs(recipe, [])
+    student = estimate(model, "student", "student_refined", 100)
+    assert student.seconds == 100 * 2 + 3 * 0.5 * 2 / 2  # three validation images, at half a training sample each
+    tiny.saved_segmenter(tmp_path / "model")
+    assert student.disk == pytest.approx((tmp_path / "model" / "model.safetensors").stat().st_size, rel=0.2)
+    teacher = estimate(model, "teacher", "teacher", 100)
+    assert teacher.disk == 3 * student.disk  # and the weights at two fractions of its training
+
+
+def test_labeling_takes_half_of_a_training_sample(recipe):
+    model = costs(recipe, [])
+    assert estimate(model, "rough", "point", None).seconds == 4 * 0.5 * 2 / 2
+    assert estimate(model, "pseudo", "point", None).seconds == 8 * 0.5 * 1 / 4
+    recipe.stages = ["teacher", "rough", "pseudo"]
+    assert estimate(costs(recipe, []), "pseudo", "point", None).seconds == 0
+    refiner = estimate(model, "refiner", "refiner", 10)
+    assert refiner.seconds == 10 * 1 + 2 * 4 * 0.5 * 2 / 2  # rough masks of four images by two teachers
+
+
+def test_every_configuration_is_measured_once(recipe):
+    measured: list = []
+    model = costs(recipe, measured)
+    for name in ("student_point", "student_refined", "upper_bound"):
+        estimate(model, "student", name, 5)
+    assert len(measured) == 1
+    recipe.student["per_device_train_batch_size"] = 1
+    assert estimate(model, "student", "student_point", 5).seconds is not None
+    assert [settings["per_device_train_batch_size"] for settings in measured] == [2, 1]
+
+
+def test_what_is_done_costs_nothing(recipe):
+    done = SimpleNamespace(stage="teacher", name="teacher", steps=9, images=4, objects=8, is_done=True)
+    given = SimpleNamespace(stage="teacher", name="teacher", steps=None, images=0, objects=0, is_done=True)
+    model = costs(recipe, [])
+    assert model.estimate(done) == model.estimate(given) == StageEstimate(0.0, 0)
+
+
+def test_unknown_times_stay_unknown(recipe):
+    recipe.labeled_fraction = 0.0
+    model = costs(recipe, [])
+    found = [estimate(model, "rough", "point", None), estimate(model, "student", "student_point", 5)]
+    assert [item.seconds for item in found] == [None, None] and total(found).seconds is None
+    assert total(found).disk == sum(item.disk for item in found) > 0
+
+
+def test_a_short_probe(recipe):
+    model = CostModel(recipe, load_data(recipe))
+    assert 0 < estimate(model, "student", "student_point", 1).seconds < 60
