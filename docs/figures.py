@@ -1,9 +1,10 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Drawing helpers of `make_pictures.py`: mouse pointers, captions, animation, method figure and chart. Pillow only."""
+"""Drawing helpers of `make_pictures.py`: mouse pointers, captions, animation, method figure and chart."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 Color = tuple[int, int, int]
@@ -66,10 +67,10 @@ def side_by_side(images: Sequence[Image.Image], captions: Sequence[str]) -> Imag
 
 
 def save_gif(frames: Sequence[Image.Image], durations: Sequence[int], path: Path) -> None:
-    """Write an animation that repeats; all frames share the palette of the last one."""
+    """Write an animation that repeats; all frames share one palette."""
     size = (GIF_WIDTH, round(GIF_WIDTH * frames[0].height / frames[0].width))
     small = [frame.resize(size, Image.Resampling.LANCZOS) for frame in frames]
-    palette = small[-1].quantize(255)
+    palette = Image.fromarray(np.concatenate([np.asarray(frame) for frame in small])).quantize(255)
     quantized = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in small]
     quantized[0].save(path, save_all=True, append_images=quantized[1:], duration=list(durations), loop=0, optimize=True)
 

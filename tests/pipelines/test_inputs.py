@@ -116,11 +116,7 @@ def test_points_and_masks_are_those_of_the_upright_picture(pipe, tmp_path):
         ({"picture": "a.png"}, TypeError, "an image is a path, a PIL image or .*, not"),
         (None, TypeError, "an image is a path"),
         (7, TypeError, "an image is a path.*not int 7"),
-        (
-            np.zeros((8, 9, 3), np.float32),
-            ValueError,
-            r"an image array must have .*uint8.*got shape \(8, 9, 3\) and dtype float32",
-        ),
+        (np.zeros((8, 9, 3), np.float32), ValueError, r"an image array must have .*uint8.*got shape \(8, 9, 3\) and dtype float32"),
         (np.zeros((8, 9, 5), np.uint8), ValueError, "an image array must have"),
         (np.zeros((2, 8, 9, 3), np.uint8), ValueError, "an image array must have"),
         (np.zeros((0, 9, 3), np.uint8), ValueError, "an image array must have"),
@@ -254,9 +250,7 @@ def test_prompts_of_several_images(pipe):
         "star",
         "ellipse",
     ]  # what is given beside the items counts
-    with pytest.raises(
-        ValueError, match="points must be a list with one entry for each of the 2 images, got 1 entries"
-    ):
+    with pytest.raises(ValueError, match="points must be a list with one entry for each of the 2 images, got 1 entries"):
         pipe(images, points=[[(3, 4)]])
     with pytest.raises(ValueError, match="labels must be a list with one entry for each of the 1 images, got 'star'"):
         pipe(images[:1], points=[[(3, 4)]], labels="star")
