@@ -105,7 +105,7 @@ def to_cvat(dataset: Dataset) -> str:
             if item["category"] is None:
                 raise ValueError(
                     f"image {row['file_name']}: object {item['id']} has no class, which CVAT requires; make pseudo "
-                    "labels first, which assigns one, or give the object a class"
+                    "labels first, which assigns one, or assign one yourself"
                 )
             if item["iscrowd"]:
                 crowds += 1
