@@ -2,6 +2,7 @@
 """Weakly semi-supervised splits of a labeled dataset: a few images keep their masks, the others only points."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,25 +47,13 @@ def split_supervision(
         "image_level_fraction": image_level_fraction,
         "unlabeled_fraction": unlabeled_fraction,
     }
-    for name, fraction in fractions.items():
-        if not 0 <= fraction <= 1:
-            raise ValueError(f"{name} is {fraction}; it must be a fraction of the images, from 0 to 1")
-    if sum(fractions.values()) > 1 + 1e-9:
-        raise ValueError(
-            f"{fractions} add up to more than 1; use smaller fractions, the rest of the images keeps points"
-        )
+    _check_fractions(fractions)
     rows = dataset.with_format(None)
     kinds = {row["image_id"]: supervision(row) for row in rows}
     order = [int(i) for i in np.random.default_rng(seed).permutation(sorted(kinds))]
-    eligible = [i for i in order if kinds[i] == "full"]
-    wanted = max(1, int(labeled_fraction * len(kinds) + 0.5)) if labeled_fraction else 0
-    if wanted and not eligible:
-        raise ValueError(f"labeled_fraction is {labeled_fraction} but no image has a mask for every object; use 0")
-    if wanted > len(eligible):
-        logger.warning(
-            "%d of %d images should keep their masks, but only %d have masks", wanted, len(kinds), len(eligible)
-        )
-    full = set(eligible[:wanted])
+    full = _with_masks([i for i in order if kinds[i] == "full"], labeled_fraction, len(kinds))
+
+    # The other images are divided in the same order: first image-level labels, then no labels, then points.
     others = [i for i in order if i not in full]
     first, second = (int(part * len(kinds) + 0.5) for part in (image_level_fraction, unlabeled_fraction))
     image_level, unlabeled = set(others[:first]), set(others[first : first + second])
@@ -80,6 +69,27 @@ def split_supervision(
         image=hide_objects(parts["image"], keep_classes=True),
         none=hide_objects(parts["none"], keep_classes=False),
     )
+
+
+def _check_fractions(fractions: Mapping[str, float]) -> None:
+    for name, fraction in fractions.items():
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"{name} is {fraction}; it must be a fraction of the images, from 0 to 1")
+    if sum(fractions.values()) > 1 + 1e-9:
+        raise ValueError(
+            f"{fractions} add up to more than 1; use smaller fractions, the rest of the images keeps points"
+        )
+
+
+def _with_masks(eligible: Sequence[int], fraction: float, num_images: int) -> set[int]:
+    """Return the ids of the images that keep their masks."""
+    wanted = max(1, int(fraction * num_images + 0.5)) if fraction else 0
+    if wanted and not eligible:
+        raise ValueError(f"labeled_fraction is {fraction}, but no image has a mask for every object; use 0")
+    if wanted > len(eligible):
+        message = "%d of %d images should keep their masks, but only %d have masks"
+        logger.warning(message, wanted, num_images, len(eligible))
+    return set(eligible[:wanted])
 
 
 def hide_objects(dataset: Dataset, keep_classes: bool) -> Dataset:

@@ -49,9 +49,9 @@ def dataset_card(about: About, contents: Contents, embed_images: bool) -> str:
     """
     counts: dict[str, dict[str, Counter]] = {}
     for config, splits in contents.files.items():
-        counts[config] = {
-            name: sum((contents.counts[path] for path in paths), Counter()) for name, paths in splits.items()
-        }
+        counts[config] = {}
+        for name, paths in splits.items():
+            counts[config][name] = sum((contents.counts[path] for path in paths), Counter())
     if embed_images:
         images = "The image files are embedded."
     else:
@@ -103,7 +103,9 @@ def _config_entry(config: str, splits: Mapping[str, list[str]]) -> dict[str, Any
 
 
 def _size(counts: Mapping[str, Mapping[str, Counter]]) -> str:
-    images = max(sum(_images(split) for split in splits.values()) for splits in counts.values())
+    images = 0  # in the largest configuration
+    for splits in counts.values():
+        images = max(images, sum(_images(split) for split in splits.values()))
     return next((name for limit, name in _SIZES.items() if images < limit), "1M<n<10M")
 
 
@@ -128,15 +130,17 @@ def _class_table(counts: Mapping[str, Mapping[str, Counter]], contents: Contents
         for name, paths in splits.items():
             shared = all(other.get(name, paths) == paths for other in contents.files.values())
             columns.setdefault(tuple(paths), (name if shared else f"{config} {name}", counts[config][name]))
-    unknown = ["unknown"] if any(split["class", "unknown"] for _, split in columns.values()) else []
-    rows = [
-        [name, *(split["class", name] for _, split in columns.values())] for name in [*contents.class_names, *unknown]
-    ]
-    return _table(["class", *(title for title, _ in columns.values())], rows)
+    titles, splits = zip(*columns.values(), strict=True)
+    has_unknown = any(split["class", "unknown"] for split in splits)
+    rows = []
+    for name in [*contents.class_names, *(["unknown"] if has_unknown else [])]:
+        rows.append([name, *(split["class", name] for split in splits)])
+    return _table(["class", *titles], rows)
 
 
 def _table(heads: list[str], rows: list[list[Any]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(
-        "| " + " | ".join(f"{cell:,}" if isinstance(cell, int) else cell for cell in line) + " |" for line in lines
-    )
+    lines = []
+    for row in [heads, ["---"] * len(heads), *rows]:
+        cells = [f"{cell:,}" if isinstance(cell, int) else cell for cell in row]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

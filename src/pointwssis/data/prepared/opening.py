@@ -44,12 +44,13 @@ def open_prepared(
         raise FileNotFoundError(
             f"{folder}: not a prepared dataset (it has no README.md); give the folder that was written"
         )
-    files = prepared_files(folder) if folder.is_dir() else {}
+    files, tables = prepared_files(folder) if folder.is_dir() else {}, {}
     if files:
         config = _chosen(config, list(files), folder)
-    if files and all(path.endswith(".arrow") for paths in files[config].values() for path in paths):
-        tables = {name: _mapped([folder / path for path in paths]) for name, paths in files[config].items()}
-    else:
+        for name, paths in files[config].items():
+            if all(path.endswith(".arrow") for path in paths):
+                tables[name] = _mapped([folder / path for path in paths])
+    if not tables or len(tables) < len(files[config]):  # on the Hub, or parquet files in a folder
         tables = {name: rows.data for name, rows in load_dataset(str(path_or_repo), config).items()}
     if image_dir is not None:
         tables = {name: _with_image_dir(table, Path(image_dir)) for name, table in tables.items()}

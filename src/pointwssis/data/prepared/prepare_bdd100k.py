@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from datasets import Dataset
+
 from ..class_names import BDD100K_NAMES
 from ..errors import LoadReport
 from ..formats.bdd100k import read_bdd100k
@@ -81,18 +83,13 @@ def prepare_bdd100k(
         scratch.mkdir()
         full = rows_on_disk(rows(files["train"], "10k/train"), BDD100K_NAMES, scratch / "full.arrow")
         val = rows_on_disk(rows(files["val"], "10k/val"), BDD100K_NAMES, scratch / "validation.arrow")
+        # The sets with masks and with boxes overlap.
         taken = {Path(name).stem for part in (full, val) for name in part["file_name"]}
         taken |= {path.stem for path in (root / "images" / "10k").glob("*/*.jpg")}
         boxes = rows(root / "labels" / "det_20" / "det_train.json", "100k/train")
         boxes = (row for row in boxes if Path(row["file_name"]).stem not in taken)
         point = rows_on_disk(boxes, BDD100K_NAMES, scratch / "point.arrow")
-        places = {name: place for place, name in enumerate(point["file_name"])}
-        shared = {"full": Split(full, range(len(full))), "validation": Split(val, range(len(val)))}
-        configs = {"bdd7k": shared}
-        for config, names in point_subsets(places).items():
-            chosen = Split(point, sorted(places[name] for name in names), points_only=True)
-            configs[config] = {"full": shared["full"], "point": chosen, "validation": shared["validation"]}
-        contents = write_files(folder, configs, root, embed_images)
+        contents = write_files(folder, _configurations(full, point, val), root, embed_images)
         made = (
             f"`prepare_bdd100k` of pointwssis {version('pointwssis')}, masks in the form `{masks}`. The images with "
             "points are drawn by the rule of `pointwssis.data.protocols`; those that are also in the 10K set are left "
@@ -102,6 +99,16 @@ def prepare_bdd100k(
         (folder / "README.md").write_text(dataset_card(about, contents, embed_images), encoding="utf-8")
         shutil.rmtree(scratch)
     return Path(output_dir)
+
+
+def _configurations(full: Dataset, point: Dataset, validation: Dataset) -> dict[str, dict[str, Split]]:
+    positions = {name: position for position, name in enumerate(point["file_name"])}
+    shared = {"full": Split(full, range(len(full))), "validation": Split(validation, range(len(validation)))}
+    configs = {"bdd7k": shared}
+    for config, names in point_subsets(positions).items():
+        chosen = Split(point, sorted(positions[name] for name in names), points_only=True)
+        configs[config] = {"full": shared["full"], "point": chosen, "validation": shared["validation"]}
+    return configs
 
 
 def _mask_labels(root: Path, masks: str, split: str) -> Path:
