@@ -73,7 +73,7 @@ class Clicks:
 
 
 def is_click_table(head: FileHead) -> bool:
-    """Return whether the first line is a JSON object that names an image, or names the columns x and y."""
+    """Return whether the first line is a JSON object with an image, or lists the columns x and y."""
     _, first, _ = first_line(head.text)
     if first.startswith("{"):
         try:
@@ -109,8 +109,8 @@ def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: 
 
     Args:
         path: the table.
-        images: path of each image → its name below a common folder. A line names an image by its path or its name, or
-            one name is the end of the other.
+        images: path of each image → its name below a common folder. A line refers to an image by its path, its name
+            or the end of it, or by a path that ends with the name.
         class_names: the classes that labels may name.
 
     Returns:
