@@ -2,7 +2,6 @@
 """Models to start a training from: new ones, ones with a pretrained backbone, and saved ones with other classes."""
 
 import dataclasses
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig, PreTrainedModel
 
+from ..ops.suggestions import did_you_mean
 from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
@@ -34,9 +34,8 @@ def check_fields(kind: type[PreTrainedConfig], fields: Mapping[str, Any]) -> Non
     known = [field.name for field in dataclasses.fields(kind)]
     for name in fields:
         if name not in known:
-            close = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"{kind.__name__} has no field {name!r}{hint}")
+            hint = did_you_mean(name, known)
+            raise ValueError(f"{kind.__name__} has no field {name!r}" + (f"; {hint}" if hint else ""))
 
 
 def label_maps(class_names: Sequence[str]) -> dict[str, dict]:
