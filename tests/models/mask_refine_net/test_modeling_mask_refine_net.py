@@ -348,3 +348,14 @@ class TestSaving:
         assert isinstance(loaded, MaskRefineNetForMaskRefinement) and not loaded.training
         with torch.no_grad():
             torch.testing.assert_close(loaded(**inputs).logits, model(**inputs).logits, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("labels", "did you mean 'mask_labels' and 'class_labels'"), ("input_point", "did you mean 'input_points'")],
+)
+def test_unknown_arguments_are_not_swallowed(make_model, make_inputs, name, message):
+    model, inputs = make_model(), make_inputs()
+    with pytest.raises(TypeError, match=f"MaskRefineNetForMaskRefinement got an unknown argument '{name}'; {message}"):
+        model(**inputs, **{name: inputs["input_points"]})
+    assert model(**inputs, return_dict=True, output_attentions=False, num_items_in_batch=2).logits is not None

@@ -26,6 +26,7 @@ from .loss_mask_refine_net import mask_refinement_loss
 
 
 FORWARD_ARGUMENTS = ("pixel_values", "rough_masks", "input_points", "class_labels", "mask_labels")
+IGNORED_ARGUMENTS = ("crop_boxes", "image_indices")  # of the image processor, for post-processing
 
 
 @dataclass
@@ -223,7 +224,7 @@ class MaskRefineNetForMaskRefinement(MaskRefineNetPreTrainedModel):
 
         Unknown keyword arguments, such as `labels`, raise a TypeError.
         """
-        check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS)
+        check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS, IGNORED_ARGUMENTS)
         size = pixel_values.shape[-2:]
         if rough_masks.shape != (len(pixel_values), 1, *size):
             raise ValueError(

@@ -30,6 +30,7 @@ FORWARD_ARGUMENTS = (
     "pixel_values", "pixel_mask", "mask_labels", "class_labels", "boxes", "mask_weights", "incomplete_classes",
     "ignore_points",
 )  # fmt: skip
+IGNORED_ARGUMENTS = ("input_points",)  # of the image processor, for post-processing
 
 
 @dataclass
@@ -266,7 +267,7 @@ class SOLOv2Model(SOLOv2PreTrainedModel):
 
         Unknown keyword arguments raise a TypeError.
         """
-        check_no_unknown_arguments(type(self).__name__, kwargs, ("pixel_values", "pixel_mask"))
+        check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS[:2], IGNORED_ARGUMENTS)
         features = self.backbone(pixel_values).feature_maps  # C2 … C5
         pyramid = self.feature_pyramid(list(features))
         class_logits, kernels = self.instance_head(pyramid)
@@ -352,7 +353,7 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
 
         Unknown keyword arguments, such as `labels`, raise a TypeError.
         """
-        check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS)
+        check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS, IGNORED_ARGUMENTS)
         if (mask_labels is None) != (class_labels is None):
             raise ValueError("mask_labels and class_labels belong together: give both or neither")
         outputs = self.model(pixel_values, pixel_mask, return_dict=True)  # the loss reads outputs by name
