@@ -179,9 +179,7 @@ def test_what_is_no_refiner(pipe, folder):
 
 def test_a_class_that_the_refiner_does_not_know(pipe, tmp_path):
     other = tiny.saved_refiner(tmp_path, names=["cat", "dog"])
-    with pytest.raises(
-        ValueError, match="unknown label 'star' of mask 0 for the refiner; the model knows 'cat', 'd"
-    ):
+    with pytest.raises(ValueError, match="unknown label 'star' of mask 0 for the refiner; the model knows 'cat', 'd"):
         pipe(tiny.picture(), points=[(3, 4)], labels=["star"], refiner=other)
 
 
@@ -215,7 +213,9 @@ def test_bad_parameters(pipe, parameters, message):
 
 
 def test_unknown_parameters(pipe, folder):
-    with pytest.raises(TypeError, match="PointInstanceSegmentationPipeline has no parameter 'foo'; see Point.*__call__"):
+    with pytest.raises(
+        TypeError, match="PointInstanceSegmentationPipeline has no parameter 'foo'; see Point.*__call__"
+    ):
         pipe(tiny.picture(), foo=1)
     with pytest.raises(TypeError, match="has no parameter 'treshold'; did you mean 'threshold'"):
         pipeline("point-instance-segmentation", model=str(folder / "teacher"), device="cpu", treshold=1)

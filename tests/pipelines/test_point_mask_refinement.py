@@ -86,7 +86,9 @@ def test_bad_calls(refine):
         refine(image, rough_masks=[mask, mask], points=[(3, 4), (5, 6)], labels=["star", None])
     with pytest.raises(ValueError, match="labels are missing"):
         refine.refine(image, [mask > 0], [(3, 4)], None)
-    with pytest.raises(ValueError, match=r"rough_masks\[0\] of the image must have the size of the image, .*got the shape \(60, 64\)"):
+    with pytest.raises(
+        ValueError, match=r"rough_masks\[0\] of the image must have the size of the image, .*got the shape \(60, 64\)"
+    ):
         refine(image, rough_masks=[np.ones((60, 64))], points=[(3, 4)], labels=["star"])
     with pytest.raises(ValueError, match=r"point 0 of the image is \(3, 65\), outside"):
         refine(image, rough_masks=[mask], points=[(3, 65)], labels=["star"])

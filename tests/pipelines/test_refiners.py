@@ -60,7 +60,10 @@ def test_a_callable_sees_each_image_of_a_batch(pipe):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda masks: masks[:2], r"shape \(2, 64, 64\) and dtype bool for image 1; expected .* = \(3, 64, 64\) and bool"),
+        (
+            lambda masks: masks[:2],
+            r"shape \(2, 64, 64\) and dtype bool for image 1; expected .* = \(3, 64, 64\) and bool",
+        ),
         (lambda masks: masks[:, :32], r"shape \(3, 32, 64\) and dtype bool for image 1"),
         (lambda masks: masks.astype(np.float32), r"shape \(3, 64, 64\) and dtype float32 for image 1"),
         (lambda masks: list(masks[:2]) + [masks[0, :5]], "different sizes for image 1"),

@@ -66,7 +66,9 @@ def test_an_empty_mask_has_an_empty_box():
 
 def test_what_is_no_result_of_one_image(pipe):
     found = pipe([tiny.picture()], points=[POINTS], mask_format="polygon")
-    with pytest.raises(ValueError, match="instance 0 has no 'mask'; to_detections takes the result of .* for one image"):
+    with pytest.raises(
+        ValueError, match="instance 0 has no 'mask'; to_detections takes the result of .* for one image"
+    ):
         to_detections(found)
     with pytest.raises(ValueError, match=r"pass image_size=\(height, width\)"):
         to_detections(found[0])

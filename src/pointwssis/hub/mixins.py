@@ -68,7 +68,9 @@ class HubConfig:
     """Mixin in front of `PreTrainedConfig`: a hint where no configuration is found."""
 
     @classmethod
-    def get_config_dict(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    def get_config_dict(
+        cls, pretrained_model_name_or_path: Any, **kwargs: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the stored fields and the unused keyword arguments, as transformers does."""
         with hint_where_missing(pretrained_model_name_or_path):
             return super().get_config_dict(pretrained_model_name_or_path, **kwargs)

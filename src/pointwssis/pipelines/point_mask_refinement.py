@@ -77,7 +77,9 @@ class PointMaskRefinementPipeline(ImagePipeline):
         if self.model.config.class_conditional:
             labels = checked_labels(item.get("labels"), len(points), self.model.config.id2label, name)
             if None in labels:
-                raise ValueError(f"labels are missing for {name}; this refiner is class-conditional: give one per point")
+                raise ValueError(
+                    f"labels are missing for {name}; this refiner is class-conditional: give one per point"
+                )
         return {"image": image, "rough_masks": masks, "points": points, "labels": labels}
 
     def _forward(self, model_inputs: Any) -> ModelOutput:

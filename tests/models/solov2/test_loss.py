@@ -308,7 +308,10 @@ WEIGHTS = {"class_loss_weight": 2, "mask_loss_weight": 1.5}
         ({"mask_labels": []}, "mask_labels has 0 entries for a batch of 1"),
         ({"class_labels": [torch.zeros(2, dtype=torch.long)] * 2}, "class_labels has 2 entries for a batch of 1"),
         ({"boxes": []}, "boxes has 0 entries"),
-        ({"class_labels": [torch.tensor([0])]}, r"image 0.*mask_labels and class_labels .* got \(2, 64, 96\) and \(1,\)"),
+        (
+            {"class_labels": [torch.tensor([0])]},
+            r"image 0.*mask_labels and class_labels .* got \(2, 64, 96\) and \(1,\)",
+        ),
         ({"mask_labels": [torch.zeros(64, 96)]}, r"image 0.*\(N, height, width\)"),
         ({"class_labels": [torch.tensor([0, 3])]}, r"class_labels must lie between 0 and 2, got \[0, 3\]"),
         ({"class_labels": [torch.tensor([-1, 0])]}, r"class_labels must .* got \[-1, 0\]"),

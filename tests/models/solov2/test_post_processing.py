@@ -24,7 +24,11 @@ def test_image_labels_keep_the_known_classes_only(lively):
 
 @pytest.mark.parametrize(
     ("labels", "message"),
-    [([[3], None], "unknown class 3 in image_labels of image 0"), ([None, [-1]], "unknown class -1 in image_labels of image 1"), ([[0]], "1 entries for 2")],
+    [
+        ([[3], None], "unknown class 3 in image_labels of image 0"),
+        ([None, [-1]], "unknown class -1 in image_labels of image 1"),
+        ([[0]], "1 entries for 2"),
+    ],
 )
 def test_bad_image_labels_are_named(lively, labels, message):
     with pytest.raises(ValueError, match=message):
@@ -122,7 +126,11 @@ NAN = float("nan")
         (GOOD[:1], {}, "input_points has 1 entries for 2 images"),
         (GOOD, {"class_labels": [[0]]}, "class_labels has 1 entries for 2 images"),
         (GOOD, {"target_sizes": [(64, 96)]}, "target_sizes has 1 entries for 2 images"),
-        (GOOD, {"class_labels": [[0, 1], [0]]}, "class_labels of image 0 must have one entry per point, got 2 for 1 points"),
+        (
+            GOOD,
+            {"class_labels": [[0, 1], [0]]},
+            "class_labels of image 0 must have one entry per point, got 2 for 1 points",
+        ),
         (GOOD, {"class_labels": [[0], [3]]}, "unknown class label 3 of point 0 of image 1; .*0 … 2"),
         (GOOD, {"class_labels": [[-2], [0]]}, "class label -2"),
         (GOOD, {"class_labels": [["cat"], [0]]}, "class label 'cat' of point 0 of image 0"),

@@ -21,8 +21,8 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
         `"unet"` is the U-Net with atrous spatial pyramid pooling of the official code, `"fpn"` the feature pyramid of
         the paper, whose only output is P2 (section 4.1).
     class_conditional (`bool`, *optional*, defaults to `True`):
-        Give each class its own heat-map channel, as the official code does. `False` uses one channel for all classes, so
-        the refiner needs no class and transfers between datasets.
+        Give each class its own heat-map channel, as the official code does. `False` uses one channel for all classes,
+        so the refiner needs no class and transfers between datasets.
     class_channel_offset (`int`, *optional*, defaults to 1):
         Draw points of class c in heat-map channel c + offset of C + 1 channels. The official code trains with offset 0
         and infers with offset 1. We use one offset for both; 1 runs official checkpoints like the official
@@ -43,8 +43,8 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
     aspp_rates (`list[int]`, *optional*, defaults to `(3, 6, 9)`):
         `"unet"`: dilations of its 3 × 3 convolutions.
     decoder_channels (`list[int]`, *optional*):
-        `"unet"`: widths of the four decoder blocks, coarse to fine; by default each half of the previous width, at least
-        that of the input layer (256, 128, 64, 64).
+        `"unet"`: widths of the four decoder blocks, coarse to fine; by default each half of the previous width, at
+        least that of the input layer (256, 128, 64, 64).
     fpn_channels (`int`, *optional*, defaults to 256):
         `"fpn"`: width of the feature pyramid.
     """

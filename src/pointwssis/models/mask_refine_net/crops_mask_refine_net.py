@@ -30,9 +30,7 @@ class ObjectPrompts:
     def check(self, sizes: list[tuple[int, int]]):
         """Raise a ValueError that names the first entry that does not fit images of these (height, width)."""
         if self.input_points is None:
-            raise ValueError(
-                "rough_masks are given without input_points; MaskRefineNet needs one point per rough mask"
-            )
+            raise ValueError("rough_masks are given without input_points; MaskRefineNet needs one point per rough mask")
         for name, entries in vars(self).items():
             if entries is not None and len(entries) != len(sizes):
                 raise ValueError(f"{name} has {len(entries)} entries for {len(sizes)} images; give one entry per image")

@@ -24,7 +24,6 @@ from .decoders_mask_refine_net import MaskRefineNetFPNDecoder, MaskRefineNetUNet
 from .heatmaps_mask_refine_net import draw_point_heatmaps
 from .loss_mask_refine_net import mask_refinement_loss
 
-
 FORWARD_ARGUMENTS = ("pixel_values", "rough_masks", "input_points", "class_labels", "mask_labels")
 IGNORED_ARGUMENTS = ("crop_boxes", "image_indices")  # of the image processor, for post-processing
 
@@ -256,8 +255,8 @@ class MaskRefineNetForMaskRefinement(MaskRefineNetPreTrainedModel):
             lowest, highest = class_labels.min().item(), class_labels.max().item()
             if lowest < 0 or highest >= self.config.num_labels:
                 raise ValueError(
-                    f"class_labels must lie between 0 and {self.config.num_labels - 1} for this refiner, got values from "
-                    f"{lowest} to {highest}"
+                    f"class_labels must lie between 0 and {self.config.num_labels - 1} for this refiner, got values "
+                    f"from {lowest} to {highest}"
                 )
         return class_labels + self.config.class_channel_offset
 

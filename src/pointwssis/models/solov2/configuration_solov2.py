@@ -140,7 +140,9 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
         if min(self.num_grids) < 1:
             raise ValueError(f"num_grids must be at least 1 on every level, got {self.num_grids}")
         if any(len(scale_range) != 2 or scale_range[0] >= scale_range[1] for scale_range in self.scale_ranges):
-            raise ValueError(f"scale_ranges must be [lower, upper] with lower < upper on every level, got {self.scale_ranges}")
+            raise ValueError(
+                f"scale_ranges must be [lower, upper] with lower < upper on every level, got {self.scale_ranges}"
+            )
         for name in ("fpn_channels", "instance_channels", "num_instance_convs", "kernel_channels", "mask_channels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

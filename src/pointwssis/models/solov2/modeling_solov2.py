@@ -25,7 +25,6 @@ from .decoding_solov2 import DecodingSettings
 from .loss_mask_solov2 import IncompleteLabels
 from .loss_solov2 import solov2_loss
 
-
 FORWARD_ARGUMENTS = (
     "pixel_values", "pixel_mask", "mask_labels", "class_labels", "boxes", "mask_weights", "incomplete_classes",
     "ignore_points",
@@ -95,7 +94,9 @@ class SOLOv2FeaturePyramid(nn.Module):
         m3 = self.lateral[1](c3) + enlarge(m4, c3)
         m2 = self.lateral[0](c2) + enlarge(m3, c2)
         # Output convolutions, coarse to fine.
-        p5, p4, p3, p2 = (output(merged) for output, merged in zip(reversed(self.output), (m5, m4, m3, m2), strict=True))
+        p5, p4, p3, p2 = (
+            output(merged) for output, merged in zip(reversed(self.output), (m5, m4, m3, m2), strict=True)
+        )
         return [p2, p3, p4, p5, p5[..., ::2, ::2]]  # the last one is P6
 
 
@@ -120,7 +121,7 @@ class SOLOv2InstanceHead(nn.Module):
         p6 = resize(p6, p5.shape[-2:])
         class_logits, kernels = [], []
         for feature, grid in zip((p2, p3, p4, p5, p6), self.num_grids, strict=True):
-            # Coordinates are appended before the reduction to the grid, so for S < W they do not reach ±1 (official code).
+            # Coordinates join before the reduction to the grid, so for S < W they do not reach ±1 (official code).
             cells = resize(torch.cat([feature, coordinates(feature)], dim=1), (grid, grid))  # (B, fpn + 2, S, S)
             class_logits.append(self.class_head(self.class_tower(cells[:, :-2])))  # (B, C, S, S)
             kernels.append(self.kernel_head(self.kernel_tower(cells)))  # (B, E, S, S)
@@ -245,8 +246,8 @@ class SOLOv2Model(SOLOv2PreTrainedModel):
         self.backbone = load_backbone(config)
         if len(self.backbone.channels) != 4:
             raise ValueError(
-                f"the backbone returns {len(self.backbone.channels)} feature maps; SOLOv2 needs four (strides 4, 8, 16, "
-                "32): set out_features of backbone_config"
+                f"the backbone returns {len(self.backbone.channels)} feature maps; SOLOv2 needs four (strides 4, 8, "
+                "16, 32): set out_features of backbone_config"
             )
         self.feature_pyramid = SOLOv2FeaturePyramid(self.backbone.channels, config.fpn_channels)
         self.instance_head = SOLOv2InstanceHead(config)

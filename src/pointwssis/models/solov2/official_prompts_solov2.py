@@ -31,8 +31,9 @@ def decode_official_prompt(
         outputs: outputs of one image.
         points: (N, 2), (x, y) in pixels of the padded canvas; the official code uses the centers of mass of the
             ground-truth masks.
-        boxes: (N, 4) xyxy of the ground truth, which determine by `settings.scale_ranges` the levels of an object. None,
-            for "point" only, assigns every object to every level (the official code then uses ranges from 1 to 100,000).
+        boxes: (N, 4) xyxy of the ground truth, which determine by `settings.scale_ranges` the levels of an object.
+            None, for "point" only, assigns every object to every level (the official code then uses ranges from 1 to
+            100,000).
         class_labels: (N,) class ids.
         settings: thresholds and NMS.
 

@@ -73,9 +73,7 @@ class SOLOv2PostProcessing:
             class_ids, scores = found.labels.tolist(), found.scores.tolist()
             info = []
             for number, index in enumerate(shown):
-                info.append(
-                    {"id": number, "label_id": class_ids[index], "score": scores[index], "was_fused": False}
-                )
+                info.append({"id": number, "label_id": class_ids[index], "score": scores[index], "was_fused": False})
             results.append({"segmentation": segmentation, "segments_info": info})
         return results
 
@@ -214,7 +212,9 @@ class SOLOv2PostProcessing:
         results = []
         for image, frame in enumerate(_frames(outputs, target_sizes)):
             if (labels[image] < 0).any():
-                raise ValueError(f"post_process_official_points needs the class of every point; image {image} lacks one")
+                raise ValueError(
+                    f"post_process_official_points needs the class of every point; image {image} lacks one"
+                )
             image_outputs = ImageOutputs.of(outputs, image)
             device = image_outputs.mask_features.device
             positions = frame.on_canvas(points[image], device)
