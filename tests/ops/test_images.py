@@ -106,7 +106,7 @@ def test_sources(tmp_path):
     ):
         assert np.array_equal(read_image(source), RGB)
     for source in (3, None, {"path": None, "bytes": None}, RGB):
-        with pytest.raises(TypeError, match="an image is a path"):
+        with pytest.raises(TypeError, match="an image must be a path"):
             read_image(source)
 
 
