@@ -92,7 +92,7 @@ def test_names_in_the_json_are_below_the_folder_that_all_paths_share(models, ima
 
 
 def test_nothing_found_is_no_error(models, images, tmp_path, capsys):
-    content, rows = predict(models, tmp_path / "out", str(images), "--threshold", "1.1")
+    content, rows = predict(models, tmp_path / "out", str(images), "--threshold", "1")
     assert rows == [] and content["annotations"] == [] and len(content["images"]) == 3
     assert "0 instances on 3 images" in capsys.readouterr().out
     assert np.asarray(Image.open(tmp_path / "out" / "labels" / "a.png")).max() == 0

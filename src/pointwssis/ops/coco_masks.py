@@ -72,7 +72,8 @@ def _checked_polygon(polygon: Any) -> list[float]:
     if not isinstance(polygon, (list, tuple)) or len(polygon) < 6 or len(polygon) % 2:
         length = len(polygon) if isinstance(polygon, (list, tuple)) else type(polygon).__name__
         raise ValueError(
-            f"polygon {polygon!r:.60} must have an even number of at least 6 values (three corners x, y), got {length}"
+            f"polygon {polygon!r:.60} must have an even number of at least 6 numbers (three corners x, y), got "
+            f"{length} values"
         )
     try:
         values = [float(value) for value in polygon]
