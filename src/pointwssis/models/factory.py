@@ -79,6 +79,7 @@ def new_segmenter(
         segmenter.model.backbone.load_state_dict(
             pretrained_backbone(segmenter.model.backbone, backbone_name_or_path).state_dict()
         )
+        # Images are normalized as in the backbone's training.
         preprocessing.update(backbone_preprocessing(backbone_name_or_path))
     return segmenter, SOLOv2ImageProcessorPil(size=image_size, pad_size=pad_size, **preprocessing)
 
@@ -113,6 +114,7 @@ def new_refiner(
         if preprocessing.pop("do_flip_channel_order"):
             if not refiner.encoder.replaces_stem:
                 raise ValueError(f"{backbone_name_or_path}: reads BGR, which MaskRefineNet supports for ResNets only")
+            # BGR → RGB: reverse the weights of the first layer, the mean and the standard deviation.
             image_weight = refiner.encoder.input_layer.convolution.image_weight
             image_weight.data = image_weight.data.flip(1)
             preprocessing |= {name: preprocessing[name][::-1] for name in ("image_mean", "image_std")}

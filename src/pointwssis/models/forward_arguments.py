@@ -8,14 +8,7 @@ from ..ops.suggestions import did_you_mean
 
 # Arguments that transformers passes to every model; ours ignore those that do not apply to them.
 GENERAL_ARGUMENTS = frozenset(
-    {
-        "return_dict",
-        "output_hidden_states",
-        "output_attentions",
-        "use_cache",
-        "num_items_in_batch",
-        "interpolate_pos_encoding",
-    }
+    {"return_dict", "output_hidden_states", "output_attentions", "use_cache", "num_items_in_batch"}
 )
 # Common names of labels in other models, which are too unlike ours for a suggestion by spelling.
 OTHER_NAMES = {"labels": "'mask_labels' and 'class_labels'", "masks": "'mask_labels'"}

@@ -58,6 +58,7 @@ def check_image(path: str | Path) -> tuple[int, int]:
         ValueError: the file is not an image, is truncated or has several pages; the message names it.
     """
     with _open(path) as opened:
+        # A file without its end marker seems truncated.
         ending = _last_bytes(Path(path))
         marker = _END_MARKERS.get(opened.format or "")
         if marker is not None and marker not in ending:

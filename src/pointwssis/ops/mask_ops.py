@@ -25,6 +25,7 @@ def masks_to_boxes(masks: torch.Tensor) -> torch.Tensor:
         [[2.0, 1.0, 6.0, 3.0]]
     """
     masks = masks.bool()
+    # Occupied columns and rows; the first from each end gives the box.
     columns, rows = masks.any(dim=1).float(), masks.any(dim=2).float()  # (N, W), (N, H)
     (height, width), found = masks.shape[1:], masks.flatten(1).any(dim=1)
     x_min, y_min = columns.argmax(1), rows.argmax(1)
@@ -67,6 +68,7 @@ def downscale_masks(masks: torch.Tensor, scale: float = 0.25) -> torch.Tensor:
     height, width = masks.shape[1:]
     masks = masks.bool()
     if scale == 0.25 and height % 4 == 0 and width % 4 == 0:
+        # The short form: votes of the four central pixels of each 4 × 4 block.
         top, bottom = masks[:, 1::4], masks[:, 2::4]
         votes = top[..., 1::4].byte() + top[..., 2::4].byte() + bottom[..., 1::4].byte() + bottom[..., 2::4].byte()
         return votes >= 2
@@ -82,6 +84,7 @@ def downscale_masks(masks: torch.Tensor, scale: float = 0.25) -> torch.Tensor:
 
 def _fixed_point_weights(source: int, target: int, device: torch.device) -> tuple[torch.Tensor, ...]:
     """Return the two neighbors of each new pixel along one axis and their 11-bit weights."""
+    # Position of each new pixel between two old ones, as OpenCV rounds it.
     position = ((np.arange(target) + 0.5) * (1.0 / (target / source)) - 0.5).astype(np.float32)
     first = np.floor(position).astype(np.int64)
     fraction = (position - first).astype(np.float32)

@@ -77,6 +77,7 @@ def mask_nms(
     """
     if len(scores) != len(masks):
         raise ValueError(f"mask_nms needs one score per mask, got {len(masks)} masks and {len(scores)} scores")
+    # Which masks of one class overlap too much, then one decision per mask from best to worst.
     overlaps = ((mask_iou(masks) > iou_threshold) & (labels[:, None] == labels[None, :])).cpu().numpy()
     keep = np.ones(len(masks), dtype=bool)
     for index in range(len(masks)):

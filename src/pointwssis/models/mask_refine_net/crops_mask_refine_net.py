@@ -88,11 +88,13 @@ def crop_objects(
     if prompts.mask_labels is not None:
         masks["mask_labels"] = torch.empty(len(objects), *size, device=device)
     for row, ((i, j), (x0, y0, x1, y1)) in enumerate(zip(objects, boxes.tolist(), strict=True)):
+        # Normalize the crop before resizing, so that only its pixels are touched; then its masks.
         crop = prepare_crop(images[i][:, y0:y1, x0:x1])
         pixel_values[row] = F.interpolate(crop[None], size=size, mode="bilinear", align_corners=False)[0]
         for name, resized in masks.items():
             mask = _mask_crop(getattr(prompts, name)[i][j], (x0, y0, x1, y1)).to(device)
             resized[row] = F.interpolate(mask[None, None], size=size, mode="nearest")[0, 0]
+    # Inputs of the model and what post-processing needs to paste masks back.
     data = {
         "pixel_values": pixel_values,
         "rough_masks": masks["rough_masks"][:, None],
@@ -167,12 +169,12 @@ def crop_box_around(mask: np.ndarray, point: tuple[float, float], scale: float =
         ValueError: the point lies outside the image.
 
     Example:
-    >>> mask = np.zeros((100, 100), bool)
-    >>> mask[40:61, 30:51] = True
-    >>> crop_box_around(mask, (40, 50))
-    (20, 30, 61, 71)
-    >>> crop_box_around(mask, (75, 50))
-    (20, 30, 96, 71)
+        >>> mask = np.zeros((100, 100), bool)
+        >>> mask[40:61, 30:51] = True
+        >>> crop_box_around(mask, (40, 50))
+        (20, 30, 61, 71)
+        >>> crop_box_around(mask, (75, 50))
+        (20, 30, 96, 71)
     """
     mask = np.asarray(mask)
     height, width = mask.shape
@@ -181,6 +183,7 @@ def crop_box_around(mask: np.ndarray, point: tuple[float, float], scale: float =
             f"point ({point[0]}, {point[1]}) lies outside the image of {width} × {height} pixels; "
             f"give (x, y) in pixels of the original image"
         )
+    # Extent of the mask on each axis, then the scaled side that contains the point.
     x_first, x_last = _extent(mask.any(axis=0), point[0], min(height, width))
     y_first, y_last = _extent(mask.any(axis=1), point[1], min(height, width))
     x0, x1 = _scaled_side(x_first, x_last, point[0], scale, width)

@@ -82,6 +82,7 @@ class MaskRefineNetImageProcessorBase:
     def _preprocess(self, images: list[Any], prompts: ObjectPrompts | None = None, **kwargs: Any) -> BatchFeature:
         if prompts is None:
             return super()._preprocess(images, **kwargs)
+        # Crops are normalized one by one, with the settings of this call.
         names = ("do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
         prepare_crop = partial(self.prepare_crop, **{name: kwargs[name] for name in names})
         size = (kwargs["size"].height, kwargs["size"].width)

@@ -106,10 +106,12 @@ class SOLOv2InstanceHead(nn.Module):
     def __init__(self, config: SOLOv2Config):
         super().__init__()
         self.num_grids = config.num_grids
+        # Two towers of convolutions, which differ only in their first input.
         widths = [config.fpn_channels] + [config.instance_channels] * config.num_instance_convs
         self.class_tower = nn.Sequential(*(SOLOv2ConvLayer(a, b) for a, b in zip(widths, widths[1:], strict=False)))
         widths[0] += 2  # only the kernel tower gets the coordinates
         self.kernel_tower = nn.Sequential(*(SOLOv2ConvLayer(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        # One class score per class and one mask kernel per cell.
         self.class_head = nn.Conv2d(widths[-1], config.num_labels, 3, padding=1)
         self.kernel_head = nn.Conv2d(widths[-1], config.kernel_channels, 3, padding=1)
         self.class_head._solov2_init = "prior"
@@ -192,10 +194,10 @@ class SOLOv2PreTrainedModel(HubModel, PreTrainedModel):
         super()._init_weights(module)  # convolutions normal(0, initializer_range), norms one and zero
         # Leaves carry a tag, because transformers calls this for out-of-tree models only on modules with parameters.
         kind = getattr(module, "_solov2_init", None)
-        if kind == "xavier":
+        if kind == "xavier":  # feature pyramid, as in detectron2
             init.kaiming_uniform_(module.weight, a=1)
             init.zeros_(module.bias)
-        elif kind == "prior":
+        elif kind == "prior":  # all classes start as rare (Lin et al. 2017)
             prior = self.config.prior_probability
             init.constant_(module.bias, -math.log((1 - prior) / prior))
 
@@ -269,8 +271,10 @@ class SOLOv2Model(SOLOv2PreTrainedModel):
         Unknown keyword arguments raise a TypeError.
         """
         check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS[:2], IGNORED_ARGUMENTS)
+        # Backbone and feature pyramid, shared by both heads.
         features = self.backbone(pixel_values).feature_maps  # C2 … C5
         pyramid = self.feature_pyramid(list(features))
+        # Class scores and mask kernels per cell, and the features that the kernels are multiplied with.
         class_logits, kernels = self.instance_head(pyramid)
         return SOLOv2InstanceSegmentationOutput(
             class_logits=class_logits,
@@ -285,6 +289,7 @@ def valid_sizes(pixel_values: Tensor, pixel_mask: Tensor | None) -> Tensor:
     """Return (B, 2) height and width of each image inside the padded canvas."""
     if pixel_mask is None:
         return torch.tensor(pixel_values.shape[-2:], device=pixel_values.device).expand(len(pixel_values), 2)
+    # Rows and columns that contain image: padding is at the bottom and on the right only.
     pixel_mask = pixel_mask != 0
     return torch.stack([pixel_mask.any(dim=2).sum(dim=1), pixel_mask.any(dim=1).sum(dim=1)], dim=1)
 
