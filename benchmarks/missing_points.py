@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What it is worth to say that an image is not completely marked.
+"""Measure the value of declaring images incomplete.
 
 Drawn shapes of one class (which of its classes a shape has is the hardest part of them, and not what is asked here).
 Half of the clicks are removed: once with `complete` false, so that unclaimed regions carry no background loss and the

@@ -1,10 +1,11 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-r"""A model with the code that it needs, for people who have transformers, torch, NumPy and Pillow but not pointwssis.
+r"""Export a model with its code, for environments with transformers, torch, NumPy and Pillow but without pointwssis.
 
 python examples/export_remote_code.py outputs/nuclei/student_refined outputs/remote
 python examples/export_remote_code.py outputs/nuclei/student_refined outputs/remote --push_to_hub me/nuclei-remote
 
-They load it with `trust_remote_code=True`. The modules lie flat beside the weights, as transformers wants them.
+The exported model is loaded with `trust_remote_code=True`. Its modules lie beside the weights without folders, as
+transformers requires.
 """
 
 import argparse
@@ -25,23 +26,23 @@ from pointwssis.hub.cards.released import bare_card
 from pointwssis.hub.client import push_folder
 
 PACKAGE = Path(pointwssis.__file__).parent
-# What transformers itself does not run without, and Pillow, which images take anyway.
+# Required by transformers itself, and Pillow, which every program that reads images has.
 PACKAGES = {"torch", "numpy", "PIL", "transformers", "huggingface_hub"}
-# Of ours, what is about the package and not about its models: classes that are imported from it are no bases any more.
+# Our package that is not exported: classes imported from it are removed from the bases of exported classes.
 LEFT_BEHIND = "hub"
 
 
 @dataclass(frozen=True)
 class Exported:
-    """Which classes of a model go along, as "module.Class", modules relative to the package.
+    """Classes that are exported with a model, as "module.Class" with modules relative to the package.
 
     Args:
-        auto_classes: transformers' Auto class → class.
-        image_processor: class.
-        task: of the pipeline.
-        pipeline: class.
-        pipeline_auto_class: that loads the pipeline's model.
-        usage: Python with $name.
+        auto_classes: name of transformers' Auto class → class.
+        image_processor: class of the image processor.
+        task: task of the pipeline.
+        pipeline: class of the pipeline.
+        pipeline_auto_class: name of the Auto class that loads the pipeline's model.
+        usage: Python code of the card, with $name for the repository.
     """
 
     auto_classes: dict[str, str]
@@ -87,37 +88,42 @@ from transformers import pipeline
 refiner = pipeline("point-mask-refinement", model="$name", trust_remote_code=True)
 image = Image.open("photo.jpg")
 rough_mask = np.zeros((image.height, image.width), bool)
-rough_mask[20:40, 10:50] = True  # whatever another model gave for this point
+rough_mask[20:40, 10:50] = True  # the mask that another model predicted for this point
 for instance in refiner(image, rough_masks=[rough_mask], points=[(30, 30)], labels=[0]):
     print(instance["label"], instance["mask"].size)
 
-# With a teacher that was exported too: pipeline("point-instance-segmentation", …)(image, points=…, refiner=refiner)
+# With an exported teacher: pipeline("point-instance-segmentation", …)(image, points=…, refiner=refiner)
 """,
     ),
 }
 
 
 def export(model_dir: Path, output_dir: Path, name: str) -> list[str]:
-    """Writes weights, configuration, code and card.
+    """Write weights, configuration, code and card of a model to a folder.
 
     Args:
-        model_dir: of a SOLOv2 or a MaskRefineNet.
-        output_dir: a new or an empty folder.
-        name: by which people will load it, for the card.
+        model_dir: folder of a SOLOv2 or a MaskRefineNet.
+        output_dir: new or empty folder.
+        name: repository or folder from which the export will be loaded, for the card.
 
     Returns:
         Names of the Python files.
+
+    Raises:
+        ValueError: the output folder is not empty, or the model is neither of the two.
     """
     if output_dir.exists() and any(output_dir.iterdir()):
         raise ValueError(f"{output_dir}: exists and is not empty; choose another folder or delete it")
     config = AutoConfig.from_pretrained(model_dir)
     if config.model_type not in MODELS:
-        raise ValueError(f"{model_dir}: is a {config.model_type} model; takes one of {', '.join(MODELS)}")
+        raise ValueError(f"{model_dir}: is a {config.model_type} model; expected one of {', '.join(MODELS)}")
     exported = MODELS[config.model_type]
     code = flat_modules([*exported.auto_classes.values(), exported.image_processor, exported.pipeline])
+    # Weights, as they are.
     output_dir.mkdir(parents=True, exist_ok=True)
     for weights in model_dir.glob("*.safetensors*"):
         shutil.copyfile(weights, output_dir / weights.name)
+    # Configurations, with the classes that transformers has to load.
     custom_pipeline = {
         "impl": flat_reference(exported.pipeline),
         "pt": [exported.pipeline_auto_class],
@@ -129,6 +135,7 @@ def export(model_dir: Path, output_dir: Path, name: str) -> list[str]:
     )
     processor = {"AutoImageProcessor": flat_reference(exported.image_processor)}
     extend_json(model_dir, output_dir, "preprocessor_config.json", auto_map=processor)
+    # Code and card.
     for file, source in code.items():
         (output_dir / file).write_text(source, encoding="utf-8")
     readme = model_dir / "README.md"
@@ -139,13 +146,13 @@ def export(model_dir: Path, output_dir: Path, name: str) -> list[str]:
 
 
 def extend_json(source: Path, target: Path, file: str, **values: Any) -> None:
-    """Copies a JSON file with more keys in it."""
+    """Copy a JSON file from one folder to another, with additional keys."""
     contents = json.loads((source / file).read_text(encoding="utf-8"))
     (target / file).write_text(json.dumps({**contents, **values}, indent=2) + "\n", encoding="utf-8")
 
 
 def exported_card(card: str, name: str, usage: str) -> str:
-    """A card whose code and head are those of the export; all else stays true."""
+    """Return a model card with the title, the code and the library of the export; the rest is unchanged."""
     card = re.sub(r"```python\n.*?```", lambda _: f"```python\n{usage}```", card, count=1, flags=re.S)
     card = re.sub(r"^# .*$", f"# {name.rstrip('/').rpartition('/')[2]}", card, count=1, flags=re.M)
     card = re.sub(r"<!-- Written by pointwssis\..*-->\n?", "", card)
@@ -156,19 +163,19 @@ def exported_card(card: str, name: str, usage: str) -> str:
 
 
 def flat_reference(reference: str) -> str:
-    """A class as Auto classes are told it: "models.solov2.modeling_solov2.X" → "modeling_solov2.X"."""
+    """Return a class as `auto_map` refers to it: "models.solov2.modeling_solov2.X" → "modeling_solov2.X"."""
     module, _, name = reference.rpartition(".")
     return f"{flat_name(module)}.{name}"
 
 
 def flat_name(module: str) -> str:
-    """The name of a module without folders; those of the models carry the model's name already."""
+    """Return the name of a module without folders; modules of a model already contain the model's name."""
     folder, _, stem = module.rpartition(".")
     return stem if folder.startswith("models.") else f"{folder}_{stem}".replace(".", "_")
 
 
 def flat_modules(references: list[str]) -> dict[str, str]:
-    """File name → source of all modules that these classes need."""
+    """Return file name → source for all modules that these classes need."""
     pending, sources = [reference.rpartition(".")[0] for reference in references], {}
     while pending:
         module = pending.pop()
@@ -180,15 +187,16 @@ def flat_modules(references: list[str]) -> dict[str, str]:
 
 
 def flattened(module: str) -> tuple[str, list[str]]:
-    """The source of a module with the imports of our modules as siblings, and the names of these modules.
+    """Return the source of a module with imports of our modules as siblings, and the names of these modules.
 
-    What a function imports only when it is called, and cannot be had without pointwssis, becomes an error that says so.
+    An import inside a function that needs more than `PACKAGES` becomes an error about the missing package.
 
     Raises:
-        ValueError: the module itself imports such a thing.
+        ValueError: the module itself needs more than `PACKAGES`.
     """
     source = read(module)
     lines, needed, bases = source.splitlines(), [], []
+    # From the last import to the first, so that line numbers stay valid.
     for node, target, is_late in sorted(own_imports(module), key=lambda found: -found[0].lineno):
         names = ", ".join(a.name if a.asname is None else f"{a.name} as {a.asname}" for a in node.names)
         replaced = [f"{' ' * node.col_offset}from .{flat_name(target)} import {names}"]
@@ -208,16 +216,18 @@ def flattened(module: str) -> tuple[str, list[str]]:
 
 
 def is_left_behind(module: str) -> bool:
+    """Return True for a module that is not exported."""
     return module.partition(".")[0] == LEFT_BEHIND
 
 
 def read(module: str) -> str:
+    """Return the source of a module."""
     return PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
 
 
 @functools.cache
 def own_imports(module: str) -> list[tuple[ast.ImportFrom, str, bool]]:
-    """What a module imports of ours: the statement, the other module, and whether a function does it when called."""
+    """Return the imports of our modules: statement, imported module, and True if it is inside a function."""
     tree, found = ast.parse(read(module)), []
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
     late = {id(node) for function in functions for node in ast.walk(function)}
@@ -230,7 +240,7 @@ def own_imports(module: str) -> list[tuple[ast.ImportFrom, str, bool]]:
 
 @functools.cache
 def stands_alone(module: str) -> bool:
-    """Whether a module can be had with `PACKAGES` and the standard library."""
+    """Return True if a module needs only `PACKAGES` and the standard library, directly and through our modules."""
     pending, seen = [module], set()
     while pending:
         name = pending.pop()
@@ -245,10 +255,11 @@ def stands_alone(module: str) -> bool:
 
 
 def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="folder of a teacher, a student or a refiner")
     parser.add_argument("output_dir", type=Path, help="new folder")
-    parser.add_argument("--push_to_hub", metavar="REPO", help="upload it, such as to me/nuclei-remote")
+    parser.add_argument("--push_to_hub", metavar="REPO", help="upload to this repository, such as me/nuclei-remote")
     parser.add_argument("--private", action="store_true", help="make a new repository private")
     options = parser.parse_args()
     files = export(options.model, options.output_dir, options.push_to_hub or str(options.output_dir))

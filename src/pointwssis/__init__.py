@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Instance segmentation from few masks and many points.
 
-`import pointwssis` makes the models known to transformers: the Auto classes load them and
-`pipeline("point-instance-segmentation")` runs them. Everything else is imported when it is first used.
+`import pointwssis` registers the models with transformers: the Auto classes load them and
+`pipeline("point-instance-segmentation")` runs them. Everything else is imported on first use.
 """
 
 import importlib
@@ -21,7 +21,7 @@ from .registration import register
 
 __version__ = "0.1.0"
 
-# Where the other public names live.
+# Packages of the other public names.
 _LAZY = {
     "CocoEvaluator": "evaluation",
     "apply_point_noise": "data",

@@ -58,7 +58,7 @@ def test_long_lists_are_cut_but_not_those_of_errors(make, tmp_path):
     empty = train.select([])
     text = text_report(check_data(tiny.recipe(tmp_path), RunData(train, empty, empty, empty, empty, None)))
     assert text.count("equals object 100") == 5 and "… 3 more" in text
-    assert text.count("is no readable image") == 120
+    assert text.count("not a readable image") == 120
     assert "pyramid\nlevel" in text and "validation" not in text
 
 

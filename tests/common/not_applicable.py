@@ -65,7 +65,7 @@ MAY_SKIP = {
     "*ModelTest.test_can_load_with_global_device_set": "needs an accelerator",
     "*ModelTest.test_cpu_offload": "needs an accelerator",
     "*ModelTest.test_disk_offload_*": "needs an accelerator",
-    "*ModelTest.test_model_parallelizm": "needs two accelerators",
+    "*ModelTest.test_model_parallelism": "needs two accelerators",
     "*ModelTest.test_kernels_can_load_without_crashing": "needs the package kernels and an accelerator",
     "*ImageProcessingTest.test_can_compile_torchvision_backend": "needs torchvision, an accelerator and RUN_SLOW=1",
     "*ImageProcessingTest.test_override_instance_attributes_does_not_affect_other_instances": (

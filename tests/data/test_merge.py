@@ -175,7 +175,7 @@ def test_images_that_nothing_names(marked_images, caplog):
     validation = source(marked_images, [], "city/b.png", image_id=7)
     (marked_images / "broken.png").write_bytes(b"no image")
     (marked_images / "notes.txt").write_text("no image either")
-    with pytest.raises(ValueError, match=r"broken.png.*no readable image"):
+    with pytest.raises(ValueError, match=r"broken.png.*not a readable image"):
         unlabeled_rows(marked_images, [train, validation])
     report = LoadReport()
     rows = unlabeled_rows(marked_images, [train, validation], skip_bad=True, report=report)

@@ -173,7 +173,7 @@ def test_the_package_still_loads_an_export(exported):
 
 def test_what_cannot_be_exported(example, tmp_path):
     ResNetConfig().save_pretrained(tmp_path / "resnet")
-    with pytest.raises(ValueError, match="is a resnet model; takes one of solov2, mask_refine_net"):
+    with pytest.raises(ValueError, match="is a resnet model; expected one of solov2, mask_refine_net"):
         example.export(tmp_path / "resnet", tmp_path / "out", "out")
     tiny.saved_segmenter(tmp_path / "segmenter")
     with pytest.raises(ValueError, match="exists and is not empty"):

@@ -211,5 +211,5 @@ def test_saved_models_with_other_classes(tmp_path):
     assert isinstance(saved_model(str(refiner), OLD)[0], MaskRefineNetForMaskRefinement)
     assert is_saved_model(teacher) and not is_saved_model(tmp_path)
     ResNetConfig().save_pretrained(tmp_path / "other")
-    with pytest.raises(ValueError, match="is a resnet model; takes one of solov2, mask_refine_net"):
+    with pytest.raises(ValueError, match="is a resnet model; expected one of solov2, mask_refine_net"):
         saved_model(str(tmp_path / "other"), OLD)

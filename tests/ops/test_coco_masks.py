@@ -102,7 +102,7 @@ def test_random_compressed_counts_are_read_as_pycocotools_does():
         ([[0, 0, 1, 1]], "at least 6"),
         ([[0, 0, 1, 1, 2]], "at least 6"),
         ([[0, 0, 1, 1, 2, float("nan")]], "NaN"),
-        ([["a", 0, 1, 1, 2, 2]], "no number"),
+        ([["a", 0, 1, 1, 2, 2]], "must contain only numbers"),
         ([3, 4], "int"),
         ([], "list of polygons"),
         (None, "list of polygons"),

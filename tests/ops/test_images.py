@@ -106,7 +106,7 @@ def test_sources(tmp_path):
     ):
         assert np.array_equal(read_image(source), RGB)
     for source in (3, None, {"path": None, "bytes": None}, RGB):
-        with pytest.raises(TypeError, match="an image is a path"):
+        with pytest.raises(TypeError, match="an image must be a path"):
             read_image(source)
 
 
@@ -123,8 +123,8 @@ PAGES = {"save_all": True, "append_images": [Image.fromarray(255 - RGB)]}
         ("no_end.jpg", JPEG[:-100], "truncated"),
         ("header_only.jpg", JPEG[:300], "."),
         ("half.png", PNG[: len(PNG) // 2], "truncated"),
-        ("empty.jpg", b"", "no readable image"),
-        ("text.png", b"hello", "no readable image"),
+        ("empty.jpg", b"", "not a readable image"),
+        ("text.png", b"hello", "not a readable image"),
         ("nan.tif", encoded(Image.fromarray(NOT_A_NUMBER), "TIFF"), "NaN"),
         ("stack.tif", encoded(Image.fromarray(RGB), "TIFF", **PAGES), "2 pages"),
         ("animation.gif", encoded(Image.fromarray(RGB), "GIF", **PAGES), "2 pages"),

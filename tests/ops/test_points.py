@@ -41,7 +41,7 @@ class TestPointFromMask:
 
     @pytest.mark.parametrize("kind", ["center", "box_center", "random"])
     def test_empty_mask_is_an_error(self, kind):
-        with pytest.raises(ValueError, match="mask is empty"):
+        with pytest.raises(ValueError, match="an empty mask has no point"):
             point_from_mask(np.zeros((4, 4), bool), kind)
 
     def test_unknown_kind_is_an_error(self):

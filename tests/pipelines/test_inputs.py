@@ -110,12 +110,12 @@ def test_points_and_masks_are_those_of_the_upright_picture(pipe, tmp_path):
         ("abcd", FileNotFoundError, "abcd: image file not found"),  # base64 too, of three bytes
         ("x" * 100_000 + "!", FileNotFoundError, "^x{200}: image file not found"),
         ("data:image/png;base64,???", ValueError, "data:image/png;base64,…: not valid base64 text"),
-        ("data:image/png;base64,", ValueError, "base64 image: is no readable image"),
-        (base64.b64encode(bytes(300)).decode(), ValueError, "base64 image: is no readable image"),
-        ({"bytes": b"rubbish", "path": None}, ValueError, "image of 7 bytes: is no readable image"),
-        ({"picture": "a.png"}, TypeError, "an image is a path, a PIL image or .*, not"),
-        (None, TypeError, "an image is a path"),
-        (7, TypeError, "an image is a path.*not int 7"),
+        ("data:image/png;base64,", ValueError, "base64 image: not a readable image"),
+        (base64.b64encode(bytes(300)).decode(), ValueError, "base64 image: not a readable image"),
+        ({"bytes": b"rubbish", "path": None}, ValueError, "image of 7 bytes: not a readable image"),
+        ({"picture": "a.png"}, TypeError, "an image must be a path, a PIL image or .*, got"),
+        (None, TypeError, "an image must be a path"),
+        (7, TypeError, "an image must be a path.*got int 7"),
         (
             np.zeros((8, 9, 3), np.float32),
             ValueError,

@@ -69,8 +69,8 @@ def test_labels():
         (["dog", float("nan")], "label nan"),
         ("dog", "labels of a.png must be a list with one entry per point, got 'dog'"),
         (1, "labels of a.png must be a list with one entry per point, got 1"),
-        (["dog"], "labels of a.png must have one entry per point .*, got 1 for 2 points"),
-        ([], "labels of a.png must have one entry per point .*, got 0 for 2 points"),
+        (["dog"], "labels of a.png must have one entry for each point .*, got 1 for 2 points"),
+        ([], "labels of a.png must have one entry for each point .*, got 0 for 2 points"),
     ],
 )
 def test_bad_labels(labels, message):
@@ -107,7 +107,7 @@ def test_rough_masks_in_every_form():
         ),
         ([encode_mask(np.ones((60, 40)))], r"rough_masks\[0\] of a\.png: RLE size \[60, 40\] differs"),
         ([{"size": [40, 60], "counts": [7]}], r"rough_masks\[0\] of a\.png: RLE counts sum to 7"),
-        ([[]], r"rough_masks\[0\] of a\.png: segmentation is \[\]"),
+        ([[]], r"rough_masks\[0\] of a\.png: segmentation must be .*, got \[\]"),
     ],
 )
 def test_bad_rough_masks(masks, message):

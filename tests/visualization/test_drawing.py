@@ -61,7 +61,7 @@ def test_nothing_to_draw():
 
 
 def test_a_mask_of_another_size():
-    with pytest.raises(ValueError, match=r"mask 0 has \[height, width\] \[40, 20\]"):
+    with pytest.raises(ValueError, match=r"mask 0 is 40 × 20; the image has height × width \(20, 40\)"):
         draw_instances(GRAY, [MASK.T])
 
 
@@ -97,7 +97,7 @@ def test_contact_sheet():
     assert (pixels == [255, 0, 0]).all(axis=2).sum() == 30 * 60
     assert (pixels == [0, 0, 255]).all(axis=2).sum() == 60 * 20
     assert sheet.width == 2 * 66 + 6
-    with pytest.raises(ValueError, match="at least one image"):
+    with pytest.raises(ValueError, match="at least one row with one image"):
         contact_sheet([])
 
 

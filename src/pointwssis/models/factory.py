@@ -1,8 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Models to start a training from: new ones, ones with a pretrained backbone, and saved ones with other classes."""
+"""Models for a training run: new ones, ones with a pretrained backbone, and saved ones with other classes."""
 
 import dataclasses
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig, PreTrainedModel
 
+from ..ops.suggestions import did_you_mean
 from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
@@ -21,8 +21,7 @@ from .solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 
 FROM_SCRATCH = {"freeze_backbone_norm": False, "freeze_backbone_stages": 0}
 
-# Fields of `SOLOv2Config` that may change after training: they decide what comes out and what a training learns from,
-# not what was learned.
+# Fields of `SOLOv2Config` that may change after training: they affect decoding and loss, but not the weights.
 CHANGEABLE_FIELDS = (
     "score_threshold", "update_threshold", "mask_threshold", "nms_top_k", "max_detections", "nms_type", "nms_kernel",
     "nms_sigma", "level_score", "background_threshold",
@@ -30,17 +29,16 @@ CHANGEABLE_FIELDS = (
 
 
 def check_fields(kind: type[PreTrainedConfig], fields: Mapping[str, Any]) -> None:
-    """Raises a ValueError for a field that a configuration does not have; transformers keeps it without a word."""
+    """Raise a ValueError for a field that a configuration does not have; transformers keeps it silently."""
     known = [field.name for field in dataclasses.fields(kind)]
     for name in fields:
         if name not in known:
-            close = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"{kind.__name__} has no field {name!r}{hint}")
+            hint = did_you_mean(name, known)
+            raise ValueError(f"{kind.__name__} has no field {name!r}" + (f"; {hint}" if hint else ""))
 
 
 def label_maps(class_names: Sequence[str]) -> dict[str, dict]:
-    """Return `id2label` and `label2id` of a configuration."""
+    """Return the fields `id2label` and `label2id` of a configuration."""
     return {
         "id2label": dict(enumerate(class_names)),
         "label2id": {name: index for index, name in enumerate(class_names)},
@@ -54,16 +52,19 @@ def new_segmenter(
     pad_size: dict[str, int] | None = None,
     backbone_name_or_path: str | None = None,
 ) -> tuple[SOLOv2ForInstanceSegmentation, SOLOv2ImageProcessorPil]:
-    """A SOLOv2 with fresh heads and the image processor that fits it.
+    """Create a SOLOv2 with randomly initialized heads, and its image processor.
 
     Args:
-        class_names: of the classes.
+        class_names: names of the classes, in order.
         model: fields of `SOLOv2Config`.
         image_size: `size` of the image processor.
-        pad_size: fixed canvas, or None.
-        backbone_name_or_path: pretrained backbone; its stride placement, channel order, mean and standard deviation
-            are taken over. None: everything is new, norms are trainable and nothing is frozen (unless `model` says
-            otherwise).
+        pad_size: fixed size of the padded input, or None.
+        backbone_name_or_path: pretrained backbone, whose stride placement, channel order, mean and standard deviation
+            are adopted. With None all weights are random, norms are trainable and nothing is frozen, unless `model`
+            overrides that.
+
+    Raises:
+        ValueError: a field does not exist or has a bad value.
     """
     check_fields(SOLOv2Config, model)
     classes = label_maps(class_names)
@@ -78,6 +79,7 @@ def new_segmenter(
         segmenter.model.backbone.load_state_dict(
             pretrained_backbone(segmenter.model.backbone, backbone_name_or_path).state_dict()
         )
+        # Images are normalized as in the backbone's training.
         preprocessing.update(backbone_preprocessing(backbone_name_or_path))
     return segmenter, SOLOv2ImageProcessorPil(size=image_size, pad_size=pad_size, **preprocessing)
 
@@ -85,9 +87,17 @@ def new_segmenter(
 def new_refiner(
     class_names: Sequence[str], model: dict[str, Any], backbone_name_or_path: str | None = None
 ) -> tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]:
-    """A MaskRefineNet with a fresh decoder and the image processor that fits it; arguments as in `new_segmenter`.
+    """Create a MaskRefineNet with a randomly initialized decoder, and its image processor.
 
-    MaskRefineNet reads RGB: weights, mean and standard deviation of a BGR backbone are turned around.
+    MaskRefineNet reads RGB: weights, mean and standard deviation of a BGR backbone are reversed.
+
+    Args:
+        class_names: names of the classes, in order.
+        model: fields of `MaskRefineNetConfig`.
+        backbone_name_or_path: pretrained backbone, or None for random weights.
+
+    Raises:
+        ValueError: a field does not exist or has a bad value, or a BGR backbone is not a ResNet.
     """
     check_fields(MaskRefineNetConfig, model)
     classes = label_maps(class_names)
@@ -103,7 +113,8 @@ def new_refiner(
         preprocessing = backbone_preprocessing(backbone_name_or_path)
         if preprocessing.pop("do_flip_channel_order"):
             if not refiner.encoder.replaces_stem:
-                raise ValueError(f"{backbone_name_or_path}: takes BGR; MaskRefineNet can start from such ResNets only")
+                raise ValueError(f"{backbone_name_or_path}: reads BGR, which MaskRefineNet supports for ResNets only")
+            # BGR → RGB: reverse the weights of the first layer, the mean and the standard deviation.
             image_weight = refiner.encoder.input_layer.convolution.image_weight
             image_weight.data = image_weight.data.flip(1)
             preprocessing |= {name: preprocessing[name][::-1] for name in ("image_mean", "image_std")}
@@ -112,10 +123,16 @@ def new_refiner(
 
 
 def pretrained_backbone(backbone: PreTrainedModel, name_or_path: str) -> PreTrainedModel:
-    """A repository's backbone, of the class of `backbone`; transformers itself leaves backbones at random weights."""
+    """Load the pretrained backbone of a repository, in the class of `backbone`.
+
+    Transformers itself leaves the backbone of a new model at random weights.
+
+    Raises:
+        ValueError: the repository lacks weights of the backbone.
+    """
     config = AutoConfig.from_pretrained(name_or_path, out_features=STAGES)
     loaded, info = type(backbone).from_pretrained(name_or_path, config=config, output_loading_info=True)
-    # Backbones of the ConvNeXt and Swin kind norm what they hand out; no pretraining has such norms.
+    # Backbones such as ConvNeXt and Swin normalize their feature maps; pretrained weights contain no such norms.
     missing = sorted(name for name in info["missing_keys"] if not name.startswith("hidden_states_norms."))
     if missing:
         raise ValueError(f"{name_or_path}: lacks {len(missing)} backbone weights, first {missing[:3]}")
@@ -123,7 +140,7 @@ def pretrained_backbone(backbone: PreTrainedModel, name_or_path: str) -> PreTrai
 
 
 def backbone_preprocessing(name_or_path: str) -> dict[str, Any]:
-    """Mean, standard deviation, scale and channel order that a backbone was trained with."""
+    """Return the mean, standard deviation, scale and channel order that a backbone was trained with."""
     processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil")
     return {
         "image_mean": list(processor.image_mean),
@@ -135,36 +152,46 @@ def backbone_preprocessing(name_or_path: str) -> dict[str, Any]:
 
 
 def saved_model(name_or_path: str, class_names: Sequence[str], **preprocessing: Any) -> tuple[PreTrainedModel, Any]:
-    """A saved SOLOv2 or MaskRefineNet for these classes, with its image processor; see `with_classes`.
+    """Load a SOLOv2 or MaskRefineNet with its image processor, and adapt it to classes as `with_classes` does.
 
     Args:
         name_or_path: folder or Hub repository.
-        class_names: of the classes.
+        class_names: names of the classes, in order.
         preprocessing: settings of the image processor that replace the saved ones.
+
+    Raises:
+        OSError: no such model; the message ends with what to do.
+        ValueError: it is another model.
     """
-    config = AutoConfig.from_pretrained(name_or_path)
+    fields, _ = SOLOv2Config.get_config_dict(name_or_path)  # of any model; it adds a hint to the error of a missing one
     kinds = {"solov2": SOLOv2ForInstanceSegmentation, "mask_refine_net": MaskRefineNetForMaskRefinement}
-    if config.model_type not in kinds:
-        raise ValueError(f"{name_or_path}: is a {config.model_type} model; takes one of {', '.join(kinds)}")
-    model = kinds[config.model_type].from_pretrained(name_or_path, dtype=torch.float32)
+    model_type = fields.get("model_type")
+    if model_type not in kinds:
+        raise ValueError(f"{name_or_path}: is a {model_type} model; expected one of {', '.join(kinds)}")
+    model = kinds[model_type].from_pretrained(name_or_path, dtype=torch.float32)
     processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil", **preprocessing)
     return with_classes(model, class_names), processor
 
 
 def with_classes(model: PreTrainedModel, class_names: Sequence[str]) -> PreTrainedModel:
-    """The model for other classes: rows of classes with the same name stay, those of new classes start fresh.
+    """Adapt a model to other classes: weights of classes with the same name are kept, those of new ones are random.
 
     Args:
         model: a `SOLOv2ForInstanceSegmentation` or a `MaskRefineNetForMaskRefinement`.
-        class_names: of the new classes, in order.
+        class_names: names of the new classes, in order.
+
+    Returns:
+        The model itself if its classes are the same, else a new one.
     """
     old = [model.config.id2label[index] for index in range(model.config.num_labels)]
     if old == list(class_names):
         return model
+    # A new model with the same configuration but for its classes.
     values = json.loads(model.config.to_json_string(use_diff=False))
     values.update(label_maps(class_names))
     values.pop("num_labels", None)
     renewed = type(model)(type(model.config).from_dict(values))
+    # All weights of the old model; of those with one row per class only the rows of classes that both have.
     state, fresh = model.state_dict(), renewed.state_dict()
     for name, offset in class_parameters(model).items():
         rows = fresh[name].clone()
@@ -177,7 +204,7 @@ def with_classes(model: PreTrainedModel, class_names: Sequence[str]) -> PreTrain
 
 
 def class_parameters(model: nn.Module) -> dict[str, int]:
-    """Names of the parameters with one row a class, and the row of the first class."""
+    """Return the names of the parameters with one row per class, and the row of the first class."""
     if model.config.model_type == "solov2":
         return {"model.instance_head.class_head.weight": 0, "model.instance_head.class_head.bias": 0}
     if not model.config.class_conditional:
@@ -186,5 +213,5 @@ def class_parameters(model: nn.Module) -> dict[str, int]:
 
 
 def is_saved_model(path: str | Path) -> bool:
-    """Whether a folder holds a model that was saved to the end."""
+    """Return True if a folder contains a completely saved model."""
     return (Path(path) / "config.json").is_file() and (Path(path) / "model.safetensors").is_file()

@@ -1,2 +1,36 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Masks, points, boxes and images as arrays: pure functions on torch, NumPy, Pillow and pycocotools."""
+"""Functions on masks, points, boxes and images as arrays, with torch, NumPy, Pillow and pycocotools only."""
+
+from .coco_masks import rle_area, rle_box, rle_coverage, rle_iou, segmentation_to_rle
+from .images import check_image, read_image
+from .losses import dice_loss, sigmoid_focal_loss
+from .mask_ops import centers_of_mass, downscale_masks, mask_iou, masks_to_boxes
+from .nms import mask_nms, matrix_nms, point_nms
+from .points import point_from_mask
+from .polygons import join_polygons, mask_to_polygons
+from .rle import RLE, decode_rle, encode_mask
+
+__all__ = [
+    "RLE",
+    "centers_of_mass",
+    "check_image",
+    "decode_rle",
+    "dice_loss",
+    "downscale_masks",
+    "encode_mask",
+    "join_polygons",
+    "mask_iou",
+    "mask_nms",
+    "mask_to_polygons",
+    "masks_to_boxes",
+    "matrix_nms",
+    "point_from_mask",
+    "point_nms",
+    "read_image",
+    "rle_area",
+    "rle_box",
+    "rle_coverage",
+    "rle_iou",
+    "segmentation_to_rle",
+    "sigmoid_focal_loss",
+]

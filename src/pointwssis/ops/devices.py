@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Devices and number formats: where to compute, and whether bfloat16 is worth it there."""
+"""Devices and number formats: the best device, and bfloat16 where the hardware supports it."""
 
 import torch
 from torch import nn
@@ -15,7 +15,7 @@ def best_device() -> torch.device:
 
 
 def computes_in_bf16(device: torch.device) -> bool:
-    """Return True if a device computes bfloat16 in hardware; elsewhere it is emulated, and slow."""
+    """Return True if a device computes bfloat16 in hardware; elsewhere it is emulated and slow."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
@@ -27,8 +27,8 @@ def choose_dtype(device: torch.device, bf16: bool | None = None) -> torch.dtype:
     """Return bfloat16 or float32.
 
     Args:
-        device: to compute on.
-        bf16: True or False decides; None takes bfloat16 where the device computes it in hardware.
+        device: device that computes.
+        bf16: True or False decides; None chooses bfloat16 if the device computes it in hardware.
     """
     use_bf16 = computes_in_bf16(device) if bf16 is None else bf16
     return torch.bfloat16 if use_bf16 else torch.float32

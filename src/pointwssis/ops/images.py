@@ -1,14 +1,14 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Image files of every kind as 8-bit RGB, or one clear error that names the file.
 
-The rules:
+Rules:
 
-* The EXIF orientation is applied: coordinates are those of the picture as people see it.
-* Gray becomes RGB, palettes are looked up, alpha is dropped.
+* The EXIF orientation is applied: coordinates are those of the upright image.
+* Gray is converted to RGB, palettes are looked up, alpha is dropped.
 * Gray images of more than 8 bits (16-bit, 32-bit, float) are scaled linearly from their own minimum … maximum to
-  0 … 255. Microscopes put 12 or 14 bits into 16, so that any fixed divisor leaves such an image nearly black; nothing
-  is clipped. (Color files of 16 bits per channel arrive from Pillow reduced to their upper 8 bits; that clips nothing.)
-* A file of several pages (a stack, an animation) is an error: nothing tells which page the labels belong to.
+  0 … 255. Microscopes store 12 or 14 bits in 16, so a fixed divisor would leave such images nearly black; nothing is
+  clipped. (Pillow reduces color files of 16 bits per channel to their upper 8 bits, which clips nothing either.)
+* A file of several pages (a stack, an animation) is an error, because it is unknown which page is labeled.
 """
 
 import io
@@ -26,17 +26,18 @@ _TAIL_BYTES = 4096
 
 
 def read_image(source: Any) -> Image.Image:
-    """Reads an image as 8-bit RGB (see the module's rules).
+    """Read an image as 8-bit RGB, by the rules of this module.
 
     Args:
-        source: a path, a PIL image, a `{"path", "bytes"}` dict, or a dataset row that holds one of them under "image".
+        source: a path, a PIL image, a `{"path", "bytes"}` dict, or a dataset row with one of them under "image".
 
     Returns:
-        An RGB image in its upright orientation.
+        The RGB image in upright orientation.
 
     Raises:
         FileNotFoundError: the file is missing.
-        ValueError: the file is damaged, truncated, no image, or has several pages; the message names it.
+        TypeError: the source is none of these.
+        ValueError: the file is damaged, truncated, not an image, or has several pages; the message names it.
     """
     if isinstance(source, Mapping) and "image" in source:
         source = source["image"]
@@ -47,40 +48,45 @@ def read_image(source: Any) -> Image.Image:
 
 
 def check_image(path: str | Path) -> tuple[int, int]:
-    """Checks an image file by its header and its last bytes; only a file that seems cut off is decoded in full.
+    """Check an image file by its header and its last bytes; only a file that seems truncated is decoded in full.
 
     Returns:
         (width, height) in pixels of the upright image.
 
     Raises:
         FileNotFoundError: the file is missing.
-        ValueError: the file is no image, is cut off or has several pages; the message names it.
+        ValueError: the file is not an image, is truncated or has several pages; the message names it.
     """
     with _open(path) as opened:
+        # A file without its end marker seems truncated.
         ending = _last_bytes(Path(path))
         marker = _END_MARKERS.get(opened.format or "")
         if marker is not None and marker not in ending:
             return read_image(path).size
         if opened.format == "TIFF":
-            return opened.size  # Pillow has turned it already
-        # Asked for EXIF data that a PNG does not announce before its pixels, Pillow would decode all of it.
+            return opened.size  # Pillow has rotated it already
+        # Pillow would decode a whole PNG to search for EXIF data that is not announced before its pixels.
         hints = "".join(str(key).lower() for key in opened.info)
         announced = opened.format != "PNG" or b"eXIf" in ending or "exif" in hints or "xmp" in hints
         try:
-            turned = announced and opened.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+            rotated = announced and opened.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
         except Exception as error:  # as in _upright_rgb
-            raise ValueError(f"{path}: has unreadable EXIF data ({error}); save the image again without it") from error
-        return opened.size[::-1] if turned else opened.size
+            raise ValueError(f"{path}: unreadable EXIF data ({error}); save the image without it") from error
+        return opened.size[::-1] if rotated else opened.size
 
 
 def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
+    """Decode an image, rotate it upright and convert it to RGB."""
     try:
         return to_rgb(ImageOps.exif_transpose(image))
-    except Exception as error:  # damaged files make Pillow raise nearly anything: OSError, SyntaxError, struct.error, …
-        raise ValueError(f"{name}: cannot be decoded ({error}); replace the file or leave the image out") from error
+    except (
+        Exception
+    ) as error:  # Pillow raises nearly any error for damaged files: OSError, SyntaxError, struct.error, …
+        raise ValueError(f"{name}: cannot be decoded ({error}); replace the file or remove the image") from error
 
 
 def _name(source: Any) -> str:
+    """Return the name of an image for errors."""
     if isinstance(source, (str, Path)):
         return str(source)
     return source.get("path") or f"image of {len(source['bytes'])} bytes"
@@ -88,25 +94,25 @@ def _name(source: Any) -> str:
 
 @contextmanager
 def _open(source: Any) -> Iterator[Image.Image]:
-    """Opens a path or a `{"path", "bytes"}` dict for the length of a `with`; the pixels are not decoded yet."""
+    """Open a path or a `{"path", "bytes"}` dict without decoding its pixels, and close it afterwards."""
     in_memory = isinstance(source, Mapping) and source.get("bytes") is not None
     path = source.get("path") if isinstance(source, Mapping) else source
     if not in_memory and not isinstance(path, (str, Path)):
         kind = type(source).__name__
-        raise TypeError(f"an image is a path, a PIL image or {{'path', 'bytes'}}, not {kind} {source!r:.60}")
-    if not in_memory and not os.path.isfile(path):  # False also for a name that no file can have
+        raise TypeError(f"an image must be a path, a PIL image or {{'path', 'bytes'}}, got {kind} {source!r:.60}")
+    if not in_memory and not os.path.isfile(path):  # also False for an invalid name
         raise FileNotFoundError(f"{path}: image file not found; check the image folder and the annotation's file name")
-    # A handle, not the path: given a path, Pillow maps plain TIFFs into memory and forgets their orientation.
+    # Pillow gets a handle: for a path it maps plain TIFFs into memory and ignores their orientation.
     with io.BytesIO(source["bytes"]) if in_memory else Path(path).open("rb") as file:
         try:
             opened = Image.open(file)
-            # An MPO is a photo with its previews: the first picture counts.
+            # An MPO is a photo with its previews; the photo comes first.
             pages = 1 if opened.format == "MPO" else getattr(opened, "n_frames", 1)
         except Exception as error:  # as in _upright_rgb
-            raise ValueError(f"{_name(source)}: is no readable image ({error}); replace it or leave it out") from error
+            raise ValueError(f"{_name(source)}: not a readable image ({error}); replace or remove it") from error
         if pages > 1:
             name = _name(source)
-            raise ValueError(f"{name}: holds {pages} pages or frames; save the one that was labeled as its own file")
+            raise ValueError(f"{name}: contains {pages} pages or frames; save the labeled one as a separate file")
         yield opened
 
 
@@ -117,7 +123,7 @@ def _last_bytes(path: Path) -> bytes:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Gray becomes RGB, palettes are looked up, alpha is dropped, deep gray is scaled.
+    """Convert an image to 8-bit RGB by the rules of this module.
 
     Example:
         >>> to_rgb(Image.fromarray(np.array([[0, 1000], [2000, 4000]], dtype=np.uint16))).getpixel((1, 1))
@@ -131,12 +137,18 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def is_deep(image: Any) -> bool:
-    """Whether a PIL image is gray with more than 8 bits, which Pillow's own conversion to RGB would clip."""
+    """Return True for a gray PIL image of more than 8 bits, which Pillow's own conversion to RGB would clip."""
     return isinstance(image, Image.Image) and (image.mode.startswith("I") or image.mode == "F")
 
 
 def scale_to_8_bits(values: np.ndarray) -> np.ndarray:
-    """(H, W) numbers → (H, W) uint8, linear from their minimum (0) to their maximum (255); flat becomes black."""
+    """Scale (H, W) numbers linearly to uint8, from their minimum (0) to their maximum (255).
+
+    A constant image becomes black.
+
+    Raises:
+        ValueError: a number is NaN or infinite.
+    """
     values = values.astype(np.float64)
     low, high = values.min(), values.max()
     if not np.isfinite(high - low):

@@ -1,18 +1,18 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The two losses of SOLOv2, as formulas on tensors."""
+"""Dice loss and focal loss of SOLOv2, as formulas on tensors."""
 
 import torch
 import torch.nn.functional as F
 
 
 def dice_loss(probabilities: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Dice loss of SOLO (section 3.3 there): 1 − 2·Σpq / (Σp² + Σq²), one value a mask.
+    """Compute the dice loss of SOLO (Wang et al. 2020, section 3.3): 1 − 2·Σpq / (Σp² + Σq²) per mask.
 
-    0.001 is added to each sum of squares, as in the official code, so that two empty masks cost 1 and have a finite
+    As in the official code 0.001 is added to each sum of squares, so two empty masks have a loss of 1 and a finite
     gradient.
 
     Args:
-        probabilities: (N, …) in [0, 1].
+        probabilities: (N, …) foreground probabilities.
         targets: (N, …) 0/1.
 
     Returns:
@@ -31,13 +31,16 @@ def dice_loss(probabilities: torch.Tensor, targets: torch.Tensor) -> torch.Tenso
 def sigmoid_focal_loss(
     logits: torch.Tensor, targets: torch.Tensor, alpha: float = 0.25, gamma: float = 2.0
 ) -> torch.Tensor:
-    """Focal loss on independent sigmoids (Lin et al. 2017, equation 5), not reduced.
+    """Compute the focal loss of independent sigmoids (Lin et al. 2017, equation 5), without reduction.
 
     Args:
         logits: any shape.
         targets: same shape, 0/1.
-        alpha: weight of the positives; 1 − alpha that of the negatives.
+        alpha: weight of positives; negatives have 1 − alpha.
         gamma: focusing exponent.
+
+    Returns:
+        Losses in the shape of `logits`.
 
     Example:
         >>> import torch
@@ -46,6 +49,6 @@ def sigmoid_focal_loss(
     """
     probability = logits.sigmoid()
     cross_entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    missed = probability * (1 - targets) + (1 - probability) * targets  # 1 − p_t
+    wrong = probability * (1 - targets) + (1 - probability) * targets  # 1 − p_t
     weight = alpha * targets + (1 - alpha) * (1 - targets)  # alpha_t
-    return weight * missed**gamma * cross_entropy
+    return weight * wrong**gamma * cross_entropy

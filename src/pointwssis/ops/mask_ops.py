@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Masks as tensors: boxes, centers, downscaling, IoU and the three non-maximum suppressions of SOLOv2.
+"""Masks as tensors: boxes, centers of mass, downscaling and IoU.
 
-Frames: a mask is (height, width), row first; points are (x, y) and boxes (x_min, y_min, x_max, y_max) with an
-exclusive maximum, in pixels of that mask.
+A mask is (height, width); points are (x, y) and boxes (x_min, y_min, x_max, y_max) with exclusive maximum, in pixels of
+that mask.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 
 
 def masks_to_boxes(masks: torch.Tensor) -> torch.Tensor:
-    """Extents of masks as boxes.
+    """Return the extents of masks as boxes.
 
     Args:
         masks: (N, H, W), non-zero is foreground.
@@ -25,6 +25,7 @@ def masks_to_boxes(masks: torch.Tensor) -> torch.Tensor:
         [[2.0, 1.0, 6.0, 3.0]]
     """
     masks = masks.bool()
+    # Occupied columns and rows; the first from each end gives the box.
     columns, rows = masks.any(dim=1).float(), masks.any(dim=2).float()  # (N, W), (N, H)
     (height, width), found = masks.shape[1:], masks.flatten(1).any(dim=1)
     x_min, y_min = columns.argmax(1), rows.argmax(1)
@@ -33,14 +34,13 @@ def masks_to_boxes(masks: torch.Tensor) -> torch.Tensor:
 
 
 def centers_of_mass(masks: torch.Tensor) -> torch.Tensor:
-    """Centers of mass over integer pixel indices (no half-pixel offset), as the official target assignment takes them.
+    """Return centers of mass over integer pixel indices (without a half-pixel offset), as in the official code.
 
     Args:
         masks: (N, H, W), non-zero is foreground.
 
     Returns:
-        (N, 2) float32 (x, y); (0, 0) for an empty mask. The center of an object that is not convex may lie outside of
-        it.
+        (N, 2) float32 (x, y); (0, 0) for an empty mask. The center of a non-convex object may lie outside it.
     """
     height, width = masks.shape[1:]
     masks = masks.bool().float()
@@ -52,16 +52,15 @@ def centers_of_mass(masks: torch.Tensor) -> torch.Tensor:
 
 
 def downscale_masks(masks: torch.Tensor, scale: float = 0.25) -> torch.Tensor:
-    """Shrinks binary masks as the official target assignment does, which is OpenCV's 8-bit bilinear reduction of 0/1
-    images.
+    """Downscale binary masks as the official target assignment does: by OpenCV's 8-bit bilinear resize of 0/1 images.
 
-    OpenCV computes in fixed point (11 bits a weight, intermediate results shifted right by 4 and 16 bits), which for
-    0/1 images loses what lies below a quarter. For sides that are multiples of 4 and `scale` 1/4 that is exactly "at
-    least two of the four central pixels".
+    OpenCV computes in fixed point (weights of 11 bits, intermediate results shifted right by 4 and 16 bits), which for
+    0/1 images drops values below a quarter. For sides that are multiples of 4 and `scale` 1/4 this means exactly: at
+    least two of the four central pixels are foreground.
 
     Args:
         masks: (N, H, W), non-zero is foreground.
-        scale: factor; the new sides are `int(side · scale + 0.5)`.
+        scale: scale factor; the new sides are `int(side · scale + 0.5)`.
 
     Returns:
         (N, H', W') bool.
@@ -69,12 +68,13 @@ def downscale_masks(masks: torch.Tensor, scale: float = 0.25) -> torch.Tensor:
     height, width = masks.shape[1:]
     masks = masks.bool()
     if scale == 0.25 and height % 4 == 0 and width % 4 == 0:
+        # The short form: votes of the four central pixels of each 4 × 4 block.
         top, bottom = masks[:, 1::4], masks[:, 2::4]
         votes = top[..., 1::4].byte() + top[..., 2::4].byte() + bottom[..., 1::4].byte() + bottom[..., 2::4].byte()
         return votes >= 2
     rows, columns = (_fixed_point_weights(side, int(side * scale + 0.5), masks.device) for side in (height, width))
     (left, right, left_weight, right_weight), (above, below, above_weight, below_weight) = columns, rows
-    # Only the rows that are needed, then their columns: (N, 2H', W) → (N, 2H', W').
+    # Interpolate along the rows that are needed, (N, 2H', W) → (N, 2H', W'), then between them.
     rows_needed = masks[:, torch.cat([above, below])].int()
     reduced = rows_needed[..., left] * left_weight + rows_needed[..., right] * right_weight
     upper, lower = (reduced >> 4).split(len(above), dim=1)  # (N, H', W') each
@@ -83,7 +83,8 @@ def downscale_masks(masks: torch.Tensor, scale: float = 0.25) -> torch.Tensor:
 
 
 def _fixed_point_weights(source: int, target: int, device: torch.device) -> tuple[torch.Tensor, ...]:
-    """The two neighbors of each new pixel along one axis and their 11-bit weights."""
+    """Return the two neighbors of each new pixel along one axis and their 11-bit weights."""
+    # Position of each new pixel between two old ones, as OpenCV rounds it.
     position = ((np.arange(target) + 0.5) * (1.0 / (target / source)) - 0.5).astype(np.float32)
     first = np.floor(position).astype(np.int64)
     fraction = (position - first).astype(np.float32)
@@ -98,11 +99,11 @@ def _fixed_point_weights(source: int, target: int, device: torch.device) -> tupl
 
 
 def mask_iou(masks: torch.Tensor, others: torch.Tensor | None = None) -> torch.Tensor:
-    """Intersection over union of every mask with every other one.
+    """Return the intersection over union of every mask with every other one.
 
     Args:
         masks: (N, H, W) or (N, pixels), 0/1.
-        others: (M, H, W) or (M, pixels); the masks themselves when absent.
+        others: (M, H, W) or (M, pixels); None compares the masks with themselves.
 
     Returns:
         (N, M) float32; two empty masks have IoU 0.
@@ -112,6 +113,3 @@ def mask_iou(masks: torch.Tensor, others: torch.Tensor | None = None) -> torch.T
     intersection = first @ second.T
     union = first.sum(1)[:, None] + second.sum(1)[None, :] - intersection
     return intersection / union.clamp(min=1)
-
-
-# -- non-maximum suppression

@@ -1,8 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Points of masks: where a point label comes from.
+"""Point labels of masks.
 
-Points are `(x, y)` pixel indices: the pixel in column 3 has x = 3, without a half added. Boxes are `(x0, y0, x1, y1)`
-whose maximum is exclusive, so that `image[y0:y1, x0:x1]` is the crop.
+Points are `(x, y)` pixel indices: the pixel in column 3 has x = 3, without a half-pixel offset.
 """
 
 from typing import Literal
@@ -15,19 +14,22 @@ PointSource = Literal["center", "box_center", "random"]
 def point_from_mask(
     mask: np.ndarray, point_source: PointSource = "center", generator: np.random.Generator | None = None
 ) -> tuple[float, float]:
-    """The point label of one object.
+    """Return the point label of one object.
 
-    The paper's points are centers of mass; its table 4 compares them with random ones. A center may lie outside of an
-    object that is not convex; `random` never does.
+    The paper's points are centers of mass; its table 4 compares them with random ones. A center may lie outside a
+    non-convex object, a random point does not.
 
     Args:
-        mask: (H, W) bool, the object in an image's frame.
-        point_source: `center` (of mass, over pixel indices), `box_center` (of the mask's extent) or `random` (a pixel
-            of it).
-        generator: source of `random`; a new unseeded one if absent.
+        mask: (H, W) bool, the object in the frame of its image.
+        point_source: `center` (center of mass over pixel indices), `box_center` (center of the mask's extent) or
+            `random` (a random pixel of the mask).
+        generator: random number generator for `random`; None creates an unseeded one.
 
     Returns:
-        (x, y) in the mask's pixels.
+        (x, y) in pixels of the mask.
+
+    Raises:
+        ValueError: the mask is empty, or the source is unknown.
 
     >>> mask = np.zeros((4, 8), bool)
     >>> mask[1:3, 2:7] = True
@@ -36,7 +38,7 @@ def point_from_mask(
     """
     rows, columns = np.nonzero(np.asarray(mask))
     if len(rows) == 0:
-        raise ValueError("point_from_mask: the mask is empty, so it has no point; drop the object or give it a point")
+        raise ValueError("point_from_mask: an empty mask has no point; remove the object or give it a point")
     if point_source == "center":
         return float(columns.mean()), float(rows.mean())
     if point_source == "box_center":
@@ -44,6 +46,4 @@ def point_from_mask(
     if point_source == "random":
         pick = (generator or np.random.default_rng()).integers(len(rows))
         return float(columns[pick]), float(rows[pick])
-    raise ValueError(
-        f"point_from_mask: unknown point_source {point_source!r}; choose 'center', 'box_center' or 'random'"
-    )
+    raise ValueError(f"point_from_mask: point_source must be 'center', 'box_center' or 'random', got {point_source!r}")

@@ -1,34 +1,34 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Masks → polygons: `mask_to_polygons`, along the edges of the pixels, so that nothing is lost.
+"""Lossless conversion of masks to polygons along the edges of their pixels.
 
-A ring is flat, `[x0, y0, x1, y1, …]`, closed by itself (its first corner does not come again), in COCO's convention:
-the pixel in column 3 reaches from x = 3 to x = 4. Each connected part of a mask (pixels that share a side) is one ring.
-A hole is cut out of its ring by a seam: the ring goes to the hole, around it and back the same way. Programs that fill
-by parity, such as pycocotools, get the mask back exactly; those that also draw the outline close a seam by at most one
-pixel, inside the mask. `segmentation_to_rle` of `masks.py` is the way back.
+A ring is flat, `[x0, y0, x1, y1, …]`, and implicitly closed (its first corner is not repeated), in COCO's convention:
+the pixel in column 3 extends from x = 3 to x = 4. Each connected component of a mask (pixels that share a side) is one
+ring. A hole is connected to its ring by a seam: the ring runs to the hole, around it and back the same way. Programs
+that fill by parity, such as pycocotools, restore the mask exactly; those that also draw the outline lose at most one
+pixel along a seam. `coco_masks.segmentation_to_rle` is the inverse.
 """
 
 import numpy as np
 
 _Corner = tuple[int, int]  # (row, column) of grid lines: between the pixels row - 1 and row
-_Seam = tuple[int, int]  # (row, ring): where a hole is cut out
+_Seam = tuple[int, int]  # (row, ring) of a hole
 
 
 def mask_to_polygons(mask: np.ndarray) -> list[list[float]]:
-    """The outlines of a mask, exact: pycocotools' decoding gives the same pixels.
+    """Return the exact outlines of a mask: pycocotools decodes them to the same pixels.
 
     Args:
         mask: (H, W), non-zero is foreground.
 
     Returns:
-        One ring a connected part, from top to bottom and left to right; none for an empty mask.
+        One ring per connected component, from top to bottom and left to right; none for an empty mask.
 
     Example:
         >>> mask = np.zeros((5, 6), dtype=bool)
         >>> mask[1:4, 2:5] = True
         >>> mask_to_polygons(mask)
         [[2.0, 1.0, 5.0, 1.0, 5.0, 4.0, 2.0, 4.0]]
-        >>> mask[2, 3] = False  # a hole: 4 corners more, and 3 for the seam
+        >>> mask[2, 3] = False  # a hole adds 4 corners, its seam 3
         >>> [len(ring) // 2 for ring in mask_to_polygons(mask)]
         [11]
     """
@@ -38,16 +38,22 @@ def mask_to_polygons(mask: np.ndarray) -> list[list[float]]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return []
-    top, left = int(rows[0]), int(columns[0])  # only the extent is looked at
+    top, left = int(rows[0]), int(columns[0])  # everything outside the extent is empty
     padded = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1], 1)
-    rings = _cut_out_holes(padded, _rings(padded))
-    return [[float(v) for row, column in ring for v in (column + left, row + top)] for ring in rings]
+    polygons = []
+    for ring in _cut_out_holes(padded, _rings(padded)):
+        corners = np.array(ring, dtype=float)[:, ::-1] + (left, top)  # (row, column) → (x, y) in the image
+        polygons.append(corners.ravel().tolist())
+    return polygons
 
 
 def join_polygons(polygons: list[list[float]]) -> list[float]:
-    """One ring out of several, for formats that know one ring an object: seams lead from the first to each other one.
+    """Join several rings to one by seams from the first, for formats with one ring per object.
 
-    Filled by parity it covers what the rings cover together, provided that they do not overlap.
+    Filled by parity it covers the union of the rings, provided that they do not overlap.
+
+    Args:
+        polygons: flat rings `[x0, y0, x1, y1, …]`, at least one.
 
     Example:
         >>> join_polygons([[0, 0, 1, 0, 1, 1, 0, 1], [3, 0, 4, 0, 4, 1, 3, 1]])
@@ -59,12 +65,13 @@ def join_polygons(polygons: list[list[float]]) -> list[float]:
 
 
 def _rings(padded: np.ndarray) -> list[list[_Corner]]:
-    """All rings, outlines and holes alike, each from its first corner (the topmost, then leftmost), in that order.
+    """Return all rings, outlines and holes, in the order of their first (topmost, then leftmost) corners.
 
-    Corners are where an outline turns. Sorted by row they are by pairs the ends of horizontal edges, sorted by column
-    those of vertical edges; following the two in turn walks around a ring. Where two pixels touch by their corners
-    only, two corners are in one place, so that each of the pixels keeps a ring of its own.
+    Corners are the places where an outline turns. Sorted by row, consecutive pairs of corners are the ends of
+    horizontal edges; sorted by column, those of vertical edges. Following both in turn walks around a ring. Where two
+    pixels touch at a corner only, there are two corners in one place, so that each pixel keeps its own ring.
     """
+    # Corners: an odd number of the four pixels around a grid point is foreground, or two diagonal ones.
     above, below = padded[:-1], padded[1:]
     top_left, top_right, bottom_left, bottom_right = above[:, :-1], above[:, 1:], below[:, :-1], below[:, 1:]
     touching = (top_left == bottom_right) & (top_right == bottom_left) & (top_left != top_right)
@@ -72,12 +79,13 @@ def _rings(padded: np.ndarray) -> list[list[_Corner]]:
     row, column = np.nonzero(turning | touching)
     row, column, in_rank = (np.repeat(values, 1 + touching[row, column]) for values in (row, column, row * 0))
     in_rank[1:] = (row[1:] == row[:-1]) & (column[1:] == column[:-1])
-    # In one place the first corner has the edge to the left. It has the one upwards where it belongs to the top left
-    # pixel, the one downwards where it belongs to the bottom left.
+    # Of two corners in one place, the first has the edge to the left. Its vertical edge leads upwards if it belongs to
+    # the top left pixel, downwards if it belongs to the bottom left one.
     down_rank = np.where(top_left[row, column], in_rank, 1 - in_rank)
     by_column = np.lexsort((down_rank, row, column))
     beside, along = np.arange(len(row)) ^ 1, np.empty(len(row), dtype=np.int64)
     along[by_column[0::2]], along[by_column[1::2]] = by_column[1::2], by_column[0::2]
+    # Walk around the rings: a horizontal edge, then a vertical one, until a corner was visited before.
     corners, beside, along = list(zip(row.tolist(), column.tolist(), strict=True)), beside.tolist(), along.tolist()
     rings, seen = [], [False] * len(corners)
     for start in range(len(corners)):
@@ -92,11 +100,11 @@ def _rings(padded: np.ndarray) -> list[list[_Corner]]:
 
 
 def _cut_out_holes(padded: np.ndarray, rings: list[list[_Corner]]) -> list[list[_Corner]]:
-    """The outlines, with the holes cut out of them.
+    """Return the outlines with their holes connected by seams.
 
-    From the first corner of a hole a seam leads to the left, inside of the mask, until it meets an edge. That belongs
-    to the outline around the hole or to a hole that comes earlier in `rings`, so going backwards finds each hole
-    complete when it is wanted.
+    From the first corner of a hole a seam leads to the left, inside the mask, until it meets an edge. This edge belongs
+    to the outline around the hole or to a hole that comes earlier in `rings`, so a backward pass completes each hole
+    before it is needed.
     """
     is_hole = [not padded[row + 1, column + 1] for (row, column), *_ in rings]
     edges: dict[int, list[tuple[int, int, int]]] = {}  # column → (top, bottom, ring) of vertical edges
@@ -104,7 +112,8 @@ def _cut_out_holes(padded: np.ndarray, rings: list[list[_Corner]]) -> list[list[
         for index, ring in enumerate(rings):
             for (row, column), (next_row, _) in zip(ring[1::2], [*ring[2::2], ring[0]], strict=True):
                 edges.setdefault(column, []).append((min(row, next_row), max(row, next_row), index))
-    seams: dict[tuple[int, int], list[_Seam]] = {}  # (ring, column) → holes that hang there
+    # The ring and the column at which the seam of each hole ends.
+    seams: dict[tuple[int, int], list[_Seam]] = {}  # (ring, column) → holes that are attached there
     for index in np.flatnonzero(is_hole).tolist():
         row, column = rings[index][0]
         inside = padded[row, : column + 1] & padded[row + 1, : column + 1]
@@ -120,7 +129,7 @@ def _cut_out_holes(padded: np.ndarray, rings: list[list[_Corner]]) -> list[list[
 def _with_seams(
     ring: list[_Corner], index: int, seams: dict[tuple[int, int], list[_Seam]], complete: dict[int, list[_Corner]]
 ) -> list[_Corner]:
-    """A ring that makes a detour to each hole that hangs on one of its vertical edges."""
+    """Return a ring with a detour to each hole that is attached to one of its vertical edges."""
     walked: list[_Corner] = []
     for position in range(0, len(ring), 2):
         walked += ring[position : position + 2]

@@ -1,10 +1,10 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""COCO's run lengths (RLE) of masks, written and read with NumPy alone.
+"""COCO's run-length encoding (RLE) of masks, written and read with NumPy only.
 
-A mask is read column by column as runs of background and foreground in turn, the first of background. From the fourth
-on a run is written as its difference to the one two before; each number as groups of 5 bits, lowest first, a character
-each (48 + bits, + 32 where more follow), the last group with the sign in its highest bit. That is the text of
-pycocotools, which is not needed for it: models that are loaded by `trust_remote_code` have no more than NumPy.
+A mask is read column by column as alternating runs of background and foreground, starting with background. From the
+fourth on, a run is stored as the difference to the run two before. Each number is stored in groups of 5 bits, lowest
+first, one character per group (48 + bits, + 32 if more follow); the highest bit of the last group is the sign. This is
+the text format of pycocotools, without needing it: models loaded with `trust_remote_code` may only have NumPy.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ RLE = dict[str, Any]
 
 
 def encode_mask(mask: np.ndarray | torch.Tensor) -> RLE:
-    """Compresses one mask to a COCO RLE, `counts` as text, so that it fits into JSON and Arrow.
+    """Encode one mask as a compressed COCO RLE with `counts` as text, so that it fits into JSON and Arrow.
 
     Args:
         mask: (H, W), any dtype; non-zero is foreground.
@@ -29,6 +29,7 @@ def encode_mask(mask: np.ndarray | torch.Tensor) -> RLE:
     array = np.asarray(mask.cpu() if isinstance(mask, torch.Tensor) else mask) != 0
     if array.ndim != 2:
         raise ValueError(f"encode_mask takes one (height, width) mask, got an array of shape {array.shape}")
+    # Run lengths between the places where the value changes, column by column.
     pixels = array.ravel(order="F")
     starts = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
     first = [0, 0] if pixels.size and pixels[0] else [0]
@@ -37,10 +38,10 @@ def encode_mask(mask: np.ndarray | torch.Tensor) -> RLE:
 
 
 def decode_rle(rle: RLE) -> np.ndarray:
-    """Turns a compressed COCO RLE into its (H, W) bool mask.
+    """Decode a compressed COCO RLE to its (H, W) bool mask.
 
     Raises:
-        ValueError: the counts are no such text, or do not fill the mask.
+        ValueError: the counts are not valid text, or do not fill the mask.
     """
     (height, width), counts = rle["size"], rle["counts"]
     runs = read_runs(counts)
@@ -53,28 +54,31 @@ def decode_rle(rle: RLE) -> np.ndarray:
 
 
 def checked_rle(rle: RLE, height: int, width: int) -> RLE:
-    """The compressed RLE of an image out of a compressed or an uncompressed one (`counts` as a list).
+    """Return a compressed or uncompressed RLE (`counts` as a list) of an image as a compressed one.
+
+    Args:
+        rle: dict with `size` [height, width] and `counts`.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
 
     Raises:
-        ValueError: it is none, or does not fit the image; the message says what is wrong with which value.
+        ValueError: the RLE is invalid or does not fit the image; the message names the bad value.
     """
     missing = {"size", "counts"} - set(rle)
     if missing:
-        raise ValueError(f"RLE lacks {sorted(missing)}; it takes 'size' [height, width] and 'counts'")
+        raise ValueError(f"RLE lacks {sorted(missing)}; it needs 'size' [height, width] and 'counts'")
     size, counts = rle["size"], rle["counts"]
     if not isinstance(size, (list, tuple)) or [height, width] != list(size):
         raise ValueError(f"RLE size {size!r} differs from the image's [height, width] = {[height, width]}")
     if isinstance(counts, (list, tuple)):
         bad = [c for c in counts if isinstance(c, bool) or not isinstance(c, (int, np.integer)) or c < 0]
         if bad:
-            raise ValueError(f"RLE counts hold {bad[0]!r}; they are non-negative whole numbers of pixels")
+            raise ValueError(f"RLE counts must be non-negative whole numbers of pixels, got {bad[0]!r}")
         runs: Sequence[int] = counts
     elif isinstance(counts, (str, bytes)):
         runs = read_runs(counts).tolist()
     else:
-        raise ValueError(
-            f"RLE counts are a {type(counts).__name__}; they take text (compressed) or a list of run lengths"
-        )
+        raise ValueError(f"RLE counts must be text (compressed) or a list of run lengths, got {type(counts).__name__}")
     if sum(runs) != height * width or min(runs, default=0) < 0:
         raise ValueError(
             f"RLE counts sum to {sum(runs)}, not to height × width = {height} × {width} = {height * width}"
@@ -85,16 +89,17 @@ def checked_rle(rle: RLE, height: int, width: int) -> RLE:
 
 
 def read_runs(counts: str | bytes) -> np.ndarray:
-    """Run lengths, (N,) int64, out of COCO's compressed text; negative ones are not looked for.
+    """Return the (N,) int64 run lengths of COCO's compressed text, without checking for negative ones.
 
     Raises:
-        ValueError: this is no such text.
+        ValueError: the text is not a compressed RLE.
     """
     data = np.frombuffer(counts if isinstance(counts, bytes) else counts.encode("utf-8", "surrogatepass"), np.uint8)
     wrong = np.flatnonzero((data < 48) | (data >= 112))
-    if len(wrong) or (len(data) and data[-1] >= 80):  # the last one says that more follow
+    if len(wrong) or (len(data) and data[-1] >= 80):  # the last character announces another one
         position = int(wrong[0]) if len(wrong) else len(data)
         raise ValueError(f"RLE counts {counts!r:.40} are not COCO's compressed text (character {position})")
+    # Groups of 5 bits → numbers with sign.
     bits = data.astype(np.int64) - 48
     ends = np.flatnonzero(bits < 32)
     starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
@@ -102,15 +107,17 @@ def read_runs(counts: str | bytes) -> np.ndarray:
     shifts = 5 * (np.arange(len(bits)) - np.repeat(starts, lengths))
     values = np.add.reduceat((bits & 31) << shifts, starts) if len(ends) else np.zeros(0, np.int64)
     runs = values - ((bits[ends] & 16) != 0) * (np.int64(1) << 5 * lengths)
+    # Differences to the run two before → run lengths.
     runs[1::2] = np.cumsum(runs[1::2])
     runs[2::2] = np.cumsum(runs[2::2])
     return runs
 
 
 def _written(runs: np.ndarray) -> str:
-    """The inverse of `read_runs`."""
+    """Return run lengths as COCO's compressed text, the inverse of `read_runs`."""
     rest = runs.astype(np.int64)
     rest[3:] -= runs[1:-2]
+    # Groups of 5 bits of all numbers at once, until each number is complete.
     columns, is_open = [], np.ones(len(rest), bool)
     while is_open.any():
         bits = rest & 31

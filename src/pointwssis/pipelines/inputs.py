@@ -45,7 +45,8 @@ def as_items(inputs: Any, **prompts: Any) -> Any:
     if prompts:
         keys = ", ".join(map(repr, PROMPTS[:2]))
         raise ValueError(
-            f"with a dataset or generator of images, give {' and '.join(prompts)} inside its items: {{'image', {keys}, …}}"
+            f"with a dataset or generator of images, give {' and '.join(prompts)} inside its items: "
+            f"{{'image', {keys}, …}}"
         )
     if hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__"):
         return _Items(inputs)

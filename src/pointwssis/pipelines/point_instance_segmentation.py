@@ -228,7 +228,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             For each item the instances of the image processor's post-processing.
         """
         sizes = [(item["image"].height, item["image"].width) for item in items]
-        if items[0]["points"] is None:
+        if items[0]["points"] is None:  # ordinary instance segmentation
             found = self.image_processor.post_process_instance_segmentation(
                 outputs, threshold=threshold, target_sizes=sizes, return_binary_maps=True, top_k=top_k
             )
@@ -241,6 +241,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             level_strategy=level_strategy,
             **given({"top_k": top_k}),
         )
+        # The refiner sees one image at a time.
         refiner = refiner or self.refiner
         if refiner is not None:
             for item, instances in zip(items, found, strict=True):

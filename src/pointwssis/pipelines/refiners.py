@@ -43,8 +43,8 @@ def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dt
     if refiner is None or (callable(refiner) and not isinstance(refiner, Pipeline)):
         return refiner
     raise TypeError(
-        f"refiner must be a repository, a folder, a model, a {TASK} pipeline or a callable (image, rough masks, points, "
-        f"labels) → masks, got {type(refiner).__name__}"
+        f"refiner must be a repository, a folder, a model, a {TASK} pipeline or a callable (image, rough masks, "
+        f"points, labels) → masks, got {type(refiner).__name__}"
     )
 
 

@@ -67,9 +67,10 @@ def detection_fields(
         missing = [key for key in ("mask", "score", "label", "label_id") if key not in instance]
         if missing or not isinstance(instance, Mapping):
             raise ValueError(
-                f"instance {index} has no {missing[0]!r}; to_detections takes the result of point-instance-segmentation "
-                "for one image"
+                f"instance {index} has no {missing[0]!r}; to_detections takes the result of "
+                "point-instance-segmentation for one image"
             )
+    # Masks in one form, and the values of points if all instances have them.
     masks = [_as_array(instance["mask"], image_size) for instance in instances]
     stacked = np.stack(masks) if masks else np.zeros((0, *(image_size or (1, 1))), dtype=bool)
     data = {"class_name": np.array([instance["label"] for instance in instances], dtype=str)}

@@ -49,7 +49,7 @@ def checked_labels(labels: Any, num_points: int, id2label: Mapping[int, str], na
     """Return the class id of each point, None where its class is unknown.
 
     Args:
-        labels: per point a class name, a class id, or None or −1; None alone if no class is known.
+        labels: for each point its class name or id, None or −1 if unknown; None alone if no class is known.
         num_points: expected number of labels.
         id2label: class names of the model.
         name: name of the image, for errors.
@@ -65,7 +65,8 @@ def checked_labels(labels: Any, num_points: int, id2label: Mapping[int, str], na
     values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     if len(values) != num_points:
         raise ValueError(
-            f"labels of {name} must have one entry per point (None if unknown), got {len(values)} for {num_points} points"
+            f"labels of {name} must have one entry for each point (None if unknown), got {len(values)} for "
+            f"{num_points} points"
         )
     return [label_id(value, id2label, f"point {index} of {name}") for index, value in enumerate(values)]
 
@@ -92,8 +93,8 @@ def label_id(label: Any, id2label: Mapping[int, str], where: str) -> int | None:
         return ids[label]
     if isinstance(label, bool) or not isinstance(label, numbers.Integral) or label not in id2label:
         raise ValueError(
-            f"unknown label {label!r} of {where}; give a class name, an id from 0 to {len(id2label) - 1}, or None if the "
-            "class is unknown"
+            f"unknown label {label!r} of {where}; give a class name, an id from 0 to {len(id2label) - 1}, or None if "
+            "the class is unknown"
         )
     return int(label)
 
@@ -102,7 +103,7 @@ def checked_rough_masks(masks: Any, num_points: int, image: Image.Image, name: s
     """Return rough masks as N arrays, each (height, width) bool.
 
     Args:
-        masks: per point a mask of the image's size: an array, a tensor, a PIL image, a COCO RLE or COCO polygons.
+        masks: for each point a mask of the image's size: an array, a tensor, a PIL image, a COCO RLE or COCO polygons.
         num_points: expected number of masks.
         image: the upright image.
         name: name of the image, for errors.

@@ -41,7 +41,7 @@ class StagePlan:
 
 
 class RunPlan:
-    """What a run will do. Nothing is written.
+    """The stages of a run before they run. Nothing is written.
 
     Args:
         recipe: of the run.

@@ -266,7 +266,7 @@ SQUARE, NAN, INF = [1, 1, 5, 1, 5, 5, 1, 5], float("nan"), float("inf")
 BAD_RECORDS = {
     "missing image": (replace_file("b.jpg", None), ["image 4", "file_name", "b.jpg", "not found"], 2, 2),
     "truncated jpeg": (replace_file("b.jpg", lambda data: data[:-200]), ["image 4", "b.jpg", "truncated"], 2, 2),
-    "no image": (replace_file("b.jpg", lambda data: b"hello"), ["image 4", "b.jpg", "no readable image"], 2, 2),
+    "no image": (replace_file("b.jpg", lambda data: b"hello"), ["image 4", "b.jpg", "not a readable image"], 2, 2),
     "file name a number": (change("images", 1, file_name=5), ["image 4", "file_name is 5"], 2, 2),
     "no file name": (remove("images", 1, "file_name"), ["image 4", "file_name is 'missing'"], 2, 2),
     "no width": (remove("images", 1, "width"), ["image 4", "missing key width"], 2, 2),

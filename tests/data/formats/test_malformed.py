@@ -129,7 +129,7 @@ RECORDS = {
     "csv: missing image": csv("c.jpg,1,2,cat,,,", "image is 'c.jpg'", "missing image file", error=FileNotFoundError),
     "csv: close name": csv("A.jpg,1,2,cat,,,", "image is 'A.jpg'", "did you mean a.jpg?", error=FileNotFoundError),
     "csv: ambiguous image": csv("b.png,1,2,cat,,,", "image is 'b.png'", "city/b.png, field/b.png"),
-    "csv: no picture": csv("notes.png,1,2,cat,,,", "image is 'notes.png'", "no readable image"),
+    "csv: no picture": csv("notes.png,1,2,cat,,,", "image is 'notes.png'", "not a readable image"),
     "csv: other size": csv("dot.png,0,0,cat,20,10,", "width × height is '20 × 10'", "2 × 1 pixels"),
     "csv: size as stored": csv("turned.jpg,1,1,cat,40,30,", "'40 × 30'", "30 × 40", "EXIF orientation"),
     "csv: complete is maybe": csv("a.jpg,1,2,cat,,,maybe", "complete is 'maybe'", "write true or false"),

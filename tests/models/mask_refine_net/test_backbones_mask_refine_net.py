@@ -34,7 +34,7 @@ class TestBackbones:
             torch.testing.assert_close(loaded(**inputs).logits, before, rtol=0, atol=0)
 
     def test_a_backbone_that_cannot_take_more_channels_is_an_error(self, make_model):
-        with pytest.raises(ValueError, match="HGNetV2Backbone ignores the num_channels"):
+        with pytest.raises(ValueError, match="HGNetV2Backbone ignores num_channels"):
             make_model(backbone_config=HGNetV2Config(out_features=STAGES))
 
     def test_resnet_starts_from_an_image_backbone(self, make_model, make_inputs):

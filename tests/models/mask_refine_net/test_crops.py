@@ -70,7 +70,7 @@ class TestCropBoxAround:
 
     @pytest.mark.parametrize("point", [(-1, 5), (120, 5), (5, 100), (float("nan"), 5)])
     def test_point_outside_of_the_image_is_an_error(self, point):
-        with pytest.raises(ValueError, match="outside of the image of 120 x 100"):
+        with pytest.raises(ValueError, match="outside the image of 120 × 100"):
             crop_box_around(box_mask(1, 1, 5, 5), point)
 
 

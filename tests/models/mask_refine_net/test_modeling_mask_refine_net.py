@@ -42,12 +42,12 @@ class TestConfig:
         [
             ({"architecture": "deeplab"}, "'deeplab'"),
             ({"class_channel_offset": 2}, "0 or 1"),
-            ({"crop_size": 32}, "more than 32 pixels"),
+            ({"crop_size": 32}, "crop_size must be at least 33"),
             ({"point_sigma": 0}, "positive"),
             ({"train_box_scale": [2.0, 1.0]}, "lower <= upper"),
             ({"train_box_scale": [0.5, 1.0]}, "1 <= lower"),
-            ({"box_scale": 0.9}, "cut off"),
-            ({"decoder_channels": [8, 8]}, "2 entries"),
+            ({"box_scale": 0.9}, "box_scale must be at least 1"),
+            ({"decoder_channels": [8, 8]}, "decoder_channels must have 4 entries"),
             ({"input_channels": 16}, "make them equal"),
             ({"backbone_config": ResNetConfig(out_features=["stage4"])}, "set its out_features to"),
         ],
@@ -239,7 +239,7 @@ class TestForward:
 
     @pytest.mark.parametrize("labels", [[0, 3], [-1, 0]])
     def test_unknown_class_is_an_error(self, make_model, make_inputs, labels):
-        with pytest.raises(ValueError, match="knows the classes 0 to 2"):
+        with pytest.raises(ValueError, match="class_labels must lie between 0 and 2"):
             make_model()(**{**make_inputs(), "class_labels": torch.tensor(labels)})
 
     def test_missing_class_is_an_error(self, make_model, make_inputs):
@@ -250,7 +250,7 @@ class TestForward:
 
     def test_masks_without_a_channel_are_an_error(self, make_model, make_inputs):
         inputs = make_inputs()
-        with pytest.raises(ValueError, match=r"must be \(2, 1, 64, 64\)"):
+        with pytest.raises(ValueError, match=r"must have the shape \(2, 1, 64, 64\)"):
             make_model()(**{**inputs, "rough_masks": inputs["rough_masks"][:, 0]})
 
 
@@ -348,3 +348,14 @@ class TestSaving:
         assert isinstance(loaded, MaskRefineNetForMaskRefinement) and not loaded.training
         with torch.no_grad():
             torch.testing.assert_close(loaded(**inputs).logits, model(**inputs).logits, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("labels", "did you mean 'mask_labels' and 'class_labels'"), ("input_point", "did you mean 'input_points'")],
+)
+def test_unknown_arguments_are_not_swallowed(make_model, make_inputs, name, message):
+    model, inputs = make_model(), make_inputs()
+    with pytest.raises(TypeError, match=f"MaskRefineNetForMaskRefinement got an unknown argument '{name}'; {message}"):
+        model(**inputs, **{name: inputs["input_points"]})
+    assert model(**inputs, return_dict=True, output_attentions=False, num_items_in_batch=2).logits is not None

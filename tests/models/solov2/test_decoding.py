@@ -186,7 +186,7 @@ def test_no_points_no_answers(lively):
 def test_bad_prompts_are_named(lively):
     image, settings = ImageOutputs.of(lively, 0), settings_of(lively)
     points, classes = torch.zeros(1, 2), torch.zeros(1, dtype=torch.long)
-    with pytest.raises(ValueError, match="prompt is 'box'"):
+    with pytest.raises(ValueError, match="prompt must be .*, got 'box'"):
         decode_official_prompt("box", image, points, None, classes, settings)
     with pytest.raises(ValueError, match="'cls' needs the boxes"):
         decode_official_prompt("cls", image, points, None, classes, settings)
@@ -229,7 +229,7 @@ def test_large_images_decode_a_few_masks_at_a_time():
 def test_masks_do_not_depend_on_how_many_are_made_at_once(monkeypatch):
     outputs = random_outputs(64, 96, num_grids=(4, 3, 2, 1, 1))
     expected = [decode_all(outputs) for _ in range(2)]
-    monkeypatch.setattr(decoding_solov2, "DENSE_PIXELS", 1)
+    monkeypatch.setattr(decoding_solov2, "MASK_PIXELS_PER_CHUNK", 1)
     for one, other in zip(expected[0], decode_all(outputs), strict=True):
         assert torch.equal(one["mask"], other["mask"]) and one["level"] == other["level"]
         assert one["score"] == pytest.approx(other["score"], rel=1e-5)

@@ -188,8 +188,8 @@ def test_without_padding_the_masks_keep_the_images_size():
         ({"mask_labels": []}, "mask_labels has 0 entries for 1 images"),
         ({"class_labels": [[0], [1]]}, "class_labels has 2 entries for 1 images"),
         ({"input_points": [[[1, 2]]] * 3}, "input_points has 3 entries"),
-        ({"mask_labels": [np.zeros((1, 30, 20))]}, r"image 0 have shape \(1, 30, 20\).*\(N, 20, 30\)"),
-        ({"mask_labels": [np.zeros((20, 30))]}, r"shape \(20, 30\)"),
+        ({"mask_labels": [np.zeros((1, 30, 20))]}, r"image 0 must have the shape \(N, 20, 30\), got \(1, 30, 20\)"),
+        ({"mask_labels": [np.zeros((20, 30))]}, r"got \(20, 30\)"),
     ],
 )
 def test_labels_that_do_not_fit_the_image_are_named(labels, message):

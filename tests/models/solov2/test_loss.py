@@ -230,7 +230,7 @@ def test_targets_do_not_depend_on_how_many_objects_are_made_at_once(monkeypatch)
     corners = [(5 * k, 3 * k, 5 * k + 9, 3 * k + 20) for k in range(11)]
     masks, config = rectangles(75, 91, *corners), small_config()
     (levels, reduced) = image_targets(masks, None, (96, 96), config)
-    monkeypatch.setattr(loss_solov2, "CHUNK", 1000)
+    monkeypatch.setattr(loss_solov2, "OBJECTS_PER_CHUNK", 1000)
     (expected, all_at_once) = image_targets(masks, None, (96, 96), config)
     assert torch.equal(reduced, all_at_once)
     for got, want in zip(levels, expected, strict=True):
@@ -308,11 +308,14 @@ WEIGHTS = {"class_loss_weight": 2, "mask_loss_weight": 1.5}
         ({"mask_labels": []}, "mask_labels has 0 entries for a batch of 1"),
         ({"class_labels": [torch.zeros(2, dtype=torch.long)] * 2}, "class_labels has 2 entries for a batch of 1"),
         ({"boxes": []}, "boxes has 0 entries"),
-        ({"class_labels": [torch.tensor([0])]}, r"image 0.*mask_labels \(2, 64, 96\) and class_labels \(1,\)"),
+        (
+            {"class_labels": [torch.tensor([0])]},
+            r"image 0.*mask_labels and class_labels .* got \(2, 64, 96\) and \(1,\)",
+        ),
         ({"mask_labels": [torch.zeros(64, 96)]}, r"image 0.*\(N, height, width\)"),
-        ({"class_labels": [torch.tensor([0, 3])]}, r"class_labels hold \[0, 3\].*0 … 2"),
-        ({"class_labels": [torch.tensor([-1, 0])]}, r"class_labels hold \[-1, 0\]"),
-        ({"boxes": [torch.zeros(1, 4)]}, r"boxes have shape \(1, 4\).*\(2, 4\)"),
+        ({"class_labels": [torch.tensor([0, 3])]}, r"class_labels must lie between 0 and 2, got \[0, 3\]"),
+        ({"class_labels": [torch.tensor([-1, 0])]}, r"class_labels must .* got \[-1, 0\]"),
+        ({"boxes": [torch.zeros(1, 4)]}, r"boxes must have the shape \(2, 4\).* got \(1, 4\)"),
         ({"mask_labels": [torch.ones(2, 128, 192)]}, "128 × 192 pixels, but the image is 64 × 96.*resize"),
         ({"mask_labels": [torch.ones(2, 32, 48)]}, "32 × 48 pixels, but the image is 64 × 96.*resize"),
     ],

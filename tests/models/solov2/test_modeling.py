@@ -265,7 +265,7 @@ def test_other_backbones_train_and_freeze(name, tmp_path):
 
 
 def test_a_backbone_of_three_maps_is_refused():
-    with pytest.raises(ValueError, match="gives 3 feature maps.*out_features"):
+    with pytest.raises(ValueError, match="returns 3 feature maps.*out_features"):
         small_model(backbone_config={**RESNET, "out_features": STAGES[1:]})
 
 
@@ -281,7 +281,7 @@ def test_outputs_also_come_as_a_tuple():
 def test_masks_without_classes_are_refused():
     batch = drawn_batch((64, 64))
     for name in LABELS:
-        with pytest.raises(ValueError, match="give both, or neither"):
+        with pytest.raises(ValueError, match="give both or neither"):
             small_model()(**{key: value for key, value in batch.items() if key != name})
 
 
@@ -296,3 +296,23 @@ def test_activation_checkpointing_changes_no_gradient():
         gradients.append([parameter.grad for parameter in model.parameters()])
     for plain, checkpointed in zip(*gradients, strict=True):
         torch.testing.assert_close(plain, checkpointed, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("labels", "got an unknown argument 'labels'; did you mean 'mask_labels' and 'class_labels'"),
+        ("mask_label", "got an unknown argument 'mask_label'; did you mean 'mask_labels'"),
+        ("Boxes", "got an unknown argument 'Boxes'; did you mean 'boxes'"),
+        ("foo", "got an unknown argument 'foo'; use one of boxes, class_labels, ignore_points"),
+    ],
+)
+def test_unknown_arguments_are_not_swallowed(name, message):
+    model = small_model()
+    pixel_values = drawn_batch((64, 64))["pixel_values"]
+    with pytest.raises(TypeError, match=f"SOLOv2ForInstanceSegmentation {message}"):
+        model(pixel_values, **{name: [torch.ones(1, 64, 64)]})
+    with pytest.raises(TypeError, match="SOLOv2Model got an unknown argument"):
+        model.model(pixel_values, **{name: None})
+    general = {"output_hidden_states": False, "output_attentions": False, "num_items_in_batch": 3, "use_cache": False}
+    assert model(pixel_values, return_dict=True, **general).loss is None

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Configuration of MaskRefineNet. The defaults are those of the official code and its checkpoints."""
+"""Configuration of MaskRefineNet, with the defaults of the official code and its checkpoints."""
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
@@ -15,36 +15,36 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
     r"""Configuration of a [`MaskRefineNetForMaskRefinement`]. The defaults are those of the official code.
 
     backbone_config (`PreTrainedConfig` or `dict`, *optional*):
-        Any transformers backbone with four feature maps, each half the size of the one before. Defaults to ResNet-101
+        Any transformers backbone with four feature maps, each half the size of the previous one. Defaults to ResNet-101
         with the stride in the 3 × 3 convolution (v1.5).
     architecture (`str`, *optional*, defaults to `"unet"`):
-        `"unet"` is the official code's U-Net with atrous spatial pyramid pooling, `"fpn"` the paper's feature pyramid
-        whose only output is P2 (section 4.1).
+        `"unet"` is the U-Net with atrous spatial pyramid pooling of the official code, `"fpn"` the feature pyramid of
+        the paper, whose only output is P2 (section 4.1).
     class_conditional (`bool`, *optional*, defaults to `True`):
-        Give each class its own heat-map channel, as the official code does. `False` has one channel for all classes, so
-        that the refiner needs no class and transfers between datasets.
+        Give each class its own heat-map channel, as the official code does. `False` uses one channel for all classes,
+        so the refiner needs no class and transfers between datasets.
     class_channel_offset (`int`, *optional*, defaults to 1):
-        Class c draws its point in heat-map channel c + offset of C + 1 channels. The official code trains with offset 0
-        and infers with offset 1. Ours uses one offset for both; 1 runs official checkpoints as the official
-        inference does.
+        Draw points of class c in heat-map channel c + offset of C + 1 channels. The official code trains with offset 0
+        and infers with offset 1. We use one offset for both; 1 runs official checkpoints like the official
+        inference.
     crop_size (`int`, *optional*, defaults to 256):
-        Side of the square to which crops are resized.
+        Side of the resized square crops in pixels.
     point_sigma (`float`, *optional*, defaults to 6.0):
         Standard deviation of the point's Gaussian, in pixels of the resized crop.
     box_scale (`float`, *optional*, defaults to 2.0):
-        Size of a crop over the extent of its rough mask, at inference.
+        Size of a crop relative to the extent of its rough mask, at inference.
     train_box_scale (`list[float]`, *optional*, defaults to `(1.0, 2.0)`):
-        Range from which training draws that size.
+        Range from which training draws the size of a crop.
     input_channels (`int`, *optional*, defaults to 64):
-        Width of the input layer. A ResNet takes the place of its stem with it, so there it is the ResNet's
+        Width of the input layer. It replaces the stem of a ResNet, so there it must equal the ResNet's
         `embedding_size`.
     aspp_channels (`int`, *optional*):
-        `"unet"`: width of the atrous spatial pyramid pooling. Absent: a quarter of the last feature map's (512).
+        `"unet"`: width of the atrous spatial pyramid pooling; a quarter of the last feature map's by default (512).
     aspp_rates (`list[int]`, *optional*, defaults to `(3, 6, 9)`):
         `"unet"`: dilations of its 3 × 3 convolutions.
     decoder_channels (`list[int]`, *optional*):
-        `"unet"`: widths of the four decoder blocks, coarse to fine. Absent: each half of the width before it, at least
-        that of the input layer (256, 128, 64, 64).
+        `"unet"`: widths of the four decoder blocks, coarse to fine; by default each half of the previous width, at
+        least that of the input layer (256, 128, 64, 64).
     fpn_channels (`int`, *optional*, defaults to 256):
         `"fpn"`: width of the feature pyramid.
     """
@@ -75,7 +75,7 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
     fpn_channels: int = 256
 
     def __post_init__(self, **kwargs):
-        # JSON knows no tuples: lists make a config equal to its own round trip.
+        # JSON has no tuples: with lists a configuration equals its own round trip.
         self.train_box_scale = list(self.train_box_scale)
         self.aspp_rates = list(self.aspp_rates)
         self.decoder_channels = self.decoder_channels and list(self.decoder_channels)
@@ -83,28 +83,28 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
 
     @property
     def num_point_channels(self) -> int:
-        """Heat-map channels that the input layer has weights for."""
+        """Return the number of heat-map channels of the input layer."""
         return self.num_labels + 1 if self.class_conditional else 1
 
     def validate_architecture(self):
         super().validate_architecture()
         if self.architecture not in ARCHITECTURES:
-            raise ValueError(f"architecture is {self.architecture!r}; it takes one of {ARCHITECTURES}")
+            raise ValueError(f"architecture must be one of {ARCHITECTURES}, got {self.architecture!r}")
         if self.class_channel_offset not in (0, 1):
-            raise ValueError(f"class_channel_offset is {self.class_channel_offset}; it is 0 or 1")
+            raise ValueError(f"class_channel_offset must be 0 or 1, got {self.class_channel_offset}")
         if self.crop_size < 33:
-            raise ValueError(f"crop_size is {self.crop_size}; at stride 32 a crop needs more than 32 pixels")
+            raise ValueError(f"crop_size must be at least 33 because of the stride of 32, got {self.crop_size}")
         if not self.point_sigma > 0:
-            raise ValueError(f"point_sigma is {self.point_sigma}; it must be positive")
+            raise ValueError(f"point_sigma must be positive, got {self.point_sigma}")
         if len(self.train_box_scale) != 2 or not 1 <= self.train_box_scale[0] <= self.train_box_scale[1]:
             raise ValueError(
-                f"train_box_scale is {self.train_box_scale}; it takes [lower, upper] with 1 <= lower <= upper"
+                f"train_box_scale must be [lower, upper] with 1 <= lower <= upper, got {self.train_box_scale}"
             )
         if self.box_scale < 1:
-            raise ValueError(f"box_scale is {self.box_scale}; below 1 a crop would cut off its mask")
+            raise ValueError(f"box_scale must be at least 1, so that a crop contains its mask, got {self.box_scale}")
         if self.decoder_channels is not None and len(self.decoder_channels) != 4:
             raise ValueError(
-                f"decoder_channels has {len(self.decoder_channels)} entries; the U-Net has 4 decoder blocks"
+                f"decoder_channels must have 4 entries, one per decoder block, got {len(self.decoder_channels)}"
             )
         self._validate_backbone()
 
@@ -112,12 +112,12 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
         stages = self.backbone_config.out_features
         if len(stages) != 4:
             raise ValueError(
-                f"backbone_config gives {len(stages)} feature maps ({', '.join(stages)}); MaskRefineNet takes four: "
+                f"backbone_config returns {len(stages)} feature maps ({', '.join(stages)}); MaskRefineNet needs four: "
                 f"set its out_features to {self.backbone_config.stage_names[-4:]}"
             )
         if self.backbone_config.model_type == "resnet" and self.backbone_config.embedding_size != self.input_channels:
             raise ValueError(
-                f"input_channels is {self.input_channels}, but the input layer is the stem of a ResNet whose "
+                f"input_channels is {self.input_channels}, but the input layer replaces the stem of a ResNet whose "
                 f"embedding_size is {self.backbone_config.embedding_size}; make them equal"
             )
 

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""From images with rough masks and points to one crop an object; shared by both image processor backends."""
+"""Crops of objects: images, rough masks and points in, one crop per object out, for both image processor backends."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ import torch.nn.functional as F
 
 @dataclass
 class ObjectPrompts:
-    """The objects of a batch of images; each field has one entry an image, each entry one row an object.
+    """Objects of a batch of images; each field has one entry per image, each entry one row per object.
 
     Attributes:
-        rough_masks: (N, H, W) bool, in the image's frame.
-        input_points: (N, 2), (x, y) in the image's pixels.
+        rough_masks: (N, H, W) bool, in the frame of the image.
+        input_points: (N, 2), (x, y) in pixels of the image.
         class_labels: (N,) int, or None for a class-agnostic refiner.
-        mask_labels: (N, H, W), the true masks (0, 1, or 255 for ignored), or None.
-        box_scales: (N,), size of each crop over the extent of its rough mask, or None for the processor's own.
+        mask_labels: (N, H, W), the ground-truth masks (0, 1, or 255 for ignored), or None.
+        box_scales: (N,), size of each crop relative to the extent of its rough mask; None for the processor's setting.
     """
 
     rough_masks: Sequence
@@ -28,14 +28,12 @@ class ObjectPrompts:
     box_scales: Sequence | None = None
 
     def check(self, sizes: list[tuple[int, int]]):
-        """Raise a ValueError that names the first entry which does not fit the images of these (height, width)."""
+        """Raise a ValueError that names the first entry that does not fit images of these (height, width)."""
         if self.input_points is None:
-            raise ValueError(
-                "rough_masks are given without input_points; MaskRefineNet needs a point for each rough mask"
-            )
+            raise ValueError("rough_masks are given without input_points; MaskRefineNet needs one point per rough mask")
         for name, entries in vars(self).items():
             if entries is not None and len(entries) != len(sizes):
-                raise ValueError(f"{name} has {len(entries)} entries for {len(sizes)} images; give one entry an image")
+                raise ValueError(f"{name} has {len(entries)} entries for {len(sizes)} images; give one entry per image")
         for i, size in enumerate(sizes):
             count = len(self.rough_masks[i])
             expected = {"rough_masks": (count, *size), "input_points": (count, 2), "mask_labels": (count, *size)}
@@ -43,10 +41,10 @@ class ObjectPrompts:
                 shape = () if entries is None else _shape(entries[i])
                 # An image without objects may come with any empty entry.
                 if entries is not None and (count or shape[0]) and shape != expected.get(name, (count,)):
-                    raise ValueError(f"{name}[{i}] has the shape {shape}; expected {expected.get(name, (count,))}")
+                    raise ValueError(f"{name}[{i}] must have the shape {expected.get(name, (count,))}, got {shape}")
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """All (image index, object index)."""
+        """Iterate over all objects as (image index, object index)."""
         return ((i, j) for i, masks in enumerate(self.rough_masks) for j in range(len(masks)))
 
 
@@ -57,39 +55,46 @@ def crop_objects(
     box_scale: float,
     prepare_crop: Callable[[object], torch.Tensor],
 ) -> dict[str, torch.Tensor]:
-    """Cut out, normalize and resize every object of a batch of images.
+    """Crop, normalize and resize every object of a batch of images.
 
-    As in the official code, images are resized bilinearly without antialiasing, masks to the nearest pixel, and the
-    aspect ratio is not kept.
+    As in the official code, images are resized bilinearly without antialiasing, masks to the nearest pixel, without
+    keeping the aspect ratio.
 
     Args:
         images: (3, H, W) arrays or tensors, not yet normalized.
         prompts: the objects of these images.
-        size: (height, width) S of the crops.
-        box_scale: where the prompts bring none of their own.
-        prepare_crop: rescales and normalizes a (3, h, w) part of an image to a float tensor.
+        size: (height, width) of the resized crops, S × S.
+        box_scale: size of a crop relative to the extent of its rough mask, unless the prompts contain scales.
+        prepare_crop: function that rescales and normalizes a (3, h, w) part of an image to a float tensor.
 
     Returns:
         Tensors over all M objects, in order: `pixel_values` (M, 3, S, S) float, `rough_masks` (M, 1, S, S) float,
         `input_points` (M, 2) int64, (x, y) in pixels of the resized crop, `crop_boxes` (M, 4) int64, (x0, y0, x1, y1)
-        in the image's pixels with exclusive maximum, `image_indices` (M,) int64, and if given `class_labels` (M,) int64
-        and `mask_labels` (M, S, S) int64.
+        in pixels of the image with exclusive maximum, `image_indices` (M,) int64, and if given `class_labels` (M,)
+        int64 and `mask_labels` (M, S, S) int64.
+
+    Raises:
+        ValueError: an entry of the prompts does not fit its image.
     """
     prompts.check([tuple(image.shape[-2:]) for image in images])
+    # Geometry of all crops.
     objects = list(prompts)
     boxes = np.array([_crop_box(prompts, i, j, box_scale) for i, j in objects], dtype=np.int64).reshape(-1, 4)
     points = np.array([to_numpy(prompts.input_points[i][j]) for i, j in objects], dtype=np.float64).reshape(-1, 2)
+    # Pixels of all crops, written into tensors that are allocated once.
     device = getattr(images[0], "device", "cpu") if len(images) else "cpu"
     pixel_values = torch.empty(len(objects), 3, *size, device=device)
     masks = {"rough_masks": torch.empty(len(objects), *size, device=device)}
     if prompts.mask_labels is not None:
         masks["mask_labels"] = torch.empty(len(objects), *size, device=device)
     for row, ((i, j), (x0, y0, x1, y1)) in enumerate(zip(objects, boxes.tolist(), strict=True)):
+        # Normalize the crop before resizing, so that only its pixels are touched; then its masks.
         crop = prepare_crop(images[i][:, y0:y1, x0:x1])
         pixel_values[row] = F.interpolate(crop[None], size=size, mode="bilinear", align_corners=False)[0]
         for name, resized in masks.items():
             mask = _mask_crop(getattr(prompts, name)[i][j], (x0, y0, x1, y1)).to(device)
             resized[row] = F.interpolate(mask[None, None], size=size, mode="nearest")[0, 0]
+    # Inputs of the model and what post-processing needs to paste masks back.
     data = {
         "pixel_values": pixel_values,
         "rough_masks": masks["rough_masks"][:, None],
@@ -106,6 +111,7 @@ def crop_objects(
 
 
 def _crop_box(prompts: ObjectPrompts, i: int, j: int, box_scale: float) -> tuple[int, int, int, int]:
+    """Return the crop of object j of image i; errors name its point."""
     x, y = to_numpy(prompts.input_points[i][j]).tolist()
     scale = box_scale if prompts.box_scales is None else float(prompts.box_scales[i][j])
     try:
@@ -115,7 +121,7 @@ def _crop_box(prompts: ObjectPrompts, i: int, j: int, box_scale: float) -> tuple
 
 
 def _mask_crop(mask: np.ndarray | torch.Tensor, box: tuple[int, int, int, int]) -> torch.Tensor:
-    """(y1 - y0, x1 - x0) float32 copy of a part of a mask."""
+    """Return a (y1 - y0, x1 - x0) float32 copy of a part of a mask."""
     x0, y0, x1, y1 = box
     if isinstance(mask, torch.Tensor):
         return mask[y0:y1, x0:x1].to(torch.float32)
@@ -123,7 +129,7 @@ def _mask_crop(mask: np.ndarray | torch.Tensor, box: tuple[int, int, int, int]) 
 
 
 def _shape(entry: Sequence) -> tuple[int, ...]:
-    """The shape of an array, a tensor, or a list of equal ones, without joining the list to one array."""
+    """Return the shape of an array, a tensor, or a list of equal ones, without copying the list to one array."""
     if hasattr(entry, "shape"):
         return tuple(entry.shape)
     shapes = {tuple(np.shape(row)) for row in entry}
@@ -131,48 +137,53 @@ def _shape(entry: Sequence) -> tuple[int, ...]:
 
 
 def to_numpy(values: object) -> np.ndarray:
-    """A numpy array, wherever the values are."""
+    """Return values as a NumPy array, from any device."""
     return values.cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
 
 
 CropBox = tuple[int, int, int, int]
 
 
-# Side of the box that stands in for an empty rough mask, as a part of the image's shorter side (before scaling).
+# Side of the box that replaces an empty rough mask, as a fraction of the image's shorter side (before scaling).
 EMPTY_MASK_EXTENT = 1 / 8
 
 
 def crop_box_around(mask: np.ndarray, point: tuple[float, float], scale: float = 2.0) -> CropBox:
-    """The crop around one rough mask and its point: one geometry for training and inference (paper section 3.3).
+    """Return the crop around one rough mask and its point, in training as at inference (paper, section 3.3).
 
-    The mask's extent (first to last pixel) is scaled about its center and cut off to whole pixels. If the point lies
-    beyond a side, this side alone moves to half a scaled extent behind the point. The crop is clipped to the image; it
-    always holds the mask and the point. Official training leaves out the last row and column, official inference and
-    ours keep them. An empty rough mask, on which the official code fails, counts as a box around the point, its side an
-    eighth of the image's shorter side.
+    The mask's extent (first to last pixel) is scaled about its center and truncated to whole pixels. If the point lies
+    beyond a side, only this side moves to half a scaled extent behind the point. The crop is clipped to the image; it
+    always contains the mask and the point. Official training omits the last row and column, official inference and
+    ours keep them. An empty rough mask, on which the official code fails, is replaced by a box around the point whose
+    side is an eighth of the image's shorter side.
 
     Args:
-        mask: (H, W) bool, the rough mask in the image's frame.
-        point: (x, y) in the image's pixels.
-        scale: size of the crop over the mask's extent; 2 at inference, drawn from 1 to 2 in training.
+        mask: (H, W) bool, the rough mask in the frame of the image.
+        point: (x, y) in pixels of the image.
+        scale: size of the crop relative to the mask's extent; 2 at inference, drawn from 1 to 2 in training.
 
     Returns:
-        (x0, y0, x1, y1) in the image's pixels, maximum exclusive, at least one pixel.
+        (x0, y0, x1, y1) in pixels of the image, maximum exclusive, at least one pixel.
 
-    >>> mask = np.zeros((100, 100), bool)
-    >>> mask[40:61, 30:51] = True
-    >>> crop_box_around(mask, (40, 50))
-    (20, 30, 61, 71)
-    >>> crop_box_around(mask, (75, 50))
-    (20, 30, 96, 71)
+    Raises:
+        ValueError: the point lies outside the image.
+
+    Example:
+        >>> mask = np.zeros((100, 100), bool)
+        >>> mask[40:61, 30:51] = True
+        >>> crop_box_around(mask, (40, 50))
+        (20, 30, 61, 71)
+        >>> crop_box_around(mask, (75, 50))
+        (20, 30, 96, 71)
     """
     mask = np.asarray(mask)
     height, width = mask.shape
     if not (0 <= point[0] < width and 0 <= point[1] < height):
         raise ValueError(
-            f"point ({point[0]}, {point[1]}) lies outside of the image of {width} x {height} pixels; "
+            f"point ({point[0]}, {point[1]}) lies outside the image of {width} × {height} pixels; "
             f"give (x, y) in pixels of the original image"
         )
+    # Extent of the mask on each axis, then the scaled side that contains the point.
     x_first, x_last = _extent(mask.any(axis=0), point[0], min(height, width))
     y_first, y_last = _extent(mask.any(axis=1), point[1], min(height, width))
     x0, x1 = _scaled_side(x_first, x_last, point[0], scale, width)
@@ -181,7 +192,7 @@ def crop_box_around(mask: np.ndarray, point: tuple[float, float], scale: float =
 
 
 def _extent(occupied: np.ndarray, coordinate: float, shorter_side: int) -> tuple[float, float]:
-    """First and last occupied index of an axis; around the coordinate where there is none."""
+    """Return the first and last occupied index of an axis, or an extent around the coordinate if there is none."""
     indices = np.flatnonzero(occupied)
     if len(indices):
         return float(indices[0]), float(indices[-1])
@@ -190,7 +201,7 @@ def _extent(occupied: np.ndarray, coordinate: float, shorter_side: int) -> tuple
 
 
 def _scaled_side(first: float, last: float, coordinate: float, scale: float, size: int) -> tuple[int, int]:
-    """One axis of `crop_box_around`: (start, exclusive stop) in whole pixels of an axis of `size` pixels."""
+    """Return one axis of `crop_box_around`: (start, exclusive stop) in whole pixels of an axis of `size` pixels."""
     middle, half = (first + last) / 2, (last - first) / 2 * scale
     start = max(int(middle - half), 0)
     stop = min(int(middle + half), size - 1)
@@ -202,12 +213,12 @@ def _scaled_side(first: float, last: float, coordinate: float, scale: float, siz
 
 
 def points_to_crops(points: np.ndarray, boxes: np.ndarray, crop_size: tuple[int, int]) -> np.ndarray:
-    """Points in the pixels of their resized crops, cut off to whole pixels as the official inference does.
+    """Return points in pixels of their resized crops, truncated to whole pixels as in the official inference.
 
     Args:
-        points: (N, 2) float, (x, y) in the image's pixels, each inside of its box.
-        boxes: (N, 4) int, (x0, y0, x1, y1) in the image's pixels, maximum exclusive.
-        crop_size: (height, width) to which the crops are resized.
+        points: (N, 2) float, (x, y) in pixels of the image, each inside its box.
+        boxes: (N, 4) int, (x0, y0, x1, y1) in pixels of the image, maximum exclusive.
+        crop_size: (height, width) of the resized crops.
 
     Returns:
         (N, 2) int64, (x, y) in pixels of the resized crops.

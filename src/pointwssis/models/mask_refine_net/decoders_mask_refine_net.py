@@ -12,7 +12,7 @@ from .configuration_mask_refine_net import MaskRefineNetConfig
 
 
 class MaskRefineNetConvLayer(nn.Module):
-    """Convolution without bias, batch norm, ReLU."""
+    """Convolution without bias, batch norm and ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1):
         super().__init__()
@@ -25,7 +25,7 @@ class MaskRefineNetConvLayer(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         features = self.convolution(features)
         if self.training and features.numel() == features.shape[1]:
-            # One pixel of one sample has no variance (the pooled branch of a last, smaller batch): use the running one.
+            # One pixel of one sample has no variance (the pooled branch of a batch of one): use the running statistics.
             norm = self.normalization
             features = F.batch_norm(
                 features, norm.running_mean, norm.running_var, norm.weight, norm.bias, training=False, eps=norm.eps
@@ -36,7 +36,7 @@ class MaskRefineNetConvLayer(nn.Module):
 
 
 class MaskRefineNetASPP(nn.Module):
-    """Atrous spatial pyramid pooling: global pooling, 1 x 1 and dilated 3 x 3 branches, concatenated and projected."""
+    """Atrous spatial pyramid pooling: global pooling, 1 × 1 and dilated 3 × 3 branches, concatenated and projected."""
 
     def __init__(self, in_channels: int, out_channels: int, rates: list[int]):
         super().__init__()
@@ -46,12 +46,13 @@ class MaskRefineNetASPP(nn.Module):
         self.project = MaskRefineNetConvLayer((2 + len(rates)) * out_channels, out_channels, 1)
 
     def forward(self, features: Tensor) -> Tensor:
+        # The pooled branch is constant over the map.
         pooled = self.pooled(features.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, *features.shape[-2:])
         return self.project(torch.cat([pooled] + [branch(features) for branch in self.branches], dim=1))
 
 
 class MaskRefineNetUNetDecoder(nn.Module):
-    """Official architecture: ASPP on the last stage, then per finer feature map a block of 1 x 1 and 3 x 3."""
+    """Official architecture: ASPP on the last stage, then one block of 1 × 1 and 3 × 3 per finer feature map."""
 
     def __init__(self, config: MaskRefineNetConfig, in_channels: list[int]):
         super().__init__()
@@ -60,9 +61,10 @@ class MaskRefineNetUNetDecoder(nn.Module):
         self.aspp = MaskRefineNetASPP(last_channels, width, config.aspp_rates)
         self.blocks = nn.ModuleList()
         for i, skip in enumerate(reversed(skip_channels)):
-            out_channels = (
-                config.decoder_channels[i] if config.decoder_channels else max(width // 2, config.input_channels)
-            )
+            # By default each block halves the width, down to that of the input layer.
+            out_channels = max(width // 2, config.input_channels)
+            if config.decoder_channels:
+                out_channels = config.decoder_channels[i]
             self.blocks.append(
                 nn.Sequential(
                     MaskRefineNetConvLayer(width + skip, width, 1), MaskRefineNetConvLayer(width, out_channels, 3)
@@ -74,13 +76,14 @@ class MaskRefineNetUNetDecoder(nn.Module):
     def forward(self, features: list[Tensor]) -> Tensor:
         *skips, c5 = features
         hidden = self.aspp(c5)
+        # Coarse to fine: enlarge, concatenate the encoder's features, convolve.
         for block, skip in zip(self.blocks, reversed(skips), strict=True):
             hidden = block(torch.cat([resize(hidden, skip.shape[-2:]), skip], dim=1))
         return hidden  # stride 2
 
 
 class MaskRefineNetFPNDecoder(nn.Module):
-    """Paper's architecture: a feature pyramid (Lin et al. 2017) whose P2 is the only output."""
+    """Architecture of the paper: a feature pyramid (Lin et al. 2017) whose only output is P2."""
 
     def __init__(self, config: MaskRefineNetConfig, in_channels: list[int]):
         super().__init__()

@@ -1,19 +1,19 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Heat maps of points: how MaskRefineNet sees which object is meant (paper, section 3.3)."""
+"""Heat maps of points, which show MaskRefineNet the object to refine (paper, section 3.3)."""
 
 import torch
 
 
 def draw_point_heatmaps(points: torch.Tensor, size: tuple[int, int], sigma: float = 6.0) -> torch.Tensor:
-    """One Gaussian per point, cut off outside of a square of 6 sigma + 3 pixels (39 x 39 with the paper's sigma of 6).
+    """Draw one Gaussian per point, zero outside a square of 6 sigma + 3 pixels (39 × 39 with the paper's sigma of 6).
 
     Args:
-        points: (N, 2), (x, y) in pixels of the crop; fractions are dropped, so that the peak is exactly 1.
+        points: (N, 2), (x, y) in pixels of the crop; fractions are dropped, so the peak is exactly 1.
         size: (height, width) of the crop.
         sigma: standard deviation in pixels of the crop.
 
     Returns:
-        (N, height, width) float32 on the points' device; all zero where the point lies outside of the crop.
+        (N, height, width) float32 on the points' device; all zero if the point lies outside the crop.
 
     >>> heatmaps = draw_point_heatmaps(torch.tensor([[3, 5], [-1, 5]]), (8, 8))
     >>> heatmaps[0, 5, 3].item(), heatmaps[1].sum().item()
@@ -28,6 +28,6 @@ def draw_point_heatmaps(points: torch.Tensor, size: tuple[int, int], sigma: floa
 
 
 def _gaussian_profile(center: torch.Tensor, length: int, sigma: float) -> torch.Tensor:
-    """(N, length) float32: exp(-d^2 / 2 sigma^2) along an axis, zero beyond 3 sigma + 1 pixels from the center."""
+    """Return (N, length) float32 values exp(−d² / 2 sigma²) along an axis, zero beyond 3 sigma + 1 pixels."""
     distance = torch.arange(length, device=center.device) - center[:, None].to(torch.float32)
     return torch.exp(-(distance**2) / (2 * sigma**2)) * (distance.abs() <= int(3 * sigma + 1))

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Image processor of MaskRefineNet, torchvision backend: equal crops, slightly different resizing of whole images."""
+"""Image processor of MaskRefineNet on torchvision: the same crops, slightly different resizing of whole images."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class MaskRefineNetImageProcessor(MaskRefineNetImageProcessorBase, TorchvisionBa
     """Image processor of MaskRefineNet on torchvision."""
 
     def prepare_crop(self, crop: torch.Tensor, **settings: Any) -> torch.Tensor:
-        """A (3, h, w) part of an image as a normalized float tensor."""
+        """Rescale and normalize a (3, h, w) part of an image to a float tensor."""
         return self.rescale_and_normalize(crop, **settings).to(torch.float32)
 
 

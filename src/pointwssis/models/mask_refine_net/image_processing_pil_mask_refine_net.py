@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Image processor of MaskRefineNet, PIL backend: what `AutoImageProcessor` gives without torchvision."""
+"""Image processor of MaskRefineNet on Pillow and NumPy, the default of `AutoImageProcessor`."""
 
 from functools import partial
 from typing import Any
@@ -19,14 +19,14 @@ from .post_processing_mask_refine_net import post_process_masks
 class MaskRefineNetImageProcessorKwargs(ImagesKwargs, total=False):
     r"""
     box_scale (`float`, *optional*, defaults to 2.0):
-        Size of a crop over the extent of its rough mask.
+        Size of a crop relative to the extent of its rough mask.
     """
 
     box_scale: float | int
 
 
 class MaskRefineNetImageProcessorBase:
-    """What both backends share; each brings `prepare_crop`."""
+    """Base class of both backends, which implement `prepare_crop`."""
 
     valid_kwargs = MaskRefineNetImageProcessorKwargs
     model_input_names = ["pixel_values", "rough_masks", "input_points", "class_labels"]
@@ -51,24 +51,24 @@ class MaskRefineNetImageProcessorBase:
         box_scales: list | None = None,
         **kwargs: Unpack[MaskRefineNetImageProcessorKwargs],
     ) -> BatchFeature:
-        r"""Cut the crop of each object out of its image, with its rough mask and point.
+        r"""Crop each object from its image, with its rough mask and point.
 
         images (`ImageInput`):
             One image or a list of images, 8-bit or deeper, channels first or last.
         rough_masks (`list`, *optional*):
-            For each image the `(N, height, width)` rough masks of its objects, in the image's frame. Without them the
-            whole images are resized and normalized, and nothing else.
+            For each image the `(N, height, width)` rough masks of its objects, in the frame of the image. Without them
+            whole images are resized and normalized.
         input_points (`list`, *optional*):
-            For each image the `(N, 2)` points of its objects, (x, y) in the image's pixels.
+            For each image the `(N, 2)` points of its objects, (x, y) in pixels of the image.
         class_labels (`list`, *optional*):
             For each image the `(N,)` classes of its objects; not needed by a class-agnostic refiner.
         mask_labels (`list`, *optional*):
-            For each image the `(N, height, width)` true masks of its objects, for training.
+            For each image the `(N, height, width)` ground-truth masks of its objects, for training.
         box_scales (`list`, *optional*):
-            For each image `(N,)` sizes of the crops over the extents of their rough masks, for training.
+            For each image `(N,)` sizes of the crops relative to the extents of their rough masks, for training.
 
         Returns:
-            [`BatchFeature`]: one row an object over all images, see `crop_objects`.
+            [`BatchFeature`]: one row per object over all images, see `crop_objects`.
         """
         prompts = None
         if rough_masks is not None:
@@ -76,12 +76,13 @@ class MaskRefineNetImageProcessorBase:
         return super().preprocess(images, prompts, **kwargs)
 
     def process_image(self, image: Any, *args: Any, **kwargs: Any) -> Any:
-        """As in transformers, but 16-bit images are scaled instead of clipped."""
+        """Convert one image as in transformers, but scale 16-bit images instead of clipping them."""
         return super().process_image(to_rgb(image) if is_deep(image) else image, *args, **kwargs)
 
     def _preprocess(self, images: list[Any], prompts: ObjectPrompts | None = None, **kwargs: Any) -> BatchFeature:
         if prompts is None:
             return super()._preprocess(images, **kwargs)
+        # Crops are normalized one by one, with the settings of this call.
         names = ("do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
         prepare_crop = partial(self.prepare_crop, **{name: kwargs[name] for name in names})
         size = (kwargs["size"].height, kwargs["size"].width)
@@ -103,7 +104,7 @@ class MaskRefineNetImageProcessorPil(MaskRefineNetImageProcessorBase, PilBackend
         image_mean: Any,
         image_std: Any,
     ) -> torch.Tensor:
-        """A (3, h, w) part of an image as a normalized float tensor."""
+        """Rescale and normalize a (3, h, w) part of an image to a float tensor."""
         if do_rescale:
             crop = self.rescale(crop, rescale_factor)
         if do_normalize:

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The dice loss of MaskRefineNet."""
+"""Dice loss of MaskRefineNet."""
 
 import torch
 import torch.nn.functional as F
@@ -8,12 +8,12 @@ IGNORED_LABEL = 255
 
 
 def mask_refinement_loss(logits: torch.Tensor, mask_labels: torch.Tensor) -> torch.Tensor:
-    """Dice loss (paper section 4.1) over background and foreground, one overlap per class and column of the batch.
+    """Compute the dice loss (paper, section 4.1) of background and foreground, per class and column of the batch.
 
-    The paper names the dice loss without a formula. The official code sums over the batch and the rows but not over the
-    columns, then averages 1 - 2 * overlap / (sum of probabilities + sum of labels) over columns and classes; so does
-    this. A column without foreground therefore costs its foreground term in full, whatever is predicted, but without a
-    gradient: the loss of perfect masks is not 0. Pixels labeled 255 count as background, as in the official code.
+    The paper gives no formula. Like the official code this sums over the batch and the rows but not over the columns,
+    and averages 1 − 2 · overlap / (sum of probabilities + sum of labels) over columns and classes. A column without
+    foreground therefore costs its full foreground term whatever is predicted, but without a gradient, so the loss of
+    perfect masks is not 0. Pixels labeled 255 count as background, as in the official code.
 
     Args:
         logits: (B, 2, H, W), background and foreground.

@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""MaskRefineNet (paper section 3.3): image crop + point + rough mask -> refined mask.
+"""MaskRefineNet (paper, section 3.3): image crop + point + rough mask → refined mask.
 
-Both architectures share the input layer and the head. The paper describes a ResNet-FPN whose P2 is the only output; the
-official code and its checkpoints are a U-Net with atrous spatial pyramid pooling, which is the default here.
+Both architectures share the input layer and the head. The paper describes a ResNet-FPN whose only output is P2; the
+official code and its checkpoints use a U-Net with atrous spatial pyramid pooling, which is the default here.
 """
 
 import copy
@@ -18,10 +18,14 @@ from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
 from ...hub.mixins import HubModel
+from ..forward_arguments import check_no_unknown_arguments
 from .configuration_mask_refine_net import MaskRefineNetConfig
 from .decoders_mask_refine_net import MaskRefineNetFPNDecoder, MaskRefineNetUNetDecoder, resize
 from .heatmaps_mask_refine_net import draw_point_heatmaps
 from .loss_mask_refine_net import mask_refinement_loss
+
+FORWARD_ARGUMENTS = ("pixel_values", "rough_masks", "input_points", "class_labels", "mask_labels")
+IGNORED_ARGUMENTS = ("crop_boxes", "image_indices")  # of the image processor, for post-processing
 
 
 @dataclass
@@ -44,9 +48,9 @@ class MaskRefineNetOutput(ModelOutput):
 class MaskRefineNetInputConv(nn.Module):
     """One 7 x 7 convolution with stride 2 over [RGB, one heat-map channel per class, rough mask].
 
-    Only the channel of a sample's own class holds a point, the others are zero. A convolution is linear, so the
-    sample's 64 x 7 x 7 slice of the point weights gives the very same result, at a cost that does not grow with the
-    number of classes (the official code builds the C + 1 channels, 21 MB a crop on COCO).
+    Only the channel of a sample's own class contains a point, all others are zero. A convolution is linear, so the
+    64 × 7 × 7 slice of the point weights for this class gives the same result at a cost that does not grow with the
+    number of classes (the official code builds all C + 1 channels, 21 MB per crop on COCO).
     """
 
     kernel_size, stride, padding = 7, 2, 3
@@ -63,7 +67,9 @@ class MaskRefineNetInputConv(nn.Module):
         """Map (B, 3, H, W), (B, 1, H, W), (B, 1, H, W) and (B,) to (B, out_channels, H/2, W/2)."""
         shared_input = torch.cat([pixel_values, rough_masks], dim=1)
         shared_weight = torch.cat([self.image_weight, self.mask_weight], dim=1)
+        # Image and rough mask: one convolution with the same weights for all samples.
         features = F.conv2d(shared_input, shared_weight, stride=self.stride, padding=self.padding)
+        # Heat map: each sample has the weights of its class, so the convolution is a product with unfolded patches.
         patches = F.unfold(heatmaps, self.kernel_size, stride=self.stride, padding=self.padding)  # (B, 49, H/2 * W/2)
         point_weight = self.point_weight[point_channels].flatten(2)  # (B, out_channels, 49)
         return features + torch.bmm(point_weight, patches).view_as(features)
@@ -84,8 +90,8 @@ class MaskRefineNetInputLayer(nn.Module):
 class MaskRefineNetEncoder(nn.Module):
     """Five feature maps: the input layer's (stride 2) and the backbone's four (strides 4 to 32).
 
-    In a ResNet the input layer takes the place of the stem, as in the official code. Any other backbone keeps its own
-    first layer and reads the input layer's features, enlarged to the image's size, as further image channels.
+    In a ResNet the input layer replaces the stem, as in the official code. Any other backbone keeps its own first layer
+    and reads the input layer's features, enlarged to the image's size, as additional image channels.
     """
 
     def __init__(self, config: MaskRefineNetConfig):
@@ -102,8 +108,8 @@ class MaskRefineNetEncoder(nn.Module):
             first = next(module for module in self.backbone.modules() if isinstance(module, nn.Conv2d))
             if first.in_channels != backbone_config.num_channels:
                 raise ValueError(
-                    f"{type(self.backbone).__name__} ignores the num_channels of its config, so that it cannot read "
-                    f"points and rough masks; take another backbone_config"
+                    f"{type(self.backbone).__name__} ignores num_channels of its configuration, so it cannot read "
+                    f"points and rough masks; use another backbone_config"
                 )
         self.channels = [config.input_channels, *self.backbone.channels]
 
@@ -120,6 +126,7 @@ class MaskRefineNetEncoder(nn.Module):
         """Copy the weights of an image backbone (see `MaskRefineNetForMaskRefinement.init_from_backbone`)."""
         weights = backbone.state_dict()
         if self.replaces_stem:
+            # The stem of the backbone initializes the part of the input layer that reads RGB.
             stem = "embedder.embedder."
             stem_weights = {
                 name.removeprefix(stem): weights.pop(name) for name in list(weights) if name.startswith(stem)
@@ -128,6 +135,7 @@ class MaskRefineNetEncoder(nn.Module):
             norm_weights = {name.removeprefix("normalization."): value for name, value in stem_weights.items()}
             self.input_layer.normalization.load_state_dict(norm_weights)
         else:
+            # The first layer gets zero weights for the additional channels.
             ours, added = self.backbone.state_dict(), self.channels[0]
             for name, weight in weights.items():
                 if name in ours and ours[name].ndim == 4 and ours[name].shape[1] == weight.shape[1] + added:
@@ -136,7 +144,7 @@ class MaskRefineNetEncoder(nn.Module):
 
 
 class MaskRefineNetPreTrainedModel(HubModel, PreTrainedModel):
-    """Initialize weights, and load and save MaskRefineNet models."""
+    """Base class that initializes weights, and loads and saves MaskRefineNet models."""
 
     config: MaskRefineNetConfig
     base_model_prefix = "mask_refine_net"
@@ -149,7 +157,7 @@ class MaskRefineNetPreTrainedModel(HubModel, PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
-        # Only leaves come by here: transformers passes over modules without own parameters outside of its own tree.
+        # For out-of-tree models transformers calls this only on modules with parameters.
         super()._init_weights(module)  # norms one and zero, biases zero
         if isinstance(module, nn.Conv2d) and getattr(module, "_is_head", False):
             init.normal_(module.weight, std=0.01)
@@ -162,7 +170,7 @@ class MaskRefineNetPreTrainedModel(HubModel, PreTrainedModel):
 
 
 class MaskRefineNetForMaskRefinement(MaskRefineNetPreTrainedModel):
-    """MaskRefineNet: refine the rough masks of objects, one crop and one point per object (paper, section 3.3)."""
+    """MaskRefineNet, which refines rough masks from one crop and one point per object (paper, section 3.3)."""
 
     def __init__(self, config: MaskRefineNetConfig):
         super().__init__(config)
@@ -175,14 +183,14 @@ class MaskRefineNetForMaskRefinement(MaskRefineNetPreTrainedModel):
 
     @torch.no_grad()
     def init_from_backbone(self, backbone: PreTrainedModel):
-        """Start from a backbone that was trained on images, for instance on ImageNet.
+        """Copy the weights of a backbone that was pretrained on images, such as ImageNet.
 
-        The official code discards the pretrained first layer, because its shape does not fit. Here the part of it that
-        reads RGB is copied. In a ResNet the weights of the point and the rough mask keep their fresh initialization; in
-        any other backbone the weights of the added channels start at zero.
+        The official code discards the pretrained first layer because its shape does not fit; here its weights for RGB
+        are copied. In a ResNet the weights for the point and the rough mask keep their random initialization; in any
+        other backbone the weights for the additional channels start at zero.
 
         Args:
-            backbone: a model of the class and the sizes of `config.backbone_config`, for instance from
+            backbone: a model of the class and the sizes of `config.backbone_config`, such as
                 `ResNetBackbone.from_pretrained("microsoft/resnet-18", config=model.config.backbone_config)`.
         """
         self.encoder.load_backbone(backbone)
@@ -205,21 +213,28 @@ class MaskRefineNetForMaskRefinement(MaskRefineNetPreTrainedModel):
         rough_masks (`torch.Tensor` of shape `(batch_size, 1, height, width)`):
             The rough mask of each object, 0 or 1, in the frame of its crop.
         input_points (`torch.Tensor` of shape `(batch_size, 2)`):
-            The point of each object, (x, y) in pixels of its crop. A point outside of the crop gives no heat map.
+            The point of each object, (x, y) in pixels of its crop. A point outside the crop has an empty heat map.
         class_labels (`torch.LongTensor` of shape `(batch_size,)`, *optional*):
-            The class of each object; not needed if `config.class_conditional` is `False`.
+            The class of each object; ignored if `config.class_conditional` is `False`.
         mask_labels (`torch.LongTensor` of shape `(batch_size, height, width)`, *optional*):
-            The true mask of each object in the frame of its crop: 0, 1, or 255, which counts as 0.
+            The ground-truth mask of each object in the frame of its crop: 0, 1, or 255, which counts as 0.
+        output_hidden_states (`bool`, *optional*):
+            Return the feature maps of the encoder; the configuration's setting without it.
+
+        Unknown keyword arguments, such as `labels`, raise a TypeError.
         """
+        check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS, IGNORED_ARGUMENTS)
         size = pixel_values.shape[-2:]
         if rough_masks.shape != (len(pixel_values), 1, *size):
             raise ValueError(
-                f"rough_masks has the shape {tuple(rough_masks.shape)}; with pixel_values of "
-                f"{tuple(pixel_values.shape)} it must be {(len(pixel_values), 1, *size)}"
+                f"rough_masks must have the shape {(len(pixel_values), 1, *size)} for pixel_values of shape "
+                f"{tuple(pixel_values.shape)}, got {tuple(rough_masks.shape)}"
             )
+        # Prompts: a heat map of each point, in the channel of its class, and the rough masks.
         heatmaps = draw_point_heatmaps(input_points, size, self.config.point_sigma)[:, None]
         point_channels = self._point_channels(class_labels, input_points)
         rough_masks, heatmaps = rough_masks.to(pixel_values.dtype), heatmaps.to(pixel_values.dtype)
+        # Encoder, decoder, head, and logits at the size of the crop.
         features = self.encoder(pixel_values, rough_masks, heatmaps, point_channels)
         logits = resize(self.head(self.decoder(features)), size)
         loss = None if mask_labels is None else mask_refinement_loss(logits, mask_labels)
@@ -229,19 +244,19 @@ class MaskRefineNetForMaskRefinement(MaskRefineNetPreTrainedModel):
         return MaskRefineNetOutput(loss=loss, logits=logits, hidden_states=hidden_states)
 
     def _point_channels(self, class_labels: Tensor | None, input_points: Tensor) -> Tensor:
-        """(B,) heat-map channel of each sample."""
+        """Return the (B,) heat-map channel of each sample."""
         if not self.config.class_conditional:
             return torch.zeros(len(input_points), dtype=torch.long, device=input_points.device)
         if class_labels is None:
             raise ValueError(
-                "class_labels is missing; only a refiner with config.class_conditional = False works without"
+                "class_labels is missing; only a refiner with config.class_conditional = False works without it"
             )
         if not torch.compiler.is_compiling() and len(class_labels):
             lowest, highest = class_labels.min().item(), class_labels.max().item()
             if lowest < 0 or highest >= self.config.num_labels:
                 raise ValueError(
-                    f"class_labels holds values from {lowest} to {highest}; this refiner knows the classes 0 to "
-                    f"{self.config.num_labels - 1}"
+                    f"class_labels must lie between 0 and {self.config.num_labels - 1} for this refiner, got values "
+                    f"from {lowest} to {highest}"
                 )
         return class_labels + self.config.class_channel_offset
 

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""From the logits of crops back to masks of whole images; shared by both image processor backends."""
+"""Post-processing of both image processors of MaskRefineNet: logits of crops to masks of whole images."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ from .crops_mask_refine_net import to_numpy
 
 
 def refined_crop_mask(probabilities: Tensor, crop_box: Sequence[int]) -> np.ndarray:
-    """The mask of one crop at its original size: foreground where it is more probable than background.
+    """Return the mask of one crop at its original size: foreground where it is more probable than background.
 
     Args:
         probabilities: (2, S, S) float, background and foreground in the resized crop.
-        crop_box: (x0, y0, x1, y1) in the image's pixels, maximum exclusive.
+        crop_box: (x0, y0, x1, y1) in pixels of the image, maximum exclusive.
 
     Returns:
         (y1 - y0, x1 - x0) bool.
@@ -42,36 +42,41 @@ def post_process_masks(
     rough_masks: Sequence | None = None,
     image_indices: Tensor | np.ndarray | None = None,
 ) -> list[dict[str, np.ndarray]]:
-    """Paste refined masks back into their images, one object after the other.
+    """Paste refined masks back into their images.
 
-    Softmax, then bilinear resizing to the crop's own size; whatever lies outside of the crop is background. Where
-    nothing is left, the rough mask is kept (as in the official code).
+    Probabilities are resized bilinearly to the size of the crop; everything outside the crop is background. An object
+    whose refined mask is empty keeps its rough mask, as in the official code.
 
     Args:
-        outputs: the model's output or its (M, 2, S, S) logits, objects in the image processor's order.
-        crop_boxes: (M, 4), as the image processor gave them.
+        outputs: the model's output or its (M, 2, S, S) logits, objects in the order of the image processor.
+        crop_boxes: (M, 4), from the image processor.
         original_sizes: (height, width) of each image.
-        rough_masks: for each image the (N, H, W) rough masks that went into the image processor; without them an empty
+        rough_masks: for each image the (N, H, W) rough masks that the image processor got; without them an empty
             refined mask stays empty.
-        image_indices: (M,), as the image processor gave them; not needed for a single image.
+        image_indices: (M,), from the image processor; not needed for a single image.
 
     Returns:
-        For each image `{"masks": (N, H, W) bool, "kept_rough_masks": (N,) bool}` in the objects' order.
+        For each image `{"masks": (N, H, W) bool, "kept_rough_masks": (N,) bool}` in the order of its objects.
+
+    Raises:
+        ValueError: the arguments do not have one entry per object, or `image_indices` is missing for several images.
     """
     logits = outputs if isinstance(outputs, Tensor) else outputs.logits
     boxes = to_numpy(crop_boxes).reshape(-1, 4).tolist()
     if image_indices is None:
         if len(original_sizes) != 1:
-            raise ValueError(f"image_indices is missing; {len(original_sizes)} images need it")
+            raise ValueError(f"image_indices must be given for {len(original_sizes)} images")
         image_indices = [0] * len(boxes)
     indices = to_numpy(image_indices).astype(np.int64).tolist()
     if not len(logits) == len(boxes) == len(indices):
         raise ValueError(f"{len(logits)} logits, {len(boxes)} crop_boxes and {len(indices)} image_indices do not match")
+    # Empty masks for all objects of each image.
     counts = np.bincount(np.array(indices, dtype=np.int64), minlength=len(original_sizes))
     results = [
         {"masks": np.zeros((count, *size), dtype=bool), "kept_rough_masks": np.zeros(count, dtype=bool)}
         for count, size in zip(counts, original_sizes, strict=True)
     ]
+    # Objects come in order, so the next free row of its image belongs to each of them.
     filled = [0] * len(results)
     for crop_logits, box, i in zip(logits, boxes, indices, strict=True):
         j, result = filled[i], results[i]

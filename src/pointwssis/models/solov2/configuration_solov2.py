@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Configuration of SOLOv2. The defaults are those of the official ResNet-101 student."""
+"""Configuration of SOLOv2, with the defaults of the official ResNet-101 student."""
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
@@ -9,7 +9,7 @@ from ...hub.mixins import HubConfig
 
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 
-# The teacher of the official code: finer grids, and scale ranges that do not overlap.
+# Teacher of the official code: finer grids, and scale ranges that do not overlap.
 TEACHER_NUM_GRIDS = (80, 64, 32, 24, 12)
 TEACHER_SCALE_RANGES = ((1, 72), (72, 144), (144, 288), (288, 584), (584, 2048))
 
@@ -22,21 +22,21 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
         Any transformers backbone with four feature maps at strides 4, 8, 16 and 32. Defaults to ResNet-101 with the
         stride in the first 1 × 1 convolution of a stage (the MSRA weights of the official models).
     freeze_backbone_norm (`bool`, *optional*, defaults to `True`):
-        Keep the backbone's batch norms at their loaded statistics, as the official code does. Set to `False` to train
-        from scratch.
+        Keep the batch norms of the backbone at their loaded statistics, as the official code does. Set it to `False` to
+        train from scratch.
     freeze_backbone_stages (`int`, *optional*, defaults to 2):
-        How many early parts of a ResNet backbone stay fixed: 1 is the stem, 2 the stem and the first stage, and so on
-            (detectron2's FREEZE_AT).
+        Number of early modules of the backbone that are frozen: 1 is the stem, 2 the stem and the first stage, and so
+        on (detectron2's FREEZE_AT).
     fpn_channels (`int`, *optional*, defaults to 256):
         Width of the feature pyramid.
     num_grids (`list[int]`, *optional*, defaults to `(40, 36, 24, 16, 12)`):
-        Cells along each side of the grid, one number a pyramid level (P2 to P6).
+        Cells along each side of the grid, one number per pyramid level (P2 to P6).
     scale_ranges (`list[list[int]]`, *optional*, defaults to `((1, 96), (48, 192), (96, 384), (192, 768), (384,
     2048))`):
-        Which object sizes, as the square root of the box area in pixels of the network's input, each level learns:
-        lower <= size < upper.
+        Object sizes that each level learns, lower <= size < upper, as the square root of the box area in pixels of the
+        network's input.
     strides (`list[int]`, *optional*, defaults to `(8, 8, 16, 32, 32)`):
-        Stride of each level; a proposal whose mask has no more foreground than its level's stride is dropped.
+        Stride of each level; a proposal whose mask has no more foreground pixels than the stride is dropped.
     center_sigma (`float`, *optional*, defaults to 0.2):
         Fraction of the box around the center of mass whose cells are positive.
     instance_channels (`int`, *optional*, defaults to 512):
@@ -58,19 +58,19 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
     mask_loss_weight (`float`, *optional*, defaults to 3.0):
         Weight of the dice loss.
     background_threshold (`float`, *optional*, defaults to 0.0):
-        In training images of which not all objects are marked: a cell that no mask claims is taken for background while
-        the network itself gives the class less than this probability. 0 never does so, 1 takes all for background.
+        In incompletely labeled training images, a cell outside all masks is background if the network's own probability
+        of the class is below this value: never with 0, always with 1.
     score_threshold (`float`, *optional*, defaults to 0.1):
         Lowest class score of a proposal, before it is multiplied with its maskness.
     update_threshold (`float`, *optional*, defaults to 0.05):
         Lowest score after Matrix NMS.
     mask_threshold (`float`, *optional*, defaults to 0.5):
-        Foreground probability above which a pixel belongs to a mask. As in the official code also the IoU threshold
-        of `nms_type="mask"`.
+        Foreground probability above which a pixel belongs to a mask. As in the official code it is also the IoU
+        threshold of `nms_type="mask"`.
     nms_top_k (`int`, *optional*, defaults to 500):
         Proposals that enter the non-maximum suppression.
     max_detections (`int`, *optional*, defaults to 100):
-        Detections that an image keeps.
+        Most detections per image.
     nms_type (`str`, *optional*, defaults to `"matrix"`):
         `"matrix"` or `"mask"`.
     nms_kernel (`str`, *optional*, defaults to `"gaussian"`):
@@ -78,7 +78,7 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
     nms_sigma (`float`, *optional*, defaults to 2.0):
         Sharpness of the gaussian decay.
     level_score (`str`, *optional*, defaults to `"confidence_times_maskness"`):
-        What the adaptive pyramid-level selection maximizes: `"confidence_times_maskness"` (official code) or
+        Score that the adaptive pyramid-level selection maximizes: `"confidence_times_maskness"` (official code) or
         `"confidence"` (paper, section 3.2).
     initializer_range (`float`, *optional*, defaults to 0.01):
         Standard deviation of the heads' initial convolution weights.
@@ -124,7 +124,7 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
     initializer_range: float | int = 0.01
 
     def __post_init__(self, **kwargs):
-        # JSON knows no tuples: lists make a config equal to its own round trip.
+        # JSON has no tuples: with lists a configuration equals its own round trip.
         self.num_grids = list(self.num_grids)
         self.scale_ranges = [list(scale_range) for scale_range in self.scale_ranges]
         self.strides = list(self.strides)
@@ -135,23 +135,25 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
         for name in ("num_grids", "scale_ranges", "strides"):
             if len(getattr(self, name)) != 5:
                 raise ValueError(
-                    f"{name} has {len(getattr(self, name))} entries; SOLOv2 has 5 pyramid levels (P2 to P6)"
+                    f"{name} must have 5 entries, one per pyramid level (P2 to P6), got {len(getattr(self, name))}"
                 )
         if min(self.num_grids) < 1:
-            raise ValueError(f"num_grids is {self.num_grids}; every level needs at least one cell")
+            raise ValueError(f"num_grids must be at least 1 on every level, got {self.num_grids}")
         if any(len(scale_range) != 2 or scale_range[0] >= scale_range[1] for scale_range in self.scale_ranges):
-            raise ValueError(f"scale_ranges is {self.scale_ranges}; each level takes [lower, upper] with lower < upper")
+            raise ValueError(
+                f"scale_ranges must be [lower, upper] with lower < upper on every level, got {self.scale_ranges}"
+            )
         for name in ("fpn_channels", "instance_channels", "num_instance_convs", "kernel_channels", "mask_channels"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it takes at least 1")
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.background_threshold <= 1:
-            raise ValueError(f"background_threshold is {self.background_threshold}; it lies between 0 and 1")
+            raise ValueError(f"background_threshold must lie between 0 and 1, got {self.background_threshold}")
         if not 0 < self.prior_probability < 1:
-            raise ValueError(f"prior_probability is {self.prior_probability}; it lies between 0 and 1")
+            raise ValueError(f"prior_probability must lie between 0 and 1, got {self.prior_probability}")
         choices = {"nms_type": ("matrix", "mask"), "nms_kernel": ("gaussian", "linear"), "level_score": LEVEL_SCORES}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; it takes one of {allowed}")
+                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
 
 
 LEVEL_SCORES = ("confidence_times_maskness", "confidence")

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Image processor of SOLOv2 on Pillow and NumPy: the one that `AutoImageProcessor` gives."""
+"""Image processor of SOLOv2 on Pillow and NumPy, the default of `AutoImageProcessor`."""
 
 from typing import Any
 
@@ -17,16 +17,16 @@ from .transforms_solov2 import shortest_edge_size, transform_labels
 class SOLOv2ImageProcessorKwargs(ImagesKwargs, total=False):
     r"""
     size_divisor (`int`, *optional*, defaults to `self.size_divisor`):
-        Both sides of the padded batch are multiples of this.
+        Divisor of both sides of the padded batch.
     do_flip_channel_order (`bool`, *optional*, defaults to `self.do_flip_channel_order`):
-        Whether the network takes BGR instead of RGB; `image_mean` and `image_std` are in the network's order.
+        Pass BGR to the network instead of RGB; `image_mean` and `image_std` are in the network's order.
     """
 
     size_divisor: int
     do_flip_channel_order: bool
 
 
-# BGR minus its ImageNet mean, on the scale of 0 … 255: what the official models were trained with.
+# The official models were trained with BGR minus its ImageNet mean, on the scale of 0 … 255.
 OFFICIAL_PREPROCESSING = {
     "do_flip_channel_order": True,
     "image_mean": [103.53 / 255, 116.28 / 255, 123.675 / 255],
@@ -37,10 +37,10 @@ LABEL_NAMES = ("mask_labels", "class_labels", "boxes", "input_points")
 
 
 class SOLOv2ImageProcessorBase:
-    """What both backends share; each brings `prepare`.
+    """Base class of both backends, which implement `prepare`.
 
-    Defaults: the official sizes (shortest edge 800, padding to multiples of 32) with the RGB mean and deviation
-    of transformers' own backbones. Converted official models carry `OFFICIAL_PREPROCESSING`.
+    Defaults are the official sizes (shortest edge 800, padding to multiples of 32) and the RGB mean and standard
+    deviation of transformers' own backbones. Converted official models use `OFFICIAL_PREPROCESSING`.
     """
 
     valid_kwargs = SOLOv2ImageProcessorKwargs
@@ -72,25 +72,25 @@ class SOLOv2ImageProcessorBase:
         images (`ImageInput`):
             One image or a list of images, 8-bit or deeper, channels first or last.
         mask_labels (`list`, *optional*):
-            For each image its `(num_instances, height, width)` binary masks in original pixels; resized and padded
-            with the image.
+            For each image its `(num_instances, height, width)` binary masks in pixels of the original image; resized
+            and padded with the image.
         class_labels (`list`, *optional*):
             For each image its `(num_instances,)` class ids.
         boxes (`list`, *optional*):
-            For each image `(num_instances, 4)` xyxy boxes in original pixels (maximum exclusive); scaled with the
-            image.
+            For each image `(num_instances, 4)` xyxy boxes in pixels of the original image (exclusive maximum); scaled
+            with the image.
         input_points (`list`, *optional*):
-            For each image `(num_points, 2)` points (x, y) in original pixels; scaled with the image.
+            For each image `(num_points, 2)` points, (x, y) in pixels of the original image; scaled with the image.
         """
         labels = dict(zip(LABEL_NAMES, (mask_labels, class_labels, boxes, input_points), strict=True))
         return super().preprocess(images, labels, **kwargs)
 
     def process_image(self, image: Any, *args: Any, **kwargs: Any) -> Any:
-        """As in transformers, but 16-bit images are scaled instead of clipped."""
+        """Convert one image as in transformers, but scale 16-bit images instead of clipping them."""
         return super().process_image(to_rgb(image) if is_deep(image) else image, *args, **kwargs)
 
     def resize(self, image: Any, size: SizeDict, **kwargs: Any) -> Any:
-        """Resizes one (C, H, W) image; `shortest_edge` with or without `longest_edge` follows detectron2's rounding."""
+        """Resize one (C, H, W) image; `shortest_edge` with or without `longest_edge` follows detectron2's rounding."""
         if size.shortest_edge:
             height, width = shortest_edge_size(*image.shape[-2:], size.shortest_edge, size.longest_edge)
             size = SizeDict(height=height, width=width)
@@ -112,6 +112,7 @@ class SOLOv2ImageProcessorBase:
     ) -> BatchFeature:
         names = ("do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
         settings = {name: kwargs[name] for name in names}
+        # Each image: resize, flip the channels, rescale and normalize.
         processed = []
         for image in images:
             resized = self.resize(image, size=size, resample=resample) if do_resize else image
@@ -131,12 +132,12 @@ class SOLOv2ImageProcessorBase:
         size_divisor: int | None,
         return_tensors: Any,
     ) -> BatchFeature:
-        """Pads the images to one canvas and brings the labels into its frame."""
+        """Pad images to one canvas, and transform their labels to its frame."""
         data: dict[str, Any] = {}
         resized_sizes = [tuple(image.shape[-2:]) for image in processed]
         canvas = None
         if do_pad:
-            if pad_size is None:
+            if pad_size is None:  # the smallest canvas that holds all images
                 divisor = size_divisor or 1
                 height, width = (-(-max(sides) // divisor) * divisor for sides in zip(*resized_sizes, strict=True))
                 pad_size = SizeDict(height=height, width=width)
@@ -162,7 +163,7 @@ class SOLOv2ImageProcessorPil(SOLOv2PostProcessing, SOLOv2ImageProcessorBase, Pi
         image_mean: Any,
         image_std: Any,
     ) -> np.ndarray:
-        """A resized (C, H, W) image as the network takes it."""
+        """Rescale and normalize a resized (C, H, W) image."""
         if do_rescale:
             image = self.rescale(image, rescale_factor)
         if do_normalize:

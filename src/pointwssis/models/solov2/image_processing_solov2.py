@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Image processor of SOLOv2 on torchvision; only when asked for, its resizing differs in the last bit from Pillow's."""
+"""Image processor of SOLOv2 on torchvision, used on request: its resizing differs from Pillow's in the last bit."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class SOLOv2ImageProcessor(SOLOv2PostProcessing, SOLOv2ImageProcessorBase, Torch
     """Image processor of SOLOv2 on torchvision."""
 
     def prepare(self, image: torch.Tensor, **settings: Any) -> torch.Tensor:
-        """A resized (C, H, W) image as the network takes it."""
+        """Rescale and normalize a resized (C, H, W) image."""
         return self.rescale_and_normalize(image, **settings)
 
 

@@ -1,9 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Which cell learns which object (target assignment), and the two losses of SOLOv2 on it.
+"""Target assignment of SOLOv2 and its two losses.
 
-Follows the official code, which settles what the paper leaves open: objects are assigned to levels by the square root
-of their box's area, positive cells lie around the center of mass, later objects take over shared cells of the class
-map while the earlier ones keep learning their mask there.
+It follows the official code in what the paper leaves open: objects are assigned to levels by the square root of their
+box area, positive cells lie around the center of mass, and a cell that several objects share learns the class of the
+last one but the masks of all.
 """
 
 from typing import Any
@@ -16,36 +16,37 @@ from ...ops.mask_ops import centers_of_mass, downscale_masks, masks_to_boxes
 from .grid_solov2 import LevelTargets, assign_cells
 from .loss_mask_solov2 import IncompleteLabels
 
-CHUNK = (
-    8  # objects whose targets are made at the same time, which bounds the memory and is twice as fast as all at once
-)
+OBJECTS_PER_CHUNK = 8  # objects whose targets are computed together: bounds the memory, and is faster than all at once
 
 
 def image_targets(
     masks: Tensor, boxes: Tensor | None, canvas: tuple[int, int], config: Any
 ) -> tuple[list[LevelTargets], Tensor]:
-    """Targets of one image.
+    """Compute the targets of one image.
 
     Args:
-        masks: (N, h, w) 0/1, valid part of the image only.
-        boxes: (N, 4) xyxy in the same frame, or None for the masks' extents.
+        masks: (N, h, w) 0/1, the part of the canvas without padding.
+        boxes: (N, 4) xyxy in the same frame, or None for the extents of the masks.
         canvas: (height, width) of the padded input.
+        config: a `SOLOv2Config`.
 
     Returns:
-        One `LevelTargets` a level and the masks reduced to a quarter on the padded canvas, (N, H/4, W/4) bool.
+        One `LevelTargets` per level, and the masks at a quarter of the padded canvas, (N, H/4, W/4) bool.
     """
-    # A few objects at a time: in between, masks take four bytes a pixel.
-    chunks = masks.split(CHUNK)
+    # A few objects at a time, because intermediate masks take four bytes per pixel.
+    chunks = masks.split(OBJECTS_PER_CHUNK)
     boxes = torch.cat([masks_to_boxes(chunk) for chunk in chunks]) if boxes is None else boxes.float()
     visible = torch.cat([chunk.flatten(1).any(dim=1) for chunk in chunks])
-    boxes = boxes.masked_fill(~visible[:, None], torch.nan)  # an object that vanished in resizing fits no level's range
+    boxes = boxes.masked_fill(~visible[:, None], torch.nan)  # an object that vanished in resizing matches no level
     centers = torch.cat([centers_of_mass(chunk) for chunk in chunks])
+    # The positive cells of every level.
     levels = [
         assign_cells(centers, boxes, grid, scale_range, canvas, config.center_sigma)
         for grid, scale_range in zip(config.num_grids, config.scale_ranges, strict=True)
     ]
+    # The masks at the resolution of the mask features.
     reduced = torch.zeros(len(masks), canvas[0] // 4, canvas[1] // 4, dtype=torch.bool, device=masks.device)
-    for part, chunk in zip(reduced.split(CHUNK), chunks, strict=True):
+    for part, chunk in zip(reduced.split(OBJECTS_PER_CHUNK), chunks, strict=True):
         small = downscale_masks(chunk)[:, : canvas[0] // 4, : canvas[1] // 4]
         part[:, : small.shape[1], : small.shape[2]] = small
     return levels, reduced
@@ -57,20 +58,34 @@ def solov2_loss(
     class_labels: list[Tensor],
     boxes: list[Tensor] | None,
     config: Any,
-    partial: IncompleteLabels | None = None,
+    incomplete: IncompleteLabels | None = None,
 ) -> dict[str, Tensor]:
-    """Weighted focal and dice loss of a batch.
+    """Compute the weighted focal and dice loss of a batch.
 
-    The dice loss is the mean over all positive cells of all images and levels, the focal loss the sum over all cells
-    divided by the number of cells with a class, plus one. A batch without any positive cell has a mask loss of zero
-    that still reaches every parameter (the official code raises there). `partial` goes beyond paper and official code,
-    which take every image for completely labeled and every mask for equally good.
+    The dice loss is the mean over all positive cells of all images and levels. The focal loss is the sum over all cells
+    divided by the number of cells with a class, plus one. In a batch without positive cells the mask loss is zero and
+    still reaches every parameter (the official code raises an error). `incomplete` extends paper and official code,
+    which assume that every image is completely labeled and every mask equally reliable.
+
+    Args:
+        outputs: outputs of `SOLOv2Model`.
+        mask_labels: per image (N, h, w) 0/1 masks in the frame of the padded input.
+        class_labels: per image (N,) class ids.
+        boxes: per image (N, 4) xyxy in the frame of the masks; None for the extents of the masks.
+        config: a `SOLOv2Config`.
+        incomplete: weights of masks, and what the labels leave open.
+
+    Returns:
+        `loss_class` and `loss_mask`, weighted as configured.
+
+    Raises:
+        ValueError: the labels do not fit the batch or each other.
     """
     batch, device = len(outputs.mask_features), outputs.mask_features.device
     canvas = tuple(4 * side for side in outputs.mask_features.shape[-2:])
     check_labels(outputs.valid_sizes.tolist(), canvas, mask_labels, class_labels, boxes, config.num_labels)
-    partial = partial or IncompleteLabels()
-    partial.check([len(labels) for labels in class_labels], config.num_labels)
+    incomplete = incomplete or IncompleteLabels()
+    incomplete.check([len(labels) for labels in class_labels], config.num_labels)
     class_targets = [torch.zeros_like(logits, dtype=torch.float32) for logits in outputs.class_logits]
     loss_mask = [torch.ones_like(target, dtype=torch.bool) for target in class_targets]
     dice, weights, num_cells = [], [], 0
@@ -81,28 +96,30 @@ def solov2_loss(
         image_boxes = None if boxes is None else boxes[image].to(device)
         levels, reduced = image_targets(masks, image_boxes, canvas, config)
         covered = reduced.any(dim=0)
-        for target, known, level, logits in zip(class_targets, loss_mask, levels, outputs.class_logits, strict=True):
+        # Class targets and loss mask of each level.
+        for target, has_loss, level, logits in zip(class_targets, loss_mask, levels, outputs.class_logits, strict=True):
             owned = (level.owners >= 0).nonzero().flatten()
             target[image].flatten(1)[labels[level.owners[owned]], owned] = 1
             unlikely = logits[image].detach().float().sigmoid() < config.background_threshold
-            known[image] = partial.loss_mask(image, level, covered, canvas, unlikely)
+            has_loss[image] = incomplete.loss_mask(image, level, covered, canvas, unlikely)
             num_cells += len(owned)
+        # Dice loss of the masks that the P positive cells predict.
         kernels = [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
         objects = torch.cat([level.objects for level in levels])
         if len(objects):
             masks_logits = torch.cat(kernels) @ outputs.mask_features[image].flatten(1)  # (P, H/4 · W/4)
             dice.append(dice_loss(masks_logits.float().sigmoid(), reduced.flatten(1)[objects]))
-            of_objects = torch.ones(len(masks)) if partial.mask_weights is None else partial.mask_weights[image]
-            weights.append(of_objects.to(dice[-1])[objects])
+            mask_weights = torch.ones(len(masks)) if incomplete.mask_weights is None else incomplete.mask_weights[image]
+            weights.append(mask_weights.to(dice[-1])[objects])
 
     focal = sum(
-        (sigmoid_focal_loss(logits.float(), target, config.focal_alpha, config.focal_gamma) * known).sum()
-        for logits, target, known in zip(outputs.class_logits, class_targets, loss_mask, strict=True)
+        (sigmoid_focal_loss(logits.float(), target, config.focal_alpha, config.focal_gamma) * has_loss).sum()
+        for logits, target, has_loss in zip(outputs.class_logits, class_targets, loss_mask, strict=True)
     )
     if dice:
         weight = torch.cat(weights)
         mask_loss = (weight * torch.cat(dice)).sum() / weight.sum().clamp(min=1e-6)
-    else:
+    else:  # zero, but connected to all parameters
         mask_loss = 0 * (outputs.mask_features.float().sum() + sum(k.float().sum() for k in outputs.kernels))
     return {
         "loss_class": config.class_loss_weight * focal / (num_cells + 1),
@@ -118,7 +135,16 @@ def check_labels(
     boxes: list[Tensor] | None,
     num_labels: int,
 ) -> None:
-    """One clear error instead of an index error deep inside, or of masks that lie in another frame than the image."""
+    """Raise a ValueError for labels that do not fit the batch or each other, or masks in another frame than the image.
+
+    Args:
+        valid_sizes: [height, width] of each image inside the canvas.
+        canvas: (height, width) of the padded input.
+        mask_labels: per image (N, h, w) masks.
+        class_labels: per image (N,) class ids.
+        boxes: per image (N, 4) xyxy, or None.
+        num_labels: number of classes.
+    """
     batch = len(valid_sizes)
     for name, labels in (("mask_labels", mask_labels), ("class_labels", class_labels), ("boxes", boxes)):
         if labels is not None and len(labels) != batch:
@@ -126,24 +152,22 @@ def check_labels(
     for image, (masks, labels) in enumerate(zip(mask_labels, class_labels, strict=True)):
         if masks.ndim != 3 or len(masks) != len(labels):
             raise ValueError(
-                f"image {image} of the batch: mask_labels {tuple(masks.shape)} and class_labels "
-                f"{tuple(labels.shape)} do not fit;"
-                " they take (N, height, width) and (N,)"
+                f"image {image} of the batch: mask_labels and class_labels must have the shapes (N, height, width) and "
+                f"(N,), got {tuple(masks.shape)} and {tuple(labels.shape)}"
             )
         height, width = valid_sizes[image]
         if not (height <= masks.shape[1] <= canvas[0] and width <= masks.shape[2] <= canvas[1]):
             raise ValueError(
                 f"image {image} of the batch: mask_labels are {masks.shape[1]} × {masks.shape[2]} pixels, but the "
-                f"image is {height} × {width};"
-                " they take the frame of pixel_values, so resize and pad them with the image (the image processor does)"
+                f"image is {height} × {width}; resize and pad them with the image, as the image processor does"
             )
         if boxes is not None and tuple(boxes[image].shape) != (len(labels), 4):
             raise ValueError(
-                f"image {image} of the batch: boxes have shape {tuple(boxes[image].shape)}; they take "
-                f"({len(labels)}, 4), one an object"
+                f"image {image} of the batch: boxes must have the shape ({len(labels)}, 4), one per object, got "
+                f"{tuple(boxes[image].shape)}"
             )
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < num_labels:
             raise ValueError(
-                f"image {image} of the batch: class_labels hold {labels.tolist()!r:.60}; they lie in 0 … "
-                f"{num_labels - 1}"
+                f"image {image} of the batch: class_labels must lie between 0 and {num_labels - 1}, got "
+                f"{labels.tolist()!r:.60}"
             )

@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """SOLOv2 (Wang et al. 2020): backbone, feature pyramid, class and kernel head, mask feature head.
 
-Written from the papers; where the official code decides what they leave open, the comment says so.
+Written from the papers; comments mark what follows the official code because the papers leave it open.
 """
 
 import math
@@ -19,10 +19,17 @@ from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
 from ...hub.mixins import HubModel
+from ..forward_arguments import check_no_unknown_arguments
 from .configuration_solov2 import SOLOv2Config
 from .decoding_solov2 import DecodingSettings
 from .loss_mask_solov2 import IncompleteLabels
 from .loss_solov2 import solov2_loss
+
+FORWARD_ARGUMENTS = (
+    "pixel_values", "pixel_mask", "mask_labels", "class_labels", "boxes", "mask_weights", "incomplete_classes",
+    "ignore_points",
+)  # fmt: skip
+IGNORED_ARGUMENTS = ("input_points",)  # of the image processor, for post-processing
 
 
 @dataclass
@@ -34,15 +41,15 @@ class SOLOv2InstanceSegmentationOutput(ModelOutput):
     loss_dict (`dict[str, torch.Tensor]`, *optional*, returned when labels are given):
         `loss_class` (focal) and `loss_mask` (dice), weighted.
     class_logits (`tuple[torch.FloatTensor]`):
-        One `(batch_size, num_labels, S, S)` tensor a pyramid level.
+        One `(batch_size, num_labels, S, S)` tensor per pyramid level.
     kernels (`tuple[torch.FloatTensor]`):
-        One `(batch_size, kernel_channels, S, S)` tensor a pyramid level.
+        One `(batch_size, kernel_channels, S, S)` tensor per pyramid level.
     mask_features (`torch.FloatTensor` of shape `(batch_size, kernel_channels, height / 4, width / 4)`):
-        Features whose product with a kernel gives mask logits.
+        Features whose product with a kernel is the logits of a mask.
     valid_sizes (`torch.LongTensor` of shape `(batch_size, 2)`):
-        Height and width of each image inside the padded canvas, for post-processing, which never sees `pixel_mask`.
+        Height and width of each image inside the padded canvas; post-processing has no access to `pixel_mask`.
     decoding (`dict`):
-        The configuration's decoding settings, for post-processing, which never sees the configuration.
+        The configuration's decoding settings; post-processing has no access to the configuration.
     """
 
     loss: torch.FloatTensor | None = None
@@ -55,7 +62,7 @@ class SOLOv2InstanceSegmentationOutput(ModelOutput):
 
 
 class SOLOv2ConvLayer(GradientCheckpointingLayer):
-    """Convolution without bias, group norm, ReLU."""
+    """Convolution without bias, group norm and ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3):
         super().__init__()
@@ -67,8 +74,9 @@ class SOLOv2ConvLayer(GradientCheckpointingLayer):
 
 
 class SOLOv2FeaturePyramid(nn.Module):
-    """FPN (Lin et al. 2017) without norms: P2 to P5 by lateral 1 × 1 and output 3 × 3, P6 as every second pixel of
-    P5.
+    """Feature pyramid (Lin et al. 2017) without norms.
+
+    P2 to P5 come from lateral 1 × 1 and output 3 × 3 convolutions; P6 is every second pixel of P5.
     """
 
     def __init__(self, in_channels: list[int], channels: int):
@@ -79,40 +87,43 @@ class SOLOv2FeaturePyramid(nn.Module):
             convolution._solov2_init = "xavier"
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
-        top_down, pyramid = None, []
-        for feature, lateral, output in zip(
-            reversed(features), reversed(self.lateral), reversed(self.output), strict=True
-        ):
-            merged = lateral(feature)
-            if top_down is not None:
-                merged = merged + F.interpolate(top_down, size=merged.shape[-2:], mode="nearest")
-            top_down = merged
-            pyramid.insert(0, output(merged))
-        return [*pyramid, pyramid[-1][..., ::2, ::2]]  # P2 … P5, P6
+        c2, c3, c4, c5 = features
+        # Top-down path: each level adds the enlarged level above to its lateral projection.
+        m5 = self.lateral[3](c5)
+        m4 = self.lateral[2](c4) + enlarge(m5, c4)
+        m3 = self.lateral[1](c3) + enlarge(m4, c3)
+        m2 = self.lateral[0](c2) + enlarge(m3, c2)
+        # Output convolutions, coarse to fine.
+        p5, p4, p3, p2 = (
+            output(merged) for output, merged in zip(reversed(self.output), (m5, m4, m3, m2), strict=True)
+        )
+        return [p2, p3, p4, p5, p5[..., ::2, ::2]]  # the last one is P6
 
 
 class SOLOv2InstanceHead(nn.Module):
-    """Class scores and mask kernels on an S × S grid a level; all levels share the weights."""
+    """Class scores and mask kernels on an S × S grid per level; all levels share the weights."""
 
     def __init__(self, config: SOLOv2Config):
         super().__init__()
         self.num_grids = config.num_grids
+        # Two towers of convolutions, which differ only in their first input.
         widths = [config.fpn_channels] + [config.instance_channels] * config.num_instance_convs
         self.class_tower = nn.Sequential(*(SOLOv2ConvLayer(a, b) for a, b in zip(widths, widths[1:], strict=False)))
-        widths[0] += 2  # only the kernels see the coordinates
+        widths[0] += 2  # only the kernel tower gets the coordinates
         self.kernel_tower = nn.Sequential(*(SOLOv2ConvLayer(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        # One class score per class and one mask kernel per cell.
         self.class_head = nn.Conv2d(widths[-1], config.num_labels, 3, padding=1)
         self.kernel_head = nn.Conv2d(widths[-1], config.kernel_channels, 3, padding=1)
         self.class_head._solov2_init = "prior"
 
     def forward(self, pyramid: list[Tensor]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         p2, p3, p4, p5, p6 = pyramid
-        # Official code: P2 is halved and P6 enlarged to P5's size, so the strides are 8, 8, 16, 32, 32.
+        # As in the official code P2 is halved and P6 enlarged to P5's size, so the strides are 8, 8, 16, 32, 32.
         p2 = resize(p2, (p2.shape[-2] // 2, p2.shape[-1] // 2))
         p6 = resize(p6, p5.shape[-2:])
         class_logits, kernels = [], []
         for feature, grid in zip((p2, p3, p4, p5, p6), self.num_grids, strict=True):
-            # Coordinates join before the reduction to the grid, so that at S < W they do not reach ±1 (official code).
+            # Coordinates join before the reduction to the grid, so for S < W they do not reach ±1 (official code).
             cells = resize(torch.cat([feature, coordinates(feature)], dim=1), (grid, grid))  # (B, fpn + 2, S, S)
             class_logits.append(self.class_head(self.class_tower(cells[:, :-2])))  # (B, C, S, S)
             kernels.append(self.kernel_head(self.kernel_tower(cells)))  # (B, E, S, S)
@@ -120,15 +131,16 @@ class SOLOv2InstanceHead(nn.Module):
 
 
 class SOLOv2MaskFeatureHead(nn.Module):
-    """P2 to P5, each doubled to P2's size by convolutions in between, summed, then one 1 × 1 convolution to E
-    channels.
+    """Mask features: the sum of P2 to P5 at P2's size, then one 1 × 1 convolution to E channels.
+
+    P3, P4 and P5 are doubled one, two and three times, with a convolution before each doubling.
     """
 
     def __init__(self, config: SOLOv2Config):
         super().__init__()
         self.levels = nn.ModuleList()
         for level in range(4):
-            in_channels = config.fpn_channels + (2 if level == 3 else 0)  # P5 carries the coordinates
+            in_channels = config.fpn_channels + (2 if level == 3 else 0)  # the coordinates join P5
             widths = [in_channels] + [config.mask_channels] * max(level, 1)
             self.levels.append(nn.ModuleList(SOLOv2ConvLayer(a, b) for a, b in zip(widths, widths[1:], strict=False)))
         self.output = SOLOv2ConvLayer(config.mask_channels, config.kernel_channels, kernel_size=1)
@@ -139,19 +151,25 @@ class SOLOv2MaskFeatureHead(nn.Module):
             feature = pyramid[level]
             if level == 3:
                 feature = torch.cat([feature, coordinates(feature)], dim=1)
+            # Convolve and double until the size of P2 is reached.
             for layer, finer in zip(self.levels[level], reversed(pyramid[:level]), strict=True):
                 feature = resize(layer(feature), finer.shape[-2:])
             merged = merged + feature
-        return self.output(merged)  # (B, E, H/4, W/4), not negative
+        return self.output(merged)  # (B, E, H/4, W/4), non-negative
 
 
 def resize(features: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear, corners not aligned: the only way of resizing in SOLOv2."""
+    """Resize (B, C, h, w) features bilinearly with corners not aligned."""
     return F.interpolate(features, size=size, mode="bilinear", align_corners=False)
 
 
+def enlarge(features: Tensor, reference: Tensor) -> Tensor:
+    """Resize (B, C, h, w) features to the height and width of `reference` by repeating pixels."""
+    return F.interpolate(features, size=reference.shape[-2:], mode="nearest")
+
+
 def coordinates(features: Tensor) -> Tensor:
-    """(B, 2, H, W) x and y from −1 to 1 over the whole padded canvas."""
+    """Return (B, 2, H, W) coordinates x and y, from −1 to 1 over the whole padded canvas."""
     batch, _, height, width = features.shape
     options = {"device": features.device, "dtype": features.dtype}
     y, x = torch.meshgrid(
@@ -161,7 +179,7 @@ def coordinates(features: Tensor) -> Tensor:
 
 
 class SOLOv2PreTrainedModel(HubModel, PreTrainedModel):
-    """Initialize weights, freeze early modules, and load and save SOLOv2 models."""
+    """Base class that initializes weights, freezes early modules, and loads and saves SOLOv2 models."""
 
     config: SOLOv2Config
     base_model_prefix = "model"
@@ -174,12 +192,12 @@ class SOLOv2PreTrainedModel(HubModel, PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
         super()._init_weights(module)  # convolutions normal(0, initializer_range), norms one and zero
-        # Leaves carry a tag: transformers does not call this on modules without own parameters outside of its own tree.
+        # Leaves carry a tag, because transformers calls this for out-of-tree models only on modules with parameters.
         kind = getattr(module, "_solov2_init", None)
-        if kind == "xavier":
+        if kind == "xavier":  # feature pyramid, as in detectron2
             init.kaiming_uniform_(module.weight, a=1)
             init.zeros_(module.bias)
-        elif kind == "prior":
+        elif kind == "prior":  # all classes start as rare (Lin et al. 2017)
             prior = self.config.prior_probability
             init.constant_(module.bias, -math.log((1 - prior) / prior))
 
@@ -189,20 +207,24 @@ class SOLOv2PreTrainedModel(HubModel, PreTrainedModel):
         return self
 
     def _freeze(self):
-        """Fixes what the config says. Runs at every change of mode, because loading replaces the parameters."""
+        """Freeze norms and early stages as configured, at every change of mode because loading replaces parameters."""
         model = getattr(self, self.base_model_prefix, self)
         backbone = model.backbone
         if self.config.freeze_backbone_norm:
             for module in backbone.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval().requires_grad_(False)
-        for part in frozen_modules(backbone, self.config.freeze_backbone_stages):
-            part.requires_grad_(False)
+        for module in frozen_modules(backbone, self.config.freeze_backbone_stages):
+            module.requires_grad_(False)
 
 
 def frozen_modules(backbone: nn.Module, count: int) -> list[nn.Module]:
-    """The stem and the stages of a backbone, the first `count` of them; transformers' backbones call
-    them embedder/embeddings and stages.
+    """Return the first `count` modules of a backbone, of its stem and its stages.
+
+    Transformers' backbones call them embedder or embeddings, and stages or layers.
+
+    Raises:
+        ValueError: the backbone has no such modules.
     """
     if count <= 0:
         return []
@@ -212,22 +234,22 @@ def frozen_modules(backbone: nn.Module, count: int) -> list[nn.Module]:
     stages = getattr(encoder, "stages", None) or getattr(encoder, "layers", None)
     if stem is None or stages is None:
         raise ValueError(
-            f"freeze_backbone_stages = {count}, but {type(backbone).__name__} does not say which modules its stem "
-            "and stages are; set it to 0"
+            f"freeze_backbone_stages is {count}, but the stem and the stages of {type(backbone).__name__} cannot be "
+            "identified; set freeze_backbone_stages to 0"
         )
     return [stem, *stages][:count]
 
 
 class SOLOv2Model(SOLOv2PreTrainedModel):
-    """SOLOv2 without a loss: class scores, kernels and mask features of a batch of images."""
+    """SOLOv2 without losses: class scores, mask kernels and mask features of a batch of images."""
 
     def __init__(self, config: SOLOv2Config):
         super().__init__(config)
         self.backbone = load_backbone(config)
         if len(self.backbone.channels) != 4:
             raise ValueError(
-                f"the backbone gives {len(self.backbone.channels)} feature maps; SOLOv2 takes four (strides 4, 8, "
-                "16, 32): set out_features"
+                f"the backbone returns {len(self.backbone.channels)} feature maps; SOLOv2 needs four (strides 4, 8, "
+                "16, 32): set out_features of backbone_config"
             )
         self.feature_pyramid = SOLOv2FeaturePyramid(self.backbone.channels, config.fpn_channels)
         self.instance_head = SOLOv2InstanceHead(config)
@@ -244,10 +266,15 @@ class SOLOv2Model(SOLOv2PreTrainedModel):
         pixel_values (`torch.FloatTensor` of shape `(batch_size, 3, height, width)`):
             Normalized images, padded to the right and at the bottom.
         pixel_mask (`torch.LongTensor` of shape `(batch_size, height, width)`, *optional*):
-            1 where there is image, 0 where there is padding. Absent, nothing is padding.
+            1 for image, 0 for padding; without it nothing is padding.
+
+        Unknown keyword arguments raise a TypeError.
         """
+        check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS[:2], IGNORED_ARGUMENTS)
+        # Backbone and feature pyramid, shared by both heads.
         features = self.backbone(pixel_values).feature_maps  # C2 … C5
         pyramid = self.feature_pyramid(list(features))
+        # Class scores and mask kernels per cell, and the features that the kernels are multiplied with.
         class_logits, kernels = self.instance_head(pyramid)
         return SOLOv2InstanceSegmentationOutput(
             class_logits=class_logits,
@@ -259,15 +286,19 @@ class SOLOv2Model(SOLOv2PreTrainedModel):
 
 
 def valid_sizes(pixel_values: Tensor, pixel_mask: Tensor | None) -> Tensor:
-    """(B, 2) height and width of the images inside the padded canvas."""
+    """Return (B, 2) height and width of each image inside the padded canvas."""
     if pixel_mask is None:
         return torch.tensor(pixel_values.shape[-2:], device=pixel_values.device).expand(len(pixel_values), 2)
+    # Rows and columns that contain image: padding is at the bottom and on the right only.
     pixel_mask = pixel_mask != 0
     return torch.stack([pixel_mask.any(dim=2).sum(dim=1), pixel_mask.any(dim=1).sum(dim=1)], dim=1)
 
 
 class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
-    """SOLOv2 with its losses; instances, with or without points, come from the image processor's post-processing."""
+    """SOLOv2 with its losses.
+
+    The post-processing methods of the image processor turn its outputs into instances, with or without points.
+    """
 
     def __init__(self, config: SOLOv2Config):
         super().__init__(config)
@@ -279,11 +310,11 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
     def encode(
         self, pixel_values: torch.FloatTensor, pixel_mask: torch.LongTensor | None = None
     ) -> SOLOv2InstanceSegmentationOutput:
-        """Runs the network once, so that any number of points can be decoded from the result afterwards.
+        """Run the network once, so that any number of points can be decoded from the outputs afterwards.
 
         Args:
-            pixel_values: (B, 3, H, W).
-            pixel_mask: (B, H, W), 1 where there is image.
+            pixel_values: (B, 3, H, W) normalized images, padded to the right and at the bottom.
+            pixel_mask: (B, H, W), 1 for image, 0 for padding.
 
         Returns:
             The raw outputs; pass them to `post_process_point_instance_segmentation` of the image processor as often
@@ -309,30 +340,33 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
         pixel_values (`torch.FloatTensor` of shape `(batch_size, 3, height, width)`):
             Normalized images, padded to the right and at the bottom.
         pixel_mask (`torch.LongTensor` of shape `(batch_size, height, width)`, *optional*):
-            1 where there is image, 0 where there is padding. Absent, nothing is padding.
+            1 for image, 0 for padding; without it nothing is padding.
         mask_labels (`list[torch.Tensor]`, *optional*):
-            One `(num_instances, height, width)` 0/1 tensor an image, in the frame of `pixel_values` (padded or not).
+            One `(num_instances, height, width)` 0/1 tensor per image, in the frame of `pixel_values` (padded or not).
         class_labels (`list[torch.LongTensor]`, *optional*):
-            One `(num_instances,)` tensor an image.
+            One `(num_instances,)` tensor of class ids per image.
         boxes (`list[torch.FloatTensor]`, *optional*):
-            One `(num_instances, 4)` xyxy tensor an image, in the frame of `mask_labels`; they set the pyramid level
-            and the positive cells. Absent, the extent of each mask is taken (maximum + 1).
+            One `(num_instances, 4)` xyxy tensor per image, in the frame of `mask_labels`; they determine the pyramid
+            level and the positive cells. Without them the extent of each mask is used (exclusive maximum).
         mask_weights (`list[torch.FloatTensor]`, *optional*):
-            One `(num_instances,)` tensor an image, how much each mask counts in the mask loss. Absent, all count 1.
+            One `(num_instances,)` tensor per image with the weight of each mask in the mask loss; 1 without it.
         incomplete_classes (`torch.BoolTensor` of shape `(batch_size, num_labels)`, *optional*):
-            True where an image may hold objects of a class that no mask shows: where no mask claims a cell, this class
-            has no background loss there. Absent, every object has its mask.
+            True if an image may contain objects of a class without a mask: in cells that belong to no mask, this class
+            has no background loss. Without it every object has its mask.
         ignore_points (`list[torch.FloatTensor]`, *optional*):
-            One `(num_points, 2)` tensor an image, (x, y) in pixels of `pixel_values`: objects of which nothing but a
-            point is known; the cells around it have no background loss.
+            One `(num_points, 2)` tensor per image, (x, y) in pixels of `pixel_values`: objects that have a point but no
+            mask; the cells around them have no background loss.
+
+        Unknown keyword arguments, such as `labels`, raise a TypeError.
         """
+        check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS, IGNORED_ARGUMENTS)
         if (mask_labels is None) != (class_labels is None):
-            raise ValueError("mask_labels and class_labels belong together: give both, or neither")
-        outputs = self.model(pixel_values, pixel_mask, return_dict=True)  # the loss takes names, not places
+            raise ValueError("mask_labels and class_labels belong together: give both or neither")
+        outputs = self.model(pixel_values, pixel_mask, return_dict=True)  # the loss reads outputs by name
         if mask_labels is None:
             return outputs
-        partial = IncompleteLabels(mask_weights, incomplete_classes, ignore_points)
-        loss_dict = solov2_loss(outputs, mask_labels, class_labels, boxes, self.config, partial)
+        incomplete = IncompleteLabels(mask_weights, incomplete_classes, ignore_points)
+        loss_dict = solov2_loss(outputs, mask_labels, class_labels, boxes, self.config, incomplete)
         return SOLOv2InstanceSegmentationOutput(loss=sum(loss_dict.values()), loss_dict=loss_dict, **outputs)
 
 

@@ -60,6 +60,7 @@ class SOLOv2PostProcessing:
             image_outputs = ImageOutputs.of(outputs, image)
             labels = None if image_labels is None else image_labels[image]
             classes = checked_image_labels(labels, image_outputs.num_labels, image)
+            # Instances above the threshold, and their masks in the original image.
             found = decode_instances(image_outputs, settings, classes)
             keep = found.scores >= threshold
             found = Instances(*(values[keep] for values in found))
@@ -147,6 +148,7 @@ class SOLOv2PostProcessing:
             device = image_outputs.mask_features.device
             own_labels = labels[image].to(device)
             sizes = None if boxes is None else box_sizes(boxes[image], frame.scale(device))
+            # Points to the canvas, one instance per point, masks back to the original image.
             positions = frame.on_canvas(points[image], device)
             found = decode_points(image_outputs, positions, own_labels, settings, level_strategy, sizes)
             masks = frame.masks(found.probabilities, settings)

@@ -84,7 +84,8 @@ def checked_image_labels(labels: Any, num_labels: int, image: int) -> Tensor | N
     for value in values:
         if value not in range(num_labels):
             raise ValueError(
-                f"unknown class {value!r} in image_labels of image {image}; the model has the classes 0 … {num_labels - 1}"
+                f"unknown class {value!r} in image_labels of image {image}; the model has the classes 0 … "
+                f"{num_labels - 1}"
             )
     return torch.tensor(values, dtype=torch.long)
 

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Sizes, and the way of masks, boxes and points through resizing and padding, for both image processors of SOLOv2."""
+"""Sizes of resized images, and masks, boxes and points resized and padded with them, for both image processors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,13 @@ from torch import Tensor
 
 
 def shortest_edge_size(height: int, width: int, shortest_edge: int, longest_edge: int | None = None) -> tuple[int, int]:
-    """(height, width) after detectron2's shortest-edge rule: halves round up, where transformers truncates.
+    """Return (height, width) by detectron2's shortest-edge rule, which rounds halves up; transformers truncates.
+
+    Args:
+        height: height of the image in pixels.
+        width: width of the image in pixels.
+        shortest_edge: length of the shorter side after resizing.
+        longest_edge: upper bound of the longer side, or None.
 
     Example:
         >>> shortest_edge_size(480, 640, 800, 1333)
@@ -18,7 +24,7 @@ def shortest_edge_size(height: int, width: int, shortest_edge: int, longest_edge
     """
     scale = shortest_edge / min(height, width)
     if longest_edge is not None and max(height, width) * scale > longest_edge:
-        # detectron2 applies the second factor to the first one's result, whose short side is exactly `shortest_edge`.
+        # detectron2 applies the second factor to the result of the first, whose short side is `shortest_edge`.
         scaled = sorted((shortest_edge, max(height, width) * scale))
         factor = longest_edge / scaled[1]
         short, long = (side * factor for side in scaled)
@@ -29,12 +35,12 @@ def shortest_edge_size(height: int, width: int, shortest_edge: int, longest_edge
 
 
 def resize_masks(masks: Any, size: tuple[int, int], padded_size: tuple[int, int] | None = None) -> Tensor:
-    """Nearest-pixel resize of binary masks, and padding at the bottom and the right.
+    """Resize binary masks to the nearest pixel, and pad them at the bottom and the right.
 
     Args:
         masks: (N, h, w) array or tensor, non-zero is foreground.
-        size: (height, width).
-        padded_size: (height, width) of the result, at least `size`; None: `size`.
+        size: (height, width) of the resized masks.
+        padded_size: (height, width) of the result, at least `size`; None adds no padding.
 
     Returns:
         (N, height, width) bool.
@@ -46,7 +52,7 @@ def resize_masks(masks: Any, size: tuple[int, int], padded_size: tuple[int, int]
             ((np.arange(new) + 0.5) * (old / new)).astype(np.int64).clip(max=old - 1)
             for old, new in zip(masks.shape[1:], size, strict=True)
         )
-        masks = masks.take(rows, axis=1).take(columns, axis=2)  # several times faster than indexing
+        masks = masks.take(rows, axis=1).take(columns, axis=2)  # faster than indexing
     if padded_size is not None and tuple(padded_size) != tuple(size):
         padded = np.zeros((len(masks), *padded_size), dtype=bool)
         padded[:, : size[0], : size[1]] = masks
@@ -63,17 +69,24 @@ def transform_labels(
     boxes: Sequence[Any] | None = None,
     input_points: Sequence[Any] | None = None,
 ) -> dict[str, list[Tensor]]:
-    """Labels of a batch in the network's frame.
+    """Transform the labels of a batch to the frame of the network.
 
     Args:
         original_sizes: (height, width) of each image.
         resized_sizes: (height, width) of each image after resizing.
         padded_size: (height, width) of the batch's canvas; None leaves masks unpadded.
-        mask_labels: (N, h, w) an image in original pixels.
-        class_labels: (N,) an image.
-        boxes: (N, 4) xyxy an image in original pixels.
-        input_points: (N, 2) (x, y) an image in original pixels.
+        mask_labels: per image (N, h, w) masks in pixels of the original image.
+        class_labels: per image (N,) class ids.
+        boxes: per image (N, 4) xyxy in pixels of the original image.
+        input_points: per image (N, 2), (x, y) in pixels of the original image.
+
+    Returns:
+        The given labels under the same names, one tensor per image.
+
+    Raises:
+        ValueError: labels are not given for each image, or masks do not have the size of their image.
     """
+    # One entry per image for each kind of labels.
     labels: dict[str, list[Tensor]] = {}
     for name, values in (
         ("mask_labels", mask_labels),
@@ -82,7 +95,8 @@ def transform_labels(
         ("input_points", input_points),
     ):
         if values is not None and len(values) != len(original_sizes):
-            raise ValueError(f"{name} has {len(values)} entries for {len(original_sizes)} images; give one an image")
+            raise ValueError(f"{name} has {len(values)} entries for {len(original_sizes)} images; give one per image")
+    # Factors (x, y) of each image.
     scales = [
         torch.tensor([new[1] / old[1], new[0] / old[0]]) for old, new in zip(original_sizes, resized_sizes, strict=True)
     ]
@@ -91,8 +105,8 @@ def transform_labels(
         for image, (mask, size) in enumerate(zip(mask_labels, original_sizes, strict=True)):
             if mask.ndim != 3 or tuple(mask.shape[1:]) != tuple(size):
                 raise ValueError(
-                    f"mask_labels of image {image} have shape {tuple(mask.shape)}; the image takes (N, {size[0]}, "
-                    f"{size[1]})"
+                    f"mask_labels of image {image} must have the shape (N, {size[0]}, {size[1]}), got "
+                    f"{tuple(mask.shape)}"
                 )
         labels["mask_labels"] = [
             resize_masks(mask, size, padded_size) for mask, size in zip(mask_labels, resized_sizes, strict=True)

@@ -91,10 +91,16 @@ def test_a_mask_that_counts_nothing_has_no_gradient_and_halves_are_weighed():
     ("labels", "message"),
     [
         ({"mask_weights": [torch.ones(2)]}, "mask_weights has 1 entries for a batch of 2"),
-        ({"mask_weights": [torch.ones(2), torch.ones(3)]}, r"image 1 of the batch: mask_weights have shape \(3,\)"),
-        ({"incomplete_classes": torch.zeros(2, 2)}, r"incomplete_classes has shape \(2, 2\); it takes \(2, 3\)"),
+        (
+            {"mask_weights": [torch.ones(2), torch.ones(3)]},
+            r"image 1 of the batch: mask_weights must have the shape \(2,\).* got \(3,\)",
+        ),
+        ({"incomplete_classes": torch.zeros(2, 2)}, r"incomplete_classes must have the shape \(2, 3\).* got \(2, 2\)"),
         ({"ignore_points": [torch.zeros(1, 2)]}, "ignore_points has 1 entries for a batch of 2"),
-        ({"ignore_points": [torch.zeros(1, 2), torch.zeros(1, 3)]}, r"image 1 of the batch: ignore_points have sh"),
+        (
+            {"ignore_points": [torch.zeros(1, 2), torch.zeros(1, 3)]},
+            r"image 1 of the batch: ignore_points must have the sh",
+        ),
     ],
 )
 def test_what_does_not_fit_is_one_clear_error(labels, message):
