@@ -9,7 +9,7 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test common-tests test-versions quality style
+.PHONY: help demo test pictures common-tests test-versions quality style
 
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-14s%s\n", $$1, $$2}'
@@ -19,6 +19,13 @@ demo: $(INSTALLED) ## all stages on drawn shapes, a few minutes on a CPU
 
 test: $(INSTALLED) ## doctests and tests, offline
 	$(BIN)/python -m pytest
+
+# A run on nuclei trains the models: pointwssis run nuclei --data_dir data/nuclei --output_dir outputs/nuclei
+DATA ?= data/nuclei
+MODELS ?= outputs/nuclei
+
+pictures: $(INSTALLED) ## the pictures of the docs, from DATA=data/nuclei and MODELS=outputs/nuclei
+	$(BIN)/python docs/make_pictures.py --data_dir $(DATA) --models $(MODELS)
 
 common-tests: $(INSTALLED) ## transformers' own tests on our classes, in both image processor backends
 	$(BIN)/python tests/common/fetch.py
@@ -31,7 +38,7 @@ quality: $(INSTALLED) ## lint and format check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-style: $(INSTALLED) ## mend what lint and formatter can mend
+style: $(INSTALLED) ## fix what linter and formatter can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

@@ -71,7 +71,7 @@ def test_hours_buy_mixtures(capsys):
 
 def test_too_few_hours_for_all_images(capsys):
     printed = budget(capsys, "--images 118287 --hours 100")
-    assert "Points for all 118,287 images would take 2,888.2 hours." in printed and "←" not in printed
+    assert "Points for all images (118,287) would take 2,888.2 hours." in printed and "←" not in printed
     unlimited = budget(capsys, "--hours 100")
     assert "4,095" in unlimited and "Points for all" not in unlimited
 
@@ -84,8 +84,8 @@ def test_too_few_hours_for_all_images(capsys):
         ("--images 10 --full 20", "--full is 20.0; it must be a fraction of the images, from 0 to 1"),
         ("--images 10 --classes 3", "--classes, --present and --objects require each other"),
         ("--images 10 --classes 3 --present 4 --objects 9", "4.0 of 3 classes are present"),
-        ("--images 10 --mask_seconds -3", "mask is -3.0; it takes seconds, from 0 on"),
-        ("--images 10 --hours 0", "hours is 0.0; it takes a number above 0"),
+        ("--images 10 --mask_seconds -3", "mask is -3.0; it must be at least 0 seconds"),
+        ("--images 10 --hours 0", "hours is 0.0; it must be above 0"),
         ("--images 10 --hours 1 --point 0.5", "with --hours, only --full FRACTION is accepted"),
         ("--images 10 --hours 1 --masks 0", "--masks is 0; it must be at least 1"),
         ("--images 999 --hours 1 --masks 900", "900 masks take more than 1 hour;"),

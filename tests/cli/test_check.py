@@ -10,7 +10,7 @@ from PIL import Image
 
 from helpers import tiny
 from pointwssis.cli.main import main
-from pointwssis.data import load_coco_folder, to_yolo
+from pointwssis.data import export_annotations, load_coco_folder, to_yolo
 from pointwssis.data.prepared.prepare_coco import prepare_coco
 from pointwssis.planning.proposal import propose
 from pointwssis.runs.recipe import Recipe
@@ -56,6 +56,17 @@ def test_yolo_data(shapes, tmp_path, capsys):
     to_yolo(splits["validation"], tmp_path / "yolo", "val")
     assert main(["check", str(tmp_path / "yolo" / "data.yaml")]) == 0
     assert "validation: 3 images" in capsys.readouterr().out
+
+
+def test_a_folder_of_annotation_files(shapes, tmp_path, capsys):
+    rows = load_coco_folder(shapes)["train"]
+    folder = export_annotations(rows, tmp_path / "labelme", "labelme")
+    (tmp_path / "clicks.csv").write_text("image,x,y,label\ntrain_00000.png,3,3,star\n")
+    images = ["--image_dir", str(shapes / "images")]
+    assert main(["check", str(folder), *images]) == 0
+    assert capsys.readouterr().out.startswith("train: 8 images, ")
+    assert main(["check", str(folder), str(tmp_path / "clicks.csv"), *images, "--skip_bad"]) == 0
+    assert capsys.readouterr().out.startswith("train: 8 images, ")
 
 
 @pytest.mark.parametrize("config", ["all", "coco50"])

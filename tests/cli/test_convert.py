@@ -51,7 +51,7 @@ def run_convert(content, folder: Path, *options: str) -> Path:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    """A folder whose large files do not outlive the module."""
+    """Yield a folder that is deleted after the module."""
     folder = tmp_path_factory.mktemp("converted")
     yield folder
     shutil.rmtree(folder)

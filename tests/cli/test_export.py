@@ -12,7 +12,7 @@ from pointwssis.runs.cache import cached
 
 @pytest.fixture
 def labels(shapes, tmp_path):
-    """What a run leaves: here the labels are masks."""
+    """Write rows as a run does; here the labels are masks."""
     dataset = load_coco_folder(shapes)["train"]
     cached(tmp_path / "pseudo", lambda: dataset)
     return dataset, tmp_path / "pseudo"
@@ -49,7 +49,7 @@ def test_an_annotation_file_is_exported_too(tmp_path):
         ([".", "--format", "coco", "--output", "new.json"], "not a dataset folder"),
         (
             ["clicks.csv", "--format", "cvat", "--output", "x", "--image_prefix", "y"],
-            "--image_prefix is for label_studio",
+            "--image_prefix applies to label_studio",
         ),
         (["gone.csv", "--format", "cvat", "--output", "x", "--image_dir", "."], "gone.csv: annotation file not found"),
     ],

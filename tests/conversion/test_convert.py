@@ -128,7 +128,7 @@ def test_files_of_labels(tmp_path):
     with pytest.raises(ValueError, match=r"labels\.txt: line 2 is empty"):
         read_class_names(path)
     path.write_text("cat\ndog\ncat\n")
-    with pytest.raises(ValueError, match=r"line 3 comes twice \('cat'\)"):
+    with pytest.raises(ValueError, match=r"line 3 is a duplicate \('cat'\)"):
         read_class_names(str(path))
     with pytest.raises(FileNotFoundError, match=r"neither coco nor bdd100k nor a file"):
         read_class_names("COCO")

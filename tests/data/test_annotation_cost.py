@@ -95,9 +95,9 @@ def test_own_speed():
     [
         (lambda: ImageContent(3, 4, 9), "4 of 3 classes are present"),
         (lambda: ImageContent(3, 2, 1), "has at least one object"),
-        (lambda: LabelingSpeed(mask=-1), "mask is -1; it takes seconds"),
+        (lambda: LabelingSpeed(mask=-1), "mask is -1; it must be at least 0"),
         (lambda: LabelingSpeed(box=math.nan), "box is nan"),
-        (lambda: labeling_budget({"polygon": 1}), "'polygon' is no kind of label; choose from full, box"),
+        (lambda: labeling_budget({"polygon": 1}), "'polygon' is not a kind of label; use full, box"),
         (lambda: labeling_budget({"full": -1}), "full is -1 images"),
     ],
 )
@@ -155,7 +155,7 @@ def test_what_a_model_made_costs_its_point_at_most():
 
 
 def test_content_needs_a_complete_image():
-    with pytest.raises(ValueError, match="no image has all its objects marked"):
+    with pytest.raises(ValueError, match="no image is complete"):
         image_content(rows(row(1, pointed(0), complete=False)))
     assert image_content(rows(row(1, pointed(None), pointed(0)), classes=1)) == ImageContent(1, 1, 2)
     assert annotation_cost(rows()).total_seconds == 0

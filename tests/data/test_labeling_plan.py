@@ -68,7 +68,7 @@ def test_impossible_hours(hours):
 
 
 def test_labels_that_take_no_time_have_no_limit():
-    with pytest.raises(ValueError, match="an image of the kind 'point' takes 0 seconds"):
+    with pytest.raises(ValueError, match="an image with the label 'point' takes 0 seconds"):
         mix_with_fraction(0.5, 1, {"full": 3, "point": 0})
-    with pytest.raises(ValueError, match="the part of the images with masks is 1.5"):
+    with pytest.raises(ValueError, match="the fraction of images with masks is 1.5"):
         mix_with_fraction(1.5, 1, SECONDS)

@@ -102,6 +102,6 @@ def test_an_object_that_would_vanish_is_named():
 def test_images_that_have_masks(dataset, monkeypatch):
     expected = [place for place, row in enumerate(dataset) if objects_with_mask(row)]
     assert masked_images(dataset) == expected and 0 < len(expected) < 60
-    monkeypatch.setattr(tables, "_ROWS_A_CHUNK", 7)
+    monkeypatch.setattr(tables, "_ROWS_PER_CHUNK", 7)
     assert masked_images(dataset) == expected and masked_images(dataset.select([])) == []
     assert supervision_of(dataset.select([])) == []

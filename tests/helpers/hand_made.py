@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Rows of the schema with images in memory, and the numbers of datasets."""
+"""Rows of the schema with images in memory, and facts about datasets."""
 
 import io
 from typing import Any
@@ -12,7 +12,7 @@ from pointwssis.planning.data_facts import DataFacts
 
 
 def png(width: int = 40, height: int = 30, seed: int = 0, mode: str = "RGB", file_format: str = "PNG") -> bytes:
-    """Blurred noise, so that thumbnails keep something of it."""
+    """Return the file of an image of blurred noise, which is still visible in thumbnails."""
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 255, (6, 8, 3), dtype=np.uint8)
     image = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
@@ -26,14 +26,14 @@ def png(width: int = 40, height: int = 30, seed: int = 0, mode: str = "RGB", fil
 
 
 def rle(x: int, y: int, width: int, height: int, canvas: tuple[int, int] = (30, 40)) -> dict[str, Any]:
-    """A rectangle on a (height, width) canvas."""
+    """Return a rectangle on a (height, width) canvas."""
     mask = np.zeros(canvas, bool)
     mask[y : y + height, x : x + width] = True
     return encode_mask(mask)
 
 
 def row(image_id: int, *objects: dict[str, Any], data: bytes | None = None, **values: Any) -> dict[str, Any]:
-    """A row of an image of 40 × 30 pixels."""
+    """Return the row of an image of 40 × 30 pixels."""
     fields = {
         "image": {"path": None, "bytes": png(seed=image_id) if data is None else data},
         "image_id": image_id,
@@ -50,7 +50,7 @@ def row(image_id: int, *objects: dict[str, Any], data: bytes | None = None, **va
 def facts(
     images=((256, 256),) * 4, box=(20, 20), boxes=None, most=30, full=4, point=36, masks=80, known=True
 ) -> DataFacts:
-    """A dataset of square images with objects of one size, unless told otherwise."""
+    """Return the facts of a dataset, by default of square images with objects of one size."""
     boxes = np.array([box] * 8 if boxes is None else boxes, dtype=float)
     owners = np.arange(len(boxes)) % len(images)
     counts = np.full(len(images), len(boxes) // len(images))

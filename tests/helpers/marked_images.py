@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The images that the hand-written exports under `data/exports/` are about."""
+"""The images of the hand-written exports in `data/exports/`."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from helpers.paths import TESTS
 
 EXPORTS = TESTS / "data" / "exports"
 
-SIZES = {  # width × height of the upright picture
+SIZES = {  # (width, height) of the upright image
     "a.jpg": (40, 30),
     "city/b.png": (20, 16),
     "field/b.png": (24, 18),
-    "turned.jpg": (30, 40),  # stored lying, with an EXIF orientation
+    "turned.jpg": (30, 40),  # stored in landscape format, with an EXIF orientation
     "empty.png": (10, 8),
     "dot.png": (2, 1),
     "my photo (1).png": (12, 12),
@@ -22,7 +22,7 @@ SIZES = {  # width × height of the upright picture
 
 
 def write_marked_images(folder: Path) -> Path:
-    """Noise of these sizes."""
+    """Write noise images of these sizes and return the folder."""
     rng = np.random.default_rng(1)
     for name, (width, height) in SIZES.items():
         path = folder / name
@@ -30,7 +30,7 @@ def write_marked_images(folder: Path) -> Path:
         picture = Image.fromarray(rng.integers(0, 255, (height, width, 3), dtype=np.uint8))
         if name == "turned.jpg":
             exif = Image.Exif()
-            exif[ExifTags.Base.Orientation] = 6  # to be shown turned by 90° clockwise
+            exif[ExifTags.Base.Orientation] = 6  # rotate by 90° clockwise for display
             picture.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
         else:
             picture.save(path)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Checkpoint files as the authors' code writes them, with the weights that the golden vectors were computed with."""
+"""Checkpoint files in the form of the authors' code, with the weights of the golden vectors."""
 
 import json
 from pathlib import Path
@@ -11,11 +11,11 @@ import torch
 from helpers.paths import PARITY
 from parity.fill_rule import MRN_HEAD_SHIFT, fill_value
 
-TINY_GRIDS = [12, 10, 8, 6, 4]  # of the narrow network, which no preset has
+TINY_GRIDS = [12, 10, 8, 6, 4]  # grids of the narrow network, which no preset has
 
 
 def solov2_weights(keys: Path, num_labels: int, cate_gain: float = 2.0) -> dict[str, torch.Tensor]:
-    """Official weights of a list of names and shapes, for another number of classes than the list has."""
+    """Return official weights for a list of names and shapes, with another number of classes than the list has."""
     shapes = json.loads(keys.read_text("utf-8"))
     for leaf in ("weight", "bias"):
         shapes[f"ins_head.cate_pred.{leaf}"][0] = num_labels
@@ -23,12 +23,12 @@ def solov2_weights(keys: Path, num_labels: int, cate_gain: float = 2.0) -> dict[
 
 
 def tiny_solov2_weights() -> dict[str, torch.Tensor]:
-    """Of the narrow network, with 3 classes."""
+    """Return official weights of the narrow network, with 3 classes."""
     return solov2_weights(PARITY / "keys_solov2_tiny_r18.json", 3)
 
 
 def mask_refine_net_weights(num_classes: int) -> dict[str, torch.Tensor]:
-    """Official weights of MaskRefineNet, with 3 or 80 classes."""
+    """Return official weights of MaskRefineNet, with 3 or 80 classes."""
     shapes = json.loads((PARITY / f"keys_mrn_c{num_classes}.json").read_text("utf-8"))
     weights = {}
     for name, shape in shapes.items():
@@ -38,7 +38,7 @@ def mask_refine_net_weights(num_classes: int) -> dict[str, torch.Tensor]:
 
 
 def tiny_mask_refine_net_weights(num_classes: int = 2) -> dict[str, torch.Tensor]:
-    """A narrow MaskRefineNet on basic blocks under official names; its numbers are random."""
+    """Return random weights of a narrow MaskRefineNet on basic blocks under official names."""
     generator = torch.Generator().manual_seed(0)
     weights: dict[str, torch.Tensor] = {}
 
@@ -71,20 +71,22 @@ def tiny_mask_refine_net_weights(num_classes: int = 2) -> dict[str, torch.Tensor
 
 
 def detectron2_content(weights: dict[str, torch.Tensor]) -> dict[str, Any]:
-    """What detectron2's trainer puts around the weights."""
+    """Return a checkpoint of detectron2's trainer."""
     momentum = {"state": {0: {"momentum_buffer": torch.zeros(3)}}, "param_groups": [{"lr": 5e-4, "params": [0]}]}
     return {"model": weights, "optimizer": momentum, "scheduler": {"last_epoch": 45000}, "iteration": 45000}
 
 
 def best_ap_content(weights: dict[str, torch.Tensor], prefix: str = "") -> dict[str, Any]:
-    """What MaskRefineNet's training puts around the weights: its best score is a numpy scalar."""
+    """Return a checkpoint of MaskRefineNet's training, whose best score is a NumPy scalar."""
     named = {prefix + name: value for name, value in weights.items()}
     return {"cur_itrs": 195000, "model_state": named, "best_score": np.float64(0.391)}
 
 
 def caffe2_weights(detectron: bool = False) -> dict[str, np.ndarray]:
-    """detectron2's `R-50.pkl`, narrow: 8 channels in the stem, one block a stage. `detectron`: the older form, whose
-    norms hold a scale and a bias only.
+    """Return a narrow form of detectron2's `R-50.pkl`: 8 channels in the stem, one block per stage.
+
+    Args:
+        detectron: the older form, whose norms only have a scale and a bias.
     """
     random = np.random.default_rng(0)
     arrays: dict[str, np.ndarray] = {}
@@ -107,6 +109,6 @@ def caffe2_weights(detectron: bool = False) -> dict[str, np.ndarray]:
         ):
             layer(block + part, block + part, *shape)
         before = width
-    for name in ("fc1000_w", "fc1000_b", "conv1_b"):  # the classifier, and a bias that nobody uses
+    for name in ("fc1000_w", "fc1000_b", "conv1_b"):  # the classifier, and an unused bias
         arrays[name] = np.zeros(3, np.float32)
     return arrays

@@ -41,6 +41,10 @@ def missing_parts(command: str) -> list[str]:
         targets = re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text("utf-8"), re.M)
         missing += [word for word in words[1:] if "=" not in word and word not in targets]
     arguments = words[1:] if words[0] == "pointwssis" else words[3:] if words[1:3] == ["-m", "pointwssis"] else []
-    if arguments and not (ROOT / "src" / "pointwssis" / "cli" / f"{arguments[0]}.py").is_file():
+    if (
+        arguments
+        and not arguments[0].startswith("--")
+        and not (ROOT / "src" / "pointwssis" / "cli" / f"{arguments[0]}.py").is_file()
+    ):
         missing.append(arguments[0])
     return missing

@@ -1,13 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Expected time and disk space of the stages of a run."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from helpers import tiny
 from pointwssis.planning.estimates import CostModel, StageEstimate, total
 from pointwssis.runs.data import load_data
+from pointwssis.runs.plan import StagePlan
 
 
 @pytest.fixture
@@ -27,8 +26,8 @@ def costs(recipe, measured: list) -> CostModel:
 
 
 def estimate(model: CostModel, stage: str, name: str, steps: int | None, images: int = 4, objects: int = 8):
-    plan = SimpleNamespace(stage=stage, name=name, steps=steps, images=images, objects=objects, is_done=False)
-    return model.estimate(plan)
+    action = "label" if steps is None else "train"
+    return model.estimate(StagePlan(stage, name, action, images, objects, steps, is_done=False))
 
 
 def test_trainings_take_their_steps_and_an_evaluation(recipe, tmp_path):
@@ -44,9 +43,8 @@ def test_trainings_take_their_steps_and_an_evaluation(recipe, tmp_path):
 def test_labeling_takes_half_of_a_training_sample(recipe):
     model = costs(recipe, [])
     assert estimate(model, "rough", "point", None).seconds == 4 * 0.5 * 2 / 2
-    assert estimate(model, "pseudo", "point", None).seconds == 8 * 0.5 * 1 / 4
-    recipe.stages = ["teacher", "rough", "pseudo"]
-    assert estimate(costs(recipe, []), "pseudo", "point", None).seconds == 0
+    assert estimate(model, "pseudo", "refined", None).seconds == 8 * 0.5 * 1 / 4
+    assert estimate(model, "pseudo", "rough", None).seconds == 0  # copies of the rough masks
     refiner = estimate(model, "refiner", "refiner", 10)
     assert refiner.seconds == 10 * 1 + 2 * 4 * 0.5 * 2 / 2  # rough masks of four images by two teachers
 
@@ -63,8 +61,8 @@ def test_every_configuration_is_measured_once(recipe):
 
 
 def test_what_is_done_costs_nothing(recipe):
-    done = SimpleNamespace(stage="teacher", name="teacher", steps=9, images=4, objects=8, is_done=True)
-    given = SimpleNamespace(stage="teacher", name="teacher", steps=None, images=0, objects=0, is_done=True)
+    done = StagePlan("teacher", "teacher", "train", 4, 8, 9, is_done=True)
+    given = StagePlan("teacher", "teacher", "given", 0, 0, None, is_done=True)
     model = costs(recipe, [])
     assert model.estimate(done) == model.estimate(given) == StageEstimate(0.0, 0)
 

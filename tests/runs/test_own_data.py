@@ -96,7 +96,7 @@ def test_a_bare_click_in_a_mask_belongs_to_it(files, tmp_path):
     for files in (["masks.json", "more.csv"], ["more.csv", "masks.json"]):
         both = load_data(recipe(tmp_path / "out", train_annotations=files, **options))
         assert sorted(len(row["objects"]) for row in both.train) == sorted(len(row["objects"]) for row in one.train)
-    with pytest.raises(ValueError, match="more.csv: no label names a class"):
+    with pytest.raises(ValueError, match="more.csv: there is no label"):
         load_data(recipe(tmp_path / "out", train_annotations="more.csv", **options))
 
 

@@ -44,6 +44,15 @@ def test_small_masks_lie_on_top():
     assert drawn.getpixel((20, 10)) == (0, 0, 255) and drawn.getpixel((12, 10)) == (255, 0, 0)
 
 
+def test_outlines_have_the_width_that_is_asked_for():
+    widths = []
+    for outline_width in (None, 1, 3):
+        drawn = draw_instances(GRAY, [MASK], colors=[(255, 0, 0)], opacity=0, min_side=0, outline_width=outline_width)
+        row = np.asarray(drawn)[10]
+        widths.append((row == [255, 0, 0]).all(axis=1).sum() // 2)
+    assert widths == [1, 1, 3]
+
+
 def test_nothing_to_draw():
     for masks in ([], np.zeros((0, 20, 40), bool), [np.zeros((20, 40), bool)]):
         assert np.array_equal(draw_instances(GRAY, masks, min_side=0), GRAY.convert("RGB"))

@@ -57,7 +57,7 @@ class Checkup:
 
     @property
     def stops_training(self) -> bool:
-        """Whether a run on these data would stop with an error."""
+        """True if a run on these data would stop with an error."""
         return self.findings.count(ERROR) > 0
 
 

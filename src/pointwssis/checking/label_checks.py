@@ -10,6 +10,7 @@ from typing import Any
 from ..data import supervision
 from ..ops.coco_masks import decode_rle, rle_area, rle_iou, segmentation_to_rle
 from ..ops.points import point_from_mask
+from ..ops.wording import counted
 from ..training.incomplete_labels import MIN_COMPLETE_FRACTION
 from .findings import ERROR, NOTE, WARNING, Findings
 
@@ -200,7 +201,7 @@ def check_classes(
     complete = sum(count for (_, whole), count in train.images.items() if whole)
     if complete < MIN_COMPLETE_FRACTION * train.num_images:
         remedy = "background is learned from complete images: label more of them completely, or set complete: true"
-        where = f"{train.split}: {complete:,} of {train.num_images:,} images"
+        where = f"{train.split}: {complete:,} of {counted(train.num_images, 'image')}"
         findings.add(WARNING, "training sets with hardly any complete images", where, remedy)
     for labels in filter(None, (train, validation)):
         if not labels.num_images:

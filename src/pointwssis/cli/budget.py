@@ -205,7 +205,7 @@ def _plan(
     lines += [_mix_line(mix, content) + (f"  ← {chosen[mix]}" if mix in chosen else "") for mix in mixes]
     if images is not None and mix_of_all(hours, seconds, images) is None:
         needed = images * seconds["point"] / 3600
-        lines.append(f"\nPoints for all {images:,} images would take {needed:,.1f} hours.")
+        lines.append(f"\nPoints for all images ({images:,}) would take {needed:,.1f} hours.")
     return "\n".join(lines)
 
 
@@ -216,7 +216,7 @@ def counted_hours(hours: float) -> str:
         >>> counted_hours(1), counted_hours(2.5)
         ('1 hour', '2.5 hours')
     """
-    return f"{hours:g} {'hour' if hours == 1 else 'hours'}"
+    return f"{hours:g} hour{'' if hours == 1 else 's'}"
 
 
 def _mix_line(mix: LabelMix, content: ImageContent) -> str:

@@ -4,10 +4,12 @@
 from collections.abc import Sequence
 
 from ..planning.estimates import CostModel, StageEstimate, total
-from ..runs.plan import StagePlan
+from ..runs.plan import LABEL, StagePlan
 from ..runs.progress import duration
 
-_HEAD = f"{'stage':<13}{'result':<17}{'action':<15}{'images':>9}{'objects':>10}{'steps':>9}{'time':>10}{'disk':>10}"
+FOOTNOTE = """Times are estimates from a few measured steps. While a stage trains, its checkpoints take up to three
+times the disk space of its model in addition. Nothing was written."""
+HEAD = f"{'stage':<13}{'result':<17}{'action':<9}{'images':>9}{'objects':>10}{'steps':>9}{'time':>10}{'disk':>10}"
 
 
 def dry_run_report(plans: Sequence[StagePlan], costs: CostModel) -> str:
@@ -18,29 +20,27 @@ def dry_run_report(plans: Sequence[StagePlan], costs: CostModel) -> str:
         costs: measured speeds and sizes.
     """
     estimates = [costs.estimate(plan) for plan in plans]
-    lines = [_HEAD, *map(_line, plans, estimates)]
+    lines = [HEAD, *map(_line, plans, estimates)]
     everything = total(estimates)
     time = duration_text(everything.seconds)
-    lines.append(f"{'total':<13}{'':<60}{time:>10}{size(everything.disk):>10}")
+    lines.append(f"{'total':<13}{'':<54}{time:>10}{size(everything.disk):>10}")
     if everything.seconds is None:
         lines.append("\nTimes are unknown because no image has masks to measure a training step on.")
-    lines.append(
-        "\nTimes are estimates from a few measured steps. Checkpoints of the stage that is training take up to"
-    )
-    lines.append("three times the disk space of its model in addition. Nothing was written.")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", FOOTNOTE])
 
 
 def _line(plan: StagePlan, estimate: StageEstimate) -> str:
     """Return one line of the table."""
     steps = "" if plan.steps is None else f"{plan.steps:,}"
-    counts = f"{plan.images:>9,}{plan.objects:>10,}{steps:>9}"
+    # The number of objects that a proposer will find in images without points is unknown.
+    objects = "unknown" if plan.action == LABEL and not plan.objects else f"{plan.objects:,}"
+    counts = f"{plan.images:>9,}{objects:>10}{steps:>9}"
     cost = f"{'done':>10}" if plan.is_done else f"{duration_text(estimate.seconds):>10}{size(estimate.disk):>10}"
-    return f"{plan.stage:<13}{plan.name:<17}{plan.action:<15}{counts}{cost}"
+    return f"{plan.stage:<13}{plan.name:<17}{plan.action:<9}{counts}{cost}"
 
 
 def duration_text(seconds: float | None) -> str:
-    """Return a duration for people.
+    """Return a duration, which may be unknown.
 
     Example:
         >>> duration_text(None), duration_text(600)

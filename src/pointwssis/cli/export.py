@@ -10,6 +10,7 @@ from datasets import Dataset
 from ..data import export_annotations, load_annotations
 from ..data.formats.exporting import EXPORT_FORMATS, check_outputs
 from ..ops.user_error import UserError
+from ..ops.wording import counted
 from ..runs.cache import stored_rows
 from ..runs.data import reading_options
 from ..runs.recipe import Recipe
@@ -30,9 +31,10 @@ skip_bad."""
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Write the labels of a run or of an annotation file in another format."""
     parser = argparse.ArgumentParser(
         prog="pointwssis export",
-        description="Writes labels for COCO, YOLO, Label Studio or CVAT.",
+        description="Write labels of a run, or an annotation file, in the format of an annotation tool.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -40,20 +42,20 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("labels", metavar="LABELS", help="dataset folder of a run, or annotation file")
     parser.add_argument("--format", required=True, choices=tuple(EXPORT_FORMATS))
     parser.add_argument("--output", required=True, help="new file; for yolo a new folder, into which images are copied")
-    parser.add_argument("--image_dir", help="folder of the images, when LABELS is a file")
-    parser.add_argument("--image_prefix", help="label_studio: what stands before an image's path, such as a URL")
+    parser.add_argument("--image_dir", help="folder of the images, if LABELS is a file")
+    parser.add_argument("--image_prefix", help="label_studio: prefix of the image paths, such as a URL")
     options, words = parser.parse_known_args(arguments)
 
     output, entry = Path(options.output), EXPORT_FORMATS[options.format]
     check_outputs(output, entry)
     if options.image_prefix is not None and "image_prefix" not in entry.write_options:
-        raise ValueError(f"--image_prefix is for label_studio; {options.format} takes paths below the image folder")
+        raise UserError(f"--image_prefix applies to label_studio; {options.format} has paths below the image folder")
     dataset = labels_of(options.labels, options.image_dir, words)
     prefix = {} if options.image_prefix is None else {"image_prefix": options.image_prefix}
     export_annotations(dataset, output, options.format, **prefix)
     for extra in entry.outputs(output)[1:]:
-        print(f"The labeling interface of the project: {extra}")
-    print(f"{options.labels} → {output}: {len(dataset)} images")
+        print(f"labeling interface of the project: {extra}")
+    print(f"{options.labels} → {output}: {counted(len(dataset), 'image')}")
 
 
 def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> Dataset:

@@ -3,23 +3,21 @@
 
 import argparse
 import csv
-import functools
 import json
-import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from transformers import AutoConfig
 
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.coco_masks import decode_rle, rle_area, rle_box
-from ..ops.images import check_image, read_image
+from ..ops.devices import best_device
+from ..ops.images import read_image
 from ..ops.points import point_from_mask
 from ..ops.user_error import UserError, UserFileNotFoundError
 from ..ops.wording import counted
@@ -27,7 +25,6 @@ from ..pipelines import PointInstanceSegmentationPipeline
 from ..visualization.drawing import draw_instances
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
-image_size = functools.lru_cache(maxsize=1024)(check_image)  # (width, height); an image has many clicks
 EPILOG = """written to output_dir:
   instances.json   COCO annotations with masks (RLE), boxes, areas, scores, and the click of each instance
   instances.csv    one row per instance: image, class, score, area, box, center of mass
@@ -46,17 +43,21 @@ def main(arguments: Sequence[str]) -> None:
     _check(options)
     files = image_files(options.paths)
     names = class_names(options.model)
-    clicks = None if options.points is None else read_clicks(options.points, files, names)
+    clicks = None
+    if options.points is not None:
+        from ..data.formats.click_table import read_click_table  # imports datasets, which images alone do not need
+
+        clicks = read_click_table(options.points, files, names)
     pipe = PointInstanceSegmentationPipeline(
         model=SOLOv2ForInstanceSegmentation.from_pretrained(options.model),
         image_processor=SOLOv2ImageProcessorPil.from_pretrained(options.model),
         refiner=options.refiner,
-        device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        device=best_device(),
     )
     for folder in ("labels", "overlays"):
         (options.output_dir / folder).mkdir(parents=True, exist_ok=True)
     coco = Collected([{"id": index + 1, "name": name} for index, name in enumerate(names)])
-    inputs = ({"image": str(path), **({} if clicks is None else clicks[path])} for path in files)
+    inputs = ({"image": str(path), **({} if clicks is None else vars(clicks[path]))} for path in files)
     found = pipe(inputs, threshold=options.threshold, mask_format="rle", batch_size=options.batch_size)
     for (path, file_name), name, instances in zip(files.items(), output_names(files), found, strict=True):
         image = read_image(path)
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add("paths", metavar="PATH", nargs="+", help=f"images ({suffixes}), or folders, searched with their subfolders")
     add("--output_dir", default="outputs/predictions", type=Path, help="folder for the results (%(default)s)")
     add("--threshold", default=0.3, type=float, help="minimum score of an instance, 0 to 1 (%(default)s)")
-    add("--points", type=Path, help="table of clicks with the columns image, x, y and optionally label")
+    add("--points", type=Path, help="table of clicks: image, x, y and optionally label (CSV, TSV, JSON lines)")
     add("--refiner", help="folder or Hub repository of a MaskRefineNet that refines the masks of clicks")
     add("--label_format", default="png", choices=("png", "tiff"), help="format of the label images (%(default)s)")
     add("--batch_size", default=4, type=int, help="images per forward pass (%(default)s)")
@@ -209,54 +210,3 @@ def output_names(files: Iterable[Path]) -> Iterator[str]:
             name = f"{file.stem}_{number}"
         used.add(name)
         yield name
-
-
-def read_clicks(path: Path, files: Mapping[Path, str], names: Sequence[str]) -> dict[Path, dict[str, list[Any]]]:
-    """Points and labels of each image out of a CSV with the columns image, x, y and maybe label.
-
-    Args:
-        path: of the CSV; an image goes by its path, its name below the shared folder, or its bare name.
-        files: as `image_files` gives them.
-        names: of the classes.
-
-    Raises:
-        ValueError: a missing column, or a row that does not fit; names file and line.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file of clicks")
-    clicks: dict[Path, dict[str, list[Any]]] = {file: {"points": [], "labels": []} for file in files}
-    with path.open(newline="", encoding="utf-8-sig") as opened:
-        reader = csv.DictReader(opened)
-        missing = {"image", "x", "y"} - set(reader.fieldnames or [])
-        if missing:
-            raise ValueError(f"{path}: lacks the columns {', '.join(sorted(missing))}; a click is image,x,y[,label]")
-        for row in reader:
-            try:
-                file, point, label = read_click(row, files, names)
-            except ValueError as error:
-                raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
-            clicks[file]["points"].append(point)
-            clicks[file]["labels"].append(label)
-    return clicks
-
-
-def read_click(
-    row: Mapping[str, Any], files: Mapping[Path, str], names: Sequence[str]
-) -> tuple[Path, list[float], str | None]:
-    """Image, point and label of one row, or a ValueError."""
-    wanted, label = row["image"], row.get("label") or None
-    found = [file for file, name in files.items() if wanted in (str(file), name)]
-    found = found or [file for file in files if wanted == file.name]
-    if len(found) != 1:
-        problem = f"is each of {', '.join(map(str, found))}" if found else "is not among the images to be predicted"
-        raise ValueError(f"image {wanted!r} {problem}")
-    try:
-        x, y = float(row["x"]), float(row["y"])
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"x {row['x']!r} and y {row['y']!r} are to be numbers") from error
-    width, height = image_size(found[0])
-    if not (math.isfinite(x) and math.isfinite(y) and 0 <= x <= width and 0 <= y <= height):
-        raise ValueError(f"the point ({x:g}, {y:g}) lies outside of {wanted} of {width} × {height} pixels")
-    if label is not None and label not in names:
-        raise ValueError(f"label {label!r} is unknown; the model knows {', '.join(names[:20])}")
-    return found[0], [x, y], label

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from ..data.formats.sniffing import FileHead
+from ..data.formats.table import FORMATS
 from ..data.prepared.opening import prepared_files
 from ..ops.user_error import UserError, UserFileNotFoundError
 from ..ops.wording import did_you_mean
@@ -66,16 +68,19 @@ def _values_of_files(sources: Sequence[str]) -> dict[str, Any]:
     """Return the keys of a recipe that name several annotation files."""
     for source in sources:
         path = _existing(source)
-        is_recipe = path.suffix in YAML_SUFFIXES and not _describes_yolo_data(path)
-        if path.is_dir() or is_recipe:
-            kind = "folder" if path.is_dir() else "recipe"
-            raise UserError(f"{source}: is a {kind}; several sources must be annotation files of the same images")
+        kind = None
+        if path.is_dir() and not _holds_annotations(path):
+            kind = "a folder"
+        elif path.suffix in YAML_SUFFIXES and not _describes_yolo_data(path):
+            kind = "a recipe"
+        if kind is not None:
+            raise UserError(f"{source}: is {kind}; several sources must be annotation files of the same images")
     return {"train_annotations": list(sources)}
 
 
 def _values_of(path: Path) -> dict[str, Any]:
     """Return the keys of a recipe that name one source which is not a recipe."""
-    if path.is_dir():
+    if path.is_dir() and not _holds_annotations(path):
         return {"dataset_name" if _is_prepared(path) else "data_dir": str(path)}
     values: dict[str, Any] = {"train_annotations": str(path)}
     if path.suffix in YAML_SUFFIXES:
@@ -88,8 +93,20 @@ def _values_of(path: Path) -> dict[str, Any]:
 
 def _is_prepared(folder: Path) -> bool:
     """Return whether a folder is a prepared dataset, whose card lists its configurations."""
-    is_coco_layout = (folder / "annotations").is_dir()
-    return not is_coco_layout and (folder / "README.md").is_file() and bool(prepared_files(folder))
+    return not _has_coco_layout(folder) and (folder / "README.md").is_file() and bool(prepared_files(folder))
+
+
+def _holds_annotations(folder: Path) -> bool:
+    """Return whether a folder is a set of annotation files in a format such as LabelMe's."""
+    if _has_coco_layout(folder):
+        return False
+    head = FileHead.of(folder)
+    return any(entry.recognizes(head) for entry in FORMATS)
+
+
+def _has_coco_layout(folder: Path) -> bool:
+    """Return whether a folder has a subfolder of annotations, as in COCO's layout."""
+    return (folder / "annotations").is_dir()
 
 
 def _describes_yolo_data(path: Path) -> bool:

@@ -1,21 +1,21 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What labels cost in working time, by the arithmetic of the paper (section 4.2, after Bearman et al., 2016).
+"""Working time of annotation, by the estimates of the paper (section 4.2, after Bearman et al., 2016).
 
-With C classes, k of them present in an image and n objects in it, its label takes, in seconds:
+With C classes, k of which are present in an image with n objects, a label takes, in seconds:
 
 ```
-image-level   C                               one second a class: is it there?
-point         (C − k) + 2.4 k + 0.9 (n − k)   the first point of a class, every further one
+image-level   C                               one second per class
+point         (C − k) + 2.4 k + 0.9 (n − k)   the first point of a class, each further point
 box           (C − k) + 7 n
-full          (C − k) + 79 n                  a mask an object
+full          (C − k) + 79 n                  one mask per object
 ```
 
-All are linear in C, k and n, so averages over the images serve as well as the images one by one. For COCO (80 classes,
-2.9 present, 7.2 objects) that makes 80, 87.9, 127.5 and 645.9 seconds; images without any label cost nothing. A day has
-24 hours. The paper cuts its days off after one decimal: 884.28 days are printed as 884.2.
+All are linear in C, k and n, so averages over the images give the same total as single images. For COCO (80 classes,
+2.9 present, 7.2 objects) they are 80, 87.9, 127.5 and 645.9 seconds; unlabeled images cost nothing. A day has 24 hours.
+The paper truncates days after one decimal: 884.28 days are printed as 884.2.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,20 +23,20 @@ from datasets import Dataset
 
 from .schema import class_names, supervision
 
-KINDS = ("full", "box", "point", "image", "none")  # of label, dearest first
-SECONDS_A_DAY = 24 * 60 * 60
+KINDS = ("full", "box", "point", "image", "none")  # kinds of label, most expensive first
+SECONDS_PER_DAY = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
 class LabelingSpeed:
-    """Seconds of one action of the person who labels.
+    """Seconds per action of an annotator.
 
     Args:
-        class_check: to decide whether one class is in an image.
-        first_point: to click on the first object of a class.
-        further_point: to click on another object of that class.
-        box: to draw a box.
-        mask: to draw a mask.
+        class_check: decide whether one class is present in an image.
+        first_point: click on the first object of a class.
+        further_point: click on another object of that class.
+        box: draw a box.
+        mask: draw a mask.
     """
 
     class_check: float = 1.0
@@ -48,17 +48,17 @@ class LabelingSpeed:
     def __post_init__(self) -> None:
         for name, seconds in vars(self).items():
             if not 0 <= seconds < float("inf"):
-                raise ValueError(f"{name} is {seconds}; it takes seconds, from 0 on")
+                raise ValueError(f"{name} is {seconds}; it must be at least 0 seconds")
 
 
 @dataclass(frozen=True)
 class ImageContent:
-    """What is in an image, or in the images of a dataset on average.
+    """Content of an image, or average content of the images of a dataset.
 
     Args:
-        num_classes: C, classes that the label distinguishes.
-        classes_present: k, of these in the image.
-        objects: n, objects in the image.
+        num_classes: C, number of classes that labels distinguish.
+        classes_present: k, number of these classes in the image.
+        objects: n, number of objects in the image.
     """
 
     num_classes: int
@@ -75,11 +75,11 @@ class ImageContent:
 
 @dataclass(frozen=True)
 class LabelingBudget:
-    """Working time by kind of label.
+    """Working time per kind of label.
 
     Args:
         images: kind → number of images.
-        seconds: kind → seconds for all of them together.
+        seconds: kind → total seconds.
     """
 
     images: dict[str, float]
@@ -95,8 +95,8 @@ class LabelingBudget:
 
     @property
     def days(self) -> float:
-        """Of 24 hours, as in the paper's table 1."""
-        return self.total_seconds / SECONDS_A_DAY
+        """Days of 24 hours, as in the paper's table 1."""
+        return self.total_seconds / SECONDS_PER_DAY
 
 
 COCO_CONTENT = ImageContent(80, 2.9, 7.2)
@@ -104,11 +104,11 @@ COCO_SECONDS = {"full": 645.9, "box": 127.5, "point": 87.9, "image": 80.0, "none
 
 
 def labeling_seconds(content: ImageContent, speed: LabelingSpeed | None = None) -> dict[str, float]:
-    """Seconds that each kind of label takes for one image.
+    """Return the seconds that each kind of label takes for one image.
 
     Args:
-        content: of the image, or the average of many.
-        speed: absent: that of the paper.
+        content: content of the image, or average content of many images.
+        speed: speed of the annotator; None: that of the paper.
 
     Returns:
         Kind → seconds, for all of `KINDS`.
@@ -130,11 +130,11 @@ def labeling_seconds(content: ImageContent, speed: LabelingSpeed | None = None) 
 
 
 def labeling_budget(images: Mapping[str, float], seconds: Mapping[str, float] | None = None) -> LabelingBudget:
-    """Working time of a mixture of labels.
+    """Return the working time of a mixture of labels.
 
     Args:
-        images: kind → number of images (of `KINDS`).
-        seconds: kind → seconds an image; absent: those of the paper for COCO.
+        images: kind (of `KINDS`) → number of images.
+        seconds: kind → seconds per image; None: those of the paper for COCO.
 
     Example:
         >>> budget = labeling_budget({"full": 0.1 * 118_287, "point": 0.9 * 118_287})
@@ -144,21 +144,21 @@ def labeling_budget(images: Mapping[str, float], seconds: Mapping[str, float] | 
     seconds = COCO_SECONDS if seconds is None else seconds
     for kind, count in images.items():
         if kind not in seconds:
-            raise ValueError(f"{kind!r} is no kind of label; choose from {', '.join(seconds)}")
+            raise ValueError(f"{kind!r} is not a kind of label; use {', '.join(seconds)}")
         if not 0 <= count < float("inf"):
-            raise ValueError(f"{kind} is {count} images; it takes a number from 0 on")
+            raise ValueError(f"{kind} is {count} images; it must be at least 0")
     return LabelingBudget(dict(images), {kind: count * seconds[kind] for kind, count in images.items()})
 
 
 def annotation_cost(dataset: Dataset, speed: LabelingSpeed | None = None) -> LabelingBudget:
-    """Working time that the labels of a dataset took, object by object, so that mixtures within an image count right.
+    """Return the working time of the labels of a dataset, object by object, so that images may mix kinds of label.
 
-    A pseudo label (a mask with a score) took no more than its point. Crowds are not counted, as in the paper. Whoever
-    marked only some objects of an image (`complete` false) did not look for the absent classes either.
+    A pseudo label (a mask with a score) costs only its point. Crowds are not counted, as in the paper. In an incomplete
+    image (`complete` false) the absent classes are not counted either, because nobody looked for them.
 
     Args:
         dataset: rows of the schema.
-        speed: absent: that of the paper.
+        speed: speed of the annotator; None: that of the paper.
 
     Example:
         >>> from pointwssis.data import make_shapes_dataset, split_supervision
@@ -177,55 +177,56 @@ def annotation_cost(dataset: Dataset, speed: LabelingSpeed | None = None) -> Lab
 
 
 def image_content(dataset: Dataset) -> ImageContent:
-    """C, and the averages of k and n over the images whose objects are all marked, by masks, boxes or points.
+    """Return C, and the averages of k and n over the complete images, whether annotated by masks, boxes or points.
 
     Raises:
-        ValueError: there is no such image.
+        ValueError: no image is complete.
     """
     images = present = objects = 0
     for row in dataset.with_format(None):
         if row["complete"]:
-            marked = _marked(row)
+            annotated = _annotated(row)
             images += 1
-            objects += len(marked)
-            present += len({item["category"] for item in marked})
+            objects += len(annotated)
+            present += len({item["category"] for item in annotated})
     if not images:
-        raise ValueError("no image has all its objects marked, so nothing tells how many there are; give the numbers")
+        raise ValueError("no image is complete, so the number of objects per image is unknown; give the numbers")
     return ImageContent(len(class_names(dataset)), min(present / images, len(class_names(dataset))), objects / images)
 
 
-def _marked(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What a person marked: neither crowds nor what a model found without being told."""
-    return [
-        item
-        for item in row["objects"]
-        if not item["iscrowd"] and not (item["score"] is not None and item["point"] is None)
-    ]
+def _annotated(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the manually annotated objects: neither crowds nor pseudo labels without a point."""
+    annotated = []
+    for item in row["objects"]:
+        is_found_by_model = item["score"] is not None and item["point"] is None
+        if not item["iscrowd"] and not is_found_by_model:
+            annotated.append(item)
+    return annotated
 
 
 def _cost_of_row(row: Mapping[str, Any], num_classes: int, speed: LabelingSpeed) -> tuple[str, float]:
-    """Kind of label and seconds of one image; the kind is that of its cheapest object."""
-    marked = _marked(row)
-    if not marked:
+    """Return kind of label and seconds of one image; the kind is that of its cheapest object."""
+    annotated = _annotated(row)
+    if not annotated:
         kind = supervision({**row, "objects": []})
         return kind, 0.0 if kind == "none" else num_classes * speed.class_check
-    kinds = [_label_of(item) for item in marked]
-    classes = {item["category"] for item in marked} - {None}
+    kinds = [_label_of(item) for item in annotated]
+    classes = {item["category"] for item in annotated} - {None}
     absent = (num_classes - len(classes)) * speed.class_check if row["complete"] else 0.0
     seconds = kinds.count("full") * speed.mask + kinds.count("box") * speed.box
-    seconds += _seconds_of_points((i["category"] for i, k in zip(marked, kinds, strict=True) if k == "point"), speed)
+    clicked = [item["category"] for item, kind in zip(annotated, kinds, strict=True) if kind == "point"]
+    seconds += _seconds_of_points(clicked, speed)
     return max(kinds, key=KINDS.index), absent + seconds
 
 
 def _label_of(item: Mapping[str, Any]) -> str:
-    """What a person drew for an object."""
-    by_hand = item["score"] is None
-    if by_hand and item["segmentation"] is not None:
+    """Return the kind of label that was drawn manually for an object."""
+    is_manual = item["score"] is None
+    if is_manual and item["segmentation"] is not None:
         return "full"
-    return "box" if by_hand and item["bbox"] is not None else "point"
+    return "box" if is_manual and item["bbox"] is not None else "point"
 
 
-def _seconds_of_points(categories: Iterable[int | None], speed: LabelingSpeed) -> float:
-    clicked = list(categories)
+def _seconds_of_points(clicked: Sequence[int | None], speed: LabelingSpeed) -> float:
     first = len(set(clicked))
     return first * speed.first_point + (len(clicked) - first) * speed.further_point

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Names of classes: those of public datasets, anybody's from a text file, and how the names of several files meet."""
+"""Class names of public datasets and text files, and the union and comparison of the names of several files."""
 
 import difflib
 import json
@@ -22,10 +22,10 @@ DATASETS = {"coco": COCO_NAMES, "bdd100k": BDD100K_NAMES}
 
 
 def read_class_names(labels: str | Path) -> list[str]:
-    """Names of classes.
+    """Read class names.
 
     Args:
-        labels: "coco", "bdd100k", or the path of a text file with one name a line.
+        labels: "coco", "bdd100k", or the path of a text file with one name per line.
 
     Raises:
         FileNotFoundError: it is neither.
@@ -39,22 +39,22 @@ def read_class_names(labels: str | Path) -> list[str]:
         return list(DATASETS[str(labels)])
     path = Path(labels)
     if not path.is_file():
-        raise FileNotFoundError(f"{labels}: is neither {' nor '.join(DATASETS)} nor a file with one class name a line")
+        raise FileNotFoundError(
+            f"{labels}: is neither {' nor '.join(DATASETS)} nor a file with one class name per line"
+        )
     class_names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     for row, name in enumerate(class_names, start=1):
         if not name or name in class_names[: row - 1]:
-            problem = "comes twice" if name else "is empty"
-            raise ValueError(
-                f"{path}: line {row} {problem} ({name!r}); give every class one line and a name of its own"
-            )
+            problem = "is a duplicate" if name else "is empty"
+            raise ValueError(f"{path}: line {row} {problem} ({name!r}); give every class one line and a unique name")
     return class_names
 
 
 def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> list[str]:
-    """The classes of one file or several: those of the first, then what each further one adds, in order.
+    """Return the union of class names: those of the first list, then those that each further list adds, in order.
 
     Args:
-        lists: names in each of them, also repeated.
+        lists: names, possibly repeated.
         source: the file, for the message.
 
     Raises:
@@ -71,17 +71,17 @@ def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> li
         if other != name:
             where = "" if source is None else f"{source}: "
             raise ValueError(
-                f"{where}class {name!r} looks like {other!r}; if they are one class, say so with {_map(name, other)}, "
-                "else rename one of them"
+                f"{where}class {name!r} looks like {other!r}; if they are one class, use {_label_map(name, other)}, "
+                "otherwise rename one of them"
             )
     return class_names
 
 
 def check_known(found: Iterable[str], class_names: Sequence[str], source: str) -> None:
-    """One error for all names of a file that are not among the classes, with what they may have meant.
+    """Raise one error for all names of a file that are not among the classes, with suggestions.
 
     Args:
-        found: names in the file, after its `label_map`.
+        found: names in the file, after `label_map` was applied.
         class_names: the classes.
         source: the file.
     """
@@ -91,17 +91,17 @@ def check_known(found: Iterable[str], class_names: Sequence[str], source: str) -
     by_plain = {_plain(name): name for name in class_names}
     close = {name: difflib.get_close_matches(_plain(name), by_plain, n=1) for name in unknown}
     hints = [f"{name!r} → {by_plain[match[0]]!r}" for name, match in close.items() if match]
-    hint = f" (close: {', '.join(hints[:5])})" if hints else ""
+    hint = f" (did you mean {', '.join(hints[:5])}?)" if hints else ""
     first = next((name for name, match in close.items() if match), unknown[0])
     target = by_plain[close[first][0]] if close[first] else class_names[0]
     raise ValueError(
         f"{source}: {_some(unknown)} are not among the classes {_some(class_names)}{hint}; map them, as with "
-        f"{_map(first, target)}, or rename or remove them"
+        f"{_label_map(first, target)}, or rename or remove them"
     )
 
 
-def _map(name: str, target: str) -> str:
-    """A `label_map` as it is written on the command line."""
+def _label_map(name: str, target: str) -> str:
+    """Return a `label_map` as on the command line."""
     return f"--label_map '{json.dumps({name: target}, ensure_ascii=False)}'"
 
 

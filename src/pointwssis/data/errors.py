@@ -7,6 +7,8 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
+SKIP_HINT = " (skip_bad leaves out bad records and counts them)"
+
 _MAX_VALUE_LENGTH = 80  # characters of a value that a message quotes
 
 
@@ -32,6 +34,7 @@ class LoadReport:
     Args:
         source: the file; every message begins with it.
         skip_bad: count bad records and continue instead of raising.
+        skip_hint: end of the message that is raised; empty if the caller cannot skip records.
 
     Attributes:
         skipped: problem → number of records skipped because of it.
@@ -48,8 +51,8 @@ class LoadReport:
         (1, "train.json: annotation 7: image_id is 99: unknown image; list it under 'images'")
     """
 
-    def __init__(self, source: str = "", skip_bad: bool = False) -> None:
-        self.source, self.skip_bad = source, skip_bad
+    def __init__(self, source: str = "", skip_bad: bool = False, skip_hint: str = SKIP_HINT) -> None:
+        self.source, self.skip_bad, self.skip_hint = source, skip_bad, skip_hint
         self.skipped: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
@@ -60,7 +63,7 @@ class LoadReport:
         """Raise `bad.error` with file, record, field, value and hint; with `skip_bad`, count the record instead."""
         message = f"{self.source}: {record}: {bad.field} is {_shortened(bad.value)}: {bad.problem}; {bad.hint}"
         if not self.skip_bad:
-            raise bad.error(f"{message} (skip_bad leaves out bad records and counts them)") from bad
+            raise bad.error(message + self.skip_hint) from bad
         self.messages.append(message)
         self.skipped[bad.problem] += 1
         self.examples.setdefault(bad.problem, message)

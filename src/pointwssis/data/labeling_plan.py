@@ -1,26 +1,26 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""For so many hours of labeling, how many images with masks and how many with points? Plain arithmetic: an image with
-masks takes F seconds, one with points P (`labeling_seconds`), and each image gets one label at most.
+"""Numbers of images with masks and with points that fit into a number of labeling hours.
 
-Which mixture trains the best model is no arithmetic; the paper's tables 1 and 6 have measured examples.
+An image with masks takes F seconds, one with points P seconds (`labeling_seconds`), and each image gets at most one
+label. The best mixture for training cannot be computed; the paper's tables 1 and 6 report measured examples.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)  # of the time that go into masks, in the table of trade-offs
+MASK_SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)  # fractions of the labeling time spent on masks
 
 
 @dataclass(frozen=True)
 class LabelMix:
-    """A number of images of each kind of label, and what they take.
+    """Numbers of images per kind of label, and their labeling time.
 
     Args:
         full: images with masks.
         point: images with points.
-        none: images that are left without a label; None where the number of images is not limited.
-        seconds: for all of them.
+        none: images that stay unlabeled; None if the number of images is unlimited.
+        seconds: labeling time of all images.
     """
 
     full: int
@@ -30,18 +30,18 @@ class LabelMix:
 
 
 def trade_offs(
-    hours: float, seconds: Mapping[str, float], images: int | None = None, shares: Sequence[float] = SHARES
+    hours: float, seconds: Mapping[str, float], images: int | None = None, shares: Sequence[float] = MASK_SHARES
 ) -> list[LabelMix]:
-    """What the same hours buy, from points alone to masks alone; what the masks leave goes into points.
+    """Return mixtures for the same hours, from points alone to masks alone; time that masks leave is spent on points.
 
     Args:
-        hours: of labeling.
-        seconds: an image takes with masks ("full") and with points ("point").
-        images: how many there are; None: as many as anybody wants.
-        shares: parts of the hours that go into masks.
+        hours: labeling hours.
+        seconds: seconds per image with masks ("full") and with points ("point").
+        images: number of images; None: unlimited.
+        shares: fractions of the hours spent on masks.
 
     Returns:
-        One mixture a share, with ascending masks, equal ones once.
+        One mixture per share, with an ascending number of masks, without duplicates.
 
     Example:
         >>> [(mix.full, mix.point, mix.none) for mix in trade_offs(10, {"full": 360, "point": 36}, 500, (0, 0.5, 1))]
@@ -55,8 +55,10 @@ def trade_offs(
 
 
 def mix_with_masks(full: int, hours: float, seconds: Mapping[str, float], images: int | None = None) -> LabelMix | None:
-    """So many images with masks, and points on as many others as the hours leave; None where the masks take more than
-    the hours. More images than there are do not get masks.
+    """Return a mixture with `full` images with masks, at most all of them, and points on as many others as time allows.
+
+    Returns:
+        The mixture; None if the masks take longer than the hours.
     """
     full = full if images is None else min(full, images)
     left = _available(hours, seconds) - full * seconds["full"]
@@ -71,14 +73,14 @@ def mix_with_masks(full: int, hours: float, seconds: Mapping[str, float], images
 def mix_with_fraction(
     fraction: float, hours: float, seconds: Mapping[str, float], images: int | None = None
 ) -> LabelMix:
-    """The most images of which this part has masks and the others have points.
+    """Return the largest mixture in which this fraction of the images has masks and the others have points.
 
     Example:
         >>> mix_with_fraction(0.1, 10, {"full": 360, "point": 40})
         LabelMix(full=50, point=450, none=None, seconds=36000)
     """
     if not 0 <= fraction <= 1:
-        raise ValueError(f"the part of the images with masks is {fraction}; it lies between 0 and 1")
+        raise ValueError(f"the fraction of images with masks is {fraction}; it must lie between 0 and 1")
     mean = fraction * seconds["full"] + (1 - fraction) * seconds["point"]
     count = int(_available(hours, seconds) / mean + 1e-9)
     count = count if images is None else min(count, images)
@@ -88,8 +90,10 @@ def mix_with_fraction(
 
 
 def mix_of_all(hours: float, seconds: Mapping[str, float], images: int) -> LabelMix | None:
-    """The most masks with which every other image still gets its points (F + P in the paper's table 1); None where the
-    hours do not even suffice for points on all of them.
+    """Return the mixture with the most masks in which every other image gets points (F + P in the paper's table 1).
+
+    Returns:
+        The mixture; None if the hours do not suffice for points on all images.
 
     Example:
         >>> mix_of_all(10, {"full": 360, "point": 36}, 500)
@@ -98,18 +102,18 @@ def mix_of_all(hours: float, seconds: Mapping[str, float], images: int) -> Label
     spare = _available(hours, seconds) - images * seconds["point"]
     if spare < -1e-6:
         return None
-    dearer = seconds["full"] - seconds["point"]
-    full = images if dearer <= 0 else min(images, int(max(spare, 0) / dearer + 1e-9))
+    extra = seconds["full"] - seconds["point"]
+    full = images if extra <= 0 else min(images, int(max(spare, 0) / extra + 1e-9))
     return LabelMix(full, images - full, 0, full * seconds["full"] + (images - full) * seconds["point"])
 
 
 def _available(hours: float, seconds: Mapping[str, float]) -> float:
-    """The hours in seconds, if these and what an image takes can be reckoned with."""
+    """Return the hours in seconds after checking them and the seconds per image."""
     if not 0 < hours < math.inf:
-        raise ValueError(f"hours is {hours}; it takes a number above 0")
+        raise ValueError(f"hours is {hours}; it must be above 0")
     for kind in ("full", "point"):
         if not 0 < seconds[kind] < math.inf:
             raise ValueError(
-                f"an image of the kind {kind!r} takes {seconds[kind]} seconds; nothing limits their number"
+                f"an image with the label {kind!r} takes {seconds[kind]} seconds; it must take more than 0"
             )
     return hours * 3600.0

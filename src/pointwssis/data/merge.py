@@ -61,10 +61,13 @@ def merge_annotations(
         check_known(found, all_names, f"dataset {number} of {len(classes)}")
     sources = [_rows(dataset, found, all_names) for dataset, found in zip(datasets, classes, strict=True)]
     _make_unique(sources, "image_id")
-    _make_unique([[item for row in rows for item in row["objects"]] for rows in sources], "id")
-    images: dict[str, list[Row]] = {}
-    for row in (row for rows in sources for row in rows):
-        images.setdefault(os.path.realpath(row["image"]["path"]), []).append(row)
+    objects: list[list[Item]] = []
+    images: dict[str, list[Row]] = {}  # real path → rows about this image, one per source
+    for rows in sources:
+        objects.append([item for row in rows for item in row["objects"]])
+        for row in rows:
+            images.setdefault(os.path.realpath(row["image"]["path"]), []).append(row)
+    _make_unique(objects, "id")
     merged = [rows[0] if len(rows) == 1 else _merged(rows, all_names, report) for rows in images.values()]
     report.log()
     return dataset_from_rows(merged, all_names)

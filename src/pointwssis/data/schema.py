@@ -1,27 +1,27 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The one dataset schema of every stage: a row is an image, supervision is per object.
+"""The dataset schema of all stages: a row is an image, supervision is per object.
 
 ```
-image        {path, bytes}        not decoded (`read_image` does that): rows stay cheap, a bad file names itself
+image        {path, bytes}        not decoded (`read_image` decodes it): rows stay small, errors name the file
 image_id     int64
 width, height  int32              pixels of the upright image
-file_name    string               as in the annotation file, sub-folders included
-complete     bool                 every object of the image is marked; False: what nobody marked may still be an object
+file_name    string               as in the annotation file, including subfolders
+complete     bool                 all objects are annotated; False: other regions may contain objects too
 image_labels [class] | None       an image-level label: the classes present, without positions
 objects      [{id                 int64, unique in the dataset
                category           class index | None (a bare click)
                point              [x, y] float32 | None     pixel indices of the image: 0 ≤ x < width, 0 ≤ y < height
                bbox               [x, y, w, h] float64 | None    COCO's box
-               area               float64 | None            COCO's area, which decides small / medium / large
-               iscrowd            bool                      not trained on; an ignore region in evaluation
-               segmentation       RLE | None                the label: true mask, or pseudo label
-               rough_segmentation RLE | None                a teacher's mask before refinement
+               area               float64 | None            COCO's area, which decides between small, medium, large
+               iscrowd            bool                      not used for training; an ignore region in evaluation
+               segmentation       RLE | None                the label: manual mask or pseudo label
+               rough_segmentation RLE | None                the teacher's mask before refinement
                score              float64 | None            of a pseudo label
-               level              int32 | None}]            pyramid level it was decoded from
+               level              int32 | None}]            pyramid level from which it was decoded
 ```
 
-A missing value is None, so that full, point, image-level and unlabeled images live in one dataset, and
-`concatenate_datasets` of two stages simply works. RLE is COCO's compressed form,
+A missing value is None, so that full, point, image-level and unlabeled images fit into one dataset, and
+`concatenate_datasets` works with rows of any stage. RLE is COCO's compressed form,
 `{"size": [height, width], "counts": text}`.
 """
 
@@ -36,14 +36,14 @@ from datasets.table import InMemoryTable
 
 from ..ops.coco_masks import decode_rle
 
-_ROWS_A_CHUNK = 1000
+_ROWS_PER_CHUNK = 1000
 
 
 def dataset_features(class_names: Sequence[str]) -> Features:
-    """The schema for these classes.
+    """Return the schema for these classes.
 
     Args:
-        class_names: one name a class, all different; the class index is the position.
+        class_names: one unique name per class; the class index is the position.
 
     Example:
         >>> dataset_features(["cat", "dog"])["objects"].feature["category"].names
@@ -51,7 +51,7 @@ def dataset_features(class_names: Sequence[str]) -> Features:
     """
     class_names = list(class_names)
     if not class_names or len(set(class_names)) < len(class_names):
-        raise ValueError(f"class names are {class_names}; they must be at least one and all different")
+        raise ValueError(f"class names are {class_names}; give at least one, without duplicates")
     category = ClassLabel(names=class_names)
     rle = {"size": List(Value("int32"), length=2), "counts": Value("string")}
     return Features(
@@ -80,7 +80,7 @@ def dataset_features(class_names: Sequence[str]) -> Features:
 
 
 def make_object(id: int, category: int | None, **values: Any) -> dict[str, Any]:
-    """One entry of `objects`; what is not given is None (`iscrowd`: False).
+    """Return one entry of `objects`; values that are not given are None (`iscrowd`: False).
 
     Example:
         >>> make_object(1, 0, point=[3.0, 4.0])["segmentation"] is None
@@ -96,10 +96,10 @@ def make_object(id: int, category: int | None, **values: Any) -> dict[str, Any]:
 
 
 def dataset_from_rows(rows: Iterable[Mapping[str, Any]], class_names: Sequence[str]) -> Dataset:
-    """Packs rows of the schema into an in-memory Arrow dataset, a thousand at a time: they may come from a generator.
+    """Pack rows of the schema, possibly from a generator, into an in-memory Arrow dataset, in chunks.
 
     Args:
-        rows: `image` as a path, or as `{"path", "bytes"}`.
+        rows: rows whose `image` is a path or `{"path", "bytes"}`.
         class_names: the class names.
     """
     features = dataset_features(class_names)
@@ -108,9 +108,9 @@ def dataset_from_rows(rows: Iterable[Mapping[str, Any]], class_names: Sequence[s
 
 
 def row_tables(rows: Iterable[Mapping[str, Any]], features: Features) -> Iterator[pa.Table]:
-    """Rows of the schema as Arrow tables of at most a thousand rows, one after the other."""
+    """Yield rows of the schema as Arrow tables of at most a thousand rows."""
     rows = iter(rows)
-    while some := list(islice(rows, _ROWS_A_CHUNK)):
+    while some := list(islice(rows, _ROWS_PER_CHUNK)):
         images = [row["image"] for row in some]
         images = [image if isinstance(image, Mapping) else {"path": str(image), "bytes": None} for image in images]
         some = [{**row, "image": image} for row, image in zip(some, images, strict=True)]
@@ -118,27 +118,27 @@ def row_tables(rows: Iterable[Mapping[str, Any]], features: Features) -> Iterato
 
 
 def class_names(dataset: Dataset) -> list[str]:
-    """Names of the classes, in the order of their indices."""
+    """Return the names of the classes, in the order of their indices."""
     return list(dataset.features["objects"].feature["category"].names)
 
 
 def objects_with_mask(row: Mapping[str, Any], field: str = "segmentation") -> list[dict[str, Any]]:
-    """The objects of a row that carry a mask in `field`, crowds left out, in the order of the row.
+    """Return the objects of a row that have a mask in `field`, without crowds, in the order of the row.
 
     Args:
-        row: of the schema.
+        row: row of the schema.
         field: "segmentation" or "rough_segmentation".
     """
     return [item for item in row["objects"] if not item["iscrowd"] and item[field] is not None]
 
 
 def objects_with_point(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The objects of a row that carry a point, crowds left out, in the order of the row."""
+    """Return the objects of a row that have a point, without crowds, in the order of the row."""
     return [item for item in row["objects"] if not item["iscrowd"] and item["point"] is not None]
 
 
 def object_masks(row: Mapping[str, Any], field: str = "segmentation") -> np.ndarray:
-    """The masks of `objects_with_mask(row, field)`, in the same order.
+    """Return the masks of `objects_with_mask(row, field)`, in the same order.
 
     Returns:
         (n, height, width) bool; n may be 0.
@@ -148,15 +148,15 @@ def object_masks(row: Mapping[str, Any], field: str = "segmentation") -> np.ndar
 
 
 def supervision(row: Mapping[str, Any]) -> str:
-    """What kind of label an image has.
+    """Return the supervision of an image.
 
     Returns:
-        "full": every marked object has a mask (also: known to hold no object); "point": at least one object has none;
-        "image": an image-level label; "none": no label.
+        "full": every annotated object has a mask, or the image is known to show no object; "point": at least one object
+        has no mask; "image": only an image-level label; "none": no label.
     """
-    marked = [item for item in row["objects"] if not item["iscrowd"]]
-    if marked:
-        return "full" if all(item["segmentation"] is not None for item in marked) else "point"
+    annotated = [item for item in row["objects"] if not item["iscrowd"]]
+    if annotated:
+        return "full" if all(item["segmentation"] is not None for item in annotated) else "point"
     if row["complete"]:
         return "full"
     return "none" if row["image_labels"] is None else "image"

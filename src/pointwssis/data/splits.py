@@ -1,7 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Weak semi-supervision simulated on a labeled dataset: a few images keep their masks, the others only points."""
+"""Weakly semi-supervised splits of a labeled dataset: a few images keep their masks, the others only points."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,46 +22,38 @@ def split_supervision(
     image_level_fraction: float = 0.0,
     unlabeled_fraction: float = 0.0,
 ) -> DatasetDict:
-    """Splits images into those that keep their masks and those that keep only points (paper section 4.1), or less.
+    """Split images into those that keep their masks and those that keep only points (paper section 4.1), or less.
 
     Images are drawn in the order of `numpy.random.default_rng(seed).permutation(sorted image ids)`. The full images are
-    the first n of it that have a mask for every object, n = `labeled_fraction` · images rounded half up and at least
-    one (10% of 532 are 53). Of the others the first keep nothing but the classes that they hold, the next ones no label
-    at all, and the rest points. The hidden truth of all, for measuring pseudo labels, is simply `dataset`.
+    the first n in this order that have a mask for every object, n = `labeled_fraction` · images rounded half up and at
+    least one (10% of 532 are 53). Of the others the first keep only image-level labels, the next ones no label, and the
+    rest points. The hidden ground truth of all, for evaluating pseudo labels, is `dataset` itself.
 
     Args:
         dataset: rows of the schema.
-        labeled_fraction: 0 … 1, of all images.
-        seed: of the permutation.
-        image_level_fraction: 0 … 1, of all images.
-        unlabeled_fraction: 0 … 1, of all images.
+        labeled_fraction: fraction of all images with masks, 0 … 1.
+        seed: seed of the permutation.
+        image_level_fraction: fraction of all images with image-level labels, 0 … 1.
+        unlabeled_fraction: fraction of all images without labels, 0 … 1.
 
     Returns:
         `full`, `point`, `image` (image-level labels) and `none`, each in the order of `dataset`; any may be empty.
 
     Raises:
-        ValueError: a fraction or the sum of them is outside of 0 … 1, or full images are wanted and no image has masks.
+        ValueError: a fraction or their sum lies outside 0 … 1, or full images are requested and no image has masks.
     """
     fractions = {
         "labeled_fraction": labeled_fraction,
         "image_level_fraction": image_level_fraction,
         "unlabeled_fraction": unlabeled_fraction,
     }
-    for name, fraction in fractions.items():
-        if not 0 <= fraction <= 1:
-            raise ValueError(f"{name} is {fraction}; it is a part of the images, from 0 to 1")
-    if sum(fractions.values()) > 1 + 1e-9:
-        raise ValueError(f"{fractions} add up to more than all images; what is left of them keeps points")
+    _check_fractions(fractions)
     rows = dataset.with_format(None)
     kinds = {row["image_id"]: supervision(row) for row in rows}
     order = [int(i) for i in np.random.default_rng(seed).permutation(sorted(kinds))]
-    eligible = [i for i in order if kinds[i] == "full"]
-    wanted = max(1, int(labeled_fraction * len(kinds) + 0.5)) if labeled_fraction else 0
-    if wanted and not eligible:
-        raise ValueError(f"labeled_fraction is {labeled_fraction} but no image has a mask for every object; use 0")
-    if wanted > len(eligible):
-        logger.warning("%d of %d images shall be fully labeled, only %d have masks", wanted, len(kinds), len(eligible))
-    full = set(eligible[:wanted])
+    full = _with_masks([i for i in order if kinds[i] == "full"], labeled_fraction, len(kinds))
+
+    # The other images are divided in the same order: first image-level labels, then no labels, then points.
     others = [i for i in order if i not in full]
     first, second = (int(part * len(kinds) + 0.5) for part in (image_level_fraction, unlabeled_fraction))
     image_level, unlabeled = set(others[:first]), set(others[first : first + second])
@@ -78,12 +71,33 @@ def split_supervision(
     )
 
 
+def _check_fractions(fractions: Mapping[str, float]) -> None:
+    for name, fraction in fractions.items():
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"{name} is {fraction}; it must be a fraction of the images, from 0 to 1")
+    if sum(fractions.values()) > 1 + 1e-9:
+        raise ValueError(
+            f"{fractions} add up to more than 1; use smaller fractions, the rest of the images keeps points"
+        )
+
+
+def _with_masks(eligible: Sequence[int], fraction: float, num_images: int) -> set[int]:
+    """Return the ids of the images that keep their masks."""
+    wanted = max(1, int(fraction * num_images + 0.5)) if fraction else 0
+    if wanted and not eligible:
+        raise ValueError(f"labeled_fraction is {fraction}, but no image has a mask for every object; use 0")
+    if wanted > len(eligible):
+        message = "%d of %d images should keep their masks, but only %d have masks"
+        logger.warning(message, wanted, num_images, len(eligible))
+    return set(eligible[:wanted])
+
+
 def hide_objects(dataset: Dataset, keep_classes: bool) -> Dataset:
     """Return the same images without objects.
 
     Args:
         dataset: rows of the schema.
-        keep_classes: keep the classes that an image holds as its image-level label.
+        keep_classes: keep the classes of an image as its image-level label.
     """
 
     def hidden(row: dict[str, Any]) -> dict[str, Any]:
@@ -94,9 +108,9 @@ def hide_objects(dataset: Dataset, keep_classes: bool) -> Dataset:
 
 
 def hide_masks(dataset: Dataset) -> Dataset:
-    """The same images with points only: masks, boxes and areas are gone, ids, classes and points stay.
+    """Return the same images with points only: masks, boxes and areas are removed, ids, classes and points stay.
 
-    Crowds, which have no point, are gone altogether. Every other object needs a point.
+    Crowds, which have no point, are removed. Every other object must have a point.
     """
     return dataset.with_format(None).map(_hide_masks_of_row, features=dataset.features, desc="Hiding masks")
 

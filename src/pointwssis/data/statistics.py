@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Rows of the schema as Arrow tables: what takes seconds for a large dataset, and minutes a row at a time.
+"""Vectorized statistics of rows in Arrow tables, for large datasets: seconds instead of minutes with single rows.
 
-Each function says which one of single rows it agrees with.
+Each function names its counterpart for single rows.
 """
 
 from collections import Counter
@@ -13,12 +13,12 @@ from datasets import Dataset
 
 from .splits import HIDDEN
 
-_ROWS_A_CHUNK = 1000
+_ROWS_PER_CHUNK = 1000
 _KINDS = np.array(["none", "image", "point", "full"])
 
 
 def hide_masks_of_table(table: pa.Table) -> pa.Table:
-    """The same images with points only, as `hide_masks` gives them: crowds, masks, boxes and areas are gone.
+    """Return the same images with points only, without crowds, masks, boxes and areas, as `hide_masks` does.
 
     Raises:
         ValueError: an object has no point to keep.
@@ -42,7 +42,7 @@ def hide_masks_of_table(table: pa.Table) -> pa.Table:
 
 
 def supervision_of_table(table: pa.Table) -> list[str]:
-    """The kind of label of every image, as `supervision` says it of a row."""
+    """Return the supervision of every image, as `supervision` does."""
     objects = table["objects"].combine_chunks()
     items, image_of = objects.flatten(), objects.value_parent_indices().to_numpy()
     marked, masked = ~_flags(items, "iscrowd"), _is_given(items, "segmentation")
@@ -55,14 +55,14 @@ def supervision_of_table(table: pa.Table) -> list[str]:
 
 
 def supervision_of(rows: Dataset) -> list[str]:
-    """`supervision_of_table` of all images of a dataset, in its order."""
-    return [kind for table in rows.with_format("arrow").iter(_ROWS_A_CHUNK) for kind in supervision_of_table(table)]
+    """Return the supervision of all images of a dataset, in order, as `supervision` does."""
+    return [kind for table in rows.with_format("arrow").iter(_ROWS_PER_CHUNK) for kind in supervision_of_table(table)]
 
 
 def masked_images(rows: Dataset) -> list[int]:
-    """Positions of the images that have a mask of at least one object, as `objects_with_mask` finds them."""
+    """Return the positions of the images with a mask of at least one object, as `objects_with_mask` finds them."""
     found, start = [], 0
-    for table in rows.with_format("arrow").iter(_ROWS_A_CHUNK):
+    for table in rows.with_format("arrow").iter(_ROWS_PER_CHUNK):
         objects = table["objects"].combine_chunks()
         items, image_of = objects.flatten(), objects.value_parent_indices().to_numpy()
         masked = image_of[~_flags(items, "iscrowd") & _is_given(items, "segmentation")]
@@ -72,7 +72,7 @@ def masked_images(rows: Dataset) -> list[int]:
 
 
 def count_table(table: pa.Table, class_names: Sequence[str]) -> Counter[tuple[str, str]]:
-    """What a table holds.
+    """Count the contents of a table.
 
     Args:
         table: rows of the schema.
@@ -80,8 +80,7 @@ def count_table(table: pa.Table, class_names: Sequence[str]) -> Counter[tuple[st
 
     Returns:
         ("images", kind of supervision), ("objects", "mask" | "point" | "crowd" | "neither") and ("class", name or
-        "unknown") → how many. An object with a mask counts as such, whether it has a point or not; crowds are of no
-        class.
+        "unknown") → number. An object with a mask counts as "mask" even if it has a point; crowds have no class.
     """
     counts = Counter(("images", kind) for kind in supervision_of_table(table))
     items = table["objects"].combine_chunks().flatten()
@@ -95,7 +94,7 @@ def count_table(table: pa.Table, class_names: Sequence[str]) -> Counter[tuple[st
 
 
 def _field(items: pa.StructArray, name: str) -> pa.Array:
-    return items.flatten()[items.type.get_field_index(name)]  # `field` would forget where a slice begins
+    return items.flatten()[items.type.get_field_index(name)]  # `field` would ignore the offset of a slice
 
 
 def _flags(items: pa.StructArray, name: str) -> np.ndarray:

@@ -1,10 +1,10 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Drawn shapes: a miniature instance segmentation problem made by code, so that everything runs without a download.
+"""Synthetic shapes: a miniature instance segmentation dataset that needs no download.
 
-Ellipses, rectangles, triangles and stars from tiny to half the image, turned at random, textured, shaded and one upon
-the other. Textures and colors of shapes and backgrounds come from the same family and neighbors may share them, so
-that neither tells the class nor separates two objects; lines that belong to nothing cross the background. Masks are
-the visible parts.
+Ellipses, rectangles, triangles and stars, from tiny to half the image, are randomly rotated, textured, shaded and
+overlapping. Textures and colors of shapes and backgrounds come from the same distribution and neighbors may share them,
+so that they neither reveal the class nor separate two objects; distractor lines cross the background. Masks are the
+visible parts.
 """
 
 import io
@@ -26,21 +26,21 @@ SHAPE_CLASSES = ("ellipse", "rectangle", "triangle", "star")
 Size = tuple[int, int]  # (height, width)
 
 MAX_OBJECTS = 10
-EMPTY_SHARE = 0.05  # of the images show no object
-TOUCHING_SHARE = 0.4  # of the objects are put beside another one
+EMPTY_FRACTION = 0.05  # fraction of images without an object
+TOUCHING_FRACTION = 0.4  # fraction of objects that are placed beside another one
 MIN_RADIUS = 5.0  # pixels
-MIN_VISIBLE = 0.45  # of its pixels an object keeps whatever covers it
+MIN_VISIBLE_FRACTION = 0.45  # fraction of its pixels that an object keeps when others cover it
 MIN_PIXELS = 20
 _OVERSAMPLING = 4
 
 
 def make_shapes_dataset(num_images: int, image_size: Size | Sequence[Size] = (128, 128), seed: int = 0) -> Dataset:
-    """Draws a dataset of the schema; image i depends on `seed` and i alone.
+    """Draw a dataset of the schema; image i depends only on `seed` and i.
 
     Args:
-        num_images: how many.
-        image_size: (height, width) in pixels, or several of them, of which each image takes one at random.
-        seed: of everything.
+        num_images: number of images.
+        image_size: (height, width) in pixels, or several of them, one of which is drawn for each image.
+        seed: random seed.
 
     Returns:
         Rows with the PNG file in memory, the visible masks, and centers of mass as points. Classes: `SHAPE_CLASSES`.
@@ -60,14 +60,14 @@ def write_shapes_coco(
     image_size: Size | Sequence[Size] = (128, 128),
     seed: int = 0,
 ) -> Path:
-    """Draws a folder in COCO's layout: `images/*.png`, `annotations/instances_train.json` and `instances_val.json`.
+    """Draw a folder in COCO's layout: `images/*.png`, `annotations/instances_train.json` and `instances_val.json`.
 
     Args:
-        directory: made if absent; files of the same names are overwritten.
-        num_train: images to learn from.
-        num_val: images to evaluate on, drawn from another stream of the same seed.
+        directory: created if missing; files with the same names are overwritten.
+        num_train: number of training images.
+        num_val: number of validation images, drawn from another stream of the same seed.
         image_size: as in `make_shapes_dataset`.
-        seed: of everything.
+        seed: random seed.
 
     Returns:
         The directory, ready for `load_coco_folder`.
@@ -84,7 +84,7 @@ def write_shapes_coco(
             rows.append({**row, "image": row["file_name"]})
         content = to_coco(dataset_from_rows(rows, SHAPE_CLASSES))
         for annotation in content["annotations"]:
-            del annotation["point"]  # as in real COCO files; loading derives it
+            del annotation["point"]  # real COCO files have none; loading derives it
         (directory / "annotations" / f"instances_{split}.json").write_text(json.dumps(content), encoding="utf-8")
     return directory
 
@@ -111,10 +111,10 @@ def _rows(
 
 
 def draw_scene(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, list[int], np.ndarray]:
-    """One image and its objects.
+    """Draw one image and its objects.
 
     Returns:
-        pixels (H, W, 3) uint8; class index of each object; visible masks (n, H, W) bool, which do not overlap.
+        Pixels (H, W, 3) uint8; class index of each object; visible masks (n, H, W) bool, which do not overlap.
     """
     background = rng.uniform(40, 215, 3)
     palette = _palette(rng, background)
@@ -123,9 +123,9 @@ def draw_scene(rng: np.random.Generator, height: int, width: int) -> tuple[np.nd
     labels: list[int] = []
     masks = np.zeros((0, height, width), dtype=bool)
     full_areas: list[int] = []
-    circles: list[tuple[float, float, float]] = []  # center and radius of each object, to put others beside
-    wanted = 0 if rng.random() < EMPTY_SHARE else int(rng.integers(1, MAX_OBJECTS + 1))
-    for _ in range(wanted * 4):  # a place that would hide another object is given up
+    circles: list[tuple[float, float, float]] = []  # (x, y, radius) of each object, to place others beside it
+    wanted = 0 if rng.random() < EMPTY_FRACTION else int(rng.integers(1, MAX_OBJECTS + 1))
+    for _ in range(wanted * 4):  # a position that would hide another object is rejected
         if len(labels) == wanted:
             break
         label, circle = int(rng.integers(len(SHAPE_CLASSES))), _place(rng, circles, height, width)
@@ -133,7 +133,8 @@ def draw_scene(rng: np.random.Generator, height: int, width: int) -> tuple[np.nd
         mask = alpha >= 0.5
         remaining = [np.count_nonzero(other & ~mask) for other in masks]
         hides = any(
-            left < max(MIN_VISIBLE * full, MIN_PIXELS) for left, full in zip(remaining, full_areas, strict=True)
+            left < max(MIN_VISIBLE_FRACTION * full, MIN_PIXELS)
+            for left, full in zip(remaining, full_areas, strict=True)
         )
         if hides or np.count_nonzero(mask) < MIN_PIXELS:
             continue
@@ -146,7 +147,7 @@ def draw_scene(rng: np.random.Generator, height: int, width: int) -> tuple[np.nd
 
 
 def _palette(rng: np.random.Generator, background: np.ndarray) -> list[np.ndarray]:
-    """Three colors that stand out from the background by at least 55 of 255; objects of an image share them."""
+    """Draw three colors, shared by the objects of an image, at least 55 (of 255) away from the background."""
     colors: list[np.ndarray] = []
     while len(colors) < 3:
         color = rng.uniform(20, 235, 3)
@@ -158,9 +159,9 @@ def _palette(rng: np.random.Generator, background: np.ndarray) -> list[np.ndarra
 def _place(
     rng: np.random.Generator, circles: list[tuple[float, float, float]], height: int, width: int
 ) -> tuple[float, float, float]:
-    """Center x, y and radius of a new object: anywhere, or touching one that is there."""
+    """Draw center x, y and radius of a new object: anywhere, or touching an existing one."""
     radius = float(np.exp(rng.uniform(np.log(MIN_RADIUS), np.log(max(0.27 * min(height, width), MIN_RADIUS + 1)))))
-    if circles and rng.random() < TOUCHING_SHARE:
+    if circles and rng.random() < TOUCHING_FRACTION:
         x, y, other = circles[rng.integers(len(circles))]
         angle, distance = rng.uniform(0, 2 * np.pi), (radius + other) * rng.uniform(0.75, 1.0)
         x, y = x + distance * np.cos(angle), y + distance * np.sin(angle)
@@ -170,7 +171,7 @@ def _place(
 
 
 def _outline(rng: np.random.Generator, shape: str) -> np.ndarray:
-    """(n, 2) corners (x, y) of a shape of radius 1 around (0, 0), turned and squeezed at random."""
+    """Draw the corners (x, y), (n, 2), of a shape of radius 1 around (0, 0), randomly rotated and squeezed."""
     if shape == "ellipse":
         angles, radii, squeeze = np.linspace(0, 2 * np.pi, 40, endpoint=False), 1.0, rng.uniform(0.5, 1)
     elif shape == "rectangle":
@@ -188,14 +189,14 @@ def _outline(rng: np.random.Generator, shape: str) -> np.ndarray:
 
 
 def _rasterize(corners: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(H, W) float coverage 0 … 1 of a polygon, antialiased by drawing it larger."""
+    """Return the (H, W) float coverage 0 … 1 of a polygon, antialiased by oversampling."""
     drawing = Image.new("L", (width * _OVERSAMPLING, height * _OVERSAMPLING))
     ImageDraw.Draw(drawing).polygon([tuple(corner) for corner in (corners + 0.5) * _OVERSAMPLING], fill=255)
     return np.asarray(drawing.reduce(_OVERSAMPLING), dtype=np.float32) / 255
 
 
 def _texture(rng: np.random.Generator, height: int, width: int, color: np.ndarray) -> np.ndarray:
-    """(H, W, 3) float32: two related colors mixed by stripes, checks, blotches, grain or a slow gradient."""
+    """Draw an (H, W, 3) float32 texture: two related colors in stripes, checks, blotches, grain or a gradient."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     angle, period = rng.uniform(0, np.pi), rng.uniform(5, 24)
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
@@ -216,7 +217,7 @@ def _texture(rng: np.random.Generator, height: int, width: int, color: np.ndarra
 
 
 def _shade(rng: np.random.Generator, height: int, width: int, circle: tuple[float, float, float]) -> np.ndarray:
-    """(H, W, 1) factor: light from one side of the object, so that equal neighbors still have an edge between them."""
+    """Draw an (H, W, 1) factor of light from one side, so that there is an edge between neighbors of one color."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     angle, (center_x, center_y, radius) = rng.uniform(0, 2 * np.pi), circle
     slope = ((x - center_x) * np.cos(angle) + (y - center_y) * np.sin(angle)) / radius
@@ -224,7 +225,7 @@ def _shade(rng: np.random.Generator, height: int, width: int, circle: tuple[floa
 
 
 def _draw_clutter(rng: np.random.Generator, canvas: np.ndarray, palette: list[np.ndarray]) -> None:
-    """Thin lines in the objects' colors that are no objects."""
+    """Draw thin distractor lines in the colors of the objects."""
     height, width = canvas.shape[:2]
     for _ in range(rng.integers(0, 4)):
         ends = rng.uniform(0, 1, (2, 2)) * (width, height)

@@ -100,7 +100,7 @@ class CostModel:
             per_image = self._seconds_per_labeled_image()
             return StageEstimate(None if per_image is None else plan.images * per_image, disk)
         # Pseudo labels are stored twice, as rows and as COCO JSON; without a refiner they are copies of rough masks.
-        if "refiner" not in self.recipe.stages:
+        if not plan.name.endswith("refined"):
             return StageEstimate(0.0, 2 * disk)
         per_step = self._refiner_step()
         if per_step is None:

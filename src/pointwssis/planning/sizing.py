@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..ops.wording import counted
 from .data_facts import DataFacts
 from .settings import Setting
 
@@ -160,7 +161,9 @@ def detection_settings(facts: DataFacts) -> list[Setting]:
     """Return the limits on the number of instances per image."""
     cap = max(100, math.ceil(1.05 * facts.most_objects / 50) * 50)
     return [
-        Setting("max_detections", cap, f"images hold up to {facts.most_objects} objects (COCO's limit is 100)"),
+        Setting(
+            "max_detections", cap, f"images hold up to {counted(facts.most_objects, 'object')} (COCO's limit is 100)"
+        ),
         Setting(
             "model.nms_top_k", max(500, math.ceil(3.5 * cap / 500) * 500), "proposals before non-maximum suppression"
         ),

@@ -16,7 +16,7 @@ from ..data import class_names, objects_with_mask
 from ..models.factory import new_refiner, new_segmenter
 from ..ops.devices import autocast, best_device, choose_dtype, for_device
 from ..runs.recipe import Recipe
-from ..training.arguments import SegmentationTrainingArguments
+from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
 from ..training.datasets import Augmentation, InstanceDataset, RefinementDataset
 
@@ -24,7 +24,6 @@ TIMED_STEPS = 3  # the fastest of them counts: other programs can only slow a st
 TIME_LIMIT = 12.0  # in s; no further step starts after it
 WARM_UP_SAMPLES = 2  # of the first step, which is not timed
 SAMPLE_IMAGES = 64  # to measure with
-REFINER_BATCH_SIZE = 16  # default of a refiner's training (official code)
 
 
 def machine_name() -> str:
@@ -80,7 +79,8 @@ def segmenter_batch_size(recipe: Recipe) -> int:
 
 def refiner_batch_size(recipe: Recipe) -> int:
     """Return the crops per training step of a recipe's MaskRefineNet."""
-    return recipe.refiner.get("per_device_train_batch_size", REFINER_BATCH_SIZE)
+    default = MASK_REFINE_NET_ARGUMENTS["per_device_train_batch_size"]
+    return recipe.refiner.get("per_device_train_batch_size", default)
 
 
 def some_rows(rows: Dataset, count: int = SAMPLE_IMAGES) -> Dataset:

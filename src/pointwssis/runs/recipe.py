@@ -28,8 +28,9 @@ class Recipe:
 
         data_dir: folder in COCO's layout: `annotations/instances_train*.json`, `annotations/instances_val*.json` and
             `images/`. Give one of `data_dir`, `train_annotations` and `dataset_name`.
-        train_annotations: annotation file to learn from, or several files of the same images, which are merged: COCO
-            JSON, Label Studio JSON, CVAT XML, a YOLO data.yaml, or a table of clicks (CSV, TSV, JSON lines).
+        train_annotations: annotation file to learn from, or several files of the same images, which are merged. The
+            formats are COCO, YOLO (data.yaml), CVAT (XML), Label Studio, LabelMe (file or folder), VIA, and tables of
+            clicks (CSV, TSV, JSON lines).
         val_annotations: annotation file to evaluate on, in any of these formats. Without it nothing is evaluated.
         image_dir: folder of the images of all annotation files.
         dataset_name: prepared dataset: a folder, or a repository on the Hub.

@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Pictures of points, masks and pyramid levels, and contact sheets of them.
+"""Drawings of points, masks and pyramid levels, and contact sheets of them.
 
-All functions take and return PIL images. Small images are enlarged by an integer factor, so that single pixels stay
-visible. The colors suit color-blind readers (the palette of Okabe and Ito, then lighter and darker variants of it).
+All functions take and return PIL images. Small images are enlarged by an integer factor, so that pixels stay visible.
+Colors are distinguishable for color-blind readers (Okabe and Ito's palette, then lighter and darker variants).
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,11 +30,11 @@ LEVEL_NAMES = ("P2", "P3", "P4", "P5", "P6")
 LEVEL_COLORS: tuple[Color, ...] = ((240, 228, 66), (86, 180, 233), (0, 158, 115), (213, 94, 0), (204, 121, 167))
 UNKNOWN_COLOR: Color = (150, 150, 150)
 PANEL_TITLES = ("image", "points", "rough masks", "refined masks", "ground truth")
-MIN_SIDE = 256  # images with a shorter side below this many pixels are enlarged
+MIN_SIDE = 256  # images with a shorter side below this, in pixels, are enlarged
 
 
 def instance_colors(count: int) -> list[Color]:
-    """Return colors of which neighbors in the list are easy to distinguish.
+    """Return `count` colors; neighbors in the list differ clearly.
 
     Example:
         >>> instance_colors(8)[7] != instance_colors(8)[0]
@@ -43,7 +43,7 @@ def instance_colors(count: int) -> list[Color]:
     colors = []
     for index in range(count):
         turn, base = divmod(index, len(PALETTE))
-        target, amount = ((0, 0.0), (255, 0.45), (0, 0.4))[turn % 3]  # as it is, lighter, darker
+        target, amount = ((0, 0.0), (255, 0.45), (0, 0.4))[turn % 3]  # unchanged, lighter, darker
         colors.append(tuple(round(value + amount * (target - value)) for value in PALETTE[base]))
     return colors
 
@@ -56,17 +56,19 @@ def draw_instances(
     colors: Sequence[Color] | None = None,
     opacity: float = 0.5,
     min_side: int = MIN_SIDE,
+    outline_width: int | None = None,
 ) -> Image.Image:
-    """Paint masks over an image, each with its outline; large ones first, so that small ones stay visible.
+    """Draw masks with outlines over an image, large ones first, so that small ones stay visible.
 
     Args:
         image: any size.
         masks: (n, H, W) bool in the image's frame; n may be 0.
-        labels: (n,) texts beside the masks.
+        labels: n texts beside the masks.
         points: (m, 2), (x, y) in pixels of the image.
-        colors: (n,) of the masks, and of the points if m = n.
-        opacity: of the filling, from 0 to 1.
+        colors: n colors of the masks, and of the points if m = n.
+        opacity: opacity of the filling, 0 to 1.
         min_side: enlarge the image to at least this shorter side, in pixels; 0 keeps its size.
+        outline_width: width of the outlines in pixels of the drawing; None takes half a pixel of the image.
 
     Raises:
         ValueError: a mask has another size than the image.
@@ -78,13 +80,11 @@ def draw_instances(
     for index in sorted(range(len(masks)), key=lambda i: -np.count_nonzero(masks[i])):
         if masks[index].shape != image.size[::-1]:
             size = masks[index].shape
-            raise ValueError(
-                f"mask {index} has [height, width] {list(size)}; expected the size of the image, {[*image.size[::-1]]}"
-            )
+            raise ValueError(f"mask {index} is {size[0]} × {size[1]}; the image has height × width {image.size[::-1]}")
         mask = masks[index].repeat(factor, axis=0).repeat(factor, axis=1)
         color = np.array(colors[index], dtype=np.float32)
         pixels[mask] += opacity * (color - pixels[mask])
-        pixels[_inner_edge(mask, max(1, factor // 2))] = color
+        pixels[_inner_edge(mask, outline_width or max(1, factor // 2))] = color
     canvas = Image.fromarray(pixels.round().astype(np.uint8))
     if labels is not None:
         _write_labels(canvas, masks, labels, factor)
@@ -99,12 +99,12 @@ def draw_points(
     colors: Sequence[Color] | None = None,
     min_side: int = MIN_SIDE,
 ) -> Image.Image:
-    """Mark points by discs with a dark and a light rim, which are visible on any background.
+    """Draw points as discs with a dark and a light rim, visible on any background.
 
     Args:
         image: any size.
-        points: (n, 2), (x, y) in pixels of the image (pixel indices: (0, 0) is the center of the first pixel).
-        colors: (n,)
+        points: (n, 2), (x, y) in pixels of the image; (0, 0) is the center of the first pixel.
+        colors: n colors.
         min_side: as in `draw_instances`.
     """
     canvas, factor = _enlarged(image, min_side)
@@ -117,12 +117,12 @@ def draw_level_map(
     levels: Sequence[int | None],
     min_side: int = MIN_SIDE,
 ) -> Image.Image:
-    """Color masks by the pyramid level they were decoded from (paper, figure 4), on gray, with a legend below.
+    """Draw masks in the color of their pyramid level (paper, figure 4) on a gray image, with a legend below.
 
     Args:
         image: any size.
         masks: (n, H, W) bool in the image's frame.
-        levels: (n,) 0 for P2 … 4 for P6; None is gray.
+        levels: n levels, 0 for P2 to 4 for P6; None is gray.
         min_side: as in `draw_instances`.
     """
     colors = [UNKNOWN_COLOR if level is None else LEVEL_COLORS[level] for level in levels]
@@ -144,17 +144,20 @@ def contact_sheet(
     row_titles: Sequence[str] = (),
     cell_size: int = MIN_SIDE,
 ) -> Image.Image:
-    """Arrange images in a table; each is fitted into a cell, and a row is as high as its highest image.
+    """Arrange images in a table on white; each is fitted into a cell, and a row is as high as its highest image.
 
     Args:
         rows: lists of images, one per column; None is written as "none".
-        titles: one per column.
-        row_titles: one per row, written above it.
+        titles: one title per column.
+        row_titles: one title per row, written above it.
         cell_size: longer side of the images in pixels.
+
+    Raises:
+        ValueError: there is no image.
     """
     columns = max((len(row) for row in rows), default=0)
     if not columns:
-        raise ValueError("a contact sheet needs at least one image; rows is empty")
+        raise ValueError("contact_sheet got no images; expected at least one row with one image")
     gap, head, strip = 6, 24 * bool(titles), 18 * bool(row_titles)
     fitted = [[None if image is None else _fitted(image, cell_size) for image in row] for row in rows]
     heights = [max((image.height for image in row if image is not None), default=40) for row in fitted]
@@ -181,14 +184,14 @@ def contact_sheet(
 def pseudo_label_panels(
     row: Mapping[str, Any], ground_truth: Mapping[str, Any] | None = None
 ) -> list[Image.Image | None]:
-    """Draw the panels of `PANEL_TITLES` for one image, each object in one color throughout.
+    """Draw the stages of one image's labels, the panels of `PANEL_TITLES`; an object keeps its color throughout.
 
     Args:
-        row: of the schema, with points, rough masks and masks where it has them.
-        ground_truth: the row of the same image with its annotated masks.
+        row: row of the schema with points, and rough and refined masks if it has them.
+        ground_truth: row of the same image with its ground-truth masks.
 
     Returns:
-        Image, points, rough masks, refined masks, ground truth (masks on gray); None for a panel without content.
+        Image, points, rough masks, refined masks, ground truth (masks on gray); None for a panel without data.
     """
     image = read_image(row)
     ids = [item["id"] for item in row["objects"]]
@@ -202,13 +205,13 @@ def pseudo_label_panels(
 
     pointed = objects_with_point(row)
     points = draw_points(image, [item["point"] for item in pointed], [color_of[item["id"]] for item in pointed])
-    rough, refined = panel(row, "rough_segmentation"), panel(row, "segmentation")
-    true_masks = None if ground_truth is None else panel(ground_truth, "segmentation")
-    return [_enlarged(image, MIN_SIDE)[0], points, rough, refined, true_masks]
+    masks = [panel(row, "rough_segmentation"), panel(row, "segmentation")]
+    truth = None if ground_truth is None else panel(ground_truth, "segmentation")
+    return [_enlarged(image, MIN_SIDE)[0], points, *masks, truth]
 
 
 def _enlarged(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:
-    """Return the image in RGB with at least this shorter side, and the integer factor of the enlargement."""
+    """Return the image in RGB with at least this shorter side, and the integer factor of its enlargement."""
     factor = max(1, -(-min_side // min(image.size)))
     image = image.convert("RGB")
     if factor == 1:
@@ -224,7 +227,7 @@ def _fitted(image: Image.Image, cell_size: int) -> Image.Image:
 
 
 def _inner_edge(mask: np.ndarray, thickness: int) -> np.ndarray:
-    """Return the pixels of a mask within `thickness` of its border; the border of the image does not count."""
+    """Return the pixels of a mask within `thickness` of its border; the border of the image is none."""
     inside = mask
     for _ in range(thickness):
         padded = np.pad(inside, 1, constant_values=True)

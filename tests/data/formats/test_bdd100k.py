@@ -434,9 +434,11 @@ def test_images_of_the_10k_test_set_are_left_out_too(bdd_folder, tmp_path):
 
 
 def test_prepared_without_images_or_in_a_form_that_is_not_there(bdd_folder, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"bitmasks.train: not found; .* has \['polygons', 'rles'\]"):
+    with pytest.raises(
+        FileNotFoundError, match=r"bitmasks.train: not found; .* has the forms of masks \['polygons', 'rles'\]"
+    ):
         prepare_bdd100k(bdd_folder, tmp_path / "out", masks="bitmasks")
-    with pytest.raises(ValueError, match="choose one of rles, polygons, bitmasks"):
+    with pytest.raises(ValueError, match="use one of rles, polygons, bitmasks"):
         prepare_bdd100k(bdd_folder, tmp_path / "out", masks="colormaps")
     for file in (bdd_folder / "images").rglob("*.jpg"):
         file.unlink()

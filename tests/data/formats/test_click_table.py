@@ -1,10 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import json
+
 import numpy as np
 import pytest
 
 from helpers.marked_images import EXPORTS
 from pointwssis.data import LoadReport, class_names, load_annotations, read_image, supervision
-from pointwssis.data.formats.click_table import load_click_table
+from pointwssis.data.formats.click_table import Clicks, load_click_table, read_click_table
 
 
 def clicks_of(row):
@@ -62,7 +64,7 @@ def test_complete_of_the_file_and_of_an_image(marked_images):
 def test_only_bare_clicks_need_names(marked_images, tmp_path):
     file = tmp_path / "clicks.csv"
     file.write_text("image,x,y\na.jpg,1,2\n")
-    with pytest.raises(ValueError, match="no label names a class"):
+    with pytest.raises(ValueError, match="there is no label"):
         load_click_table(file, marked_images)
     dataset = load_click_table(file, marked_images, class_names=["cell"])
     assert dataset[0]["objects"][0]["category"] is None
@@ -102,3 +104,53 @@ def test_names_that_differ_in_spelling_are_told_by_the_first_reader(marked_image
     with pytest.raises(ValueError, match=r"clicks.csv: class 'car' looks like 'Car'.*label_map"):
         load_click_table(file, marked_images)
     assert class_names(load_click_table(file, marked_images, label_map={"Car": "car"})) == ["car"]
+
+
+@pytest.fixture
+def named_images(marked_images):
+    """Path of each image → its name, as `pointwssis predict` has them."""
+    return {marked_images / name: name for name in ("a.jpg", "city/b.png", "field/b.png", "turned.jpg")}
+
+
+def test_clicks_of_given_images(marked_images, named_images, tmp_path):
+    file = tmp_path / "clicks.csv"
+    lines = ["sep=;", "File_Name;Class;x;y", "a.jpg;cat;3,5;4", "city/b.png;;19;15", "a.jpg;;39;29"]
+    file.write_text("\n".join(lines), encoding="utf-8-sig")
+    clicks = read_click_table(file, named_images, ["cat", "dog"])
+    assert list(clicks) == list(named_images)
+    assert clicks[marked_images / "a.jpg"] == Clicks([[3.5, 4], [39, 29]], ["cat", None])
+    assert clicks[marked_images / "city" / "b.png"] == Clicks([[19, 15]], [None])
+    assert clicks[marked_images / "turned.jpg"] == Clicks([], [])
+    json_lines = tmp_path / "clicks.jsonl"
+    json_lines.write_text(json.dumps({"image": f"/elsewhere/{marked_images.name}/turned.jpg", "x": 29, "y": 39}))
+    assert read_click_table(json_lines, named_images, ["cat"])[marked_images / "turned.jpg"].points == [[29, 39]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            "b.png,1,1,\n",
+            r"line 2: image is 'b.png': several images match; it may be city/b.png, field/b.png; give more",
+        ),
+        ("dot.png,0,0,\n", "line 2: image is 'dot.png': image is not among those given; .*4 images, as a.jpg"),
+        ("a.jpg,1,1,Cat\n", r"clicks.csv: \['Cat'\] are not among the classes .*did you mean 'Cat' → 'cat'\?"),
+        ("a.jpg,29,35,\n", r"line 2 \(a.jpg\): x, y is \[29.0, 35.0\].*y 35 lies outside the height 30, but fits"),
+        ("turned.jpg,35,29,\n", "x 35 lies outside the width 30, but fits the height: are x and y swapped"),
+        ("a.jpg,,,cat\n", "label without a click"),
+        ("a.jpg,1,1,\n./a.jpg,2,2,\n", "line 3: image is './a.jpg': image given twice"),
+    ],
+)
+def test_clicks_that_do_not_fit_the_images(named_images, tmp_path, lines, message):
+    file = tmp_path / "clicks.csv"
+    file.write_text("image,x,y,label\n" + lines)
+    with pytest.raises(ValueError, match=message):
+        read_click_table(file, named_images, ["cat", "dog"])
+
+
+def test_no_hint_about_swapping_where_it_does_not_help(marked_images, tmp_path):
+    file = tmp_path / "clicks.csv"
+    file.write_text("image,x,y\na.jpg,99,5\n")
+    with pytest.raises(ValueError) as caught:
+        load_click_table(file, marked_images)
+    assert "swapped" not in str(caught.value)

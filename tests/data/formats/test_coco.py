@@ -478,3 +478,9 @@ def test_missing_image_folder_and_unknown_point_kind(coco_folder):
         load_coco(coco_folder.save(), coco_folder.images / "gone")
     with pytest.raises(ValueError, match="'center'"):
         load(coco_folder, point_source="middle")
+
+
+def test_swapped_coordinates_are_recognized(coco_folder):
+    coco_folder.content["annotations"][2]["point"] = [4, 30]
+    with pytest.raises(ValueError, match="y 30 lies outside the height 24, but fits the width: are x and y swapped"):
+        load_coco(coco_folder.save(), coco_folder.images)

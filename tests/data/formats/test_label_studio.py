@@ -213,3 +213,20 @@ def test_names_in_a_bucket_may_look_like_addresses(marked_images, tmp_path):
     click = region("k", "keypointlabels", {"x": 1, "y": 1, "keypointlabels": ["cat"]})
     file.write_text(json.dumps([{"data": {"image": "s3://bucket/dot#1.png"}, "annotations": [{"result": [click]}]}]))
     assert load_label_studio(file, marked_images)["file_name"] == ["dot#1.png"]
+
+
+def test_an_export_with_predictions_only_is_an_error(coco_folder, tmp_path):
+    from pointwssis.data import load_coco
+
+    dataset = load_coco(coco_folder.save(), coco_folder.images)
+    file = tmp_path / "tasks.json"
+    file.write_text(json.dumps(to_label_studio(dataset)))
+    message = r"tasks.json: 3 tasks have predictions, but no task has a submitted annotation; accept or correct"
+    for options in ({}, {"skip_bad": True, "class_names": class_names(dataset)}):
+        with pytest.raises(ValueError, match=message):
+            load_label_studio(file, coco_folder.images, **options)
+    tasks = to_label_studio(dataset)
+    tasks[0]["annotations"] = [{"result": []}]  # one task was submitted: the others are unlabeled
+    file.write_text(json.dumps(tasks))
+    rows = load_label_studio(file, coco_folder.images, class_names=class_names(dataset))
+    assert rows["complete"] == [True, False, False]

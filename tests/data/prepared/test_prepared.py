@@ -149,11 +149,11 @@ def test_the_folder_can_be_moved_and_the_images_too(folder, shapes, tmp_path):
 
 
 def test_what_cannot_be_opened(folder, tmp_path):
-    with pytest.raises(ValueError, match="no configuration 'coco11'; choose one of coco10, coco50, all, train5k"):
+    with pytest.raises(ValueError, match="no configuration 'coco11'; use one of coco10, coco50, all, train5k"):
         open_prepared(folder, "coco11")
-    with pytest.raises(ValueError, match="several configurations; choose one of coco10"):
+    with pytest.raises(ValueError, match="several configurations; use one of coco10"):
         open_prepared(folder)
-    with pytest.raises(FileNotFoundError, match="no prepared dataset"):
+    with pytest.raises(FileNotFoundError, match="not a prepared dataset"):
         open_prepared(tmp_path, "coco10")
     with pytest.raises(FileNotFoundError, match="nowhere: image folder"):
         open_prepared(folder, "coco10", tmp_path / "nowhere")
@@ -200,8 +200,8 @@ def test_without_images(shapes, tmp_path, truth):
 
 
 def test_files_of_bounded_size(shapes, tmp_path, monkeypatch, truth):
-    monkeypatch.setattr(prepared_writing, "_BYTES_A_FILE", 1)
-    monkeypatch.setattr(prepared_writing, "_ROWS_A_CHUNK", 3)
+    monkeypatch.setattr(prepared_writing, "_BYTES_PER_FILE", 1)
+    monkeypatch.setattr(prepared_writing, "_ROWS_PER_CHUNK", 3)
     prepare_coco(shapes, tmp_path / "out", percentages=(50,))
     assert len(prepared_files(tmp_path / "out")["all"]["train"]) == 4  # of 3, 1, 3 and 1 rows
     assert by_id(open_prepared(tmp_path / "out", "all", shapes)["train"]) == by_id(truth["train"])
@@ -209,16 +209,18 @@ def test_files_of_bounded_size(shapes, tmp_path, monkeypatch, truth):
 
 def test_images_that_cannot_be_stored(shapes, tmp_path, truth):
     shutil.copytree(shapes / "annotations", tmp_path / "coco" / "annotations")
-    with pytest.raises(FileNotFoundError, match=r"train_0000\d.png: image file not found; without embed_images"):
+    with pytest.raises(
+        FileNotFoundError, match=r"train_0000\d.png: image file not found; it is only required with embed_images"
+    ):
         prepare_coco(tmp_path / "coco", tmp_path / "out", check_images=False, embed_images=True)
     (tmp_path / "elsewhere").mkdir()
-    with pytest.raises(ValueError, match="lies outside of .*elsewhere"):
+    with pytest.raises(ValueError, match="lies outside .*elsewhere"):
         write_files(tmp_path, {"a": {"full": Split(truth["train"], [0])}}, tmp_path / "elsewhere")
 
 
 def test_nothing_is_overwritten_and_nothing_half_written_stays(shapes, tmp_path, folder):
     before = sorted(path.name for path in (folder / "data").iterdir())
-    with pytest.raises(ValueError, match="holds something already"):
+    with pytest.raises(ValueError, match="is not empty; choose another"):
         prepare_coco(shapes, folder)
     assert sorted(path.name for path in (folder / "data").iterdir()) == before
     with pytest.raises(RuntimeError), whole_folder(tmp_path / "out") as unfinished:
@@ -395,6 +397,6 @@ def test_a_second_push_replaces_the_first(hub, folder, shapes, tmp_path):
 
 def test_a_push_that_fails_says_that_nothing_is_lost(hub, folder, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", hub.reader_token)
-    with pytest.raises(PushError, match=r"tester/shapes: was not uploaded \(403 .* Nothing is lost, .*push_prepared\("):
+    with pytest.raises(PushError, match=r"tester/shapes: upload failed \(403 .* Nothing is lost, .*push_prepared\("):
         push_prepared(folder, "tester/shapes")
     assert open_prepared(folder, "coco10")

@@ -1,2 +1,2 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Read and write annotation formats, one file per format; `loading` recognizes which is which."""
+"""Readers and writers of annotation formats, one file per format; `table.py` lists them all."""

@@ -73,7 +73,7 @@ class Clicks:
 
 
 def is_click_table(head: FileHead) -> bool:
-    """Return whether the first line is a JSON object that names an image, or names the columns x and y."""
+    """Return whether the first line is a JSON object with an image, or lists the columns x and y."""
     _, first, _ = first_line(head.text)
     if first.startswith("{"):
         try:
@@ -109,8 +109,8 @@ def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: 
 
     Args:
         path: the table.
-        images: path of each image → its name below a common folder. A line names an image by its path, its name, or
-            the end of either.
+        images: path of each image → its name below a common folder. A line refers to an image by its path, its name
+            or the end of it, or by a path that ends with the name.
         class_names: the classes that labels may name.
 
     Returns:
@@ -120,7 +120,7 @@ def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: 
         FileNotFoundError: the table is missing.
         ValueError: anything else is wrong; the message names file, line, field, value and remedy.
     """
-    path, report = Path(path), LoadReport(str(path))
+    path, report = Path(path), LoadReport(str(path), skip_hint="")
     clicks = {image: Clicks([], []) for image in images}
     first_records: dict[Path, str] = {}
     for image in _images(_lines(path, report), report):
@@ -156,10 +156,10 @@ def _image_named(name: str, images: Mapping[Path, str]) -> Path:
     exact = [file for file, below in images.items() if name in (str(file), below)]
     if len(exact) == 1:
         return exact[0]
-    files = {path_parts(str(file)): file for file in images}
+    files = {path_parts(below): file for file, below in images.items()}
     found = longest_common_ends(path_parts(name), files)
     if len(found) > 1:
-        matches = ", ".join(str(files[parts]) for parts in found[:4])
+        matches = ", ".join(images[files[parts]] for parts in found[:4])
         raise AnnotationError("several images match", "image", name, f"it may be {matches}; give more of the path")
     if not found:
         hint = f"give the path of one of {len(images)} images, as {next(iter(images.values()))}"

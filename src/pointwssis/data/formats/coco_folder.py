@@ -51,8 +51,10 @@ def _image_folder(data_dir: Path, split: str, annotation_file: Path, check_image
         raise FileNotFoundError(f"{data_dir}: no image folder; looked for {list(dict.fromkeys(below))}")
     if len(folders) > 1:
         names = _first_names(annotation_file)
-        folders = [folder for folder in folders if any((folder / name).is_file() for name in names)] or folders
-    return folders[0]  # if nothing matches, load_coco names the missing file
+        for folder in folders:
+            if any((folder / name).is_file() for name in names):
+                return folder
+    return folders[0]  # if none contains them, load_coco names the missing file
 
 
 def _first_names(annotation_file: Path) -> list[str]:

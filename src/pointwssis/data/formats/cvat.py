@@ -105,7 +105,7 @@ def to_cvat(dataset: Dataset) -> str:
             if item["category"] is None:
                 raise ValueError(
                     f"image {row['file_name']}: object {item['id']} has no class, which CVAT requires; make pseudo "
-                    "labels first, which assigns one, or give the object a class"
+                    "labels first, which assigns one, or assign one yourself"
                 )
             if item["iscrowd"]:
                 crowds += 1
@@ -278,7 +278,7 @@ def _corners(text: str | None, field: str) -> np.ndarray:
     pairs = [pair.split(",") for pair in (text or "").split(";")]
     if any(len(pair) != 2 for pair in pairs):
         raise AnnotationError(f"{field} are not pairs x,y", field, text, "export it again")
-    return np.array([[read_number(number, field) for number in pair] for pair in pairs])
+    return np.array([(read_number(x, field), read_number(y, field)) for x, y in pairs])
 
 
 # -- writing

@@ -56,7 +56,7 @@ def read_corners(values: Any, field: str) -> np.ndarray:
     pairs = values if isinstance(values, list) else []
     if not pairs or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
         raise AnnotationError(f"{field} is not a list of [x, y]", field, values, "draw the shape again or remove it")
-    return np.array([[read_number(number, field) for number in pair] for pair in pairs])
+    return np.array([(read_number(x, field), read_number(y, field)) for x, y in pairs])
 
 
 def click(x: float, y: float, width: int, height: int, field: str, value: Any = None) -> dict[str, Any]:

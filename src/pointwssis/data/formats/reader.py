@@ -102,7 +102,7 @@ class AnnotationReader:
             raise ValueError(f"{self.report.source}: no image to load ({reason}); a dataset needs at least one")
         if not class_names:
             raise NoClassError(
-                f"{self.report.source}: no label names a class; pass class_names, or add a file that has labels"
+                f"{self.report.source}: there is no label; pass class_names, or add a file that has labels"
             )
         return dataset_from_rows(rows, class_names)
 

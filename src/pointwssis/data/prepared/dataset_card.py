@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The card of a prepared dataset: its `configs` are how it is opened, its tables say what it holds."""
+"""The card of a prepared dataset: its `configs` define how it is opened, its tables describe its contents."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,16 +19,16 @@ _SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "
 
 @dataclass(frozen=True)
 class About:
-    """What a card says in words.
+    """The texts of a card.
 
     Args:
         title: such as "COCO 2017 with few masks and many points".
-        origin: whose data it is, and where it comes from.
-        splits: what the configurations and splits mean.
-        made: how it was made, with all settings that decide the result.
-        license: the terms of the data in words.
-        license_fields: the same for the Hub: `license`, and `license_name` and `license_link` of one that it does not
-            know.
+        origin: authors and source of the data.
+        splits: meaning of the configurations and splits.
+        made: how the dataset was made, with all settings that affect the result.
+        license: the license of the data in words.
+        license_fields: the license for the Hub: `license`, and `license_name` and `license_link` if the Hub does not
+            know it.
     """
 
     title: str
@@ -40,21 +40,25 @@ class About:
 
 
 def dataset_card(about: About, contents: Contents, embed_images: bool) -> str:
-    """The README.md of a prepared dataset.
+    """Return the README.md of a prepared dataset.
 
     Args:
-        about: the words.
-        contents: the files and what they hold.
-        embed_images: whether the image files are in them.
+        about: the texts.
+        contents: the files and their contents.
+        embed_images: the image files are embedded.
     """
-    counts = {
-        config: {name: sum((contents.counts[path] for path in paths), Counter()) for name, paths in splits.items()}
-        for config, splits in contents.files.items()
-    }
-    images = "The image files are stored in it." if embed_images else (
-        "The image files are not: `image` is a path below the folder that the dataset was prepared from, which "
-        "`open_prepared` takes as `image_dir`."
-    )  # fmt: skip
+    counts: dict[str, dict[str, Counter]] = {}
+    for config, splits in contents.files.items():
+        counts[config] = {}
+        for name, paths in splits.items():
+            counts[config][name] = sum((contents.counts[path] for path in paths), Counter())
+    if embed_images:
+        images = "The image files are embedded."
+    else:
+        images = (
+            "The image files are not embedded: `image` is a path below the folder that the dataset was prepared from; "
+            "pass this folder to `open_prepared` as `image_dir`."
+        )
     metadata = DatasetCardData(
         **about.license_fields,
         pretty_name=about.title,
@@ -70,11 +74,11 @@ def dataset_card(about: About, contents: Contents, embed_images: bool) -> str:
         "from pointwssis.data import open_prepared\n\n"
         f'rows = open_prepared("path or repository", "{first}"{"" if embed_images else ", image_dir=..."})\n'
         "```\n\n"
-        f'or `datasets.load_dataset("path or repository", "{first}")`, with `streaming=True` if you like. A row is an '
+        f'or `datasets.load_dataset("path or repository", "{first}")`, optionally with `streaming=True`. A row is an '
         "image; supervision is per object: `segmentation` (COCO's run lengths), or only a `point` [x, y] in pixels of "
         "the image. The columns are described in the pointwssis package (`pointwssis.data.schema`).",
         f"## Splits\n\n{about.splits}\n\n{_split_table(counts)}",
-        f"## Objects of each class\n\nCrowds are of no class.\n\n{_class_table(counts, contents)}",
+        f"## Objects per class\n\nCrowds have no class.\n\n{_class_table(counts, contents)}",
         f"## How it was made\n\n{about.made}",
         f"## License\n\n{about.license}",
     ]
@@ -82,14 +86,16 @@ def dataset_card(about: About, contents: Contents, embed_images: bool) -> str:
 
 
 def remarks(reports: Sequence[LoadReport]) -> list[str]:
-    """What a card tells of the files that were read: how much of them was taken, skipped, noticed."""
-    told = []
+    """Return sentences about the files that were read: numbers of records that were loaded, skipped and noted."""
+    sentences = []
     for report in reports:
         source = Path(report.source).name
-        told.append(f"`{source}`: {report.images:,} images and {report.objects:,} objects were taken.")
-        told += [f"`{source}`: {count:,} × {kind} (skipped)." for kind, count in report.skipped.most_common()]
-        told += [f"`{source}`: {count:,} × {kind} (kept)." for kind, count in report.notes.most_common()]
-    return told
+        sentences.append(f"`{source}`: {report.images:,} images and {report.objects:,} objects were loaded.")
+        sentences += [
+            f"`{source}`: {count:,} × {problem} (skipped)." for problem, count in report.skipped.most_common()
+        ]
+        sentences += [f"`{source}`: {count:,} × {remark} (kept)." for remark, count in report.notes.most_common()]
+    return sentences
 
 
 def _config_entry(config: str, splits: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -97,7 +103,9 @@ def _config_entry(config: str, splits: Mapping[str, list[str]]) -> dict[str, Any
 
 
 def _size(counts: Mapping[str, Mapping[str, Counter]]) -> str:
-    images = max(sum(_images(split) for split in splits.values()) for splits in counts.values())
+    images = 0  # in the largest configuration
+    for splits in counts.values():
+        images = max(images, sum(_images(split) for split in splits.values()))
     return next((name for limit, name in _SIZES.items() if images < limit), "1M<n<10M")
 
 
@@ -106,7 +114,7 @@ def _images(counts: Counter) -> int:
 
 
 def _split_table(counts: Mapping[str, Mapping[str, Counter]]) -> str:
-    heads = ["images", *(f"… {kind}" for kind in _KINDS), "masks", "points alone", "crowds", "neither"]
+    heads = ["images", *(f"… {kind}" for kind in _KINDS), "masks", "points only", "crowds", "neither"]
     rows = []
     for config, splits in counts.items():
         for name, split in splits.items():
@@ -116,21 +124,23 @@ def _split_table(counts: Mapping[str, Mapping[str, Counter]]) -> str:
 
 
 def _class_table(counts: Mapping[str, Mapping[str, Counter]], contents: Contents) -> str:
-    """One column for splits of the same files."""
+    """Return a table with one column for all splits of the same files."""
     columns: dict[tuple[str, ...], tuple[str, Counter]] = {}
     for config, splits in contents.files.items():
         for name, paths in splits.items():
             shared = all(other.get(name, paths) == paths for other in contents.files.values())
             columns.setdefault(tuple(paths), (name if shared else f"{config} {name}", counts[config][name]))
-    unknown = ["unknown"] if any(split["class", "unknown"] for _, split in columns.values()) else []
-    rows = [
-        [name, *(split["class", name] for _, split in columns.values())] for name in [*contents.class_names, *unknown]
-    ]
-    return _table(["class", *(title for title, _ in columns.values())], rows)
+    titles, splits = zip(*columns.values(), strict=True)
+    has_unknown = any(split["class", "unknown"] for split in splits)
+    rows = []
+    for name in [*contents.class_names, *(["unknown"] if has_unknown else [])]:
+        rows.append([name, *(split["class", name] for split in splits)])
+    return _table(["class", *titles], rows)
 
 
 def _table(heads: list[str], rows: list[list[Any]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(
-        "| " + " | ".join(f"{cell:,}" if isinstance(cell, int) else cell for cell in line) + " |" for line in lines
-    )
+    lines = []
+    for row in [heads, ["---"] * len(heads), *rows]:
+        cells = [f"{cell:,}" if isinstance(cell, int) else cell for cell in row]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

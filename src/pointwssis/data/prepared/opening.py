@@ -1,14 +1,14 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Prepared datasets: a folder that is written once and opened in a moment, whatever its size.
+"""Prepared datasets: folders that are written once and open instantly, whatever their size.
 
 ```
-README.md            the dataset card; its `configs` say which files make up which split of which configuration
+README.md            the dataset card; its `configs` list the files per split and configuration
 data/*.arrow         rows of the schema, memory-mapped when opened (on the Hub: data/*.parquet)
 ```
 
-A file holds the rows that always go together, so that configurations share them: the images of COCO 1% are also in
-COCO 2%, and are stored once with their masks and once with their points. `datasets.load_dataset(folder, "coco10")`
-reads the same files, also with `streaming=True`. Paths of images are relative: the folder can be moved and published.
+A file holds rows that always occur together, so that configurations share them: the images of COCO 1% are also in COCO
+2%, and are stored once with their masks and once with their points. `datasets.load_dataset(folder, "coco10")`
+reads the same files, also with `streaming=True`. Image paths are relative, so the folder can be moved and published.
 """
 
 import os
@@ -25,31 +25,32 @@ from huggingface_hub import DatasetCard
 def open_prepared(
     path_or_repo: str | Path, config: str | None = None, image_dir: str | Path | None = None
 ) -> DatasetDict:
-    """Opens a configuration of a prepared dataset: rows of the schema, memory-mapped.
+    """Open a configuration of a prepared dataset: rows of the schema, memory-mapped.
 
     Args:
-        path_or_repo: folder, or repository on the Hub (which is downloaded once).
-        config: such as "coco10"; None where there is only one.
-        image_dir: folder that the images lie below, as at the preparation (`data/coco` with its `train2017`); not
-            needed where the images are stored too. None leaves their paths relative.
+        path_or_repo: folder, or repository on the Hub (downloaded once).
+        config: such as "coco10"; None if there is only one.
+        image_dir: folder that contains the images, as during preparation (`data/coco` with its `train2017`); not
+            required if the images are embedded. None leaves their paths relative.
 
     Raises:
-        FileNotFoundError: there is no such dataset, or a file of it is missing.
-        ValueError: there is no such configuration; the message names those that there are.
+        FileNotFoundError: the dataset or one of its files is missing.
+        ValueError: there is no such configuration; the message lists the existing ones.
     """
     folder = Path(path_or_repo)
     if image_dir is not None and not Path(image_dir).is_dir():
         raise FileNotFoundError(f"{image_dir}: image folder not found; {path_or_repo} names files below it")
     if folder.is_dir() and not (folder / "README.md").is_file():
         raise FileNotFoundError(
-            f"{folder}: is no prepared dataset, it has no README.md; give the folder that was written"
+            f"{folder}: not a prepared dataset (it has no README.md); give the folder that was written"
         )
-    files = prepared_files(folder) if folder.is_dir() else {}
+    files, tables = prepared_files(folder) if folder.is_dir() else {}, {}
     if files:
         config = _chosen(config, list(files), folder)
-    if files and all(path.endswith(".arrow") for paths in files[config].values() for path in paths):
-        tables = {name: _mapped([folder / path for path in paths]) for name, paths in files[config].items()}
-    else:
+        for name, paths in files[config].items():
+            if all(path.endswith(".arrow") for path in paths):
+                tables[name] = _mapped([folder / path for path in paths])
+    if not tables or len(tables) < len(files[config]):  # on the Hub, or parquet files in a folder
         tables = {name: rows.data for name, rows in load_dataset(str(path_or_repo), config).items()}
     if image_dir is not None:
         tables = {name: _with_image_dir(table, Path(image_dir)) for name, table in tables.items()}
@@ -58,10 +59,10 @@ def open_prepared(
 
 
 def open_ground_truth(path_or_repo: str | Path, image_dir: str | Path | None = None) -> Dataset | None:
-    """All labels of the training images of a prepared dataset, also those that its configurations hide.
+    """Open all labels of the training images of a prepared dataset, including those that its configurations hide.
 
     Returns:
-        The split `train` of the configuration `all`; None where there is none, because there are no hidden labels.
+        The split `train` of the configuration `all`; None if there is none, because no labels are hidden.
     """
     folder = Path(path_or_repo)
     configs = prepared_files(folder) if folder.is_dir() else get_dataset_config_names(str(path_or_repo))
@@ -69,20 +70,19 @@ def open_ground_truth(path_or_repo: str | Path, image_dir: str | Path | None = N
 
 
 def prepared_files(folder: Path) -> dict[str, dict[str, list[str]]]:
-    """Configuration → split → files of a prepared folder, as its card says."""
-    configs = DatasetCard.load(folder / "README.md").data.get("configs") or []
-    return {
-        entry["config_name"]: {split["split"]: list(split["path"]) for split in entry["data_files"]}
-        for entry in configs
-    }
+    """Return configuration → split → files of a prepared folder, as listed in its card."""
+    files = {}
+    for entry in DatasetCard.load(folder / "README.md").data.get("configs") or []:
+        files[entry["config_name"]] = {split["split"]: list(split["path"]) for split in entry["data_files"]}
+    return files
 
 
 def _chosen(config: str | None, known: list[str], folder: Path) -> str:
     if config is None and len(known) == 1:
         return known[0]
     if config not in known:
-        said = "has several configurations" if config is None else f"has no configuration {config!r}"
-        raise ValueError(f"{folder}: {said}; choose one of {', '.join(known)}")
+        problem = "has several configurations" if config is None else f"has no configuration {config!r}"
+        raise ValueError(f"{folder}: {problem}; use one of {', '.join(known)}")
     return config
 
 
@@ -94,9 +94,9 @@ def _mapped(paths: Sequence[Path]) -> Table:
 
 
 def _with_image_dir(table: Table, image_dir: Path) -> Table:
-    """The same rows with whole paths: a new column beside those on disk, which stay where they are."""
+    """Return the same rows with absolute image paths: a new column in memory beside the columns on disk."""
     if pc.struct_field(table.column("image"), "bytes").null_count < len(table):
-        return table  # the images are here
+        return table  # the images are embedded
     images = table.column("image").combine_chunks()
     path, data = (images.field(name) for name in ("path", "bytes"))
     paths = pc.binary_join_element_wise(str(image_dir.absolute()), path, os.sep)

@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from datasets import Dataset
+
 from ..class_names import BDD100K_NAMES
 from ..errors import LoadReport
 from ..formats.bdd100k import read_bdd100k
@@ -18,14 +20,14 @@ MASK_FORMS = ("rles", "polygons", "bitmasks")
 TITLE = "BDD100K with few masks and many points"
 ORIGIN = (
     "Images of [BDD100K](https://www.bdd100k.com) for weakly semi-supervised instance segmentation (PointWSSIS, Kim et "
-    "al., CVPR 2023): those of its 10K set with masks, those of its 100K set with one point an object, the center of "
-    "its box."
+    "al., CVPR 2023): those of its 10K set with masks, those of its 100K set with one point per object, the center "
+    "of its box."
 )
 SPLITS = """\
 * `bdd7k`: the images with masks (`full`).
-* `bdd20k`, `bdd40k`: beside them as many images with points (`point`; boxes are left out). `bdd67k`: all that there
-  are. A smaller one lies within a larger one.
-* `validation` are the images with masks of BDD100K's validation set, everywhere."""
+* `bdd20k`, `bdd40k`: also 20,000 and 40,000 images with points (`point`; boxes are left out). `bdd67k`: all of them.
+  A smaller set is a subset of a larger one.
+* `validation`: in all configurations the images with masks of BDD100K's validation set."""
 LICENSE = (
     "The data are under the BDD100K license (© 2018 The Regents of the University of California): use, copies and "
     "changes for education, research and not-for-profit purposes, with the notice kept; for anything else ask there. "
@@ -47,25 +49,26 @@ def prepare_bdd100k(
     embed_images: bool = False,
     skip_bad: bool = False,
 ) -> Path:
-    """Writes BDD100K as a prepared dataset (see `pointwssis.data.prepared`).
+    """Write BDD100K as a prepared dataset (see `pointwssis.data.prepared`).
 
-    Of the images with boxes those are left out that are also among the images with masks or, where these files are
-    there, among the other images of the 10K set: the two sets overlap, also training with validation.
+    Images with boxes are left out if they are also among the images with masks or, if these files exist, among the
+    other images of the 10K set: the two sets overlap, even training with validation.
 
     Args:
         data_dir: folder as BDD100K unpacks: `images/10k/{train,val}`, `images/100k/train`, `labels/ins_seg` and
             `labels/det_20/det_train.json`.
-        output_dir: folder to write; it must not exist or be empty.
-        masks: the form of the masks to read: "rles", "polygons" or "bitmasks".
-        check_images: look into every image file; without it no image needs to be there.
-        embed_images: store the image files too.
-        skip_bad: leave out bad records, counted and reported, instead of stopping at the first.
+        output_dir: folder to write; it must be empty or not exist.
+        masks: form of the masks to read: "rles", "polygons" or "bitmasks".
+        check_images: open every image file; without it the images may be missing.
+        embed_images: store the image files as well.
+        skip_bad: leave out bad records, counted and reported, instead of stopping at the first one.
 
     Returns:
         `output_dir`.
 
     Raises:
-        As `load_bdd100k`; ValueError when something is in `output_dir` already.
+        FileNotFoundError: a file is missing.
+        ValueError: a record is bad (see `load_bdd100k`), or `output_dir` is not empty.
     """
     root, reports = Path(data_dir), []
 
@@ -80,22 +83,17 @@ def prepare_bdd100k(
         scratch.mkdir()
         full = rows_on_disk(rows(files["train"], "10k/train"), BDD100K_NAMES, scratch / "full.arrow")
         val = rows_on_disk(rows(files["val"], "10k/val"), BDD100K_NAMES, scratch / "validation.arrow")
+        # The sets with masks and with boxes overlap.
         taken = {Path(name).stem for part in (full, val) for name in part["file_name"]}
         taken |= {path.stem for path in (root / "images" / "10k").glob("*/*.jpg")}
         boxes = rows(root / "labels" / "det_20" / "det_train.json", "100k/train")
         boxes = (row for row in boxes if Path(row["file_name"]).stem not in taken)
         point = rows_on_disk(boxes, BDD100K_NAMES, scratch / "point.arrow")
-        places = {name: place for place, name in enumerate(point["file_name"])}
-        shared = {"full": Split(full, range(len(full))), "validation": Split(val, range(len(val)))}
-        configs = {"bdd7k": shared}
-        for config, names in point_subsets(places).items():
-            chosen = Split(point, sorted(places[name] for name in names), points_only=True)
-            configs[config] = {"full": shared["full"], "point": chosen, "validation": shared["validation"]}
-        contents = write_files(folder, configs, root, embed_images)
+        contents = write_files(folder, _configurations(full, point, val), root, embed_images)
         made = (
-            f"`prepare_bdd100k` of pointwssis {version('pointwssis')}, masks from the form `{masks}`. The images with "
+            f"`prepare_bdd100k` of pointwssis {version('pointwssis')}, masks in the form `{masks}`. The images with "
             "points are drawn by the rule of `pointwssis.data.protocols`; those that are also in the 10K set are left "
-            "out. Points are the centers of the boxes, of objects with masks the centers of mass."
+            "out. Points are the centers of the boxes, or of mass for objects with masks."
         )
         about = About(TITLE, ORIGIN, SPLITS, "\n\n".join([made, *remarks(reports)]), LICENSE, LICENSE_FIELDS)
         (folder / "README.md").write_text(dataset_card(about, contents, embed_images), encoding="utf-8")
@@ -103,12 +101,22 @@ def prepare_bdd100k(
     return Path(output_dir)
 
 
+def _configurations(full: Dataset, point: Dataset, validation: Dataset) -> dict[str, dict[str, Split]]:
+    positions = {name: position for position, name in enumerate(point["file_name"])}
+    shared = {"full": Split(full, range(len(full))), "validation": Split(validation, range(len(validation)))}
+    configs = {"bdd7k": shared}
+    for config, names in point_subsets(positions).items():
+        chosen = Split(point, sorted(positions[name] for name in names), points_only=True)
+        configs[config] = {"full": shared["full"], "point": chosen, "validation": shared["validation"]}
+    return configs
+
+
 def _mask_labels(root: Path, masks: str, split: str) -> Path:
     if masks not in MASK_FORMS:
-        raise ValueError(f"masks is {masks!r}; choose one of {', '.join(MASK_FORMS)}")
+        raise ValueError(f"masks is {masks!r}; use one of {', '.join(MASK_FORMS)}")
     folder = root / "labels" / "ins_seg"
     path = folder / masks / (split if masks == "bitmasks" else f"ins_seg_{split}.json")
     if not path.exists():
         present = sorted(form for form in MASK_FORMS if (folder / form).is_dir())
-        raise FileNotFoundError(f"{path}: not found; of the forms of masks, {folder} has {present or 'none'}")
+        raise FileNotFoundError(f"{path}: not found; {folder} has the forms of masks {present or 'none'}")
     return path

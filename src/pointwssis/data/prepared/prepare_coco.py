@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""COCO 2017 as a prepared dataset with one configuration an experiment of the paper."""
+"""COCO 2017 as a prepared dataset, with one configuration per experiment of the paper."""
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,16 +22,16 @@ Subsets = dict[int, tuple[set[int], set[int]]]  # percentage → ids of the imag
 TITLE = "COCO 2017 with few masks and many points"
 ORIGIN = (
     "The annotations of [COCO 2017](https://cocodataset.org) for weakly semi-supervised instance segmentation "
-    "(PointWSSIS, Kim et al., CVPR 2023): a few images with masks, the others with one point an object."
+    "(PointWSSIS, Kim et al., CVPR 2023): a few images with masks, the others with one point per object."
 )
 SPLITS = """\
 * `coco10`: 10% of the training images keep their masks (`full`), the others have points only (`point`: centers of
   mass; masks, boxes and areas are left out, so that nothing leaks). Likewise the other percentages.
-* `all`: every training image with every label (`train`): the hidden truth behind `point`, by image id, and what the
-  fully supervised upper bound learns from.
-* `train5k`: {measured} images that have masks in none of these, on which pseudo labels are measured: as they are
-  labeled (`point`) and with their masks (`truth`).
-* `validation` is val2017 everywhere."""
+* `all`: all training images with all labels (`train`): the hidden ground truth of `point`, by image id, and the
+  training set of the fully supervised upper bound.
+* `train5k`: {measured} images that have masks in none of these, on which pseudo labels are evaluated: with points
+  (`point`) and with their masks (`truth`).
+* `validation`: val2017 in all configurations."""
 LICENSE = (
     "Annotations: © COCO Consortium, Creative Commons Attribution 4.0. The images belong to their photographers and "
     "are under the terms of use of Flickr."
@@ -50,26 +50,27 @@ def prepare_coco(
     embed_images: bool = False,
     skip_bad: bool = False,
 ) -> Path:
-    """Writes COCO 2017, or any folder of its layout, as a prepared dataset (see `pointwssis.data.prepared`).
+    """Write COCO 2017, or any folder in its layout, as a prepared dataset (see `pointwssis.data.prepared`).
 
-    Memory stays bounded: the annotation file is read record by record, rows go to disk as they are made.
+    Memory stays bounded: the annotation file is read record by record, and rows are written as they are made.
 
     Args:
         data_dir: folder with `annotations/instances_train2017.json`, `instances_val2017.json` and the images.
-        output_dir: folder to write; it must not exist or be empty.
+        output_dir: folder to write; it must be empty or not exist.
         percentages: one configuration each, `coco1`, `coco2`, ….
-        seed: of the draw (see `pointwssis.data.protocols`); one folder holds one seed.
-        subsets_dir: folder of the authors' subset files (`instances_train2017_10p_s.json`, `…_w.json`); their draw is
-            taken instead of ours, of each percentage that is asked for and there.
-        check_images: look into every image file; without it no image needs to be there.
-        embed_images: store the image files too. Each is stored twice, with masks and with points.
-        skip_bad: leave out bad records, counted and reported, instead of stopping at the first.
+        seed: seed of the draw (see `protocols.py`); one folder holds one seed.
+        subsets_dir: folder of the authors' subset files (`instances_train2017_10p_s.json`, `…_w.json`); their draw
+            replaces ours for every requested percentage that has files.
+        check_images: open every image file; without it the images may be missing.
+        embed_images: store the image files as well, each of them twice, with masks and with points.
+        skip_bad: leave out bad records, counted and reported, instead of stopping at the first one.
 
     Returns:
         `output_dir`.
 
     Raises:
-        As `load_coco`; ValueError when something is in `output_dir` already.
+        FileNotFoundError: a file is missing.
+        ValueError: a record is bad (see `load_coco`), or `output_dir` is not empty.
     """
     root, options = Path(data_dir), {"skip_bad": skip_bad, "check_images": check_images}
     splits = [find_coco_split(root, split, check_images) for split in ("train", "val")]
@@ -108,7 +109,7 @@ def _drawn_by_the_authors(train: Dataset, files: Mapping[int, tuple[Path, Path]]
             if unknown and not skip_bad:
                 raise ValueError(
                     f"{file}: image {unknown[0]} (and {len(unknown) - 1} more) is not among the training images; give "
-                    "the subset files of this dataset, or skip_bad where images were left out"
+                    "the subset files of this dataset, or use skip_bad if images were left out"
                 )
     return subsets
 
@@ -143,11 +144,11 @@ def _about(
         draw = f"seed {seed}; a smaller percentage lies within a larger one"
         draw = f"drawn by the rule of `pointwssis.data.protocols` ({draw})"
     else:
-        draw = f"those that the authors of the paper published ({', '.join(file.name for file, _ in drawn.values())})"
+        draw = f"those published by the authors of the paper ({', '.join(file.name for file, _ in drawn.values())})"
     percent = ", ".join(f"{percentage}%" for percentage in (percentages if drawn is None else drawn))
     made = (
         f"`prepare_coco` of pointwssis {version('pointwssis')}. The subsets of {percent} are {draw}. The list of "
-        "`train5k` is frozen by the rule there. Points are the centers of mass of the masks."
+        "`train5k` is fixed by the rule there. Points are the centers of mass of the masks."
     )
     return About(
         TITLE,

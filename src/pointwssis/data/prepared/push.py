@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""A prepared dataset on the Hub: the same files as parquet, the same card."""
+"""Upload of a prepared dataset to the Hub: the same files as parquet, the same card."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,21 +13,21 @@ from .opening import prepared_files
 
 
 def push_prepared(folder: str | Path, repo_id: str, private: bool = False) -> str:
-    """Publishes a prepared dataset; what was in the repository's `data` before is replaced.
+    """Publish a prepared dataset; the contents of the repository's `data` folder are replaced.
 
-    Needs free space for a second copy, compressed, while it runs. Whether the data may be published is for you to know:
-    images stored in it have licenses of their own.
+    A compressed copy needs free disk space during the upload. Check that you may publish the data: images stored in it
+    have their own licenses.
 
     Args:
-        folder: that `prepare_coco` or `prepare_bdd100k` has written.
-        repo_id: such as "user/name"; it is made where it does not exist.
-        private: for a repository that is made.
+        folder: folder written by `prepare_coco` or `prepare_bdd100k`.
+        repo_id: such as "user/name"; it is created if it does not exist.
+        private: make a new repository private.
 
     Returns:
-        The address of the repository.
+        The URL of the repository.
 
     Raises:
-        PushError: it did not arrive; the folder stays as it is.
+        PushError: the upload failed; the folder is unchanged.
     """
     folder, api = Path(folder), HfApi()
     files = prepared_files(folder)
@@ -46,10 +46,10 @@ def push_prepared(folder: str | Path, repo_id: str, private: bool = False) -> st
             address = api.create_repo(repo_id, repo_type="dataset", private=private or None, exist_ok=True)
             options = {"delete_patterns": "data/*", "commit_message": "Prepared dataset"}
             api.upload_folder(repo_id=address.repo_id, repo_type="dataset", folder_path=upload, **options)
-        except Exception as error:  # the client raises errors of many families; none may hide where the dataset is
+        except Exception as error:  # the client raises many kinds of errors; each must name the folder
             problem = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise PushError(
-                f"{repo_id}: was not uploaded ({problem}). Nothing is lost, {folder} is complete; send it later by "
+                f"{repo_id}: upload failed ({problem}). Nothing is lost, {folder} is complete; upload it later with "
                 f"push_prepared({str(folder)!r}, {repo_id!r}); {LOGIN_HINT}"
             ) from error
     return str(address)
@@ -60,7 +60,7 @@ def _parquet(path: str) -> str:
 
 
 def _convert(source: Path, target: Path) -> None:
-    """Copies an Arrow file into a parquet file, a batch at a time."""
+    """Convert an Arrow file to a parquet file, one batch at a time."""
     with (
         pa.OSFile(str(source)) as file,
         pa.ipc.open_stream(file) as batches,

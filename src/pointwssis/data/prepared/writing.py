@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Writing the files of a prepared dataset (see `prepared.py`), in bounded memory."""
+"""Writer of the files of a prepared dataset (see `opening.py`), in bounded memory."""
 
 import os
 import shutil
@@ -18,18 +18,18 @@ from ..schema import class_names as names_of
 from ..schema import dataset_features, row_tables
 from ..statistics import count_table, hide_masks_of_table
 
-_ROWS_A_CHUNK = 1000
-_BYTES_A_FILE = 500 << 20
+_ROWS_PER_CHUNK = 1000
+_BYTES_PER_FILE = 500 << 20
 
 
 @dataclass(frozen=True)
 class Split:
-    """What a split of a configuration is made of.
+    """Rows of a split of a configuration.
 
     Args:
-        rows: of the schema.
-        positions: which of them.
-        points_only: leave out what a click does not tell (see `hide_masks`).
+        rows: rows of the schema.
+        positions: positions of the rows in the split.
+        points_only: hide masks, boxes and areas (see `hide_masks`).
     """
 
     rows: Dataset
@@ -39,11 +39,11 @@ class Split:
 
 @dataclass
 class Contents:
-    """What `write_files` has written.
+    """Files written by `write_files`.
 
     Attributes:
         files: configuration → split → its files, relative to the folder.
-        counts: file → `count_table` of it.
+        counts: file → its `count_table`.
         class_names: the class names.
     """
 
@@ -53,12 +53,12 @@ class Contents:
 
 
 def rows_on_disk(rows: Iterable[Mapping[str, Any]], class_names: Sequence[str], path: Path) -> Dataset:
-    """Writes rows as they come and opens them memory-mapped: they are never in memory together.
+    """Write rows one chunk at a time and open them memory-mapped.
 
     Args:
-        rows: of the schema.
+        rows: rows of the schema.
         class_names: the class names.
-        path: of the Arrow file to write.
+        path: path of the Arrow file to write.
     """
     features = dataset_features(class_names)
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, features.arrow_schema) as writer:
@@ -70,13 +70,15 @@ def rows_on_disk(rows: Iterable[Mapping[str, Any]], class_names: Sequence[str], 
 def write_files(
     folder: Path, configs: Mapping[str, Mapping[str, Split]], image_root: Path, embed_images: bool = False
 ) -> Contents:
-    """Writes the rows of configurations into `folder/data`, each row of a source once for every form that it has.
+    """Write the rows of configurations into `folder/data`; configurations share each row that they have in common.
+
+    A row is stored at most twice: with masks, and with points only.
 
     Args:
-        folder: to write into.
-        configs: configuration → split → its rows; all of the same classes. A split without rows is left out.
-        image_root: folder that all images lie below; their paths become relative to it.
-        embed_images: store the image files themselves.
+        folder: output folder.
+        configs: configuration → split → its rows, all with the same classes. A split without rows is omitted.
+        image_root: folder that contains all images; their paths become relative to it.
+        embed_images: store the image files as well.
     """
     contents = Contents(class_names=names_of(next(iter(next(iter(configs.values())).values())).rows))
     sources: dict[tuple[int, bool], list[tuple[str, str, Split]]] = {}
@@ -96,24 +98,24 @@ def write_files(
                 for index in of_splits:
                     config, name, _ = members[index]
                     contents.files.setdefault(config, {}).setdefault(name, []).append(path)
-    # In the order that was asked for, not in that of the files.
-    found = contents.files
-    contents.files = {
-        c: {s: found[c][s] for s in splits if s in found[c]} for c, splits in configs.items() if c in found
-    }
+    # Restore the requested order of configurations and splits.
+    found, contents.files = contents.files, {}
+    for config, splits in configs.items():
+        if config in found:
+            contents.files[config] = {name: found[config][name] for name in splits if name in found[config]}
     return contents
 
 
 @contextmanager
 def whole_folder(folder: str | Path) -> Iterator[Path]:
-    """A folder to write into that appears under its name when all is written, and not at all after an error.
+    """Yield a temporary folder that is renamed to `folder` at the end, and removed after an error.
 
     Raises:
-        ValueError: there is something under this name already.
+        ValueError: `folder` is not empty, or is a file.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder}: holds something already; choose another output folder or delete it")
+        raise ValueError(f"{folder}: is not empty; choose another output folder or delete it")
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -128,7 +130,7 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
 
 
 def _groups(splits: Sequence[Split]) -> Iterator[tuple[list[int], np.ndarray]]:
-    """Rows that belong to the same splits: (which splits, which rows), in the order of their first rows."""
+    """Yield groups of rows that belong to the same splits: (indices of splits, positions), by their first rows."""
     belongs = np.zeros((len(splits[0].rows), len(splits)), dtype=bool)
     for index, split in enumerate(splits):
         belongs[np.asarray(split.positions, dtype=np.int64), index] = True
@@ -139,8 +141,8 @@ def _groups(splits: Sequence[Split]) -> Iterator[tuple[list[int], np.ndarray]]:
 
 
 def _finished(rows: Dataset, points_only: bool, image_root: Path, embed_images: bool) -> Iterator[pa.Table]:
-    """Rows as they are stored."""
-    for table in rows.with_format("arrow").iter(100 if embed_images else _ROWS_A_CHUNK):
+    """Yield rows as they are stored."""
+    for table in rows.with_format("arrow").iter(100 if embed_images else _ROWS_PER_CHUNK):
         table = hide_masks_of_table(table.combine_chunks()) if points_only else table.combine_chunks()
         images = [_image(image, image_root.absolute(), embed_images) for image in table["image"].to_pylist()]
         place = table.schema.get_field_index("image")
@@ -150,10 +152,12 @@ def _finished(rows: Dataset, points_only: bool, image_root: Path, embed_images: 
 def _image(image: dict[str, Any], image_root: Path, embed_images: bool) -> dict[str, Any]:
     path, data = Path(image["path"]), image["bytes"]
     if not path.is_relative_to(image_root):
-        raise ValueError(f"{path}: lies outside of {image_root}; paths are stored relative to it, so move the images")
+        raise ValueError(
+            f"{path}: lies outside {image_root}; paths are stored relative to it, so move the images there"
+        )
     if embed_images and data is None:
         if not path.is_file():
-            raise FileNotFoundError(f"{path}: image file not found; without embed_images it is not needed")
+            raise FileNotFoundError(f"{path}: image file not found; it is only required with embed_images")
         data = path.read_bytes()
     return {"bytes": data, "path": path.relative_to(image_root).as_posix()}
 
@@ -161,12 +165,12 @@ def _image(image: dict[str, Any], image_root: Path, embed_images: bool) -> dict[
 def _write(
     folder: Path, stem: str, tables: Iterator[pa.Table], class_names: Sequence[str]
 ) -> Iterator[tuple[str, Counter[tuple[str, str]]]]:
-    """Writes tables into files of bounded size; yields each with what it holds."""
+    """Write tables into files of bounded size; yield the path and the counts of each file."""
     shard, table = 0, next(tables, None)
     while table is not None:
         path, counts, size = f"{stem}-{shard:03d}.arrow", Counter(), 0
         with pa.OSFile(str(folder / path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
-            while table is not None and size < _BYTES_A_FILE:
+            while table is not None and size < _BYTES_PER_FILE:
                 writer.write_table(table)
                 counts += count_table(table, class_names)
                 size += table.nbytes
