@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from huggingface_hub.errors import HfHubHTTPError, StrictDataclassError
+from huggingface_hub.errors import HfHubHTTPError
 
 from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean
@@ -33,8 +33,6 @@ REPORT = (
 )
 # Errors of the user's input, and of the world outside: a folder that is not writable, a Hub that does not answer.
 EXPECTED_ERRORS: tuple[type[Exception], ...] = (UserError, PermissionError, HfHubHTTPError)
-# Temporary: remove this line once every error about the input is raised as `UserError`.
-EXPECTED_ERRORS += (ValueError, OSError, StrictDataclassError)
 
 
 def usage() -> str:

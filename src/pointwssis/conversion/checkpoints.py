@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..ops.user_error import UserError, UserFileNotFoundError
+
 # Keys under which files hold their weights: detectron2 and AdelaiDet, MaskRefineNet, many others, Detectron.
 CONTAINERS = ("model", "model_state", "state_dict", "blobs")
 PARALLEL_PREFIX = "module."  # of every name in weights that were saved from DistributedDataParallel
@@ -33,8 +35,8 @@ def read_checkpoint(path: str | Path) -> Any:
     """Read a file of `torch.save`: tensors, containers, numbers and text, and NumPy's float scalar.
 
     Raises:
-        FileNotFoundError: the file does not exist.
-        ValueError: loading it would need anything else, or it is damaged.
+        UserFileNotFoundError: the file does not exist.
+        UserError: loading it would need anything else, or it is damaged.
     """
     path = existing_file(path)
     try:
@@ -50,16 +52,16 @@ def existing_file(path: str | Path) -> Path:
     """Return the path of an existing file; raise an error if it is missing or a web page."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such checkpoint file")
+        raise UserFileNotFoundError(f"{path}: no such checkpoint file")
     with path.open("rb") as file:
         if file.read(1) == b"<":
-            raise ValueError(f"{path}: is a web page, not a checkpoint; download the file itself")
+            raise UserError(f"{path}: is a web page, not a checkpoint; download the file itself")
     return path
 
 
 def refused(path: Path, function: str) -> ValueError:
     """Return the error for a file that contains more than data."""
-    return ValueError(
+    return UserError(
         f"{path}: is refused, because loading it would run {function}; a checkpoint may only hold numbers and "
         "containers"
     )
@@ -71,7 +73,7 @@ def damaged(path: Path, error: Exception) -> ValueError:
         str(error).rpartition("WeightsUnpickler error: ")[2].strip()
     )  # torch's text before it advises running the file
     reason = text.splitlines()[0][:200] if text else type(error).__name__
-    return ValueError(f"{path}: is not a checkpoint, or is damaged ({reason}); download it again")
+    return UserError(f"{path}: is not a checkpoint, or is damaged ({reason}); download it again")
 
 
 def find_weights(content: Any, path: str | Path) -> dict[str, Tensor]:
@@ -88,10 +90,10 @@ def find_weights(content: Any, path: str | Path) -> dict[str, Tensor]:
     if isinstance(content, Mapping):
         content = next((content[key] for key in CONTAINERS if isinstance(content.get(key), Mapping)), content)
     if not isinstance(content, Mapping) or not content:
-        raise ValueError(f"{path}: holds {type(content).__name__}, not named weights")
+        raise UserError(f"{path}: holds {type(content).__name__}, not named weights")
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, Tensor | np.ndarray):
-            raise ValueError(f"{path}: {name!r:.80} is {type(value).__name__}; expected named weights only")
+            raise UserError(f"{path}: {name!r:.80} is {type(value).__name__}; expected named weights only")
     prefix = PARALLEL_PREFIX if all(name.startswith(PARALLEL_PREFIX) for name in content) else ""
     return {name.removeprefix(prefix): torch.as_tensor(value) for name, value in content.items()}
 
@@ -100,12 +102,12 @@ def size_of(weights: Mapping[str, Tensor], name: str, dimension: int = 0) -> int
     """Return one dimension of a weight, from which a size of the model follows.
 
     Raises:
-        ValueError: the weight is missing or has too few dimensions.
+        UserError: the weight is missing or has too few dimensions.
     """
     if name not in weights:
-        raise ValueError(f"these weights lack {name}, which determines a size of the model")
+        raise UserError(f"these weights lack {name}, which determines a size of the model")
     if weights[name].ndim <= dimension:
-        raise ValueError(f"{name} has the shape {tuple(weights[name].shape)}; expected more dimensions")
+        raise UserError(f"{name} has the shape {tuple(weights[name].shape)}; expected more dimensions")
     return weights[name].shape[dimension]
 
 
@@ -146,7 +148,7 @@ def check_weights(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor],
         >>> check_weights({"a": torch.ones(2), "x": torch.ones(1)}, {"a": torch.ones(3)}, "a toy")
         Traceback (most recent call last):
         ...
-        ValueError: these weights are not those of a toy (1 unexpected: x; 1 misshapen: a (2,) instead of (3,))
+        UserError: these weights are not those of a toy (1 unexpected: x; 1 misshapen: a (2,) instead of (3,))
     """
     problems = {
         "missing": sorted(expected.keys() - weights.keys()),
@@ -163,4 +165,4 @@ def check_weights(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor],
         if names
     ]
     if found:
-        raise ValueError(f"these weights are not those of {model} ({'; '.join(found)})")
+        raise UserError(f"these weights are not those of {model} ({'; '.join(found)})")

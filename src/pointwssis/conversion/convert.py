@@ -22,6 +22,7 @@ from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRe
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.solov2.image_processing_pil_solov2 import OFFICIAL_PREPROCESSING, SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
+from ..ops.user_error import UserError
 from . import mask_refine_net as convert_mask_refine_net
 from . import solov2 as convert_solov2
 from .checkpoints import damaged, existing_file, find_weights, read_checkpoint, refused
@@ -103,11 +104,11 @@ def convert_checkpoint(
 
     Raises:
         FileNotFoundError: the checkpoint or the label file is missing.
-        ValueError: the checkpoint or an argument is invalid; nothing was written.
+        UserError: the checkpoint or an argument is invalid; nothing was written.
     """
     folder = Path(output_dir).resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{output_dir}: exists and is not empty; choose another output_dir or delete it")
+        raise UserError(f"{output_dir}: exists and is not empty; choose another output_dir or delete it")
     repo = repo or folder.name
     if preset is None:
         preset = "teacher" if released_kind(repo.rpartition("/")[2]) == "teacher" else "student"
@@ -119,7 +120,7 @@ def convert_checkpoint(
 def read_model(path: Path, preset: str, labels: str | Path | None) -> Converted:
     """Read a checkpoint into a model of this package; arguments as in `convert_checkpoint`."""
     if preset not in convert_solov2.PRESETS:
-        raise ValueError(f"preset must be one of {', '.join(convert_solov2.PRESETS)}; got {preset!r}")
+        raise UserError(f"preset must be one of {', '.join(convert_solov2.PRESETS)}; got {preset!r}")
     weights = find_weights(read_file(path), path)
     try:
         if any(weight.startswith("ins_head.") for weight in weights):
@@ -134,8 +135,8 @@ def read_model(path: Path, preset: str, labels: str | Path | None) -> Converted:
             model = convert_caffe2_resnet(weights)
             return Converted("backbone", model, SOLOv2ImageProcessorPil(**OFFICIAL_PREPROCESSING), path.name)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    raise ValueError(
+        raise UserError(f"{path}: {error}") from error
+    raise UserError(
         f"{path}: holds neither a SOLOv2 (ins_head.…), nor a MaskRefineNet (layer0.…, aspp.…), nor detectron2's "
         f"ImageNet weights ({CAFFE2_STEM}, …); its first weights are {', '.join(list(weights)[:5])}"
     )
@@ -183,6 +184,6 @@ def with_labels(config: Any, labels: str | Path | None) -> Any:
         return config
     names = read_class_names("coco" if labels is None else labels)
     if len(names) != config.num_labels:
-        raise ValueError(f"the weights are for {config.num_labels} classes, but {labels} names {len(names)}")
+        raise UserError(f"the weights are for {config.num_labels} classes, but {labels} names {len(names)}")
     config.id2label, config.label2id = dict(enumerate(names)), {name: index for index, name in enumerate(names)}
     return config

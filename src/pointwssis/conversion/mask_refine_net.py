@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from ..ops.user_error import UserError
 from .checkpoints import check_weights, resnet_sizes, size_of
 
 # (64, 3 RGB + C + 1 points + 1 rough mask, 7, 7) in the official code; three weights here.
@@ -24,7 +25,7 @@ def ours_to_official(name: str) -> str:
     """Return the official name of one of our weights, except those of the input convolution.
 
     Raises:
-        ValueError: there is no such weight.
+        UserError: there is no such weight.
 
     Example:
         >>> ours_to_official("encoder.backbone.encoder.stages.0.layers.0.layer.1.normalization.bias")
@@ -50,7 +51,7 @@ def ours_to_official(name: str) -> str:
         return f"decoder_{3 - int(match[1])}.conv.{match[2]}.{PLACE_IN_LAYER[match[3]]}.{match[4]}"
     if re.fullmatch(r"head\.(weight|bias)", name):
         return name
-    raise ValueError(f"the official MaskRefineNet has no counterpart of {name}")
+    raise UserError(f"the official MaskRefineNet has no counterpart of {name}")
 
 
 def official_config(weights: Mapping[str, Tensor]) -> MaskRefineNetConfig:
@@ -64,11 +65,11 @@ def official_config(weights: Mapping[str, Tensor]) -> MaskRefineNetConfig:
         weights: official names to tensors.
 
     Raises:
-        ValueError: a weight that determines a size is missing or has an impossible shape.
+        UserError: a weight that determines a size is missing or has an impossible shape.
     """
     channels = size_of(weights, OFFICIAL_INPUT_WEIGHT, dimension=1)
     if channels < 6:
-        raise ValueError(
+        raise UserError(
             f"{OFFICIAL_INPUT_WEIGHT} has the shape {tuple(weights[OFFICIAL_INPUT_WEIGHT].shape)}; a MaskRefineNet "
             "for C classes has (64, 3 + C + 1 + 1, 7, 7)"
         )
@@ -95,7 +96,7 @@ def convert_official_state_dict(state_dict: Mapping[str, Tensor], expected: Mapp
         expected: `model.state_dict()` of the `MaskRefineNetForMaskRefinement` to load them into.
 
     Raises:
-        ValueError: weights are missing, unexpected or misshapen; they are listed by their official names.
+        UserError: weights are missing, unexpected or misshapen; they are listed by their official names.
     """
     sources = {name: ours_to_official(name) for name in expected if name not in INPUT_WEIGHTS}
     official = {source: expected[name] for name, source in sources.items()}

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..models.solov2.configuration_solov2 import STAGES, TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
+from ..ops.user_error import UserError
 from .checkpoints import check_weights, resnet_sizes, size_of
 
 # Fields that do not follow from the weights: grids and ranges of the official teacher; the student's are our defaults.
@@ -28,7 +29,7 @@ def ours_to_official(name: str) -> str:
     """Return the official name of one of our SOLOv2 weights.
 
     Raises:
-        ValueError: there is no such weight.
+        UserError: there is no such weight.
 
     Example:
         >>> ours_to_official("model.instance_head.class_tower.1.norm.bias")
@@ -49,7 +50,7 @@ def ours_to_official(name: str) -> str:
         return f"mask_head.convs_all_levels.{match[1]}.conv{match[2]}.{PLACE_IN_LAYER[match[3]]}.{match[4]}"
     if match := re.fullmatch(r"model\.mask_feature_head\.output\.(convolution|norm)\.(\w+)", name):
         return f"mask_head.conv_pred.{PLACE_IN_LAYER[match[1]]}.{match[2]}"
-    raise ValueError(f"the official SOLOv2 has no counterpart of {name}")
+    raise UserError(f"the official SOLOv2 has no counterpart of {name}")
 
 
 def backbone_to_official(name: str) -> str:
@@ -65,7 +66,7 @@ def backbone_to_official(name: str) -> str:
     if match := re.fullmatch(block, name):
         part = "shortcut" if match[3] is None else f"conv{int(match[3]) + 1}"
         return f"res{int(match[1]) + 2}.{match[2]}.{part}.{BACKBONE_NORM[match[4]]}{match[5]}"
-    raise ValueError(f"detectron2's ResNet has no counterpart of {name}")
+    raise UserError(f"detectron2's ResNet has no counterpart of {name}")
 
 
 def official_config(weights: Mapping[str, Tensor], preset: str) -> SOLOv2Config:
@@ -76,7 +77,7 @@ def official_config(weights: Mapping[str, Tensor], preset: str) -> SOLOv2Config:
         preset: "teacher" or "student".
 
     Raises:
-        ValueError: a weight that determines a size is missing.
+        UserError: a weight that determines a size is missing.
     """
     sizes = {
         "fpn_channels": size_of(weights, "backbone.fpn_lateral2.weight"),
@@ -113,7 +114,7 @@ def convert_official_state_dict(state_dict: Mapping[str, Tensor], expected: Mapp
         expected: `model.state_dict()` of the `SOLOv2ForInstanceSegmentation` to load them into.
 
     Raises:
-        ValueError: weights are missing, unexpected or misshapen; they are listed by their official names.
+        UserError: weights are missing, unexpected or misshapen; they are listed by their official names.
     """
     return renamed(state_dict, expected, ours_to_official, "this SOLOv2")
 

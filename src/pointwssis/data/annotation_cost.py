@@ -21,6 +21,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ..ops.user_error import UserError
 from .schema import class_names, supervision
 
 KINDS = ("full", "box", "point", "image", "none")  # kinds of label, most expensive first
@@ -48,7 +49,7 @@ class LabelingSpeed:
     def __post_init__(self) -> None:
         for name, seconds in vars(self).items():
             if not 0 <= seconds < float("inf"):
-                raise ValueError(f"{name} is {seconds}; it must be at least 0 seconds")
+                raise UserError(f"{name} is {seconds}; it must be at least 0 seconds")
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class ImageContent:
 
     def __post_init__(self) -> None:
         if not 0 <= self.classes_present <= min(self.num_classes, self.objects):
-            raise ValueError(
+            raise UserError(
                 f"{self.classes_present} of {self.num_classes} classes are present in {self.objects} objects; "
                 "0 ≤ present ≤ classes, and every class that is present has at least one object"
             )
@@ -144,9 +145,9 @@ def labeling_budget(images: Mapping[str, float], seconds: Mapping[str, float] | 
     seconds = COCO_SECONDS if seconds is None else seconds
     for kind, count in images.items():
         if kind not in seconds:
-            raise ValueError(f"{kind!r} is not a kind of label; use {', '.join(seconds)}")
+            raise UserError(f"{kind!r} is not a kind of label; use {', '.join(seconds)}")
         if not 0 <= count < float("inf"):
-            raise ValueError(f"{kind} is {count} images; it must be at least 0")
+            raise UserError(f"{kind} is {count} images; it must be at least 0")
     return LabelingBudget(dict(images), {kind: count * seconds[kind] for kind, count in images.items()})
 
 
@@ -180,7 +181,7 @@ def image_content(dataset: Dataset) -> ImageContent:
     """Return C, and the averages of k and n over the complete images, whether annotated by masks, boxes or points.
 
     Raises:
-        ValueError: no image is complete.
+        UserError: no image is complete.
     """
     images = present = objects = 0
     for row in dataset.with_format(None):
@@ -190,7 +191,7 @@ def image_content(dataset: Dataset) -> ImageContent:
             objects += len(annotated)
             present += len({item["category"] for item in annotated})
     if not images:
-        raise ValueError("no image is complete, so the number of objects per image is unknown; give the numbers")
+        raise UserError("no image is complete, so the number of objects per image is unknown; give the numbers")
     return ImageContent(len(class_names(dataset)), min(present / images, len(class_names(dataset))), objects / images)
 
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..ops.user_error import UserError, UserFileNotFoundError
+
 COCO_NAMES = (
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
     "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow", "elephant",
@@ -28,8 +30,8 @@ def read_class_names(labels: str | Path) -> list[str]:
         labels: "coco", "bdd100k", or the path of a text file with one name per line.
 
     Raises:
-        FileNotFoundError: it is neither.
-        ValueError: the file has an empty line between names, or a name twice.
+        UserFileNotFoundError: it is neither.
+        UserError: the file has an empty line between names, or a name twice.
 
     Example:
         >>> read_class_names("bdd100k")[:3]
@@ -39,14 +41,14 @@ def read_class_names(labels: str | Path) -> list[str]:
         return list(DATASETS[str(labels)])
     path = Path(labels)
     if not path.is_file():
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"{labels}: is neither {' nor '.join(DATASETS)} nor a file with one class name per line"
         )
     class_names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     for row, name in enumerate(class_names, start=1):
         if not name or name in class_names[: row - 1]:
             problem = "is a duplicate" if name else "is empty"
-            raise ValueError(f"{path}: line {row} {problem} ({name!r}); give every class one line and a unique name")
+            raise UserError(f"{path}: line {row} {problem} ({name!r}); give every class one line and a unique name")
     return class_names
 
 
@@ -58,7 +60,7 @@ def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> li
         source: the file, for the message.
 
     Raises:
-        ValueError: two names differ only in case, spaces, hyphens or underscores, so that one class would become two.
+        UserError: two names differ only in case, spaces, hyphens or underscores, so that one class would become two.
 
     Example:
         >>> unite_names([["cat", "dog"], ["dog", "bird"]])
@@ -70,7 +72,7 @@ def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> li
         other = seen.setdefault(_plain(name), name)
         if other != name:
             where = "" if source is None else f"{source}: "
-            raise ValueError(
+            raise UserError(
                 f"{where}class {name!r} looks like {other!r}; if they are one class, use {_label_map(name, other)}, "
                 "otherwise rename one of them"
             )
@@ -94,7 +96,7 @@ def check_known(found: Iterable[str], class_names: Sequence[str], source: str) -
     hint = f" (did you mean {', '.join(hints[:5])}?)" if hints else ""
     first = next((name for name, match in close.items() if match), unknown[0])
     target = by_plain[close[first][0]] if close[first] else class_names[0]
-    raise ValueError(
+    raise UserError(
         f"{source}: {_some(unknown)} are not among the classes {_some(class_names)}{hint}; map them, as with "
         f"{_label_map(first, target)}, or rename or remove them"
     )

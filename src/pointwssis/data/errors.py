@@ -5,6 +5,8 @@ import logging
 from collections import Counter
 from typing import Any
 
+from ..ops.user_error import UserError
+
 logger = logging.getLogger(__name__)
 
 SKIP_HINT = " (skip_bad leaves out bad records and counts them)"
@@ -23,7 +25,7 @@ class AnnotationError(Exception):
         error: the exception that is raised to the caller of a loader.
     """
 
-    def __init__(self, problem: str, field: str, value: Any, hint: str, error: type[Exception] = ValueError) -> None:
+    def __init__(self, problem: str, field: str, value: Any, hint: str, error: type[Exception] = UserError) -> None:
         super().__init__(problem)
         self.problem, self.field, self.value, self.hint, self.error = problem, field, value, hint, error
 

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..ops.user_error import UserError
+
 MASK_SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)  # fractions of the labeling time spent on masks
 
 
@@ -80,7 +82,7 @@ def mix_with_fraction(
         LabelMix(full=50, point=450, none=None, seconds=36000)
     """
     if not 0 <= fraction <= 1:
-        raise ValueError(f"the fraction of images with masks is {fraction}; it must lie between 0 and 1")
+        raise UserError(f"the fraction of images with masks is {fraction}; it must lie between 0 and 1")
     mean = fraction * seconds["full"] + (1 - fraction) * seconds["point"]
     count = int(_available(hours, seconds) / mean + 1e-9)
     count = count if images is None else min(count, images)
@@ -110,10 +112,8 @@ def mix_of_all(hours: float, seconds: Mapping[str, float], images: int) -> Label
 def _available(hours: float, seconds: Mapping[str, float]) -> float:
     """Return the hours in seconds after checking them and the seconds per image."""
     if not 0 < hours < math.inf:
-        raise ValueError(f"hours is {hours}; it must be above 0")
+        raise UserError(f"hours is {hours}; it must be above 0")
     for kind in ("full", "point"):
         if not 0 < seconds[kind] < math.inf:
-            raise ValueError(
-                f"an image with the label {kind!r} takes {seconds[kind]} seconds; it must take more than 0"
-            )
+            raise UserError(f"an image with the label {kind!r} takes {seconds[kind]} seconds; it must take more than 0")
     return hours * 3600.0

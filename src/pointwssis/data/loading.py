@@ -7,6 +7,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ..ops.user_error import UserError, UserFileNotFoundError
 from .class_names import unite_names
 from .errors import LoadReport
 from .formats.reader import NoClassError
@@ -30,8 +31,8 @@ def load_annotations(path: str | Path, image_dir: str | Path, **options: Any) ->
             `split`, `seed`, `check_images`.
 
     Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: anything else is wrong; the message names file, record, field, value and remedy.
+        UserFileNotFoundError: a file is missing.
+        UserError: anything else is wrong; the message names file, record, field, value and remedy.
     """
     return annotation_format(path).load(path, image_dir, **options)
 
@@ -73,18 +74,18 @@ def annotation_format(path: str | Path) -> AnnotationFormat:
     """Return the format of a file, recognized by its beginning.
 
     Raises:
-        FileNotFoundError: there is no such file, or it is a folder of no known format.
-        ValueError: the file has none of the formats.
+        UserFileNotFoundError: there is no such file, or it is a folder of no known format.
+        UserError: the file has none of the formats.
     """
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"{path}: annotation file not found; check the path")
+        raise UserFileNotFoundError(f"{path}: annotation file not found; check the path")
     head = FileHead.of(path)
     for entry in FORMATS:
         if entry.recognizes(head):
             return entry
     known = "; ".join(f"{entry.title} ({entry.file})" for entry in FORMATS)
     if path.is_dir():
-        raise FileNotFoundError(f"{path}: annotation file not found: this is a folder; give its data.yaml or the file")
+        raise UserFileNotFoundError(f"{path}: this is a folder, not an annotation file; give its data.yaml or the file")
     first_line = head.text.partition("\n")[0].strip()
-    raise ValueError(f"{path}: line 1 is {first_line[:60]!r}: unknown annotation format; supported are {known}")
+    raise UserError(f"{path}: line 1 is {first_line[:60]!r}: unknown annotation format; supported are {known}")

@@ -16,6 +16,7 @@ from datasets import Dataset
 
 from ..ops.coco_masks import decode_rle, rle_area, rle_box
 from ..ops.points import PointSource
+from ..ops.user_error import UserError
 from .formats.coco_records import derive_point
 from .schema import class_names
 
@@ -49,11 +50,11 @@ def points_from_masks(
         masked: also change objects of `dataset` that have a mask.
 
     Raises:
-        ValueError: the mask of an object is unknown.
+        UserError: the mask of an object is unknown.
     """
     _check_fraction("fraction", fraction)
     if point_source not in _STREAM_OF_SOURCE:
-        raise ValueError(f"point_source is {point_source!r}; use 'center', 'box_center' or 'random'")
+        raise UserError(f"point_source is {point_source!r}; use 'center', 'box_center' or 'random'")
     masks = _KnownMasks(ground_truth)
 
     def moved(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def points_from_masks(
         if generator.random() >= fraction:
             return item
         if known["segmentation"] is None or not rle_area(known["segmentation"]):
-            raise ValueError(
+            raise UserError(
                 f"{_name(row, item)} has no mask to derive a point from; pass `ground_truth`, or omit this noise"
             )
         point, _ = derive_point(known, (row["width"], row["height"]), point_source, generator)
@@ -93,7 +94,7 @@ def jitter_points(
         masked: also change objects of `dataset` that have a mask.
 
     Raises:
-        ValueError: the size or mask of an object is required and unknown.
+        UserError: the size or mask of an object is required and unknown.
 
     Example:
         >>> from pointwssis.data import make_shapes_dataset
@@ -103,9 +104,9 @@ def jitter_points(
         (False, True)
     """
     if not 0 <= sigma < np.inf:
-        raise ValueError(f"sigma is {sigma}; it must be a standard deviation of at least 0")
+        raise UserError(f"sigma is {sigma}; it must be a standard deviation of at least 0")
     if unit not in ("object", "pixel"):
-        raise ValueError(f"unit is {unit!r}; use 'object' or 'pixel'")
+        raise UserError(f"unit is {unit!r}; use 'object' or 'pixel'")
     masks = _KnownMasks(ground_truth)
 
     def moved(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def corrupt_labels(dataset: Dataset, fraction: float, seed: int = 0, *, masked: 
     _check_fraction("fraction", fraction)
     count = len(class_names(dataset))
     if count < 2:
-        raise ValueError(f"the only class is {class_names(dataset)[0]!r}; a wrong label requires a second class")
+        raise UserError(f"the only class is {class_names(dataset)[0]!r}; a wrong label requires a second class")
 
     def mislabeled(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
         generator = _generator(seed, _MISLABELED, row, item)
@@ -207,13 +208,13 @@ def check_point_noise(noise: Mapping[str, float]) -> None:
     """Raise a ValueError for noise that `apply_point_noise` does not support."""
     for key, value in noise.items():
         if key not in POINT_NOISE:
-            raise ValueError(f"point_noise has no key {key!r}; use {', '.join(POINT_NOISE)}")
+            raise UserError(f"point_noise has no key {key!r}; use {', '.join(POINT_NOISE)}")
         if not key.startswith("jitter"):
             _check_fraction(f"point_noise: {key}", value)
         elif not 0 <= value < np.inf:
-            raise ValueError(f"point_noise: {key} is {value}; it must be a standard deviation of at least 0")
+            raise UserError(f"point_noise: {key} is {value}; it must be a standard deviation of at least 0")
     if noise.get("missing") and noise.get("overlooked"):
-        raise ValueError("point_noise: missing and overlooked remove the same objects; use one of them")
+        raise UserError("point_noise: missing and overlooked remove the same objects; use one of them")
 
 
 # -- changing the objects of a dataset
@@ -244,7 +245,7 @@ def _generator(seed: int, stream: int, row: Mapping[str, Any], item: Mapping[str
 
 def _check_fraction(name: str, value: float) -> None:
     if not 0 <= value <= 1:
-        raise ValueError(f"{name} is {value}; it must be a fraction of the points, from 0 to 1")
+        raise UserError(f"{name} is {value}; it must be a fraction of the points, from 0 to 1")
 
 
 def _name(row: Mapping[str, Any], item: Mapping[str, Any]) -> str:
@@ -279,7 +280,7 @@ def _object_size(known: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[floa
     """Return width and height of an object in pixels."""
     box = known["bbox"] if known["segmentation"] is None else rle_box(known["segmentation"])
     if box is None or min(box[2:]) <= 0:
-        raise ValueError(
+        raise UserError(
             f"{_name(row, known)} has no mask or box with an extent, so its size is unknown; give sigma in "
             "pixels, or pass `ground_truth`"
         )
@@ -288,7 +289,7 @@ def _object_size(known: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[floa
 
 def _mask(known: Mapping[str, Any], row: Mapping[str, Any]) -> np.ndarray:
     if known["segmentation"] is None or not rle_area(known["segmentation"]):
-        raise ValueError(f"{_name(row, known)} has no mask to stay in; pass `ground_truth`, or omit stay_in_mask")
+        raise UserError(f"{_name(row, known)} has no mask to stay in; pass `ground_truth`, or omit stay_in_mask")
     return decode_rle(known["segmentation"])
 
 

@@ -35,6 +35,7 @@ from datasets import ClassLabel, Dataset, DatasetInfo, Features, Image, List, Va
 from datasets.table import InMemoryTable
 
 from ..ops.coco_masks import decode_rle
+from ..ops.user_error import UserError
 
 _ROWS_PER_CHUNK = 1000
 
@@ -51,7 +52,7 @@ def dataset_features(class_names: Sequence[str]) -> Features:
     """
     class_names = list(class_names)
     if not class_names or len(set(class_names)) < len(class_names):
-        raise ValueError(f"class names are {class_names}; give at least one, without duplicates")
+        raise UserError(f"class names are {class_names}; give at least one, without duplicates")
     category = ClassLabel(names=class_names)
     rle = {"size": List(Value("int32"), length=2), "counts": Value("string")}
     return Features(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict
 
+from ..ops.user_error import UserError
 from .schema import supervision
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def split_supervision(
         `full`, `point`, `image` (image-level labels) and `none`, each in the order of `dataset`; any may be empty.
 
     Raises:
-        ValueError: a fraction or their sum lies outside 0 … 1, or full images are requested and no image has masks.
+        UserError: a fraction or their sum lies outside 0 … 1, or full images are requested and no image has masks.
     """
     fractions = {
         "labeled_fraction": labeled_fraction,
@@ -74,9 +75,9 @@ def split_supervision(
 def _check_fractions(fractions: Mapping[str, float]) -> None:
     for name, fraction in fractions.items():
         if not 0 <= fraction <= 1:
-            raise ValueError(f"{name} is {fraction}; it must be a fraction of the images, from 0 to 1")
+            raise UserError(f"{name} is {fraction}; it must be a fraction of the images, from 0 to 1")
     if sum(fractions.values()) > 1 + 1e-9:
-        raise ValueError(
+        raise UserError(
             f"{fractions} add up to more than 1; use smaller fractions, the rest of the images keeps points"
         )
 
@@ -85,7 +86,7 @@ def _with_masks(eligible: Sequence[int], fraction: float, num_images: int) -> se
     """Return the ids of the images that keep their masks."""
     wanted = max(1, int(fraction * num_images + 0.5)) if fraction else 0
     if wanted and not eligible:
-        raise ValueError(f"labeled_fraction is {fraction}, but no image has a mask for every object; use 0")
+        raise UserError(f"labeled_fraction is {fraction}, but no image has a mask for every object; use 0")
     if wanted > len(eligible):
         message = "%d of %d images should keep their masks, but only %d have masks"
         logger.warning(message, wanted, num_images, len(eligible))
@@ -119,5 +120,5 @@ def _hide_masks_of_row(row: dict[str, Any]) -> dict[str, Any]:
     objects = [{**item, **HIDDEN} for item in row["objects"] if not item["iscrowd"]]
     for item in objects:
         if item["point"] is None:
-            raise ValueError(f"image {row['image_id']}: object {item['id']} has no point to keep; load it with one")
+            raise UserError(f"image {row['image_id']}: object {item['id']} has no point to keep; load it with one")
     return {"objects": objects}

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from datasets import Dataset
 
+from ..ops.user_error import UserError
 from .splits import HIDDEN
 
 _ROWS_PER_CHUNK = 1000
@@ -21,7 +22,7 @@ def hide_masks_of_table(table: pa.Table) -> pa.Table:
     """Return the same images with points only, without crowds, masks, boxes and areas, as `hide_masks` does.
 
     Raises:
-        ValueError: an object has no point to keep.
+        UserError: an object has no point to keep.
     """
     objects = table["objects"].combine_chunks()
     items, image_of = objects.flatten(), objects.value_parent_indices().to_numpy()
@@ -30,7 +31,7 @@ def hide_masks_of_table(table: pa.Table) -> pa.Table:
     if len(pointless):
         item, image = pointless[0], image_of[pointless[0]]
         number, name = _field(items, "id")[int(item)].as_py(), table["image_id"][int(image)].as_py()
-        raise ValueError(f"image {name}: object {number} has no point to keep; load it with one")
+        raise UserError(f"image {name}: object {number} has no point to keep; load it with one")
     items, image_of = items.filter(pa.array(kept)), image_of[kept]
     columns = [
         pa.nulls(len(items), field.type) if field.name in HIDDEN else _field(items, field.name) for field in items.type

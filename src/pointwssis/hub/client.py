@@ -8,13 +8,15 @@ from typing import Any
 from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import LocalTokenNotFoundError
 
+from ..ops.user_error import UserError
+
 # Files of a model's folder that are not uploaded: the Trainer's pickled arguments contain local paths.
 LOCAL_FILES = ("training_args.bin",)
 
 LOGIN_HINT = "set HF_TOKEN to a token with write access, or log in with `hf auth login`"
 
 
-class PushError(OSError):
+class PushError(UserError, OSError):
     """A failed upload; the message says what was kept and how to upload it later."""
 
 

@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
 )
 
 NOT_FOUND = (RepositoryNotFoundError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled)
-EMPTY_CARD = "[More Information Needed]"  # text of transformers' empty template
+EMPTY_CARD = "[More Information Needed]"  # in each field of transformers' empty template
 
 
 # -- loading
@@ -110,7 +110,7 @@ class HubPipeline:
 
 
 def push_bare_card(config: Any, repo_id: str, **kwargs: Any) -> None:
-    """Push `bare_card` to a repository without a card, or with the empty one of transformers.
+    """Push `bare_card` to a repository without a card, or with transformers' empty template.
 
     Args:
         config: of the model.

@@ -12,6 +12,7 @@ from torch import nn
 from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig, PreTrainedModel
 
 from ..ops.suggestions import did_you_mean
+from ..ops.user_error import UserError
 from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
@@ -34,7 +35,7 @@ def check_fields(kind: type[PreTrainedConfig], fields: Mapping[str, Any]) -> Non
     for name in fields:
         if name not in known:
             hint = did_you_mean(name, known)
-            raise ValueError(f"{kind.__name__} has no field {name!r}" + (f"; {hint}" if hint else ""))
+            raise UserError(f"{kind.__name__} has no field {name!r}" + (f"; {hint}" if hint else ""))
 
 
 def label_maps(class_names: Sequence[str]) -> dict[str, dict]:
@@ -64,7 +65,7 @@ def new_segmenter(
             overrides that.
 
     Raises:
-        ValueError: a field does not exist or has a bad value.
+        UserError: a field does not exist or has a bad value.
     """
     check_fields(SOLOv2Config, model)
     classes = label_maps(class_names)
@@ -97,7 +98,7 @@ def new_refiner(
         backbone_name_or_path: pretrained backbone, or None for random weights.
 
     Raises:
-        ValueError: a field does not exist or has a bad value, or a BGR backbone is not a ResNet.
+        UserError: a field does not exist or has a bad value, or a BGR backbone is not a ResNet.
     """
     check_fields(MaskRefineNetConfig, model)
     classes = label_maps(class_names)
@@ -113,7 +114,7 @@ def new_refiner(
         preprocessing = backbone_preprocessing(backbone_name_or_path)
         if preprocessing.pop("do_flip_channel_order"):
             if not refiner.encoder.replaces_stem:
-                raise ValueError(f"{backbone_name_or_path}: reads BGR, which MaskRefineNet supports for ResNets only")
+                raise UserError(f"{backbone_name_or_path}: reads BGR, which MaskRefineNet supports for ResNets only")
             # BGR → RGB: reverse the weights of the first layer, the mean and the standard deviation.
             image_weight = refiner.encoder.input_layer.convolution.image_weight
             image_weight.data = image_weight.data.flip(1)
@@ -128,14 +129,14 @@ def pretrained_backbone(backbone: PreTrainedModel, name_or_path: str) -> PreTrai
     Transformers itself leaves the backbone of a new model at random weights.
 
     Raises:
-        ValueError: the repository lacks weights of the backbone.
+        UserError: the repository lacks weights of the backbone.
     """
     config = AutoConfig.from_pretrained(name_or_path, out_features=STAGES)
     loaded, info = type(backbone).from_pretrained(name_or_path, config=config, output_loading_info=True)
     # Backbones such as ConvNeXt and Swin normalize their feature maps; pretrained weights contain no such norms.
     missing = sorted(name for name in info["missing_keys"] if not name.startswith("hidden_states_norms."))
     if missing:
-        raise ValueError(f"{name_or_path}: lacks {len(missing)} backbone weights, first {missing[:3]}")
+        raise UserError(f"{name_or_path}: lacks {len(missing)} backbone weights, first {missing[:3]}")
     return loaded
 
 
@@ -161,13 +162,13 @@ def saved_model(name_or_path: str, class_names: Sequence[str], **preprocessing: 
 
     Raises:
         OSError: no such model; the message ends with what to do.
-        ValueError: it is another model.
+        UserError: it is another model.
     """
     fields, _ = SOLOv2Config.get_config_dict(name_or_path)  # of any model; it adds a hint to the error of a missing one
     kinds = {"solov2": SOLOv2ForInstanceSegmentation, "mask_refine_net": MaskRefineNetForMaskRefinement}
     model_type = fields.get("model_type")
     if model_type not in kinds:
-        raise ValueError(f"{name_or_path}: is a {model_type} model; expected one of {', '.join(kinds)}")
+        raise UserError(f"{name_or_path}: is a {model_type} model; expected one of {', '.join(kinds)}")
     model = kinds[model_type].from_pretrained(name_or_path, dtype=torch.float32)
     processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil", **preprocessing)
     return with_classes(model, class_names), processor

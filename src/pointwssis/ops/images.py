@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from .user_error import UserError, UserFileNotFoundError
+
 _END_MARKERS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
 _TAIL_BYTES = 4096
 
@@ -35,9 +37,9 @@ def read_image(source: Any) -> Image.Image:
         The RGB image in upright orientation.
 
     Raises:
-        FileNotFoundError: the file is missing.
+        UserFileNotFoundError: the file is missing.
         TypeError: the source is none of these.
-        ValueError: the file is damaged, truncated, not an image, or has several pages; the message names it.
+        UserError: the file is damaged, truncated, not an image, or has several pages; the message names it.
     """
     if isinstance(source, Mapping) and "image" in source:
         source = source["image"]
@@ -54,8 +56,8 @@ def check_image(path: str | Path) -> tuple[int, int]:
         (width, height) in pixels of the upright image.
 
     Raises:
-        FileNotFoundError: the file is missing.
-        ValueError: the file is not an image, is truncated or has several pages; the message names it.
+        UserFileNotFoundError: the file is missing.
+        UserError: the file is not an image, is truncated or has several pages; the message names it.
     """
     with _open(path) as opened:
         # A file without its end marker seems truncated.
@@ -71,7 +73,7 @@ def check_image(path: str | Path) -> tuple[int, int]:
         try:
             rotated = announced and opened.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
         except Exception as error:  # as in _upright_rgb
-            raise ValueError(f"{path}: unreadable EXIF data ({error}); save the image without it") from error
+            raise UserError(f"{path}: unreadable EXIF data ({error}); save the image without it") from error
         return opened.size[::-1] if rotated else opened.size
 
 
@@ -82,7 +84,7 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
     except (
         Exception
     ) as error:  # Pillow raises nearly any error for damaged files: OSError, SyntaxError, struct.error, …
-        raise ValueError(f"{name}: cannot be decoded ({error}); replace the file or remove the image") from error
+        raise UserError(f"{name}: cannot be decoded ({error}); replace the file or remove the image") from error
 
 
 def _name(source: Any) -> str:
@@ -101,7 +103,7 @@ def _open(source: Any) -> Iterator[Image.Image]:
         kind = type(source).__name__
         raise TypeError(f"an image must be a path, a PIL image or {{'path', 'bytes'}}, got {kind} {source!r:.60}")
     if not in_memory and not os.path.isfile(path):  # also False for an invalid name
-        raise FileNotFoundError(f"{path}: image file not found; check the image folder and the annotation's file name")
+        raise UserFileNotFoundError(f"{path}: image file not found; check the image folder and the file name")
     # Pillow gets a handle: for a path it maps plain TIFFs into memory and ignores their orientation.
     with io.BytesIO(source["bytes"]) if in_memory else Path(path).open("rb") as file:
         try:
@@ -109,10 +111,10 @@ def _open(source: Any) -> Iterator[Image.Image]:
             # An MPO is a photo with its previews; the photo comes first.
             pages = 1 if opened.format == "MPO" else getattr(opened, "n_frames", 1)
         except Exception as error:  # as in _upright_rgb
-            raise ValueError(f"{_name(source)}: not a readable image ({error}); replace or remove it") from error
+            raise UserError(f"{_name(source)}: not a readable image ({error}); replace or remove it") from error
         if pages > 1:
             name = _name(source)
-            raise ValueError(f"{name}: contains {pages} pages or frames; save the labeled one as a separate file")
+            raise UserError(f"{name}: contains {pages} pages or frames; save the labeled one as a separate file")
         yield opened
 
 
@@ -147,10 +149,10 @@ def scale_to_8_bits(values: np.ndarray) -> np.ndarray:
     A constant image becomes black.
 
     Raises:
-        ValueError: a number is NaN or infinite.
+        UserError: a number is NaN or infinite.
     """
     values = values.astype(np.float64)
     low, high = values.min(), values.max()
     if not np.isfinite(high - low):
-        raise ValueError("pixels are NaN or infinite")
+        raise UserError("pixels are NaN or infinite")
     return np.rint((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)

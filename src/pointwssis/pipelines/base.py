@@ -11,6 +11,7 @@ from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 
 from ..hub.mixins import HubPipeline
 from ..ops.suggestions import did_you_mean
+from ..ops.user_error import UserError
 from .inputs import as_items
 
 
@@ -34,7 +35,7 @@ class ImagePipeline(HubPipeline, Pipeline):
         found = self.model.config.model_type
         if found != self._model_type:
             name = self.model.config._name_or_path or type(self.model).__name__
-            raise ValueError(f"{name}: is a {found} model; {type(self).__name__} needs a {self._model_type} model")
+            raise UserError(f"{name}: is a {found} model; {type(self).__name__} needs a {self._model_type} model")
 
     def run(self, inputs: Any, prompts: dict[str, Any], parameters: dict[str, Any]) -> Any:
         """Run the pipeline of transformers on inputs joined with their prompts; an empty list gives an empty list."""
@@ -65,7 +66,7 @@ class ImagePipeline(HubPipeline, Pipeline):
 def check_at_least_one(name: str, value: Any) -> None:
     """Raise a ValueError if a parameter is given and not a whole number of at least 1."""
     if value is not None and (not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1):
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        raise UserError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
 def check_no_unknown(unknown: Iterable[str], known: Iterable[str], pipeline_class: str) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from ..ops.images import read_image
+from ..ops.user_error import UserError, UserFileNotFoundError
 
 PROMPTS = ("points", "labels", "rough_masks")  # keys that an item may hold beside its image
 URL_SCHEMES = ("http://", "https://")
@@ -35,7 +36,7 @@ def as_items(inputs: Any, **prompts: Any) -> Any:
         for one image), for error messages.
 
     Raises:
-        ValueError: the prompts of a list do not match its images, or a dataset or iterator has prompts beside it.
+        UserError: the prompts of a list do not match its images, or a dataset or iterator has prompts beside it.
     """
     prompts = given(prompts)
     if isinstance(inputs, (list, tuple)):
@@ -44,7 +45,7 @@ def as_items(inputs: Any, **prompts: Any) -> Any:
         return _item(inputs, None, prompts)
     if prompts:
         keys = ", ".join(map(repr, PROMPTS[:2]))
-        raise ValueError(
+        raise UserError(
             f"with a dataset or generator of images, give {' and '.join(prompts)} inside its items: "
             f"{{'image', {keys}, …}}"
         )
@@ -59,7 +60,7 @@ def _items_of_list(images: Sequence[Any], prompts: Mapping[str, Any]) -> list[di
         is_list = isinstance(values, Sized) and not isinstance(values, str)
         if not is_list or len(values) != len(images):
             got = f"{len(values)} entries" if is_list else f"{values!r:.40}"
-            raise ValueError(f"{name} must be a list with one entry for each of the {len(images)} images, got {got}")
+            raise UserError(f"{name} must be a list with one entry for each of the {len(images)} images, got {got}")
     items = []
     for position, image in enumerate(images):
         own = {name: values[position] for name, values in prompts.items()}
@@ -129,9 +130,9 @@ def as_image(image: Any, timeout: float | None = None) -> Image.Image:
         timeout: seconds to wait for a URL; None waits forever.
 
     Raises:
-        FileNotFoundError: the text is neither a file nor a URL nor base64.
+        UserFileNotFoundError: the text is neither a file nor a URL nor base64.
         OSError: the URL cannot be fetched.
-        ValueError: this is not an image, or it is damaged.
+        UserError: this is not an image, or it is damaged.
     """
     if isinstance(image, str) and image.startswith(URL_SCHEMES):
         image = {"path": image, "bytes": _fetched(image, timeout)}
@@ -160,10 +161,10 @@ def _decoded_base64(text: str) -> bytes:
         content = base64.b64decode("".join((body if is_data else text).split()), validate=True)
     except ValueError as error:
         if is_data:
-            raise ValueError(f"{head},…: not valid base64 text ({error})") from error
+            raise UserError(f"{head},…: not valid base64 text ({error})") from error
         content = b""
     if not is_data and len(content) < MIN_IMAGE_BYTES:
-        raise FileNotFoundError(f"{text:.200}: image file not found; expected a path, a URL or a base64 image")
+        raise UserFileNotFoundError(f"{text:.200}: image file not found; expected a path, a URL or a base64 image")
     return content
 
 
@@ -178,7 +179,7 @@ def _image_of_array(array: np.ndarray) -> Image.Image:
             return Image.fromarray(array if array.dtype in (np.uint8, np.bool_) else array.astype(np.float32))
         if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8:
             return Image.fromarray(np.ascontiguousarray(array))
-    raise ValueError(
+    raise UserError(
         f"an image array must have shape (height, width, 3) and dtype uint8 with values from 0 to 255, or shape "
         f"(height, width) and any dtype; got shape {array.shape} and dtype {array.dtype}"
     )

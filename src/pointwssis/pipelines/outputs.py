@@ -10,6 +10,7 @@ from PIL import Image
 
 from ..ops.polygons import mask_to_polygons
 from ..ops.rle import encode_mask
+from ..ops.user_error import UserError
 
 FORMATS: dict[str, Callable[[np.ndarray], Any]] = {
     "pil": lambda mask: Image.fromarray(mask.astype(np.uint8) * 255),
@@ -23,10 +24,10 @@ def checked_mask_format(mask_format: str | None) -> str | None:
     """Return the name of a mask format, or None.
 
     Raises:
-        ValueError: there is no such format.
+        UserError: there is no such format.
     """
     if mask_format is not None and mask_format not in FORMATS:
-        raise ValueError(f"mask_format must be one of {', '.join(map(repr, FORMATS))}, got {mask_format!r}")
+        raise UserError(f"mask_format must be one of {', '.join(map(repr, FORMATS))}, got {mask_format!r}")
     return mask_format
 
 

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from transformers.utils import ModelOutput
 
+from ..ops.user_error import UserError
 from .base import ImagePipeline, check_at_least_one, check_no_unknown
 from .inputs import as_items, given, read_item
 from .outputs import checked_mask_format, formatted
@@ -110,10 +111,10 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
 
         Raises:
             TypeError: unknown parameter, or something that is no image or no refiner.
-            ValueError: bad value; the message names the image, the value and the remedy.
+            UserError: bad value; the message names the image, the value and the remedy.
         """
         if labels is not None and points is None:
-            raise ValueError("labels are given without points; give both, or both inside the items")
+            raise UserError("labels are given without points; give both, or both inside the items")
         return self.run(inputs, {"points": points, "labels": labels}, parameters)
 
     def _sanitize_parameters(
@@ -129,9 +130,9 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         check_no_unknown(unknown, PARAMETERS, "PointInstanceSegmentationPipeline")
         check_at_least_one("top_k", top_k)
         if threshold is not None and not (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1):
-            raise ValueError(f"threshold must be a score from 0 to 1, got {threshold!r}")
+            raise UserError(f"threshold must be a score from 0 to 1, got {threshold!r}")
         if level_strategy is not None and level_strategy not in LEVEL_STRATEGIES:
-            raise ValueError(f"level_strategy must be one of {LEVEL_STRATEGIES}, got {level_strategy!r}")
+            raise UserError(f"level_strategy must be one of {LEVEL_STRATEGIES}, got {level_strategy!r}")
         forward = {"threshold": threshold, "top_k": top_k, "level_strategy": level_strategy}
         forward["refiner"] = self._as_refiner(refiner)
         return given({"timeout": timeout}), given(forward), given({"mask_format": checked_mask_format(mask_format)})
@@ -177,7 +178,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         """
         item = as_items(image)
         if not isinstance(item, dict):
-            raise ValueError("encode takes one image; call it once per image")
+            raise UserError("encode takes one image; call it once per image")
         item = self.preprocess(item)
         with self.device_placement(), self.get_inference_context()():
             return EncodedImage(self, item["image"], item["name"], self._encode([item]))

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from transformers.utils import ModelOutput
 
+from ..ops.user_error import UserError
 from .base import ImagePipeline, check_no_unknown
 from .inputs import given, read_item
 from .outputs import checked_mask_format, formatted
@@ -68,7 +69,7 @@ class PointMaskRefinementPipeline(ImagePipeline):
         image, name = item["image"], item["name"]
         missing = [key for key in ("rough_masks", "points") if item.get(key) is None]
         if missing:
-            raise ValueError(
+            raise UserError(
                 f"{name}: {' and '.join(missing)} missing; a refiner needs an image, rough masks and one point per mask"
             )
         points = checked_points(item["points"], image, name)
@@ -77,9 +78,7 @@ class PointMaskRefinementPipeline(ImagePipeline):
         if self.model.config.class_conditional:
             labels = checked_labels(item.get("labels"), len(points), self.model.config.id2label, name)
             if None in labels:
-                raise ValueError(
-                    f"labels are missing for {name}; this refiner is class-conditional: give one per point"
-                )
+                raise UserError(f"labels are missing for {name}; this refiner is class-conditional: give one per point")
         return {"image": image, "rough_masks": masks, "points": points, "labels": labels}
 
     def _forward(self, model_inputs: Any) -> ModelOutput:
@@ -102,12 +101,12 @@ class PointMaskRefinementPipeline(ImagePipeline):
             `masks` (N, height, width) bool and `kept_rough_masks` (N,) bool.
 
         Raises:
-            ValueError: a class is missing or unknown.
+            UserError: a class is missing or unknown.
         """
         ids = None
         if self.model.config.class_conditional:
             if labels is None or None in labels:
-                raise ValueError("labels are missing; this refiner is class-conditional: give one per point")
+                raise UserError("labels are missing; this refiner is class-conditional: give one per point")
             names = self.model.config.id2label
             ids = [label_id(label, names, f"mask {k} for the refiner") for k, label in enumerate(labels)]
         refined = self._refined(image, rough_masks, np.asarray(points, dtype=np.float64).reshape(-1, 2), ids)

@@ -11,6 +11,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, Pipeline, PreTrainedModel
 
 from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from ..ops.user_error import UserError
 from .point_mask_refinement import TASK, PointMaskRefinementPipeline
 
 Refiner = Callable[[Image.Image, np.ndarray, list[list[float]], list[str | None]], np.ndarray]
@@ -30,7 +31,7 @@ def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dt
 
     Raises:
         TypeError: the refiner is none of these.
-        ValueError: the model is not a MaskRefineNet, or its image processor is unknown.
+        UserError: the model is not a MaskRefineNet, or its image processor is unknown.
     """
     if isinstance(refiner, (str, Path)):
         refiner = load_refiner(refiner, device, dtype)
@@ -64,7 +65,7 @@ def _pipeline_of_model(model: PreTrainedModel, device: torch.device | None) -> P
     _check_model_type(type(model).__name__, model.config.model_type)
     name_or_path = model.config._name_or_path
     if not name_or_path:
-        raise ValueError(
+        raise UserError(
             "refiner is a model that was not loaded from a folder, so its image processor is unknown; pass its folder "
             f"or a {TASK} pipeline"
         )
@@ -74,7 +75,7 @@ def _pipeline_of_model(model: PreTrainedModel, device: torch.device | None) -> P
 
 def _check_model_type(name: Any, model_type: str | None) -> None:
     if model_type != MODEL_TYPE:
-        raise ValueError(f"refiner {str(name)!r:.80} is a {model_type} model; expected a MaskRefineNet")
+        raise UserError(f"refiner {str(name)!r:.80} is a {model_type} model; expected a MaskRefineNet")
 
 
 def checked_refined_masks(masks: Any, num_masks: int, image: Image.Image, name: str) -> np.ndarray:
@@ -90,7 +91,7 @@ def checked_refined_masks(masks: Any, num_masks: int, image: Image.Image, name: 
         (N, height, width) bool.
 
     Raises:
-        ValueError: the result has another number of masks, another size or another dtype.
+        UserError: the result has another number of masks, another size or another dtype.
     """
     expected = (num_masks, image.height, image.width)
     if isinstance(masks, torch.Tensor):
@@ -98,9 +99,9 @@ def checked_refined_masks(masks: Any, num_masks: int, image: Image.Image, name: 
     try:
         array = np.asarray(masks)
     except ValueError as error:  # masks of different sizes
-        raise ValueError(f"the refiner returned masks of different sizes for {name}; expected {expected}") from error
+        raise UserError(f"the refiner returned masks of different sizes for {name}; expected {expected}") from error
     if array.shape != expected or array.dtype != bool:
-        raise ValueError(
+        raise UserError(
             f"the refiner returned masks of shape {array.shape} and dtype {array.dtype} for {name}; expected "
             f"(masks, height, width) = {expected} and bool"
         )

@@ -9,6 +9,7 @@ import torch
 
 from ..ops.coco_masks import decode_rle, segmentation_to_rle
 from ..ops.mask_ops import masks_to_boxes
+from ..ops.user_error import UserError
 
 if TYPE_CHECKING:
     import supervision
@@ -34,7 +35,7 @@ def to_detections(
 
     Raises:
         ImportError: supervision is not installed.
-        ValueError: `instances` is not the result for one image, or contains polygons without `image_size`.
+        UserError: `instances` is not the result for one image, or contains polygons without `image_size`.
 
     Example:
         ```python
@@ -66,7 +67,7 @@ def detection_fields(
     for index, instance in enumerate(instances):
         missing = [key for key in ("mask", "score", "label", "label_id") if key not in instance]
         if missing or not isinstance(instance, Mapping):
-            raise ValueError(
+            raise UserError(
                 f"instance {index} has no {missing[0]!r}; to_detections takes the result of "
                 "point-instance-segmentation for one image"
             )
@@ -93,5 +94,5 @@ def _as_array(mask: Any, image_size: tuple[int, int] | None) -> np.ndarray:
     if not isinstance(mask, list):
         return np.asarray(mask) != 0
     if image_size is None:
-        raise ValueError("polygons do not contain the size of the image; pass image_size=(height, width)")
+        raise UserError("polygons do not contain the size of the image; pass image_size=(height, width)")
     return decode_rle(segmentation_to_rle(mask, *image_size)) if mask else np.zeros(image_size, dtype=bool)

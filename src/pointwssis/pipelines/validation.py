@@ -10,6 +10,7 @@ from PIL import Image
 
 from ..ops.rle import checked_rle, decode_rle
 from ..ops.suggestions import did_you_mean
+from ..ops.user_error import UserError
 
 LISTED_CLASSES = 20  # class names that an error lists at most
 
@@ -24,21 +25,21 @@ def checked_points(points: Any, image: Image.Image, name: str) -> np.ndarray:
         name: name of the image, for errors.
 
     Raises:
-        ValueError: the points are not (N, 2) numbers, not finite, or outside the image; names the image and the point.
+        UserError: the points are not (N, 2) numbers, not finite, or outside the image; names the image and the point.
     """
     try:
         array = np.asarray(points.cpu() if hasattr(points, "cpu") else points, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"points of {name} must be a list of (x, y) numbers, got {points!r:.80}") from error
+        raise UserError(f"points of {name} must be a list of (x, y) numbers, got {points!r:.80}") from error
     if array.size == 0:
         array = array.reshape(0, 2)
     if array.ndim != 2 or array.shape[1] != 2:
-        raise ValueError(
+        raise UserError(
             f"points of {name} must have the shape (number of points, 2), each (x, y), got the shape {array.shape}"
         )
     for index, (x, y) in enumerate(array.tolist()):
         if not (0 <= x <= image.width and 0 <= y <= image.height):  # also true for NaN
-            raise ValueError(
+            raise UserError(
                 f"point {index} of {name} is ({x:g}, {y:g}), outside the image of {image.width} × {image.height} "
                 "pixels; give (x, y) in pixels of the upright image"
             )
@@ -55,16 +56,16 @@ def checked_labels(labels: Any, num_points: int, id2label: Mapping[int, str], na
         name: name of the image, for errors.
 
     Raises:
-        ValueError: the number of labels differs from that of the points, or the model does not know a class; names the
+        UserError: the number of labels differs from that of the points, or the model does not know a class; names the
             image, the point and the closest classes.
     """
     if labels is None:
         return [None] * num_points
     if isinstance(labels, (str, numbers.Number)) or not hasattr(labels, "__len__"):
-        raise ValueError(f"labels of {name} must be a list with one entry per point, got {labels!r:.80}")
+        raise UserError(f"labels of {name} must be a list with one entry per point, got {labels!r:.80}")
     values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     if len(values) != num_points:
-        raise ValueError(
+        raise UserError(
             f"labels of {name} must have one entry for each point (None if unknown), got {len(values)} for "
             f"{num_points} points"
         )
@@ -80,7 +81,7 @@ def label_id(label: Any, id2label: Mapping[int, str], where: str) -> int | None:
         where: what the label belongs to, for the error.
 
     Raises:
-        ValueError: the model does not know the class.
+        UserError: the model does not know the class.
     """
     if label is None or (not isinstance(label, str) and label == -1):
         return None
@@ -89,10 +90,10 @@ def label_id(label: Any, id2label: Mapping[int, str], where: str) -> int | None:
         if label not in ids:
             listed = ", ".join(map(repr, list(ids)[:LISTED_CLASSES])) + (", …" if len(ids) > LISTED_CLASSES else "")
             hint = did_you_mean(label, ids, count=3) or f"the model knows {listed}"
-            raise ValueError(f"unknown label {label!r} of {where}; {hint}")
+            raise UserError(f"unknown label {label!r} of {where}; {hint}")
         return ids[label]
     if isinstance(label, bool) or not isinstance(label, numbers.Integral) or label not in id2label:
-        raise ValueError(
+        raise UserError(
             f"unknown label {label!r} of {where}; give a class name, an id from 0 to {len(id2label) - 1}, or None if "
             "the class is unknown"
         )
@@ -109,14 +110,12 @@ def checked_rough_masks(masks: Any, num_points: int, image: Image.Image, name: s
         name: name of the image, for errors.
 
     Raises:
-        ValueError: the number of masks differs from that of the points, or a mask does not fit the image.
+        UserError: the number of masks differs from that of the points, or a mask does not fit the image.
     """
     if not isinstance(masks, Sequence) and not (hasattr(masks, "ndim") and masks.ndim == 3):
-        raise ValueError(f"rough_masks of {name} must be a list with one mask per point, got {type(masks).__name__}")
+        raise UserError(f"rough_masks of {name} must be a list with one mask per point, got {type(masks).__name__}")
     if len(masks) != num_points:
-        raise ValueError(
-            f"rough_masks of {name} must have one mask per point, got {len(masks)} for {num_points} points"
-        )
+        raise UserError(f"rough_masks of {name} must have one mask per point, got {len(masks)} for {num_points} points")
     return [_rough_mask(mask, image, f"rough_masks[{index}] of {name}") for index, mask in enumerate(masks)]
 
 
@@ -126,10 +125,10 @@ def _rough_mask(mask: Any, image: Image.Image, where: str) -> np.ndarray:
         try:
             return decode_rle(_as_rle(mask, image.height, image.width))
         except ValueError as error:
-            raise ValueError(f"{where}: {error}") from error
+            raise UserError(f"{where}: {error}") from error
     array = np.asarray(mask.cpu() if hasattr(mask, "cpu") else mask) != 0
     if array.shape != (image.height, image.width):
-        raise ValueError(
+        raise UserError(
             f"{where} must have the size of the image, (height, width) = {(image.height, image.width)}, got the shape "
             f"{array.shape}"
         )

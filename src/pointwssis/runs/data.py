@@ -20,6 +20,7 @@ from ..data.errors import LoadReport
 from ..data.prepared.opening import open_ground_truth
 from ..data.schema import class_names as names_of
 from ..data.statistics import masked_images, supervision_of
+from ..ops.user_error import UserError
 from .recipe import Recipe
 
 
@@ -69,13 +70,13 @@ def load_data(recipe: Recipe, reports: list[LoadReport] | None = None) -> RunDat
         reports: a list to which the report of each annotation file is appended.
     """
     if recipe.include_unlabeled and recipe.train_annotations is None:
-        raise ValueError("include_unlabeled takes train_annotations and image_dir: images that these files do not name")
+        raise UserError("include_unlabeled takes train_annotations and image_dir: images that these files do not name")
     if recipe.complete is not None and recipe.train_annotations is None:
-        raise ValueError("complete takes train_annotations: it is about what these files leave open")
+        raise UserError("complete takes train_annotations: it is about what these files leave open")
     if recipe.dataset_name is not None:
         for key, there in (("label_map", "names"), ("point_source", "points")):
             if getattr(recipe, key) != getattr(Recipe(), key):
-                raise ValueError(f"{key} is for annotation files; a prepared dataset has the {there} it was made with")
+                raise UserError(f"{key} is for annotation files; a prepared dataset has the {there} it was made with")
         splits = _opened(recipe)
         if "full" in splits:
             return _as_prepared(recipe, splits)
@@ -104,16 +105,16 @@ def _opened(recipe: Recipe) -> DatasetDict:
     """Open the configuration of a prepared dataset that a recipe names.
 
     Raises:
-        ValueError: a run cannot use it.
+        UserError: a run cannot use it.
     """
     splits = open_prepared(recipe.dataset_name, recipe.dataset_config, recipe.image_dir)
     if not {"full", "train"} & set(splits):
-        raise ValueError(
+        raise UserError(
             f"dataset_config is {recipe.dataset_config!r}, which has the splits {', '.join(splits)}; a run takes one "
             "with full and point, or one with train"
         )
     if recipe.image_dir is None and any(rows[0]["image"]["bytes"] is None for rows in splits.values()):
-        raise ValueError(
+        raise UserError(
             f"dataset_name is {recipe.dataset_name!r}, which holds no images; give image_dir, the folder that it was "
             "prepared from"
         )
@@ -136,7 +137,7 @@ def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, 
         loaded = load_coco_folder(recipe.data_dir, **options)
         return loaded["train"], loaded["validation"]
     if recipe.train_annotations is None or recipe.image_dir is None:
-        raise ValueError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
+        raise UserError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
     files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
     train = load_annotation_files(files, recipe.image_dir, complete=recipe.complete, **options)
     validation = None

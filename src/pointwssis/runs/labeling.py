@@ -19,6 +19,7 @@ from ..evaluation import evaluate_pseudo_labels
 from ..hub.cards import write_if_changed
 from ..models.factory import is_saved_model
 from ..ops.devices import best_device, choose_dtype
+from ..ops.user_error import UserError
 from ..pseudo_labeling import (
     Proposer,
     Refiner,
@@ -199,9 +200,9 @@ def trained_model(run_folder: Path, name: str) -> Path:
     """Return the folder of a model that an earlier stage has trained.
 
     Raises:
-        ValueError: it is not there; the message says which stage to run.
+        UserError: it is not there; the message says which stage to run.
     """
     folder = run_folder / name
     if not is_saved_model(folder):
-        raise ValueError(f"{folder}: holds no model yet; run the stage {Path(name).parts[0]!r} first")
+        raise UserError(f"{folder}: holds no model yet; run the stage {Path(name).parts[0]!r} first")
     return folder

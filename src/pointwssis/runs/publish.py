@@ -11,6 +11,7 @@ from ..hub.cards import FACTS_FILE, TrainingFacts, card_of
 from ..hub.cards.released import bare_card
 from ..hub.client import check_write_access, push_folder
 from ..models.factory import is_saved_model
+from ..ops.user_error import UserFileNotFoundError
 from .cache import is_first_process
 from .names import PUBLISHED_ROLES, candidates_for
 from .recipe import Recipe
@@ -128,13 +129,13 @@ def publish(folder: str | Path, repo: str, private: bool = False) -> dict[str, s
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder")
+        raise UserFileNotFoundError(f"{folder}: no such folder")
     if is_saved_model(folder):
         part = TrainingFacts.load(folder).part if (folder / FACTS_FILE).is_file() else "model"
         return push_models({part: folder}, {part: repo}, private)
     models = run_models(folder)
     if not models:
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"{folder}: holds no model (config.json and model.safetensors), nor is it the output folder of a run"
         )
     return push_models(models, repo_names(repo), private)

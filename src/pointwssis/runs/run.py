@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig
 
 from ..hub.cards import write_if_changed
 from ..models.factory import check_fields, is_saved_model
 from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
+from ..ops.user_error import UserError, as_user_error
 from ..pseudo_labeling import Proposer, Refiner, Teacher
 from .cache import is_first_process, stored_rows
 from .data import RunData, load_data
@@ -55,7 +57,7 @@ class Run:
             `pseudo_labeling.Proposer`.
 
     Raises:
-        ValueError: the recipe cannot be run, or its output folder belongs to another one.
+        UserError: the recipe cannot be run, or its output folder belongs to another one.
 
     Example:
         ```python
@@ -87,25 +89,28 @@ class Run:
 
     def _check_models(self) -> None:
         """Raise an error for a configuration that no model can be made of, before the others are trained."""
-        for fields in (self.teacher_fields, self.segmenter_fields):
+        configurations = [("teacher_model", self.teacher_fields), ("model", self.segmenter_fields)]
+        for key, fields in configurations:
             check_fields(SOLOv2Config, fields)
-            SOLOv2Config(**fields)
+            with as_user_error(StrictDataclassError, source=key):
+                SOLOv2Config(**fields)
         check_fields(MaskRefineNetConfig, self.recipe.refiner_model)
         if self.recipe.backbone_name_or_path is None:  # a pretrained backbone brings a width of its own
-            MaskRefineNetConfig(**self.recipe.refiner_model)
+            with as_user_error(StrictDataclassError, source="refiner_model"):
+                MaskRefineNetConfig(**self.recipe.refiner_model)
 
     def _check_given(self) -> None:
         """Raise an error where a given teacher cannot do what the recipe asks of a trained one."""
         if self.given.teacher is None:
             return
         if self.recipe.student_name_or_path == "teacher":
-            raise ValueError(
+            raise UserError(
                 "student_name_or_path is 'teacher', but the teacher is a callable without weights; set it to null or "
                 "to a saved SOLOv2"
             )
         needs_proposals = len(self.data.without_points) > 0 or not all(self.data.point["complete"])
         if needs_proposals and self.given.proposer is None:
-            raise ValueError(
+            raise UserError(
                 "the teacher is a callable, and some images have objects without points; give a proposer too, or leave "
                 "these images out"
             )
@@ -114,7 +119,7 @@ class Run:
         """Write the recipe and the given callables into the output folder.
 
         Raises:
-            ValueError: the folder holds stages of another recipe; mixing both would give results of neither.
+            UserError: the folder holds stages of another recipe; mixing both would give results of neither.
         """
         path, labelers = self.folder / "recipe.yaml", self.folder / LABELERS_FILE
         stages = [*(model.name for model in MODELS), "rough", "pseudo"]
@@ -125,7 +130,7 @@ class Run:
             given = self.given.names()
             changed += [f"the given {role}" for role in {*known, *given} if known.get(role) != given.get(role)]
             if changed:
-                raise ValueError(
+                raise UserError(
                     f"{self.folder}: holds a run with other settings of {', '.join(changed)}; choose another "
                     "output_dir or delete it"
                 )
@@ -210,7 +215,7 @@ class Run:
         """Train the teacher on the images with masks (step 1 of figure 3), and return its metrics."""
         start = self.start(self.recipe.teacher_name_or_path, "solov2")
         if not len(self.data.masked) and start is None:
-            raise ValueError(
+            raise UserError(
                 "no object has a mask, and a teacher needs some; raise labeled_fraction, add masks, or give a trained "
                 "one as teacher_name_or_path"
             )
@@ -234,7 +239,7 @@ class Run:
         if len(rows):
             rows = self.labeling.rough_full()
         elif start is None:
-            raise ValueError(
+            raise UserError(
                 "no object has a mask, and a refiner needs some; give a trained one as refiner_name_or_path, or leave "
                 "the stage 'refiner' out"
             )

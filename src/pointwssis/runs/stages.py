@@ -25,6 +25,7 @@ from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import best_device, choose_dtype, for_device
+from ..ops.user_error import UserError, as_user_error
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.augmentation import Augmentation
 from ..training.collators import InstanceCollator
@@ -78,7 +79,8 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
     for setting in settings:
         values.update(setting)
     check_arguments(values)
-    arguments = SegmentationTrainingArguments(**values)
+    with as_user_error(ValueError, source="training"):
+        arguments = SegmentationTrainingArguments(**values)
     # A shorter training warms up for the same fraction of its steps.
     if recipe.max_steps is not None and recipe.max_steps < arguments.max_steps:
         shorter = recipe.max_steps / arguments.max_steps
@@ -97,10 +99,10 @@ def check_arguments(values: dict[str, Any]) -> None:
         if name not in known:
             close = difflib.get_close_matches(str(name), known, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"there is no training argument {name!r}{hint}")
+            raise UserError(f"there is no training argument {name!r}{hint}")
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if type(known[name]) in (int, float) and not is_number:
-            raise ValueError(f"the training argument {name} must be a number, got {value!r} ({type(value).__name__})")
+            raise UserError(f"the training argument {name} must be a number, got {value!r} ({type(value).__name__})")
 
 
 def refiner_settings(recipe: Recipe) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from ..data.schema import class_names, objects_with_mask
 from ..ops.coco_masks import decode_rle, rle_area
 from ..ops.images import read_image
+from ..ops.user_error import UserError
 from .augmentation import Augmentation, augmented, cropped
 from .incomplete_labels import ignore_points, incomplete_classes, mask_weight
 
@@ -152,7 +153,7 @@ class RefinementDataset(_SeededDataset):
         seed: of everything random.
 
     Raises:
-        ValueError: no object has both masks.
+        UserError: no object has both masks.
     """
 
     def __init__(
@@ -171,7 +172,7 @@ class RefinementDataset(_SeededDataset):
         for index, objects in enumerate(self.rows["objects"]):
             self.objects += [(index, position) for position, item in enumerate(objects) if is_refinable(item)]
         if not self.objects:
-            raise ValueError(
+            raise UserError(
                 "no object has both a mask and a rough mask; first predict rough masks of images with masks "
                 "(predict_rough_masks)"
             )

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback
 
 from ..evaluation.coco_evaluator import CocoEvaluator
 from ..hub.cards.released import bare_card
+from ..ops.user_error import UserError
 from .arguments import SegmentationTrainingArguments
 from .collators import InstanceCollator, as_list
 from .datasets import ImageDataset, InstanceDataset, RefinementDataset
@@ -111,7 +112,7 @@ class SegmentationTrainer(Trainer):
         wrapped = wrap_eval_rows(dataset, self.model, self.processing_class)
         if isinstance(wrapped, ImageDataset):
             if self.compute_metrics is not None:
-                raise ValueError("SOLOv2 is evaluated by CocoEvaluator; leave out compute_metrics")
+                raise UserError("SOLOv2 is evaluated by CocoEvaluator; leave out compute_metrics")
             CocoEvaluator(wrapped.rows, self.max_detections)  # its checks
         return wrapped
 

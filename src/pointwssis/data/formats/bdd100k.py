@@ -27,6 +27,7 @@ from datasets import Dataset
 from PIL import Image
 
 from ...ops.coco_masks import encode_mask
+from ...ops.user_error import UserError, UserFileNotFoundError
 from ..class_names import BDD100K_NAMES
 from ..errors import AnnotationError, LoadReport
 from ..schema import dataset_from_rows
@@ -55,8 +56,8 @@ def load_bdd100k(labels: str | Path, image_dir: str | Path, **options: Any) -> D
         options: `skip_bad`, `report` and `check_images` of `LoadOptions`.
 
     Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: anything else is wrong; the message names file, record, field, value and remedy.
+        UserFileNotFoundError: a file is missing.
+        UserError: anything else is wrong; the message names file, record, field, value and remedy.
     """
     return dataset_from_rows(read_bdd100k(labels, image_dir, **options), BDD100K_NAMES)
 
@@ -67,7 +68,7 @@ def read_bdd100k(labels: str | Path, image_dir: str | Path, **options: Any) -> I
     report = settings.start_report(labels)
     image_dir, seen = Path(image_dir), set()
     if settings.check_images and not image_dir.is_dir():
-        raise FileNotFoundError(f"{image_dir}: image folder not found; {labels} names files below it")
+        raise UserFileNotFoundError(f"{image_dir}: image folder not found; {labels} names files below it")
     records = _bitmask_records(Path(labels)) if Path(labels).is_dir() else _frames(Path(labels))
     for position, record in enumerate(records):
         name = record.get("name") if isinstance(record, Mapping) else None
@@ -89,19 +90,19 @@ def read_bdd100k(labels: str | Path, image_dir: str | Path, **options: Any) -> I
     report.log()
     if not report.images:
         reason = "all were skipped" if report.skipped else "there are none"
-        raise ValueError(f"{labels}: no image to load ({reason}); a dataset needs at least one")
+        raise UserError(f"{labels}: no image to load ({reason}); a dataset needs at least one")
 
 
 def _frames(path: Path) -> JsonRecords:
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: labels not found; give a JSON file or a folder of bitmasks")
+        raise UserFileNotFoundError(f"{path}: labels not found; give a JSON file or a folder of bitmasks")
     try:
         content = read_json(path)
     except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error}); download it again") from error
+        raise UserError(f"{path}: not valid JSON ({error}); download it again") from error
     frames = content.get("frames") if isinstance(content, dict) else content
     if not isinstance(frames, JsonRecords):
-        raise ValueError(f"{path}: holds a {type(content).__name__} without frames; a label file is a list of frames")
+        raise UserError(f"{path}: holds a {type(content).__name__} without frames; a label file is a list of frames")
     return frames
 
 

@@ -36,6 +36,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ...ops.user_error import UserError, UserFileNotFoundError
 from ..class_names import check_known
 from ..errors import AnnotationError, LoadReport
 from .coco_records import read_point, read_size
@@ -94,8 +95,8 @@ def load_click_table(path: str | Path, image_dir: str | Path, **options: Any) ->
         options: fields of `LoadOptions`. An image whose lines do not state `complete` is taken as complete.
 
     Raises:
-        FileNotFoundError: the table or an image is missing.
-        ValueError: anything else is wrong; the message names file, line, field, value and remedy.
+        UserFileNotFoundError: the table or an image is missing.
+        UserError: anything else is wrong; the message names file, line, field, value and remedy.
     """
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
@@ -117,8 +118,8 @@ def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: 
         The clicks on each image, empty for an image without any, in the order of `images`.
 
     Raises:
-        FileNotFoundError: the table is missing.
-        ValueError: anything else is wrong; the message names file, line, field, value and remedy.
+        UserFileNotFoundError: the table is missing.
+        UserError: anything else is wrong; the message names file, line, field, value and remedy.
     """
     path, report = Path(path), LoadReport(str(path), skip_hint="")
     clicks = {image: Clicks([], []) for image in images}
@@ -198,11 +199,11 @@ def first_line(text: str) -> tuple[int, str, str | None]:
 
 def _lines(path: Path, report: LoadReport) -> Iterator[_Line]:
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: annotation file not found; give the path of a table of clicks")
+        raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of a table of clicks")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
+        raise UserError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
     return _json_lines(text, report) if text.lstrip().startswith("{") else _table_lines(text, report)
 
 
@@ -245,7 +246,7 @@ def _table_lines(text: str, report: LoadReport) -> Iterator[_Line]:
                 yield _table_line(f"line {start + rows.line_num}", columns, cells, delimiter)
     except csv.Error as error:
         place = f"{report.source}: line {start + rows.line_num}"
-        raise ValueError(f"{place}: not a valid table ({error}); check its quotes") from error
+        raise UserError(f"{place}: not a valid table ({error}); check its quotes") from error
 
 
 def _table_line(record_name: str, columns: Sequence[str | None], cells: Sequence[str], delimiter: str) -> _Line:
@@ -267,10 +268,10 @@ def _columns(header: Sequence[str], place: str) -> list[str | None]:
     missing = [name for name in ("image", "x", "y") if name not in columns]
     if missing:
         known = "image, x, y and label (and width, height, complete)"
-        raise ValueError(f"{place}: columns {missing} are missing in {found!r:.80}; the first line names {known}")
+        raise UserError(f"{place}: columns {missing} are missing in {found!r:.80}; the first line names {known}")
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     if twice:
-        raise ValueError(f"{place}: {found!r:.80} names {twice} twice; keep one column of each")
+        raise UserError(f"{place}: {found!r:.80} names {twice} twice; keep one column of each")
     return columns
 
 

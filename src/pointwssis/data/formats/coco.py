@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict
 
+from ...ops.user_error import UserError, UserFileNotFoundError
 from ..class_names import check_known, unite_names
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
@@ -50,8 +51,8 @@ def load_coco(annotation_file: str | Path, image_dir: str | Path, **options: Any
             `skip_bad`, `report`, `seed`, `check_images`.
 
     Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: anything else is wrong; the message names file, record, field, value and remedy.
+        UserFileNotFoundError: a file is missing.
+        UserError: anything else is wrong; the message names file, record, field, value and remedy.
     """
     class_names, rows = read_coco(annotation_file, image_dir, **options)
     return dataset_from_rows(rows, class_names)
@@ -68,9 +69,9 @@ def read_coco(
     settings = LoadOptions(**options)
     report = settings.start_report(annotation_file)
     if settings.point_source not in ("center", "box_center", "random"):
-        raise ValueError(f"point_source is {settings.point_source!r}; use 'center', 'box_center' or 'random'")
+        raise UserError(f"point_source is {settings.point_source!r}; use 'center', 'box_center' or 'random'")
     if settings.check_images and not Path(image_dir).is_dir():
-        raise FileNotFoundError(f"{image_dir}: image folder not found; {annotation_file} names files below it")
+        raise UserFileNotFoundError(f"{image_dir}: image folder not found; {annotation_file} names files below it")
     content = _read_content(Path(annotation_file))
     categories = content.lists["categories"]
     class_names, index_of = _classes(categories, settings.class_names, settings.label_map or {}, report.source)
@@ -101,7 +102,7 @@ def to_coco(dataset: Dataset, categories: Sequence[Mapping[str, Any]] | None = N
     id_of = {category["name"]: category["id"] for category in categories}
     missing = [name for name in class_names if name not in id_of]
     if missing:
-        raise ValueError(f"categories lack {missing}; the dataset's classes are {class_names}")
+        raise UserError(f"categories lack {missing}; the dataset's classes are {class_names}")
     ids = [id_of[name] for name in class_names]
     images, annotations = [], []
     for row in dataset.with_format(None):
@@ -186,7 +187,7 @@ class _Context:
 
 def _read_content(path: Path) -> _Content:
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: annotation file not found; give the path of a COCO JSON file")
+        raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of a COCO JSON file")
     image_ids, annotation_ids, annotated_images = array("q"), array("q"), array("q")
 
     def visit_annotation(record: Any) -> None:
@@ -197,14 +198,14 @@ def _read_content(path: Path) -> _Content:
     try:
         content = read_json(path, visit)
     except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error}); give a COCO JSON file") from error
+        raise UserError(f"{path}: not valid JSON ({error}); give a COCO JSON file") from error
     if not isinstance(content, dict):
         kind = "list" if isinstance(content, JsonRecords) else type(content).__name__
-        raise ValueError(f"{path}: holds a {kind}, not an object with 'images', 'annotations' and 'categories'")
+        raise UserError(f"{path}: holds a {kind}, not an object with 'images', 'annotations' and 'categories'")
     for key in ("images", "annotations", "categories"):
         if not isinstance(content.get(key), JsonRecords):
             found = "missing" if key not in content else f"a {type(content[key]).__name__}"
-            raise ValueError(f"{path}: {key!r} is {found}; a COCO file has the lists images, annotations, categories")
+            raise UserError(f"{path}: {key!r} is {found}; a COCO file has the lists images, annotations, categories")
     # A file may repeat a key; its last list counts.
     ids = [image_ids, annotation_ids, annotated_images]
     counts = [len(content[key]) for key in ("images", "annotations", "annotations")]
@@ -237,7 +238,7 @@ def _classes(
     class_of = {category_id: label_map.get(by_id[category_id], by_id[category_id]) for category_id in sorted(by_id)}
     class_names = unite_names([list(class_of.values())], source) if wanted is None else list(wanted)
     if not class_names:
-        raise ValueError(f"{source}: 'categories' is empty; list the classes as {{'id', 'name'}}")
+        raise UserError(f"{source}: 'categories' is empty; list the classes as {{'id', 'name'}}")
     check_known(class_of.values(), class_names, source)
     return class_names, {category_id: class_names.index(name) for category_id, name in class_of.items()}
 
@@ -332,7 +333,7 @@ def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
     report.log()
     if not report.images:
         reason = "all were skipped" if report.skipped else "'images' is empty"
-        raise ValueError(f"{report.source}: no image to load ({reason}); a dataset needs at least one")
+        raise UserError(f"{report.source}: no image to load ({reason}); a dataset needs at least one")
 
 
 def _check_found_once(row: Mapping[str, Any], name: str, files: dict[str, tuple[int, bool]]) -> None:

@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from ...ops.user_error import UserError, UserFileNotFoundError
 from .json_stream import JsonRecords, read_json
 
 
@@ -20,8 +21,8 @@ def find_coco_split(data_dir: str | Path, split: str, check_images: bool = True)
         check_images: False returns COCO's own name (`train2017`) if there is no image folder.
 
     Raises:
-        FileNotFoundError: there is no such file, or no image folder.
-        ValueError: several files match.
+        UserFileNotFoundError: there is no such file, or no image folder.
+        UserError: several files match.
     """
     file = _annotation_file(Path(data_dir), split)
     return file, _image_folder(Path(data_dir), split, file, check_images)
@@ -33,10 +34,10 @@ def _annotation_file(data_dir: Path, split: str) -> Path:
     found = [exact] if exact.is_file() else sorted(folder.glob(f"instances_{split}*.json"))
     if not found:
         present = sorted(path.name for path in folder.glob("*")) if folder.is_dir() else "no such folder"
-        raise FileNotFoundError(f"{data_dir}: looked for annotations/instances_{split}*.json, found {present}")
+        raise UserFileNotFoundError(f"{data_dir}: looked for annotations/instances_{split}*.json, found {present}")
     if len(found) > 1:
         names = [path.name for path in found]
-        raise ValueError(f"{folder}: {names} all match instances_{split}*.json; pass the file explicitly")
+        raise UserError(f"{folder}: {names} all match instances_{split}*.json; pass the file explicitly")
     return found[0]
 
 
@@ -48,7 +49,7 @@ def _image_folder(data_dir: Path, split: str, annotation_file: Path, check_image
     if not folders and not check_images:
         return data_dir / f"{split}{year}"
     if not folders:
-        raise FileNotFoundError(f"{data_dir}: no image folder; looked for {list(dict.fromkeys(below))}")
+        raise UserFileNotFoundError(f"{data_dir}: no image folder; looked for {list(dict.fromkeys(below))}")
     if len(folders) > 1:
         names = _first_names(annotation_file)
         for folder in folders:

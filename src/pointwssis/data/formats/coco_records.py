@@ -11,6 +11,7 @@ import numpy as np
 from ...ops.coco_masks import RLE, decode_rle, segmentation_to_rle
 from ...ops.images import check_image
 from ...ops.points import PointSource, point_from_mask
+from ...ops.user_error import UserFileNotFoundError
 from ..errors import AnnotationError
 from ..schema import make_object
 from .image_index import ImageIndex
@@ -87,7 +88,7 @@ def read_size(
     try:
         size = check_image(path)
     except FileNotFoundError as error:
-        raise AnnotationError("missing image file", field, name, str(error), FileNotFoundError) from error
+        raise AnnotationError("missing image file", field, name, str(error), UserFileNotFoundError) from error
     except ValueError as error:
         raise AnnotationError("unreadable image file", field, name, str(error)) from error
     if stated is not None and size != stated:

@@ -31,6 +31,7 @@ import numpy as np
 from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
+from ...ops.user_error import UserError, UserFileNotFoundError
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .fields import (
@@ -71,13 +72,13 @@ def load_cvat(path: str | Path, image_dir: str | Path, **options: Any) -> Datase
             otherwise is complete if it has any element.
 
     Raises:
-        FileNotFoundError: the export or an image is missing.
-        ValueError: anything else is wrong; the message names file, image, element, field, value and remedy.
+        UserFileNotFoundError: the export or an image is missing.
+        UserError: anything else is wrong; the message names file, image, element, field, value and remedy.
     """
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: annotation file not found; give the path of CVAT's annotations.xml")
+        raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of CVAT's annotations.xml")
     index = ImageIndex(image_dir)
     reader = AnnotationReader(index, report, settings, declared_classes=_declared_classes(path), image_field="name")
     return reader.to_dataset(_images(path, index, report))
@@ -92,7 +93,7 @@ def to_cvat(dataset: Dataset) -> str:
     task, these two tags among them if used, are listed at the top of the file.
 
     Raises:
-        ValueError: an object has no class.
+        UserError: an object has no class.
     """
     class_names = names_of(dataset)
     rows = dataset.with_format(None)
@@ -103,7 +104,7 @@ def to_cvat(dataset: Dataset) -> str:
         image = ElementTree.SubElement(root, "image", {"id": str(number), "name": row["file_name"], **size})
         for item in row["objects"]:
             if item["category"] is None:
-                raise ValueError(
+                raise UserError(
                     f"image {row['file_name']}: object {item['id']} has no class, which CVAT requires; make pseudo "
                     "labels first, which assigns one, or assign one yourself"
                 )
@@ -138,12 +139,12 @@ def _elements(path: Path) -> Iterator[ElementTree.Element]:
                 if root is None:
                     root = element
                     if root.tag != "annotations":
-                        raise ValueError(f'{path}: is <{root.tag}>, not <annotations>; export as "CVAT for images 1.1"')
+                        raise UserError(f'{path}: is <{root.tag}>, not <annotations>; export as "CVAT for images 1.1"')
                 if event == "end" and depth == 1:
                     yield element
                     root.clear()
     except ElementTree.ParseError as error:
-        raise ValueError(f"{path}: not valid XML ({error}); export it again") from error
+        raise UserError(f"{path}: not valid XML ({error}); export it again") from error
 
 
 def _declared_classes(path: Path) -> list[str]:
@@ -164,7 +165,7 @@ def _images(path: Path, index: ImageIndex, report: LoadReport) -> Iterator[Image
     for element in _elements(path):
         if element.tag == "track":
             hint = 'export the task as "CVAT for images 1.1", with its images'
-            raise ValueError(f"{path}: track {element.get('id')!r} belongs to a video; {hint}")
+            raise UserError(f"{path}: track {element.get('id')!r} belongs to a video; {hint}")
         if element.tag != "image":
             continue
         record = f"image {element.get('id')} ({element.get('name')})"

@@ -6,6 +6,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ...ops.user_error import UserError, UserFileExistsError
 from .table import FORMATS, AnnotationFormat
 
 EXPORT_FORMATS = {entry.name: entry for entry in FORMATS if entry.write is not None}
@@ -24,14 +25,14 @@ def export_annotations(dataset: Dataset, path: str | Path, format: str, **write_
         The path that `load_annotations` takes to read the export.
 
     Raises:
-        FileExistsError: the path, or a file that is written beside it, exists.
-        ValueError: the format is unknown or does not have this option, or the dataset does not fit the format.
+        UserFileExistsError: the path, or a file that is written beside it, exists.
+        UserError: the format is unknown or does not have this option, or the dataset does not fit the format.
     """
     entry = export_format(format)
     for option in write_options:
         if option not in entry.write_options:
             owners = [name for name, other in EXPORT_FORMATS.items() if option in other.write_options]
-            raise ValueError(f"{option} is not an option of {format}; it is an option of {owners or 'no format'}")
+            raise UserError(f"{option} is not an option of {format}; it is an option of {owners or 'no format'}")
     path = Path(path)
     check_outputs(path, entry)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +42,7 @@ def export_annotations(dataset: Dataset, path: str | Path, format: str, **write_
 def export_format(name: str) -> AnnotationFormat:
     """Return the entry of a format that can be written."""
     if name not in EXPORT_FORMATS:
-        raise ValueError(f"format is {name!r}; use one of {', '.join(EXPORT_FORMATS)}")
+        raise UserError(f"format is {name!r}; use one of {', '.join(EXPORT_FORMATS)}")
     return EXPORT_FORMATS[name]
 
 
@@ -49,4 +50,4 @@ def check_outputs(path: Path, entry: AnnotationFormat) -> None:
     """Raise FileExistsError if an export would overwrite a file."""
     for output in entry.outputs(path):
         if output.exists():
-            raise FileExistsError(f"{output}: already exists; choose another output path")
+            raise UserFileExistsError(f"{output}: already exists; choose another output path")

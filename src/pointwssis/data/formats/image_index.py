@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
+from ...ops.user_error import UserFileNotFoundError
 from ..errors import AnnotationError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2", ".ppm", ".pgm", ".avif")
@@ -41,7 +42,7 @@ class ImageIndex:
     def __init__(self, folder: str | Path) -> None:
         self.folder, self._missed = Path(folder).absolute(), 0
         if not self.folder.is_dir():
-            raise FileNotFoundError(f"{folder}: image folder not found; give the folder that contains the images")
+            raise UserFileNotFoundError(f"{folder}: image folder not found; give the folder that contains the images")
 
     def find(self, name: str, uploaded: bool = False, field: str = "image") -> Path:
         """Return the path of an image.
@@ -69,7 +70,7 @@ class ImageIndex:
             raise AnnotationError("several image files match", field, name, hint)
         if not found:
             hint = f"not found below {self.folder}{self._suggestion(parts)}; check the image folder and the name"
-            raise AnnotationError("missing image file", field, name, hint, FileNotFoundError)
+            raise AnnotationError("missing image file", field, name, hint, UserFileNotFoundError)
         return self.folder.joinpath(*found[0])
 
     def name_of(self, path: Path) -> str:

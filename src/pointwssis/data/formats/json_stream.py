@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+from ...ops.user_error import UserError
+
 _CHUNK = 1 << 20  # bytes read at once
 _BLANK = " \t\n\r"
 _decode = json.JSONDecoder().raw_decode
@@ -66,7 +68,7 @@ def read_json(path: str | Path, visit: Mapping[str, Callable[[Any], None]] | Non
         The same as `json.load`, with `JsonRecords` in place of these arrays.
 
     Raises:
-        ValueError: the file is not valid JSON; the message states the reason and the byte.
+        UserError: the file is not valid JSON; the message states the reason and the byte.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -84,9 +86,9 @@ def read_json(path: str | Path, visit: Mapping[str, Callable[[Any], None]] | Non
             value = _outermost(path, text, visit or {})
             text.expect("", "Extra data")
         except json.JSONDecodeError as error:
-            raise ValueError(f"{error.msg} at byte {text.byte_of(error.pos)}") from error
+            raise UserError(f"{error.msg} at byte {text.byte_of(error.pos)}") from error
         except UnicodeDecodeError as error:
-            raise ValueError(f"{error} after byte {text.byte}") from error
+            raise UserError(f"{error} after byte {text.byte}") from error
     return value
 
 

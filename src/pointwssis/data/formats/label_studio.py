@@ -32,6 +32,7 @@ import numpy as np
 from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle, rle_area
+from ...ops.user_error import UserError, UserFileNotFoundError
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .fields import (
@@ -81,20 +82,20 @@ def load_label_studio(path: str | Path, image_dir: str | Path, **options: Any) -
             submitted.
 
     Raises:
-        FileNotFoundError: the export or an image is missing.
-        ValueError: anything else is wrong, or no annotation was submitted; the message names file, task, region, field,
+        UserFileNotFoundError: the export or an image is missing.
+        UserError: anything else is wrong, or no annotation was submitted; the message names file, task, region, field,
             value and remedy.
     """
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: annotation file not found; give the path of Label Studio's JSON export")
+        raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of Label Studio's JSON export")
     try:
         tasks = read_json(path)
     except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error}); export it again") from error
+        raise UserError(f"{path}: not valid JSON ({error}); export it again") from error
     if not isinstance(tasks, JsonRecords):
-        raise ValueError(f"{path}: holds no list of tasks; export the project as JSON")
+        raise UserError(f"{path}: holds no list of tasks; export the project as JSON")
     reader = AnnotationReader(ImageIndex(image_dir), report, settings, uploaded=True, image_field="data.image")
     return reader.to_dataset(_images(tasks, report))
 
@@ -196,7 +197,7 @@ def _images(tasks: JsonRecords, report: LoadReport) -> Iterator[ImageAnnotation]
         yield image
     if predicted and not submitted:
         tasks_with = "1 task has" if predicted == 1 else f"{predicted} tasks have"
-        raise ValueError(
+        raise UserError(
             f"{report.source}: {tasks_with} predictions, but no task has a submitted annotation; accept or correct the "
             "predictions in Label Studio, submit the tasks and export the project again"
         )

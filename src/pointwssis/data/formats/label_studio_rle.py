@@ -17,6 +17,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...ops.user_error import UserError
+
 _CHANNELS = 4  # red, green, blue, alpha
 _OPAQUE = 255
 _COUNT_BITS = (3, 4, 8, 16)
@@ -32,7 +34,7 @@ def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
         width: width of the image in pixels.
 
     Raises:
-        ValueError: the bytes are malformed, or belong to an image of another size.
+        UserError: the bytes are malformed, or belong to an image of another size.
 
     Example:
         >>> mask = np.eye(3, dtype=bool)
@@ -40,7 +42,7 @@ def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
         True
     """
     if not all(isinstance(byte, int) and 0 <= byte < 256 for byte in packed):
-        raise ValueError("holds something that is not a byte (0 … 255)")
+        raise UserError("holds something that is not a byte (0 … 255)")
     bits = np.unpackbits(np.array(packed, dtype=np.uint8))
     text = bits.tobytes().translate(_DIGITS).decode("ascii")
     place = 0
@@ -48,26 +50,26 @@ def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
     def read(count: int) -> int:
         nonlocal place
         if place + count > len(text):
-            raise ValueError(f"ends after {len(packed)} bytes in the middle of a block")
+            raise UserError(f"ends after {len(packed)} bytes in the middle of a block")
         place += count
         return int(text[place - count : place], 2)
 
     total, value_bits, count_bits = read(32), read(5) + 1, [read(4) + 1 for _ in range(4)]
     if total != height * width * _CHANNELS:
-        raise ValueError(f"holds {total} values, not height × width × 4 = {height} × {width} × 4")
+        raise UserError(f"holds {total} values, not height × width × 4 = {height} × {width} × 4")
     values = np.zeros(total, dtype=np.int64)
     start = 0
     while start < total:
         repeated = read(1)
         end = start + read(count_bits[read(2)]) + 1
         if end > total:
-            raise ValueError(f"holds more than the {total} values that it announces")
+            raise UserError(f"holds more than the {total} values that it announces")
         if repeated:
             values[start:end] = read(value_bits)
         else:
             length = (end - start) * value_bits
             if place + length > len(bits):
-                raise ValueError(f"ends after {len(packed)} bytes in the middle of a block")
+                raise UserError(f"ends after {len(packed)} bytes in the middle of a block")
             words = bits[place : place + length].reshape(-1, value_bits)
             values[start:end] = words @ (1 << np.arange(value_bits - 1, -1, -1))
             place += length

@@ -34,6 +34,7 @@ from PIL import Image
 
 from ...ops.coco_masks import decode_rle
 from ...ops.polygons import mask_to_polygons
+from ...ops.user_error import UserError, UserFileNotFoundError
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .coco_records import nearest_to_mean
@@ -74,14 +75,14 @@ def load_labelme(path: str | Path, image_dir: str | Path, **options: Any) -> Dat
         options: fields of `LoadOptions`. An image without a flag that says otherwise is complete.
 
     Raises:
-        FileNotFoundError: the files or an image are missing.
-        ValueError: anything else is wrong; the message names file, shape, field, value and remedy.
+        UserFileNotFoundError: the files or an image are missing.
+        UserError: anything else is wrong; the message names file, shape, field, value and remedy.
     """
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
     files = _json_files(path) if path.is_dir() else [path]
     if not path.exists() or not files:
-        raise FileNotFoundError(f"{path}: annotation file not found; give a LabelMe JSON file or a folder of them")
+        raise UserFileNotFoundError(f"{path}: annotation file not found; give a LabelMe JSON file or a folder of them")
     reader = AnnotationReader(ImageIndex(image_dir), report, settings, image_field="imagePath")
     return reader.to_dataset(_images(files, path, report))
 
@@ -93,7 +94,7 @@ def write_labelme(dataset: Dataset, folder: Path) -> Path:
         The folder.
 
     Raises:
-        ValueError: the file names of two images differ in their suffix only.
+        UserError: the file names of two images differ in their suffix only.
     """
     class_names, crowds, written = names_of(dataset), 0, dict[Path, str]()
     for row in dataset.with_format(None):
@@ -101,7 +102,7 @@ def write_labelme(dataset: Dataset, folder: Path) -> Path:
         inside = [part for part in name.parts if part not in (name.anchor, "..")]
         file = folder.joinpath(*inside).with_suffix(".json")
         if file in written:
-            raise ValueError(f"{row['file_name']} and {written[file]} would share {file}; rename one of them")
+            raise UserError(f"{row['file_name']} and {written[file]} would share {file}; rename one of them")
         written[file] = row["file_name"]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(_file_content(row, class_names, file.parent)), encoding="utf-8")

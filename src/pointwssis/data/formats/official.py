@@ -13,6 +13,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ...ops.user_error import UserError, UserFileNotFoundError
 from ..splits import hide_masks
 from .coco import load_coco
 from .json_stream import JsonRecords, read_json
@@ -37,13 +38,13 @@ def load_official_annotations(
         options: `seed`, `skip_bad`, `class_names`, `report` of `load_coco`.
 
     Raises:
-        ValueError: the kind is unknown, or `load_coco` raises it.
+        UserError: the kind is unknown, or `load_coco` raises it.
     """
     if kind is None:
         match = re.search(r"_(s|w|sw|sw_refined)$", Path(annotation_file).stem)
         kind = match[1] if match else None
     if kind not in KINDS:
-        raise ValueError(f"{annotation_file}: the name does not end in _{', _'.join(KINDS)}; pass `kind`")
+        raise UserError(f"{annotation_file}: the name does not end in _{', _'.join(KINDS)}; pass `kind`")
     rows = load_coco(annotation_file, image_dir, **options)
     if kind == "w":
         return hide_masks(rows)
@@ -84,7 +85,7 @@ def official_subsets(folder: str | Path, percentages: Sequence[int]) -> dict[int
         Percentage → (`…_10p_s.json`, `…_10p_w.json`), for those that exist.
 
     Raises:
-        FileNotFoundError: the folder has none of them, or only one file of a pair.
+        UserFileNotFoundError: the folder has none of them, or only one file of a pair.
     """
     found = {}
     for percentage in percentages:
@@ -93,11 +94,11 @@ def official_subsets(folder: str | Path, percentages: Sequence[int]) -> dict[int
             found[percentage] = (files[0], files[1])
         elif files:
             names = ", ".join(file.name for file in files)
-            raise FileNotFoundError(
+            raise UserFileNotFoundError(
                 f"{folder}: has {names} of {percentage}%; a subset is one file …_s and one file …_w"
             )
     if not found:
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"{folder}: has no subset files of {', '.join(f'{p}%' for p in percentages)}; their names are "
             "instances_train2017_10p_s.json and instances_train2017_10p_w.json"
         )
@@ -112,4 +113,4 @@ def official_image_ids(annotation_file: str | Path) -> list[int]:
             raise TypeError(f"'images' is a {type(images).__name__}")
         return [image["id"] for image in images]
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{annotation_file}: not a COCO file ({error!r}); download it again") from error
+        raise UserError(f"{annotation_file}: not a COCO file ({error!r}); download it again") from error

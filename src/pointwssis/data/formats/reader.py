@@ -13,6 +13,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ...ops.user_error import UserError
 from ..class_names import check_known, unite_names
 from ..errors import AnnotationError, LoadReport
 from ..schema import dataset_from_rows
@@ -24,7 +25,7 @@ LabelAndValues = tuple[str | None, dict[str, Any]]
 """The label of an object (None: a bare click) and values of `make_object`."""
 
 
-class NoClassError(ValueError):
+class NoClassError(UserError):
     """A file that contains only bare clicks, so that the classes have to come from elsewhere."""
 
 
@@ -99,7 +100,7 @@ class AnnotationReader:
         self.report.log()
         if not rows:
             reason = "all were skipped" if self.report.skipped else "it names none"
-            raise ValueError(f"{self.report.source}: no image to load ({reason}); a dataset needs at least one")
+            raise UserError(f"{self.report.source}: no image to load ({reason}); a dataset needs at least one")
         if not class_names:
             raise NoClassError(
                 f"{self.report.source}: there is no label; pass class_names, or add a file that has labels"

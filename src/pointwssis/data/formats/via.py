@@ -32,6 +32,7 @@ from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
 from ...ops.polygons import join_polygons, mask_to_polygons
+from ...ops.user_error import UserError, UserFileNotFoundError
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .fields import box, box_alone, click, ellipse_mask, polygon_mask, read_flag, read_number, warn_of_crowds
@@ -61,13 +62,13 @@ def load_via(path: str | Path, image_dir: str | Path, class_attribute: str | Non
         options: fields of `LoadOptions`.
 
     Raises:
-        FileNotFoundError: the file or an image is missing.
-        ValueError: anything else is wrong; the message names file, image, region, field, value and remedy.
+        UserFileNotFoundError: the file or an image is missing.
+        UserError: anything else is wrong; the message names file, image, region, field, value and remedy.
     """
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: annotation file not found; give a VIA project or its annotations as JSON")
+        raise UserFileNotFoundError(f"{path}: annotation file not found; give a VIA project or its annotations as JSON")
     images = _read_images(path)
     attribute = _class_attribute(images, class_attribute, path)
     reader = AnnotationReader(ImageIndex(image_dir), report, settings, image_field="filename")
@@ -120,10 +121,10 @@ def _read_images(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error}); export it again") from error
+        raise UserError(f"{path}: not valid JSON ({error}); export it again") from error
     images = content.get(_METADATA, content) if isinstance(content, dict) else content
     if not isinstance(images, dict):
-        raise ValueError(f"{path}: holds a {type(images).__name__} instead of images; save the VIA project again")
+        raise UserError(f"{path}: holds a {type(images).__name__} instead of images; save the VIA project again")
     return images
 
 
@@ -142,12 +143,12 @@ def _class_attribute(images: Mapping[str, Any], wanted: str | None, path: Path) 
             names |= dict.fromkeys(attributes if isinstance(attributes, Mapping) else ())
     if wanted is not None:
         if wanted not in names:
-            raise ValueError(f"{path}: class_attribute is {wanted!r}; use one of {list(names)}, as in the regions")
+            raise UserError(f"{path}: class_attribute is {wanted!r}; use one of {list(names)}, as in the regions")
         return wanted
     known = [name for name in CLASS_ATTRIBUTES if name in names]
     if not names or len(names) == 1 or known:
         return known[0] if known else next(iter(names), None)
-    raise ValueError(
+    raise UserError(
         f"{path}: the regions have the attributes {list(names)[:8]}, and it is unclear which one is the class; rename "
         "it to label in VIA, or call load_via with class_attribute"
     )

@@ -34,6 +34,7 @@ from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
 from ...ops.polygons import join_polygons, mask_to_polygons
+from ...ops.user_error import UserError, UserFileNotFoundError
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .fields import box, polygon_mask, read_number
@@ -63,8 +64,8 @@ def load_yolo(path: str | Path, image_dir: str | Path | None = None, **options: 
         options: fields of `LoadOptions`, among them `split`. An image is complete if it has a label file.
 
     Raises:
-        FileNotFoundError: a file or folder is missing.
-        ValueError: anything else is wrong; the message names file, line, field, value and remedy.
+        UserFileNotFoundError: a file or folder is missing.
+        UserError: anything else is wrong; the message names file, line, field, value and remedy.
     """
     load_options, path = LoadOptions(**options), Path(path)
     report = load_options.start_report(path)
@@ -73,7 +74,7 @@ def load_yolo(path: str | Path, image_dir: str | Path | None = None, **options: 
     images = _image_files(settings, load_options.split, path)
     if not any(_label_file(image).is_file() for image in images):
         expected = _label_file(images[0]) if images else path.parent
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"{path}: {load_options.split}: none of {len(images)} images has labels; expected files such as {expected}"
         )
     index = ImageIndex(image_dir or path.parent)
@@ -95,21 +96,21 @@ def to_yolo(dataset: Dataset, folder: str | Path, split: str = "train") -> Path:
         The path of the `data.yaml`.
 
     Raises:
-        ValueError: the folder has this split or other classes, or two images share a label file.
+        UserError: the folder has this split or other classes, or two images share a label file.
     """
     folder, class_names = Path(folder), names_of(dataset)
     settings_file = folder / "data.yaml"
     settings = _read_settings(settings_file) if settings_file.is_file() else {}
     if split in settings:
-        raise ValueError(f"{settings_file}: already has a split {split!r}; choose another folder or delete it")
+        raise UserError(f"{settings_file}: already has a split {split!r}; choose another folder or delete it")
     if settings and settings.get("names") != dict(enumerate(class_names)):
-        raise ValueError(f"{settings_file}: names are {settings.get('names')}, but the dataset has {class_names}")
+        raise UserError(f"{settings_file}: names are {settings.get('names')}, but the dataset has {class_names}")
     left_out, incomplete, written = 0, list[str](), dict[Path, str]()
     for row in dataset.with_format(None):
         name = _inside(row["file_name"])
         image, labels = folder / "images" / split / name, (folder / "labels" / split / name).with_suffix(".txt")
         if labels in written:
-            raise ValueError(f"{row['file_name']} and {written[labels]} would share {labels}; rename one of them")
+            raise UserError(f"{row['file_name']} and {written[labels]} would share {labels}; rename one of them")
         written[labels] = row["file_name"]
         _copy_image(row["image"], image)
         items = [item for item in row["objects"] if not item["iscrowd"]]
@@ -142,15 +143,15 @@ def _warn_of_losses(folder: Path, left_out: int, incomplete: Sequence[str]) -> N
 
 def _read_settings(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: annotation file not found; give the path of a YOLO data.yaml")
+        raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of a YOLO data.yaml")
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(
+        raise UserError(
             f"{path}: not valid YAML ({' '.join(str(error).split())}); write train, val and names"
         ) from error
     if not isinstance(settings, dict):
-        raise ValueError(f"{path}: holds a {type(settings).__name__}; write train, val and names")
+        raise UserError(f"{path}: holds a {type(settings).__name__}; write train, val and names")
     return settings
 
 
@@ -161,15 +162,15 @@ def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
     indices = list(names) if isinstance(names, dict) else []
     texts = list(names.values()) if isinstance(names, dict) else []
     if not indices or not all(type(i) is int for i in indices) or not all(isinstance(t, str) and t for t in texts):
-        raise ValueError(
+        raise UserError(
             f"{path}: names is {names!r:.80}; write a list of class names, or a mapping from 0, 1, … to them"
         )
     if len(set(texts)) < len(texts):
-        raise ValueError(f"{path}: names {texts} are not unique; give every class its own name")
+        raise UserError(f"{path}: names {texts} are not unique; give every class its own name")
     if str(settings.get("nc", len(texts))) != str(len(texts)):
-        raise ValueError(f"{path}: nc is {settings['nc']}, but there are {len(texts)} names; correct one of them")
+        raise UserError(f"{path}: nc is {settings['nc']}, but there are {len(texts)} names; correct one of them")
     if "kpt_shape" in settings:
-        raise ValueError(f"{path}: kpt_shape is {settings['kpt_shape']}: a pose dataset; give one of segments or boxes")
+        raise UserError(f"{path}: kpt_shape is {settings['kpt_shape']}: a pose dataset; give one of segments or boxes")
     return dict(sorted(names.items()))
 
 
@@ -178,7 +179,7 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
     values = settings.get(split)
     if not values:
         splits = [key for key in ("train", "val", "test") if settings.get(key)]
-        raise ValueError(f"{path}: {split} is {values!r}: no such split (the file has {splits}); name its images")
+        raise UserError(f"{path}: {split} is {values!r}: no such split (the file has {splits}); name its images")
     root = path.parent / str(settings.get("path") or "")
     images: list[Path] = []
     for value in values if isinstance(values, list) else [values]:
@@ -189,7 +190,7 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
         found = next((place for place in tried if place.exists()), None)
         if found is None:
             looked = ", ".join(str(place) for place in tried)
-            raise FileNotFoundError(
+            raise UserFileNotFoundError(
                 f"{path}: {split} is {value!r}: not found; looked for {looked}; correct path or {split}"
             )
         images += _listed(found) if found.is_file() else _files_below(found)
@@ -204,7 +205,7 @@ def _listed(file: Path) -> list[Path]:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{file}: not text ({error}); write the path of one image per line") from error
+        raise UserError(f"{file}: not text ({error}); write the path of one image per line") from error
     return [file.parent / line.strip() for line in lines if line.strip()]
 
 

@@ -21,6 +21,8 @@ from datasets import Dataset, DatasetDict, DatasetInfo, Features, get_dataset_co
 from datasets.table import InMemoryTable, MemoryMappedTable, Table, concat_tables
 from huggingface_hub import DatasetCard
 
+from ...ops.user_error import UserError, UserFileNotFoundError
+
 
 def open_prepared(
     path_or_repo: str | Path, config: str | None = None, image_dir: str | Path | None = None
@@ -34,14 +36,14 @@ def open_prepared(
             required if the images are embedded. None leaves their paths relative.
 
     Raises:
-        FileNotFoundError: the dataset or one of its files is missing.
-        ValueError: there is no such configuration; the message lists the existing ones.
+        UserFileNotFoundError: the dataset or one of its files is missing.
+        UserError: there is no such configuration; the message lists the existing ones.
     """
     folder = Path(path_or_repo)
     if image_dir is not None and not Path(image_dir).is_dir():
-        raise FileNotFoundError(f"{image_dir}: image folder not found; {path_or_repo} names files below it")
+        raise UserFileNotFoundError(f"{image_dir}: image folder not found; {path_or_repo} names files below it")
     if folder.is_dir() and not (folder / "README.md").is_file():
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"{folder}: not a prepared dataset (it has no README.md); give the folder that was written"
         )
     files, tables = prepared_files(folder) if folder.is_dir() else {}, {}
@@ -82,14 +84,14 @@ def _chosen(config: str | None, known: list[str], folder: Path) -> str:
         return known[0]
     if config not in known:
         problem = "has several configurations" if config is None else f"has no configuration {config!r}"
-        raise ValueError(f"{folder}: {problem}; use one of {', '.join(known)}")
+        raise UserError(f"{folder}: {problem}; use one of {', '.join(known)}")
     return config
 
 
 def _mapped(paths: Sequence[Path]) -> Table:
     for path in paths:
         if not path.is_file():
-            raise FileNotFoundError(f"{path}: file of a prepared dataset not found; prepare or copy it again")
+            raise UserFileNotFoundError(f"{path}: file of a prepared dataset not found; prepare or copy it again")
     return concat_tables([MemoryMappedTable.from_file(str(path)) for path in paths])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ...ops.user_error import UserError, UserFileNotFoundError
 from ..class_names import BDD100K_NAMES
 from ..errors import LoadReport
 from ..formats.bdd100k import read_bdd100k
@@ -67,8 +68,8 @@ def prepare_bdd100k(
         `output_dir`.
 
     Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: a record is bad (see `load_bdd100k`), or `output_dir` is not empty.
+        UserFileNotFoundError: a file is missing.
+        UserError: a record is bad (see `load_bdd100k`), or `output_dir` is not empty.
     """
     root, reports = Path(data_dir), []
 
@@ -113,10 +114,10 @@ def _configurations(full: Dataset, point: Dataset, validation: Dataset) -> dict[
 
 def _mask_labels(root: Path, masks: str, split: str) -> Path:
     if masks not in MASK_FORMS:
-        raise ValueError(f"masks is {masks!r}; use one of {', '.join(MASK_FORMS)}")
+        raise UserError(f"masks is {masks!r}; use one of {', '.join(MASK_FORMS)}")
     folder = root / "labels" / "ins_seg"
     path = folder / masks / (split if masks == "bitmasks" else f"ins_seg_{split}.json")
     if not path.exists():
         present = sorted(form for form in MASK_FORMS if (folder / form).is_dir())
-        raise FileNotFoundError(f"{path}: not found; {folder} has the forms of masks {present or 'none'}")
+        raise UserFileNotFoundError(f"{path}: not found; {folder} has the forms of masks {present or 'none'}")
     return path

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from datasets import Dataset
 
+from ...ops.user_error import UserError
 from ..errors import LoadReport
 from ..formats.coco import read_coco
 from ..formats.coco_folder import find_coco_split
@@ -70,7 +71,7 @@ def prepare_coco(
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: a record is bad (see `load_coco`), or `output_dir` is not empty.
+        UserError: a record is bad (see `load_coco`), or `output_dir` is not empty.
     """
     root, options = Path(data_dir), {"skip_bad": skip_bad, "check_images": check_images}
     splits = [find_coco_split(root, split, check_images) for split in ("train", "val")]
@@ -107,7 +108,7 @@ def _drawn_by_the_authors(train: Dataset, files: Mapping[int, tuple[Path, Path]]
         for file, ids in zip(pair, subsets[percentage], strict=True):
             unknown = sorted(ids - known)
             if unknown and not skip_bad:
-                raise ValueError(
+                raise UserError(
                     f"{file}: image {unknown[0]} (and {len(unknown) - 1} more) is not among the training images; give "
                     "the subset files of this dataset, or use skip_bad if images were left out"
                 )

@@ -14,6 +14,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
+from ...ops.user_error import UserError
+
 PERCENTAGES = (1, 2, 5, 10, 20, 30, 40, 50)
 TRAIN5K_IMAGES = 5000
 BDD100K_POINTS = {"bdd20k": 20_000, "bdd40k": 40_000, "bdd67k": None}  # None: all, about 67,000
@@ -28,7 +30,7 @@ def labeled_ids(kinds: Mapping[int, str], percentage: float, seed: int = 1) -> s
         seed: seed of the permutation.
 
     Raises:
-        ValueError: too few images have masks.
+        UserError: too few images have masks.
 
     Example:
         >>> kinds = dict.fromkeys(range(100), "full")
@@ -37,12 +39,12 @@ def labeled_ids(kinds: Mapping[int, str], percentage: float, seed: int = 1) -> s
         (2, 5, True)
     """
     if not 0 < percentage <= 100:
-        raise ValueError(f"percentage is {percentage}; it must be above 0 and at most 100")
+        raise UserError(f"percentage is {percentage}; it must be above 0 and at most 100")
     order = np.random.default_rng(seed).permutation(sorted(kinds))
     eligible = [int(image_id) for image_id in order if kinds[int(image_id)] == "full"]
     wanted = max(1, int(percentage / 100 * len(kinds) + 0.5))
     if wanted > len(eligible):
-        raise ValueError(
+        raise UserError(
             f"{percentage}% of {len(kinds)} images are {wanted}, but only {len(eligible)} have a mask for every "
             "object; use a smaller percentage"
         )

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from datasets import Dataset
 
+from ...ops.user_error import UserError, UserFileNotFoundError
 from ..schema import class_names as names_of
 from ..schema import dataset_features, row_tables
 from ..statistics import count_table, hide_masks_of_table
@@ -111,11 +112,11 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     """Yield a temporary folder that is renamed to `folder` at the end, and removed after an error.
 
     Raises:
-        ValueError: `folder` is not empty, or is a file.
+        UserError: `folder` is not empty, or is a file.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder}: is not empty; choose another output folder or delete it")
+        raise UserError(f"{folder}: is not empty; choose another output folder or delete it")
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -152,12 +153,10 @@ def _finished(rows: Dataset, points_only: bool, image_root: Path, embed_images: 
 def _image(image: dict[str, Any], image_root: Path, embed_images: bool) -> dict[str, Any]:
     path, data = Path(image["path"]), image["bytes"]
     if not path.is_relative_to(image_root):
-        raise ValueError(
-            f"{path}: lies outside {image_root}; paths are stored relative to it, so move the images there"
-        )
+        raise UserError(f"{path}: lies outside {image_root}; paths are stored relative to it, so move the images there")
     if embed_images and data is None:
         if not path.is_file():
-            raise FileNotFoundError(f"{path}: image file not found; it is only required with embed_images")
+            raise UserFileNotFoundError(f"{path}: image file not found; it is only required with embed_images")
         data = path.read_bytes()
     return {"bytes": data, "path": path.relative_to(image_root).as_posix()}
 
