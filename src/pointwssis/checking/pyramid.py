@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub.errors import StrictDataclassError
 
+from ..models.factory import check_configuration
 from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
 from ..models.solov2.grid_solov2 import cells_of_points
 from ..models.solov2.transforms_solov2 import shortest_edge_size
 from ..ops.coco_masks import rle_box
-from ..ops.user_error import as_user_error
 from ..ops.wording import counted
 from ..runs.recipe import Recipe
 from .findings import NOTE, WARNING, Findings
@@ -50,8 +49,8 @@ class InputSettings:
             fields = {"num_grids": TEACHER_NUM_GRIDS, "scale_ranges": TEACHER_SCALE_RANGES}
         fields |= recipe.model | (recipe.teacher_model if teacher else {})
         pyramid = {name: fields[name] for name in ("num_grids", "scale_ranges") if name in fields}
-        with as_user_error(StrictDataclassError, source="teacher_model" if teacher else "model"):
-            config = SOLOv2Config(**pyramid)
+        check_configuration(SOLOv2Config, pyramid, "teacher_model" if teacher else "model")
+        config = SOLOv2Config(**pyramid)
         return cls(
             recipe.image_size,
             recipe.pad_size,
