@@ -25,7 +25,7 @@ def run(tmp_path: Path, *words: str) -> int:
 def test_all_stages_leave_a_table_results_and_a_contact_sheet(shapes, tmp_path, capsys):
     assert run(tmp_path, "--data_dir", str(shapes), "--training.max_steps", "2", "--seed=4") == 0
     printed, out = capsys.readouterr().out, tmp_path / "out"
-    assert "2 images with masks, 6 with points, 4 classes: ellipse, rectangle, triangle, star" in printed
+    assert "2 images with masks, 6 with points; 4 classes: ellipse, rectangle, triangle, star" in printed
     assert "| student, masks + points + MaskRefineNet |" in printed and "| refined masks |" in printed
     results = json.loads((out / "results.json").read_text())
     assert set(results) == {"teacher", "student_point", "student_refined", "upper_bound", "pseudo_labels"}
@@ -86,7 +86,10 @@ def test_the_demo_draws_its_own_data(tmp_path, capsys, monkeypatch):
         (["run", "{recipe}", "--sead", "3"], "unknown key 'sead'; did you mean 'seed'?"),
         (["run", "{recipe}", "--seed", "three"], "seed is 'three' (str); expected int"),
         (["run", "{recipe}", "--data_dir", "{shapes}", "--model.fpn", "3"], "SOLOv2Config has no field 'fpn'"),
-        (["run", "{recipe}", "--data_dir", "{shapes}", "--model.num_grids", "[1]"], "SOLOv2 has 5 pyramid levels"),
+        (
+            ["run", "{recipe}", "--data_dir", "{shapes}", "--model.num_grids", "[1]"],
+            "model: num_grids must have 5 entries, one per pyramid level",
+        ),
         (["run", "{recipe}", "--data_dir", "{shapes}", "--training.epochs", "3"], "no training argument 'epochs'"),
         (["demo", "hello"], "unexpected argument 'hello'"),
         (["run", "{recipe}", "--data_dir", "{shapes}", "--backbone_name_or_path", "{shapes}"], "Unrecognized model"),

@@ -35,7 +35,7 @@ def test_coco(shapes, tmp_path, script):
     assert done.returncode == 0, done.stderr[-2000:]
     assert str(out / "README.md") in done.stdout
     assert list(prepared_files(out)) == [*(f"coco{p}" for p in (1, 2, 5, 10, 20, 30, 40, 50)), "all", "train5k"]
-    with pytest.raises(ValueError, match="holds something already"):
+    with pytest.raises(ValueError, match="is not empty"):
         script("prepare_coco", *words)
     other = [
         "--data_dir",
@@ -80,7 +80,7 @@ def test_bdd100k(tmp_path, script):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(frames))
     words = ["--data_dir", str(tmp_path / "bdd"), "--output_dir", str(tmp_path / "out")]
-    with pytest.raises(FileNotFoundError, match="has \\['rles'\\]"):
+    with pytest.raises(FileNotFoundError, match="has the forms of masks \\['rles'\\]"):
         script("prepare_bdd100k", *words, "--masks", "polygons")
     assert str(tmp_path / "out") in script("prepare_bdd100k", *words)
     opened = open_prepared(tmp_path / "out", "bdd67k", tmp_path / "bdd")

@@ -21,5 +21,5 @@ def test_numbers_with_their_nouns(number, words, text):
 
 
 def test_suggestions():
-    assert did_you_mean("sead", {"seed": 1, "stages": 2}) == "; did you mean 'seed'?"
+    assert did_you_mean("sead", {"seed": 1, "stages": 2}) == "did you mean 'seed'?"
     assert did_you_mean(3, ["seed"]) == did_you_mean("seed", []) == ""

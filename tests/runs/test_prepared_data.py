@@ -83,11 +83,11 @@ def test_what_a_run_cannot_use(prepared, shapes, tmp_path):
     names = {"dataset_name": str(prepared), "image_dir": str(shapes)}
     with pytest.raises(ValueError, match="'train5k', which has the splits point, truth; a run takes one with full"):
         load_data(recipe(tmp_path, dataset_config="train5k", **names))
-    with pytest.raises(ValueError, match="choose one of coco50, all, train5k"):
+    with pytest.raises(ValueError, match="use one of coco50, all, train5k"):
         load_data(recipe(tmp_path, **names))
     with pytest.raises(ValueError, match="holds no images; give image_dir"):
         load_data(recipe(tmp_path, dataset_name=str(prepared), dataset_config="coco50"))
-    with pytest.raises(FileNotFoundError, match="no prepared dataset"):
+    with pytest.raises(FileNotFoundError, match="not a prepared dataset"):
         load_data(recipe(tmp_path, dataset_name=str(shapes), dataset_config="coco50"))
 
 

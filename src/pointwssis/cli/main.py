@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from huggingface_hub.errors import HfHubHTTPError
 
 from ..ops.user_error import UserError
-from ..ops.wording import did_you_mean
+from ..ops.wording import did_you_mean, with_hint
 
 COMMANDS = {
     "demo": "run all stages on synthetic shapes, in a few minutes",
@@ -63,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if words else 2
     name = words[0]
     if name not in COMMANDS:
-        print(f"pointwssis: unknown command {name!r}{did_you_mean(name, COMMANDS)}\n\n{usage()}", file=sys.stderr)
+        message = with_hint(f"pointwssis: unknown command {name!r}", did_you_mean(name, COMMANDS))
+        print(f"{message}\n\n{usage()}", file=sys.stderr)
         return 2
     return run_command(name, words[1:], debug)
 

@@ -5,7 +5,7 @@ import argparse
 from collections.abc import Sequence
 
 from ..ops.user_error import UserFileNotFoundError
-from ..ops.wording import did_you_mean
+from ..ops.wording import did_you_mean, with_hint
 from ..runs.named_recipes import named_recipes, summary_line
 
 EPILOG = """examples:
@@ -32,4 +32,4 @@ def main(arguments: Sequence[str]) -> None:
     elif name in recipes:
         print(recipes[name].read_text(encoding="utf-8"), end="")
     else:
-        raise UserFileNotFoundError(f"no recipe is called {name!r}{did_you_mean(name, recipes)}")
+        raise UserFileNotFoundError(with_hint(f"no recipe is called {name!r}", did_you_mean(name, recipes)))

@@ -11,7 +11,7 @@ from ..data.formats.sniffing import FileHead
 from ..data.formats.table import FORMATS
 from ..data.prepared.opening import prepared_files
 from ..ops.user_error import UserError, UserFileNotFoundError
-from ..ops.wording import did_you_mean
+from ..ops.wording import did_you_mean, with_hint
 from ..runs.named_recipes import named_recipes
 from ..runs.recipe import Recipe
 from ..runs.recipe_values import parse_overrides
@@ -60,7 +60,7 @@ def _existing(source: str) -> Path:
     path = Path(source)
     if not path.exists():
         hint = did_you_mean(source, named_recipes())
-        raise UserFileNotFoundError(f"{source}: no such file or folder{hint}; expected {SOURCE_HELP}")
+        raise UserFileNotFoundError(with_hint(f"{source}: no such file or folder", hint or f"expected {SOURCE_HELP}"))
     return path
 
 

@@ -145,10 +145,10 @@ def check_weights(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor],
         model: name of the model, for the message.
 
     Example:
-        >>> check_weights({"a": torch.ones(2), "x": torch.ones(1)}, {"a": torch.ones(3)}, "a toy")
+        >>> check_weights({"a": torch.ones(2)}, {"a": torch.ones(3)}, "a toy")
         Traceback (most recent call last):
         ...
-        UserError: these weights are not those of a toy (1 unexpected: x; 1 misshapen: a (2,) instead of (3,))
+        pointwssis.ops.user_error.UserError: these weights are not those of a toy (1 misshapen: a (2,) instead of (3,))
     """
     problems = {
         "missing": sorted(expected.keys() - weights.keys()),

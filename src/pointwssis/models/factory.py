@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig, PreTrainedModel
 
-from ..ops.suggestions import did_you_mean
-from ..ops.user_error import UserError
+from ..ops.user_error import UserError, as_user_error
+from ..ops.wording import did_you_mean, with_hint
 from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
@@ -34,8 +35,22 @@ def check_fields(kind: type[PreTrainedConfig], fields: Mapping[str, Any]) -> Non
     known = [field.name for field in dataclasses.fields(kind)]
     for name in fields:
         if name not in known:
-            hint = did_you_mean(name, known)
-            raise UserError(f"{kind.__name__} has no field {name!r}" + (f"; {hint}" if hint else ""))
+            raise UserError(with_hint(f"{kind.__name__} has no field {name!r}", did_you_mean(name, known)))
+
+
+def check_configuration(kind: type[PreTrainedConfig], fields: Mapping[str, Any], source: str) -> None:
+    """Raise a UserError for fields that a configuration does not have or does not accept.
+
+    Args:
+        kind: class of the configuration.
+        fields: name → value.
+        source: where the fields come from; begins the message.
+    """
+    check_fields(kind, fields)
+    try:
+        kind(**fields)
+    except StrictDataclassError as error:  # its own message repeats the one of its cause
+        raise UserError(f"{source}: {error.__cause__ or error}") from error
 
 
 def label_maps(class_names: Sequence[str]) -> dict[str, dict]:
@@ -73,7 +88,7 @@ def new_segmenter(
     if backbone_name_or_path is None:
         segmenter = SOLOv2ForInstanceSegmentation(SOLOv2Config(**{**FROM_SCRATCH, **classes, **model}))
     else:
-        backbone_config = AutoConfig.from_pretrained(backbone_name_or_path, out_features=STAGES)
+        backbone_config = pretrained_config(backbone_name_or_path)
         segmenter = SOLOv2ForInstanceSegmentation(
             SOLOv2Config(**{**classes, **model, "backbone_config": backbone_config})
         )
@@ -104,7 +119,7 @@ def new_refiner(
     classes = label_maps(class_names)
     fields, preprocessing = {**classes, **model}, {}
     if backbone_name_or_path is not None:
-        fields["backbone_config"] = AutoConfig.from_pretrained(backbone_name_or_path, out_features=STAGES)
+        fields["backbone_config"] = pretrained_config(backbone_name_or_path)
         if fields["backbone_config"].model_type == "resnet":
             fields["input_channels"] = fields["backbone_config"].embedding_size
     config = MaskRefineNetConfig(**fields)
@@ -123,6 +138,16 @@ def new_refiner(
     return refiner, MaskRefineNetImageProcessorPil(size=size, box_scale=config.box_scale, **preprocessing)
 
 
+def pretrained_config(name_or_path: str) -> PreTrainedConfig:
+    """Load the configuration of a pretrained backbone, set to return its four stages.
+
+    Raises:
+        UserError: there is no such model, or it is not a backbone.
+    """
+    with as_user_error(OSError, ValueError, source=name_or_path):
+        return AutoConfig.from_pretrained(name_or_path, out_features=STAGES)
+
+
 def pretrained_backbone(backbone: PreTrainedModel, name_or_path: str) -> PreTrainedModel:
     """Load the pretrained backbone of a repository, in the class of `backbone`.
 
@@ -131,7 +156,7 @@ def pretrained_backbone(backbone: PreTrainedModel, name_or_path: str) -> PreTrai
     Raises:
         UserError: the repository lacks weights of the backbone.
     """
-    config = AutoConfig.from_pretrained(name_or_path, out_features=STAGES)
+    config = pretrained_config(name_or_path)
     loaded, info = type(backbone).from_pretrained(name_or_path, config=config, output_loading_info=True)
     # Backbones such as ConvNeXt and Swin normalize their feature maps; pretrained weights contain no such norms.
     missing = sorted(name for name in info["missing_keys"] if not name.startswith("hidden_states_norms."))
@@ -161,10 +186,10 @@ def saved_model(name_or_path: str, class_names: Sequence[str], **preprocessing: 
         preprocessing: settings of the image processor that replace the saved ones.
 
     Raises:
-        OSError: no such model; the message ends with what to do.
-        UserError: it is another model.
+        UserError: there is no such model, or it is another model.
     """
-    fields, _ = SOLOv2Config.get_config_dict(name_or_path)  # of any model; it adds a hint to the error of a missing one
+    with as_user_error(OSError):  # the configuration of any model; the error of a missing one ends with a hint
+        fields, _ = SOLOv2Config.get_config_dict(name_or_path)
     kinds = {"solov2": SOLOv2ForInstanceSegmentation, "mask_refine_net": MaskRefineNetForMaskRefinement}
     model_type = fields.get("model_type")
     if model_type not in kinds:

@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..ops.suggestions import did_you_mean
+from ..ops.wording import did_you_mean
 
 # Arguments that transformers passes to every model; ours ignore those that do not apply to them.
 GENERAL_ARGUMENTS = frozenset(

@@ -20,12 +20,35 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
-def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """Return "; did you mean …?" with the most similar known name, or an empty string if none is similar.
+def did_you_mean(name: object, known: Iterable[str], count: int = 1) -> str:
+    """Return a question that suggests the known names closest to a wrong one, ignoring case.
+
+    Args:
+        name: the wrong name.
+        known: all valid names.
+        count: most names to suggest.
+
+    Returns:
+        "did you mean 'a' or 'b'?", or an empty string if no name is close.
 
     Example:
-        >>> did_you_mean("sead", ["seed", "stages"]), did_you_mean("qqq", ["seed"])
-        ("; did you mean 'seed'?", '')
+        >>> did_you_mean("Treshold", ["threshold", "top_k"])
+        "did you mean 'threshold'?"
+        >>> did_you_mean("zebra", ["threshold", "top_k"])
+        ''
     """
-    close = difflib.get_close_matches(str(name), list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    by_lowercase = {valid.lower(): valid for valid in known}
+    close = difflib.get_close_matches(str(name).lower(), by_lowercase, n=count)
+    if not close:
+        return ""
+    return f"did you mean {' or '.join(repr(by_lowercase[valid]) for valid in close)}?"
+
+
+def with_hint(message: str, hint: str) -> str:
+    """Return a message followed by a hint, if there is one.
+
+    Example:
+        >>> with_hint("no such key", "did you mean 'seed'?"), with_hint("no such key", "")
+        ("no such key; did you mean 'seed'?", 'no such key')
+    """
+    return f"{message}; {hint}" if hint else message

@@ -10,8 +10,8 @@ from transformers import Pipeline
 from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 
 from ..hub.mixins import HubPipeline
-from ..ops.suggestions import did_you_mean
 from ..ops.user_error import UserError
+from ..ops.wording import did_you_mean
 from .inputs import as_items
 
 

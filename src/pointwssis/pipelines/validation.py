@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from ..ops.rle import checked_rle, decode_rle
-from ..ops.suggestions import did_you_mean
 from ..ops.user_error import UserError
+from ..ops.wording import did_you_mean
 
 LISTED_CLASSES = 20  # class names that an error lists at most
 

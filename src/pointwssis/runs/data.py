@@ -21,6 +21,7 @@ from ..data.prepared.opening import open_ground_truth
 from ..data.schema import class_names as names_of
 from ..data.statistics import masked_images, supervision_of
 from ..ops.user_error import UserError
+from ..ops.wording import counted
 from .recipe import Recipe
 
 
@@ -46,10 +47,11 @@ class RunData:
 
     def summary(self) -> str:
         """Return one line about the data."""
-        less = f", {len(self.without_points)} with less" if len(self.without_points) else ""
-        names = ", ".join(self.class_names[:8]) + (", …" if len(self.class_names) > 8 else "")
-        counts = f"{len(self.full)} images with masks, {len(self.point)} with points{less}"
-        return f"{counts}, {len(self.class_names)} classes: {names}"
+        parts = [f"{counted(len(self.full), 'image')} with masks", f"{len(self.point):,} with points"]
+        others = (("image-level labels", self.image), ("no labels", self.none))
+        parts += [f"{len(rows):,} with {title}" for title, rows in others if len(rows)]
+        shown = ", ".join(self.class_names[:8]) + (", …" if len(self.class_names) > 8 else "")
+        return f"{', '.join(parts)}; {counted(len(self.class_names), 'class', 'classes')}: {shown}"
 
     @functools.cached_property
     def without_points(self) -> Dataset:

@@ -34,8 +34,8 @@ def find_recipe(name_or_path: str | Path) -> Path:
     recipes = named_recipes()
     if str(name_or_path) in recipes:
         return recipes[str(name_or_path)]
-    hint = did_you_mean(path.stem, recipes) or "; `pointwssis recipes` lists those of the package"
-    raise UserFileNotFoundError(f"{name_or_path}: neither a recipe file nor the name of a recipe{hint}")
+    hint = did_you_mean(path.stem, recipes) or "`pointwssis recipes` lists those of the package"
+    raise UserFileNotFoundError(f"{name_or_path}: neither a recipe file nor the name of a recipe; {hint}")
 
 
 def summary_line(path: Path) -> str:

@@ -1,12 +1,17 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The plan of a run: which stages train what, on how much data, in how many steps, and which are done."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets
 
+from ..models.factory import check_configuration, check_fields
+from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
+from ..ops.user_error import UserError
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
 from .data import RunData
 from .labeling import GivenLabelers, uses_refiner
@@ -15,6 +20,9 @@ from .recipe import STAGES, Recipe
 from .stages import is_trained, refiner_settings, training_arguments
 
 TRAIN, LABEL, GIVEN = "train", "label", "given"
+RECIPE_FILE, LABELERS_FILE = "recipe.yaml", "labelers.json"
+# Keys that may change between two calls on one output folder: they change no result.
+FREE_KEYS = {"stages", "output_dir", "skip_bad", "push_to_hub", "hub_model_id", "hub_private"}
 
 
 @dataclass(frozen=True)
@@ -47,12 +55,75 @@ class RunPlan:
         recipe: of the run.
         data: of the run.
         given: callables in place of trained models.
+
+    Raises:
+        UserError: the recipe cannot be run, or its output folder belongs to another one.
     """
 
     def __init__(self, recipe: Recipe, data: RunData, given: GivenLabelers | None = None):
         self.recipe, self.data, self.given = recipe, data, given or GivenLabelers()
         self.folder = Path(recipe.output_dir)
         self.uses_refiner = uses_refiner(recipe, self.given)
+        self._check_models()
+        self._check_given()
+        self._check_folder()
+
+    # -- checks before anything is trained
+
+    @property
+    def segmenter_fields(self) -> dict[str, Any]:
+        """Fields of `SOLOv2Config` of students and upper bound."""
+        return {"max_detections": self.recipe.max_detections, **self.recipe.model}
+
+    @property
+    def teacher_fields(self) -> dict[str, Any]:
+        """Fields of `SOLOv2Config` of the teacher: finer grids and disjoint scale ranges by default."""
+        fields = {"num_grids": TEACHER_NUM_GRIDS, "scale_ranges": TEACHER_SCALE_RANGES}
+        return fields | self.segmenter_fields | self.recipe.teacher_model
+
+    def _check_models(self) -> None:
+        """Raise an error for a configuration that no model can be made of, before the others are trained."""
+        check_configuration(SOLOv2Config, self.teacher_fields, "teacher_model")
+        check_configuration(SOLOv2Config, self.segmenter_fields, "model")
+        if self.recipe.backbone_name_or_path is None:
+            check_configuration(MaskRefineNetConfig, self.recipe.refiner_model, "refiner_model")
+        else:  # a pretrained backbone brings a width of its own
+            check_fields(MaskRefineNetConfig, self.recipe.refiner_model)
+
+    def _check_given(self) -> None:
+        """Raise an error where a given teacher cannot do what the recipe asks of a trained one."""
+        if self.given.teacher is None:
+            return
+        if self.recipe.student_name_or_path == "teacher":
+            raise UserError(
+                "student_name_or_path is 'teacher', but the teacher is a callable without weights; set it to null or "
+                "to a saved SOLOv2"
+            )
+        needs_proposals = len(self.data.without_points) > 0 or not all(self.data.point["complete"])
+        if needs_proposals and self.given.proposer is None:
+            raise UserError(
+                "the teacher is a callable, and some images have objects without points; give a proposer too, or leave "
+                "these images out"
+            )
+
+    def _check_folder(self) -> None:
+        """Raise an error if the output folder holds stages of another recipe: mixed results would belong to neither."""
+        path, labelers = self.folder / RECIPE_FILE, self.folder / LABELERS_FILE
+        stages = [*(model.name for model in MODELS), "rough", "pseudo"]
+        if not path.is_file() or not any((self.folder / stage).is_dir() for stage in stages):
+            return
+        before, now = asdict(Recipe.load(path)), asdict(self.recipe)
+        changed = sorted(key for key in now if key not in FREE_KEYS and now[key] != before[key])
+        known = json.loads(labelers.read_text(encoding="utf-8")) if labelers.is_file() else {}
+        given = self.given.names()
+        changed += [f"the given {role}" for role in {*known, *given} if known.get(role) != given.get(role)]
+        if changed:
+            raise UserError(
+                f"{self.folder}: holds a run with other settings of {', '.join(changed)}; choose another output_dir or "
+                "delete it"
+            )
+
+    # -- models
 
     @property
     def compares(self) -> bool:

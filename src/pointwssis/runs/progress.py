@@ -6,6 +6,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from ..ops.wording import counted
+
 # The first steps warm up caches; the steps between these two are timed for the first estimate.
 FIRST_TIMED_STEP, LAST_TIMED_STEP = 5, 20
 LINES_PER_STAGE = 10
@@ -94,13 +96,3 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    Example:
-        >>> counted(1, "step"), counted(2000, "step")
-        ('1 step', '2,000 steps')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import yaml
 
 from ..ops.user_error import UserError
-from ..ops.wording import did_you_mean
+from ..ops.wording import did_you_mean, with_hint
 
 
 class _Loader(yaml.SafeLoader):
@@ -94,7 +94,7 @@ def checked_fields(values: Mapping[str, Any], kind: type, source: str) -> dict[s
     hints = get_type_hints(kind)
     for key in values:
         if key not in hints:
-            raise UserError(f"{source}: unknown key {key!r}{did_you_mean(key, hints)}")
+            raise UserError(with_hint(f"{source}: unknown key {key!r}", did_you_mean(key, hints)))
     return {key: _checked(value, hints[key], f"{source}: {key}") for key, value in values.items()}
 
 

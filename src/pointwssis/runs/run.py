@@ -8,26 +8,22 @@ import functools
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets
-from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig
 
 from ..hub.cards import write_if_changed
-from ..models.factory import check_fields, is_saved_model
-from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
-from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
-from ..ops.user_error import UserError, as_user_error
+from ..models.factory import is_saved_model
+from ..ops.user_error import UserError
 from ..pseudo_labeling import Proposer, Refiner, Teacher
 from .cache import is_first_process, stored_rows
 from .data import RunData, load_data
 from .facts import label_costs, write_cards
 from .labeling import GivenLabelers, Labeling, trained_model
-from .names import MODELS, SEGMENTERS, candidates_for
-from .plan import RunPlan
+from .names import SEGMENTERS, candidates_for
+from .plan import LABELERS_FILE, RECIPE_FILE, RunPlan
 from .progress import EtaCallback
 from .recipe import Recipe
 from .results import write_contact_sheet, write_results
@@ -37,10 +33,6 @@ from .stages import (
     train_refiner,
     train_segmenter,
 )
-
-LABELERS_FILE = "labelers.json"
-# Keys that may change between two calls on one output folder: they change no result.
-FREE_KEYS = {"stages", "output_dir", "skip_bad", "push_to_hub", "hub_model_id", "hub_private"}
 
 
 class Run:
@@ -79,64 +71,15 @@ class Run:
         self.given = GivenLabelers(teacher, refiner, proposer)
         self.plan = RunPlan(recipe, self.data, self.given)
         self.labeling = Labeling(recipe, self.data, self.given)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._check_models()
-        self._check_given()
         self._claim_folder()
         self.eta = EtaCallback(self.plan.steps())
 
-    # -- checks before anything is trained
-
-    def _check_models(self) -> None:
-        """Raise an error for a configuration that no model can be made of, before the others are trained."""
-        configurations = [("teacher_model", self.teacher_fields), ("model", self.segmenter_fields)]
-        for key, fields in configurations:
-            check_fields(SOLOv2Config, fields)
-            with as_user_error(StrictDataclassError, source=key):
-                SOLOv2Config(**fields)
-        check_fields(MaskRefineNetConfig, self.recipe.refiner_model)
-        if self.recipe.backbone_name_or_path is None:  # a pretrained backbone brings a width of its own
-            with as_user_error(StrictDataclassError, source="refiner_model"):
-                MaskRefineNetConfig(**self.recipe.refiner_model)
-
-    def _check_given(self) -> None:
-        """Raise an error where a given teacher cannot do what the recipe asks of a trained one."""
-        if self.given.teacher is None:
-            return
-        if self.recipe.student_name_or_path == "teacher":
-            raise UserError(
-                "student_name_or_path is 'teacher', but the teacher is a callable without weights; set it to null or "
-                "to a saved SOLOv2"
-            )
-        needs_proposals = len(self.data.without_points) > 0 or not all(self.data.point["complete"])
-        if needs_proposals and self.given.proposer is None:
-            raise UserError(
-                "the teacher is a callable, and some images have objects without points; give a proposer too, or leave "
-                "these images out"
-            )
-
     def _claim_folder(self) -> None:
-        """Write the recipe and the given callables into the output folder.
-
-        Raises:
-            UserError: the folder holds stages of another recipe; mixing both would give results of neither.
-        """
-        path, labelers = self.folder / "recipe.yaml", self.folder / LABELERS_FILE
-        stages = [*(model.name for model in MODELS), "rough", "pseudo"]
-        if path.is_file() and any((self.folder / stage).is_dir() for stage in stages):
-            before, now = asdict(Recipe.load(path)), asdict(self.recipe)
-            changed = sorted(key for key in now if key not in FREE_KEYS and now[key] != before[key])
-            known = json.loads(labelers.read_text(encoding="utf-8")) if labelers.is_file() else {}
-            given = self.given.names()
-            changed += [f"the given {role}" for role in {*known, *given} if known.get(role) != given.get(role)]
-            if changed:
-                raise UserError(
-                    f"{self.folder}: holds a run with other settings of {', '.join(changed)}; choose another "
-                    "output_dir or delete it"
-                )
+        """Write the recipe and the names of the given callables into the output folder, which is theirs from now on."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         if is_first_process():
-            write_whole(path, self.recipe.save)
-            write_if_changed(labelers, json.dumps(self.given.names()))
+            write_whole(self.folder / RECIPE_FILE, self.recipe.save)
+            write_if_changed(self.folder / LABELERS_FILE, json.dumps(self.given.names()))
 
     # -- all stages
 
@@ -202,15 +145,6 @@ class Run:
 
     # -- the stages that train
 
-    @property
-    def segmenter_fields(self) -> dict[str, Any]:
-        return {"max_detections": self.recipe.max_detections, **self.recipe.model}
-
-    @property
-    def teacher_fields(self) -> dict[str, Any]:
-        fields = {"num_grids": TEACHER_NUM_GRIDS, "scale_ranges": TEACHER_SCALE_RANGES}
-        return fields | self.segmenter_fields | self.recipe.teacher_model
-
     def teacher(self) -> dict[str, float | None]:
         """Train the teacher on the images with masks (step 1 of figure 3), and return its metrics."""
         start = self.start(self.recipe.teacher_name_or_path, "solov2")
@@ -222,7 +156,7 @@ class Run:
         training = SegmenterTraining(
             "teacher",
             self.data.masked,
-            self.teacher_fields,
+            self.plan.teacher_fields,
             self.recipe.teacher,
             start,
             self.labeling.intermediate_folders(),
@@ -264,7 +198,7 @@ class Run:
         """Train a student, or the upper bound, on rows with masks (step 5 of figure 3), and return its metrics."""
         start = self.start(self.recipe.student_name_or_path, "solov2")
         start = str(trained_model(self.folder, "teacher")) if start == "teacher" else start
-        training = SegmenterTraining(name, rows, self.segmenter_fields, self.recipe.student, start)
+        training = SegmenterTraining(name, rows, self.plan.segmenter_fields, self.recipe.student, start)
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
         self.write_cards()
         return metrics

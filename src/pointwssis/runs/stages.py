@@ -6,7 +6,6 @@ skipped when that folder holds its result, so that an interrupted run resumes th
 """
 
 import dataclasses
-import difflib
 import json
 import logging
 import shutil
@@ -26,6 +25,7 @@ from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import best_device, choose_dtype, for_device
 from ..ops.user_error import UserError, as_user_error
+from ..ops.wording import did_you_mean, with_hint
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.augmentation import Augmentation
 from ..training.collators import InstanceCollator
@@ -97,9 +97,7 @@ def check_arguments(values: dict[str, Any]) -> None:
     known = {item.name: item.default for item in dataclasses.fields(SegmentationTrainingArguments) if item.init}
     for name, value in values.items():
         if name not in known:
-            close = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise UserError(f"there is no training argument {name!r}{hint}")
+            raise UserError(with_hint(f"there is no training argument {name!r}", did_you_mean(name, known)))
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if type(known[name]) in (int, float) and not is_number:
             raise UserError(f"the training argument {name} must be a number, got {value!r} ({type(value).__name__})")

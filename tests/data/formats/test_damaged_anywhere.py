@@ -40,7 +40,7 @@ def loads_or_says_why(path: Any, images: Any) -> bool:
             load_annotations(path, images, skip_bad=skip_bad)
         except (ValueError, FileNotFoundError) as error:
             assert str(path) in str(error) and "\n" not in str(error)
-            assert type(error).__name__ in ("ValueError", "FileNotFoundError", "NoClassError")
+            assert type(error).__name__ in ("UserError", "UserFileNotFoundError", "NoClassError")
             if not skip_bad:
                 return False
     return True

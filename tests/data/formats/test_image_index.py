@@ -3,6 +3,7 @@ import pytest
 
 from pointwssis.data.errors import AnnotationError
 from pointwssis.data.formats.image_index import ImageIndex
+from pointwssis.ops.user_error import UserError, UserFileNotFoundError
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_nothing_is_guessed(folder, name, options, kind, remedy):
         folder.find(name, field="file", **options)
     bad = caught.value
     assert (bad.problem, bad.field, bad.value) == (kind, "file", name) and remedy in bad.hint
-    assert bad.error is (FileNotFoundError if kind.startswith("missing") else ValueError)
+    assert bad.error is (UserFileNotFoundError if kind.startswith("missing") else UserError)
 
 
 def test_lists_images_and_names_files_elsewhere_in_full(folder, tmp_path):

@@ -14,6 +14,7 @@ import pytest
 
 from helpers.marked_images import EXPORTS, write_marked_images
 from pointwssis.data import LoadReport, load_annotations
+from pointwssis.ops.user_error import UserError, UserFileNotFoundError
 
 # -- how a good export is damaged
 
@@ -27,7 +28,7 @@ class Damaged:
     parts: list[str]  # of the message
     images: int  # that a skip leaves
     objects: int
-    error: type[Exception] = ValueError
+    error: type[Exception] = UserError
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -126,8 +127,10 @@ RECORDS = {
     "csv: too few cells": csv("a.jpg,1", "line is 'a.jpg,1'", "2 cells", "7 columns"),
     "csv: too many cells": csv("a.jpg,1,2,cat,,,,,", "9 cells", "quotes"),
     "csv: no image": csv(",1,2,cat,,,", "image is ''", "below the image folder"),
-    "csv: missing image": csv("c.jpg,1,2,cat,,,", "image is 'c.jpg'", "missing image file", error=FileNotFoundError),
-    "csv: close name": csv("A.jpg,1,2,cat,,,", "image is 'A.jpg'", "did you mean a.jpg?", error=FileNotFoundError),
+    "csv: missing image": csv(
+        "c.jpg,1,2,cat,,,", "image is 'c.jpg'", "missing image file", error=UserFileNotFoundError
+    ),
+    "csv: close name": csv("A.jpg,1,2,cat,,,", "image is 'A.jpg'", "did you mean a.jpg?", error=UserFileNotFoundError),
     "csv: ambiguous image": csv("b.png,1,2,cat,,,", "image is 'b.png'", "city/b.png, field/b.png"),
     "csv: no picture": csv("notes.png,1,2,cat,,,", "image is 'notes.png'", "not a readable image"),
     "csv: other size": csv("dot.png,0,0,cat,20,10,", "width × height is '20 × 10'", "2 × 1 pixels"),
@@ -144,11 +147,11 @@ RECORDS = {
     "jsonl: image a number": jsonl('{"image": 5, "x": 1, "y": 1}', "image is 5"),
     # Label Studio
     "studio: not a task": studio({"id": 7, "image": "a.jpg"}, "data is ['id', 'image']", "JSON-MIN"),
-    "studio: no image": studio(task(7, ""), "data.image is ''", "missing image file", error=FileNotFoundError),
+    "studio: no image": studio(task(7, ""), "data.image is ''", "missing image file", error=UserFileNotFoundError),
     "studio: embedded image": studio(task(7, "data:image/png;base64,xyz"), "data.image", "path or URL"),
     "studio: which image": studio({"id": 7, "data": {"a": "a.jpg", "b": "b.jpg"}}, "data.image is ['a.jpg', 'b.jpg']"),
     "studio: missing upload": studio(
-        task(7, "/data/upload/1/a1b2c3d4-z.jpg"), "'/data/upload/1/a1b2c3d4-z.jpg'", error=FileNotFoundError
+        task(7, "/data/upload/1/a1b2c3d4-z.jpg"), "'/data/upload/1/a1b2c3d4-z.jpg'", error=UserFileNotFoundError
     ),
     "studio: ambiguous upload": studio(task(7, "/data/upload/1/a1b2c3d4-b.png"), "city/b.png, field/b.png"),
     "studio: image twice": studio(
@@ -227,7 +230,7 @@ RECORDS = {
         image='id="3" name="z.jpg" width="1" height="1"',
         images=1,
         objects=1,
-        error=FileNotFoundError,
+        error=UserFileNotFoundError,
     ),
     "cvat: tag without a label": cvat("<tag/>", "label is None", images=1, objects=1),
     # YOLO
@@ -288,7 +291,7 @@ RECORDS = {
         "name of the class",
     ),
     "via: no file name": via({"filename": None}, "filename is None", "path of the image"),
-    "via: missing image": via({"filename": "z.png"}, "filename is 'z.png'", error=FileNotFoundError),
+    "via: missing image": via({"filename": "z.png"}, "filename is 'z.png'", error=UserFileNotFoundError),
     "via: image twice": via({"filename": "a.jpg"}, "image given twice"),
     "via: regions are text": via({"filename": "empty.png", "regions": "none"}, "regions is 'none'"),
     "via: complete is maybe": via(
