@@ -67,10 +67,15 @@ def side_by_side(images: Sequence[Image.Image], captions: Sequence[str]) -> Imag
 
 
 def save_gif(frames: Sequence[Image.Image], durations: Sequence[int], path: Path) -> None:
-    """Write an animation that repeats; all frames share one palette."""
+    """Write an animation of gray images with colored masks that repeats; all frames share one palette."""
     size = (GIF_WIDTH, round(GIF_WIDTH * frames[0].height / frames[0].width))
     small = [frame.resize(size, Image.Resampling.LANCZOS) for frame in frames]
-    palette = Image.fromarray(np.concatenate([np.asarray(frame) for frame in small])).quantize(255)
+    # The palette holds grays for the image, and colors for the masks, each of which counts once whatever its area.
+    pixels = np.unique(np.concatenate([np.asarray(frame).reshape(-1, 3) for frame in small]) // 8 * 8 + 4, axis=0)
+    colored = pixels[np.ptp(pixels, axis=1) > 24]
+    grays = np.linspace(0, 255, 64).round().astype(int).repeat(3)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*grays.tolist(), *Image.fromarray(colored[None]).quantize(190).getpalette()])
     quantized = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in small]
     quantized[0].save(path, save_all=True, append_images=quantized[1:], duration=list(durations), loop=0, optimize=True)
 

@@ -23,8 +23,11 @@ from pointwssis.data import object_masks, read_image
 from pointwssis.visualization.drawing import contact_sheet, draw_instances, draw_points, instance_colors
 
 ENLARGEMENT = 4  # images are enlarged before they are segmented, so that outlines are smooth
-BRIGHT = ((255, 196, 0), (0, 205, 255), (120, 230, 90))
-SHEET = ("86f9087eb1d0875f.jpg", "33618678c167c5e0.jpg", "4d4f254f3b8b4408.jpg")
+BRIGHT = (
+    (255, 196, 0), (0, 205, 255), (120, 230, 90), (255, 110, 80), (200, 130, 255),
+    (255, 150, 200), (60, 140, 255), (0, 210, 170), (255, 140, 0), (190, 230, 60),
+)  # fmt: skip
+SHEET = ("86f9087eb1d0875f.jpg", "be26966900aa0e5b.jpg", "589f86dee5b480a8.jpg")
 CAPTIONS = ("image", "points", "rough masks", "refined masks", "ground truth")
 
 
@@ -52,14 +55,14 @@ class Scene:
         chosen = range(len(self.row["objects"])) if self.objects is None else self.objects
         self.points = [[ENLARGEMENT * (value + 0.5) for value in self.row["objects"][k]["point"]] for k in chosen]
         self.ground_truth = [self.enlarged(object_masks(self.row)[k]) for k in chosen]
-        self.colors = self.colors or instance_colors(len(self.points))
+        self.colors = (self.colors or instance_colors(len(self.points)))[: len(self.points)]
 
     def enlarged(self, mask: np.ndarray) -> np.ndarray:
         """Return a mask of the original image in the size of the enlarged one, with a smooth outline."""
         pixels = Image.fromarray(mask.astype(np.uint8) * 255).resize(self.image.size, Image.Resampling.BICUBIC)
         return np.asarray(pixels) > 127
 
-    def segment(self, segmenter: Any, refiner: str) -> list[dict[str, Any]]:
+    def segment(self, segmenter: Any, refiner: str | None = None) -> list[dict[str, Any]]:
         """Return one instance per click."""
         return segmenter(self.source, points=self.points, refiner=refiner, mask_format="numpy")
 
@@ -113,14 +116,14 @@ def main() -> None:
     refiner = str(args.models / "refiner")
 
     tissue = Scene(rows["4d4f254f3b8b4408.jpg"], (9, 1, 2), BRIGHT)
-    panels = [tissue.image, *clicks_and_masks(tissue, tissue.segment(teacher, refiner))]
+    panels = [tissue.image, *clicks_and_masks(tissue, tissue.segment(teacher))]
     figures.side_by_side(panels, ["photo", "three clicks", "masks"]).save(args.output_dir / "hero.webp", quality=88)
 
     cells = Scene(rows["797945873ca2a95f.jpg"], (0, 6, 9), BRIGHT)  # the clicks in README.md
     panels = clicks_and_masks(cells, cells.segment(teacher, refiner))
     figures.side_by_side(panels, ["points", "masks"]).save(args.output_dir / "code.webp", quality=88)
 
-    session = Scene(rows["86f9087eb1d0875f.jpg"], (17, 1, 4, 15, 9, 11, 0, 7, 19, 10))
+    session = Scene(rows["86f9087eb1d0875f.jpg"], (17, 1, 4, 15, 9, 11, 0, 7, 19, 10), BRIGHT)
     frames, durations = animation(session, session.segment(teacher, refiner))
     figures.save_gif(frames, durations, args.output_dir / "clicks.gif")
 

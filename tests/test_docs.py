@@ -14,6 +14,7 @@ from helpers.repository import missing_parts, shell_commands
 from pointwssis.runs.recipe import Recipe
 
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+SOURCES = (ROOT, ROOT / "src" / "pointwssis")
 RECIPE_KEYS = {f"--{field.name}" for field in dataclasses.fields(Recipe)}
 TAKE_RECIPE_KEYS = ("run", "check", "budget", "export")
 
@@ -64,6 +65,12 @@ def test_table_of_annotation_formats_is_that_of_the_code():
     from pointwssis.data.formats.table import formats_table
 
     assert formats_table() in (ROOT / "docs" / "annotation_formats.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_source_files_exist(page):
+    named = re.findall(r"`([\w/]+/[\w/]*\w\.py)`", page.read_text("utf-8"))
+    assert [path for path in named if not any((base / path).is_file() for base in SOURCES)] == []
 
 
 def test_every_recipe_key_is_documented():
