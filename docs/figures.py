@@ -16,13 +16,10 @@ GIF_WIDTH = 600
 # Outline of a mouse pointer with its tip at (0, 0), for a height of 18.
 POINTER = ((0, 0), (0, 16), (4, 12.5), (6.6, 18), (9, 17), (6.6, 11.5), (11.5, 11.5))
 
-# Labeling days and AP. COCO: paper, table 1. Nuclei: docs/results.md.
+# Labeling days and AP on COCO test-dev (paper, table 1).
 COCO_POINTS = ((158.5, 33.7, "5%"), (196.7, 35.8, "10%"), (349.5, 38.0, "30%"), (502.3, 38.8, "50%"))
 COCO_UNLABELED = ((44.2, 25.6, "5%"), (88.4, 30.3, "10%"), (265.2, 35.5, "30%"), (442.1, 36.8, "50%"))
 COCO_ALL = ((884.2, 39.6, "all masks"),)
-NUCLEI_POINTS = ((2.34, 23.9, "10% masks + 90% points"),)
-NUCLEI_TEACHER = ((2.12, 19.5, "10% masks"),)
-NUCLEI_ALL = ((21.17, 26.0, "all masks"),)
 
 
 def with_pointers(image: Image.Image, points: Sequence[Sequence[float]], colors: Sequence[Color]) -> Image.Image:
@@ -130,12 +127,10 @@ def method(panels: Sequence[Image.Image]) -> Image.Image:
 
 
 def chart() -> Image.Image:
-    """Return AP against labeling days, for COCO as published and for nuclei as measured here."""
-    sheet = Image.new("RGB", (1800, 760), WHITE)
+    """Return AP against labeling days on COCO, as published."""
+    sheet = Image.new("RGB", (1300, 760), WHITE)
     coco = ((COCO_POINTS, ORANGE), (COCO_UNLABELED, BLUE), (COCO_ALL, INK))
-    _axes(sheet, 0, "COCO test-dev (published in the paper)", (950, 200), (24, 42), coco)
-    nuclei = ((NUCLEI_POINTS, ORANGE), (NUCLEI_TEACHER, BLUE), (NUCLEI_ALL, INK))
-    _axes(sheet, 900, "nuclei (measured with this package)", (25, 5), (18, 28), nuclei)
+    _axes(sheet, "COCO test-dev (published in the paper)", (950, 200), (24, 42), coco)
     draw, font, x = ImageDraw.Draw(sheet), ImageFont.load_default(26), 110
     names = (("some masks, points on the rest", ORANGE), ("some masks, no points", BLUE), ("masks on all images", INK))
     for name, color in names:
@@ -147,7 +142,6 @@ def chart() -> Image.Image:
 
 def _axes(
     sheet: Image.Image,
-    offset: int,
     title: str,
     days: tuple[int, int],
     precision: tuple[int, int],
@@ -155,7 +149,7 @@ def _axes(
 ) -> None:
     """Draw one chart: `days` are the limit and the step of the x axis, `precision` the limits of the y axis."""
     draw, font, small = ImageDraw.Draw(sheet), ImageFont.load_default(30), ImageFont.load_default(24)
-    left, top, right, bottom = offset + 100, 80, offset + 850, 620
+    left, top, right, bottom = 100, 80, sheet.width - 50, 620
     low, high = precision
 
     def place(day: float, value: float) -> tuple[float, float]:

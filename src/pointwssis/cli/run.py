@@ -5,6 +5,9 @@ import argparse
 import time
 from collections.abc import Sequence
 
+import datasets
+from transformers.utils import logging as transformers_logging
+
 from ..planning.estimates import CostModel
 from ..runs.cache import is_first_process
 from ..runs.data import load_data
@@ -55,6 +58,9 @@ def main(arguments: Sequence[str]) -> None:
 def execute(recipe: Recipe) -> Run:
     """Run a recipe, print its table and the paths of its results."""
     started = time.monotonic()
+    # The run prints its own progress; bars for every file that is read or written would bury it.
+    datasets.disable_progress_bars()
+    transformers_logging.disable_progress_bar()
     push = Push(recipe)
     run = Run(recipe)
     print(run.data.summary())
