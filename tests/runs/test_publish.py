@@ -148,10 +148,10 @@ def test_a_folder_that_no_run_has_written(hub, tmp_path):
         publish(tmp_path / "none", "tester/mine")
 
 
-def test_only_what_a_script_makes_is_pushed(run_copy, hub):
-    recipe = tiny.recipe(run_copy, push_to_hub=True, hub_model_id="tester/teacher")
-    assert Push(recipe, only="teacher")() == {"teacher": f"{hub.url}/tester/teacher"}
-    assert [id for _, id in hub.repositories] == ["tester/teacher"]
-    assert Push(tiny.recipe(run_copy), only="teacher")() == {}
+def test_only_models_of_the_recipe_s_stages_are_pushed(run_copy, hub):
+    recipe = tiny.recipe(run_copy, stages=["teacher"], push_to_hub=True, hub_model_id="tester/cells")
+    assert Push(recipe)() == {"teacher": f"{hub.url}/{CELLS['teacher']}"}
+    assert [id for _, id in hub.repositories] == [CELLS["teacher"]]
+    assert Push(tiny.recipe(run_copy))() == {}
     with pytest.raises(PushError):
         Push(tiny.recipe(run_copy, push_to_hub=True, hub_model_id="somebody/x"))

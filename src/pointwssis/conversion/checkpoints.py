@@ -59,7 +59,7 @@ def existing_file(path: str | Path) -> Path:
     return path
 
 
-def refused(path: Path, function: str) -> ValueError:
+def refused(path: Path, function: str) -> UserError:
     """Return the error for a file that contains more than data."""
     return UserError(
         f"{path}: is refused, because loading it would run {function}; a checkpoint may only hold numbers and "
@@ -67,11 +67,10 @@ def refused(path: Path, function: str) -> ValueError:
     )
 
 
-def damaged(path: Path, error: Exception) -> ValueError:
+def damaged(path: Path, error: Exception) -> UserError:
     """Return the error for a file that cannot be read completely."""
-    text = (
-        str(error).rpartition("WeightsUnpickler error: ")[2].strip()
-    )  # torch's text before it advises running the file
+    # Only the cause: before it, torch advises loading the file without protection.
+    text = str(error).rpartition("WeightsUnpickler error: ")[2].strip()
     reason = text.splitlines()[0][:200] if text else type(error).__name__
     return UserError(f"{path}: is not a checkpoint, or is damaged ({reason}); download it again")
 

@@ -18,7 +18,7 @@ from ..ops.coco_masks import decode_rle, rle_area, rle_box
 from ..ops.points import PointSource
 from ..ops.user_error import UserError
 from .formats.coco_records import derive_point
-from .schema import class_names
+from .schema import class_names, image_title
 
 SigmaUnit = Literal["object", "pixel"]
 
@@ -249,7 +249,7 @@ def _check_fraction(name: str, value: float) -> None:
 
 
 def _name(row: Mapping[str, Any], item: Mapping[str, Any]) -> str:
-    return f"image {row['image_id']} ({row['file_name']}): object {item['id']}"
+    return f"{image_title(row)}: object {item['id']}"
 
 
 class _KnownMasks:

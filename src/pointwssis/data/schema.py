@@ -123,6 +123,16 @@ def class_names(dataset: Dataset) -> list[str]:
     return list(dataset.features["objects"].feature["category"].names)
 
 
+def image_title(row: Mapping[str, Any]) -> str:
+    """Return the name of an image in messages: its id and its file name.
+
+    Example:
+        >>> image_title({"image_id": 7, "file_name": "a.jpg"})
+        'image 7 (a.jpg)'
+    """
+    return f"image {row['image_id']} ({row['file_name']})"
+
+
 def objects_with_mask(row: Mapping[str, Any], field: str = "segmentation") -> list[dict[str, Any]]:
     """Return the objects of a row that have a mask in `field`, without crowds, in the order of the row.
 

@@ -12,7 +12,7 @@ import numpy as np
 from datasets import Dataset
 from tqdm.auto import tqdm
 
-from ..data.schema import class_names, supervision
+from ..data.schema import class_names, image_title, supervision
 from ..ops.coco_masks import decode_rle
 from ..ops.images import read_image
 from ..ops.points import PointSource, point_from_mask
@@ -109,15 +109,14 @@ def _clicks(
 
 
 def _check_answers(answers: Sequence[Mapping[str, Any]], num_points: int, names: list[str], row: Any) -> None:
-    where = f"image {row['image_id']} ({row['file_name']})"
     if len(answers) != num_points:
         raise ValueError(
-            f"{where}: the segmenter returned {len(answers)} answers for {num_points} points; expected one per point"
+            f"{image_title(row)}: the segmenter returned {len(answers)} answers for {num_points} points; expected one per point"
         )
     unknown = {answer["label"] for answer in answers} - set(names)
     if unknown:
         raise ValueError(
-            f"{where}: the segmenter returned the label {min(unknown)!r}; expected a class of the dataset: "
+            f"{image_title(row)}: the segmenter returned the label {min(unknown)!r}; expected a class of the dataset: "
             f"{', '.join(names)}"
         )
 

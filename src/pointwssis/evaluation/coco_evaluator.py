@@ -98,10 +98,6 @@ class CocoEvaluator:
             for image_id, matches in other.items():
                 self._results.setdefault(image_id, matches)
 
-    def reset(self) -> None:
-        """Discard all predictions."""
-        self._results = {}
-
     def compute(self) -> dict[str, float | None]:
         """Return the metrics as fractions from 0 to 1; None where there is no ground truth (COCO prints -1).
 
@@ -180,13 +176,13 @@ def _match_class(ground_truth: list[Mapping[str, Any]], detections: list[Mapping
     scores = np.array([float(detection["score"]) for detection in detections])
     best = np.argsort(-scores, kind="stable")[:cap]
     masks = [detections[index]["rle"] for index in best]
-    true_masks = [item["segmentation"] for item in ground_truth]
+    ground_truth_masks = [item["segmentation"] for item in ground_truth]
     crowd = np.array([item["iscrowd"] for item in ground_truth], dtype=bool)
     areas = np.array([_area(item) for item in ground_truth])
     sizes = np.array([rle_area(mask) for mask in masks])
-    overlaps = np.zeros((len(masks), len(true_masks)))
+    overlaps = np.zeros((len(masks), len(ground_truth_masks)))
     if overlaps.size:
-        overlaps = np.asarray(coco_mask.iou(masks, true_masks, crowd.astype(np.uint8)))
+        overlaps = np.asarray(coco_mask.iou(masks, ground_truth_masks, crowd.astype(np.uint8)))
 
     # An object outside the area range is ignored, and so is a detection outside of it that matches nothing.
     matched = np.zeros((len(AREA_RANGES), len(IOU_THRESHOLDS), len(masks)), dtype=bool)

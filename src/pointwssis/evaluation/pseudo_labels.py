@@ -36,9 +36,9 @@ def evaluate_pseudo_labels(
     common = [positions[image_id] for image_id in pseudo_dataset["image_id"] if image_id in positions]
     ground_truth = ground_truth.with_format(None).select(common)
     evaluator = CocoEvaluator(ground_truth, max_detections)
-    true_masks: dict[int, Any] = {}
+    hidden_masks: dict[int, Any] = {}
     for row in ground_truth:
-        true_masks |= {item["id"]: item["segmentation"] for item in objects_with_mask(row)}
+        hidden_masks |= {item["id"]: item["segmentation"] for item in objects_with_mask(row)}
 
     points = labels = 0
     overlaps: list[float] = []
@@ -48,8 +48,8 @@ def evaluate_pseudo_labels(
         points, labels = points + len(pointed), labels + len(masks)
         own = {item["id"]: item[field] for item in masks}
         for item in pointed:
-            if item["id"] in true_masks:
-                overlaps.append(rle_iou(own[item["id"]], true_masks[item["id"]]) if item["id"] in own else 0.0)
+            if item["id"] in hidden_masks:
+                overlaps.append(rle_iou(own[item["id"]], hidden_masks[item["id"]]) if item["id"] in own else 0.0)
         if row["image_id"] in positions:
             evaluator.update(row["image_id"], [_as_prediction(item, field) for item in masks])
 

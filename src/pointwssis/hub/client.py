@@ -36,14 +36,14 @@ def check_write_access(repo_ids: Iterable[str], private: bool = False) -> None:
     except LocalTokenNotFoundError as error:
         raise PushError(f"pushing to the Hub needs a token: {LOGIN_HINT}") from error
     except Exception as error:  # network, server or token: any of them prevents pushing
-        raise PushError(f"the Hub at {api.endpoint} denied access ({_first_line(error)}); {LOGIN_HINT}") from error
+        raise PushError(f"the Hub at {api.endpoint} denied access ({first_line(error)}); {LOGIN_HINT}") from error
     for repo_id in repo_ids:
         try:
             full_name = api.create_repo(repo_id, private=private or None, exist_ok=True).repo_id
             api.auth_check(full_name, write=True)
         except Exception as error:
             raise PushError(
-                f"{repo_id}: {user} has no write access ({_first_line(error)}); choose a repository such as "
+                f"{repo_id}: {user} has no write access ({first_line(error)}); choose a repository such as "
                 f"{user}/NAME, or use another token: {LOGIN_HINT}"
             ) from error
 
@@ -76,14 +76,14 @@ def push_folder(folder: str | Path, repo_id: str, private: bool = False, card: s
     except Exception as error:  # of many types; each must say where the model is
         option = " --private" if private else ""
         raise PushError(
-            f"{repo_id}: was not uploaded ({_first_line(error)}). Nothing is lost, {folder} is complete; upload it "
+            f"{repo_id}: was not uploaded ({first_line(error)}). Nothing is lost, {folder} is complete; upload it "
             f"later with: pointwssis push {folder} {repo_id}{option}"
         ) from error
     return str(address)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """Return an error in one line, with its cause for the generic `RuntimeError`."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    cause = f": {_first_line(error.__cause__)}" if isinstance(error, RuntimeError) and error.__cause__ else ""
+    cause = f": {first_line(error.__cause__)}" if isinstance(error, RuntimeError) and error.__cause__ else ""
     return lines[0] + cause

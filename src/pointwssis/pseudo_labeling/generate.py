@@ -13,12 +13,12 @@ import numpy as np
 from datasets import Dataset
 from tqdm.auto import tqdm
 
-from ..data.schema import class_names, dataset_from_rows, make_object, objects_with_point
+from ..data.schema import class_names, dataset_from_rows, image_title, make_object, objects_with_point
 from ..ops.coco_masks import RLE, decode_rle, encode_mask, rle_area, rle_box, rle_coverage
 from ..ops.images import read_image
 from ..ops.points import point_from_mask
 from ..pipelines.refiners import Refiner, checked_refined_masks
-from .labeler_types import Proposer, Teacher, check_batch, check_instances, class_index, place
+from .labeler_types import Proposer, Teacher, check_batch, check_instances, class_index
 
 Row = dict[str, Any]
 
@@ -181,7 +181,7 @@ def _with_refined_masks(dataset: Dataset, refiner: Refiner) -> Iterator[Row]:
             labels = [names[item["category"]] for item in objects]
             image = read_image(row)
             masks = refiner(image, rough_masks, points, labels)
-            masks = checked_refined_masks(masks, len(objects), image, place(row))
+            masks = checked_refined_masks(masks, len(objects), image, image_title(row))
             for item, mask in zip(objects, masks, strict=True):
                 set_pseudo_mask(item, encode_mask(mask))
         yield row

@@ -9,6 +9,8 @@ from typing import Any
 
 from PIL import Image
 
+from ..data.schema import image_title
+
 Points = list[list[float]]
 Labels = list[str | None]
 
@@ -51,46 +53,35 @@ def check_instances(
 
     Args:
         role: "teacher" or "proposer".
-        row: of the image.
-        instances: returned for it.
+        row: row of the image.
+        instances: instances that were returned for it.
         num_points: number of instances to expect; None: any.
     """
     for instance in instances:
         missing = [key for key in INSTANCE_KEYS if key not in instance]
         if missing:
             raise ValueError(
-                f"{place(row)}: the {role} returned an instance with the keys {', '.join(instance)}; expected "
+                f"{image_title(row)}: the {role} returned an instance with the keys {', '.join(instance)}; expected "
                 f"{', '.join(INSTANCE_KEYS)}"
             )
         if not isinstance(instance["mask"], Mapping):
             raise ValueError(
-                f"{place(row)}: the {role} returned a mask of type {type(instance['mask']).__name__}; expected a "
+                f"{image_title(row)}: the {role} returned a mask of type {type(instance['mask']).__name__}; expected a "
                 'run-length encoding, {"size", "counts"}: use pointwssis.ops.coco_masks.encode_mask'
             )
-    check_masks(role, row, [instance["mask"]["size"] for instance in instances], num_points)
 
-
-def check_masks(
-    role: str, row: Mapping[str, Any], sizes: Sequence[Sequence[int]], num_points: int | None = None
-) -> None:
-    """Raise a ValueError unless there is one mask per point, each of the image's size.
-
-    Args:
-        role: "teacher" or "proposer".
-        row: of the image.
-        sizes: [height, width] of each mask that was returned.
-        num_points: number of masks to expect; None: any.
-    """
-    if num_points is not None and len(sizes) != num_points:
+    # One mask per point, each of the image's size.
+    if num_points is not None and len(instances) != num_points:
         raise ValueError(
-            f"{place(row)}: the {role} returned {len(sizes)} masks for {num_points} points; expected one mask per "
-            "point, in order"
+            f"{image_title(row)}: the {role} returned {len(instances)} masks for {num_points} points; expected one "
+            "mask per point, in order"
         )
     expected = [row["height"], row["width"]]
-    for size in sizes:
-        if list(size) != expected:
+    for instance in instances:
+        size = list(instance["mask"]["size"])
+        if size != expected:
             raise ValueError(
-                f"{place(row)}: the {role} returned a mask of [height, width] {list(size)}; expected the size of the "
+                f"{image_title(row)}: the {role} returned a mask of [height, width] {size}; expected the size of the "
                 f"image, {expected}"
             )
 
@@ -99,12 +90,7 @@ def class_index(role: str, row: Mapping[str, Any], label: str, class_names: Sequ
     """Return the index of the class that a teacher or a proposer gave to an object."""
     if label not in class_names:
         raise ValueError(
-            f"{place(row)}: the {role} returned the label {label!r}; expected a class of the dataset: "
+            f"{image_title(row)}: the {role} returned the label {label!r}; expected a class of the dataset: "
             f"{', '.join(class_names)}"
         )
     return list(class_names).index(label)
-
-
-def place(row: Mapping[str, Any]) -> str:
-    """Return the name of an image in an error."""
-    return f"image {row['image_id']} ({row['file_name']})"

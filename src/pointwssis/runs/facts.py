@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import AutoConfig
 
-from ..data import annotation_cost
+from ..data.annotation_cost import SECONDS_PER_DAY, annotation_cost
 from ..hub.cards import CURVES_FILE, TrainingFacts, write_card
 from ..hub.cards.released import backbone_name
 from ..visualization.curves import draw_curves
@@ -21,7 +21,6 @@ from .stages import is_trained
 
 KEYS_WITH_LOCAL_PATHS = ("data_dir", "train_annotations", "val_annotations", "image_dir", "output_dir")
 KEYS_WITHOUT_EFFECT_ON_MODELS = ("stages", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")
-SECONDS_PER_DAY = 24 * 60 * 60
 
 LabelCosts = tuple[dict[str, int], dict[str, float]]
 """Kind of label → images with it, and kind of label → days of labeling."""

@@ -23,12 +23,11 @@ class Push:
     """Upload the models of a run if its recipe says so. Write access is checked here, before anything is trained.
 
     Args:
-        recipe: with `push_to_hub`, `hub_model_id`, `hub_private`.
-        only: the one part that the program makes, which then is what `hub_model_id` names. None: everything that the
-            recipe's stages make, by the names of `repo_names`.
+        recipe: recipe of the run, with `push_to_hub`, `hub_model_id`, `hub_private`. The models that its `stages` train
+            are uploaded, to the repositories of `repo_names`.
 
     Raises:
-        PushError: a repository cannot be written to.
+        PushError: write access to a repository is denied.
 
     Example:
         ```python
@@ -39,34 +38,33 @@ class Push:
         ```
     """
 
-    def __init__(self, recipe: Recipe, only: str | None = None):
+    def __init__(self, recipe: Recipe):
         self.recipe = recipe
-        self.parts = [only] if only else [part for part in PUBLISHED_ROLES if part in recipe.stages]
         self.repos: dict[str, str] = {}
         if recipe.push_to_hub and is_first_process():
-            names = repo_names(recipe.hub_model_id, only or "student")
-            self.repos = {part: names[part] for part in self.parts}
+            names = repo_names(recipe.hub_model_id)
+            self.repos = {role: repo for role, repo in names.items() if role in recipe.stages}
             check_write_access(self.repos.values(), recipe.hub_private)
 
     def __call__(self) -> dict[str, str]:
-        """Upload the models, and return part → address of each."""
-        made = run_models(self.recipe.output_dir)
-        models = {part: made[part] for part in self.repos if part in made}
+        """Upload the models, and return role → URL of each repository."""
+        trained = run_models(self.recipe.output_dir)
+        models = {role: trained[role] for role in self.repos if role in trained}
         return push_models(models, self.repos, self.recipe.hub_private)
 
 
-def repo_names(hub_model_id: str, main: str = "student") -> dict[str, str]:
-    """Return part → repository: one part gets the name itself, the others get it with a suffix.
+def repo_names(hub_model_id: str) -> dict[str, str]:
+    """Return role → repository: the student gets the name itself, the others get it with a suffix.
 
     Example:
         >>> repo_names("me/cells")
         {'student': 'me/cells', 'teacher': 'me/cells-teacher', 'refiner': 'me/cells-refiner'}
     """
-    return {part: hub_model_id if part == main else f"{hub_model_id}-{part}" for part in PUBLISHED_ROLES}
+    return {role: hub_model_id if role == "student" else f"{hub_model_id}-{role}" for role in PUBLISHED_ROLES}
 
 
 def run_models(folder: str | Path) -> dict[str, Path]:
-    """Return role → folder of the best model of this role that a run has made."""
+    """Return role → folder of the best model that a run has trained for it."""
     models = {}
     for role in PUBLISHED_ROLES:
         saved = [Path(folder) / name for name in candidates_for(role) if is_saved_model(Path(folder) / name)]
@@ -78,36 +76,37 @@ def push_models(models: Mapping[str, Path], repos: Mapping[str, str], private: b
     """Upload models of one run; their cards link to each other, and to those of earlier uploads.
 
     Args:
-        models: part → folder.
-        repos: part → Hub repository.
+        models: role → folder.
+        repos: role → Hub repository.
         private: make new repositories private.
 
     Returns:
-        Part → address.
+        Role → URL of the repository.
 
     Raises:
-        PushError: one did not arrive. What was sent before it stays there, and nothing of it is sent again.
+        PushError: an upload failed. Models that were uploaded before it stay on the Hub and are not sent again.
     """
-    addresses = {}
-    for part, folder in models.items():
+    urls = {}
+    for role, folder in models.items():
         family = {**pushed_before(folder.parent), **{other: repos[other] for other in models}}
-        card = card_of(folder, repos[part], family, on_hub=True)
+        card = card_of(folder, repos[role], family, on_hub=True)
         config = AutoConfig.from_pretrained(folder)
+        # A model without training facts and without a card gets one from its configuration.
         if card is None and not (folder / "README.md").is_file() and config.model_type in MODEL_TYPES:
-            card = bare_card(repos[part], config)
-        addresses[part] = push_folder(folder, repos[part], private, card)
-        remember(folder, repos[part])
-    return addresses
+            card = bare_card(repos[role], config)
+        urls[role] = push_folder(folder, repos[role], private, card)
+        remember(folder, repos[role])
+    return urls
 
 
 def pushed_before(run_folder: Path) -> dict[str, str]:
-    """Return part → repository of the models of a run that are on the Hub already."""
-    known = {
-        part: TrainingFacts.load(path).repo
-        for part, path in run_models(run_folder).items()
-        if (path / FACTS_FILE).is_file()
-    }
-    return {part: repo for part, repo in known.items() if repo is not None}
+    """Return role → repository of the models of a run that are on the Hub already."""
+    pushed = {}
+    for role, path in run_models(run_folder).items():
+        repo = TrainingFacts.load(path).repo if (path / FACTS_FILE).is_file() else None
+        if repo is not None:
+            pushed[role] = repo
+    return pushed
 
 
 def remember(folder: Path, repo: str) -> None:
@@ -120,19 +119,23 @@ def publish(folder: str | Path, repo: str, private: bool = False) -> dict[str, s
     """Upload a folder: that of a model, or the output folder of a run with all its models.
 
     Args:
-        folder: of a model, or of a run.
-        repo: of the model, or of the run's student.
+        folder: folder of a model, or output folder of a run.
+        repo: Hub repository of the model, or of the run's student.
         private: make new repositories private.
 
     Returns:
-        Part ("model" for a single one) → address.
+        Role ("model" for a model without training facts) → URL of the repository.
+
+    Raises:
+        UserFileNotFoundError: the folder does not exist or holds no model.
+        PushError: an upload failed.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise UserFileNotFoundError(f"{folder}: no such folder")
     if is_saved_model(folder):
-        part = TrainingFacts.load(folder).part if (folder / FACTS_FILE).is_file() else "model"
-        return push_models({part: folder}, {part: repo}, private)
+        role = TrainingFacts.load(folder).part if (folder / FACTS_FILE).is_file() else "model"
+        return push_models({role: folder}, {role: repo}, private)
     models = run_models(folder)
     if not models:
         raise UserFileNotFoundError(

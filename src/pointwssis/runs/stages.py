@@ -29,15 +29,13 @@ from ..ops.wording import did_you_mean, with_hint
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.augmentation import Augmentation
 from ..training.collators import InstanceCollator
-from ..training.datasets import InstanceDataset, RefinementDataset
+from ..training.datasets import DEFAULT_POINT_JITTER, InstanceDataset, RefinementDataset
 from ..training.incomplete_labels import background_threshold
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
 from .recipe import Recipe
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_POINT_JITTER = 0.15
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from ..ops.user_error import UserError
 from .augmentation import Augmentation, augmented, cropped
 from .incomplete_labels import ignore_points, incomplete_classes, mask_weight
 
+DEFAULT_POINT_JITTER = 0.15  # fraction of the object's width and height
+
 
 class _SeededDataset(Dataset):
     """A dataset whose random numbers depend on nothing but seed, epoch and index; the Trainer sets the epoch."""
@@ -161,7 +163,7 @@ class RefinementDataset(_SeededDataset):
         rows: HFDataset,
         image_processor: Any,
         box_scales: tuple[float, float] = (1.0, 2.0),
-        point_jitter: float = 0.15,
+        point_jitter: float = DEFAULT_POINT_JITTER,
         augmentation: Augmentation | None = None,
         seed: int = 0,
     ):

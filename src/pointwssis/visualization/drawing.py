@@ -206,8 +206,8 @@ def pseudo_label_panels(
     pointed = objects_with_point(row)
     points = draw_points(image, [item["point"] for item in pointed], [color_of[item["id"]] for item in pointed])
     masks = [panel(row, "rough_segmentation"), panel(row, "segmentation")]
-    truth = None if ground_truth is None else panel(ground_truth, "segmentation")
-    return [_enlarged(image, MIN_SIDE)[0], points, *masks, truth]
+    ground_truth_panel = None if ground_truth is None else panel(ground_truth, "segmentation")
+    return [_enlarged(image, MIN_SIDE)[0], points, *masks, ground_truth_panel]
 
 
 def _enlarged(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:

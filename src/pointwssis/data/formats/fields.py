@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...ops.coco_masks import encode_mask
+from ...ops.wording import counted
 from ..errors import AnnotationError
 from .coco_records import box_center, read_mask, read_point, swapped_hint
 
@@ -140,7 +141,7 @@ def box_alone(item: Mapping[str, Any], width: int, height: int) -> list[float] |
 def warn_of_crowds(count: int, tool: str) -> None:
     """Log the crowds that a format cannot hold."""
     if count:
-        crowds = "1 crowd is" if count == 1 else f"{count} crowds are"
+        crowds = f"{counted(count, 'crowd')} {'is' if count == 1 else 'are'}"
         logger.warning("%s left out: %s has no ignore regions, so they become background", crowds, tool)
 
 

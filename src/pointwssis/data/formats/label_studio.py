@@ -33,6 +33,7 @@ from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle, rle_area
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ...ops.wording import counted
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .fields import (
@@ -196,7 +197,7 @@ def _images(tasks: JsonRecords, report: LoadReport) -> Iterator[ImageAnnotation]
         predicted += bool(task.get("predictions"))
         yield image
     if predicted and not submitted:
-        tasks_with = "1 task has" if predicted == 1 else f"{predicted} tasks have"
+        tasks_with = f"{counted(predicted, 'task')} {'has' if predicted == 1 else 'have'}"
         raise UserError(
             f"{report.source}: {tasks_with} predictions, but no task has a submitted annotation; accept or correct the "
             "predictions in Label Studio, submit the tasks and export the project again"

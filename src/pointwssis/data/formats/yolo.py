@@ -35,6 +35,7 @@ from datasets import Dataset
 from ...ops.coco_masks import decode_rle
 from ...ops.polygons import join_polygons, mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ...ops.wording import counted
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .fields import box, polygon_mask, read_number
@@ -129,10 +130,10 @@ def to_yolo(dataset: Dataset, folder: str | Path, split: str = "train") -> Path:
 
 def _warn_of_losses(folder: Path, left_out: int, incomplete: Sequence[str]) -> None:
     if left_out:
-        objects = "1 object is" if left_out == 1 else f"{left_out} objects are"
+        objects = f"{counted(left_out, 'object')} {'is' if left_out == 1 else 'are'}"
         logger.warning("%s: %s left out: crowds, without a class, or without mask and box", folder, objects)
     if incomplete:
-        images = "1 image" if len(incomplete) == 1 else f"{len(incomplete)} images"
+        images = counted(len(incomplete), "image")
         names = ", ".join(incomplete[:3]) + (", …" if len(incomplete) > 3 else "")
         message = "%s: YOLO cannot state that not all objects are annotated, as in %s (%s); read it with complete=False"
         logger.warning(message, folder, images, names)

@@ -143,7 +143,7 @@ def _about(
 ) -> About:
     if drawn is None:
         draw = f"seed {seed}; a smaller percentage lies within a larger one"
-        draw = f"drawn by the rule of `pointwssis.data.protocols` ({draw})"
+        draw = f"drawn by the rule of `pointwssis.data.prepared.protocols` ({draw})"
     else:
         draw = f"those published by the authors of the paper ({', '.join(file.name for file, _ in drawn.values())})"
     percent = ", ".join(f"{percentage}%" for percentage in (percentages if drawn is None else drawn))

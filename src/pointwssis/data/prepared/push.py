@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard, HfApi
 
-from ...hub.client import LOGIN_HINT, PushError
+from ...hub.client import LOGIN_HINT, PushError, first_line
 from .opening import prepared_files
 
 
@@ -47,9 +47,8 @@ def push_prepared(folder: str | Path, repo_id: str, private: bool = False) -> st
             options = {"delete_patterns": "data/*", "commit_message": "Prepared dataset"}
             api.upload_folder(repo_id=address.repo_id, repo_type="dataset", folder_path=upload, **options)
         except Exception as error:  # the client raises many kinds of errors; each must name the folder
-            problem = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise PushError(
-                f"{repo_id}: upload failed ({problem}). Nothing is lost, {folder} is complete; upload it later with "
+                f"{repo_id}: upload failed ({first_line(error)}). Nothing is lost, {folder} is complete; upload it later with "
                 f"push_prepared({str(folder)!r}, {repo_id!r}); {LOGIN_HINT}"
             ) from error
     return str(address)

@@ -12,9 +12,10 @@ from string import Template
 
 import yaml
 
+from ...ops.wording import counted
 from .metadata import metadata
 from .training_facts import FACTS_FILE, PARTS, TrainingFacts, write_if_changed
-from .words import days, images, listed, percent, table
+from .words import days, listed, percent, table
 
 CURVES_FILE = "curves.png"
 # A README.md that ends with this line is updated when more is known; without the line it is never changed.
@@ -55,7 +56,7 @@ USAGE_NOTES = {
     "predicts one mask per point.",
     "refiner": "Points are (x, y) in pixels of the image.",
 }
-KINDS = {  # of labels, with the letters of the paper's tables
+LABEL_TITLES = {  # kind of label → its row, with the letters of the paper's tables
     "full": "masks (F)",
     "box": "boxes",
     "point": "points (P)",
@@ -135,17 +136,19 @@ def _summary(facts: TrainingFacts) -> str:
         return (
             f"A MaskRefineNet with a {facts.backbone} backbone for {class_names}. Given an image, a rough mask, and "
             "the point and class of the object, it predicts a refined mask. It was trained on "
-            f"{images(count['full'])} with masks, to correct the rough masks that the teacher of the same run predicts "
+            f"{counted(count['full'], 'image')} with masks, to correct the rough masks that the teacher of the same run predicts "
             "from points."
         )
-    trained = f"A SOLOv2 with a {facts.backbone} backbone for {class_names}, trained on {images(count['full'])}"
+    trained = (
+        f"A SOLOv2 with a {facts.backbone} backbone for {class_names}, trained on {counted(count['full'], 'image')}"
+    )
     if facts.part == "teacher":
         return f"{trained} with masks. It is the teacher that labels the other images of its run."
     if facts.part == "upper_bound":
         return f"{trained}, all with masks. It is the upper bound that the student of its run is compared with."
     repeats = f" (each {count['full_repeats']} times per epoch)" if count.get("full_repeats", 1) > 1 else ""
     return (
-        f"{trained} with masks{repeats} and on {images(count['pseudo'])} with pseudo labels, which the teacher of the "
+        f"{trained} with masks{repeats} and on {counted(count['pseudo'], 'image')} with pseudo labels, which the teacher of the "
         "same run made."
     )
 
@@ -176,7 +179,7 @@ def _results(facts: TrainingFacts) -> str:
         columns = [c for c in ("AP", "AP@100", "AP50", "AP75", "APs", "APm", "APl") if c in facts.metrics]
         columns += [f"AR{facts.max_detections}"] if f"AR{facts.max_detections}" in facts.metrics else []
         caption = (
-            f"Mask AP in percent on {facts.data['val_name']} ({images(facts.data['val_images'])}), at most "
+            f"Mask AP in percent on {facts.data['val_name']} ({counted(facts.data['val_images'], 'image')}), at most "
             f"{facts.max_detections} detections per image:"
         )
         blocks += [caption, table(columns, [[percent(facts.metrics[column]) for column in columns]])]
@@ -203,7 +206,7 @@ def _results(facts: TrainingFacts) -> str:
 def _data(facts: TrainingFacts) -> str:
     total = sum(facts.labels.values())
     rows = []
-    for kind, title in KINDS.items():
+    for kind, title in LABEL_TITLES.items():
         if facts.labels.get(kind):
             share = f"{100 * facts.labels[kind] / total:.1f}%"
             rows.append([title, str(facts.labels[kind]), share, days(facts.label_days[kind])])

@@ -1,13 +1,17 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Formatting of numbers, names and tables in cards."""
 
+from ...ops.wording import counted
+
 
 def table(columns: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def percent(value: float | None) -> str:
+    """Return a fraction in percent, or a dash for a value that was not measured."""
     return "–" if value is None else f"{100 * value:.1f}"
 
 
@@ -21,11 +25,7 @@ def days(days: float) -> str:
     return f"{days:.1f}" if days >= 10 else f"{days:.2g}"
 
 
-def images(count: int) -> str:
-    return f"{count:,} image{'' if count == 1 else 's'}"
-
-
 def listed(names: list[str], one: str, many: str) -> str:
     """Return a count with at most ten names, such as "3 classes (cat, dog, fox)"."""
     shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-    return f"{len(names)} {one if len(names) == 1 else many} ({shown})"
+    return f"{counted(len(names), one, many)} ({shown})"
