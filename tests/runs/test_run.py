@@ -2,6 +2,7 @@
 """Whole runs on drawn shapes, with trainings of three steps."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from helpers import tiny
 from helpers.tiny import recipe
-from pointwssis.data import class_names, load_coco, read_image
+from pointwssis.data import class_names, hide_masks, load_coco, read_image
 from pointwssis.runs import stages
 from pointwssis.runs.cache import stored_rows
 from pointwssis.runs.data import load_data
@@ -262,3 +263,12 @@ def test_evaluating_a_saved_model(finished, shapes, tmp_path, monkeypatch, caplo
     other = tiny.saved_segmenter(tmp_path / "other", names=["star", "cow"])
     stages.evaluate(other, rows, bf16=False)
     assert "never trained on the classes ellipse, rectangle, triangle" in caplog.text
+
+
+def test_validation_images_without_masks_have_no_ap(shapes, tmp_path, capsys):
+    settings = recipe(tmp_path / "out", data_dir=str(shapes), stages=["teacher"], max_steps=1)
+    data = load_data(settings)
+    run = Run(settings, replace(data, validation=hide_masks(data.validation)))
+    assert run.teacher()["AP"] is None
+    assert "AP not available" in capsys.readouterr().out
+    assert run.run()["teacher"]["AP"] is None

@@ -1,8 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The training stages as functions: train a SOLOv2, train a MaskRefineNet, evaluate.
 
-Teacher, students and upper bound are one function on different rows. Every stage writes into its own folder and is
-skipped when that folder holds its result, so that an interrupted run resumes there. `run.py` puts the stages in order.
+Teacher, students and upper bound are trained by one function on different rows. Every stage writes into its own folder
+and is skipped if that folder holds its result, so that an interrupted run resumes there. `run.py` puts the stages in
+order.
 """
 
 import dataclasses
@@ -34,21 +35,22 @@ from ..training.incomplete_labels import background_threshold
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
 from .recipe import Recipe
+from .results import percent
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class SegmenterTraining:
-    """One training of a SOLOv2 in a run.
+    """Settings of one training run of a SOLOv2.
 
     Args:
         name: folder of the model in the output folder of the run.
-        rows: to learn from; without any, the model that it starts from is taken as it is.
+        rows: rows to train on; if there are none, the model to start from is saved unchanged.
         model_fields: fields of `SOLOv2Config`.
-        arguments: training arguments beside those of the recipe's `training`.
+        arguments: training arguments that override the recipe's `training`.
         start: saved model to start from; None starts from new weights.
-        intermediate_folders: fraction of the training → folder for the weights at that moment.
+        intermediate_folders: fraction of the training → folder for the weights at that step.
     """
 
     name: str
@@ -79,7 +81,7 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
     check_arguments(values)
     with as_user_error(ValueError, source="training"):
         arguments = SegmentationTrainingArguments(**values)
-    # A shorter training warms up for the same fraction of its steps.
+    # A shortened training run warms up for the same fraction of its steps.
     if recipe.max_steps is not None and recipe.max_steps < arguments.max_steps:
         shorter = recipe.max_steps / arguments.max_steps
         arguments.max_steps = recipe.max_steps
@@ -91,7 +93,7 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
 
 
 def check_arguments(values: dict[str, Any]) -> None:
-    """Raise a ValueError for a training argument that does not exist or is not the number that it must be."""
+    """Raise a `UserError` for a training argument that does not exist, or that must be a number and is not."""
     known = {item.name: item.default for item in dataclasses.fields(SegmentationTrainingArguments) if item.init}
     for name, value in values.items():
         if name not in known:
@@ -110,7 +112,7 @@ def refiner_settings(recipe: Recipe) -> dict[str, Any]:
 
 
 class SaveIntermediateWeights(TrainerCallback):
-    """Save the weights after some fractions of a training, beside the checkpoints that a run resumes from."""
+    """Save the weights after given fractions of a training run, apart from the checkpoints that it resumes from."""
 
     def __init__(self, folders: dict[float, Path], image_processor: Any):
         self.folders, self.image_processor = folders, image_processor
@@ -125,13 +127,13 @@ class SaveIntermediateWeights(TrainerCallback):
 def train_segmenter(
     recipe: Recipe, training: SegmenterTraining, validation: Dataset | None, eta: EtaCallback | None = None
 ) -> dict[str, float | None]:
-    """Train a SOLOv2 into its folder and evaluate it; what is there already is not done again.
+    """Train a SOLOv2 into its folder and evaluate it; steps whose results exist are skipped.
 
     Args:
-        recipe: of the run.
-        training: which model, from what, on what.
+        recipe: recipe of the run.
+        training: model to train, its start and its rows.
         validation: rows to evaluate on, or None.
-        eta: prints the progress.
+        eta: callback that prints the progress; None prints nothing.
 
     Returns:
         Metrics of `CocoEvaluator`, fractions from 0 to 1; empty without validation rows.
@@ -143,7 +145,7 @@ def train_segmenter(
         logger.warning("%s is done already; delete the folder to train it again", folder)
         return json.loads(metrics_file.read_text(encoding="utf-8"))
 
-    # A model that is trained but was not evaluated yet is evaluated only.
+    # A trained model without metrics is only evaluated.
     set_seed(recipe.seed)
     start = str(folder) if is_ready else training.start
     model, processor = starting_segmenter(recipe, training.rows, training.model_fields, start)
@@ -162,7 +164,7 @@ def train_segmenter(
     if trainer.is_world_process_zero():
         metrics_file.write_text(json.dumps(metrics, indent=1), encoding="utf-8")
         if eta is not None and metrics:
-            print(f"  AP {100 * metrics['AP']:.1f}, AP50 {100 * metrics['AP50']:.1f}", flush=True)
+            print(f"  AP {percent(metrics['AP'])}, AP50 {percent(metrics['AP50'])}", flush=True)
     return metrics
 
 
@@ -172,6 +174,7 @@ def segmenter_trainer(
     """Return the trainer of one SOLOv2."""
     folder = Path(recipe.output_dir) / training.name
     augmentation = Augmentation(**recipe.augmentation)
+    # Intermediate weights are saved only for the teacher.
     callbacks: list[TrainerCallback] = []
     if training.intermediate_folders:
         callbacks.append(SaveIntermediateWeights(training.intermediate_folders, processor))
@@ -191,7 +194,7 @@ def segmenter_trainer(
 def starting_segmenter(
     recipe: Recipe, rows: Dataset, model_fields: dict[str, Any], name_or_path: str | None
 ) -> tuple[SOLOv2ForInstanceSegmentation, SOLOv2ImageProcessorPil]:
-    """Return the SOLOv2 that a training on these rows starts from, with its image processor.
+    """Return the SOLOv2 that a training run on these rows starts from, with its image processor.
 
     A saved model keeps its architecture; its input size and its decoding are those of the recipe.
     """
@@ -250,12 +253,12 @@ def train_refiner(
     """Train a MaskRefineNet on images that have both masks and rough masks (paper, section 3.3).
 
     Args:
-        recipe: of the run.
-        rough_rows: rows with `segmentation` and `rough_segmentation`; without any, the model that it starts from is
-            taken as it is.
-        folder: of the model.
-        name_or_path: saved model to start from.
-        eta: prints the progress.
+        recipe: recipe of the run.
+        rough_rows: rows with `segmentation` and `rough_segmentation`; if there are none, the model to start from is
+            saved unchanged.
+        folder: folder of the model.
+        name_or_path: saved model to start from; None starts from new weights.
+        eta: callback that prints the progress; None prints nothing.
     """
     if is_trained(folder):
         logger.warning("%s is done already; delete the folder to train it again", folder)
@@ -266,6 +269,8 @@ def train_refiner(
         model, processor = new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
     else:
         model, processor = saved_model(name_or_path, names)
+
+    # Without rough masks there is no dataset, and the model to start from is saved unchanged.
     dataset = None
     if len(rough_rows):
         scales, augmentation = tuple(model.config.train_box_scale), Augmentation(**recipe.augmentation)
@@ -299,7 +304,7 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     state = TrainerState() if checkpoint is None else TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
     if state.global_step < trainer.args.max_steps:
         trainer.train(resume_from_checkpoint=checkpoint)
-    else:  # it was stopped while saving; the Trainer would take one step more
+    else:  # interrupted while saving; the Trainer would train one more step
         trainer.state = state
         trainer.model.load_state_dict(type(trainer.model).from_pretrained(checkpoint).state_dict())
     trainer.save_model(str(folder))
@@ -311,7 +316,7 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
 
 
 def settings_of(trainer: SegmentationTrainer) -> dict[str, Any]:
-    """Return the settings of a training, for the card of its model."""
+    """Return the settings of a training run, for the card of its model."""
     args = trainer.args
     return {
         "steps": args.max_steps,
@@ -324,7 +329,7 @@ def settings_of(trainer: SegmentationTrainer) -> dict[str, Any]:
 
 
 def save_untrained(trainer: SegmentationTrainer, folder: Path) -> None:
-    """Save the model that a stage starts from as its result: there is nothing to learn from."""
+    """Save the model that a stage starts from as its result, because there are no masks to train on."""
     logger.warning("no masks to learn from: %s is the model that the recipe starts it from", folder)
     trainer.save_model(str(folder))
     if trainer.is_world_process_zero():
@@ -332,9 +337,10 @@ def save_untrained(trainer: SegmentationTrainer, folder: Path) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file."""
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def is_trained(folder: Path) -> bool:
-    """Return True if a training into this folder came to its end: its log is written last."""
+    """Return True if a training run into this folder is complete: its log is written last."""
     return is_saved_model(folder) and (folder / "training_log.json").is_file()
