@@ -195,7 +195,10 @@ def test_images_with_masks_may_come_more_often(shapes, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("files", "message"),
-    [({}, "no data: give data_dir"), ({"train_annotations": "a.json"}, "no data: give data_dir, or train_annotations")],
+    [
+        ({}, "no data: give data_dir"),
+        ({"train_annotations": "a.json"}, "no data: give data_dir, dataset_name, or train_ann"),
+    ],
 )
 def test_no_data(tmp_path, files, message):
     with pytest.raises(ValueError, match=message):

@@ -71,14 +71,14 @@ def test_images_that_no_file_names_are_unlabeled(files, tmp_path):
     assert (
         len(load_data(recipe(tmp_path / "out", **options)).without_points) == 1 + 3
     )  # nothing says that they are to evaluate on
-    with pytest.raises(ValueError, match="include_unlabeled takes train_annotations"):
+    with pytest.raises(ValueError, match="include_unlabeled requires train_annotations"):
         load_data(recipe(tmp_path / "out", data_dir="images", include_unlabeled=True))
 
 
 def test_files_may_say_for_all_images_that_not_all_is_marked(files, tmp_path):
     data = load_data(recipe(tmp_path / "out", labeled_fraction=None, complete=False, **files))
     assert not any(data.train["complete"]) and (len(data.full), len(data.point)) == (3, 4)
-    with pytest.raises(ValueError, match="complete takes train_annotations"):
+    with pytest.raises(ValueError, match="complete requires train_annotations"):
         load_data(recipe(tmp_path / "out", data_dir="images", complete=False))
 
 

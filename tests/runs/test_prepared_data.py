@@ -81,7 +81,7 @@ def test_without_hidden_labels_and_without_points(shapes, prepared, tmp_path):
 
 def test_what_a_run_cannot_use(prepared, shapes, tmp_path):
     names = {"dataset_name": str(prepared), "image_dir": str(shapes)}
-    with pytest.raises(ValueError, match="'train5k', which has the splits point, truth; a run takes one with full"):
+    with pytest.raises(ValueError, match="'train5k', which has the splits point, truth; a run requires full"):
         load_data(recipe(tmp_path, dataset_config="train5k", **names))
     with pytest.raises(ValueError, match="use one of coco50, all, train5k"):
         load_data(recipe(tmp_path, **names))

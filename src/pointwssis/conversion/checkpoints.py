@@ -60,7 +60,7 @@ def existing_file(path: str | Path) -> Path:
 
 
 def refused(path: Path, function: str) -> UserError:
-    """Return the error for a file that contains more than data."""
+    """Return the error for a file that would run code when loaded."""
     return UserError(
         f"{path}: is refused, because loading it would run {function}; a checkpoint may only hold numbers and "
         "containers"
@@ -76,11 +76,11 @@ def damaged(path: Path, error: Exception) -> UserError:
 
 
 def find_weights(content: Any, path: str | Path) -> dict[str, Tensor]:
-    """Return the named weights of a checkpoint, wherever in the file they are.
+    """Return the named weights of a checkpoint, from any of the usual containers.
 
     Args:
-        content: of the file.
-        path: for error messages.
+        content: content of the file.
+        path: path of the file, for error messages.
 
     Example:
         >>> find_weights({"model_state": {"module.head.bias": torch.zeros(2)}, "cur_itrs": 3}, "best_AP.pt")
@@ -114,7 +114,7 @@ def resnet_sizes(weights: Mapping[str, Tensor], stages: Sequence[str]) -> dict[s
     """Return depths, widths and block type of a ResNet, as fields of transformers' `ResNetConfig`.
 
     Args:
-        weights: with `{stage}{block}.conv{1, 2, 3}.weight` among their names.
+        weights: named weights, among them `{stage}{block}.conv{1, 2, 3}.weight`.
         stages: prefix of the names of each stage, such as "layer2.".
 
     Example:
@@ -136,10 +136,10 @@ def resnet_sizes(weights: Mapping[str, Tensor], stages: Sequence[str]) -> dict[s
 
 
 def check_weights(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], model: str) -> None:
-    """Raise one ValueError that lists every missing, unexpected and misshapen weight.
+    """Raise one `UserError` that lists every missing, unexpected and misshapen weight.
 
     Args:
-        weights: of a file.
+        weights: weights of the file.
         expected: weights of the model, under the names of the file.
         model: name of the model, for the message.
 
@@ -149,19 +149,21 @@ def check_weights(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor],
         ...
         pointwssis.ops.user_error.UserError: these weights are not those of a toy (1 misshapen: a (2,) instead of (3,))
     """
+    misshapen = []
+    for name, value in expected.items():
+        if name in weights and weights[name].shape != value.shape:
+            misshapen.append(f"{name} {tuple(weights[name].shape)} instead of {tuple(value.shape)}")
     problems = {
         "missing": sorted(expected.keys() - weights.keys()),
         "unexpected": sorted(weights.keys() - expected.keys()),
-        "misshapen": [
-            f"{name} {tuple(weights[name].shape)} instead of {tuple(value.shape)}"
-            for name, value in expected.items()
-            if name in weights and weights[name].shape != value.shape
-        ],
+        "misshapen": misshapen,
     }
-    found = [
-        f"{len(names)} {kind}: {', '.join(names[:MAX_NAMES_SHOWN])}{' …' if len(names) > MAX_NAMES_SHOWN else ''}"
-        for kind, names in problems.items()
-        if names
-    ]
+
+    # One part of the message per kind of problem, with a limited number of names.
+    found = []
+    for kind, names in problems.items():
+        if names:
+            more = " …" if len(names) > MAX_NAMES_SHOWN else ""
+            found.append(f"{len(names)} {kind}: {', '.join(names[:MAX_NAMES_SHOWN])}{more}")
     if found:
         raise UserError(f"these weights are not those of {model} ({'; '.join(found)})")

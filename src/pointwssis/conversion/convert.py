@@ -34,7 +34,7 @@ RELEASED_BACKBONE = "ResNet-101"
 
 @dataclass
 class Converted:
-    """A model in our format that is not written yet."""
+    """A converted model that is not saved yet."""
 
     kind: str  # "teacher", "student", "maskrefinenet" or "backbone"
     model: PreTrainedModel
@@ -53,7 +53,7 @@ class Converted:
         return [] if self.kind == "backbone" else [config.id2label[index] for index in range(config.num_labels)]
 
     def card(self, repo: str) -> str:
-        """Return the card of a released model if this can be that model, else a card about this file.
+        """Return the card of the released model of this name if the model fits it, else a card about the checkpoint.
 
         Args:
             repo: Hub repository, or the folder's name.
@@ -69,7 +69,7 @@ class Converted:
         """Write weights, configuration, image processor and card.
 
         Args:
-            folder: must not exist, or be empty.
+            folder: folder that does not exist or is empty.
             repo: Hub repository, or the folder's name; for the card.
         """
         # Write to a temporary folder beside it, so that an interruption leaves no incomplete model.
@@ -103,7 +103,7 @@ def convert_checkpoint(
         repo: Hub repository for which the folder is made; its name selects the card. Nothing is uploaded.
 
     Raises:
-        FileNotFoundError: the checkpoint or the label file is missing.
+        UserFileNotFoundError: the checkpoint or the label file is missing.
         UserError: the checkpoint or an argument is invalid; nothing was written.
     """
     folder = Path(output_dir).resolve()
@@ -122,6 +122,7 @@ def read_model(path: Path, preset: str, labels: str | Path | None) -> Converted:
     if preset not in convert_solov2.PRESETS:
         raise UserError(f"preset must be one of {', '.join(convert_solov2.PRESETS)}; got {preset!r}")
     weights = find_weights(read_file(path), path)
+    # The names of the weights reveal the model.
     try:
         if any(weight.startswith("ins_head.") for weight in weights):
             model = solov2_model(weights, preset, labels)
@@ -143,7 +144,7 @@ def read_model(path: Path, preset: str, labels: str | Path | None) -> Converted:
 
 
 def read_file(path: Path) -> Any:
-    """Read a checkpoint file without running code of it."""
+    """Read a checkpoint file without running code from it."""
     if path.suffix != ".pkl":
         return read_checkpoint(path)
     try:

@@ -67,6 +67,7 @@ def official_config(weights: Mapping[str, Tensor]) -> MaskRefineNetConfig:
     Raises:
         UserError: a weight that determines a size is missing or has an impossible shape.
     """
+    # The input channels are RGB, C + 1 for points, and one for the rough mask.
     channels = size_of(weights, OFFICIAL_INPUT_WEIGHT, dimension=1)
     if channels < 6:
         raise UserError(

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Reader of pickled NumPy arrays, the format of detectron2's `.pkl` files, that runs no other code."""
+"""A safe reader of pickled NumPy arrays, the format of detectron2's `.pkl` files: it runs no other code."""
 
 import pickle
 from pathlib import Path
@@ -37,6 +37,7 @@ class ArrayUnpickler(pickle.Unpickler):
     """Unpickler of containers, numbers, text and NumPy arrays; it refuses any other global before looking it up."""
 
     def find_class(self, module: str, name: str) -> Any:
+        """Return one of `ARRAY_GLOBALS`; raise a `RefusedGlobalError` for any other global."""
         if f"{module}.{name}" not in ARRAY_GLOBALS:
             raise RefusedGlobalError(f"{module}.{name}")
         return ARRAY_GLOBALS[f"{module}.{name}"]
@@ -47,7 +48,7 @@ def read_array_pickle(path: str | Path) -> Any:
 
     Raises:
         RefusedGlobalError: it contains anything else, for instance code.
-        Exception: of any type, if it is damaged.
+        Exception: the file is damaged; pickle raises errors of many types.
     """
     with Path(path).open("rb") as file:
         return ArrayUnpickler(file, encoding="latin1").load()

@@ -41,7 +41,7 @@ def convert_caffe2_resnet(weights: Mapping[str, Tensor]) -> ResNetBackbone:
     """Build a backbone from Caffe2 weights.
 
     Raises:
-        ValueError: weights are missing, unexpected or misshapen; they are listed by their names in detectron2.
+        UserError: weights are missing, unexpected or misshapen; they are listed by their names in detectron2.
     """
     named = {caffe2_to_detectron2(name): value for name, value in weights.items() if not UNUSED.fullmatch(name)}
     config = ResNetConfig(**resnet_config(named, prefix=""))

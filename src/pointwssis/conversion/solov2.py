@@ -95,7 +95,7 @@ def resnet_config(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Any]:
 
     Args:
         weights: detectron2's names to tensors.
-        prefix: of the names, before "stem.…" and "res2.…".
+        prefix: prefix of the names, before "stem.…" and "res2.…".
     """
     return {
         "model_type": "resnet",

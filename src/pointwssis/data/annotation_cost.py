@@ -88,10 +88,12 @@ class LabelingBudget:
 
     @property
     def total_seconds(self) -> float:
+        """Seconds of all labels together."""
         return sum(self.seconds.values())
 
     @property
     def hours(self) -> float:
+        """Hours of all labels together."""
         return self.total_seconds / 3600
 
     @property
@@ -155,7 +157,7 @@ def annotation_cost(dataset: Dataset, speed: LabelingSpeed | None = None) -> Lab
     """Return the working time of the labels of a dataset, object by object, so that images may mix kinds of label.
 
     A pseudo label (a mask with a score) costs only its point. Crowds are not counted, as in the paper. In an incomplete
-    image (`complete` false) the absent classes are not counted either, because nobody looked for them.
+    image (`complete` false) the absent classes are not counted either, because no annotator checked them.
 
     Args:
         dataset: rows of the schema.
@@ -178,7 +180,7 @@ def annotation_cost(dataset: Dataset, speed: LabelingSpeed | None = None) -> Lab
 
 
 def image_content(dataset: Dataset) -> ImageContent:
-    """Return C, and the averages of k and n over the complete images, whether annotated by masks, boxes or points.
+    """Return C, and the averages of k and n over the complete images, annotated with masks, boxes or points.
 
     Raises:
         UserError: no image is complete.
@@ -206,7 +208,7 @@ def _annotated(row: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _cost_of_row(row: Mapping[str, Any], num_classes: int, speed: LabelingSpeed) -> tuple[str, float]:
-    """Return kind of label and seconds of one image; the kind is that of its cheapest object."""
+    """Return the kind of label and the seconds of one image; the kind is that of its cheapest object."""
     annotated = _annotated(row)
     if not annotated:
         kind = supervision({**row, "objects": []})
@@ -221,7 +223,7 @@ def _cost_of_row(row: Mapping[str, Any], num_classes: int, speed: LabelingSpeed)
 
 
 def _label_of(item: Mapping[str, Any]) -> str:
-    """Return the kind of label that was drawn manually for an object."""
+    """Return the kind of label that an annotator drew for an object."""
     is_manual = item["score"] is None
     if is_manual and item["segmentation"] is not None:
         return "full"

@@ -30,8 +30,8 @@ def read_class_names(labels: str | Path) -> list[str]:
         labels: "coco", "bdd100k", or the path of a text file with one name per line.
 
     Raises:
-        UserFileNotFoundError: it is neither.
-        UserError: the file has an empty line between names, or a name twice.
+        UserFileNotFoundError: it is none of these.
+        UserError: the file has an empty line between names, or a duplicate name.
 
     Example:
         >>> read_class_names("bdd100k")[:3]
@@ -57,7 +57,7 @@ def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> li
 
     Args:
         lists: names, possibly repeated.
-        source: the file, for the message.
+        source: name of the file, for the message.
 
     Raises:
         UserError: two names differ only in case, spaces, hyphens or underscores, so that one class would become two.
@@ -84,8 +84,11 @@ def check_known(found: Iterable[str], class_names: Sequence[str], source: str) -
 
     Args:
         found: names in the file, after `label_map` was applied.
-        class_names: the classes.
-        source: the file.
+        class_names: names of the classes.
+        source: name of the file, for the message.
+
+    Raises:
+        UserError: some names are not among the classes.
     """
     unknown = list(dict.fromkeys(name for name in found if name not in class_names))
     if not unknown:

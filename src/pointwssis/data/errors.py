@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Errors about single records of a file: raise at the first one, or skip, count and report all of them."""
+"""Errors in single records of a file: raise the first one, or skip, count and report all of them."""
 
 import logging
 from collections import Counter
@@ -18,11 +18,11 @@ class AnnotationError(Exception):
     """A problem with one record of a file.
 
     Args:
-        problem: a few words without values; skipped records are counted by it.
+        problem: short description without values; skipped records are counted per problem.
         field: name of the field.
-        value: the value found there.
-        hint: what the user can do about it.
-        error: the exception that is raised to the caller of a loader.
+        value: invalid value of the field.
+        hint: remedy for the user.
+        error: exception that a loader raises for it.
     """
 
     def __init__(self, problem: str, field: str, value: Any, hint: str, error: type[Exception] = UserError) -> None:
@@ -31,10 +31,10 @@ class AnnotationError(Exception):
 
 
 class LoadReport:
-    """An account of one file: raise at the first bad record, or count skipped records; count remarks (`notes`) too.
+    """The report of one file: it raises the first bad record, or counts skipped records; it counts remarks too.
 
     Args:
-        source: the file; every message begins with it.
+        source: path of the file, with which every message begins.
         skip_bad: count bad records and continue instead of raising.
         skip_hint: end of the message that is raised; empty if the caller cannot skip records.
 
@@ -42,7 +42,7 @@ class LoadReport:
         skipped: problem → number of records skipped because of it.
         notes: remark → number of records that were kept but deserve attention.
         examples: problem or remark → message about its first record.
-        messages: one per skipped record, in order.
+        messages: messages about all skipped records, in order.
         images: number of images loaded.
         objects: number of objects loaded.
 

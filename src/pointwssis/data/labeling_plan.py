@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Numbers of images with masks and with points that fit into a number of labeling hours.
+"""Numbers of images with masks and with points that fit into given labeling hours.
 
 An image with masks takes F seconds, one with points P seconds (`labeling_seconds`), and each image gets at most one
 label. The best mixture for training cannot be computed; the paper's tables 1 and 6 report measured examples.
@@ -34,7 +34,7 @@ class LabelMix:
 def trade_offs(
     hours: float, seconds: Mapping[str, float], images: int | None = None, shares: Sequence[float] = MASK_SHARES
 ) -> list[LabelMix]:
-    """Return mixtures for the same hours, from points alone to masks alone; time that masks leave is spent on points.
+    """Return mixtures for the same hours, from points alone to masks alone; remaining time is spent on points.
 
     Args:
         hours: labeling hours.
@@ -50,10 +50,11 @@ def trade_offs(
         [(0, 500, 0), (50, 450, 0), (100, 0, 400)]
     """
     available = _available(hours, seconds)
-    mixes = [
-        mix_with_masks(int(share * available / seconds["full"] + 1e-9), hours, seconds, images) for share in shares
-    ]
-    return sorted({mix for mix in mixes if mix is not None}, key=lambda mix: (mix.full, mix.point))
+    mixes = set()
+    for share in shares:
+        full = int(share * available / seconds["full"] + 1e-9)
+        mixes.add(mix_with_masks(full, hours, seconds, images))
+    return sorted(mixes - {None}, key=lambda mix: (mix.full, mix.point))
 
 
 def mix_with_masks(full: int, hours: float, seconds: Mapping[str, float], images: int | None = None) -> LabelMix | None:

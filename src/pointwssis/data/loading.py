@@ -24,7 +24,7 @@ def load_annotations(path: str | Path, image_dir: str | Path, **options: Any) ->
     annotate the same images, use `load_annotation_files` or `merge_annotations`.
 
     Args:
-        path: the file, or the folder where the format is one.
+        path: annotation file, or folder if the format is one.
         image_dir: folder that contains the images. An image file is found by its path below the folder; if the format
             is known to change paths, also by the end of its path (see `ImageIndex`).
         options: fields of `LoadOptions`: `class_names`, `label_map`, `complete`, `point_source`, `skip_bad`, `report`,
@@ -32,7 +32,7 @@ def load_annotations(path: str | Path, image_dir: str | Path, **options: Any) ->
 
     Raises:
         UserFileNotFoundError: a file is missing.
-        UserError: anything else is wrong; the message names file, record, field, value and remedy.
+        UserError: the file is invalid; the message names file, record, field, value and remedy.
     """
     return annotation_format(path).load(path, image_dir, **options)
 
@@ -43,7 +43,7 @@ def load_annotation_files(paths: Sequence[str | Path], image_dir: str | Path, **
     A file that contains only clicks without labels takes the classes of the other files.
 
     Args:
-        paths: the files, each of any format.
+        paths: annotation files, each of any format.
         image_dir: folder that contains the images.
         options: fields of `LoadOptions` except `class_names` and `report`; they apply to all files. `skip_bad` also
             applies to records that contradict an earlier file, and `reports` gets the report of the merge as well.
@@ -74,8 +74,8 @@ def annotation_format(path: str | Path) -> AnnotationFormat:
     """Return the format of a file, recognized by its beginning.
 
     Raises:
-        UserFileNotFoundError: there is no such file, or it is a folder of no known format.
-        UserError: the file has none of the formats.
+        UserFileNotFoundError: the file does not exist, or is a folder of an unknown format.
+        UserError: the file has an unknown format.
     """
     path = Path(path)
     if not path.exists():

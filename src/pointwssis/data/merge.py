@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Merging of several annotation files of the same images, such as masks from one and clicks from another.
+"""Merge several annotation files of the same images, such as masks from one and clicks from another.
 
 Rows with the same image file are the same image. Its objects are matched as follows:
 
@@ -46,12 +46,12 @@ def merge_annotations(
 
     Args:
         datasets: rows of the schema; the first dataset keeps its ids of images and objects.
-        class_names: the classes and their order; None takes those of all datasets, in order.
+        class_names: class names in the order of their indices; None takes those of all datasets, in order.
         skip_bad: leave out records that contradict an earlier dataset instead of raising; they are counted and logged.
-        report: filled with what was skipped and noted.
+        report: report that collects skipped and noted records.
 
     Raises:
-        ValueError: two datasets contradict each other, or two class names differ in spelling only.
+        UserError: two datasets contradict each other, or two class names differ in spelling only.
     """
     report = LoadReport() if report is None else report
     report.source, report.skip_bad = "merged annotations", skip_bad
@@ -79,16 +79,22 @@ def unlabeled_rows(
     """Return the images of a folder that no dataset contains, as unlabeled rows.
 
     Args:
-        image_dir: the folder, including its subfolders.
+        image_dir: folder of the images, including its subfolders.
         datasets: all datasets in use, among them the validation set, whose images must not be used for training; the
             classes are those of the first.
         skip_bad: leave out unreadable images instead of raising; they are counted and logged.
-        report: filled with what was skipped.
+        report: report that collects skipped images.
     """
     report = LoadReport() if report is None else report
     report.source, report.skip_bad = str(image_dir), skip_bad
-    known = {os.path.realpath(image["path"]) for dataset in datasets for image in dataset.with_format(None)["image"]}
-    numbers = count(max((number for dataset in datasets for number in dataset["image_id"]), default=0) + 1)
+    known: set[str] = set()
+    ids: list[int] = []
+    for dataset in datasets:
+        known |= {os.path.realpath(image["path"]) for image in dataset.with_format(None)["image"]}
+        ids += dataset["image_id"]
+    numbers = count(max(ids, default=0) + 1)
+
+    # Every other readable image becomes a row without labels.
     folder, rows = ImageIndex(image_dir), []
     for path in folder.images():
         if os.path.realpath(path) in known:
@@ -152,7 +158,7 @@ class _ObjectMerger:
         self.owners: set[tuple[int, int]] = set()  # (source of a click, id of the object whose point it became)
 
     def merged(self) -> list[Item]:
-        """Return the merged objects; masks come first, so that clicks find theirs whatever the order of the files."""
+        """Return the merged objects; masks come first, so that clicks match masks whatever the order of the files."""
         for has_mask in (True, False):
             for source, row in enumerate(self.rows):
                 for item in row["objects"]:
@@ -205,7 +211,7 @@ class _ObjectMerger:
         return self.masks[item["id"]]
 
     def _agree(self, kept: Item, item: Item, field: str) -> bool:
-        """Return whether two records of one object agree on its class; a record without one takes that of the other."""
+        """Return True if two records of one object agree on its class; the kept one takes a class that it lacks."""
         if not _are_compatible(kept, item):
             both = [self.class_names[each["category"]] for each in (kept, item)]
             hint = "two files give these classes to one object; correct one of them, or map one with label_map"

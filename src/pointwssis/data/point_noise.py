@@ -3,9 +3,8 @@
 
 The paper measures the effect of the position of a point (table 4: center of mass or a random pixel of the mask); the
 other kinds are common labeling errors. Each function takes a dataset of the schema and returns one with other points;
-masks and boxes do not change. Every object has its own random numbers, from the seed, the id of its image and its own
-id: they depend neither on the order of the rows nor on the other images, and a larger fraction affects the same objects
-and more.
+masks and boxes do not change. The random numbers of an object depend only on the seed, the id of its image and its own
+id, not on the order of the rows or on other images, and a larger fraction affects the same objects and more.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,7 +45,7 @@ def points_from_masks(
         point_source: "center" of mass, "box_center", or a "random" pixel of the mask.
         seed: random seed.
         fraction: fraction of the points that move, 0 … 1.
-        ground_truth: the same images and object ids with their masks, if `dataset` has none.
+        ground_truth: rows of the same images and object ids with their masks, if `dataset` has none.
         masked: also change objects of `dataset` that have a mask.
 
     Raises:
@@ -57,6 +56,7 @@ def points_from_masks(
         raise UserError(f"point_source is {point_source!r}; use 'center', 'box_center' or 'random'")
     masks = _KnownMasks(ground_truth)
 
+    # Each object draws first whether it moves, so that a larger fraction moves the same objects and more.
     def moved(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
         known, generator = masks.of(row, item), _generator(seed, _STREAM_OF_SOURCE[point_source], row, item)
         if generator.random() >= fraction:
@@ -90,7 +90,7 @@ def jitter_points(
         unit: unit of `sigma`: a fraction of the width and height of the object's mask or box ("object"), or pixels of
             the image ("pixel").
         stay_in_mask: move points that would leave their object to its nearest pixel.
-        ground_truth: the same images and object ids with masks or boxes, if `dataset` has none.
+        ground_truth: rows of the same images and object ids with masks or boxes, if `dataset` has none.
         masked: also change objects of `dataset` that have a mask.
 
     Raises:
@@ -146,14 +146,14 @@ def corrupt_labels(dataset: Dataset, fraction: float, seed: int = 0, *, masked: 
 def drop_points(
     dataset: Dataset, fraction: float, seed: int = 0, *, complete: bool = False, masked: bool = True
 ) -> Dataset:
-    """Remove a fraction of the objects, as if nobody had clicked on them.
+    """Remove a fraction of the objects, as if an annotator had missed them.
 
     Args:
         dataset: rows of the schema.
         fraction: probability per object, 0 … 1.
         seed: random seed.
-        complete: leave `complete` as it is in an image that lost an object (it was overlooked, and is now trained as
-            background); False sets it to False.
+        complete: True does not change `complete` of an image that lost an object (it was overlooked, and is now trained
+            as background); False sets it to False.
         masked: also remove objects that have a mask.
     """
     _check_fraction("fraction", fraction)
@@ -177,7 +177,7 @@ def apply_point_noise(
             another class; `missing`, the fraction that is removed from images, which then are incomplete; `overlooked`,
             the fraction that is removed from images that stay complete (the same objects, so only one of the two).
         seed: random seed.
-        ground_truth: the same images and object ids with their masks, for noise that depends on them.
+        ground_truth: rows of the same images and object ids with their masks, for noise that depends on them.
 
     Example:
         >>> from pointwssis.data import make_shapes_dataset, split_supervision
@@ -205,7 +205,7 @@ def apply_point_noise(
 
 
 def check_point_noise(noise: Mapping[str, float]) -> None:
-    """Raise a ValueError for noise that `apply_point_noise` does not support."""
+    """Raise a `UserError` for noise that `apply_point_noise` does not support."""
     for key, value in noise.items():
         if key not in POINT_NOISE:
             raise UserError(f"point_noise has no key {key!r}; use {', '.join(POINT_NOISE)}")
@@ -264,6 +264,7 @@ class _KnownMasks:
         self.items: dict[int, dict[str, Any]] = {}
 
     def of(self, row: Mapping[str, Any], item: dict[str, Any]) -> dict[str, Any]:
+        """Return an object with its mask and box, if they are known."""
         if item["segmentation"] is not None or row["image_id"] not in self.positions:
             return item
         if self.image_id != row["image_id"]:  # the objects of an image are consecutive
@@ -307,6 +308,7 @@ def _jittered(
         sigma: (2,) along x and y in pixels.
         size: (width, height) of the image.
         mask: (height, width) bool in which the point has to stay, or None.
+        generator: random generator of the object.
     """
     last_pixel = np.maximum(np.array(size) - 1, point)  # an original point may lie up to a pixel further
     for _ in range(_MAX_DRAWS):

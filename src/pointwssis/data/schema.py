@@ -44,7 +44,7 @@ def dataset_features(class_names: Sequence[str]) -> Features:
     """Return the schema for these classes.
 
     Args:
-        class_names: one unique name per class; the class index is the position.
+        class_names: unique names in the order of the class indices.
 
     Example:
         >>> dataset_features(["cat", "dog"])["objects"].feature["category"].names
@@ -53,6 +53,7 @@ def dataset_features(class_names: Sequence[str]) -> Features:
     class_names = list(class_names)
     if not class_names or len(set(class_names)) < len(class_names):
         raise UserError(f"class names are {class_names}; give at least one, without duplicates")
+    # The types of the table in the docstring of the module.
     category = ClassLabel(names=class_names)
     rle = {"size": List(Value("int32"), length=2), "counts": Value("string")}
     return Features(
@@ -81,7 +82,7 @@ def dataset_features(class_names: Sequence[str]) -> Features:
 
 
 def make_object(id: int, category: int | None, **values: Any) -> dict[str, Any]:
-    """Return one entry of `objects`; values that are not given are None (`iscrowd`: False).
+    """Return one entry of `objects`; missing values are None (`iscrowd`: False).
 
     Example:
         >>> make_object(1, 0, point=[3.0, 4.0])["segmentation"] is None
@@ -101,7 +102,7 @@ def dataset_from_rows(rows: Iterable[Mapping[str, Any]], class_names: Sequence[s
 
     Args:
         rows: rows whose `image` is a path or `{"path", "bytes"}`.
-        class_names: the class names.
+        class_names: class names in the order of their indices.
     """
     features = dataset_features(class_names)
     tables = [features.arrow_schema.empty_table(), *row_tables(rows, features)]

@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Vectorized statistics of rows in Arrow tables, for large datasets: seconds instead of minutes with single rows.
+"""Vectorized statistics of rows in Arrow tables, for large datasets: seconds instead of minutes row by row.
 
-Each function names its counterpart for single rows.
+Each function names its counterpart for a single row.
 """
 
 from collections import Counter
@@ -26,6 +26,8 @@ def hide_masks_of_table(table: pa.Table) -> pa.Table:
     """
     objects = table["objects"].combine_chunks()
     items, image_of = objects.flatten(), objects.value_parent_indices().to_numpy()
+
+    # Crowds are removed; every other object must have a point.
     kept = ~_flags(items, "iscrowd")
     pointless = np.flatnonzero(kept & ~_is_given(items, "point"))
     if len(pointless):
@@ -33,9 +35,12 @@ def hide_masks_of_table(table: pa.Table) -> pa.Table:
         number, name = _field(items, "id")[int(item)].as_py(), table["image_id"][int(image)].as_py()
         raise UserError(f"image {name}: object {number} has no point to keep; load it with one")
     items, image_of = items.filter(pa.array(kept)), image_of[kept]
-    columns = [
-        pa.nulls(len(items), field.type) if field.name in HIDDEN else _field(items, field.name) for field in items.type
-    ]
+    columns = []
+    for field in items.type:
+        is_hidden = field.name in HIDDEN
+        columns.append(pa.nulls(len(items), field.type) if is_hidden else _field(items, field.name))
+
+    # Pack the objects that are left into one list per image again.
     ends = np.cumsum(np.bincount(image_of, minlength=len(objects)))
     offsets = pa.array(np.concatenate([[0], ends]), type=pa.int32())
     left = pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(columns, fields=list(items.type)), objects.type)
@@ -57,7 +62,10 @@ def supervision_of_table(table: pa.Table) -> list[str]:
 
 def supervision_of(rows: Dataset) -> list[str]:
     """Return the supervision of all images of a dataset, in order, as `supervision` does."""
-    return [kind for table in rows.with_format("arrow").iter(_ROWS_PER_CHUNK) for kind in supervision_of_table(table)]
+    kinds = []
+    for table in rows.with_format("arrow").iter(_ROWS_PER_CHUNK):
+        kinds += supervision_of_table(table)
+    return kinds
 
 
 def masked_images(rows: Dataset) -> list[int]:
@@ -77,7 +85,7 @@ def count_table(table: pa.Table, class_names: Sequence[str]) -> Counter[tuple[st
 
     Args:
         table: rows of the schema.
-        class_names: the class names.
+        class_names: class names in the order of their indices.
 
     Returns:
         ("images", kind of supervision), ("objects", "mask" | "point" | "crowd" | "neither") and ("class", name or

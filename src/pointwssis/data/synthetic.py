@@ -63,10 +63,10 @@ def write_shapes_coco(
     """Draw a folder in COCO's layout: `images/*.png`, `annotations/instances_train.json` and `instances_val.json`.
 
     Args:
-        directory: created if missing; files with the same names are overwritten.
+        directory: output folder, created if missing; files with the same names are overwritten.
         num_train: number of training images.
         num_val: number of validation images, drawn from another stream of the same seed.
-        image_size: as in `make_shapes_dataset`.
+        image_size: (height, width) in pixels, or several of them, as in `make_shapes_dataset`.
         seed: random seed.
 
     Returns:
@@ -131,12 +131,9 @@ def draw_scene(rng: np.random.Generator, height: int, width: int) -> tuple[np.nd
         label, circle = int(rng.integers(len(SHAPE_CLASSES))), _place(rng, circles, height, width)
         alpha = _rasterize(_outline(rng, SHAPE_CLASSES[label]) * circle[2] + circle[:2], height, width)
         mask = alpha >= 0.5
-        remaining = [np.count_nonzero(other & ~mask) for other in masks]
-        hides = any(
-            left < max(MIN_VISIBLE_FRACTION * full, MIN_PIXELS)
-            for left, full in zip(remaining, full_areas, strict=True)
-        )
-        if hides or np.count_nonzero(mask) < MIN_PIXELS:
+        visible = np.array([np.count_nonzero(other & ~mask) for other in masks])
+        needed = np.maximum(MIN_VISIBLE_FRACTION * np.array(full_areas), MIN_PIXELS)
+        if (visible < needed).any() or np.count_nonzero(mask) < MIN_PIXELS:
             continue
         fill = _texture(rng, height, width, palette[rng.integers(len(palette))]) * _shade(rng, height, width, circle)
         canvas += alpha[:, :, None] * (fill - canvas)
@@ -201,6 +198,7 @@ def _texture(rng: np.random.Generator, height: int, width: int, color: np.ndarra
     angle, period = rng.uniform(0, np.pi), rng.uniform(5, 24)
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
     kind = rng.integers(5)
+    # The mixture of the two colors, 0 … 1, at each pixel.
     if kind == 0:
         mix = 0.5 + 0.5 * np.sin(2 * np.pi * along / period)
     elif kind == 1:

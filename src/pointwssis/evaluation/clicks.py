@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Evaluation of clicks without a label: is the predicted class right, and are clicks on background recognized?
+"""Evaluation of clicks without a label: accuracy of the predicted class, and rejection of clicks on background.
 
 A click without a label gets the class with the highest score at its point, and a `background_score`. Both are measured
 on images whose objects all have masks: at one point per object, and at as many points outside all masks.
@@ -36,10 +36,10 @@ def evaluate_clicks(
     Args:
         dataset: rows of the schema; images without complete ground truth are left out.
         segmenter: see `ClickSegmenter`.
-        point_source: where objects are clicked, see `point_from_mask`. None: at the dataset's own points, and at the
+        point_source: where objects are clicked, see `point_from_mask`. None: at the points of the dataset, and at the
             center of mass of an object without one.
         batch_size: images per call of the segmenter.
-        seed: of the points on background (and of random points on objects).
+        seed: seed of the points on background (and of random points on objects).
 
     Returns:
         Fractions from 0 to 1, None where there was nothing to measure:
@@ -65,6 +65,7 @@ def evaluate_clicks(
     on_objects: list[float] = []
     on_background: list[float] = []
 
+    # Per image, the clicks on objects come first, then those on background.
     for start in tqdm(range(0, len(usable), batch_size), desc="Clicks", unit="batch", disable=None):
         batch = [rows[index] for index in usable[start : start + batch_size]]
         clicks = [_clicks(row, point_source, generator) for row in batch]
@@ -109,9 +110,11 @@ def _clicks(
 
 
 def _check_answers(answers: Sequence[Mapping[str, Any]], num_points: int, names: list[str], row: Any) -> None:
+    """Raise a ValueError unless a segmenter returned one dict with a known class per point."""
     if len(answers) != num_points:
         raise ValueError(
-            f"{image_title(row)}: the segmenter returned {len(answers)} answers for {num_points} points; expected one per point"
+            f"{image_title(row)}: the segmenter returned {len(answers)} answers for {num_points} points; expected one "
+            "per point"
         )
     unknown = {answer["label"] for answer in answers} - set(names)
     if unknown:
@@ -124,7 +127,7 @@ def _check_answers(answers: Sequence[Mapping[str, Any]], num_points: int, names:
 def _accuracies(right: Mapping[str, list[bool]]) -> dict[str, Any]:
     per_class = {name: float(np.mean(values)) if values else None for name, values in right.items()}
     known = [value for value in per_class.values() if value is not None]
-    every = [value for values in right.values() for value in values]
+    every = [value for values in right.values() for value in values]  # each object counts once
     return {
         "class_accuracy": float(np.mean(every)) if every else None,
         "mean_class_accuracy": float(np.mean(known)) if known else None,

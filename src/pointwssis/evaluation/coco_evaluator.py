@@ -78,7 +78,7 @@ class CocoEvaluator:
         An image that was already added is skipped: distributed samplers repeat images to fill the last batch.
 
         Args:
-            image_id: of the dataset.
+            image_id: id of an image of the dataset.
             predictions: `{"label": class index, "score": float, "rle": compressed RLE of the image's size}`, in any
                 order; may be empty. They are neither kept nor changed.
         """
@@ -89,7 +89,7 @@ class CocoEvaluator:
 
     @property
     def results(self) -> dict[int, dict[int, ClassMatches]]:
-        """Return what other processes need to `merge`: image id → class index → matches (small and picklable)."""
+        """Matches of all images seen so far, for `merge` in another process: image id → class index → matches."""
         return self._results
 
     def merge(self, results: Iterable[Mapping[int, dict[int, ClassMatches]]]) -> None:
@@ -161,7 +161,11 @@ class CocoEvaluator:
         """Return (area name, limit) → precision (K, T, R) and recall (K, T), NaN for a class without ground truth."""
         order = sorted(self._positions)  # equal scores rank by image id, as in pycocotools
         results = [self._results[i] if i in self._results else self._match(i, []) for i in order]
-        by_class = [[result[k] for result in results if k in result] for k in range(len(self.class_names))]
+        by_class = []
+        for k in range(len(self.class_names)):
+            by_class.append([result[k] for result in results if k in result])
+
+        # All limits for all areas together, only the largest one for single areas.
         wanted = [(0, "", cap) for cap in self.caps]
         wanted += [(a, name, self.caps[-1]) for a, name in enumerate(AREA_RANGES) if name]
         tables = {}

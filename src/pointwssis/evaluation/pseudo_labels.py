@@ -22,8 +22,8 @@ def evaluate_pseudo_labels(
 
     Args:
         pseudo_dataset: rows whose objects carry masks in `field` and a `score` (1 where it is None).
-        ground_truth: the same images and object ids with annotated masks; it may hold more images.
-        max_detections: per image and class.
+        ground_truth: rows of the same images and object ids with annotated masks; other images are ignored.
+        max_detections: limit of detections per image and class.
         field: "segmentation", or "rough_segmentation" for the masks before refinement.
 
     Returns:

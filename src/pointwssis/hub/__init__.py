@@ -1,2 +1,2 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Talk to the Hugging Face Hub: model mixins, uploads, model cards."""
+"""The Hugging Face Hub: mixins of models and pipelines, uploads, model cards."""

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Upload folders to the Hub, with an early check of access and errors that keep the work."""
+"""Upload folders to the Hub, with an early check of write access and errors that say how to upload later."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,18 +17,18 @@ LOGIN_HINT = "set HF_TOKEN to a token with write access, or log in with `hf auth
 
 
 class PushError(UserError, OSError):
-    """A failed upload; the message says what was kept and how to upload it later."""
+    """A denied or failed upload; the message says that the folder is complete and how to upload it later."""
 
 
 def check_write_access(repo_ids: Iterable[str], private: bool = False) -> None:
-    """Check that repositories exist and are writable; call it before a training, not after it.
+    """Check that repositories exist and are writable; call it before training starts.
 
     Args:
-        repo_ids: as in "user/name"; missing ones are created.
-        private: make new ones private.
+        repo_ids: repositories, such as "user/name"; missing ones are created.
+        private: make new repositories private.
 
     Raises:
-        PushError: one of them cannot be written to.
+        PushError: the Hub cannot be reached, or write access to a repository is denied.
     """
     api = HfApi()
     try:
@@ -54,8 +54,8 @@ def push_folder(folder: str | Path, repo_id: str, private: bool = False, card: s
     Subfolders (checkpoints, earlier weights) are not uploaded.
 
     Args:
-        folder: of a model.
-        repo_id: as in "user/name"; created if it does not exist.
+        folder: folder of a model.
+        repo_id: repository, such as "user/name"; created if it does not exist.
         private: make a new repository private.
         card: text to upload in place of the folder's `README.md`.
 
@@ -65,8 +65,11 @@ def push_folder(folder: str | Path, repo_id: str, private: bool = False, card: s
     Raises:
         PushError: the upload failed; the folder is unchanged.
     """
-    paths = [path for path in sorted(Path(folder).iterdir()) if path.is_file() and not path.name.startswith(".")]
-    contents: dict[str, Any] = {path.name: path for path in paths if path.name not in LOCAL_FILES}
+    contents: dict[str, Any] = {}
+    for path in sorted(Path(folder).iterdir()):
+        is_hidden = path.name.startswith(".")
+        if path.is_file() and not is_hidden and path.name not in LOCAL_FILES:
+            contents[path.name] = path
     if card is not None:
         contents["README.md"] = card.encode()
     try:
@@ -83,7 +86,7 @@ def push_folder(folder: str | Path, repo_id: str, private: bool = False, card: s
 
 
 def first_line(error: BaseException) -> str:
-    """Return an error in one line, with its cause for the generic `RuntimeError`."""
+    """Return an error in one line; that of a generic `RuntimeError` includes the cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     cause = f": {first_line(error.__cause__)}" if isinstance(error, RuntimeError) and error.__cause__ else ""
     return lines[0] + cause

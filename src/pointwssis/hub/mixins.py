@@ -25,7 +25,7 @@ EMPTY_CARD = "[More Information Needed]"  # in each field of transformers' empty
 
 @contextmanager
 def hint_where_missing(name_or_path: Any) -> Iterator[None]:
-    """Append a hint to the error that transformers raises inside the block when it does not find a model.
+    """Append a hint to the error that transformers raises inside the block for a missing model.
 
     The error stays the same object; its message becomes longer.
     """
@@ -65,7 +65,7 @@ def missing_hint(name_or_path: Any) -> str:
 
 
 class HubConfig:
-    """Mixin in front of `PreTrainedConfig`: a hint where no configuration is found."""
+    """Mixin in front of `PreTrainedConfig` that adds a hint to the error for a missing configuration."""
 
     @classmethod
     def get_config_dict(
@@ -77,7 +77,7 @@ class HubConfig:
 
 
 class HubModel:
-    """Mixin in front of `PreTrainedModel`: a hint where no model is found, and our own card."""
+    """Mixin in front of `PreTrainedModel` that adds a hint to the error for a missing model, and our model card."""
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
@@ -95,7 +95,7 @@ class HubModel:
 
 
 class HubPipeline:
-    """Mixin in front of `Pipeline`: no copy of our code, and our own card."""
+    """Mixin in front of `Pipeline` that saves no copy of our code and adds our model card."""
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs: Any) -> None:
         """Save model and image processor; transformers would also copy our code and require `trust_remote_code`."""
@@ -112,9 +112,9 @@ def push_bare_card(config: Any, repo_id: str, **kwargs: Any) -> None:
     """Push `bare_card` to a repository without a card, or with transformers' empty template.
 
     Args:
-        config: of the model.
-        repo_id: as in "user/name".
-        kwargs: of `push_to_hub`; a push to another branch than main brings no card.
+        config: configuration of the model.
+        repo_id: repository, such as "user/name".
+        kwargs: keyword arguments of `push_to_hub`; a push to another branch than main adds no card.
     """
     from .cards.released import bare_card
 

@@ -46,8 +46,8 @@ def generate_pseudo_labels(
 def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8) -> Dataset:
     """Give every object with a point a `rough_segmentation`, a `score` and a `level`.
 
-    Annotated masks stay where they are and get no score. A point for which the teacher finds nothing has an empty rough
-    mask. A click without a class gets the class that the teacher predicts.
+    Annotated masks are kept and get no score. A point for which the teacher finds nothing gets an empty rough mask. A
+    click without a class gets the class that the teacher predicts.
 
     Args:
         dataset: rows of the schema.
@@ -55,7 +55,7 @@ def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8)
         batch_size: images per call of the teacher.
 
     Raises:
-        ValueError: the teacher returns something else than one mask per point.
+        ValueError: the teacher returns something other than one mask per point.
     """
     return dataset_from_rows(_with_rough_masks(dataset, teacher, batch_size), class_names(dataset))
 
@@ -65,8 +65,10 @@ def _with_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int) -> It
     for rows in _batches(dataset.with_format(None), range(len(dataset)), batch_size, "Rough masks"):
         objects = [objects_with_point(row) for row in rows]
         images = [read_image(row) for row in rows]
-        points = [[item["point"] for item in items] for items in objects]
-        labels = [[_class_name(item, names) for item in items] for items in objects]
+        points, labels = [], []
+        for items in objects:
+            points.append([item["point"] for item in items])
+            labels.append([_class_name(item, names) for item in items])
         answers = teacher(images, points, labels)
         check_batch("teacher", rows, answers)
         for row, items, instances in zip(rows, objects, answers, strict=True):
@@ -88,11 +90,11 @@ def _class_name(item: Row, names: Sequence[str]) -> str | None:
 
 
 def propose_rough_masks(dataset: Dataset, proposer: Proposer, first_id: int, batch_size: int = 8) -> Dataset:
-    """Add the objects that a network finds in incomplete images and that nobody annotated.
+    """Add the unannotated objects that a network finds in incomplete images.
 
-    These are images without labels or with image-level labels (paper, table 5), and here also images in which
+    Incomplete are images without labels or with image-level labels (paper, table 5), and here also images in which
     only some objects have points. Each new object has a `rough_segmentation` and a `score`, but no point. The images
-    stay incomplete: what was not found is not background. Complete images stay as they are.
+    stay incomplete: regions without a proposal are not background. Complete images do not change.
 
     Args:
         dataset: rows of the schema. Their objects stay; a proposal that repeats one of them is dropped.
@@ -101,7 +103,7 @@ def propose_rough_masks(dataset: Dataset, proposer: Proposer, first_id: int, bat
         batch_size: images per call of the proposer.
 
     Raises:
-        ValueError: the proposer returns something else than documented.
+        ValueError: the proposer returns something other than documented.
     """
     if all(dataset["complete"]):
         return dataset
@@ -142,7 +144,7 @@ def _present_classes(row: Row, names: Sequence[str]) -> list[str] | None:
 
 
 def is_annotated(mask: RLE, objects: Sequence[Row]) -> bool:
-    """Return True if a proposal is one of the annotated objects: it covers a point, or most of it lies in one mask."""
+    """Return True if a proposal repeats an annotated object: it covers a point, or most of it lies in one mask."""
     pixels = decode_rle(mask)
     height, width = pixels.shape
     for item in objects:
@@ -162,11 +164,11 @@ def refine_rough_masks(dataset: Dataset, refiner: Refiner) -> Dataset:
     """Write the refined form of every rough mask to `segmentation`; objects with an annotated mask keep it.
 
     Args:
-        dataset: rows with `rough_segmentation`.
+        dataset: rows of the schema with `rough_segmentation`.
         refiner: see `Refiner`.
 
     Raises:
-        ValueError: the refiner returns something else than one mask per rough mask.
+        ValueError: the refiner returns something other than one mask per rough mask.
     """
     return dataset_from_rows(_with_refined_masks(dataset, refiner), class_names(dataset))
 
@@ -188,7 +190,7 @@ def _with_refined_masks(dataset: Dataset, refiner: Refiner) -> Iterator[Row]:
 
 
 def _point_of(item: Row, rough_mask: np.ndarray) -> list[float]:
-    """Return the point of an object; a proposal has that of an annotator, the center of mass."""
+    """Return the point of an object; that of a proposal is the center of mass of its rough mask."""
     return item["point"] or list(point_from_mask(rough_mask))
 
 
@@ -206,11 +208,12 @@ def _with_kept_masks(dataset: Dataset) -> Iterator[Row]:
 
 def pseudo_objects(row: Row) -> list[Row]:
     """Return the objects of a row that have a rough mask and no mask."""
-    return [item for item in row["objects"] if item["segmentation"] is None and item["rough_segmentation"] is not None]
+    unlabeled = [item for item in row["objects"] if item["segmentation"] is None]
+    return [item for item in unlabeled if item["rough_segmentation"] is not None]
 
 
 def set_pseudo_mask(item: Row, rle: RLE) -> None:
-    """Make a mask the label of an object, with the box and the area that belong to it."""
+    """Set a mask as the label of an object, with its box and area."""
     item["segmentation"], item["bbox"], item["area"] = rle, rle_box(rle), float(rle_area(rle))
 
 

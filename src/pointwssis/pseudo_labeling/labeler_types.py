@@ -87,7 +87,11 @@ def check_instances(
 
 
 def class_index(role: str, row: Mapping[str, Any], label: str, class_names: Sequence[str]) -> int:
-    """Return the index of the class that a teacher or a proposer gave to an object."""
+    """Return the index of the class that a teacher or proposer assigned to an object.
+
+    Raises:
+        ValueError: the label is not a class of the dataset.
+    """
     if label not in class_names:
         raise ValueError(
             f"{image_title(row)}: the {role} returned the label {label!r}; expected a class of the dataset: "

@@ -1,8 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Trained models as the callables that pseudo labeling takes: teacher, proposer, refiner.
 
-Any other segmenter plugs in by a function with the same signature; see `labeler_types` and
-`pipelines.refiners`.
+Any function with the same signature can replace them; see `labeler_types` and `pipelines.refiners`.
 """
 
 from pathlib import Path
@@ -27,7 +26,7 @@ def solov2_teacher(name_or_path: str | Path, dtype: torch.dtype = torch.float32)
 
     Args:
         name_or_path: folder or Hub repository of the model.
-        dtype: of the computation, float32 or bfloat16.
+        dtype: dtype of the computation, float32 or bfloat16.
     """
     device = best_device()
     pipe = PointInstanceSegmentationPipeline(
@@ -56,9 +55,9 @@ def solov2_proposer(
 
     Args:
         name_or_path: folder or Hub repository of the model.
-        unlabeled_threshold: lowest score of a proposal in an image without labels.
-        image_level_threshold: the same in an image whose classes are known.
-        dtype: of the computation, float32 or bfloat16.
+        unlabeled_threshold: minimum score of a proposal in an image without labels, 0 to 1.
+        image_level_threshold: minimum score of a proposal in an image whose classes are known, 0 to 1.
+        dtype: dtype of the computation, float32 or bfloat16.
     """
     device = best_device()
     model = SOLOv2ForInstanceSegmentation.from_pretrained(name_or_path).to(device).eval()
@@ -93,7 +92,7 @@ def mask_refine_net_refiner(name_or_path: str | Path, dtype: torch.dtype = torch
 
     Args:
         name_or_path: folder or Hub repository of the model.
-        dtype: of the computation, float32 or bfloat16.
+        dtype: dtype of the computation, float32 or bfloat16.
     """
     device = best_device()
     pipe = PointMaskRefinementPipeline(

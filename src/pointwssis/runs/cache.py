@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Rows of the schema on disk: the result of a stage is made once, and written completely or not at all."""
+"""A disk cache of rows of the schema: the result of a stage is made once, and saved completely or not at all."""
 
 import os
 import shutil
@@ -10,26 +10,30 @@ from typing import Any
 
 from datasets import Dataset, DatasetInfo, Features, Image, Value, load_from_disk
 
-SECONDS_BETWEEN_LOOKS = 2
+POLL_SECONDS = 2
 
 
 def is_first_process() -> bool:
-    """Return True in the process that writes, of those that `torchrun` has started."""
+    """Return True in the process that writes files, the first one of those that `torchrun` starts."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def cached(folder: Path, make: Callable[[], Dataset]) -> Dataset:
-    """Return a dataset that is made once: it is written beside its place and moved there when it is complete.
+    """Return the dataset in a folder; if there is none, make and save it first.
 
-    Of several processes the first makes it. The others watch for the folder, since labeling may take longer than any
-    timeout of their communication.
+    It is written to a temporary folder, which is renamed when it is complete. Of several processes the first one makes
+    it. The others wait for the folder, because labeling may take longer than any timeout of their communication.
+
+    Args:
+        folder: folder of the dataset.
+        make: function that returns rows of the schema.
     """
     while not folder.is_dir() and not is_first_process():
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(POLL_SECONDS)
     if not folder.is_dir():
         unfinished = folder.with_name(folder.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        # The image is stored as plain columns: `datasets` would copy the file of an `Image` into every stage.
+        # Images are saved as plain columns, because `datasets` would embed the file of an `Image` in every stage.
         made = with_images_as(make(), {"bytes": Value("binary"), "path": Value("string")})
         made.save_to_disk(str(unfinished), num_shards=None if len(made) else 1)  # without a shard it cannot be read
         os.replace(unfinished, folder)
@@ -37,11 +41,11 @@ def cached(folder: Path, make: Callable[[], Dataset]) -> Dataset:
 
 
 def stored_rows(folder: Path) -> Dataset:
-    """Return the rows of the schema that `cached` has written."""
+    """Return the rows of the schema that `cached` has saved."""
     return with_images_as(load_from_disk(str(folder)), Image(decode=False))
 
 
 def with_images_as(rows: Dataset, feature: Any) -> Dataset:
-    """Return the same table with another feature for its images: `{path, bytes}` as two columns, or an `Image`."""
+    """Return the same rows with another feature for their images: an `Image`, or two columns `{path, bytes}`."""
     features = Features({**rows.features, "image": feature})
     return Dataset(rows.data.replace_schema_metadata(None), info=DatasetInfo(features=features))

@@ -27,26 +27,36 @@ from .recipe import Recipe
 
 @dataclass
 class RunData:
-    """The data of a run."""
+    """The data of a run, split by supervision.
 
-    train: Dataset  # everything, with the hidden masks where there are any
-    full: Dataset  # images whose objects all have masks
-    point: Dataset  # images with points that have no mask, beside masks perhaps
-    image: Dataset  # images with image-level labels
-    none: Dataset  # images without labels
+    Args:
+        train: all training images with all known labels, hidden masks included.
+        full: images whose objects all have masks.
+        point: images with points, and perhaps masks of some objects.
+        image: images with image-level labels.
+        none: images without labels.
+        validation: images to evaluate on, or None.
+    """
+
+    train: Dataset
+    full: Dataset
+    point: Dataset
+    image: Dataset
+    none: Dataset
     validation: Dataset | None
 
     @property
     def class_names(self) -> list[str]:
+        """Class names in the order of their indices."""
         return names_of(self.train)
 
     @functools.cached_property
     def ground_truth_is_known(self) -> bool:
-        """Every image has all its masks, so that pseudo labels can be measured and an upper bound can be trained."""
+        """True if every image has all its masks, so that pseudo labels can be measured and an upper bound trained."""
         return all(self.train["complete"]) and set(supervision_of(self.train)) <= {"full"}
 
     def summary(self) -> str:
-        """Return one line about the data."""
+        """Return the numbers of images and the class names in one line."""
         parts = [f"{counted(len(self.full), 'image')} with masks", f"{len(self.point):,} with points"]
         others = (("image-level labels", self.image), ("no labels", self.none))
         parts += [f"{len(rows):,} with {title}" for title, rows in others if len(rows)]
@@ -55,12 +65,12 @@ class RunData:
 
     @functools.cached_property
     def without_points(self) -> Dataset:
-        """Images with image-level labels, and those without labels: a proposer has to find their objects."""
+        """Images with image-level labels or without labels, whose objects a proposer has to find."""
         return concatenate_datasets([self.image, self.none])
 
     @functools.cached_property
     def masked(self) -> Dataset:
-        """Images that a teacher is trained on: the full ones, and those with masks of some of their objects."""
+        """Images that a teacher is trained on: the full ones, and others with a mask of at least one object."""
         return concatenate_datasets([self.full, self.point.select(masked_images(self.point))])
 
 
@@ -68,17 +78,24 @@ def load_data(recipe: Recipe, reports: list[LoadReport] | None = None) -> RunDat
     """Load and split the data of a recipe.
 
     Args:
-        recipe: a recipe.
-        reports: a list to which the report of each annotation file is appended.
+        recipe: recipe that names the data.
+        reports: list to which the report of each annotation file is appended.
+
+    Raises:
+        UserError: the recipe names no data, or a file is invalid.
     """
     if recipe.include_unlabeled and recipe.train_annotations is None:
-        raise UserError("include_unlabeled takes train_annotations and image_dir: images that these files do not name")
+        raise UserError(
+            "include_unlabeled requires train_annotations and image_dir: it adds images that these files lack"
+        )
     if recipe.complete is not None and recipe.train_annotations is None:
-        raise UserError("complete takes train_annotations: it is about what these files leave open")
+        raise UserError(
+            "complete requires train_annotations: it applies to images of which these files do not state it"
+        )
     if recipe.dataset_name is not None:
-        for key, there in (("label_map", "names"), ("point_source", "points")):
+        for key, fixed in (("label_map", "names"), ("point_source", "points")):
             if getattr(recipe, key) != getattr(Recipe(), key):
-                raise UserError(f"{key} is for annotation files; a prepared dataset has the {there} it was made with")
+                raise UserError(f"{key} applies to annotation files; the {fixed} of a prepared dataset are fixed")
         splits = _opened(recipe)
         if "full" in splits:
             return _as_prepared(recipe, splits)
@@ -89,7 +106,7 @@ def load_data(recipe: Recipe, reports: list[LoadReport] | None = None) -> RunDat
 
 
 def split_data(recipe: Recipe, train: Dataset, validation: Dataset | None) -> RunData:
-    """Split loaded data as a recipe says."""
+    """Split loaded data by supervision, as the fractions of a recipe require, and apply its point noise."""
     if recipe.labeled_fraction is None:
         rows = apply_point_noise(train, recipe.point_noise, recipe.seed, ground_truth=train)
         parts = [of_kinds(rows, kind) for kind in ("full", "point", "image", "none")]
@@ -99,7 +116,7 @@ def split_data(recipe: Recipe, train: Dataset, validation: Dataset | None) -> Ru
     points = apply_point_noise(split["point"], recipe.point_noise, recipe.seed, ground_truth=train)
     image = concatenate_datasets([of_kinds(points, "image"), split["image"]])
     none = concatenate_datasets([of_kinds(points, "none"), split["none"]])
-    # An image that is known to show nothing needs no label to be one for the students.
+    # Images known to be empty count as full, but stay in this part: they have no object that a teacher must label.
     return RunData(train, split["full"], of_kinds(points, "point", "full"), image, none, validation)
 
 
@@ -107,13 +124,13 @@ def _opened(recipe: Recipe) -> DatasetDict:
     """Open the configuration of a prepared dataset that a recipe names.
 
     Raises:
-        UserError: a run cannot use it.
+        UserError: it lacks the splits or the images that a run requires.
     """
     splits = open_prepared(recipe.dataset_name, recipe.dataset_config, recipe.image_dir)
     if not {"full", "train"} & set(splits):
         raise UserError(
-            f"dataset_config is {recipe.dataset_config!r}, which has the splits {', '.join(splits)}; a run takes one "
-            "with full and point, or one with train"
+            f"dataset_config is {recipe.dataset_config!r}, which has the splits {', '.join(splits)}; a run "
+            "requires full and point, or train"
         )
     if recipe.image_dir is None and any(rows[0]["image"]["bytes"] is None for rows in splits.values()):
         raise UserError(
@@ -124,7 +141,7 @@ def _opened(recipe: Recipe) -> DatasetDict:
 
 
 def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
-    """Return data that come split: `labeled_fraction` is ignored, and hidden labels are part of the same dataset."""
+    """Return the data of a dataset that is split already: `labeled_fraction` is ignored."""
     full, nothing = splits["full"], splits["full"].select([])
     point = splits.get("point", nothing)
     train = open_ground_truth(recipe.dataset_name, recipe.image_dir) or concatenate_datasets([full, point])
@@ -139,7 +156,10 @@ def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, 
         loaded = load_coco_folder(recipe.data_dir, **options)
         return loaded["train"], loaded["validation"]
     if recipe.train_annotations is None or recipe.image_dir is None:
-        raise UserError("no data: give data_dir, or train_annotations and image_dir (and val_annotations)")
+        raise UserError(
+            "no data: give data_dir, dataset_name, or train_annotations and image_dir (and val_annotations)"
+        )
+    # Any other format: one or more files for training, and perhaps one for validation with the same classes.
     files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
     train = load_annotation_files(files, recipe.image_dir, complete=recipe.complete, **options)
     validation = None

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The training facts of each model of a run, collected from its recipe, its data and the files of its stages."""
+"""The training facts of each model of a run, from its recipe, its data and the files of its stages."""
 
 import json
 from dataclasses import asdict
@@ -23,17 +23,17 @@ KEYS_WITH_LOCAL_PATHS = ("data_dir", "train_annotations", "val_annotations", "im
 KEYS_WITHOUT_EFFECT_ON_MODELS = ("stages", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")
 
 LabelCosts = tuple[dict[str, int], dict[str, float]]
-"""Kind of label → images with it, and kind of label → days of labeling."""
+"""Kind of label → number of images, and kind of label → days of labeling."""
 
 
 def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts) -> None:
-    """Write facts, curves and card of every trained model of a run; files that would not change are left alone.
+    """Write facts, curves and card of every trained model of a run; unchanged files are not rewritten.
 
     Args:
-        recipe: of the run.
-        data: of the run.
-        folder: of the run.
-        labels: as `label_costs` gives them.
+        recipe: recipe of the run.
+        data: data of the run.
+        folder: output folder of the run.
+        labels: result of `label_costs`.
     """
     names = [model.name for model in MODELS]
     models = {name: folder / name for name in names if is_trained(folder / name)}
@@ -42,14 +42,14 @@ def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts)
         model_facts(recipe, data, folder, name, labels).save(path)
         curves = path / CURVES_FILE
         if not curves.is_file():
-            picture = draw_curves(json.loads((path / "training_log.json").read_text()))
+            picture = draw_curves(read_json(path / "training_log.json"))
             if picture is not None:
                 picture.save(curves)
         write_card(path, family)
 
 
 def label_costs(data: RunData) -> LabelCosts:
-    """Return the number of images and the days of labeling by kind of label, of all training data of a run."""
+    """Return the number of images and the days of labeling per kind of label, over all training data of a run."""
     images: dict[str, int] = {}
     days: dict[str, float] = {}
     for rows in (data.full, data.point, data.image, data.none):
@@ -66,16 +66,17 @@ def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: 
     """Return the facts of one model of a run.
 
     Args:
-        recipe: of the run.
-        data: of the run.
-        folder: of the run.
-        name: of the model's folder in it.
-        labels: as `label_costs` gives them.
+        recipe: recipe of the run.
+        data: data of the run.
+        folder: output folder of the run.
+        name: folder of the model in the output folder.
+        labels: result of `label_costs`.
     """
     part, config = role_of(name), AutoConfig.from_pretrained(folder / name)
     start, base_model = starting_point(recipe, part)
     quality = read_json(folder / "pseudo" / QUALITY_FILE) or {}
     settings = read_json(folder / name / "training_settings.json")
+    # `repo` is kept from earlier facts: pushing records it there.
     return TrainingFacts(
         part=part,
         model_type=config.model_type,
@@ -103,7 +104,7 @@ def read_json(path: Path) -> Any:
 
 
 def data_names(recipe: Recipe, data: RunData) -> dict[str, Any]:
-    """Return the names of the training and validation data, without the folders that they lie in."""
+    """Return the names of the training and validation data, without their folders."""
     if recipe.dataset_name is not None:
         id = recipe.dataset_name if is_hub_name(recipe.dataset_name) else None
         name = " ".join(filter(None, (id or Path(recipe.dataset_name).name, recipe.dataset_config)))
@@ -120,7 +121,7 @@ def data_names(recipe: Recipe, data: RunData) -> dict[str, Any]:
 
 
 def learned_from(recipe: Recipe, data: RunData, part: str) -> dict[str, int]:
-    """Return the number of images that a model was trained on, by kind of label."""
+    """Return the number of images that a model was trained on, per kind of label."""
     if part == "upper_bound":
         return {"full": len(data.train)}
     if part == "student":
@@ -148,7 +149,7 @@ def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
 
 
 def is_hub_name(name: str) -> bool:
-    """Return True for the name of a Hub repository ("namespace/name") that is no local folder."""
+    """Return True for a name of the form "namespace/name" that is not a local folder."""
     parts = name.split("/")
     return len(parts) == 2 and all(parts) and parts[0] not in (".", "..", "~") and not Path(name).exists()
 

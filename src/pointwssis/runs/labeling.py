@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The labeling stages of a run: rough masks, proposals, refined masks, and their quality.
 
-Every dataset is made once and read from its folder after that. The callables that make masks are trained models of the
-run, unless the caller of `Run` has given others.
+Every dataset is made once and then read from its folder. Masks are predicted by trained models of the run, or by the
+callables that were passed to `Run`.
 """
 
 import json
@@ -42,14 +42,14 @@ QUALITY_FILE = "quality.json"
 
 @dataclass(frozen=True)
 class GivenLabelers:
-    """Callables that the caller gives in place of trained models; None takes the model of the run."""
+    """Callables that were passed to `Run` in place of trained models; None uses the model of the run."""
 
     teacher: Teacher | None = None
     refiner: Refiner | None = None
     proposer: Proposer | None = None
 
     def names(self) -> dict[str, str]:
-        """Return role → qualified name of each callable that is given."""
+        """Return role → qualified name of each callable."""
         given = {role: labeler for role, labeler in vars(self).items() if labeler is not None}
         return {role: qualified_name(labeler) for role, labeler in given.items()}
 
@@ -64,8 +64,8 @@ class Labeling:
     """The labels of a run.
 
     Args:
-        recipe: of the run.
-        data: of the run.
+        recipe: recipe of the run.
+        data: data of the run.
         given: callables in place of trained models.
     """
 
@@ -77,16 +77,19 @@ class Labeling:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Number format in which trained models compute."""
+        """Dtype in which trained models compute."""
         return choose_dtype(best_device(), self.recipe.bf16)
 
     def teacher(self) -> Teacher:
+        """Return the given teacher, or the trained one."""
         return self.given.teacher or solov2_teacher(trained_model(self.folder, "teacher"), self.dtype)
 
     def refiner(self) -> Refiner:
+        """Return the given refiner, or the trained one."""
         return self.given.refiner or mask_refine_net_refiner(trained_model(self.folder, "refiner"), self.dtype)
 
     def proposer(self) -> Proposer:
+        """Return the given proposer, or the trained teacher with the thresholds of the recipe."""
         if self.given.proposer is not None:
             return self.given.proposer
         thresholds = (self.recipe.unlabeled_threshold, self.recipe.image_level_threshold)
@@ -95,18 +98,18 @@ class Labeling:
     # -- rough masks
 
     def intermediate_folders(self) -> dict[float, Path]:
-        """Return fraction of the teacher's training → folder of its weights at that moment."""
-        return {
-            fraction: self.folder / "teacher" / f"weights_at_{round(100 * fraction)}_percent"
-            for fraction in self.recipe.rough_fractions
-        }
+        """Return fraction of the teacher's training → folder of its weights at that step."""
+        folders = {}
+        for fraction in self.recipe.rough_fractions:
+            folders[fraction] = self.folder / "teacher" / f"weights_at_{round(100 * fraction)}_percent"
+        return folders
 
     def rough_full(self) -> Dataset:
         """Return the images with masks, with rough masks of intermediate teachers: training data of the refiner.
 
         They are decoded from points, exactly as for labeling. The official code decodes them with the ground-truth
         sizes ("point_with_size"), so that its refiner is trained on other rough masks than it later refines. A teacher
-        that the caller has given labels these images once.
+        that was passed to `Run` has no intermediate weights and labels these images once.
         """
         rough = self.folder / "rough"
         if self.given.teacher is not None:
@@ -123,7 +126,7 @@ class Labeling:
     def rough_point(self) -> Dataset:
         """Return the images with points, with one rough mask per point (paper, section 3.2).
 
-        Where such an image is incomplete, it also holds the objects that the proposer finds.
+        Incomplete images also get the objects that the proposer finds.
         """
 
         def make() -> Dataset:
@@ -144,11 +147,11 @@ class Labeling:
 
     @property
     def first_free_id(self) -> int:
-        """A number greater than the ids of all objects of the data."""
+        """The lowest id that is greater than those of all objects of the data."""
         return 1 + max((item["id"] for objects in self.data.train["objects"] for item in objects), default=0)
 
     def rough_masks(self) -> dict[str, Dataset]:
-        """Return the prefix in `PSEUDO_LABELS` → rows with rough masks."""
+        """Return prefix of the names in `PSEUDO_LABELS` → rows with rough masks."""
         rough = {"": self.rough_point()}
         if len(self.data.without_points):
             rough["proposed_"] = self.rough_proposed()
@@ -173,12 +176,12 @@ class Labeling:
 
     @property
     def best_folder(self) -> Path | None:
-        """Folder of the labels of the images with points: the refined ones if they are made, else the rough ones."""
+        """Folder of the labels of the images with points: the refined ones if they exist, else the rough ones."""
         folders = [self.folder / "pseudo" / name for name in ("refined", "rough")]
         return next((folder for folder in folders if folder.is_dir()), None)
 
     def quality(self) -> dict[str, dict[str, Any] | None]:
-        """Return name in `PSEUDO_LABELS` → quality against the hidden masks; None for labels that are not made."""
+        """Return name in `PSEUDO_LABELS` → quality against the hidden masks; None for labels that do not exist."""
         folder = self.folder / "pseudo"
         quality: dict[str, dict[str, Any] | None] = {"rough": None, "refined": None}
         for name in PSEUDO_LABELS:
@@ -191,7 +194,7 @@ class Labeling:
 
 
 def uses_refiner(recipe: Recipe, given: GivenLabelers) -> bool:
-    """Return True if refined labels are made: the run trains a refiner, has one already, or was given one."""
+    """Return True if the run refines its labels: it trains a refiner, has trained one, or was given one."""
     is_trained_here = "refiner" in recipe.stages or is_saved_model(Path(recipe.output_dir) / "refiner")
     return given.refiner is not None or is_trained_here
 
@@ -200,7 +203,7 @@ def trained_model(run_folder: Path, name: str) -> Path:
     """Return the folder of a model that an earlier stage has trained.
 
     Raises:
-        UserError: it is not there; the message says which stage to run.
+        UserError: the folder holds no model; the message names the stage to run.
     """
     folder = run_folder / name
     if not is_saved_model(folder):

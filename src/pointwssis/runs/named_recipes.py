@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The recipes that come with the package and go by name: `pointwssis run nuclei`."""
+"""The recipes of the package, which are called by name: `pointwssis run nuclei`."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
         name_or_path: path of a YAML file, or name of a recipe of the package. An existing file takes precedence.
 
     Raises:
-        UserFileNotFoundError: there is neither.
+        UserFileNotFoundError: it is neither.
     """
     path = Path(name_or_path)
     if path.is_file():
@@ -39,6 +39,6 @@ def find_recipe(name_or_path: str | Path) -> Path:
 
 
 def summary_line(path: Path) -> str:
-    """Return what a recipe is for: the first line of its file, which is a comment."""
+    """Return the description of a recipe: the first line of its file, a comment."""
     first = path.read_text(encoding="utf-8").partition("\n")[0]
     return first.removeprefix("#").strip()

@@ -11,8 +11,8 @@ class ModelName:
     Args:
         name: folder of the model in the run, and its key in `results.json`.
         stage: stage of the recipe that trains it.
-        role: its part in the method, for model cards and repositories of the Hub.
-        title: its row in the tables of results.
+        role: part of the model in the method, for model cards and repositories of the Hub.
+        title: row of the model in the tables of results.
     """
 
     name: str
@@ -53,7 +53,7 @@ def role_of(name: str) -> str:
 
 
 def candidates_for(role: str) -> list[str]:
-    """Return the folders that may hold the model of a role, the best first: a refined student before a rough one.
+    """Return the folders that may hold the model of a role, the best one first.
 
     Example:
         >>> candidates_for("student")

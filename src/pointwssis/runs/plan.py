@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The plan of a run: which stages train what, on how much data, in how many steps, and which are done."""
+"""The plan of a run: the models and labels of each stage, with images, objects and steps, and whether it is done."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ from .stages import is_trained, refiner_settings, training_arguments
 
 TRAIN, LABEL, GIVEN = "train", "label", "given"
 RECIPE_FILE, LABELERS_FILE = "recipe.yaml", "labelers.json"
-# Keys that may change between two calls on one output folder: they change no result.
+# Keys that may differ between two runs in one output folder, because they change no result.
 FREE_KEYS = {"stages", "output_dir", "skip_bad", "push_to_hub", "hub_model_id", "hub_private"}
 
 
@@ -30,13 +30,13 @@ class StagePlan:
     """One line of a plan.
 
     Args:
-        stage: of the recipe.
-        name: of the model or the labels.
-        action: "train", "label" or "given" (by the caller of `Run`).
-        images: that are learned from or labeled.
-        objects: in these images.
-        steps: of a training; None for labeling.
-        is_done: the result is there already.
+        stage: stage of the recipe.
+        name: name of the model or the labels.
+        action: "train", "label" or "given" (passed to `Run`).
+        images: number of images that are learned from or labeled.
+        objects: number of objects in these images.
+        steps: number of training steps; None for labeling.
+        is_done: True if the result exists already.
     """
 
     stage: str
@@ -49,11 +49,11 @@ class StagePlan:
 
 
 class RunPlan:
-    """The stages of a run before they run. Nothing is written.
+    """The stages of a run, checked and counted before anything is trained. Nothing is written.
 
     Args:
-        recipe: of the run.
-        data: of the run.
+        recipe: recipe of the run.
+        data: data of the run.
         given: callables in place of trained models.
 
     Raises:
@@ -82,16 +82,16 @@ class RunPlan:
         return fields | self.segmenter_fields | self.recipe.teacher_model
 
     def _check_models(self) -> None:
-        """Raise an error for a configuration that no model can be made of, before the others are trained."""
+        """Raise an error for an invalid model configuration, before any model is trained."""
         check_configuration(SOLOv2Config, self.teacher_fields, "teacher_model")
         check_configuration(SOLOv2Config, self.segmenter_fields, "model")
         if self.recipe.backbone_name_or_path is None:
             check_configuration(MaskRefineNetConfig, self.recipe.refiner_model, "refiner_model")
-        else:  # a pretrained backbone brings a width of its own
+        else:  # the widths of a pretrained backbone are not known here
             check_fields(MaskRefineNetConfig, self.recipe.refiner_model)
 
     def _check_given(self) -> None:
-        """Raise an error where a given teacher cannot do what the recipe asks of a trained one."""
+        """Raise an error if the recipe requires a trained teacher, or a proposer, that was not given."""
         if self.given.teacher is None:
             return
         if self.recipe.student_name_or_path == "teacher":
@@ -127,18 +127,18 @@ class RunPlan:
 
     @property
     def compares(self) -> bool:
-        """Both students are trained, to compare them: ground truth is known, and there are labels to make."""
+        """True if both students are trained: ground truth to compare them is known, and there are images to label."""
         return self.data.ground_truth_is_known and len(self.data.point) + len(self.data.without_points) > 0
 
     def student_names(self) -> list[str]:
-        """Return the students to train; without ground truth to compare with, only the one that ships."""
+        """Return the students to train: without ground truth to compare them with, only the better one."""
         names = ["student_point", "student_refined"] if self.uses_refiner else ["student_point"]
         return names if self.compares else names[-1:]
 
     def trainings(self) -> dict[str, tuple[Dataset | None, tuple[dict[str, Any], ...]]]:
         """Return name → rows and training arguments of every model that the stages of the recipe train.
 
-        The rows of students are None: earlier stages make them.
+        The rows of students are None, because earlier stages create them.
         """
         recipe, data, wanted = self.recipe, self.data, {}
         if "teacher" in recipe.stages and self.given.teacher is None:
@@ -153,7 +153,7 @@ class RunPlan:
         return wanted
 
     def steps(self) -> dict[str, int]:
-        """Return name → steps of each training that is still to come."""
+        """Return name → number of steps of each training run that is not done yet."""
         steps = {}
         for name, (rows, settings) in self.trainings().items():
             has_rows = rows is None or len(rows) > 0

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Progress of a run: one short block per training stage, with the time that is left."""
+"""Progress of a run: one short block per training stage, with its ETA."""
 
 import time
 from typing import Any
@@ -14,10 +14,10 @@ LINES_PER_STAGE = 10
 
 
 class EtaCallback(TrainerCallback):
-    """Print the steps, the loss and the ETA of a training stage, at most about ten lines per stage.
+    """Print the steps, the loss and the ETA of a training stage, in about ten lines per stage.
 
     Args:
-        steps: name of each training stage to come, in order → its number of steps.
+        steps: name of each training stage that is not done yet, in order → its number of steps.
     """
 
     def __init__(self, steps: dict[str, int]):
@@ -28,7 +28,7 @@ class EtaCallback(TrainerCallback):
         self.stage_began = self.timing_began = time.monotonic()
 
     def for_stage(self, stage: str) -> "EtaCallback":
-        """Return this callback, set to the stage that starts now."""
+        """Set the stage that starts now, and return this callback."""
         self.stage = stage
         return self
 
@@ -65,16 +65,16 @@ class EtaCallback(TrainerCallback):
             print(f"  done in {duration(time.monotonic() - self.stage_began)}", flush=True)
 
     def _measure(self, state: Any) -> None:
-        """Update the time per step of this kind of stage."""
+        """Update the seconds per step of this kind of stage."""
         steps = state.global_step - self.timed_from
         if steps > 0:
             self.seconds_per_step[kind_of(self.stage)] = (time.monotonic() - self.timing_began) / steps
 
     def _left(self, state: Any) -> str:
-        """Return the time per step, the ETA of this stage and that of all stages to come."""
+        """Return the time per step, the ETA of this stage and that of all remaining stages."""
         seconds = self.seconds_per_step.get(kind_of(self.stage), 0.0)
         own = seconds * (state.max_steps - state.global_step)
-        # The speed of a refiner is unknown before it starts; that of a segmenter is the better guess of the two.
+        # Before its first stage, the speed of the other kind of model is unknown; this stage's speed is the best guess.
         others = {stage: steps for stage, steps in self.pending.items() if stage != self.stage}
         rest = sum(steps * self.seconds_per_step.get(kind_of(stage), seconds) for stage, steps in others.items())
         text = f"{seconds:.2f} s per step, {duration(own)} left"
@@ -82,12 +82,12 @@ class EtaCallback(TrainerCallback):
 
 
 def kind_of(stage: str) -> str:
-    """Return what training stages of the same speed have in common."""
+    """Return the kind of model that a stage trains; stages of one kind take the same time per step."""
     return "refiner" if stage == "refiner" else "segmenter"
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in the unit that suits it.
+    """Return a duration in seconds, minutes or hours.
 
     Example:
         >>> duration(45), duration(600), duration(9000)

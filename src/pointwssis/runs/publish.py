@@ -110,7 +110,7 @@ def pushed_before(run_folder: Path) -> dict[str, str]:
 
 
 def remember(folder: Path, repo: str) -> None:
-    """Record in the facts of a model which repository it was uploaded to."""
+    """Record the repository of an uploaded model in its training facts."""
     if (folder / FACTS_FILE).is_file():
         replace(TrainingFacts.load(folder), repo=repo).save(folder)
 

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""A recipe: everything that decides a run, as one YAML file whose every key can be overridden."""
+"""A recipe: all settings of a run in one YAML file; every key can be overridden."""
 
 import copy
 import dataclasses
@@ -36,7 +36,7 @@ class Recipe:
         dataset_name: prepared dataset: a folder, or a repository on the Hub.
         dataset_config: configuration of the prepared dataset, such as coco10.
         label_map: name in the files → class name, for names that differ between files ({Car: car}).
-        complete: whether the objects of `train_annotations` are all annotated, where the file does not record it. null
+        complete: true if all objects are annotated in images of `train_annotations` whose records do not state it. null
             takes the default of the file's format, which is true for nearly all. false excludes unlabeled regions from
             the background.
         point_source: point of an object that has a mask or box but no point: center (of mass of its mask), box_center
@@ -47,7 +47,7 @@ class Recipe:
         **Supervision**
 
         labeled_fraction: fraction of the images that keep their masks, 0 to 1; the others keep points. null uses the
-            labels as they are in the files.
+            labels of the files unchanged.
         image_level_fraction: fraction of the images that keep only image-level labels.
         unlabeled_fraction: fraction of the images that keep no labels.
         point_noise: perturbations of the points of images without masks, for robustness studies (paper, table 4): any
@@ -218,7 +218,7 @@ class Recipe:
 
         Raises:
             UserFileNotFoundError: there is no such recipe.
-            UserError: the file is no recipe; the message names file, key, value and remedy.
+            UserError: the file is not a valid recipe; the message names file, key, value and remedy.
 
         Example:
             >>> Recipe.load("nuclei", {"seed": "2"}).seed
@@ -250,8 +250,8 @@ class Recipe:
 
         Args:
             values: key → value.
-            overrides: as for `load`.
-            source: where the values come from, for error messages.
+            overrides: overrides as in `load`.
+            source: origin of the values, for error messages.
         """
         hints, values = get_type_hints(cls), copy.deepcopy(values)
         for key, text in (overrides or {}).items():
@@ -274,6 +274,6 @@ class Recipe:
 
 
 def _check_sizes(name: str, sizes: Mapping[str, int], needed: Sequence[str], allowed: Sequence[str] = ()) -> None:
-    """Raise a `UserError` unless a mapping of sizes in pixels has the keys it needs, and no unknown ones."""
+    """Raise a `UserError` unless a mapping of sizes in pixels has all required keys and no unknown ones."""
     if not {*needed} <= sizes.keys() <= {*needed, *allowed} or min(sizes.values()) < 1:
         raise UserError(f"{name} is {dict(sizes)}; expected {', '.join([*needed, *allowed])} in pixels")

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Values of recipes: read from YAML and from words of the command line, and checked against the types of fields."""
+"""Values of recipes: parsed from YAML and the command line, and checked against the types of fields."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -50,6 +50,7 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:
         if not word.startswith("--"):
             raise UserError(f"unexpected argument {word!r}; options look like --seed 2")
         key, equals, value = word[2:].partition("=")
+        # Without "=" the value is the next word, unless that is an option: then the key is a flag.
         if not equals:
             following = arguments[position + 1] if position + 1 < len(arguments) else None
             if following is None or following.startswith("--"):
@@ -62,13 +63,13 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def parse_value(key: str, text: str, hint: Any) -> Any:
-    """Return the value that a word of the command line stands for.
+    """Parse the value of a key from a word of the command line.
 
     Args:
-        key: of the recipe, for the message.
-        text: the word.
-        hint: type hint of the field. Texts are taken literally (a path may look like YAML), lists may be written with
-            commas, everything else is YAML.
+        key: key of the recipe, for the message.
+        text: word of the command line.
+        hint: type hint of the field. Texts are taken literally (a path may look like YAML), lists may be separated by
+            commas, and everything else is parsed as YAML.
     """
     if hint in (str, str | None):
         return None if text == "null" and hint is not str else text
@@ -85,7 +86,7 @@ def checked_fields(values: Mapping[str, Any], kind: type, source: str) -> dict[s
 
     Args:
         values: field → value.
-        kind: the dataclass.
+        kind: dataclass that the values are fields of.
         source: file or key that the values come from, for the message.
 
     Raises:

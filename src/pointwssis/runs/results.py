@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The results of a run as files: `results.json`, the same as Markdown tables, and a contact sheet of its labels."""
+"""The results of a run as files: `results.json`, Markdown tables, and a contact sheet of its labels."""
 
 import json
 from pathlib import Path
@@ -18,8 +18,8 @@ def write_results(results: dict[str, Any], folder: Path, max_detections: int = 1
     """Write `results.json` and `results.md`.
 
     Args:
-        results: as `Run.run` returns them.
-        folder: of the run.
+        results: results of `Run.run`.
+        folder: output folder of the run.
         max_detections: detections per image of the evaluation.
     """
     write_if_changed(folder / "results.json", json.dumps(results, indent=1))
@@ -30,8 +30,8 @@ def result_table(results: dict[str, Any], max_detections: int = 100) -> str:
     """Return two Markdown tables in percent: models on the validation images, pseudo labels against the hidden masks.
 
     Args:
-        results: as `Run.run` returns them.
-        max_detections: detections per image of the evaluation; beside more than 100 stands COCO's AP with 100.
+        results: results of `Run.run`.
+        max_detections: detections per image of the evaluation; above 100, COCO's AP at 100 is shown too.
     """
     return f"{_table_of_models(results, max_detections)}\n{_table_of_labels(results.get('pseudo_labels') or {})}"
 
@@ -52,7 +52,7 @@ def _table_of_labels(quality: dict[str, Any]) -> str:
     lines = [_line(header), _line(["---"] * len(header))]
     for name, title in PSEUDO_LABELS.items():
         values = quality.get(name) or {}
-        # Proposals are shown only where a run has some.
+        # Proposals are shown only if the run has any.
         if values or name in ("rough", "refined"):
             count = f"{values['labels']} / {values['points']}" if values else "not available"
             lines.append(_line([title, *(percent(values.get(column)) for column in LABEL_COLUMNS), count]))
@@ -78,9 +78,9 @@ def write_contact_sheet(labels: Dataset, ground_truth: Dataset, path: Path, num_
 
     Args:
         labels: rows with pseudo labels.
-        ground_truth: rows of the same images; their masks may be missing.
-        path: of the PNG; nothing is written where no image has an object.
-        num_images: rows of the sheet.
+        ground_truth: rows of the same images, with or without masks.
+        path: PNG file to write; nothing is written if no image has an object.
+        num_images: maximum number of images, one per row of the sheet.
     """
     positions = {image_id: index for index, image_id in enumerate(ground_truth["image_id"])}
     with_objects = [index for index, objects in enumerate(labels["objects"]) if objects]

@@ -20,7 +20,7 @@ from ..ops.user_error import UserError
 from ..pseudo_labeling import Proposer, Refiner, Teacher
 from .cache import is_first_process, stored_rows
 from .data import RunData, load_data
-from .facts import label_costs, write_cards
+from .facts import LabelCosts, label_costs, write_cards
 from .labeling import GivenLabelers, Labeling, trained_model
 from .names import SEGMENTERS, candidates_for
 from .plan import LABELERS_FILE, RECIPE_FILE, RunPlan
@@ -36,15 +36,15 @@ from .stages import (
 
 
 class Run:
-    """One recipe on its data, stage by stage. Every method may be called again: what is there is read, not remade.
+    """One recipe on its data, stage by stage. Every method may be called again: existing results are read from disk.
 
     Args:
-        recipe: what to do.
-        data: already loaded; None loads what the recipe names.
+        recipe: settings of the run.
+        data: data of the run; None loads the data that the recipe names.
         teacher: callable that turns points into rough masks, in place of a trained SOLOv2; see
-            `pseudo_labeling.Teacher`. The stage "teacher" is then left out.
+            `pseudo_labeling.Teacher`. The stage "teacher" is then skipped.
         refiner: callable that refines rough masks, in place of a trained MaskRefineNet; see `pseudo_labeling.Refiner`.
-            The stage "refiner" is then left out.
+            The stage "refiner" is then skipped.
         proposer: callable that finds objects without points, in place of the trained teacher; see
             `pseudo_labeling.Proposer`.
 
@@ -75,7 +75,7 @@ class Run:
         self.eta = EtaCallback(self.plan.steps())
 
     def _claim_folder(self) -> None:
-        """Write the recipe and the names of the given callables into the output folder, which is theirs from now on."""
+        """Write the recipe and the names of the given callables into the output folder, which now belongs to them."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if is_first_process():
             write_whole(self.folder / RECIPE_FILE, self.recipe.save)
@@ -87,8 +87,8 @@ class Run:
         """Run the stages of the recipe, and write `results.json`, `results.md` and a contact sheet of the labels.
 
         Returns:
-            What `results.json` holds: name of each SOLOv2 of the run → its metrics, and "pseudo_labels" → name of the
-            labels → their quality; also those of stages that were run before.
+            The content of `results.json`: name of each SOLOv2 of the run → its metrics (fractions from 0 to 1), and
+            "pseudo_labels" → name of the labels → their quality. Stages of earlier runs in this folder are included.
         """
         stages = self.recipe.stages
         if "teacher" in stages and self.given.teacher is None:
@@ -117,19 +117,22 @@ class Run:
         return results
 
     def write_contact_sheet(self) -> None:
-        """Draw some images with their labels, unless a contact sheet of the same labels is there."""
+        """Draw some images with their labels, unless there is a contact sheet of the same labels."""
         labels, sheet = self.labeling.best_folder, self.folder / "contact_sheet.png"
-        is_up_to_date = sheet.is_file() and sheet.stat().st_mtime >= labels.stat().st_mtime if labels else True
+        if labels is None:
+            return
+        is_up_to_date = sheet.is_file() and sheet.stat().st_mtime >= labels.stat().st_mtime
         if not is_up_to_date:
             write_contact_sheet(stored_rows(labels), self.data.train, sheet)
 
     def write_cards(self) -> None:
-        """Write the model card of every model that is trained, with what is known by now."""
+        """Write the model card of every trained model, with the results so far."""
         if is_first_process():
             write_cards(self.recipe, self.data, self.folder, self.label_costs)
 
     @functools.cached_property
-    def label_costs(self) -> tuple[dict[str, int], dict[str, float]]:
+    def label_costs(self) -> LabelCosts:
+        """Images and days of labeling per kind of label, computed once per run."""
         return label_costs(self.data)
 
     def metrics(self, name: str) -> dict[str, float | None] | None:
@@ -139,7 +142,7 @@ class Run:
 
     @property
     def shipped(self) -> Path | None:
-        """Folder of the best model that was made without hidden masks."""
+        """Folder of the best model that was trained without hidden masks; None before the first training."""
         names = [*candidates_for("student"), *candidates_for("teacher")]
         return next((self.folder / name for name in names if is_saved_model(self.folder / name)), None)
 
@@ -151,8 +154,9 @@ class Run:
         if not len(self.data.masked) and start is None:
             raise UserError(
                 "no object has a mask, and a teacher needs some; raise labeled_fraction, add masks, or give a trained "
-                "one as teacher_name_or_path"
+                "SOLOv2 as teacher_name_or_path"
             )
+        # The refiner learns from the rough masks of intermediate weights, so they are saved on the way.
         training = SegmenterTraining(
             "teacher",
             self.data.masked,
@@ -183,7 +187,7 @@ class Run:
     def student_rows(self) -> dict[str, Dataset]:
         """Return name → rows of each student: images with masks, and images with pseudo labels.
 
-        Images with masks come `full_repeats` times, so that ground truth keeps its weight among the pseudo labels.
+        Images with masks occur `full_repeats` times, so that ground truth keeps its weight among the pseudo labels.
         """
         labels = self.labeling.pseudo_labels()
         full = [self.data.full] * self.recipe.full_repeats
@@ -204,7 +208,12 @@ class Run:
         return metrics
 
     def start(self, own: str | None, model_type: str) -> str | None:
-        """Return the saved model that a training starts from: its own, else the recipe's if that is of this type."""
+        """Return the saved model that a training run starts from.
+
+        Args:
+            own: model that the recipe names for this stage; takes precedence.
+            model_type: "solov2" or "mask_refine_net"; `model_name_or_path` is used only if it is of this type.
+        """
         common = self.recipe.model_name_or_path
         if own is None and common is not None and AutoConfig.from_pretrained(common).model_type == model_type:
             return common
@@ -212,7 +221,7 @@ class Run:
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file beside its place and move it there when it is whole, since other processes read it."""
+    """Write a temporary file and move it into place when it is complete, because other processes read it."""
     unfinished = path.with_name(path.name + ".new")
     write(unfinished)
     os.replace(unfinished, path)

@@ -9,8 +9,7 @@ from transformers import TrainingArguments
 
 @dataclass
 class SegmentationTrainingArguments(TrainingArguments):
-    """`TrainingArguments` whose defaults are those of the official SOLOv2 student: SGD, linear warm-up, two drops to a
-    tenth.
+    """`TrainingArguments` with the schedule of the official SOLOv2 student: SGD, linear warm-up, two drops to a tenth.
 
     Args:
         milestones: fractions of the training after which the learning rate is multiplied by `gamma`; the defaults are

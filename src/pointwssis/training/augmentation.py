@@ -11,11 +11,11 @@ class Augmentation:
     """The augmentation of a training image before it is resized; the defaults are those of the official code.
 
     Args:
-        horizontal_flip: probability.
-        vertical_flip: probability.
+        horizontal_flip: probability of a horizontal flip.
+        vertical_flip: probability of a vertical flip.
         rotate90: rotate by a random multiple of 90°, for images without an upright orientation.
-        brightness: the factor is drawn from 1 ± this value.
-        contrast: the factor is drawn from 1 ± this value.
+        brightness: largest change of brightness; the factor is drawn from 1 ± this value.
+        contrast: largest change of contrast; the factor is drawn from 1 ± this value.
         min_crop: SOLOv2 only: the sides of a random window are drawn between this fraction and 1 of the image's sides.
     """
 

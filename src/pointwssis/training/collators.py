@@ -9,14 +9,17 @@ import torch
 
 
 class InstanceCollator:
-    """Batches of `InstanceDataset` samples: one scale per batch, so that little is padding.
+    """A collator of `InstanceDataset` samples that draws one scale per batch, to keep padding small.
 
     Args:
-        image_processor: of SOLOv2; it resizes, normalizes and pads.
+        image_processor: image processor of SOLOv2; it resizes, normalizes and pads.
         shortest_edges: lengths of the shorter image side in pixels, one of which is drawn per batch. None: that of
             the image processor's `size`.
         longest_edge: limit of the longer image side in pixels. None: that of the image processor's `size`, which may
-            have none.
+            have no limit.
+
+    Raises:
+        ValueError: neither `shortest_edges` nor the image processor gives a shortest edge.
 
     Example:
         ```python
@@ -43,10 +46,12 @@ class InstanceCollator:
         if self.longest_edge is not None:
             size["longest_edge"] = self.longest_edge
         names = ("images", "mask_labels", "class_labels", "input_points")
-        values = {name: [sample[name] for sample in samples] for name in names}
+        values = {}
+        for name in names:
+            values[name] = [sample[name] for sample in samples]
         encoded = self.image_processor(**values, size=size, return_tensors="pt")
 
-        # In training the points are those of objects without a mask: there is no background loss around them.
+        # In training, points mark objects without a mask: there is no background loss around them.
         batch = dict(encoded)
         batch["ignore_points"] = batch.pop("input_points")
         batch["mask_weights"] = [torch.from_numpy(sample["mask_weights"]) for sample in samples]
@@ -55,5 +60,5 @@ class InstanceCollator:
 
 
 def as_list(samples: list[Any]) -> dict[str, list[Any]]:
-    """Collate samples of different sizes into a batch that is the list of them."""
+    """Collate samples of different sizes into a batch that holds them as a list."""
     return {"samples": samples}

@@ -25,12 +25,13 @@ DEFAULT_POINT_JITTER = 0.15  # fraction of the object's width and height
 
 
 class _SeededDataset(Dataset):
-    """A dataset whose random numbers depend on nothing but seed, epoch and index; the Trainer sets the epoch."""
+    """A dataset whose random numbers depend only on seed, epoch and index; the Trainer sets the epoch."""
 
     def __init__(self, seed: int):
         self.seed, self.epoch = seed, 0
 
     def set_epoch(self, epoch: int) -> None:
+        """Set the epoch, on which all random numbers depend."""
         self.epoch = epoch
 
     def generator(self, index: int) -> np.random.Generator:
@@ -41,7 +42,7 @@ class _SeededDataset(Dataset):
 class InstanceDataset(_SeededDataset):
     """Training samples of SOLOv2: one image with the masks of its objects; crowds are left out.
 
-    An object without a mask (or with an empty one, of a point that found nothing) does not count as background: its
+    An object without a mask (or with an empty one, where the teacher found nothing) does not count as background: its
     point is part of the sample. Neither do unlabeled regions of an image that is not `complete`.
 
     A sample holds:
@@ -55,10 +56,10 @@ class InstanceDataset(_SeededDataset):
     - `scale_draw`: float in [0, 1), from which `InstanceCollator` picks the scale of the batch.
 
     Args:
-        rows: of the schema.
-        augmentation: None leaves images as they are.
-        seed: of the augmentation.
-        weigh_pseudo_labels: weight pseudo labels by `mask_weight` instead of like annotated masks.
+        rows: rows of the schema.
+        augmentation: random changes of each image; None leaves images unchanged.
+        seed: seed of the augmentation.
+        weigh_pseudo_labels: weigh the masks of pseudo labels by `mask_weight`; False gives all masks the weight 1.
     """
 
     def __init__(
@@ -115,14 +116,14 @@ def decode_masks(objects: Sequence[Mapping[str, Any]], height: int, width: int) 
 
 
 class ImageDataset(Dataset):
-    """Images for prediction and evaluation, each prepared on its own.
+    """Images for prediction and evaluation, each one preprocessed separately.
 
     A sample holds `image_id`, `size` (height, width in pixels of the original image) and the tensors of the image
     processor with a batch axis of 1.
 
     Args:
-        rows: of the schema.
-        image_processor: of the model.
+        rows: rows of the schema.
+        image_processor: image processor of the model.
     """
 
     def __init__(self, rows: HFDataset, image_processor: Any):
@@ -141,18 +142,18 @@ class ImageDataset(Dataset):
 class RefinementDataset(_SeededDataset):
     """Training samples of MaskRefineNet: one object with its mask, its point and one of its rough masks.
 
-    The crop is that of inference (`crop_box_around`) at a random scale. The point is moved inside the mask, so that
-    clicks by annotators, which miss the center of mass, look familiar; the official code puts it at the center of the
+    The crop is that of inference (`crop_box_around`) at a random scale. The point is drawn near the center of mass,
+    inside the mask, because clicks by annotators miss the center; the official code puts it at the center of the
     cropped mask.
 
     Args:
-        rows: of the schema, with `segmentation` and `rough_segmentation`; an image may occur several times with
+        rows: rows of the schema, with `segmentation` and `rough_segmentation`; an image may occur several times with
             different rough masks.
-        image_processor: of MaskRefineNet.
+        image_processor: image processor of MaskRefineNet.
         box_scales: range of the crop's size divided by the rough mask's extent.
-        point_jitter: standard deviation of the point's move, as a fraction of the object's width and height.
-        augmentation: of image, masks and point together.
-        seed: of everything random.
+        point_jitter: standard deviation of the point's offset, as a fraction of the object's width and height.
+        augmentation: random changes of image and masks together; None leaves them unchanged.
+        seed: seed of augmentation, crop scale and point.
 
     Raises:
         UserError: no object has both masks.
@@ -191,6 +192,7 @@ class RefinementDataset(_SeededDataset):
         if self.augmentation is not None:
             image, masks, _ = augmented(image, masks, np.zeros((0, 2)), self.augmentation, generator)
         mask, rough_mask = masks
+        # The image processor crops around the rough mask, scaled at random, and draws the point as a heatmap.
         encoded = self.image_processor(
             [image],
             rough_masks=[rough_mask[None]],

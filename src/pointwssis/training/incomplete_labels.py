@@ -13,8 +13,8 @@ from ..ops.coco_masks import rle_area, rle_iou
 
 logger = logging.getLogger(__name__)
 
-MIN_COMPLETE_FRACTION = 0.05  # fraction of complete images from which background is learned from them alone
-BACKGROUND_PROBABILITY = 0.1  # class probability below which an unlabeled cell then counts as background
+MIN_COMPLETE_FRACTION = 0.05  # with at least this fraction of complete images, they alone teach background
+BACKGROUND_PROBABILITY = 0.1  # with fewer, unlabeled cells below this class probability count as background
 
 
 def ignore_points(row: Mapping[str, Any]) -> np.ndarray:
@@ -36,8 +36,8 @@ def ignore_points(row: Mapping[str, Any]) -> np.ndarray:
 def mask_weight(item: Mapping[str, Any]) -> float:
     """Return the weight of an object in the mask loss: 1 for an annotated mask.
 
-    A pseudo label weighs its score times the IoU of its rough and its refined mask, which is high where teacher and
-    MaskRefineNet agree.
+    The weight of a pseudo label is its score times the IoU of its rough and its refined mask, which is high where
+    teacher and MaskRefineNet agree.
     """
     if item["score"] is None or item["rough_segmentation"] is None:
         return 1.0
@@ -48,7 +48,7 @@ def incomplete_classes(row: Mapping[str, Any], num_labels: int) -> np.ndarray:
     """Return the classes of which a row may show objects without a label.
 
     Args:
-        row: of the schema.
+        row: row of the schema.
         num_labels: number of classes C.
 
     Returns:
@@ -65,8 +65,11 @@ def incomplete_classes(row: Mapping[str, Any], num_labels: int) -> np.ndarray:
 def background_threshold(rows: Dataset) -> float:
     """Return the `background_threshold` of `SOLOv2Config` that suits these training rows.
 
-    Background is learned from complete images. With hardly any of them the network would be free to predict objects
-    everywhere else, so cells that it considers unlikely itself then count as background too.
+    Background is learned from complete images. Without enough of them nothing would stop the network from predicting
+    objects everywhere, so unlabeled cells with a low class probability then count as background too.
+
+    Returns:
+        Class probability from 0 to 1 below which an unlabeled cell counts as background; 0 disables the rule.
     """
     complete = sum(rows["complete"])
     if complete >= MIN_COMPLETE_FRACTION * len(rows):

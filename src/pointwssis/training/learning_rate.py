@@ -8,7 +8,7 @@ def warmup_multistep_factor(
     """Return the factor of the learning rate at a step.
 
     Args:
-        step: from 0.
+        step: index of the step, from 0.
         total: number of steps of the training.
         milestones: fractions of the training after which the factor falls by `gamma`.
         gamma: factor per milestone.

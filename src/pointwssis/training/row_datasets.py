@@ -18,10 +18,10 @@ def wrap_train_rows(rows: HFDataset, model: PreTrainedModel, image_processor: An
     """Return training samples of rows, with the official augmentation.
 
     Args:
-        rows: of the schema; for MaskRefineNet with rough masks.
+        rows: rows of the schema; for MaskRefineNet with rough masks.
         model: SOLOv2 or MaskRefineNet.
-        image_processor: of the model.
-        seed: of the augmentation.
+        image_processor: image processor of the model.
+        seed: seed of the augmentation.
 
     Raises:
         ValueError: the rows do not fit the schema or the model's classes, or there is no image processor.

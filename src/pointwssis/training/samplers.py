@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Samplers that bring images of similar shape into one batch, so that little of it is padding."""
+"""Samplers that put images of similar shape into one batch, to keep padding small."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,12 +8,12 @@ from torch.utils.data import Sampler
 
 
 class SimilarShapeSampler(Sampler):
-    """Random order in which neighbors have a similar aspect ratio, so that a batch holds little padding.
+    """A random order in which neighbors have a similar aspect ratio, so that a batch holds little padding.
 
     Args:
-        sizes: (height, width) of each image.
-        batch_size: images that meet in one batch.
-        seed: of the order, which is another one in each epoch.
+        sizes: (height, width) of each image in pixels.
+        batch_size: number of images per batch, over all processes.
+        seed: seed of the order, which differs between epochs.
     """
 
     def __init__(self, sizes: Sequence[tuple[int, int]], batch_size: int, seed: int = 0):
@@ -21,6 +21,7 @@ class SimilarShapeSampler(Sampler):
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
+        """Set the epoch, on which the order depends."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -44,10 +45,10 @@ class SimilarShapeSampler(Sampler):
 
 
 class ShapeOrderSampler(Sampler):
-    """The fixed order of ascending image size, so that images of one shape meet in a batch of an evaluation.
+    """The fixed order of ascending image size, which puts images of one shape into one batch of an evaluation.
 
     Args:
-        sizes: (height, width) of each image.
+        sizes: (height, width) of each image in pixels.
     """
 
     def __init__(self, sizes: Sequence[tuple[int, int]]):

@@ -28,7 +28,7 @@ from .samplers import ShapeOrderSampler, SimilarShapeSampler
 class SetEpochCallback(TrainerCallback):
     """Set the epoch of a dataset, on which its augmentation depends.
 
-    accelerate does so too, but neither with several processes nor in the epoch in which a training resumes.
+    accelerate does so too, but neither with several processes nor in the epoch in which a training run resumes.
     """
 
     def __init__(self, dataset: InstanceDataset | RefinementDataset):
@@ -54,7 +54,7 @@ class SegmentationTrainer(Trainer):
         eval_dataset: rows of the schema, or a dict of them.
         processing_class: image processor of the model.
         max_detections: see `CocoEvaluator`.
-        kwargs: of `Trainer`.
+        kwargs: further keyword arguments of `Trainer`.
 
     Attributes:
         evaluator: the `CocoEvaluator` of the latest evaluation of a SOLOv2; None before.
@@ -93,7 +93,7 @@ class SegmentationTrainer(Trainer):
         self._loss_sums: dict[str, Any] = defaultdict(float)
         self._loss_count = 0
 
-        # Rows are wrapped and checked here, so that a mistake in them is an error before the training.
+        # Rows are wrapped and checked here, so that errors in them are raised before training starts.
         if isinstance(train_dataset, HFDataset):
             self.train_dataset = wrap_train_rows(train_dataset, self.model, processing_class, args.seed)
         if isinstance(self.train_dataset, InstanceDataset) and data_collator is None:
@@ -106,23 +106,24 @@ class SegmentationTrainer(Trainer):
             self.eval_dataset = self._wrapped(eval_dataset)
 
     def _wrapped(self, dataset: Any) -> Any:
-        """Return evaluation samples of rows; anything else as it is."""
+        """Return evaluation samples of rows; return any other dataset unchanged."""
         if not isinstance(dataset, HFDataset):
             return dataset
         wrapped = wrap_eval_rows(dataset, self.model, self.processing_class)
         if isinstance(wrapped, ImageDataset):
             if self.compute_metrics is not None:
                 raise UserError("SOLOv2 is evaluated by CocoEvaluator; leave out compute_metrics")
-            CocoEvaluator(wrapped.rows, self.max_detections)  # its checks
+            CocoEvaluator(wrapped.rows, self.max_detections)  # raises for rows that it cannot evaluate
         return wrapped
 
     # -- optimization
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """Create the optimizer of the arguments, without weight decay of norm layers."""
         model = self.model if model is None else model
         if self.optimizer is None:
             kind, options = self.get_optimizer_cls_and_kwargs(self.args, model)
-            # The weights of norm layers do not decay.
+            # Two groups of parameters: those that decay, and those of norm layers.
             decayed, kept = [], []
             for module in model.modules():
                 is_norm = isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm))
@@ -137,6 +138,7 @@ class SegmentationTrainer(Trainer):
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
+        """Create the warm-up and milestones of the arguments; without milestones, the scheduler of transformers."""
         if not self.args.milestones:
             return super().create_scheduler(num_training_steps, optimizer)
         if self.lr_scheduler is None:
@@ -216,17 +218,18 @@ class SegmentationTrainer(Trainer):
         for sample in samples:
             groups[tuple(sample["pixel_values"].shape)].append(sample)
         for group in groups.values():
-            batch = {name: torch.cat([sample[name] for sample in group]) for name in ("pixel_values", "pixel_mask")}
+            batch = {}
+            for name in ("pixel_values", "pixel_mask"):
+                batch[name] = torch.cat([sample[name] for sample in group])
             with torch.no_grad(), self.compute_loss_context_manager():
                 outputs = model(**self._prepare_inputs(batch))
             results = self.processing_class.post_process_instance_segmentation(
                 outputs, target_sizes=[sample["size"] for sample in group], return_coco_annotation=True
             )
             for sample, result in zip(group, results, strict=True):
-                predictions = [
-                    {"label": info["label_id"], "score": info["score"], "rle": rle}
-                    for rle, info in zip(result["segmentation"], result["segments_info"], strict=True)
-                ]
+                predictions = []
+                for rle, info in zip(result["segmentation"], result["segments_info"], strict=True):
+                    predictions.append({"label": info["label_id"], "score": info["score"], "rle": rle})
                 yield sample["image_id"], predictions
 
     def evaluation_loop(

@@ -45,13 +45,18 @@ def draw_curves(log: Sequence[Mapping[str, Any]]) -> Image.Image | None:
     """Draw the losses over the steps, and below them the AP if the log has any; None for an empty log.
 
     Args:
-        log: as in `curves_of`.
+        log: training log, as in `curves_of`.
     """
     panels = [series for series in curves_of(log) if series]
     if not panels:
         return None
     picture = Image.new("RGB", (PANEL[0], PANEL[1] * len(panels)), (255, 255, 255))
-    last_step = max(step for series in panels for points in series.values() for step, _ in points)
+
+    # All panels share the axis of steps.
+    last_step = 0
+    for series in panels:
+        for points in series.values():
+            last_step = max([last_step, *(step for step, _ in points)])
     for index, series in enumerate(panels):
         picture.paste(_panel(series, last_step), (0, index * PANEL[1]))
     return picture
@@ -68,6 +73,7 @@ def _panel(series: Series, last_step: float) -> Image.Image:
     def place(step: float, value: float) -> tuple[float, float]:
         return left + (right - left) * step / last_step, bottom - (bottom - top) * max(value, 0) / highest
 
+    # Grid lines and labels of both axes.
     for line in range(NUM_GRID_LINES + 1):
         fraction = line / NUM_GRID_LINES
         y = place(0, highest * fraction)[1]
@@ -76,6 +82,8 @@ def _panel(series: Series, last_step: float) -> Image.Image:
         x = place(last_step * fraction, 0)[0]
         draw.text((x, bottom + 6), f"{last_step * fraction:.0f}", fill=(80, 80, 80), font=font, anchor="mt")
     draw.text((right, PANEL[1] - 4), "steps", fill=(80, 80, 80), font=font, anchor="rb")
+
+    # Each series in its color, with its name above; a dense series gets a dot at its end only.
     x = left
     for index, (name, points) in enumerate(series.items()):
         color = COLORS[index % len(COLORS)]

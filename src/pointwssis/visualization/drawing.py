@@ -77,6 +77,8 @@ def draw_instances(
     colors = instance_colors(len(masks)) if colors is None else colors
     canvas, factor = _enlarged(image, min_side)
     pixels = np.asarray(canvas, dtype=np.float32).copy()
+
+    # Blend each mask into the picture and draw its outline; labels and points come on top.
     for index in sorted(range(len(masks)), key=lambda i: -np.count_nonzero(masks[i])):
         if masks[index].shape != image.size[::-1]:
             size = masks[index].shape
@@ -105,7 +107,7 @@ def draw_points(
         image: any size.
         points: (n, 2), (x, y) in pixels of the image; (0, 0) is the center of the first pixel.
         colors: n colors.
-        min_side: as in `draw_instances`.
+        min_side: minimum of the shorter side in pixels, as in `draw_instances`.
     """
     canvas, factor = _enlarged(image, min_side)
     return _marked(canvas, points, instance_colors(len(points)) if colors is None else colors, factor)
@@ -123,7 +125,7 @@ def draw_level_map(
         image: any size.
         masks: (n, H, W) bool in the image's frame.
         levels: n levels, 0 for P2 to 4 for P6; None is gray.
-        min_side: as in `draw_instances`.
+        min_side: minimum of the shorter side in pixels, as in `draw_instances`.
     """
     colors = [UNKNOWN_COLOR if level is None else LEVEL_COLORS[level] for level in levels]
     drawn = draw_instances(image.convert("L"), masks, colors=colors, opacity=0.6, min_side=min_side)
@@ -159,11 +161,16 @@ def contact_sheet(
     if not columns:
         raise ValueError("contact_sheet got no images; expected at least one row with one image")
     gap, head, strip = 6, 24 * bool(titles), 18 * bool(row_titles)
-    fitted = [[None if image is None else _fitted(image, cell_size) for image in row] for row in rows]
-    heights = [max((image.height for image in row if image is not None), default=40) for row in fitted]
+    fitted, heights = [], []
+    for row in rows:
+        images = [None if image is None else _fitted(image, cell_size) for image in row]
+        fitted.append(images)
+        heights.append(max((image.height for image in images if image is not None), default=40))
     size = (columns * (cell_size + gap) + gap, head + sum(heights) + len(rows) * (gap + strip) + gap)
     sheet = Image.new("RGB", size, (255, 255, 255))
     draw, top = ImageDraw.Draw(sheet), head + gap
+
+    # Titles of the columns, then row by row its title and its images.
     for column, title in enumerate(titles):
         middle = gap + column * (cell_size + gap) + cell_size // 2
         draw.text((middle, head // 2 + 2), title, fill=(0, 0, 0), font=_font(15), anchor="mm")

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""BDD100K: instance masks in the three forms in which the dataset is distributed, and boxes whose centers are points.
+"""BDD100K: instance masks in the three forms of the dataset, and boxes whose centers become points.
 
 Formats as documented by doc.bdd100k.com/format.html and doc.scalabel.ai/format.html:
 
@@ -57,7 +57,7 @@ def load_bdd100k(labels: str | Path, image_dir: str | Path, **options: Any) -> D
 
     Raises:
         UserFileNotFoundError: a file is missing.
-        UserError: anything else is wrong; the message names file, record, field, value and remedy.
+        UserError: the labels are invalid; the message names file, record, field, value and remedy.
     """
     return dataset_from_rows(read_bdd100k(labels, image_dir, **options), BDD100K_NAMES)
 
@@ -69,6 +69,8 @@ def read_bdd100k(labels: str | Path, image_dir: str | Path, **options: Any) -> I
     image_dir, seen = Path(image_dir), set()
     if settings.check_images and not image_dir.is_dir():
         raise UserFileNotFoundError(f"{image_dir}: image folder not found; {labels} names files below it")
+
+    # One record per image; an image that lost an object is no longer complete.
     records = _bitmask_records(Path(labels)) if Path(labels).is_dir() else _frames(Path(labels))
     for position, record in enumerate(records):
         name = record.get("name") if isinstance(record, Mapping) else None
@@ -154,9 +156,9 @@ class _FrameReader:
     """A reader of the objects of one frame.
 
     Args:
-        record_name: the name in messages.
+        record_name: name of the frame in messages.
         report: report of the file.
-        skipped_any: an object could not be read.
+        skipped_any: True once an object could not be read.
     """
 
     record_name: str
@@ -164,6 +166,7 @@ class _FrameReader:
     skipped_any: bool = False
 
     def of_labels(self, record: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the objects of the `labels` of a JSON frame."""
         labels = record.get("labels")
         if labels is not None and not isinstance(labels, list):
             hint = "give a list, or omit labels if the image shows no object"
@@ -180,6 +183,7 @@ class _FrameReader:
                 yield item
 
     def of_bitmask(self, record: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the objects of a bitmask, by ascending id of the instance."""
         pixels = _pixels(record["bitmask"]).astype(np.uint32)  # (height, width, 4)
         instance_of = (pixels[..., 2] << 8) + pixels[..., 3]
         is_foreground = pixels[..., 0] > 0
@@ -213,6 +217,8 @@ def _object(label: Any, row: Mapping[str, Any], number: int) -> dict[str, Any] |
     attributes = label.get("attributes") or {}
     if not isinstance(attributes, Mapping):
         raise AnnotationError("attributes are not a JSON object", "attributes", attributes, "write them as {…}")
+
+    # Ignored labels become crowds; the first form of a mask that is given counts.
     is_ignored = name in DISTRACTING or any(attributes.get(key) for key in ("crowd", "ignore", "ignored"))
     size = row["width"], row["height"]
     if label.get("rle"):

@@ -65,8 +65,8 @@ class Clicks:
     """The clicks on one image, in the order of the table.
 
     Args:
-        points: [x, y] in pixel indices of the upright image.
-        labels: one per point; None for a bare click.
+        points: points [x, y] in pixel indices of the upright image.
+        labels: one class name per point; None for a bare click.
     """
 
     points: list[list[float]]
@@ -74,7 +74,7 @@ class Clicks:
 
 
 def is_click_table(head: FileHead) -> bool:
-    """Return whether the first line is a JSON object with an image, or lists the columns x and y."""
+    """Return True if the first line is a JSON object with an image, or lists the columns x and y."""
     _, first, _ = first_line(head.text)
     if first.startswith("{"):
         try:
@@ -90,13 +90,13 @@ def load_click_table(path: str | Path, image_dir: str | Path, **options: Any) ->
     """Load a table of clicks (see the module) into the schema, one row per image, in the order of the file.
 
     Args:
-        path: the table; a file that begins with a brace is read as JSON lines.
+        path: table file; one that begins with a brace is read as JSON lines.
         image_dir: folder that contains the images.
         options: fields of `LoadOptions`. An image whose lines do not state `complete` is taken as complete.
 
     Raises:
         UserFileNotFoundError: the table or an image is missing.
-        UserError: anything else is wrong; the message names file, line, field, value and remedy.
+        UserError: the table is invalid; the message names file, line, field, value and remedy.
     """
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
@@ -109,21 +109,22 @@ def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: 
     """Read the clicks of a table (see the module) on given images.
 
     Args:
-        path: the table.
+        path: table file.
         images: path of each image → its name below a common folder. A line refers to an image by its path, its name
             or the end of it, or by a path that ends with the name.
-        class_names: the classes that labels may name.
+        class_names: classes that labels may name.
 
     Returns:
         The clicks on each image, empty for an image without any, in the order of `images`.
 
     Raises:
         UserFileNotFoundError: the table is missing.
-        UserError: anything else is wrong; the message names file, line, field, value and remedy.
+        UserError: the table is invalid; the message names file, line, field, value and remedy.
     """
     path, report = Path(path), LoadReport(str(path), skip_hint="")
     clicks = {image: Clicks([], []) for image in images}
     first_records: dict[Path, str] = {}
+    # Find the image of each group of lines, then decode its clicks.
     for image in _images(_lines(path, report), report):
         try:
             file = _image_named(image.file_name, images)
@@ -146,7 +147,9 @@ def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: 
                 continue
             clicks[file].points.append(values["point"])
             clicks[file].labels.append(label)
-    found = [label for each in clicks.values() for label in each.labels if label is not None]
+    found: list[str] = []
+    for each in clicks.values():
+        found += [label for label in each.labels if label is not None]
     check_known(found, class_names, str(path))
     report.log()
     return clicks
@@ -176,9 +179,9 @@ class _Line:
     """One line of a table.
 
     Args:
-        record_name: the name in messages.
-        values: by the names of `COLUMNS`.
-        bad: the problem of a line of which only the image can be read.
+        record_name: name of the line in messages.
+        values: name in `COLUMNS` → value.
+        bad: problem of a line of which only the image can be read, or None.
     """
 
     record_name: str
@@ -288,6 +291,8 @@ def _images(lines: Iterator[_Line], report: LoadReport) -> list[ImageAnnotation]
             bad = AnnotationError("no image", "image", name, "give its path below the image folder")
             report.reject(record_name, line.bad or bad)
             continue
+
+        # A line without a position concerns the whole image; any other line is a click.
         image = images.setdefault(name, ImageAnnotation(record_name, name))
         x, y = values.get("x"), values.get("y")
         concerns_image = x in (None, "") and y in (None, "")

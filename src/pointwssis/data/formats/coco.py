@@ -32,7 +32,7 @@ from .sniffing import FileHead
 
 
 def is_coco(head: FileHead) -> bool:
-    """Return whether a file holds a JSON object; the reader names the lists that it lacks."""
+    """Return True for a JSON object; the reader names the lists that it lacks."""
     return head.text.startswith("{")
 
 
@@ -52,7 +52,7 @@ def load_coco(annotation_file: str | Path, image_dir: str | Path, **options: Any
 
     Raises:
         UserFileNotFoundError: a file is missing.
-        UserError: anything else is wrong; the message names file, record, field, value and remedy.
+        UserError: the file is invalid; the message names file, record, field, value and remedy.
     """
     class_names, rows = read_coco(annotation_file, image_dir, **options)
     return dataset_from_rows(rows, class_names)
@@ -137,7 +137,7 @@ def load_coco_folder(data_dir: str | Path, **options: Any) -> DatasetDict:
     """Load a folder in COCO's layout (see `find_coco_split`) as `DatasetDict(train, validation)`.
 
     Args:
-        data_dir: the folder.
+        data_dir: folder in COCO's layout.
         options: options of `load_coco_splits`.
     """
     (train, train_images), (val, val_images) = (find_coco_split(data_dir, split) for split in ("train", "val"))
@@ -147,7 +147,7 @@ def load_coco_folder(data_dir: str | Path, **options: Any) -> DatasetDict:
 # -- reading
 
 
-_UNIQUE_ID = "give every image an id of its own"
+_UNIQUE_ID = "give every image its own id"
 _NO_ID = -(2**63)  # stands for an id that cannot be read; `read_id` never returns it
 
 
@@ -174,7 +174,7 @@ class _Context:
 
     Args:
         index_of: category id → class index.
-        images: index of the image files; a path: do not open them.
+        images: index of the image files; or the path of their folder, to trust the records without opening them.
         report: report of the file.
         settings: options of the loader.
     """
@@ -235,7 +235,12 @@ def _classes(
             by_id[category_id] = name
         except AnnotationError as bad:
             report.reject(f"category {record!r:.60}", bad)
-    class_of = {category_id: label_map.get(by_id[category_id], by_id[category_id]) for category_id in sorted(by_id)}
+
+    # Class indices follow the ascending order of the category ids.
+    class_of = {}
+    for category_id in sorted(by_id):
+        name = by_id[category_id]
+        class_of[category_id] = label_map.get(name, name)
     class_names = unite_names([list(class_of.values())], source) if wanted is None else list(wanted)
     if not class_names:
         raise UserError(f"{source}: 'categories' is empty; list the classes as {{'id', 'name'}}")

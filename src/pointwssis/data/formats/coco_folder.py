@@ -16,7 +16,7 @@ def find_coco_split(data_dir: str | Path, split: str, check_images: bool = True)
     of the first images of the file.
 
     Args:
-        data_dir: the folder.
+        data_dir: folder in COCO's layout.
         split: "train" or "val".
         check_images: False returns COCO's own name (`train2017`) if there is no image folder.
 

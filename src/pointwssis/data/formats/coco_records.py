@@ -43,9 +43,9 @@ def read_image_record(record: Mapping[str, Any], images: ImageIndex | Path, comp
     """Read the file and size of an image, and compare the size with the header of the image file.
 
     Args:
-        record: the image record.
-        images: the index in which the file is found; a path: do not open images and trust the record.
-        complete: whether all objects are annotated if the record does not say so.
+        record: record of the image.
+        images: index of the image files; or the path of their folder, to trust the record without opening the image.
+        complete: value of `complete` if the record does not state it.
 
     Returns:
         The fields `image`, `image_id`, `width`, `height`, `file_name` and `complete` of a row.
@@ -121,7 +121,7 @@ def read_image_labels(record: Mapping[str, Any], index_of: Mapping[int, int]) ->
 def read_object_values(
     record: Mapping[str, Any], index_of: Mapping[int, int], width: int, height: int
 ) -> tuple[int, int | None, dict[str, Any]]:
-    """Read one annotation; the point stays None if the annotation has none of its own.
+    """Read one annotation; the point is None if the annotation does not state one.
 
     Only an annotation with a point and no mask may lack a category: it is a bare click.
 
@@ -155,15 +155,15 @@ def build_object(
     point_source: PointSource = "center",
     seed: Sequence[int] = (0,),
 ) -> tuple[dict[str, Any], str | None]:
-    """Build an entry of `objects`, with what is not given derived from the mask, which is measured once.
+    """Build an entry of `objects`; missing values are derived from the mask, which is measured once.
 
     Args:
         id: id of the object.
-        category: its class.
+        category: class index, or class name that the caller replaces later.
         values: values of `make_object`. Missing `area` and `bbox` are those of the mask, a missing `point` is derived
             as `point_source` says; crowds have none.
         size: (width, height) of the image in pixels.
-        point_source: how to derive the point.
+        point_source: rule for deriving the point.
         seed: seed of a "random" point.
 
     Returns:
@@ -190,16 +190,16 @@ def derive_point(
     generator: np.random.Generator | None = None,
     measures: MaskMeasures | None = None,
 ) -> tuple[list[float], str | None]:
-    """Derive the point of an object that has none of its own.
+    """Derive the point of an object without one from its mask or box.
 
     "center" and "random" need a mask; "box_center" takes the annotation's box, so that box labels become points
     (as in the paper for BDD100K). An empty mask gets the center of its box.
 
     Args:
-        item: the object, with `segmentation` and `bbox`.
+        item: object with `segmentation` and `bbox`.
         size: (width, height) of the image in pixels.
-        point_source: how to derive the point.
-        generator: source of a "random" point.
+        point_source: rule for deriving the point.
+        generator: random generator of a "random" point.
         measures: measures of the mask, if they are known already.
 
     Returns:
@@ -209,6 +209,8 @@ def derive_point(
     if measures is None and rle is not None:
         measures = measure_mask(rle)
     is_empty = measures is not None and not measures.area
+
+    # The center of the box: wanted, or the only one that an empty mask has.
     if item["bbox"] is not None and (is_empty or point_source == "box_center"):
         if rle is None:
             _check_box_overlaps(item["bbox"], size)
@@ -218,6 +220,8 @@ def derive_point(
         problem = "neither point nor mask" if rle is None else "mask without a pixel"
         hint = "give it a point [x, y] or a segmentation" + (_BOX_HINT if item["bbox"] else "")
         raise AnnotationError(problem, "segmentation", rle, hint)
+
+    # A point of the mask; drawing one needs only the pixels of its box.
     if point_source == "center":
         return list(measures.center), None if measures.center_is_inside else "center of mass outside of its mask"
     left, top, box_width, box_height = (int(value) for value in measures.box)
@@ -265,13 +269,15 @@ def read_mask(value: Any, field: str, width: int, height: int) -> RLE:
 
 
 def _own_point(record: Mapping[str, Any], has_mask: bool, width: int, height: int) -> list[float] | None:
-    """Return the point that an annotation carries itself: `point`, `points`, or `keypoints` if there is no mask.
+    """Return the point that an annotation states: `point`, `points`, or `keypoints` if there is no mask.
 
     Of several clicks on one object, and of several labeled keypoints (v > 0), it is the one nearest to their mean.
     Keypoints beside a mask are parts of the object (such as a person's joints), so the mask's center serves better.
     """
     if record.get("point") is not None:
         return read_point(record["point"], width, height)
+
+    # Keypoints are triples x, y, v.
     field, points = "points", record.get("points")
     if not points and not has_mask and record.get("keypoints"):
         field, numbers = "keypoints", record["keypoints"]

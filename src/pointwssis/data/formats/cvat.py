@@ -58,7 +58,7 @@ _TYPES_WITHOUT_OBJECTS = ("tag", "polyline", "cuboid", "skeleton")  # of a task'
 
 
 def is_cvat(head: FileHead) -> bool:
-    """Return whether a file begins like XML."""
+    """Return True for a file that begins like XML."""
     return head.text.startswith("<")
 
 
@@ -73,7 +73,7 @@ def load_cvat(path: str | Path, image_dir: str | Path, **options: Any) -> Datase
 
     Raises:
         UserFileNotFoundError: the export or an image is missing.
-        UserError: anything else is wrong; the message names file, image, element, field, value and remedy.
+        UserError: the export is invalid; the message names file, image, element, field, value and remedy.
     """
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
@@ -97,6 +97,7 @@ def to_cvat(dataset: Dataset) -> str:
     """
     class_names = names_of(dataset)
     rows = dataset.with_format(None)
+    # The description of the task comes first, then one element per image.
     root = _root(rows, class_names)
     crowds = 0
     for number, row in enumerate(rows):
@@ -182,6 +183,7 @@ def _images(path: Path, index: ImageIndex, report: LoadReport) -> Iterator[Image
 def _image(element: ElementTree.Element, record: str) -> ImageAnnotation:
     width, height = (read_whole(element.get(field), field) for field in ("width", "height"))
     image = ImageAnnotation(record, element.get("name") or "", size=(width, height), was_annotated=len(element) > 0)
+    # Regions of one group and label are parts of one object; every other element is an object.
     groups: dict[Any, list[ElementTree.Element]] = {}
     for position, child in enumerate(element):
         if child.tag == "tag":
@@ -240,6 +242,7 @@ def _read_shape(element: ElementTree.Element, width: int, height: int) -> dict[s
     if element.tag == "polygon":
         return polygon_mask([_corners(element.get("points"), "points").ravel().tolist()], width, height, "points")
     if element.tag == "box":
+        # A box is rotated about its center.
         left, top, right, bottom = (read_number(element.get(key), key) for key in ("xtl", "ytl", "xbr", "ybr"))
         corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
         middle = np.array([(left + right) / 2, (top + bottom) / 2])
@@ -260,6 +263,8 @@ def _read_mask(element: ElementTree.Element, width: int, height: int) -> dict[st
     if min(left, top) < 0 or min(columns, rows) < 1 or left + columns > width or top + rows > height:
         hint = f"the image has {width} × {height} pixels; export it again"
         raise AnnotationError("mask beyond the image", "left, top, width, height", window, hint)
+
+    # The runs fill the window row by row; every second one is foreground.
     text = element.get("rle") or ""
     try:
         runs = np.array([int(run) for run in text.split(",")])

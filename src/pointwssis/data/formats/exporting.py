@@ -17,7 +17,7 @@ def export_annotations(dataset: Dataset, path: str | Path, format: str, **write_
 
     Args:
         dataset: rows of the schema.
-        path: new file, or new folder where the format is one.
+        path: new file, or new folder if the format is one.
         format: name in the table of formats: "coco", "yolo", "label_studio", "cvat", …
         write_options: options of the format's writer, such as `image_prefix` of Label Studio.
 
@@ -25,7 +25,7 @@ def export_annotations(dataset: Dataset, path: str | Path, format: str, **write_
         The path that `load_annotations` takes to read the export.
 
     Raises:
-        UserFileExistsError: the path, or a file that is written beside it, exists.
+        UserFileExistsError: the path, or another file that the format writes, already exists.
         UserError: the format is unknown or does not have this option, or the dataset does not fit the format.
     """
     entry = export_format(format)
@@ -40,14 +40,18 @@ def export_annotations(dataset: Dataset, path: str | Path, format: str, **write_
 
 
 def export_format(name: str) -> AnnotationFormat:
-    """Return the entry of a format that can be written."""
+    """Return the entry of a format that can be written.
+
+    Raises:
+        UserError: the format is unknown or cannot be written.
+    """
     if name not in EXPORT_FORMATS:
         raise UserError(f"format is {name!r}; use one of {', '.join(EXPORT_FORMATS)}")
     return EXPORT_FORMATS[name]
 
 
 def check_outputs(path: Path, entry: AnnotationFormat) -> None:
-    """Raise FileExistsError if an export would overwrite a file."""
+    """Raise a `UserFileExistsError` if an export would overwrite a file."""
     for output in entry.outputs(path):
         if output.exists():
             raise UserFileExistsError(f"{output}: already exists; choose another output path")

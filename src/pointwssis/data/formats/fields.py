@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Numbers and shapes of annotation tools as values of an object; every function raises `AnnotationError`.
+"""Numbers and shapes of annotation tools as values of an object; invalid input raises `AnnotationError`.
 
 Tools draw on a plane: the pixel in column 3 reaches from x = 3 to x = 4, a click on its center has x = 3.5, and the
 image ends at x = width. Points of the schema are pixel indices (that click has x = 3), so half a pixel is subtracted.
@@ -64,12 +64,12 @@ def click(x: float, y: float, width: int, height: int, field: str, value: Any = 
     """Return the values of a click on the plane of an image.
 
     Args:
-        x: from 0 to `width`.
-        y: from 0 to `height`.
+        x: horizontal position on the plane, 0 to `width`.
+        y: vertical position on the plane, 0 to `height`.
         width: width of the image in pixels.
         height: height of the image in pixels.
         field: field of the annotation file.
-        value: its value, if it is not [x, y].
+        value: value of the field for the message, if it is not [x, y].
     """
     point = []
     for position, side in ((x, width), (y, height)):
@@ -130,7 +130,7 @@ def box(corners: np.ndarray, width: int, height: int, field: str) -> dict[str, A
 
 
 def box_alone(item: Mapping[str, Any], width: int, height: int) -> list[float] | None:
-    """Return COCO's box of an object that has nothing else: no mask, and no point except the box's center."""
+    """Return COCO's box of an object that has only a box: no mask, and no point except the center of the box."""
     if item["bbox"] is None or item["segmentation"] is not None or min(item["bbox"][2:]) <= 0:
         return None
     center = box_center(item["bbox"], (width, height))

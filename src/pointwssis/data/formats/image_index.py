@@ -23,8 +23,8 @@ PathParts = tuple[str, ...]
 class ImageIndex:
     """An index of the images of a folder and its subfolders.
 
-    A path below the folder means that file. Otherwise the file is found whose path is the end of the name, or the other
-    way round: `/srv/set/a/1.png` and `1.png` both find `a/1.png`. If several files match, the longest common end wins;
+    A path below the folder means that file. Otherwise the file is found whose path is the end of the name, or vice
+    versa: `/srv/set/a/1.png` and `1.png` both find `a/1.png`. If several files match, the longest common end wins;
     a tie is an error: `1.png` is ambiguous if `a/1.png` and `b/1.png` exist.
 
     Args:
@@ -49,9 +49,9 @@ class ImageIndex:
 
         Args:
             name: name in the annotation file.
-            uploaded: the tool may have put eight characters and a hyphen before the file name (`a1b2c3d4-name.jpg`)
-                and replaced characters other than letters, digits, hyphens, underscores and dots, as Label Studio does
-                on upload.
+            uploaded: True if the tool may have added eight characters and a hyphen before the file name
+                (`a1b2c3d4-name.jpg`) and replaced characters other than letters, digits, hyphens, underscores and dots,
+                as Label Studio does on upload.
             field: field of the annotation file, for the message.
 
         Raises:

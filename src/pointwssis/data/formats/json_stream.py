@@ -26,9 +26,9 @@ class JsonRecords(Sequence[Any]):
     Not thread-safe: threads would share one file handle. A copy for another process opens the file again.
 
     Args:
-        path: the file, UTF-8.
-        starts: first byte of each element.
-        ends: the byte after each element.
+        path: path of the UTF-8 file.
+        starts: position of the first byte of each element.
+        ends: position of the byte after each element.
     """
 
     def __init__(self, path: Path, starts: Sequence[int], ends: Sequence[int]) -> None:
@@ -58,10 +58,10 @@ class JsonRecords(Sequence[Any]):
 
 
 def read_json(path: str | Path, visit: Mapping[str, Callable[[Any], None]] | None = None) -> Any:
-    """Read a JSON file whose bulk lies in arrays: the outermost one, or those directly in the outermost object.
+    """Read a JSON file without loading its large arrays: the outermost one, or those directly in the outermost object.
 
     Args:
-        path: the file, UTF-8 with or without a byte order mark.
+        path: path of the UTF-8 file, with or without a byte order mark.
         visit: key of an array → function that is called with each of its elements, in order, while the file is scanned.
 
     Returns:
@@ -97,6 +97,8 @@ def _outermost(path: Path, text: "_Window", visit: Mapping[str, Callable[[Any], 
         return _array(path, text)
     if text.peek() != "{":
         return text.value()
+
+    # Arrays that are values of the object are only located; everything else is decoded.
     text.expect("{", "Expecting an object")
     content: dict[str, Any] = {}
     separator = "}" if text.peek() == "}" else ","
@@ -142,16 +144,18 @@ class _Window:
         self.at_end = False
 
     def more(self) -> None:
-        """Drop the text that was read and append more; double what is left, so that long values take few attempts."""
+        """Drop the text that was read and append more; the rest doubles, so that long values take few attempts."""
         data = self.file.read(max(_CHUNK, len(self.text) - self.at))
         self.at_end = not data
         self.text, self.at = self.text[self.at :] + self.decoder.decode(data, final=self.at_end), 0
 
     def byte_of(self, position: int) -> int:
+        """Return the position in the file of a character of the window."""
         passed = self.text[self.at : position]
         return self.byte + (len(passed) if passed.isascii() else len(passed.encode("utf-8")))
 
     def move(self, position: int) -> None:
+        """Make a character of the window the next one to read."""
         self.byte, self.at = self.byte_of(position), position
 
     def peek(self) -> str:
@@ -188,4 +192,5 @@ class _Window:
             self.more()
 
     def error(self, problem: str) -> json.JSONDecodeError:
+        """Return an error at the next character."""
         return json.JSONDecodeError(problem, self.text, self.at)

@@ -13,7 +13,7 @@ Reading: export as "JSON" (not JSON-MIN, which drops required values). One task 
 Regions of the `Labels` tag are read too. Coordinates are percent of the upright image. Of several annotations of a
 task the one that was changed last counts; skipped (cancelled) ones, drafts and predictions do not. A task that was
 submitted without regions is an image known to be empty; one without a submitted annotation is unlabeled. An export that
-holds predictions but not a single submitted annotation is an error: nobody has accepted them yet.
+holds predictions but not a single submitted annotation is an error, because the predictions were not accepted yet.
 
 Writing: `to_label_studio` makes tasks whose predictions are corrected manually. Masks are written as brush regions and
 survive exactly; the point of a mask is not written, so that it is the mask's center when it is read again. Objects of
@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -49,8 +49,9 @@ from .fields import (
     rotated,
     warn_of_crowds,
 )
-from .image_index import IMAGE_SUFFIXES, ImageIndex
+from .image_index import ImageIndex
 from .json_stream import JsonRecords, read_json
+from .label_studio_paths import image_path_in
 from .label_studio_rle import decode_brush, encode_brush
 from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
@@ -61,12 +62,11 @@ IMAGE_PREFIX = "/data/local-files/?d="  # Label Studio's local storage
 _CONTROLS = {"Brush": "mask", "KeyPoint": "point", "Rectangle": "box"}  # tag of the labeling interface → its name
 _SHAPES = ("keypoint", "brush", "polygon", "ellipse", "rectangle", "labels")
 _GEOMETRY = ("x", "y", "width", "height", "rotation", "radiusX", "radiusY", "points", "rle")
-_BUCKETS = ("s3", "gs", "azure-blob")
 _NOT_SHAPES = ("choices", "textarea", "rating", "number", "taxonomy", "datetime", "pairwise", "relation", "ranker")
 
 
 def is_label_studio(head: FileHead) -> bool:
-    """Return whether a file holds a JSON list."""
+    """Return True for a JSON list."""
     return head.text.startswith("[")
 
 
@@ -77,14 +77,14 @@ def load_label_studio(path: str | Path, image_dir: str | Path, **options: Any) -
     local storage (`/data/local-files/?d=set/name.jpg`) or any URL.
 
     Args:
-        path: the export.
+        path: JSON export of the project.
         image_dir: folder that contains the images.
         options: fields of `LoadOptions`. An image without a choice that says otherwise is complete if an annotation was
             submitted.
 
     Raises:
         UserFileNotFoundError: the export or an image is missing.
-        UserError: anything else is wrong, or no annotation was submitted; the message names file, task, region, field,
+        UserError: the export is invalid, or no annotation was submitted; the message names file, task, region, field,
             value and remedy.
     """
     settings, path = LoadOptions(**options), Path(path)
@@ -115,6 +115,7 @@ def to_label_studio(dataset: Dataset, image_prefix: str = IMAGE_PREFIX) -> list[
     """
     class_names = names_of(dataset)
     prefix = image_prefix if image_prefix.endswith(("/", "=")) or not image_prefix else f"{image_prefix}/"
+    # One task per image: a region per object, then choices about the whole image.
     tasks, crowds = [], 0
     for row in dataset.with_format(None):
         regions = []
@@ -209,11 +210,13 @@ def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
         found = sorted(task) if isinstance(task, Mapping) else task
         hint = "a list is taken as Label Studio's: export the project as JSON (not as JSON-MIN)"
         raise AnnotationError("task without data", "data", found, hint)
-    image = ImageAnnotation(record, _path_in(task["data"]))
+    image = ImageAnnotation(record, image_path_in(task["data"]))
     annotation = _last_annotation(task, record, report)
     if annotation is None:
         image.was_annotated = False
         return image
+
+    # Shapes are decoded later, when the size of the image is known; choices are read here.
     results = annotation.get("result")
     if not isinstance(results, list) or not all(isinstance(result, Mapping) for result in results):
         raise AnnotationError("result is not a list of objects", "result", results, "export the project again")
@@ -254,29 +257,6 @@ def _place(part: Mapping[str, Any]) -> tuple[Any, ...]:
     value = part.get("value")
     values = [(key, value[key]) for key in _GEOMETRY if value.get(key)] if isinstance(value, Mapping) else []
     return tuple((key, round(at, 4) if isinstance(at, (int, float)) else repr(at)) for key, at in values)
-
-
-def _path_in(data: Mapping[str, Any]) -> str:
-    """Return the path of the image in a task: its `image`, otherwise its only value with the suffix of an image."""
-    values = [data["image"]] if "image" in data else [value for value in data.values() if _looks_like_image(value)]
-    if len(values) != 1 or not isinstance(values[0], str) or values[0].startswith("data:"):
-        hint = 'give the path or URL of the image file as "image"'
-        raise AnnotationError("task without the path of one image", "data.image", values or dict(data), hint)
-    try:
-        url = urlsplit(values[0])
-    except ValueError as error:
-        hint = f"{error}; give the path or URL of the image"
-        raise AnnotationError("bad URL", "data.image", values[0], hint) from error
-    if url.scheme in _BUCKETS:  # keys are not URLs: what looks like a query or fragment is part of the name
-        return values[0].partition("://")[2]
-    stored = parse_qs(url.query).get("d")  # local storage: /data/local-files/?d=set/name.jpg
-    if stored:
-        return stored[0]
-    return unquote(url.path) if url.scheme or values[0].startswith("/data/") else values[0]
-
-
-def _looks_like_image(value: Any) -> bool:
-    return isinstance(value, str) and value.partition("?")[0].lower().endswith(IMAGE_SUFFIXES)
 
 
 def _last_annotation(task: Mapping[str, Any], record: str, report: LoadReport) -> Mapping[str, Any] | None:
@@ -328,8 +308,14 @@ def _decode_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) 
         hint = "use keypoints, brushes, polygons, ellipses or rectangles"
         raise AnnotationError("unknown kind of region", "type", part.get("type"), hint)
     values = [each["value"] for each in parts if isinstance(each.get("value"), Mapping)]
-    found = [_texts(each[key], f"value.{key}") for each in values for key in each if key.endswith("labels")]
-    labels = list(dict.fromkeys(label for texts in found for label in texts))
+
+    # All parts together may carry one label.
+    found: list[str] = []
+    for each in values:
+        for key in each:
+            if key.endswith("labels"):
+                found += _texts(each[key], f"value.{key}")
+    labels = list(dict.fromkeys(found))
     if len(labels) > 1:
         hint = 'an object has one class; use choice="single" and keep one label'
         raise AnnotationError("several labels on a region", "labels", labels, hint)
@@ -381,6 +367,8 @@ def _region(item: Mapping[str, Any], row: Mapping[str, Any], class_names: Sequen
     common |= {"original_width": sides[0], "original_height": sides[1]}
     if item["score"] is not None:
         common["score"] = item["score"]
+
+    # Positions are in percent of the image; only the brush stores pixels.
     if item["segmentation"] is not None and rle_area(item["segmentation"]):
         shape, value = "Brush", {"format": "rle", "rle": encode_brush(decode_rle(item["segmentation"]))}
     elif (bbox := box_alone(item, *sides)) is not None:

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Run-length encoding of Label Studio's brush, which is packed bit by bit and differs from COCO's.
+"""Run-length encoding of Label Studio's brush, packed bit by bit and different from COCO's.
 
 Label Studio stores the picture that the brush painted, four bytes per pixel (red, green, blue, alpha) row by row,
 packed by the JavaScript package @thi.ng/rle-pack, most significant bit first:
@@ -57,6 +57,8 @@ def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
     total, value_bits, count_bits = read(32), read(5) + 1, [read(4) + 1 for _ in range(4)]
     if total != height * width * _CHANNELS:
         raise UserError(f"holds {total} values, not height × width × 4 = {height} × {width} × 4")
+
+    # Read block by block: one value that is repeated, or separate values, which are decoded together.
     values = np.zeros(total, dtype=np.int64)
     start = 0
     while start < total:

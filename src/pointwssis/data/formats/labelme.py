@@ -59,7 +59,7 @@ _SHAPE_TYPES = ("point", "polygon", "circle", "mask", "rectangle")
 
 
 def is_labelme(head: FileHead) -> bool:
-    """Return whether a JSON object has LabelMe's keys, or the first JSON file of a folder has."""
+    """Return True for a JSON object with LabelMe's keys, or a folder whose first JSON file has them."""
     if head.path.is_dir():
         first = next(iter(_json_files(head.path)), None)
         return first is not None and is_labelme(FileHead.of(first))
@@ -76,7 +76,7 @@ def load_labelme(path: str | Path, image_dir: str | Path, **options: Any) -> Dat
 
     Raises:
         UserFileNotFoundError: the files or an image are missing.
-        UserError: anything else is wrong; the message names file, shape, field, value and remedy.
+        UserError: a file is invalid; the message names file, shape, field, value and remedy.
     """
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
@@ -172,6 +172,7 @@ def _image(content: Mapping[str, Any], record_name: str) -> ImageAnnotation:
 
 def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndValues:
     """Decode the shapes of one object."""
+    # Collect the shapes by kind; circles and masks are rasterized here, polygons together below.
     polygons, masks, corners, points = [], [], [], []
     for shape in shapes:
         if not isinstance(shape, Mapping):
@@ -196,6 +197,7 @@ def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndVa
         else:
             masks.append(_read_mask(shape, vertices, width, height)["segmentation"])
 
+    # Unite the parts of a mask; boxes give their common extent, points the one nearest to their mean.
     values: dict[str, Any] = {}
     if polygons:
         values = polygon_mask(polygons, width, height, "points")
@@ -234,6 +236,8 @@ def _read_mask(shape: Mapping[str, Any], vertices: np.ndarray, width: int, heigh
         raise AnnotationError(
             "mask is not a PNG in base64", "mask", shape.get("mask"), hint.replace("\n", " ")
         ) from error
+
+    # Place the picture in a mask of the whole image.
     rows, columns = pixels.shape
     if min(left, top) < 0 or left + columns > width or top + rows > height:
         hint = f"the image has {width} × {height} pixels; draw it again or remove it"
@@ -248,6 +252,7 @@ def _read_mask(shape: Mapping[str, Any], vertices: np.ndarray, width: int, heigh
 
 def _file_content(row: Mapping[str, Any], class_names: Sequence[str], folder: Path) -> dict[str, Any]:
     """Return the content of the file of one image."""
+    # Crowds are left out; an image that loses all its objects is marked as incomplete.
     shapes = []
     for number, item in enumerate(row["objects"], start=1):
         if not item["iscrowd"]:

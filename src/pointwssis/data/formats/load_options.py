@@ -14,23 +14,23 @@ class LoadOptions:
     """Options for reading annotation files: `load_annotations(path, image_dir, skip_bad=True, …)`.
 
     Args:
-        class_names: the classes and their order; None takes those of the file. Pass the classes of the training data
-            when loading a validation file. It may list more classes than the file, not fewer.
+        class_names: class names in the order of their indices; None takes those of the file. Pass the classes of the
+            training data when loading a validation file. It may list more classes than the file, not fewer.
         label_map: name in the file → class name, where they differ ({"Car": "car"}); several names may map to one
             class.
-        complete: whether all objects are annotated in images that do not say so themselves. None: yes in every image
-            that somebody has annotated; each format documents how it recognizes one.
-        point_source: COCO files only: how to derive the point of an object that has none. "center" of mass of its mask
-            (as in the paper; it may lie outside the mask, which is counted), "box_center" of its box, which also reads
-            boxes without masks, or "random" in its mask. In other formats a box gets its center, a mask its center of
-            mass.
+        complete: value of `complete` for images whose records do not state it. None: True for every annotated image;
+            each format documents how it recognizes one.
+        point_source: COCO files only: rule for deriving the point of an object without one: the "center" of mass of its
+            mask (as in the paper; it may lie outside the mask, which is counted), the "box_center", which also accepts
+            boxes without masks, or a "random" pixel of its mask. In other formats a box gets its center, a mask its
+            center of mass.
         skip_bad: leave out bad records instead of raising at the first one. They are counted and logged, and an image
             that lost an object is no longer `complete`.
-        report: filled with what was skipped and noted.
-        reports: a list to which the report of each file is appended, for loaders of several files.
+        report: report that collects skipped and noted records.
+        reports: list to which the report of each file is appended, for loaders of several files.
         split: YOLO only: "train", "val" or "test".
-        seed: COCO files only: of the "random" points; each object has its own generator, so that its point does not
-            depend on the others.
+        seed: COCO files only: seed of the "random" points; each object has its own generator, so that its point does
+            not depend on the others.
         check_images: COCO files only: open every image file to check that it exists, is intact and has the size given
             in the annotations. False neither searches nor opens images, so annotations can be read without them.
     """

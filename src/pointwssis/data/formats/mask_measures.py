@@ -16,7 +16,7 @@ class MaskMeasures:
         area: number of foreground pixels.
         box: COCO's [x, y, width, height] in pixels, zeros for an empty mask.
         center: center of mass (x, y) in pixel indices; None for an empty mask.
-        center_is_inside: whether the mask covers the pixel of its center.
+        center_is_inside: True if the mask covers the pixel of its center.
     """
 
     area: int

@@ -32,9 +32,9 @@ def load_official_annotations(
     one), and its image is not `complete`, because the official labeling loses points.
 
     Args:
-        annotation_file: such as `instances_train2017_10p_s.json`.
+        annotation_file: one of the authors' files, such as `instances_train2017_10p_s.json`.
         image_dir: folder of `train2017`.
-        kind: "s", "w", "sw" or "sw_refined"; None: the end of the file name.
+        kind: "s", "w", "sw" or "sw_refined"; None takes the end of the file name.
         options: `seed`, `skip_bad`, `class_names`, `report` of `load_coco`.
 
     Raises:
@@ -79,7 +79,7 @@ def official_subsets(folder: str | Path, percentages: Sequence[int]) -> dict[int
 
     Args:
         folder: folder with `instances_train2017_{percentage}p_s.json` and `…_w.json`.
-        percentages: the percentages to look for; the authors did not publish 40%.
+        percentages: percentages to look for; the authors did not publish 40%.
 
     Returns:
         Percentage → (`…_10p_s.json`, `…_10p_w.json`), for those that exist.
@@ -87,6 +87,7 @@ def official_subsets(folder: str | Path, percentages: Sequence[int]) -> dict[int
     Raises:
         UserFileNotFoundError: the folder has none of them, or only one file of a pair.
     """
+    # A percentage needs both files of its pair.
     found = {}
     for percentage in percentages:
         files = sorted(Path(folder).glob(f"instances_train*_{percentage}p_[sw].json"))

@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The part that the readers of all formats except COCO share: annotated images become rows of the schema.
+"""The common part of the readers of all formats except COCO: annotated images become rows of the schema.
 
-The reader of a format extracts records; here they are checked against the image file, class names become indices,
-masks get boxes, areas and points, and a bad record becomes one error or a counted skip.
+The reader of a format extracts records. Here they are checked against the image file, class names become indices,
+masks get boxes, areas and points, and a bad record raises an error or is skipped and counted.
 """
 
 import os
@@ -26,7 +26,7 @@ LabelAndValues = tuple[str | None, dict[str, Any]]
 
 
 class NoClassError(UserError):
-    """A file that contains only bare clicks, so that the classes have to come from elsewhere."""
+    """A file that contains only bare clicks, so that the classes must be given."""
 
 
 @dataclass
@@ -34,8 +34,9 @@ class ObjectAnnotation:
     """One object of an annotation file.
 
     Args:
-        record_name: the name in messages, as in "line 7".
-        decode: returns label and values, given the image's width and height in pixels; may raise `AnnotationError`.
+        record_name: name of the record in messages, such as "line 7".
+        decode: function that returns label and values, given the image's width and height in pixels; it may raise
+            `AnnotationError`.
     """
 
     record_name: str
@@ -47,15 +48,15 @@ class ImageAnnotation:
     """One image of an annotation file.
 
     Args:
-        record_name: the name in messages, as in "task 12".
-        file_name: the name of the image in the file.
-        objects: the annotated objects.
-        size: (width, height) in the file, if it states them.
-        complete: whether all objects are annotated, if the file says so.
-        was_annotated: somebody has worked on the image, so that no object means that the image shows none.
+        record_name: name of the record in messages, such as "task 12".
+        file_name: name of the image in the file.
+        objects: annotated objects.
+        size: (width, height) in pixels, if the file states them.
+        complete: value of `complete`, if the file states it.
+        was_annotated: True if the image was annotated, so that no object means that it shows none.
         image_labels: names of classes that the image shows, without positions.
         path: path of the image file, if the format gives it.
-        has_unreadable_objects: a record about the image could not be read at all.
+        has_unreadable_objects: True if a record about the image could not be read at all.
     """
 
     record_name: str
@@ -77,8 +78,8 @@ class AnnotationReader:
         images: index of the image files.
         report: report of the annotation file.
         options: options of the loader.
-        declared_classes: the classes that the file lists, in order; further ones follow as they appear.
-        labels_are_classes: every image-level label is a class. Otherwise a label that no object has may concern
+        declared_classes: classes that the file lists, in order; further ones follow as they appear.
+        labels_are_classes: True if every image-level label is a class. Otherwise a label that no object has may concern
             something else (such as the weather), and counts only if no object of the file has a class at all.
         uploaded: see `ImageIndex.find`.
         image_field: field of the annotation file that names the image.
@@ -128,6 +129,7 @@ class AnnotationReader:
             yield row
 
     def _row(self, image: ImageAnnotation, path: Path, size: tuple[int, int]) -> dict[str, Any]:
+        # Object and image ids count from 1 over the whole file.
         objects = []
         for annotation in image.objects:
             item = self._object(annotation, size)
@@ -171,14 +173,17 @@ class AnnotationReader:
     def _is_complete(self, image: ImageAnnotation) -> bool:
         if image.complete is not None:
             return image.complete
-        if image.image_labels and not image.objects:  # it shows objects that nobody has located
+        if image.image_labels and not image.objects:  # it shows objects that are not located
             return False
         return image.was_annotated if self.options.complete is None else self.options.complete
 
     def _class_names(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Return the classes; if they are given, those of the objects must be among them."""
-        of_objects = [item["category"] for row in rows for item in row["objects"] if item["category"] is not None]
-        of_images = [label for row in rows for label in row["image_labels"] or ()]
+        """Return the class names; if they are given, those of the objects must be among them."""
+        of_objects: list[str] = []
+        of_images: list[str] = []
+        for row in rows:
+            of_objects += [item["category"] for item in row["objects"] if item["category"] is not None]
+            of_images += row["image_labels"] or ()
         if self.options.class_names is not None:
             found = of_objects + (of_images if self.labels_are_classes else [])
             check_known(found, self.options.class_names, self.report.source)

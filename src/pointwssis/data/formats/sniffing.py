@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The beginning of a file, by which its annotation format is recognized."""
+"""The beginning of a file, from which its annotation format is recognized."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class FileHead:
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """Read the head of a file or note that it is a folder."""
+        """Read the head of a file; that of a folder is empty."""
         if path.is_dir():
             return cls(path, "")
         with path.open("rb") as file:

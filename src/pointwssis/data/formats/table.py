@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The table of annotation formats: loading, recognition, export, the list in the docs and the tests follow it.
+"""The table of annotation formats, from which loading, recognition, export, docs and tests follow.
 
 A new format is one module in this package and one entry here.
 """
@@ -19,12 +19,13 @@ class AnnotationFormat:
     """One annotation format.
 
     Args:
-        name: the name on the command line, as in `pointwssis export --format cvat`.
-        title: the name for readers.
-        file: what the format consists of.
-        recognizes: whether a file has this format, judged by its head.
+        name: name on the command line, as in `pointwssis export --format cvat`.
+        title: name in messages and docs.
+        file: description of the files of the format.
+        recognizes: function that returns True for the head of a file of this format.
         load: `load(path, image_dir, **options)`, with the fields of `LoadOptions`, returns rows of the schema.
-        write: `write(dataset, path, **write_options)` returns the path that `load` takes; None: it is only read.
+        write: `write(dataset, path, **write_options)` returns the path that `load` takes; None for a format without
+            export.
         write_options: keyword arguments of `write`.
         also_writes: suffixes of files that `write` creates beside `path`.
     """
@@ -80,7 +81,7 @@ FORMATS = (
         via.load_via,
         via.write_via,
     ),
-    # Any other JSON object is taken as COCO, whose reader says what it lacks.
+    # Any other JSON object is read as COCO, whose reader reports missing keys.
     AnnotationFormat("coco", "COCO", "a JSON object", coco.is_coco, coco.load_coco, coco.write_coco),
 )
 

@@ -48,7 +48,7 @@ _SHAPES = ("point", "polygon", "circle", "ellipse", "rect")
 
 
 def is_via(head: FileHead) -> bool:
-    """Return whether a JSON object has the keys of a VIA project, or of its images."""
+    """Return True for a JSON object with the keys of a VIA project, or of its images."""
     return _METADATA in head.json_keys() or {"filename", "regions"} <= head.json_keys(depth=2)
 
 
@@ -56,14 +56,14 @@ def load_via(path: str | Path, image_dir: str | Path, class_attribute: str | Non
     """Load a VIA project or its annotations (see the module) into the schema, one row per image, in file order.
 
     Args:
-        path: the JSON file.
+        path: JSON file of a project, or of its annotations.
         image_dir: folder that contains the images.
-        class_attribute: region attribute that holds the class; None: as the module says.
+        class_attribute: region attribute that holds the class; None chooses it (see the module).
         options: fields of `LoadOptions`.
 
     Raises:
         UserFileNotFoundError: the file or an image is missing.
-        UserError: anything else is wrong; the message names file, image, region, field, value and remedy.
+        UserError: the file is invalid; the message names file, image, region, field, value and remedy.
     """
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
@@ -91,6 +91,8 @@ def write_via(dataset: Dataset, path: Path) -> Path:
             "size": size,
             **_image_content(row, class_names),
         }
+
+    # The project declares the attributes of regions and files, with one option per class.
     options = dict.fromkeys(class_names, "")
     attribute = {"description": "class", "options": options, "default_options": {}}
     completeness = {"description": "all objects annotated", "options": {"yes": "", "no": ""}, "default_options": {}}
@@ -145,6 +147,8 @@ def _class_attribute(images: Mapping[str, Any], wanted: str | None, path: Path) 
         if wanted not in names:
             raise UserError(f"{path}: class_attribute is {wanted!r}; use one of {list(names)}, as in the regions")
         return wanted
+
+    # The only attribute, or one with a usual name.
     known = [name for name in CLASS_ATTRIBUTES if name in names]
     if not names or len(names) == 1 or known:
         return known[0] if known else next(iter(names), None)
@@ -174,6 +178,8 @@ def _image(record: Any, record_name: str, attribute: str | None) -> ImageAnnotat
     attributes = record.get("file_attributes") or {}
     if not isinstance(attributes, Mapping):
         raise AnnotationError("not a JSON object", "file_attributes", attributes, "save the VIA project again")
+
+    # Regions are decoded later, when the size of the image is known.
     image = ImageAnnotation(record_name, name, was_annotated=len(regions) > 0)
     if attributes.get("complete") not in (None, ""):
         image.complete = read_flag(attributes["complete"], "file_attributes.complete")

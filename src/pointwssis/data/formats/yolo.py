@@ -51,7 +51,7 @@ _DECIMALS = 6
 
 
 def is_yolo(head: FileHead) -> bool:
-    """Return whether a file is YAML, by its suffix."""
+    """Return True for a file with the suffix of YAML."""
     return head.path.is_file() and head.path.suffix.lower() in (".yaml", ".yml")
 
 
@@ -59,14 +59,15 @@ def load_yolo(path: str | Path, image_dir: str | Path | None = None, **options: 
     """Load one split of a YOLO dataset (see the module) into the schema, one row per image, sorted by path.
 
     Args:
-        path: the `data.yaml`. A split in it is a folder, a text file with one image per line, or a list of these.
+        path: path of the `data.yaml`. A split in it is a folder, a text file with one image per line, or a list of
+            these.
         image_dir: folder that `file_name` of a row is relative to, if the image lies below it; None: the folder of
             `path`.
         options: fields of `LoadOptions`, among them `split`. An image is complete if it has a label file.
 
     Raises:
         UserFileNotFoundError: a file or folder is missing.
-        UserError: anything else is wrong; the message names file, line, field, value and remedy.
+        UserError: a file is invalid; the message names file, line, field, value and remedy.
     """
     load_options, path = LoadOptions(**options), Path(path)
     report = load_options.start_report(path)
@@ -157,6 +158,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
 
 
 def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
+    # Names are a list, or a mapping from class numbers to names.
     names = settings.get("names")
     if isinstance(names, list):
         names = dict(enumerate(names))
@@ -199,7 +201,10 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
 
 
 def _files_below(folder: Path) -> list[Path]:
-    return [Path(place, name) for place, _, names in os.walk(folder, followlinks=True) for name in names]
+    files: list[Path] = []
+    for place, _, names in os.walk(folder, followlinks=True):
+        files += [Path(place, name) for name in names]
+    return files
 
 
 def _listed(file: Path) -> list[Path]:
@@ -230,6 +235,7 @@ def _annotated_images(
             bad = AnnotationError("label file is not text", "label file", str(labels), f"{error}; export it again")
             report.reject(image.record_name, bad)
             continue
+        # One object per line; coordinates are decoded when the size of the image is known.
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 decode = partial(_decode_line, line, class_of)
@@ -250,6 +256,8 @@ def _decode_line(line: str, class_of: Mapping[int, str], width: int, height: int
     if outside:
         hint = "coordinates are fractions of the image's width and height, from 0 to 1"
         raise AnnotationError("coordinate outside of 0 … 1", "line", outside[0], hint)
+
+    # Four values are a box, more are the corners of a polygon.
     label = class_of[int(index)]
     scale = np.array([width, height])
     if len(values) == 4:

@@ -22,12 +22,12 @@ class About:
     """The texts of a card.
 
     Args:
-        title: such as "COCO 2017 with few masks and many points".
+        title: title, such as "COCO 2017 with few masks and many points".
         origin: authors and source of the data.
         splits: meaning of the configurations and splits.
         made: how the dataset was made, with all settings that affect the result.
         license: the license of the data in words.
-        license_fields: the license for the Hub: `license`, and `license_name` and `license_link` if the Hub does not
+        license_fields: license fields for the Hub: `license`, and `license_name` and `license_link` if the Hub does not
             know it.
     """
 
@@ -43,10 +43,11 @@ def dataset_card(about: About, contents: Contents, embed_images: bool) -> str:
     """Return the README.md of a prepared dataset.
 
     Args:
-        about: the texts.
-        contents: the files and their contents.
-        embed_images: the image files are embedded.
+        about: texts of the card.
+        contents: files of the dataset and their counts.
+        embed_images: True if the image files are embedded.
     """
+    # Counts of a split are the sums over its files.
     counts: dict[str, dict[str, Counter]] = {}
     for config, splits in contents.files.items():
         counts[config] = {}
@@ -67,6 +68,7 @@ def dataset_card(about: About, contents: Contents, embed_images: bool) -> str:
         size_categories=[_size(counts)],
         configs=[_config_entry(config, splits) for config, splits in contents.files.items()],
     )
+    # Metadata, a short example, then one section per text and table.
     first = next(iter(contents.files))
     sections = [
         f"---\n{metadata.to_yaml()}\n---\n\n# {about.title}\n\n{about.origin} {images}",
@@ -91,10 +93,9 @@ def remarks(reports: Sequence[LoadReport]) -> list[str]:
     for report in reports:
         source = Path(report.source).name
         sentences.append(f"`{source}`: {report.images:,} images and {report.objects:,} objects were loaded.")
-        sentences += [
-            f"`{source}`: {count:,} × {problem} (skipped)." for problem, count in report.skipped.most_common()
-        ]
-        sentences += [f"`{source}`: {count:,} × {remark} (kept)." for remark, count in report.notes.most_common()]
+        for fate, counts in (("skipped", report.skipped), ("kept", report.notes)):
+            for problem, count in counts.most_common():
+                sentences.append(f"`{source}`: {count:,} × {problem} ({fate}).")
     return sentences
 
 

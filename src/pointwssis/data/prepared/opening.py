@@ -31,7 +31,7 @@ def open_prepared(
 
     Args:
         path_or_repo: folder, or repository on the Hub (downloaded once).
-        config: such as "coco10"; None if there is only one.
+        config: name of the configuration, such as "coco10"; None if there is only one.
         image_dir: folder that contains the images, as during preparation (`data/coco` with its `train2017`); not
             required if the images are embedded. None leaves their paths relative.
 
@@ -56,8 +56,11 @@ def open_prepared(
         tables = {name: rows.data for name, rows in load_dataset(str(path_or_repo), config).items()}
     if image_dir is not None:
         tables = {name: _with_image_dir(table, Path(image_dir)) for name, table in tables.items()}
-    infos = {name: DatasetInfo(features=Features.from_arrow_schema(table.schema)) for name, table in tables.items()}
-    return DatasetDict({name: Dataset(table, info=infos[name]) for name, table in tables.items()})
+    datasets = DatasetDict()
+    for name, table in tables.items():
+        features = Features.from_arrow_schema(table.schema)
+        datasets[name] = Dataset(table, info=DatasetInfo(features=features))
+    return datasets
 
 
 def open_ground_truth(path_or_repo: str | Path, image_dir: str | Path | None = None) -> Dataset | None:

@@ -93,8 +93,8 @@ def prepare_bdd100k(
         contents = write_files(folder, _configurations(full, point, val), root, embed_images)
         made = (
             f"`prepare_bdd100k` of pointwssis {version('pointwssis')}, masks in the form `{masks}`. The images with "
-            "points are drawn by the rule of `pointwssis.data.prepared.protocols`; those that are also in the 10K set are left "
-            "out. Points are the centers of the boxes, or of mass for objects with masks."
+            "points are drawn by the rule of `pointwssis.data.prepared.protocols`; those that are also in the 10K set "
+            "are left out. Points are the centers of the boxes, or of mass for objects with masks."
         )
         about = About(TITLE, ORIGIN, SPLITS, "\n\n".join([made, *remarks(reports)]), LICENSE, LICENSE_FIELDS)
         (folder / "README.md").write_text(dataset_card(about, contents, embed_images), encoding="utf-8")

@@ -58,7 +58,7 @@ def prepare_coco(
     Args:
         data_dir: folder with `annotations/instances_train2017.json`, `instances_val2017.json` and the images.
         output_dir: folder to write; it must be empty or not exist.
-        percentages: one configuration each, `coco1`, `coco2`, ….
+        percentages: percentages of images with masks; each becomes a configuration, `coco1`, `coco2`, ….
         seed: seed of the draw (see `protocols.py`); one folder holds one seed.
         subsets_dir: folder of the authors' subset files (`instances_train2017_10p_s.json`, `…_w.json`); their draw
             replaces ours for every requested percentage that has files.
@@ -70,7 +70,7 @@ def prepare_coco(
         `output_dir`.
 
     Raises:
-        FileNotFoundError: a file is missing.
+        UserFileNotFoundError: a file is missing.
         UserError: a record is bad (see `load_coco`), or `output_dir` is not empty.
     """
     root, options = Path(data_dir), {"skip_bad": skip_bad, "check_images": check_images}
@@ -80,6 +80,7 @@ def prepare_coco(
     with whole_folder(output_dir) as folder:
         scratch = folder / "rows"
         scratch.mkdir()
+        # Rows go to disk one by one, and the configurations refer to them by position.
         names, rows = read_coco(*splits[0], report=reports[0], **options)
         train = rows_on_disk(rows, names, scratch / "train.arrow")
         _, rows = read_coco(*splits[1], class_names=names, report=reports[1], **options)
@@ -121,14 +122,15 @@ def _configurations(train: Dataset, validation: Dataset, subsets: Subsets) -> di
     def split(ids: Iterable[int], points_only: bool = False) -> Split:
         return Split(train, sorted(places[image_id] for image_id in ids if image_id in places), points_only)
 
+    # Pseudo labels are measured on images that keep their masks in no configuration.
     val = Split(validation, range(len(validation)))
     kinds = zip(train["image_id"], supervision_of(train), strict=True)
     labeled = set().union(*(full for full, _ in subsets.values()))
     measured = train5k_ids([image_id for image_id, kind in kinds if kind == "full"], labeled)
-    configs = {
-        f"coco{percentage}": {"full": split(full), "point": split(point, points_only=True), "validation": val}
-        for percentage, (full, point) in subsets.items()
-    }
+    configs = {}
+    for percentage, (full, point) in subsets.items():
+        parts = {"full": split(full), "point": split(point, points_only=True), "validation": val}
+        configs[f"coco{percentage}"] = parts
     configs["all"] = {"train": split(places), "validation": val}
     configs["train5k"] = {"point": split(measured, points_only=True), "truth": split(measured)}
     return configs

@@ -20,7 +20,7 @@ def push_prepared(folder: str | Path, repo_id: str, private: bool = False) -> st
 
     Args:
         folder: folder written by `prepare_coco` or `prepare_bdd100k`.
-        repo_id: such as "user/name"; it is created if it does not exist.
+        repo_id: repository, such as "user/name"; created if it does not exist.
         private: make a new repository private.
 
     Returns:
@@ -33,10 +33,15 @@ def push_prepared(folder: str | Path, repo_id: str, private: bool = False) -> st
     files = prepared_files(folder)
     with TemporaryDirectory() as made:
         upload = Path(made)
-        for path in sorted({path for splits in files.values() for paths in splits.values() for path in paths}):
+        # Configurations share files; each one is converted once.
+        paths: set[str] = set()
+        for splits in files.values():
+            paths.update(*splits.values())
+        for path in sorted(paths):
             target = upload / _parquet(path)
             target.parent.mkdir(exist_ok=True)
             _convert(folder / path, target)
+        # The card lists the parquet files instead.
         card = DatasetCard.load(folder / "README.md")
         for entry in card.data["configs"]:
             for split in entry["data_files"]:
@@ -48,8 +53,8 @@ def push_prepared(folder: str | Path, repo_id: str, private: bool = False) -> st
             api.upload_folder(repo_id=address.repo_id, repo_type="dataset", folder_path=upload, **options)
         except Exception as error:  # the client raises many kinds of errors; each must name the folder
             raise PushError(
-                f"{repo_id}: upload failed ({first_line(error)}). Nothing is lost, {folder} is complete; upload it later with "
-                f"push_prepared({str(folder)!r}, {repo_id!r}); {LOGIN_HINT}"
+                f"{repo_id}: upload failed ({first_line(error)}). Nothing is lost, {folder} is complete; upload it "
+                f"later with push_prepared({str(folder)!r}, {repo_id!r}); {LOGIN_HINT}"
             ) from error
     return str(address)
 

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Writer of the files of a prepared dataset (see `opening.py`), in bounded memory."""
+"""Write the files of a prepared dataset (see `opening.py`) in bounded memory."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ class Contents:
     Attributes:
         files: configuration → split → its files, relative to the folder.
         counts: file → its `count_table`.
-        class_names: the class names.
+        class_names: class names in the order of their indices.
     """
 
     files: dict[str, dict[str, list[str]]] = field(default_factory=dict)
@@ -58,7 +58,7 @@ def rows_on_disk(rows: Iterable[Mapping[str, Any]], class_names: Sequence[str], 
 
     Args:
         rows: rows of the schema.
-        class_names: the class names.
+        class_names: class names in the order of their indices.
         path: path of the Arrow file to write.
     """
     features = dataset_features(class_names)
@@ -81,11 +81,17 @@ def write_files(
         image_root: folder that contains all images; their paths become relative to it.
         embed_images: store the image files as well.
     """
-    contents = Contents(class_names=names_of(next(iter(next(iter(configs.values())).values())).rows))
+    first_config = next(iter(configs.values()))
+    first_split = next(iter(first_config.values()))
+    contents = Contents(class_names=names_of(first_split.rows))
+
+    # Splits of the same rows in the same form share files.
     sources: dict[tuple[int, bool], list[tuple[str, str, Split]]] = {}
     for config, splits in configs.items():
         for name, split in splits.items():
             sources.setdefault((id(split.rows), split.points_only), []).append((config, name, split))
+
+    # Each group of rows that always occur together becomes a series of files.
     (folder / "data").mkdir(parents=True)
     titles: set[str] = set()
     for members in sources.values():
@@ -142,7 +148,7 @@ def _groups(splits: Sequence[Split]) -> Iterator[tuple[list[int], np.ndarray]]:
 
 
 def _finished(rows: Dataset, points_only: bool, image_root: Path, embed_images: bool) -> Iterator[pa.Table]:
-    """Yield rows as they are stored."""
+    """Yield tables of rows in the form in which they are stored: relative image paths, perhaps without masks."""
     for table in rows.with_format("arrow").iter(100 if embed_images else _ROWS_PER_CHUNK):
         table = hide_masks_of_table(table.combine_chunks()) if points_only else table.combine_chunks()
         images = [_image(image, image_root.absolute(), embed_images) for image in table["image"].to_pylist()]

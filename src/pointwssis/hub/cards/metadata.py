@@ -16,7 +16,7 @@ def metadata(facts: TrainingFacts, name: str, others: Mapping[str, str]) -> Mode
     based on it in the Hub's sense, so the text links the two.
 
     Args:
-        facts: of the training run.
+        facts: facts of the training run.
         name: Hub repository or folder of the model.
         others: part → Hub repository of the other models of the run.
     """
@@ -34,8 +34,9 @@ def metadata(facts: TrainingFacts, name: str, others: Mapping[str, str]) -> Mode
 
 
 def eval_results(facts: TrainingFacts) -> list[EvalResult]:
-    """Return all measurements, in percent."""
+    """Return all measurements of a model, in percent, for `model-index`."""
     results = []
+    # One task for the model itself; teacher and refiner are also measured by the masks that they make from points.
     measured = [("instance segmentation", facts.data.get("val_name"), "validation", facts.metrics)]
     if facts.part in ("teacher", "refiner"):
         kind = "rough" if facts.part == "teacher" else "refined"

@@ -45,7 +45,7 @@ def released_card(name: str) -> str:
     """Return the card of a released model.
 
     Args:
-        name: such as "teacher-coco10".
+        name: name of the model, such as "teacher-coco10".
     """
     kind, fraction = released_kind(name), int(name.rpartition("coco")[2])
     facts = table()["fractions"][fraction]
@@ -55,6 +55,8 @@ def released_card(name: str) -> str:
     links = {part: f"[{repo}](https://huggingface.co/{repo})" for part, repo in repos.items()}
     words = {"name": name, "fraction": fraction, "repo": repos[kind], "teacher": repos["teacher"], **facts}
     words |= {"teacher_link": links["teacher"], "refiner_link": links["maskrefinenet"]}
+
+    # The texts of training and of the other models of the same setting.
     training = texts["training"]
     if kind == "teacher" and "teacher_steps" not in facts:
         training = "The authors released no script for this setting, so the schedule is unknown."
@@ -87,9 +89,9 @@ def converted_card(repo: str, kind: str, source: str, backbone: str, class_names
     Args:
         repo: the Hub repository or the folder's name.
         kind: "teacher", "maskrefinenet", "student" or "backbone".
-        source: name of the file.
-        backbone: such as "ResNet-50".
-        class_names: in words, such as "3 classes (cat, dog, fox)".
+        source: name of the checkpoint file.
+        backbone: backbone in words, such as "ResNet-50".
+        class_names: classes in words, such as "3 classes (cat, dog, fox)".
     """
     texts = table()["kinds"][kind]
     words = {"repo": repo, "backbone": backbone, "class_names": class_names}
@@ -110,7 +112,7 @@ def bare_card(repo: str, config: Any) -> str:
 
     Args:
         repo: the Hub repository.
-        config: of a SOLOv2 or a MaskRefineNet.
+        config: configuration of a SOLOv2 or a MaskRefineNet.
     """
     kind = "maskrefinenet" if config.model_type == "mask_refine_net" else "student"
     class_names = listed([config.id2label[index] for index in range(config.num_labels)], "class", "classes")
@@ -129,7 +131,7 @@ def bare_card(repo: str, config: Any) -> str:
 
 
 def backbone_name(config: Any) -> str:
-    """Return a name such as "ResNet-101", which counts the layers with weights; else the type of the model."""
+    """Return the name of a ResNet, such as "ResNet-101" (number of layers with weights), or another model's type."""
     if config.model_type != "resnet":
         return config.model_type
     return f"ResNet-{2 + (3 if config.layer_type == 'bottleneck' else 2) * sum(config.depths)}"
@@ -146,12 +148,11 @@ def _common(kind: str) -> dict[str, Any]:
 
 def _measured(name: str, repo: str) -> dict[str, Any]:
     """Return the fields of `model-index`; none without a measurement."""
-    results = [
-        EvalResult("image-segmentation", "coco", data, metric, value, task_name=task)
-        for task, data, *values, _ in table()["measured"].get(name, [])
-        for metric, value in zip(COLUMNS, values, strict=True)
-        if value is not None
-    ]
+    results = []
+    for task, data, *values, _ in table()["measured"].get(name, []):
+        for metric, value in zip(COLUMNS, values, strict=True):
+            if value is not None:
+                results.append(EvalResult("image-segmentation", "coco", data, metric, value, task_name=task))
     return {"model_name": repo, "eval_results": results} if results else {}
 
 
@@ -161,7 +162,9 @@ def _results(name: str, kind: str, facts: Mapping[str, Any]) -> str:
         rows.append(["instances", "COCO test-dev", facts["student_test_dev"], None, None, "the authors' repository"])
     measured = table()["measured"].get(name, [])
     lines = ["| task | data | AP (%) | AP50 (%) | AR100 (%) | source |", "| --- | --- | --- | --- | --- | --- |"]
-    lines += ["| " + " | ".join("–" if cell is None else str(cell) for cell in row) + " |" for row in rows + measured]
+    for row in rows + measured:
+        cells = ["–" if cell is None else str(cell) for cell in row]
+        lines.append(f"| {' | '.join(cells)} |")
     remarks = [] if rows else ["Neither the paper nor the authors' repository reports a figure for this model alone."]
     if not measured:
         remarks.append("Not measured with this package yet.")

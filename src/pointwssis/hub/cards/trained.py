@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The card of a trained model: what its run has recorded, and "not measured" for the rest.
+"""The card of a trained model: the facts that its run has recorded, and "not measured" for the rest.
 
 `README.md` of a trained folder is written from `training_facts.json`: with the path of the folder on disk, and with the
 name of the repository for the Hub.
@@ -69,7 +69,7 @@ def write_card(folder: str | Path, family: Mapping[str, str]) -> None:
     """Write `README.md` of a trained folder from its facts, unless its marker was deleted.
 
     Args:
-        folder: with `training_facts.json`.
+        folder: folder of the model, with `training_facts.json`.
         family: part → folder of the models of the same run.
     """
     text = card_of(folder, str(folder), family)
@@ -81,8 +81,8 @@ def card_of(folder: str | Path, name: str, family: Mapping[str, str], on_hub: bo
     """Return the card of a trained folder; None without facts, or if the marker of its card was deleted.
 
     Args:
-        folder: of the model.
-        name: by which it is loaded: the folder itself, or its Hub repository.
+        folder: folder of the model.
+        name: name that loads the model: the folder itself, or its Hub repository.
         family: part → name of the models of the same run.
         on_hub: True if these names are repositories; else they are folders.
     """
@@ -104,12 +104,13 @@ def trained_card(
     """Return the text of a card.
 
     Args:
-        facts: of the training run.
+        facts: facts of the training run.
         name: see `card_of`.
         family: see `card_of`.
         on_hub: see `card_of`.
-        has_curves: the folder holds a picture of the training curves.
+        has_curves: True if the folder holds a picture of the training curves.
     """
+    # Metadata link to the other models only by names of repositories.
     others = {part: other for part, other in family.items() if part != facts.part}
     template = Template(Path(__file__).with_name("trained.md").read_text(encoding="utf-8"))
     return template.substitute(
@@ -132,12 +133,13 @@ def trained_card(
 def _summary(facts: TrainingFacts) -> str:
     class_names = listed(facts.class_names, "class", "classes")
     count = facts.learned_from
+    # The refiner is a MaskRefineNet, all other models are SOLOv2.
     if facts.part == "refiner":
         return (
             f"A MaskRefineNet with a {facts.backbone} backbone for {class_names}. Given an image, a rough mask, and "
             "the point and class of the object, it predicts a refined mask. It was trained on "
-            f"{counted(count['full'], 'image')} with masks, to correct the rough masks that the teacher of the same run predicts "
-            "from points."
+            f"{counted(count['full'], 'image')} with masks, to correct the rough masks that the teacher of the same "
+            "run predicts from points."
         )
     trained = (
         f"A SOLOv2 with a {facts.backbone} backbone for {class_names}, trained on {counted(count['full'], 'image')}"
@@ -148,8 +150,8 @@ def _summary(facts: TrainingFacts) -> str:
         return f"{trained}, all with masks. It is the upper bound that the student of its run is compared with."
     repeats = f" (each {count['full_repeats']} times per epoch)" if count.get("full_repeats", 1) > 1 else ""
     return (
-        f"{trained} with masks{repeats} and on {counted(count['pseudo'], 'image')} with pseudo labels, which the teacher of the "
-        "same run made."
+        f"{trained} with masks{repeats} and on {counted(count['pseudo'], 'image')} with pseudo labels, which the "
+        "teacher of the same run made."
     )
 
 
@@ -175,6 +177,7 @@ def _usage(facts: TrainingFacts, name: str, teacher: str | None) -> str:
 
 def _results(facts: TrainingFacts) -> str:
     blocks = []
+    # The metrics of the model on validation images.
     if facts.metrics:
         columns = [c for c in ("AP", "AP@100", "AP50", "AP75", "APs", "APm", "APl") if c in facts.metrics]
         columns += [f"AR{facts.max_detections}"] if f"AR{facts.max_detections}" in facts.metrics else []
@@ -185,6 +188,8 @@ def _results(facts: TrainingFacts) -> str:
         blocks += [caption, table(columns, [[percent(facts.metrics[column]) for column in columns]])]
     elif facts.part != "refiner":
         blocks.append("Not measured: the run had no evaluation data.")
+
+    # The quality of the masks that it makes from points.
     kinds = {"teacher": ["rough"], "refiner": ["rough", "refined"]}.get(facts.part, [])
     known = [kind for kind in kinds if facts.pseudo_labels.get(kind)]
     if known:
@@ -225,6 +230,8 @@ def _training(facts: TrainingFacts, others: Mapping[str, str]) -> str:
     software = ", ".join(f"{package} {version}" for package, version in facts.versions.items())
     if not facts.training:
         return f"Not trained in this run, taken {start}: there were no images with masks. Software: {software}."
+
+    # The refiner sees crops of objects, the others whole images.
     settings, samples, sizes = facts.training, "objects", ""
     if facts.part != "refiner":
         samples, edges = "images", settings["image_size"]
@@ -238,6 +245,7 @@ def _training(facts: TrainingFacts, others: Mapping[str, str]) -> str:
 
 
 def _limits(facts: TrainingFacts) -> list[str]:
+    # Classes, evaluation, and the share of predicted masks among the training labels.
     limits = [f"The model only knows {listed(facts.class_names, 'class', 'classes')}."]
     if facts.metrics:
         limits.append(

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The record of a training run about one of its models, as a file beside the weights."""
+"""The training facts of one model of a run, stored beside its weights."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -17,8 +17,8 @@ class TrainingFacts:
     Args:
         part: one of `PARTS`.
         model_type: "solov2" or "mask_refine_net".
-        backbone: in words, such as "ResNet-50".
-        class_names: in order.
+        backbone: backbone in words, such as "ResNet-50".
+        class_names: class names, in the order of their indices.
         data: `name` and `images` of the training data, `id` for a dataset of the Hub, `val_name` and `val_images` of
             the evaluation data (absent without an evaluation).
         labels: kind of label → images, of all training data of the run.
@@ -29,12 +29,12 @@ class TrainingFacts:
             model that was not trained.
         start: initial weights, in words.
         base_model: Hub repository of the initial weights, "teacher" for the teacher of the same run, or None.
-        metrics: on the evaluation images, fractions; None: not evaluated.
+        metrics: metrics on the evaluation images, fractions from 0 to 1; None: not evaluated.
         max_detections: detections per image in the evaluation.
         pseudo_labels: "rough" or "refined" → quality compared with the hidden masks, where it is known.
         recipe: settings that differ from the defaults, without paths.
         versions: package → version.
-        repo: Hub repository to which it was pushed.
+        repo: Hub repository to which the model was pushed.
     """
 
     part: str
@@ -66,6 +66,6 @@ class TrainingFacts:
 
 
 def write_if_changed(path: Path, text: str) -> None:
-    """Write a file unless it has this content already."""
+    """Write a file unless it already has this content."""
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
