@@ -139,7 +139,7 @@ def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
         return "the teacher of the same run", "teacher"
     weights = own or recipe.model_name_or_path
     if weights is not None:
-        return (weights, weights) if is_hub_name(weights) else ("a model of the same trainer", None)
+        return (weights, weights) if is_hub_name(weights) else ("a local model", None)
     backbone = recipe.backbone_name_or_path
     if backbone is None:
         return "random weights", None
