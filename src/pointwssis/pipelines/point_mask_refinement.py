@@ -10,9 +10,9 @@ from PIL import Image
 from transformers.utils import ModelOutput
 
 from ..ops.user_error import UserError
-from .base import ImagePipeline, check_no_unknown
+from .base import ImagePipeline, unknown_parameter
 from .inputs import given, read_item
-from .outputs import checked_mask_format, formatted
+from .outputs import check_mask_format, formatted
 from .validation import checked_labels, checked_points, checked_rough_masks, label_id
 
 TASK = "point-mask-refinement"
@@ -60,8 +60,11 @@ class PointMaskRefinementPipeline(ImagePipeline):
     def _sanitize_parameters(
         self, mask_format: str | None = None, timeout: float | None = None, **unknown: Any
     ) -> tuple[dict, dict, dict]:
-        check_no_unknown(unknown, PARAMETERS, "PointMaskRefinementPipeline")
-        return given({"timeout": timeout}), {}, given({"mask_format": checked_mask_format(mask_format)})
+        if unknown:
+            raise unknown_parameter(unknown, PARAMETERS, "PointMaskRefinementPipeline")
+        if mask_format is not None:
+            check_mask_format(mask_format)
+        return given({"timeout": timeout}), {}, given({"mask_format": mask_format})
 
     def preprocess(self, inputs: dict[str, Any], timeout: float | None = None) -> dict[str, Any]:
         """Decode an item's image and check its prompts."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 from ..ops.rle import checked_rle, decode_rle
@@ -13,6 +14,32 @@ from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean
 
 LISTED_CLASSES = 20  # class names that an error lists at most
+
+
+def checked_prompts(
+    points: Any, labels: Any, image: Image.Image, id2label: Mapping[int, str], name: str
+) -> dict[str, torch.Tensor | None]:
+    """Return the points of one image and their classes as the decoding takes them.
+
+    Args:
+        points: see `checked_points`; None requests ordinary instance segmentation.
+        labels: see `checked_labels`.
+        image: the upright image.
+        id2label: class names of the model.
+        name: name of the image, for errors.
+
+    Returns:
+        `points` (N, 2) float64 and `labels` (N,) int64 class ids, −1 for an unknown class; both None without points.
+
+    Raises:
+        UserError: as in `checked_points` and `checked_labels`.
+    """
+    if points is None:
+        return {"points": None, "labels": None}
+    array = checked_points(points, image, name)
+    ids = checked_labels(labels, len(array), id2label, name)
+    known_ids = [-1 if class_id is None else class_id for class_id in ids]
+    return {"points": torch.from_numpy(array), "labels": torch.tensor(known_ids, dtype=torch.long)}
 
 
 def checked_points(points: Any, image: Image.Image, name: str) -> np.ndarray:

@@ -53,8 +53,8 @@ class SOLOv2PostProcessing:
             ValueError: an argument does not have one entry per image, or an image label does not exist.
         """
         settings = _settings(outputs, mask_threshold=mask_threshold, max_detections=top_k)
+        check_counts(len(outputs["valid_sizes"]), target_sizes=target_sizes, image_labels=image_labels)
         frames = _frames(outputs, target_sizes)
-        check_counts(len(frames), image_labels=image_labels)
         results = []
         for image, frame in enumerate(frames):
             image_outputs = ImageOutputs.of(outputs, image)
@@ -254,7 +254,6 @@ def _frames(outputs: Any, target_sizes: Any) -> list[Frame]:
     valid = [tuple(size) for size in torch.as_tensor(outputs["valid_sizes"]).tolist()]
     if target_sizes is None:
         return [Frame(size, size) for size in valid]
-    check_counts(len(valid), target_sizes=target_sizes)
     return [Frame(size, (int(height), int(width))) for size, (height, width) in zip(valid, target_sizes, strict=True)]
 
 
@@ -268,8 +267,9 @@ def _checked_prompts(
     outputs: Any, input_points: Sequence[Any], class_labels: Sequence[Any] | None, target_sizes: Any
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Return for each image its (N, 2) points and its (N,) class ids, −1 for unknown."""
+    num_images = len(outputs["valid_sizes"])
+    check_counts(num_images, target_sizes=target_sizes, input_points=input_points, class_labels=class_labels)
     frames = _frames(outputs, target_sizes)
-    check_counts(len(frames), input_points=input_points, class_labels=class_labels)
     num_labels = outputs["class_logits"][0].shape[1]
     points, labels = [], []
     for image, frame in enumerate(frames):
