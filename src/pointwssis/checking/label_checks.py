@@ -209,7 +209,7 @@ def check_classes(
 
 
 def _covers(rle: Mapping[str, Any], point: Sequence[float]) -> bool:
-    """Return whether a mask covers the pixel of a point, without decoding the mask."""
+    """Return True if a mask covers the pixel of a point, without decoding the mask."""
     height, width = rle["size"]
     x, y = (min(round(value), side - 1) for value, side in zip(point, (width, height), strict=True))
     before = x * height + y  # run lengths are column-major
@@ -219,7 +219,7 @@ def _covers(rle: Mapping[str, Any], point: Sequence[float]) -> bool:
 
 
 def _is_center(rle: Mapping[str, Any], point: Sequence[float]) -> bool:
-    """Return whether a point is the center of mass of a mask."""
+    """Return True if a point is the center of mass of a mask."""
     center = point_from_mask(decode_rle(rle))
     return all(abs(value - at) < 0.01 for value, at in zip(point, center, strict=True))
 

@@ -1,6 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Fit of objects and points to the pyramid of SOLOv2 at a given input: object sizes against scale ranges, points that
-share a grid cell, and images with more objects than the detection limit.
+"""Fit of objects and points to the pyramid of SOLOv2 at a given input.
+
+Compared are object sizes with scale ranges, points with the grid cells that they share, and the number of objects per
+image with the detection limit.
 """
 
 from array import array
@@ -42,7 +44,7 @@ class InputSettings:
         """Return the settings of a recipe's students, or of its teacher.
 
         Raises:
-            UserError: the recipe's `model` or `teacher_model` is no valid configuration.
+            UserError: the recipe's `model` or `teacher_model` is not a valid configuration.
         """
         fields: dict[str, Any] = {}
         if teacher:
@@ -186,8 +188,9 @@ class PyramidFit:
 
 
 def _survivors(cells: np.ndarray) -> set[int]:
-    """Return the indices of the points that own their cell at some level; the last point of a cell owns it (official
-    code).
+    """Return the indices of the points that own their cell at some level.
+
+    As in the official code, the last point of a cell owns it.
     """
     survivors: set[int] = set()
     for level in range(cells.shape[1]):

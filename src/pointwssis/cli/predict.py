@@ -110,8 +110,8 @@ class Collected:
         """Add the instances of one image.
 
         Args:
-            path: of the image, for the table.
-            file_name: of the image, for the COCO file.
+            path: path of the image, for the table.
+            file_name: name of the image in the COCO file.
             image: the image itself.
             instances: as the pipeline returns them, with run-length encoded masks.
         """

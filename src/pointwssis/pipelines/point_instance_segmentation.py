@@ -25,7 +25,7 @@ POINT_KEYS = ("point", "level", "level_scores", "point_in_mask", "background_sco
 
 
 class EncodedImage:
-    """One image that went through the network; call it with points as often as you like.
+    """One image that went through the network; call it with points any number of times.
 
     Created by `PointInstanceSegmentationPipeline.encode`. It holds the network's outputs on the device of the model:
     about one sixteenth of the canvas' pixels times the number of kernel channels, in floats.
@@ -82,7 +82,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         self.refiner = self._as_refiner(refiner)
 
     def __call__(self, inputs: Any, points: Any = None, labels: Any = None, **parameters: Any) -> Any:
-        """Segment images.
+        """Segment one instance per point, or all instances of images without points.
 
         Args:
             inputs: an image (path, URL, base64 text, PIL image, array), a list or generator of images, a torch dataset,
@@ -90,7 +90,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
                 with these columns. Lists give a list, generators and datasets an iterator.
             points: points of the image, (x, y) in its pixels; for a list of images a list of them, with None for an
                 image without points. None runs ordinary instance segmentation.
-            labels: for each point its class: a name, an id or None; None if no class is known.
+            labels: class of each point: a name, an id or None; None if no class is known.
             threshold: lowest score of an instance without points, 0 to 1 (default 0); a point always gets its mask.
             mask_format: "pil" (L image, 0 and 255; default), "rle" (COCO), "polygon" (COCO) or "numpy" (bool). Results
                 with "rle" and "polygon" can be written as JSON.
@@ -111,7 +111,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             their scores, for a click without a label) and, with a refiner, `rough_mask`.
 
         Raises:
-            TypeError: unknown parameter, or something that is no image or no refiner.
+            TypeError: unknown parameter, or an object that is not an image or not a refiner.
             UserError: bad value; the message names the image, the value and the remedy.
         """
         if labels is not None and points is None:

@@ -77,7 +77,7 @@ def checked_labels(labels: Any, num_points: int, id2label: Mapping[int, str], na
     """Return the class id of each point, None where its class is unknown.
 
     Args:
-        labels: for each point its class name or id, None or −1 if unknown; None alone if no class is known.
+        labels: class name or id of each point, None or −1 if unknown; None alone if no class is known.
         num_points: expected number of labels.
         id2label: class names of the model.
         name: name of the image, for errors.
@@ -105,7 +105,7 @@ def label_id(label: Any, id2label: Mapping[int, str], where: str) -> int | None:
     Args:
         label: class name, class id, None or −1.
         id2label: class names of the model.
-        where: what the label belongs to, for the error.
+        where: description of the point that the label belongs to, for the error.
 
     Raises:
         UserError: the model does not know the class.
@@ -131,7 +131,7 @@ def checked_rough_masks(masks: Any, num_points: int, image: Image.Image, name: s
     """Return rough masks as N arrays, each (height, width) bool.
 
     Args:
-        masks: for each point a mask of the image's size: an array, a tensor, a PIL image, a COCO RLE or COCO polygons.
+        masks: one mask of the image's size per point: an array, a tensor, a PIL image, a COCO RLE or COCO polygons.
         num_points: expected number of masks.
         image: the upright image.
         name: name of the image, for errors.

@@ -38,7 +38,7 @@ _REASONS = {
 
 
 def has_gpu() -> bool:
-    """Return whether PyTorch sees a CUDA device."""
+    """Return True if PyTorch sees a CUDA device."""
     return torch.cuda.is_available()
 
 

@@ -71,8 +71,8 @@ def side_for(facts: DataFacts, percentile: float, pixels: float) -> int:
 
     Args:
         facts: statistics of the data.
-        percentile: of the object sizes, 0 to 100.
-        pixels: size that it has to reach.
+        percentile: percentile of the object sizes, 0 to 100.
+        pixels: size that this percentile must reach.
 
     Returns:
         Side in pixels, a multiple of `STRIDE` within the limits.

@@ -51,7 +51,7 @@ def post_process_masks(
         outputs: the model's output or its (M, 2, S, S) logits, objects in the order of the image processor.
         crop_boxes: (M, 4), from the image processor.
         original_sizes: (height, width) of each image.
-        rough_masks: for each image the (N, H, W) rough masks that the image processor got; without them an empty
+        rough_masks: (N, H, W) rough masks of each image, as passed to the image processor; without them an empty
             refined mask stays empty.
         image_indices: (M,), from the image processor; not needed for a single image.
 

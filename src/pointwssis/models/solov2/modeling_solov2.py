@@ -318,8 +318,8 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
             pixel_mask: (B, H, W), 1 for image, 0 for padding.
 
         Returns:
-            The raw outputs; pass them to `post_process_point_instance_segmentation` of the image processor as often
-            as you like.
+            The raw outputs; they can be passed to `post_process_point_instance_segmentation` of the image processor
+            repeatedly.
         """
         return self.model(pixel_values, pixel_mask, return_dict=True)
 

@@ -40,10 +40,10 @@ class SOLOv2PostProcessing:
             return_coco_annotation: return `segmentation` as a list of COCO RLEs ({"size", "counts"}).
             return_binary_maps: return `segmentation` as a (N, height, width) bool tensor, which keeps overlaps.
             top_k: most instances per image; the configuration's `max_detections` if None.
-            image_labels: for each image the class ids that it is known to contain, or None; instances of other classes
-                are dropped.
-            overlap_mask_area_threshold: in the map, better instances cover worse ones; an instance is dropped if no
-                more than this fraction of it stays visible.
+            image_labels: class ids that each image is known to contain, or None; instances of other classes are
+                dropped.
+            overlap_mask_area_threshold: fraction of a mask that must remain visible in the map, in which better
+                instances cover worse ones; other instances are dropped.
 
         Returns:
             For each image `segmentation`, a (height, width) int32 map with −1 for background, and `segments_info` with
@@ -93,12 +93,12 @@ class SOLOv2PostProcessing:
 
         Args:
             outputs: outputs of `SOLOv2ForInstanceSegmentation` for a whole batch; they can be decoded repeatedly.
-            input_points: for each image (N, 2) points, (x, y) in pixels of the original image.
-            class_labels: for each image (N,) class ids, −1 or None for an unknown class; None if all are unknown.
+            input_points: (N, 2) points of each image, (x, y) in pixels of the original image.
+            class_labels: (N,) class ids of each image, −1 or None for an unknown class; None if all are unknown.
             target_sizes: (height, width) of each original image; the network's input without padding if None.
             mask_threshold: foreground probability of a mask's pixels; the configuration's if None.
             level_strategy: "adaptive", "finest" or "size" (needs `boxes`), see `decode_points`.
-            boxes: for each image (N, 4) xyxy of the objects in pixels of the original image, for "size".
+            boxes: (N, 4) xyxy boxes of the objects of each image in pixels of the original image, for "size".
             top_k: number of classes in `alternatives` of a point of unknown class.
 
         Returns:
@@ -133,12 +133,12 @@ class SOLOv2PostProcessing:
 
         Args:
             outputs: outputs of a whole batch.
-            points: for each image (N, 2) float64 points on the CPU, (x, y) in pixels of the original image.
-            labels: for each image (N,) int64 class ids, −1 for an unknown class.
+            points: (N, 2) float64 points of each image on the CPU, (x, y) in pixels of the original image.
+            labels: (N,) int64 class ids of each image, −1 for an unknown class.
             target_sizes: (height, width) of each original image; the network's input without padding if None.
             settings: decoding settings; those of the outputs if None.
             level_strategy: see `decode_points`.
-            boxes: for each image (N, 4) xyxy in pixels of the original image, for the strategy "size".
+            boxes: (N, 4) xyxy boxes of each image in pixels of the original image, for the strategy "size".
             top_k: number of classes in `alternatives` of a point of unknown class.
         """
         settings = settings or _settings(outputs)
@@ -196,8 +196,8 @@ class SOLOv2PostProcessing:
 
         Args:
             outputs: outputs of `SOLOv2ForInstanceSegmentation` for a whole batch.
-            input_points: for each image (N, 2) points, (x, y) in pixels of the original image.
-            class_labels: for each image (N,) class ids; every point needs its class.
+            input_points: (N, 2) points of each image, (x, y) in pixels of the original image.
+            class_labels: (N,) class ids of each image; every point needs its class.
             target_sizes: (height, width) of each original image; the network's input without padding if None.
             mask_threshold: foreground probability of a mask's pixels; the configuration's if None.
 
@@ -289,7 +289,7 @@ def _basic_results(found: Instances | PointInstances, masks: Tensor) -> Iterator
 def _point_results(
     found: PointInstances, masks: Tensor, points: Tensor, labels: Tensor, top_k: int = 5
 ) -> list[dict[str, Any]]:
-    """Return the instances of points with everything that is known of each point.
+    """Return the instances of points as dicts, with all values of each point.
 
     Args:
         found: M instances of N points.
