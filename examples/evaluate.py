@@ -5,8 +5,8 @@ python examples/evaluate.py --model_name_or_path outputs/student --max_detection
     --annotations data/nuclei/annotations/instances_val.json --image_dir data/nuclei/images
 
 With --clicks: the fraction of clicks on objects that get the right class, and how well the background score separates
-clicks on objects from clicks on background (AUROC, and accuracy at two thresholds: the best one, and the one that keeps
-95% of the objects).
+clicks on objects from clicks on background (AUROC, and the fractions kept and rejected at the best threshold and at
+the one that keeps 95% of the objects).
 """
 
 from collections.abc import Mapping

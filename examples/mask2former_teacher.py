@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-r"""Run a recipe with a Mask2Former as the teacher, in place of a trained SOLOv2; its classes must include those of the data.
+r"""Run a recipe with a Mask2Former as the teacher, in place of a trained SOLOv2. It must know the classes of the data.
 
 python examples/mask2former_teacher.py facebook/mask2former-swin-small-coco-instance examples/recipes/coco10.yaml \
     --data_dir data/coco --output_dir outputs/coco10-mask2former
@@ -38,7 +38,6 @@ def mask2former_teacher(name_or_path: str) -> Teacher:
         size = (image.height, image.width)
         masks = torch.nn.functional.interpolate(logits, size, mode="bilinear", align_corners=False)[0].sigmoid()
 
-        # Each point takes the query, and if its class is unknown the class, with the highest score at the point.
         instances = []
         for (x, y), name in zip(points, labels, strict=True):
             scores = class_scores if name is None else class_scores[:, [ids[name]]]

@@ -68,7 +68,6 @@ def main() -> None:
     else:
         model, processor = saved_model(args.model_name_or_path, names)
 
-    # Each sample is one object: its crop, its rough mask and its point, all augmented together.
     train_dataset = RefinementDataset(
         train_rows,
         processor,
@@ -85,7 +84,6 @@ def main() -> None:
         processing_class=processor,
     )
 
-    # Train, evaluate and publish.
     result = trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
     trainer.save_model()
     trainer.save_state()

@@ -115,12 +115,14 @@ class PyramidFit:
             position: its index in the split.
         """
         objects = [item for item in row["objects"] if not item["iscrowd"]]
+        # Sizes and points in pixels of the network's input.
         resized = self.settings.resized(row["height"], row["width"])
         scale = resized[1] / row["width"], resized[0] / row["height"]
         self._add_sizes(objects, scale)
         points = [item for item in objects if item["point"] is not None]
         if points:
             self._add_points(points, scale, self.settings.canvas(row["height"], row["width"]))
+        # Images with more objects than can be detected.
         self.most, cap = max(self.most, len(objects)), self.settings.max_detections
         if len(objects) > cap:
             self.over_cap["images"] += 1
@@ -171,6 +173,7 @@ class PyramidFit:
     def conclude(self) -> None:
         """Report the findings about the whole split, after the last row."""
         edge = self.settings.image_size["shortest_edge"]
+        # Sizes outside the pyramid, sizes too small for its masks, points that share all their cells.
         if self.unlearned:
             example = f"{self.split}: {self.unlearned:,} of {len(self.sizes):,}"
             remedy = "nothing is learned from them; extend scale_ranges to cover all sizes (see the pyramid above)"

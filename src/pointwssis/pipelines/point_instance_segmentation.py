@@ -128,6 +128,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         timeout: float | None = None,
         **unknown: Any,
     ) -> tuple[dict, dict, dict]:
+        # Refuse what no step of the pipeline accepts.
         if unknown:
             raise unknown_parameter(unknown, PARAMETERS, "PointInstanceSegmentationPipeline")
         if top_k is not None:

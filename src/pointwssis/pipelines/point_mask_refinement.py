@@ -70,6 +70,7 @@ class PointMaskRefinementPipeline(ImagePipeline):
         """Decode an item's image and check its prompts."""
         item = read_item(inputs, timeout)
         image, name = item["image"], item["name"]
+        # One point and one mask per object, and its class if the refiner needs it.
         missing = [key for key in ("rough_masks", "points") if item.get(key) is None]
         if missing:
             raise UserError(
@@ -144,6 +145,7 @@ class PointMaskRefinementPipeline(ImagePipeline):
         """Return one dict per mask, see `__call__`."""
         refined, names = model_outputs["refined"], self.model.config.id2label
         labels = [None] * len(refined["masks"]) if refined["labels"] is None else [names[i] for i in refined["labels"]]
+        # One dict per mask, with values that JSON can hold except for the mask itself.
         columns = (refined["masks"], refined["kept_rough_masks"].tolist(), refined["points"].tolist(), labels)
         results = []
         for mask, kept, point, label in zip(*columns, strict=True):

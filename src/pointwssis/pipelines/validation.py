@@ -112,6 +112,7 @@ def label_id(label: Any, id2label: Mapping[int, str], where: str) -> int | None:
     """
     if label is None or (not isinstance(label, str) and label == -1):
         return None
+    # A class by its name, then by its id.
     if isinstance(label, str):
         ids = {name: index for index, name in id2label.items()}
         if label not in ids:

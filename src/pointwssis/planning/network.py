@@ -48,6 +48,7 @@ def network_settings(full: int) -> list[Setting]:
     Args:
         full: number of images with masks; batches are not larger.
     """
+    # A GPU affords a larger backbone, larger batches and processes that load images.
     gpu = has_gpu()
     backbone, name = (_RESNET50, "ResNet-50") if gpu else (_RESNET18, "ResNet-18 (small enough for a CPU)")
     why = f"{name} from scratch; for photographs use backbone_name_or_path: microsoft/resnet-50, which is pretrained"

@@ -58,9 +58,11 @@ def plan_steps(
         refiner_batch_size: crops per step of the MaskRefineNet.
     """
     teacher = max(10, teacher_steps(minutes, step_seconds, facts, batch_size))
+    # Students share the time of the teacher, because both take the same time per step.
     fitting = minutes * 60 * TRAINING_SHARE * (1 - REFINER_SHARE) / step_seconds
     student = STUDENT_SHARE * fitting / (1 + STUDENT_SHARE * num_students(facts))
     student = max(10, int(min(student, steps_of_epochs(MAX_STUDENT_EPOCHS, facts.full + facts.point, batch_size))))
+    # The refiner has its own share.
     refiner = minutes * 60 * TRAINING_SHARE * REFINER_SHARE / refiner_seconds
     refiner = max(10, int(min(refiner, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.masks, refiner_batch_size))))
     teacher, student, refiner = (rounded(steps) for steps in (teacher, student, refiner))

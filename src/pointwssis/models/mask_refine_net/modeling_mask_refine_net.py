@@ -102,6 +102,7 @@ class MaskRefineNetEncoder(nn.Module):
             self.backbone = AutoBackbone.from_config(config.backbone_config)
             self.backbone.embedder = self.backbone.embedder.pooler
         else:
+            # The backbone's first layer reads the image and the features of the input layer.
             backbone_config = copy.deepcopy(config.backbone_config)
             backbone_config.num_channels = 3 + config.input_channels
             self.backbone = AutoBackbone.from_config(backbone_config)

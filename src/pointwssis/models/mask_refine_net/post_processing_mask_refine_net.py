@@ -72,10 +72,9 @@ def post_process_masks(
         raise ValueError(f"{len(logits)} logits, {len(boxes)} crop_boxes and {len(indices)} image_indices do not match")
     # Empty masks for all objects of each image.
     counts = np.bincount(np.array(indices, dtype=np.int64), minlength=len(original_sizes))
-    results = [
-        {"masks": np.zeros((count, *size), dtype=bool), "kept_rough_masks": np.zeros(count, dtype=bool)}
-        for count, size in zip(counts, original_sizes, strict=True)
-    ]
+    results = []
+    for count, size in zip(counts, original_sizes, strict=True):
+        results.append({"masks": np.zeros((count, *size), bool), "kept_rough_masks": np.zeros(count, bool)})
     # Objects come in order, so the next free row of its image belongs to each of them.
     filled = [0] * len(results)
     for crop_logits, box, i in zip(logits, boxes, indices, strict=True):

@@ -40,10 +40,9 @@ def image_targets(
     boxes = boxes.masked_fill(~visible[:, None], torch.nan)  # an object that vanished in resizing matches no level
     centers = torch.cat([centers_of_mass(chunk) for chunk in chunks])
     # The positive cells of every level.
-    levels = [
-        assign_cells(centers, boxes, grid, scale_range, canvas, config.center_sigma)
-        for grid, scale_range in zip(config.num_grids, config.scale_ranges, strict=True)
-    ]
+    levels = []
+    for grid, scale_range in zip(config.num_grids, config.scale_ranges, strict=True):
+        levels.append(assign_cells(centers, boxes, grid, scale_range, canvas, config.center_sigma))
     # The masks at the resolution of the mask features.
     reduced = torch.zeros(len(masks), canvas[0] // 4, canvas[1] // 4, dtype=torch.bool, device=masks.device)
     for part, chunk in zip(reduced.split(OBJECTS_PER_CHUNK), chunks, strict=True):
@@ -181,6 +180,7 @@ def check_labels(
         boxes: per image (N, 4) xyxy, or None.
         num_labels: number of classes.
     """
+    # One entry per image; then the entries of each image.
     batch = len(valid_sizes)
     for name, labels in (("mask_labels", mask_labels), ("class_labels", class_labels), ("boxes", boxes)):
         if labels is not None and len(labels) != batch:
@@ -192,6 +192,7 @@ def check_labels(
                 f"(N,), got {tuple(masks.shape)} and {tuple(labels.shape)}"
             )
         height, width = valid_sizes[image]
+        # Masks of the original image would be larger or smaller than the resized one.
         if not (height <= masks.shape[1] <= canvas[0] and width <= masks.shape[2] <= canvas[1]):
             raise ValueError(
                 f"image {image} of the batch: mask_labels are {masks.shape[1]} × {masks.shape[2]} pixels, but the "

@@ -175,6 +175,7 @@ class SOLOv2PostProcessing:
             image_outputs = ImageOutputs.of(outputs, image)
             device = image_outputs.mask_features.device
             own_labels = labels[image].to(device)
+            # Points to the canvas, five instances per point, masks back to the original image.
             positions = frame.on_canvas(points[image], device)
             found = decode_every_level(image_outputs, positions, own_labels, settings)
             masks = frame.masks(found.probabilities, settings)
@@ -219,6 +220,7 @@ class SOLOv2PostProcessing:
                 )
             image_outputs = ImageOutputs.of(outputs, image)
             device = image_outputs.mask_features.device
+            # Points to the canvas, at most one instance per point, masks back to the original image.
             positions = frame.on_canvas(points[image], device)
             found = decode_official_prompt("point", image_outputs, positions, None, labels[image].to(device), settings)
             masks = frame.masks(found.probabilities, settings)
