@@ -34,7 +34,7 @@ def tiny_inputs(batch_size: int = 2, size: int = 64, seed: int = 0) -> dict[str,
 
 
 def official_state_dict(num_classes: int) -> dict[str, torch.Tensor]:
-    """The official model's weights as the fill rule sets them, under their official names."""
+    """Return the official model's weights as the fill rule sets them, under their official names."""
     shapes = json.loads((PARITY / f"keys_mrn_c{num_classes}.json").read_text("utf-8"))
     weights = {}
     for name, shape in shapes.items():

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Counts of the annotations of a dataset, and annotations that cannot be right."""
+"""Counts of the annotations of a dataset, and annotations that are certainly wrong."""
 
 from array import array
 from collections import Counter
@@ -48,7 +48,7 @@ class LabelCounts:
     Args:
         split: name of the split.
         names: class names.
-        findings: receives annotations that cannot be right.
+        findings: receives annotations that are certainly wrong.
 
     Attributes:
         images: (kind of supervision, complete) → number of images.

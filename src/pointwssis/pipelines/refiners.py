@@ -37,7 +37,7 @@ def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dt
         refiner = load_refiner(refiner, device, dtype)
     elif isinstance(refiner, PreTrainedModel):
         refiner = _pipeline_of_model(refiner, device)
-    # The code of an exported repository brings a class of its own, so the task counts as well.
+    # An exported repository brings its own copy of the class, so the task identifies the pipeline as well.
     if isinstance(refiner, PointMaskRefinementPipeline) or (isinstance(refiner, Pipeline) and refiner.task == TASK):
         pipe = refiner
         return lambda image, rough_masks, points, labels: pipe.refine(image, rough_masks, points, labels)["masks"]

@@ -49,7 +49,7 @@ def golden_facts() -> dict:
 
 @pytest.fixture(scope="session")
 def golden_objects(golden) -> dict[str, np.ndarray]:
-    """Twelve objects on one image, with their points as the official inference knows them."""
+    """Return twelve objects of one image, with their points as in the official inference."""
     height, width = golden["valid/hw"].tolist()
     bits = np.unpackbits(golden["valid/masks_packed"], axis=1)[:, : height * width]
     return {
