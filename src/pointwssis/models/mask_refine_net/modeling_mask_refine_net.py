@@ -224,7 +224,8 @@ class MaskRefineNetForMaskRefinement(MaskRefineNetPreTrainedModel):
 
         Unknown keyword arguments, such as `labels`, raise a TypeError.
         """
-        check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS, IGNORED_ARGUMENTS)
+        if kwargs:
+            check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS, IGNORED_ARGUMENTS)
         size = pixel_values.shape[-2:]
         if rough_masks.shape != (len(pixel_values), 1, *size):
             raise ValueError(
