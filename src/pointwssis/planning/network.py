@@ -6,17 +6,17 @@ from typing import Any
 
 import torch
 
+from ..models.solov2.configuration_solov2 import STAGES
 from .settings import Setting
 
-_STAGES = ["stage1", "stage2", "stage3", "stage4"]
 _RESNET18 = {
     "model_type": "resnet",
     "layer_type": "basic",
     "depths": [2, 2, 2, 2],
     "hidden_sizes": [64, 128, 256, 512],
-    "out_features": _STAGES,
+    "out_features": STAGES,
 }
-_RESNET50 = {"model_type": "resnet", "depths": [3, 4, 6, 3], "out_features": _STAGES}
+_RESNET50 = {"model_type": "resnet", "depths": [3, 4, 6, 3], "out_features": STAGES}
 _NARROW = {
     "fpn_channels": 128,
     "instance_channels": 128,

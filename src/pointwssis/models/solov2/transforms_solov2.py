@@ -58,6 +58,17 @@ def resize_masks(masks: Any, size: tuple[int, int], padded_size: tuple[int, int]
     return torch.from_numpy(np.ascontiguousarray(masks))
 
 
+def _checked_masks(mask_labels: Sequence[Any], original_sizes: Sequence[tuple[int, int]]) -> list[Tensor | np.ndarray]:
+    """Return the (N, h, w) masks of each image as arrays or tensors, or raise a ValueError about their shape."""
+    checked = [masks if isinstance(masks, Tensor) else np.asarray(masks) for masks in mask_labels]
+    for image, (masks, size) in enumerate(zip(checked, original_sizes, strict=True)):
+        if masks.ndim != 3 or tuple(masks.shape[1:]) != tuple(size):
+            raise ValueError(
+                f"mask_labels of image {image} must have the shape (N, {size[0]}, {size[1]}), got {tuple(masks.shape)}"
+            )
+    return checked
+
+
 def _nearest_pixels(old: int, new: int) -> np.ndarray:
     """Return the (new,) indices of the pixels that a side of `old` pixels contributes to one of `new`."""
     return ((np.arange(new) + 0.5) * (old / new)).astype(np.int64).clip(max=old - 1)
@@ -105,16 +116,9 @@ def transform_labels(
         scales.append(torch.tensor([new[1] / old[1], new[0] / old[0]]))
     # Masks are resized and padded with their image.
     if mask_labels is not None:
-        mask_labels = [mask if isinstance(mask, Tensor) else np.asarray(mask) for mask in mask_labels]
-        for image, (mask, size) in enumerate(zip(mask_labels, original_sizes, strict=True)):
-            if mask.ndim != 3 or tuple(mask.shape[1:]) != tuple(size):
-                raise ValueError(
-                    f"mask_labels of image {image} must have the shape (N, {size[0]}, {size[1]}), got "
-                    f"{tuple(mask.shape)}"
-                )
         labels["mask_labels"] = []
-        for mask, size in zip(mask_labels, resized_sizes, strict=True):
-            labels["mask_labels"].append(resize_masks(mask, size, padded_size))
+        for masks, size in zip(_checked_masks(mask_labels, original_sizes), resized_sizes, strict=True):
+            labels["mask_labels"].append(resize_masks(masks, size, padded_size))
     # Classes stay; boxes and points are scaled.
     if class_labels is not None:
         labels["class_labels"] = [torch.as_tensor(values, dtype=torch.long) for values in class_labels]
