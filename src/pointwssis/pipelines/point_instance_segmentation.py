@@ -13,7 +13,7 @@ from transformers.utils import ModelOutput
 
 from ..ops.user_error import UserError
 from .base import ImagePipeline, check_at_least_one, unknown_parameter
-from .inputs import as_items, given, read_item
+from .inputs import as_items, read_item
 from .outputs import check_mask_format, formatted
 from .point_mask_refinement import point_in_mask
 from .refiners import Refiner, as_refiner, checked_refined_masks
@@ -139,20 +139,21 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             raise UserError(f"level_strategy must be one of {LEVEL_STRATEGIES}, got {level_strategy!r}")
         if mask_format is not None:
             check_mask_format(mask_format)
-        parameters = given(
+        # Parameters of preprocess, _forward and postprocess; those that are not given keep their defaults.
+        steps: tuple[dict[str, Any], ...] = (
+            {"timeout": timeout},
             {
-                "timeout": timeout,
                 "threshold": threshold,
                 "top_k": top_k,
                 "level_strategy": level_strategy,
                 "refiner": self._as_refiner(refiner),
-                "mask_format": mask_format,
-            }
+            },
+            {"mask_format": mask_format},
         )
-        # Each step of the pipeline gets its own parameters; those that are not given keep their defaults.
-        preprocess = {name: parameters.pop(name) for name in ("timeout",) if name in parameters}
-        postprocess = {name: parameters.pop(name) for name in ("mask_format",) if name in parameters}
-        return preprocess, parameters, postprocess
+        preprocess, forward, postprocess = (
+            {name: value for name, value in step.items() if value is not None} for step in steps
+        )
+        return preprocess, forward, postprocess
 
     def _as_refiner(self, refiner: Any) -> Refiner | None:
         """Return a refiner as a callable, or None; a repository is loaded once, however many calls name it."""
