@@ -1,10 +1,10 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Measure the value of declaring images incomplete.
 
-Drawn shapes of one class (which of its classes a shape has is the hardest part of them, and not what is asked here).
-Half of the clicks are removed: once with `complete` false, so that unclaimed regions carry no background loss and the
-teacher proposes what was overlooked; once with the same images declared complete. Teacher and MaskRefineNet are the
-same. Prints a Markdown table.
+The data are synthetic shapes, all of one class, because classification is their hardest part and is not measured here.
+Half of the clicks are removed: once with `complete` false, so that unlabeled regions have no background loss and the
+teacher proposes the overlooked objects; once with the same images declared complete. Teacher and MaskRefineNet are
+shared. Prints a Markdown table.
 
     python benchmarks/missing_points.py --output_dir outputs/missing_points --seeds 1 2 3
 """
@@ -24,7 +24,7 @@ Metrics = dict[str, float | None]
 
 
 def recipe_of(folder: Path, name: str, seed: int, max_steps: int | None) -> Recipe:
-    """That of `make demo` with one class, twice the images and more steps; the network is the same."""
+    """Return the recipe of `make demo` with one class and more steps; the network is the same."""
     recipe = Recipe.load(RECIPE)
     recipe.data_dir, recipe.output_dir = str(folder / "data"), str(folder / name.replace(" ", "_"))
     recipe.seed, recipe.max_steps, recipe.point_noise = seed, max_steps, NOISE[name]
@@ -35,12 +35,13 @@ def recipe_of(folder: Path, name: str, seed: int, max_steps: int | None) -> Reci
 
 
 def students(folder: Path, seed: int, max_steps: int | None) -> dict[str, Metrics]:
-    """Metrics of the students of one seed."""
+    """Run both students of one seed and return name → metrics, those of the teacher included."""
     if not (folder / "data").is_dir():
         write_shapes_coco(folder / "data", num_train=480, num_val=400, seed=seed)
     found: dict[str, Metrics] = {}
     for name in NOISE:
         run = Run(recipe_of(folder, name, seed, max_steps))
+        # The second run starts from the teacher and the refiner of the first.
         for stage in ("teacher", "refiner"):
             trained = folder / next(iter(NOISE)).replace(" ", "_") / stage
             if trained.is_dir() and not (run.folder / stage).is_dir():
@@ -55,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/missing_points"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--max_steps", type=int, help="cap on every training, to try the script")
+    parser.add_argument("--max_steps", type=int, help="limit of the steps of every training run, to try the script")
     arguments = parser.parse_args()
     names = ("teacher", *NOISE)
     print(f"| seed, {' / '.join(METRICS)} | {' | '.join(names)} |\n|---|{'---|' * len(names)}")

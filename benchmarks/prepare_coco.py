@@ -1,11 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Time and memory of preparing a dataset of COCO 2017's size, beside reading the same file with `json.load`.
+"""Measure time and memory of preparing a dataset of the size of COCO 2017, compared with `json.load` of the same file.
 
 python benchmarks/prepare_coco.py
 
-The annotations are made up, in the sizes of `instances_train2017.json`: as many images and annotations, outlines of as
-many corners, not grouped by image. There are no images, so the preparation does not look into them. Every step runs in
-a process of its own, whose largest resident memory counts; it includes Python and the imported libraries.
+The annotations are synthetic and have the dimensions of `instances_train2017.json`: number of images and annotations,
+corners per outline, and annotations not grouped by image. There are no image files, so the preparation does not check
+them. Every step runs in a separate process, whose peak resident memory is reported; it includes Python and the imported
+libraries.
 """
 
 import argparse
@@ -24,7 +25,7 @@ CLASSES = 80
 
 
 def write_annotations(path: Path, images: int, annotations: int) -> None:
-    """A COCO file of made-up outlines."""
+    """Write a COCO file of synthetic outlines."""
     rng = np.random.default_rng(0)
     sizes = rng.choice(np.array([[640, 480], [480, 640], [640, 427], [500, 375]]), images)
     ids = rng.permutation(600_000)[:images]
@@ -46,7 +47,7 @@ def write_annotations(path: Path, images: int, annotations: int) -> None:
 
 
 def outline(rng: np.random.Generator, width: int, height: int) -> dict:
-    """A star-shaped object: sizes spread as COCO's (median side some 50 pixels), a third with many corners."""
+    """Return a star-shaped object; sizes are distributed as in COCO (median side about 50 pixels)."""
     radius = np.exp(rng.normal(3.2, 0.9))
     corners = int(np.clip(rng.lognormal(3.2, 0.6), 4, 200))
     angles = np.sort(rng.random(corners)) * 2 * np.pi
@@ -61,11 +62,13 @@ def outline(rng: np.random.Generator, width: int, height: int) -> dict:
 
 
 def json_load(folder: Path) -> str:
+    """Read the annotation file with `json.loads`."""
     content = json.loads((folder / "annotations" / "instances_train2017.json").read_text("utf-8"))
     return f"{len(content['annotations'])} annotations"
 
 
 def prepare(folder: Path) -> str:
+    """Prepare the dataset."""
     from pointwssis.data import prepare_coco
 
     prepare_coco(folder, folder / "prepared", check_images=False)
@@ -74,6 +77,7 @@ def prepare(folder: Path) -> str:
 
 
 def open_it(folder: Path) -> str:
+    """Open the prepared dataset and read one row."""
     from pointwssis.data import open_prepared
 
     started = time.perf_counter()
@@ -86,6 +90,7 @@ def open_it(folder: Path) -> str:
 
 
 def stream(folder: Path) -> str:
+    """Stream the first row of the prepared dataset, as from the Hub."""
     from datasets import load_dataset
 
     started = time.perf_counter()
@@ -95,6 +100,7 @@ def stream(folder: Path) -> str:
 
 
 def import_only(_: Path) -> str:
+    """Import the libraries, the baseline of the memory."""
     import pointwssis.data  # noqa: F401
 
     return "the libraries alone"
@@ -108,14 +114,16 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--annotations", type=int, default=ANNOTATIONS)
     parser.add_argument("--step", choices=STEPS, help="run one step on --folder, as the benchmark itself does")
-    parser.add_argument("--folder", help="of --step")
+    parser.add_argument("--folder", help="folder of the annotations, for --step")
     options = parser.parse_args()
+    # One step, in this process.
     if options.step:
         started, note = time.perf_counter(), STEPS[options.step](Path(options.folder))
         used = resource.getrusage(resource.RUSAGE_SELF)
         peak, cpu = used.ru_maxrss / 1024, used.ru_utime + used.ru_stime  # kilobytes on Linux
         print(f"| {options.step} | {time.perf_counter() - started:.1f} | {cpu:.1f} | {peak:.0f} | {note} |")
         return
+    # All steps, each in a new process.
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "annotations").mkdir()
         for split, part in (("train", 1.0), ("val", 0.04)):

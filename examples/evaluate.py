@@ -5,7 +5,8 @@ python examples/evaluate.py --model_name_or_path outputs/student --max_detection
     --annotations data/nuclei/annotations/instances_val.json --image_dir data/nuclei/images
 
 With --clicks: the fraction of clicks on objects that get the right class, and how well the background score separates
-clicks on objects from clicks on background (AUROC; at the best threshold; at the one that keeps 95% of the objects).
+clicks on objects from clicks on background (AUROC, and the fractions kept and rejected at the best threshold and at
+the one that keeps 95% of the objects).
 """
 
 from collections.abc import Mapping
@@ -33,15 +34,19 @@ class ScriptArguments:
 def main() -> None:
     parser = HfArgumentParser((ScriptArguments, SegmentationTrainingArguments), description=__doc__)
     args, training_args = parser.parse_args_into_dataclasses()
+
+    # Dataset: rows of one schema, whatever the format of the file.
     rows = load_annotations(args.annotations, args.image_dir)
     batch_size = training_args.per_device_eval_batch_size
 
+    # Clicks without a label: the pipeline predicts class, mask and background score of each.
     if args.clicks:
         segmenter = pipeline("point-instance-segmentation", model=args.model_name_or_path)
         segmenter = partial(segmenter, batch_size=batch_size, mask_format="rle")
         show(evaluate_clicks(rows, segmenter, "random" if args.random_points else None, batch_size))
         return
 
+    # Model, image processor and trainer.
     model, processor = saved_model(args.model_name_or_path, class_names(rows))
     model.config.max_detections = args.max_detections
     trainer = SegmentationTrainer(

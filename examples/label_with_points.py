@@ -59,11 +59,13 @@ def main() -> None:
     else:
         labels = refine_rough_masks(labels, mask_refine_net_refiner(args.refiner_name_or_path, dtype))
 
+    # Pseudo labels in COCO's format, which train_student.py reads.
     Path(args.output_file).parent.mkdir(parents=True, exist_ok=True)
     Path(args.output_file).write_text(json.dumps(to_coco(labels)), encoding="utf-8")
     count = sum(len(objects) for objects in labels["objects"])
     print(f"{args.output_file}: {count} masks in {len(labels)} images")
 
+    # Quality of the pseudo labels, where the masks were hidden.
     if args.labeled_fraction is not None:
         for name, value in evaluate_pseudo_labels(labels, annotated).items():
             print(f"{name:<10}{value}")

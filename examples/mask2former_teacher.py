@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-r"""Run a recipe with a Mask2Former as the teacher, in place of a trained SOLOv2; it must know the classes of the data.
+r"""Run a recipe with a Mask2Former as the teacher, in place of a trained SOLOv2. It must know the classes of the data.
 
 python examples/mask2former_teacher.py facebook/mask2former-swin-small-coco-instance examples/recipes/coco10.yaml \
     --data_dir data/coco --output_dir outputs/coco10-mask2former

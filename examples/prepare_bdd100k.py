@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-r"""BDD100K as a dataset with one configuration an experiment: 7k images with masks, 20k, 40k or 67k with points.
+r"""BDD100K as a dataset with one configuration per experiment: 7k images with masks, 20k, 40k or 67k with points.
 
 python examples/prepare_bdd100k.py --data_dir data/bdd100k --output_dir data/bdd100k-prepared
 pointwssis run examples/recipes/coco10.yaml --dataset_name data/bdd100k-prepared --dataset_config bdd67k \
@@ -14,18 +14,20 @@ from pointwssis.data.prepared.prepare_bdd100k import MASK_FORMS
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data_dir", required=True, help="folder as BDD100K unpacks, with images/ and labels/")
-    parser.add_argument("--output_dir", required=True, help="folder to write; must not exist")
-    parser.add_argument("--masks", choices=MASK_FORMS, default="rles", help="form of the masks to read")
-    parser.add_argument("--no_check_images", action="store_true", help="do not look into the image files")
-    parser.add_argument("--embed_images", action="store_true", help="store the image files too, for the Hub")
-    parser.add_argument("--skip_bad", action="store_true", help="leave out bad records instead of stopping")
-    parser.add_argument("--push_to_hub", action="store_true", help="publish the result as a dataset repository")
-    parser.add_argument("--hub_dataset_id", help="the repository, as in user/name")
+    parser.add_argument("--data_dir", required=True, help="folder of the unpacked BDD100K, with images/ and labels/")
+    parser.add_argument("--output_dir", required=True, help="new folder for the dataset")
+    parser.add_argument("--masks", choices=MASK_FORMS, default="rles", help="format of the mask annotations")
+    parser.add_argument("--no_check_images", action="store_true", help="do not check the image files")
+    parser.add_argument("--embed_images", action="store_true", help="store the image files in the dataset, for the Hub")
+    parser.add_argument("--skip_bad", action="store_true", help="skip invalid records instead of stopping")
+    parser.add_argument("--push_to_hub", action="store_true", help="upload the dataset to the Hub")
+    parser.add_argument("--hub_dataset_id", help="dataset repository, such as user/name")
     parser.add_argument("--hub_private", action="store_true", help="make a new repository private")
     options = parser.parse_args()
     if options.push_to_hub and not options.hub_dataset_id:
-        parser.error("--push_to_hub needs --hub_dataset_id, the repository as in user/name")
+        parser.error("--push_to_hub needs --hub_dataset_id, such as user/name")
+
+    # The dataset's card, README.md, lists its configurations.
     folder = prepare_bdd100k(
         options.data_dir,
         options.output_dir,
@@ -34,7 +36,7 @@ def main() -> None:
         embed_images=options.embed_images,
         skip_bad=options.skip_bad,
     )
-    print(f"{folder}: what is in it says {folder / 'README.md'}")
+    print(f"{folder}: described in {folder / 'README.md'}")
     if options.push_to_hub:
         print(push_prepared(folder, options.hub_dataset_id, options.hub_private))
 

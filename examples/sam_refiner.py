@@ -44,7 +44,7 @@ def sam2_refiner(name_or_path: str) -> Refiner:
         rough = torch.from_numpy(rough_masks)[:, None]
         overlap = (candidates & rough).sum((2, 3)) / (candidates | rough).sum((2, 3)).clamp(min=1)
         best = candidates[torch.arange(len(points)), overlap.argmax(dim=1)].numpy()
-        return np.where(best.any(axis=(1, 2), keepdims=True), best, rough_masks)  # nothing found: the rough mask
+        return np.where(best.any(axis=(1, 2), keepdims=True), best, rough_masks)  # an empty mask: keep the rough one
 
     return refine
 

@@ -6,8 +6,8 @@ python examples/train_mask_refine_net.py \
     --labeled_fraction 0.1 --teacher_names_or_paths outputs/teacher/checkpoint-1000 outputs/teacher/checkpoint-1333 \
     --output_dir outputs/refiner --max_steps 1500 --warmup_steps 100
 
-The paper takes two checkpoints of the teacher, at 2/3 and 8/9 of its training: their masks are as imperfect on training
-images as those of the final teacher on new ones. All arguments of transformers' TrainingArguments apply.
+The paper uses two checkpoints of the teacher, from 2/3 and 8/9 of its training: on training images their masks are as
+imperfect as those of the final teacher on new images. All arguments of transformers' TrainingArguments apply.
 """
 
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ def main() -> None:
     args, training_args = parser.parse_args_into_dataclasses()
     set_seed(training_args.seed)
 
-    # Datasets: objects with a mask, a point and a rough mask that the teacher made of this point.
+    # Datasets: objects with a mask, a point, and the rough mask that the teacher predicts from this point.
     train_rows = load_annotations(args.train_annotations, args.image_dir)
     names = class_names(train_rows)
     if args.labeled_fraction < 1:

@@ -63,6 +63,7 @@ def main() -> None:
     model.config.background_threshold = background_threshold(train_rows)
     model.config.max_detections = args.max_detections
 
+    # The trainer of transformers, with COCO's mask AP as its evaluation.
     trainer = SegmentationTrainer(
         model=model,
         args=training_args,
@@ -73,6 +74,7 @@ def main() -> None:
         max_detections=args.max_detections,
     )
 
+    # Train, evaluate and publish.
     result = trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
     trainer.save_model()
     trainer.save_state()

@@ -66,6 +66,7 @@ def main() -> None:
     model.config.background_threshold = background_threshold(train_rows)
     model.config.max_detections = args.max_detections
 
+    # The trainer of transformers, with COCO's mask AP as its evaluation.
     augmentation = Augmentation(horizontal_flip=0.5)
     trainer = SegmentationTrainer(
         model=model,
@@ -77,6 +78,7 @@ def main() -> None:
         max_detections=args.max_detections,
     )
 
+    # Train, evaluate and publish.
     result = trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
     trainer.save_model()
     trainer.save_state()

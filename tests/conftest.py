@@ -15,7 +15,7 @@ HUB = hub_of_this_process()  # before any Hugging Face library is imported
 
 @pytest.fixture
 def hub(monkeypatch) -> HubServer:
-    """An empty Hub and an empty cache, with the token of a user who may write to "tester" and "pointwssis".
+    """Return an empty Hub, with an empty cache and the token of a user who may write to "tester" and "pointwssis".
 
     Other processes see it too, by their environment.
     """
@@ -27,7 +27,7 @@ def hub(monkeypatch) -> HubServer:
 
 @pytest.fixture
 def shared_dir() -> Path:
-    """The folder of real images beside the checkout; tests that need it skip visibly without it."""
+    """Return the folder of real images beside the checkout; tests that need it skip visibly without it."""
     if not SHARED.is_dir():
         pytest.skip("needs ../shared (real images beside the checkout)")
     return SHARED
@@ -35,7 +35,7 @@ def shared_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory) -> Path:
-    """Drawn shapes in COCO's layout."""
+    """Return the folder of synthetic shapes in COCO's layout."""
     from helpers import tiny
 
     return tiny.shapes_folder(tmp_path_factory.mktemp("shapes"))
@@ -43,7 +43,7 @@ def shapes(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def trainings(monkeypatch) -> list[str]:
-    """Names of the trainings that start from now on."""
+    """Return a list that records the names of the training runs that start."""
     from pointwssis.training.trainer import SegmentationTrainer
 
     started, train = [], SegmentationTrainer.train
@@ -58,7 +58,7 @@ def trainings(monkeypatch) -> list[str]:
 
 @pytest.fixture
 def make():
-    """Rows → dataset of the classes cat, dog and owl."""
+    """Return a function that turns rows into a dataset with the classes cat, dog and owl."""
     from pointwssis.data import dataset_from_rows
 
     return lambda *rows: dataset_from_rows(rows, ["cat", "dog", "owl"])

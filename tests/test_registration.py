@@ -36,7 +36,7 @@ def stock(folder):
 
 
 class Records(logging.Handler):
-    """Keeps what transformers logs, from warnings on."""
+    """A handler that keeps the warnings and errors that transformers logs."""
 
     def __init__(self):
         super().__init__(logging.WARNING)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What every file of the repository keeps to: its words, its size, its header, and that README's commands exist."""
+"""Rules for every file of the repository: words, size, header; and the commands of the README exist."""
 
 import re
 

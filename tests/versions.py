@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Runs what stands on transformers with other versions than constraints.txt names: `python tests/versions.py`.
+"""Run what depends on transformers with versions other than those in constraints.txt: `python tests/versions.py`.
 
 `lowest` and `newest` are the ends of the range that setup.cfg allows for transformers; `supervision` is the optional
-package. Each is an environment of its own under `.cache/versions`, which takes everything else from the one that runs
+package. Each has a separate environment under `.cache/versions`, which takes everything else from the one that runs
 this, so that only what differs is fetched. Names as arguments choose among the three.
 """
 
@@ -19,7 +19,7 @@ CACHE = ROOT / ".cache" / "versions"
 
 # Configurations, networks, image processors, Auto classes, pipelines, training and whole runs. Left out: data, formats
 # and mathematics, which never see transformers.
-STANDS_ON_TRANSFORMERS = (
+DEPENDS_ON_TRANSFORMERS = (
     "tests/models", "--ignore=tests/models/solov2/test_loss.py", "tests/pipelines", "tests/training",
     "tests/pseudo_labeling", "tests/test_registration.py", "tests/runs/test_run.py", "tests/evaluation/test_clicks.py",
     "tests/cli/test_predict.py",
@@ -27,7 +27,7 @@ STANDS_ON_TRANSFORMERS = (
 
 
 def requirement(text: str, package: str) -> str:
-    """The line of a list of requirements that is about a package.
+    """Return the line of a list of requirements that names a package.
 
     Example:
         >>> requirement("torch >=2.6,<3\\ntransformers >=5.21,<6", "transformers")
@@ -37,7 +37,7 @@ def requirement(text: str, package: str) -> str:
 
 
 def lowest(requirement: str) -> str:
-    """The lowest version that a requirement allows.
+    """Return the lowest version that a requirement allows.
 
     Example:
         >>> lowest("transformers >=5.21,<6")
@@ -48,7 +48,7 @@ def lowest(requirement: str) -> str:
 
 
 def environment(name: str, wanted: str) -> Path:
-    """The interpreter of an environment that differs from the running one by what is wanted."""
+    """Return the interpreter of an environment that differs from the running one in the given packages."""
     folder = CACHE / name
     python = folder / "bin" / "python"
     if not python.exists():
@@ -69,8 +69,8 @@ def main(names: list[str]) -> int:
     transformers = requirement(options["options"]["install_requires"], "transformers")
     supervision = requirement(options["options.extras_require"]["supervision"], "supervision")
     runs = {
-        "lowest": (lowest(transformers), STANDS_ON_TRANSFORMERS),
-        "newest": (transformers, STANDS_ON_TRANSFORMERS),
+        "lowest": (lowest(transformers), DEPENDS_ON_TRANSFORMERS),
+        "newest": (transformers, DEPENDS_ON_TRANSFORMERS),
         "supervision": (supervision, ("tests/pipelines/test_supervision.py",)),
     }
     failed = []

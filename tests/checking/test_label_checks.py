@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Counts of annotations, and annotations that cannot be right."""
+"""Counts of annotations, and annotations that are certainly wrong."""
 
 import numpy as np
 import pytest

@@ -17,7 +17,7 @@ from pointwssis.runs.data import RunData
 
 @pytest.fixture
 def checkup(make, tmp_path):
-    """Data with something of everything."""
+    """Return data that contain every kind of finding."""
 
     def masked(category, x, y):
         return make_object(0, category, segmentation=rle(x, y, 6, 6), point=[x + 2.0, y + 2.0])

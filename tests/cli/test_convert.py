@@ -41,7 +41,7 @@ CLOSE = {"rtol": 1e-4, "atol": 1e-4}
 
 
 def run_convert(content, folder: Path, *options: str) -> Path:
-    """Writes a checkpoint beside `folder`, converts it into `folder` by the command and deletes the checkpoint."""
+    """Write a checkpoint beside `folder`, convert it into `folder` with the command, and delete the checkpoint."""
     checkpoint = folder.with_name("model_final.pth")
     torch.save(content, checkpoint)
     assert main(["convert", "--checkpoint", str(checkpoint), "--output_dir", str(folder), *options]) == 0
@@ -59,14 +59,14 @@ def workspace(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tiny(workspace) -> Path:
-    """The narrow SOLOv2 with 3 named classes, converted."""
+    """Return the folder of the converted narrow SOLOv2 with 3 named classes."""
     labels = workspace / "labels.txt"
     labels.write_text("cat\nred fox\ndog\n", encoding="utf-8")
     return run_convert(detectron2_content(tiny_solov2_weights()), workspace / "tiny", "--labels", str(labels))
 
 
 def as_input(folder: Path, *images_bgr: np.ndarray) -> dict[str, torch.Tensor]:
-    """The converted image processor's answer to ordinary RGB images at their own size."""
+    """Return the model inputs of the converted image processor for BGR images at their own size."""
     processor = AutoImageProcessor.from_pretrained(folder, do_resize=False)
     return dict(processor([image[..., ::-1] for image in images_bgr], return_tensors="pt"))
 
@@ -110,7 +110,7 @@ def test_a_converted_solov2_decodes_every_official_prompt_with_every_nms(tiny):
 
 
 def decoded(processor, outputs, prompt, objects, size):
-    """Masks at the original size, classes and scores."""
+    """Return masks at the original size, classes, and scores."""
     if prompt == "none":
         (found,) = processor.post_process_instance_segmentation(outputs, return_binary_maps=True)
         info = found["segments_info"]
@@ -202,7 +202,7 @@ def test_a_resnet_50_with_three_classes_computes_the_official_losses(workspace):
 def test_a_teacher_with_resnet_101_gets_the_card_of_its_name(workspace, shared_dir):
     keys = shared_dir / "parity" / "keys_solov2_r101_teacher.json"
     weights = solov2_weights(keys, 80, cate_gain=1.0)
-    folder = run_convert(detectron2_content(weights), workspace / "teacher-coco10")  # the name tells the preset
+    folder = run_convert(detectron2_content(weights), workspace / "teacher-coco10")  # the name determines the preset
     model = AutoModelForInstanceSegmentation.from_pretrained(folder)
     assert model.config.num_grids == list(TEACHER_NUM_GRIDS)
     assert model.config.scale_ranges == [list(scale_range) for scale_range in TEACHER_SCALE_RANGES]

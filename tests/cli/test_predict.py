@@ -24,7 +24,7 @@ def models(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def images(tmp_path) -> Path:
-    """Two folders that hold an image of the same name, and one more."""
+    """Return two folders with an image of the same name, and one more."""
     folder = tmp_path / "images"
     for index, (name, size) in enumerate({"one/a.png": (40, 60), "two/a.png": (60, 40), "two/b.JPG": (64, 64)}.items()):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ SKIPPED = NOT_APPLICABLE if is_torchvision_available() else NOT_APPLICABLE | NEE
 
 
 def find(table: dict[str, str], item: pytest.Item) -> str | None:
-    """Reason that `table` gives for the test, if any."""
+    """Return the reason that `table` gives for a test, if any."""
     name = f"{item.parent.name}.{item.name}"
     return next((reason for pattern, reason in table.items() if fnmatchcase(name, pattern)), None)
 

@@ -22,7 +22,7 @@ def pip(*arguments: str) -> None:
 
 
 def fetch_transformers_tests() -> None:
-    """Unpacks the top-level tests of the installed transformers as the package `transformers_tests`."""
+    """Unpack the top-level tests of the installed transformers as the package `transformers_tests`."""
     version = importlib.metadata.version("transformers")
     target = CACHE / version / "transformers_tests"
     if (target / "__init__.py").exists():
@@ -40,7 +40,7 @@ def fetch_transformers_tests() -> None:
 
 
 def fetch_torchvision() -> None:
-    """Unpacks torchvision in the version that constraints.txt names, without touching the environment."""
+    """Unpack torchvision in the version that constraints.txt names, without changing the environment."""
     target = CACHE / "torchvision"
     if not (target / "torchvision").exists():
         pip("install", "--no-deps", "--target", str(target), "-c", str(ROOT / "constraints.txt"), "torchvision")

@@ -35,7 +35,7 @@ def _stand_in(name: str, **attributes: object) -> None:
 
 
 def _drawn_photograph(url: str) -> str:
-    """Path of a 480 × 640 picture with smooth colors and edges, in place of the photograph at `url`."""
+    """Return the path of a 480 × 640 picture with smooth colors and edges, in place of the photograph at `url`."""
     rows, columns = np.mgrid[:480, :640]
     channels = [rows * 255 // 479, columns * 255 // 639, 255 * ((rows // 40 + columns // 40) % 2)]
     path = Path(_PICTURES.name) / "photograph.png"

@@ -31,7 +31,7 @@ class SOLOv2ImageProcessingTester(ImageProcessingTester):
         return classes
 
     def expected_output_image_shape(self, images):
-        """The largest of the resized images, rounded up to a multiple of 32."""
+        """Return the size of the largest resized image, rounded up to a multiple of 32."""
         sizes = [self._resized(*self._height_and_width(image)) for image in images]
         return self.num_channels, *(32 * math.ceil(max(sides) / 32) for sides in zip(*sizes, strict=True))
 

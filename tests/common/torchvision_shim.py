@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Makes torchvision importable beside a torch that its compiled operators were not built for.
+"""Import torchvision beside a torch that its compiled operators were not built for.
 
-Where those do not load, `import torchvision` stops at the first operator that it wants to describe. The transforms need
+Where those do not load, `import torchvision` fails at the first operator that it describes. The transforms need
 none of them, so it is enough to declare the two that are missing by name.
 """
 
@@ -14,7 +14,7 @@ _LIBRARIES = []  # a library's operators live as long as the object
 
 
 def make_torchvision_importable() -> None:
-    """Imports torchvision where it is on the path, declaring its operators first if they are missing."""
+    """Import torchvision if it is on the path, and declare its operators first if they are missing."""
     if importlib.util.find_spec("torchvision") is None:
         return
     try:

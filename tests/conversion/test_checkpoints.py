@@ -18,7 +18,7 @@ WEIGHTS = OrderedDict(a=torch.arange(3.0), b=torch.ones(2, 2))
 
 
 class Runs:
-    """Makes a folder when it is unpickled."""
+    """An object that makes a folder when it is unpickled."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -28,7 +28,7 @@ class Runs:
 
 
 def old_numpy(data: bytes) -> bytes:
-    """The bytes as numpy before 2.0 would have written them: its module had another name."""
+    """Return the bytes as NumPy before 2.0 would have written them, when its module had another name."""
     return data.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
 
 

@@ -31,7 +31,7 @@ from pointwssis.models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, SOL
 
 @pytest.fixture
 def convert(tmp_path):
-    """Writes a checkpoint and converts it into `tmp_path / "out"`."""
+    """Return a function that writes a checkpoint and converts it into `tmp_path / "out"`."""
 
     def run(content, **options):
         torch.save(content, tmp_path / "file.pth")
@@ -50,7 +50,7 @@ def convert_pickle(tmp_path):
 
 
 def small_solov2_weights() -> dict[str, torch.Tensor]:
-    """The narrow network with towers of 2 convolutions."""
+    """Return the official weights of a narrow network with towers of 2 convolutions."""
     weights = tiny_solov2_weights()
     return {name: value for name, value in weights.items() if "_tower." not in name or int(name.split(".")[2]) < 6}
 
@@ -145,7 +145,7 @@ def test_names_of_public_datasets(shared_dir):
 
 
 def reference(arrays: dict[str, np.ndarray], images: torch.Tensor, detectron: bool) -> torch.Tensor:
-    """Caffe2's arrays as a network: the last feature map, the stride in the first 1 × 1 convolution of a block."""
+    """Return the last feature map of Caffe2's arrays, with the stride in the first 1 × 1 convolution of a block."""
     import torch.nn.functional as F
 
     weights = {name: torch.as_tensor(value) for name, value in arrays.items()}
@@ -229,7 +229,7 @@ REFUSED = {
         without(small_solov2_weights(), "backbone.fpn_lateral3.bias"),
         r"1 missing: backbone\.fpn_lateral3\.bias\)",
     ),
-    "a missing weight that tells a size": (
+    "a missing weight that determines a size": (
         without(small_solov2_weights(), "ins_head.cate_pred.weight"),
         r"lack ins_head\.cate_pred\.weight",
     ),

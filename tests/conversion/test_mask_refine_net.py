@@ -82,7 +82,7 @@ def test_refuses_an_empty_state_dict(expected):
 
 
 def test_shallow_names_convert_too():
-    """Basic blocks (ResNet-18) have two convolutions a block, under the same official names."""
+    """Basic blocks (ResNet-18) have two convolutions per block, under the same official names."""
     ours = "encoder.backbone.encoder.stages.1.layers.0.shortcut.normalization.running_var"
     names = MaskRefineNetForMaskRefinement(tiny_config()).state_dict()
     assert ours in names and ours_to_official(ours) == "layer2.0.downsample.1.running_var"

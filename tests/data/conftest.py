@@ -68,5 +68,5 @@ def coco_folder(tmp_path: Path) -> CocoFolder:
 
 @pytest.fixture
 def marked_images(tmp_path: Path) -> Path:
-    """The folder of the images that the exports are about."""
+    """Return the folder of the images that the exports annotate."""
     return write_marked_images(tmp_path / "marked")

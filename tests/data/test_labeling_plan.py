@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What hours of labeling buy: never more than the hours, never more than the images, and nothing is left unused."""
+"""Mixtures that hours of labeling buy: within the hours, within the images, and without unused time."""
 
 import itertools
 

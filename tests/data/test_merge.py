@@ -20,7 +20,7 @@ def square(left, top, side, **values):
 
 
 def source(folder, objects, name="a.jpg", image_id=1, names=NAMES, first_id=1, **fields):
-    """A dataset of one image; `objects` are (category, values)."""
+    """Return a dataset of one image; `objects` are (category, values)."""
     items = [make_object(first_id + n, category, **values) for n, (category, values) in enumerate(objects)]
     row = {"image": folder / name, "image_id": image_id, "width": 40, "height": 30, "file_name": name}
     return dataset_from_rows([{**row, "complete": True, "image_labels": None, "objects": items, **fields}], names)
@@ -147,7 +147,7 @@ def test_crowds_stay_as_they_are(marked_images):
         [source(marked_images, [crowd]), source(marked_images, [crowd, (0, square(1, 0, 20)), (0, click(5, 5))])]
     )
     assert [item["iscrowd"] for item in row["objects"]] == [True, True, False, False]
-    assert row["objects"][3]["segmentation"] is None  # a region without an object of its own owns no click
+    assert row["objects"][3]["segmentation"] is None  # a region that matches no object owns no click
 
 
 def test_files_of_two_formats(marked_images, tmp_path):

@@ -42,7 +42,7 @@ def objects(dataset) -> dict[int, dict]:
 
 
 def with_truth(dataset, truth):
-    """(row, object, true mask)"""
+    """Return (row, object, ground-truth mask) of every object with a point."""
     known = objects(truth)
     return [
         (row, item, decode_rle(known[item["id"]]["segmentation"]))
@@ -57,7 +57,7 @@ def covered(item, mask) -> bool:
 
 
 def crescent():
-    """One object whose center of mass lies outside of it, and a crowd."""
+    """Return one object whose center of mass lies outside it, and a crowd."""
     mask = np.zeros((40, 40), bool)
     mask[5:35, 5:35] = True
     mask[12:40, 12:40] = False

@@ -26,7 +26,7 @@ def make_row(image_id=1, objects=(), complete=True, image_labels=None, image="a.
 
 
 def mixed_rows(count, image="a.png"):
-    """Rows in which everything that may be missing is missing somewhere, in every combination of neighbors."""
+    """Return rows in which every optional value is missing somewhere, in every combination of neighbors."""
     rows = []
     for i in range(count):
         objects = [

@@ -10,7 +10,7 @@ RLE = encode_mask(np.eye(4))
 
 
 def small_dataset(count, bare=()):
-    """`count` images with shuffled ids; those at the positions `bare` have points only."""
+    """Return `count` images with shuffled ids; those at the positions `bare` have points only."""
     rows = []
     for position, image_id in enumerate(np.random.default_rng(5).permutation(count) * 3):
         values = {} if position in bare else {"segmentation": RLE, "bbox": [0, 0, 4, 4], "area": 4.0}

@@ -22,7 +22,7 @@ NAMES = ["cat", "dog"]
 
 
 def random_rows(count: int, seed: int = 0):
-    """Images with every kind of supervision and object."""
+    """Return images with every kind of supervision and object."""
     rng = np.random.default_rng(seed)
     rows, number = [], 0
     for image_id in range(count):
@@ -48,7 +48,7 @@ def dataset():
 
 
 def pieces(dataset):
-    """Tables as they occur: whole, slices, gathered rows, nothing."""
+    """Yield the forms in which tables occur, with their positions: whole, slices, empty, gathered rows."""
     table = dataset.with_format("arrow")[:]
     for start, length in ((0, 60), (7, 20), (59, 1), (3, 0)):
         yield table.slice(start, length), list(range(start, start + length))

@@ -43,7 +43,7 @@ def object_of(number, rle, category=0, **values):
 
 
 def perturbed(dataset, seed=0):
-    """Predictions made from the ground truth: shifted, thinned, repeated, with wrong classes and equal scores."""
+    """Return predictions made from the ground truth: shifted, thinned, repeated, with wrong classes, equal scores."""
     rng, classes, predictions = np.random.default_rng(seed), len(class_names(dataset)), {}
     for row in dataset:
         image = []
@@ -63,7 +63,7 @@ def perturbed(dataset, seed=0):
 
 
 def plain_coco(content, category_ids, predictions, caps):
-    """pycocotools as everybody uses it, the mean values taken from its own tables."""
+    """Return the results of pycocotools, with the means of its own tables."""
     results = [
         {"image_id": i, "category_id": category_ids[p["label"]], "score": p["score"], "segmentation": dict(p["rle"])}
         for i, image in predictions.items()

@@ -67,7 +67,7 @@ def example():
 
 @pytest.fixture(scope="module")
 def exported(example, tmp_path_factory) -> Path:
-    """A folder with `segmenter`, `refiner` and an export of each."""
+    """Return a folder with `segmenter`, `refiner`, and an export of each."""
     tmp_path = tmp_path_factory.mktemp("exported")
     tiny.saved_segmenter(tmp_path / "segmenter")
     tiny.saved_refiner(tmp_path / "refiner")
@@ -163,7 +163,7 @@ def test_to_the_hub(exported, example, hub, monkeypatch, capsys):
 
 
 def test_the_package_still_loads_an_export(exported):
-    """Who has pointwssis is not asked to trust anybody for the model, only for the pipeline that the export brings."""
+    """With pointwssis installed, only the pipeline of the export needs trust_remote_code, not the model."""
     local = pipeline("point-instance-segmentation", model=str(exported / "segmenter"))
     image = tiny.picture()
     trusted = pipeline("point-instance-segmentation", model=str(exported / "segmenter_remote"), trust_remote_code=True)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The example scripts that prepare datasets, as people start them, with tiny data."""
+"""The example scripts that prepare datasets, as users start them, with tiny data."""
 
 import json
 import os

@@ -24,13 +24,13 @@ def function_of(script: str, name: str):
 
 @pytest.fixture
 def points():
-    """Points on images of three sizes."""
+    """Return points on images of three sizes."""
     return hide_masks(mixed_rows(4))
 
 
 @pytest.fixture
 def mask2former(tmp_path, monkeypatch):
-    """The teacher of the example; the model asks for SciPy, which only its loss uses."""
+    """Return the teacher of the example; the model requires SciPy, which only its loss uses."""
     monkeypatch.setattr(modeling_mask2former, "requires_backends", lambda model, backends: None)
     return function_of("mask2former_teacher", "mask2former_teacher")(saved_mask2former(tmp_path / "mask2former"))
 

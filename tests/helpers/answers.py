@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What the tests of the pipelines share: points, and when two answers are the same."""
+"""Points and comparisons that the tests of the pipelines share."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ POINTS = [(10.0, 12.0), (40.5, 30.0), (63.0, 63.0)]
 
 
 def as_array(mask: Any) -> np.ndarray:
-    """(H, W) bool of a PIL image or an array."""
+    """Return a PIL image or an array as (H, W) bool."""
     return np.asarray(mask) > 0
 
 
 def assert_same(first: list[dict], second: list[dict], pixels: int = 3) -> None:
-    """Two answers are equal up to rounding: a batch multiplies in another order than a single image."""
+    """Assert that two results are equal up to rounding: a batch is multiplied in another order than a single image."""
     assert len(first) == len(second)
     for one, other in zip(first, second, strict=True):
         assert one.keys() == other.keys()

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What the official MaskRefineNet reads: masks and points of the golden vectors."""
+"""Inputs of the official MaskRefineNet: masks and points of the golden vectors."""
 
 import numpy as np
 
@@ -22,5 +22,5 @@ def golden_masks():
 
 
 def golden_points():
-    """The official inference carries points as whole ten-thousandths of the image, (y, x)."""
+    """Return the official points as (x, y) in pixels; the official inference stores (y, x) in 1/10,000 of the sides."""
     return GOLDEN["valid/points_cycx_encoded"][:, ::-1] / 1e4 * np.array([WIDTH, HEIGHT])

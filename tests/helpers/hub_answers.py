@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What the Hub of the tests answers to each request: the protocol, without sockets (`hub_server.py`)."""
+"""Answers of the tests' Hub to each request: the protocol without the sockets (`hub_server.py`)."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ ROUTES: list[tuple[str, re.Pattern, str]] = []
 
 
 def route(method: str, pattern: str):
-    """Marks the method of `Answer` for requests whose path matches."""
+    """Mark a method of `Answer` as the one for requests whose path matches."""
 
     def mark(function):
         ROUTES.append((method, re.compile(pattern + "$"), function.__name__))
@@ -26,7 +26,7 @@ def route(method: str, pattern: str):
 
 
 class Answer:
-    """One request on its way to an answer."""
+    """One request and the methods that answer it."""
 
     def __init__(self, hub: Any, handler: Any, body: bytes):
         address = urlsplit(handler.path)
@@ -47,7 +47,7 @@ class Answer:
         return self.hub.users.get(self.token)
 
     def found(self, kind: str, id: str, files: bool = False) -> Repository:
-        """A repository that the user may see, with `files` also into."""
+        """Return a repository that the user may see; with `files`, one whose files the user may read."""
         repository = self.hub.repositories.get((kind.removesuffix("s"), id))
         user = self.user
         names = (user.name, *user.organizations) if user else ()
@@ -233,7 +233,7 @@ class Answer:
         self.writable((kind or "models").rstrip("/"), id)
         objects = [{"oid": item["oid"], "size": item["size"]} for item in self.json()["objects"]]
         for item in objects:
-            if item["oid"] not in self.hub.storage:  # what is there is not uploaded again
+            if item["oid"] not in self.hub.storage:  # stored objects are not uploaded again
                 upload = {"href": f"{self.hub.storage_url}/storage/{item['oid']}", "header": {}}
                 item["actions"] = {"upload": upload, "verify": {"href": f"{self.hub.url}/lfs/verify", "header": {}}}
         self.send({"transfer": "basic", "objects": objects})
@@ -273,7 +273,7 @@ class Answer:
         self.send_bytes(json.dumps(answer).encode(), {"Content-Type": "application/json", **(headers or {})}, status)
 
     def send_pages(self, entries: list[Any]) -> None:
-        """A part of a listing and where the next one is."""
+        """Send one page of a listing, with the address of the next page."""
         start = int(self.query.get("cursor", 0))
         stop = start + self.hub.page_size
         headers = {}
@@ -284,7 +284,7 @@ class Answer:
         self.send(entries[start:stop], headers)
 
     def send_range(self, data: bytes, headers: dict[str, str]) -> None:
-        """The whole file, or the bytes that were asked for."""
+        """Send the whole file, or the requested bytes."""
         asked = re.fullmatch(r"bytes=(\d*)-(\d*)", self.handler.headers.get("Range", ""))
         if asked is None or not any(asked.groups()):
             self.send_bytes(data, headers)
@@ -311,7 +311,7 @@ class Answer:
         self.send({"error": error.message}, headers, error.status)
 
     def give(self) -> None:
-        """Finds the method for this request and lets it answer."""
+        """Answer this request with the method that matches it."""
         method = "GET" if self.handler.command == "HEAD" else self.handler.command
         try:
             for wanted, pattern, name in ROUTES:
@@ -327,7 +327,7 @@ class Answer:
 
 
 def apply_change(files: dict[str, File], key: str, value: dict[str, Any], storage: dict[str, bytes]) -> None:
-    """One line of a commit, done to the files of the commit before."""
+    """Apply one line of a commit to the files of the previous commit."""
     path = value["path"]
     if key == "file":
         files[path] = File(base64.b64decode(value["content"]), is_lfs=False)

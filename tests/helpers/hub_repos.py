@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Repositories as the Hub keeps them: commits, branches, tags, who may see what. `hub_server.py` serves them."""
+"""Repositories as the Hub stores them: commits, branches, tags, access rights. `hub_server.py` serves them."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # commits are an hour apart, so th
 
 
 class HubError(Exception):
-    """What the Hub answers instead of data; `code` goes into the header that its client tells errors by."""
+    """An error in place of data; `code` goes into the header by which the client identifies errors."""
 
     def __init__(self, status: int, message: str, code: str | None = None):
         super().__init__(message)
@@ -21,7 +21,7 @@ class HubError(Exception):
 
 @dataclass(frozen=True)
 class User:
-    """Who a token belongs to."""
+    """The user to whom a token belongs."""
 
     name: str
     organizations: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class File:
 
     @property
     def oid(self) -> str:
-        """Of git's blob, which for a large file is a pointer to it."""
+        """Return the id of git's blob, which for a large file is a pointer."""
         pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {len(self.data)}\n"
         blob = pointer.encode() if self.is_lfs else self.data
         return hashlib.sha1(b"blob %d\0" % len(blob) + blob).hexdigest()
@@ -54,7 +54,7 @@ class File:
         return self.sha256 if self.is_lfs else self.oid
 
     def entry(self, path: str) -> dict[str, Any]:
-        """As a listing shows it."""
+        """Return the file as an entry of a listing."""
         entry = {"type": "file", "path": path, "size": len(self.data), "oid": self.oid}
         if self.is_lfs:
             entry["lfs"] = {"oid": self.sha256, "size": len(self.data), "pointerSize": 134}
@@ -81,7 +81,7 @@ class Commit:
 
 @dataclass
 class Repository:
-    """One repository; `gated` ones show their name to everybody and their files to those in `granted`."""
+    """One repository; if it is `gated`, everyone sees its name, but only the users in `granted` its files."""
 
     kind: str  # "model" or "dataset"
     id: str
@@ -108,7 +108,7 @@ class Repository:
         return commit
 
     def find(self, revision: str) -> Commit:
-        """The commit of a branch, a tag, or the beginning of a SHA."""
+        """Return the commit of a branch, a tag, or the beginning of a SHA."""
         name = revision.removeprefix("refs/heads/").removeprefix("refs/tags/")
         sha = self.branches.get(name) or self.tags.get(name)
         if sha is None and len(revision) >= 7:
@@ -118,14 +118,14 @@ class Repository:
         return self.commits[sha]
 
     def history(self, revision: str) -> list[Commit]:
-        """The commit and those before it."""
+        """Return a commit and its predecessors."""
         commits = [self.find(revision)]
         while commits[-1].parent is not None:
             commits.append(self.commits[commits[-1].parent])
         return commits
 
     def entries(self, revision: str, folder: str = "", recursive: bool = False) -> list[dict[str, Any]]:
-        """Files and folders in a folder, in order of their paths."""
+        """Return the files and folders in a folder, ordered by path."""
         prefix, entries = f"{folder}/" if folder else "", {}
         for path, file in self.find(revision).files.items():
             if not path.startswith(prefix):
@@ -141,7 +141,7 @@ class Repository:
         return [entries[path] for path in sorted(entries)]
 
     def info(self, revision: str = "main", blobs: bool = False) -> dict[str, Any]:
-        """What a repository's own page tells."""
+        """Return the metadata that the Hub serves about a repository."""
         commit = self.find(revision)
         siblings = [
             {
@@ -175,13 +175,13 @@ class Repository:
         return info
 
     def card(self) -> dict[str, Any]:
-        """The metadata on top of README.md."""
+        """Return the metadata at the top of README.md."""
         readme = self.find("main").files.get("README.md")
         return front_matter(readme.data.decode()) if readme else {}
 
 
 def front_matter(text: str) -> dict[str, Any]:
-    """The YAML between the first two lines of three dashes.
+    """Return the YAML between the first two lines of three dashes.
 
     Raises:
         HubError: there is some, but it is not a mapping.

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""A Hub of one's own: as much of its protocol as `huggingface_hub`, `transformers` and `datasets` push and pull by.
+"""A local Hub with the part of the protocol that `huggingface_hub`, `transformers` and `datasets` use to push and pull.
 
 Repositories live in memory. Tests take the fixture `hub`; `python -m helpers.hub_server`, run in `tests`, serves one
 until it is stopped. Large files go by the protocol of git LFS, which the client uses with `HF_HUB_DISABLE_XET=1`.
@@ -27,7 +27,7 @@ class HubServer:
     """The server and what it holds; `url` is the endpoint.
 
     Tokens: `token` of a user who owns the organization "pointwssis" too, `reader_token` of the same user that may only
-    read, `stranger_token` of somebody else.
+    read, `stranger_token` that of another user.
     """
 
     token, reader_token, stranger_token = "hf_owner", "hf_reader", "hf_stranger"
@@ -45,11 +45,11 @@ class HubServer:
 
     @property
     def storage_url(self) -> str:
-        """Of large files: another host, as on the Hub, so that the client sends no token there."""
+        """Return the address of large files: another host, as on the Hub, so that the client sends no token to it."""
         return self.url.replace("127.0.0.1", "localhost")
 
     def clear(self) -> None:
-        """An empty Hub."""
+        """Empty the Hub."""
         with self.lock:
             self.repositories: dict[tuple[str, str], Repository] = {}
             self.storage: dict[str, bytes] = {}
@@ -73,12 +73,12 @@ class HubServer:
         return self.repositories[kind, id]
 
     def files(self, id: str, kind: str = "model", revision: str = "main") -> dict[str, bytes]:
-        """Contents of a repository's files."""
+        """Return the contents of a repository's files."""
         return {path: file.data for path, file in self.repository(id, kind).find(revision).files.items()}
 
     @contextmanager
     def breaking(self, after: int, of: str = "") -> Iterator[None]:
-        """Inside, connections break without an answer once `after` requests like `of` have been answered.
+        """Break connections without an answer, inside the context, after `after` requests like `of` were answered.
 
         Args:
             after: requests that still get their answer.
@@ -91,7 +91,7 @@ class HubServer:
             self.breaks_after = None
 
     def breaks(self, request: str) -> bool:
-        """Whether this request gets no answer; every request comes by here once."""
+        """Return True if this request gets no answer; called once per request."""
         with self.lock:
             self.requests.append(request)
             if self.breaks_after is None or not self.breaks_after[1].search(request):
@@ -102,7 +102,7 @@ class HubServer:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads a request, lets it break if a test wants that, and answers."""
+    """Handler that reads a request and answers it, or breaks the connection if a test requests that."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -132,7 +132,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @functools.cache
 def hub_of_this_process() -> HubServer:
-    """The Hub that this process and those that it starts see, once and for all, with an empty home for their caches.
+    """Return the Hub of this process and its child processes, with an empty home for their caches.
 
     The Hugging Face libraries read the environment when they are imported, so this comes before that. A second call
     (pytest imports conftest.py under two names) changes nothing.
@@ -145,7 +145,7 @@ def hub_of_this_process() -> HubServer:
     os.environ |= {
         "HF_ENDPOINT": hub.url,
         "HF_HOME": home,
-        "HF_HUB_DISABLE_XET": "1",  # that is a server of its own; without it large files go by git LFS
+        "HF_HUB_DISABLE_XET": "1",  # Xet is another server; without it large files use git LFS
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     }

@@ -47,7 +47,7 @@ GRIDS_AND_RANGES = {
 
 
 def official_shapes(keys: str, num_labels: int) -> dict[str, list[int]]:
-    """Names and shapes of the official weights; the list of ResNet-50 was made with 80 classes."""
+    """Return names and shapes of the official weights; the list of ResNet-50 has 80 classes."""
     shapes = json.loads((PARITY / f"keys_{keys}.json").read_text())
     for leaf in ("weight", "bias"):
         shapes[f"ins_head.cate_pred.{leaf}"][0] = num_labels
@@ -55,7 +55,7 @@ def official_shapes(keys: str, num_labels: int) -> dict[str, list[int]]:
 
 
 def official_model(keys: str, cate_gain: float = 2.0, **config) -> SOLOv2ForInstanceSegmentation:
-    """A model whose official weights follow fill_rule.py."""
+    """Return a model whose official weights follow fill_rule.py."""
     shapes = official_shapes(keys, config["num_labels"])
     weights = {name: torch.as_tensor(fill_value(name, shape, cate_gain)) for name, shape in shapes.items()}
     model = SOLOv2ForInstanceSegmentation(SOLOv2Config(**config))
@@ -64,7 +64,7 @@ def official_model(keys: str, cate_gain: float = 2.0, **config) -> SOLOv2ForInst
 
 
 def our_names(shapes: dict[str, list[int]], expected: dict[str, torch.Tensor]) -> dict[str, str]:
-    """Our name of every official weight: where the conversion puts what is filled with the weight's number.
+    """Return our name of every official weight, found by converting weights that are filled with their number.
 
     `shapes` are those of the official weights, `expected` is the state of the model that is to hold them.
     """
@@ -79,18 +79,18 @@ def our_names(shapes: dict[str, list[int]], expected: dict[str, torch.Tensor]) -
 
 
 def as_input(*images_bgr: np.ndarray) -> dict[str, torch.Tensor]:
-    """The image processor's answer to (H, W, 3) BGR images at their own size."""
+    """Return the model inputs of the image processor for (H, W, 3) BGR images at their own size."""
     processor = SOLOv2ImageProcessorPil(do_resize=False, **OFFICIAL_PREPROCESSING)
     return dict(processor([image[..., ::-1] for image in images_bgr], return_tensors="pt"))
 
 
 def unpack(packed: np.ndarray, height: int, width: int) -> torch.Tensor:
-    """(N, H, W) bool masks out of bit-packed rows."""
+    """Return (N, H, W) bool masks from bit-packed rows."""
     rows = [np.unpackbits(row)[: height * width].reshape(height, width) for row in packed]
     return torch.as_tensor(np.array(rows, dtype=bool).reshape(-1, height, width))
 
 
 def labels_of(vectors: np.lib.npyio.NpzFile, name: str = "") -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Masks (N, H, W), classes (N,) and xyxy boxes (N, 4) of the annotated objects of one golden image."""
+    """Return masks (N, H, W), classes (N,) and xyxy boxes (N, 4) of the annotated objects of one golden image."""
     masks = unpack(vectors[f"gt{name}_masks_packed"], *vectors[f"gt{name}_hw"])
     return masks, torch.as_tensor(vectors[f"gt{name}_classes"]), torch.as_tensor(vectors[f"gt{name}_boxes"])

@@ -11,7 +11,7 @@ from pointwssis.models.solov2.modeling_solov2 import SOLOv2InstanceSegmentationO
 
 
 def with_settings(outputs, **changes) -> SOLOv2InstanceSegmentationOutput:
-    """The same raw outputs as if the configuration had been another one."""
+    """Return raw outputs with other decoding settings."""
     return SOLOv2InstanceSegmentationOutput(**{**outputs, "decoding": {**outputs["decoding"], **changes}})
 
 
@@ -20,7 +20,7 @@ def settings_of(outputs) -> DecodingSettings:
 
 
 def constant_outputs(mask: torch.Tensor, confidence: float = 0.9, num_labels: int = 2, grids=(3, 2, 1, 1, 1)):
-    """Outputs of one image in which every cell makes the same (h, w) mask, of class 0."""
+    """Return outputs of one image in which every cell produces the same (h, w) mask, of class 0."""
     config = small_config(num_grids=grids, num_labels=num_labels, kernel_channels=1)
     logits = torch.full((num_labels,), -20.0)
     logits[0] = torch.tensor(confidence).logit()
@@ -35,7 +35,7 @@ def constant_outputs(mask: torch.Tensor, confidence: float = 0.9, num_labels: in
 
 
 def random_outputs(height: int, width: int, num_grids=(40, 36, 24, 16, 12), channels: int = 16):
-    """Noise of the right shapes for one image."""
+    """Return noise in the shapes of the outputs of one image."""
     generator = torch.Generator().manual_seed(0)
     config = small_config(num_grids=num_grids, kernel_channels=channels)
     return SOLOv2InstanceSegmentationOutput(

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The files of the repository, and the commands that its pages tell people to type."""
+"""The files of the repository, and the commands in its pages."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from helpers.paths import ROOT
 
 
 def repository_files() -> dict[Path, str]:
-    """Relative path → text of every file that git tracks or would track; binary files are left out."""
+    """Return relative path → text of every file that git tracks or would track, except binary files."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
@@ -27,14 +27,14 @@ def repository_files() -> dict[Path, str]:
 
 
 def shell_commands(text: str) -> list[str]:
-    """Lines of the fenced shell blocks of a Markdown text, continued lines joined, without prompts and comments."""
+    """Return the commands in the shell blocks of a Markdown text, without prompts, comments and continuations."""
     blocks = re.findall(r"^```(?:bash|sh|shell|console)\n(.*?)^```", text, re.M | re.S)
     lines = [line.strip().removeprefix("$ ") for line in "\n".join(blocks).replace("\\\n", " ").splitlines()]
     return [line.partition(" #")[0] for line in lines if line and not line.startswith("#")]
 
 
 def missing_parts(command: str) -> list[str]:
-    """What `command` names and the repository does not have: make targets, `pointwssis` commands, files."""
+    """Return what a command names but the repository lacks: make targets, `pointwssis` commands, files."""
     words = command.split()
     missing = [word for word in words if re.match(r"(examples|tests|benchmarks)/", word) and not (ROOT / word).exists()]
     if words[0] == "make":

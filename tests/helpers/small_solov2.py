@@ -18,7 +18,7 @@ RESNET = {
 
 
 def small_config(**changes) -> SOLOv2Config:
-    """Trainable from scratch: nothing is frozen unless a test says so."""
+    """Return a configuration that is trainable from scratch: nothing is frozen by default."""
     options = {
         "backbone_config": RESNET,
         "freeze_backbone_norm": False,
@@ -36,13 +36,13 @@ def small_config(**changes) -> SOLOv2Config:
 
 
 def small_model(seed: int = 0, **changes) -> SOLOv2ForInstanceSegmentation:
-    """In evaluation mode, the weights drawn with `seed`."""
+    """Return a model in evaluation mode, with weights drawn with `seed`."""
     torch.manual_seed(seed)
     return SOLOv2ForInstanceSegmentation(small_config(**changes)).eval()
 
 
 def lively_model(seed: int = 0, **changes) -> SOLOv2ForInstanceSegmentation:
-    """A small model whose scores and kernels are large enough that proposals pass the thresholds."""
+    """Return a small model whose scores and kernels are so large that proposals pass the thresholds."""
     model = small_model(seed, **changes)
     with torch.no_grad():
         head = model.model.instance_head
@@ -53,7 +53,7 @@ def lively_model(seed: int = 0, **changes) -> SOLOv2ForInstanceSegmentation:
 
 
 def rectangles(height: int, width: int, *boxes: tuple[int, int, int, int]) -> torch.Tensor:
-    """(N, height, width) bool masks that fill xyxy boxes."""
+    """Return (N, height, width) bool masks that fill xyxy boxes."""
     masks = torch.zeros(len(boxes), height, width, dtype=torch.bool)
     for mask, (x0, y0, x1, y1) in zip(masks, boxes, strict=True):
         mask[y0:y1, x0:x1] = True
@@ -61,7 +61,7 @@ def rectangles(height: int, width: int, *boxes: tuple[int, int, int, int]) -> to
 
 
 def drawn_batch(*sizes: tuple[int, int]) -> dict:
-    """What the image processor makes of images of (height, width) with two bright rectangles each, class 0 and 2."""
+    """Return model inputs of images of (height, width) with two bright rectangles each, of classes 0 and 2."""
     images, masks = [], []
     for height, width in sizes:
         shapes = rectangles(height, width, (4, 6, 26, 30), (width // 2, height // 2, width - 2, height - 4))

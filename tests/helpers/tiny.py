@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Models, data and recipes so small that a test may train them, and saved folders of them."""
+"""Models, data and recipes that are small enough to train in a test, and saved folders of them."""
 
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ REFINER = {"backbone_config": RESNET, "input_channels": 8, "crop_size": 48}
 
 
 def recipe_values(**changes: Any) -> dict[str, Any]:
-    """Keys of a recipe whose trainings take three steps each."""
+    """Return the keys of a recipe whose training runs take three steps each."""
     values = {
         "labeled_fraction": 0.3,
         "bf16": False,
@@ -59,33 +59,33 @@ def recipe_values(**changes: Any) -> dict[str, Any]:
 
 
 def recipe(output_dir: Path, **changes: Any) -> Recipe:
-    """The recipe of `recipe_values`."""
+    """Return the recipe of `recipe_values`."""
     return Recipe(**recipe_values(output_dir=str(output_dir), **changes))
 
 
 def recipe_file(path: Path, **changes: Any) -> Path:
-    """The recipe of `recipe_values` as a file."""
+    """Write the recipe of `recipe_values` to a file."""
     Recipe(**recipe_values(**changes)).save(path)
     return path
 
 
 def shapes_folder(path: Path, num_train: int = 8, num_val: int = 3) -> Path:
-    """Drawn shapes in COCO's layout, 64 × 64 pixels."""
+    """Write synthetic shapes in COCO's layout, 64 × 64 pixels."""
     return write_shapes_coco(path, num_train, num_val, (64, 64), seed=3)
 
 
 def shapes(count: int = 6, sizes: Any = (64, 64), seed: int = 3) -> Any:
-    """Drawn shapes as rows of the schema."""
+    """Return synthetic shapes as rows of the schema."""
     return make_shapes_dataset(count, sizes, seed)
 
 
 def picture(height: int = 64, width: int = 64, seed: int = 0) -> Image.Image:
-    """Noise."""
+    """Return an image of noise."""
     return Image.fromarray(np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8))
 
 
 def segmenter(seed: int = 0, names: list[str] | None = None, **fields: Any) -> tuple[Any, Any]:
-    """A SOLOv2 whose untrained answers differ from point to point, and its image processor."""
+    """Return an untrained SOLOv2 whose results differ from point to point, and its image processor."""
     torch.manual_seed(seed)
     model, processor = new_segmenter(names or NAMES, {**SEGMENTER, **fields}, IMAGE_SIZE)
     with torch.no_grad():
@@ -97,7 +97,7 @@ def segmenter(seed: int = 0, names: list[str] | None = None, **fields: Any) -> t
 
 
 def refiner(seed: int = 0, names: list[str] | None = None, **fields: Any) -> tuple[Any, Any]:
-    """A MaskRefineNet whose untrained masks are neither empty nor full, and its image processor."""
+    """Return an untrained MaskRefineNet whose masks are neither empty nor full, and its image processor."""
     torch.manual_seed(seed)
     model, processor = new_refiner(names or NAMES, {**REFINER, **fields})
     with torch.no_grad():
@@ -106,7 +106,7 @@ def refiner(seed: int = 0, names: list[str] | None = None, **fields: Any) -> tup
 
 
 def saved(folder: Path, made: tuple[Any, Any]) -> str:
-    """Saves a model with its image processor."""
+    """Save a model with its image processor."""
     for part in made:
         part.save_pretrained(folder)
     return str(folder)
@@ -121,7 +121,7 @@ def saved_refiner(folder: Path, **options: Any) -> str:
 
 
 def state_of(folder: Path | str, kind: Any = SOLOv2ForInstanceSegmentation) -> dict[str, torch.Tensor]:
-    """Weights of a saved model."""
+    """Return the weights of a saved model."""
     return kind.from_pretrained(folder).state_dict()
 
 
@@ -130,5 +130,5 @@ def refiner_state_of(folder: Path | str) -> dict[str, torch.Tensor]:
 
 
 def same_weights(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    """Whether two models are equal bit for bit."""
+    """Return True if two models are equal bit for bit."""
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)

@@ -1,13 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""A tiny MaskRefineNet, inputs for it, and the official weights as the fill rule sets them."""
-
-import json
+"""A tiny MaskRefineNet and inputs for it."""
 
 import torch
 from transformers import ResNetConfig
 
-from helpers.paths import PARITY
-from parity.fill_rule import MRN_HEAD_SHIFT, fill_value
 from pointwssis.models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
@@ -31,13 +27,3 @@ def tiny_inputs(batch_size: int = 2, size: int = 64, seed: int = 0) -> dict[str,
         "input_points": torch.randint(0, size, (batch_size, 2), generator=generator),
         "class_labels": torch.arange(batch_size) % 3,
     }
-
-
-def official_state_dict(num_classes: int) -> dict[str, torch.Tensor]:
-    """The official model's weights as the fill rule sets them, under their official names."""
-    shapes = json.loads((PARITY / f"keys_mrn_c{num_classes}.json").read_text("utf-8"))
-    weights = {}
-    for name, shape in shapes.items():
-        value = fill_value(name, shape, head_shift=MRN_HEAD_SHIFT[num_classes])
-        weights[name] = torch.zeros(shape, dtype=torch.long) if value is None else torch.from_numpy(value)
-    return weights

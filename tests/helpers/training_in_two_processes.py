@@ -18,14 +18,14 @@ from pointwssis.training.trainer import SegmentationTrainer
 
 
 def mixed_rows(count: int = 7) -> Any:
-    """Images of three sizes; the third shows nothing."""
+    """Return images of three sizes; the third has no object."""
     rows = tiny.shapes(count, [(64, 64), (40, 90), (90, 40)])
     changed = [{**row, "objects": [] if index == 2 else row["objects"]} for index, row in enumerate(rows)]
     return dataset_from_rows(changed, class_names(rows))
 
 
 def answered_rows(count: int = 7) -> Any:
-    """Images whose ground truth is every second answer of `tiny.segmenter()`, so that it is neither right nor wrong."""
+    """Return images whose ground truth is every second prediction of `tiny.segmenter()`: AP is neither 0 nor 1."""
     rows, (model, processor) = mixed_rows(count), tiny.segmenter()
     pipe = PointInstanceSegmentationPipeline(model=model, image_processor=processor, device="cpu")
     changed = []
@@ -40,7 +40,7 @@ def answered_rows(count: int = 7) -> Any:
 
 
 class Watched(InstanceDataset):
-    """Remembers what it was asked for."""
+    """A dataset that records the epoch and index of each request."""
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)

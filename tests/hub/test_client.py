@@ -26,7 +26,7 @@ CLICKS = {"points": [(10, 20), (50, 40)], "labels": ["star", None]}
 
 
 def masks_of(model, **options) -> np.ndarray:
-    """(N, H, W) masks of two clicks."""
+    """Return the (N, H, W) masks of two clicks."""
     segmenter = pipeline("point-instance-segmentation", model=model, device="cpu", **options)
     return np.stack([found["mask"] for found in segmenter(tiny.picture(), mask_format="numpy", **CLICKS)])
 

@@ -37,7 +37,7 @@ print(json.dumps(answers))
 
 
 def started(*words: str, **environment: str) -> str:
-    """Output of another Python process, which has to end well."""
+    """Return the output of another Python process, which must succeed."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -46,7 +46,7 @@ def started(*words: str, **environment: str) -> str:
 
 @pytest.fixture
 def trained(hub, shapes, tmp_path) -> Path:
-    """The teacher of a run, which is on the Hub too."""
+    """Return the folder of the teacher of a run, which is also on the Hub."""
     run = Run(tiny.recipe(tmp_path / "out", data_dir=str(shapes)))
     run.teacher()
     assert publish(tmp_path / "out" / "teacher", REPO) == {"teacher": f"{hub.url}/{REPO}"}

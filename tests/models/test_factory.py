@@ -26,7 +26,7 @@ PREPROCESSING = {
 
 @pytest.fixture(params=[ResNetModel, ResNetForImageClassification])
 def backbone(request, tmp_path) -> tuple:
-    """A saved ResNet, as bare model and as classifier, with another stride placement and input than ours."""
+    """Save a ResNet, as bare model and as classifier, whose stride placement and input differ from ours."""
     torch.manual_seed(5)
     sizes = {"embedding_size": 8, "hidden_sizes": [16, 24, 32, 48], "depths": [1, 1, 1, 1]}
     config = ResNetConfig(layer_type="bottleneck", downsample_in_bottleneck=True, **sizes)

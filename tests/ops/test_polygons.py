@@ -18,7 +18,7 @@ def decoded(polygons: list[list[float]], shape: tuple[int, int]) -> np.ndarray:
 
 
 def blobs(seed: int, shape: tuple[int, int] = (60, 83)) -> np.ndarray:
-    """Smooth shapes with holes in holes, cut by the border."""
+    """Return smooth shapes with nested holes, cut by the border."""
     noise = np.random.default_rng(seed).random(shape)
     for axis in (0, 1):
         for _ in range(3):

@@ -15,7 +15,7 @@ def theirs(mask: np.ndarray) -> dict:
 
 
 def masks():
-    """Noise of every density, and things of one piece, in many sizes."""
+    """Yield noise of every density, and connected shapes, in many sizes."""
     generator = np.random.default_rng(0)
     for height, width in [(1, 1), (1, 40), (40, 1), (3, 5), (31, 33), (200, 170)]:
         for density in (0, 0.01, 0.3, 0.5, 0.99, 1):

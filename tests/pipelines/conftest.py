@@ -12,7 +12,7 @@ from helpers import tiny
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory) -> Path:
-    """The folders `teacher` and `refiner`."""
+    """Return a folder with the models `teacher` and `refiner`."""
     path = tmp_path_factory.mktemp("models")
     tiny.saved_segmenter(path / "teacher")
     tiny.saved_refiner(path / "refiner")

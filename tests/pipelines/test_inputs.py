@@ -24,7 +24,7 @@ def png(image: Image.Image, **options) -> bytes:
 
 @pytest.fixture(scope="module")
 def server():
-    """Address of a server that has `picture.png`, and nothing else."""
+    """Yield the address of a server that has `picture.png` and nothing else."""
     content = png(tiny.picture(40, 60))
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -34,7 +34,7 @@ def server():
             self.wfile.write(content if self.path == "/picture.png" else b"")
 
         def log_message(self, *arguments):
-            """Silence."""
+            """Log nothing."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as opened:
         threading.Thread(target=opened.serve_forever, daemon=True).start()

@@ -8,7 +8,7 @@ import torch
 from helpers import tiny
 from helpers.answers import POINTS, as_array
 from pointwssis.ops.coco_masks import decode_rle, segmentation_to_rle
-from pointwssis.pipelines.outputs import checked_mask_format, formatted
+from pointwssis.pipelines.outputs import formatted
 
 
 def test_forms_hold_the_same_mask(pipe):
@@ -47,4 +47,3 @@ def test_unknown_form(pipe, refine):
     for call in (pipe, refine):
         with pytest.raises(ValueError, match="mask_format must be one of 'pil', 'rle', 'polygon', 'numpy', got 'coco'"):
             call(tiny.picture(), mask_format="coco")
-    assert checked_mask_format(None) is None

@@ -12,7 +12,7 @@ LABELS = ["star", None, "ellipse"]
 
 
 def inverted(image, rough_masks, points, labels):
-    """A refiner that nobody would want, but whose result is easy to recognize."""
+    """Return inverted masks, a result that is easy to recognize."""
     return ~rough_masks
 
 

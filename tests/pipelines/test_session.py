@@ -9,7 +9,7 @@ from helpers.answers import assert_same
 
 @pytest.fixture
 def runs(pipe, refine):
-    """Names of the networks, one entry each time that one runs."""
+    """Return a list that records the names of the networks that run."""
     counted = []
     networks = {"backbone": pipe.model.model.backbone, "heads": pipe.model.model, "refiner": refine.model}
     hooks = [

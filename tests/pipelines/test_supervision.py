@@ -75,6 +75,8 @@ def test_what_is_no_result_of_one_image(pipe):
     stock = [{"label": "star", "score": 0.5, "mask": np.ones((4, 4))}]
     with pytest.raises(ValueError, match="has no 'label_id'"):
         to_detections(stock)
+    with pytest.raises(ValueError, match="instance 0 has no 'mask'"):
+        to_detections([["mask", "score", "label", "label_id"]])
 
 
 def test_without_supervision_the_error_tells_what_to_install(pipe, monkeypatch):

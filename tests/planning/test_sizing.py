@@ -6,7 +6,7 @@ import pytest
 
 from helpers.hand_made import facts
 from pointwssis.models.solov2.configuration_solov2 import SOLOv2Config
-from pointwssis.planning.schedule import ENOUGH, Steps, enough_steps, num_students, plan_steps, teacher_steps
+from pointwssis.planning.schedule import SUFFICIENT_STEPS, Steps, enough_steps, num_students, plan_steps, teacher_steps
 from pointwssis.planning.settings import Setting
 from pointwssis.planning.sizing import (
     FINEST_GRIDS,
@@ -146,7 +146,7 @@ def test_more_time_than_the_data_are_good_for():
     steps = plan_steps(10_000, 0.01, 0.01, facts(full=40, point=360, masks=800), 8, 32)
     assert (steps.teacher, steps.student, steps.refiner) == (1500, 5000, 7500)
     few = plan_steps(10_000, 0.01, 0.01, facts(full=2, point=0, masks=4), 2, 32)
-    assert (few.teacher, few.student, few.refiner) == (ENOUGH, ENOUGH, ENOUGH)
+    assert (few.teacher, few.student, few.refiner) == (SUFFICIENT_STEPS, SUFFICIENT_STEPS, SUFFICIENT_STEPS)
 
 
 @pytest.mark.parametrize(("full", "batch", "steps"), [(53, 8, 400), (8, 8, 100), (2, 2, 100), (1, 8, 12), (0, 8, 10)])

@@ -34,7 +34,7 @@ TRUE = encode_mask(np.pad(np.ones((5, 5), bool), ((0, 15), (0, 25))))
 
 @pytest.fixture
 def rows(tmp_path) -> Any:
-    """Points with and without class, one with its true mask, a crowd; an image without labels; one known empty."""
+    """Return points with and without class, one with its mask, a crowd; an unlabeled image; a known empty one."""
     objects = [
         [
             make_object(1, 1, point=[20.0, 10.0]),
@@ -78,7 +78,7 @@ class Teacher:
 
 
 def larger(image, rough_masks, points, labels):
-    """A refiner: every mask grows; an empty one stays empty."""
+    """Return larger masks, as a refiner; an empty one stays empty."""
     assert rough_masks.dtype == bool and len(rough_masks) == len(points) == len(labels)
     return np.stack(
         [square(image.size[::-1], x, y, 4) & m.any() for m, (x, y) in zip(rough_masks, points, strict=True)]
@@ -224,7 +224,7 @@ def test_answers_that_do_not_fit(rows):
 
 
 def two_proposals(images, classes):
-    """A cat and a dog in every image, one where only one of them is present, and something empty."""
+    """Propose a cat and a dog in every image, or only the one that is present, and an empty mask."""
     found = []
     for image, present in zip(images, classes, strict=True):
         size = image.size[::-1]

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Runs on data of every kind of supervision, and from models that are there already."""
+"""Runs on data of every kind of supervision, and from existing models."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from pointwssis.runs.run import Run
 
 
 def stripped(source: Path, folder: Path, keep: int = 0, complete: bool = True) -> str:
-    """The training file of drawn shapes where only the first images keep masks, the others have points."""
+    """Write the training file of synthetic shapes in which only the first images keep masks; the others have points."""
     rows = load_coco(source / "annotations" / "instances_train.json", source / "images").with_format(None)
     points = {item["id"]: item["point"] for row in rows for item in row["objects"]}
     content = json.loads((source / "annotations" / "instances_train.json").read_text())
@@ -83,7 +83,7 @@ def test_points_alone_are_labeled_by_trained_models(shapes, tmp_path, trainings)
 
 
 def mixed_supervision(shapes: Path, folder: Path) -> dict[str, str]:
-    """Two images with masks, one half-finished, two with points, one with image-level labels, two without any."""
+    """Return two images with masks, one unfinished, two with points, one with image-level labels, two without any."""
     path = Path(stripped(shapes, folder, keep=3))
     points = json.loads(Path(stripped(shapes, folder / "points")).read_text())["annotations"]
     points = {item["id"]: item["point"] for item in points}

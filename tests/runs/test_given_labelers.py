@@ -23,7 +23,7 @@ def square(size, point, side=SIDE):
 
 
 def square_teacher(images, points, labels):
-    """One square per point, of the class that the point has."""
+    """Return one square per point, of the class of the point."""
     answers = []
     for image, own_points, own_labels in zip(images, points, labels, strict=True):
         size = (image.height, image.width)
@@ -33,12 +33,12 @@ def square_teacher(images, points, labels):
 
 
 def growing_refiner(image, rough_masks, points, labels):
-    """Squares that are two pixels wider."""
+    """Return masks that are two pixels wider."""
     return np.stack([square((image.height, image.width), point, SIDE + 2) for point in points])
 
 
 def corner_proposer(images, classes):
-    """One object in the corner of every image."""
+    """Propose one object in the corner of every image."""
     found = []
     for image, present in zip(images, classes, strict=True):
         mask = encode_mask(square((image.height, image.width), (2, 2), 3))

@@ -15,8 +15,10 @@ from pointwssis.runs.data import load_data
 
 @pytest.fixture
 def files(shapes, tmp_path, monkeypatch):
-    """Drawn shapes as people would have labeled them, in the working directory: three images with masks, four with
-    clicks that call their class otherwise, one without anything."""
+    """Write synthetic shapes as a user would label them, to the working directory.
+
+    Three images have masks, four have clicks with other class names, and one has no label.
+    """
     splits = load_coco_folder(shapes)
     content = to_coco(splits["train"].select(range(3)))
     (tmp_path / "masks.json").write_text(json.dumps(content))

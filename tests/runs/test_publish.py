@@ -21,7 +21,7 @@ CELLS = {"student": "tester/cells", "teacher": "tester/cells-teacher", "refiner"
 
 @pytest.fixture(scope="module")
 def run_folder(shapes, tmp_path_factory) -> Path:
-    """What `pointwssis run` leaves, not pushed."""
+    """Return the output folder of `pointwssis run`, not pushed."""
     folder = tmp_path_factory.mktemp("run")
     recipe = tiny.recipe_file(folder / "recipe.yaml", max_steps=1, student_name_or_path="teacher")
     assert main(["run", str(recipe), "--data_dir", str(shapes), "--output_dir", str(folder / "out")]) == 0
@@ -34,7 +34,7 @@ def run_copy(run_folder, tmp_path) -> Path:
 
 
 def rerun(folder: Path, shapes: Path, *words: str) -> int:
-    """The command of `run_folder` again, with more options; nothing is left to train."""
+    """Repeat the command of `run_folder` with more options; nothing is left to train."""
     return main(["run", str(folder / "recipe.yaml"), "--data_dir", str(shapes), "--output_dir", str(folder), *words])
 
 

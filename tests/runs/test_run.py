@@ -23,7 +23,7 @@ TRAINED = ["teacher", "refiner", "student_point", "student_refined", "upper_boun
 
 @pytest.fixture(scope="module")
 def finished(shapes, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
-    """The folder of a run of all stages and its results."""
+    """Return the folder of a run of all stages, and its results."""
     folder = tmp_path_factory.mktemp("run") / "out"
     return folder, Run(recipe(folder, data_dir=str(shapes))).run()
 
@@ -113,7 +113,7 @@ def test_a_recipe_may_be_mended_before_anything_is_made(shapes, tmp_path):
 
 
 def interrupted(monkeypatch, run: Run, method: str, when) -> None:
-    """Runs until `when(trainer)` is true at the begin of `method` of the Trainer."""
+    """Run until `when(trainer)` is true at the beginning of `method` of the Trainer."""
     original = getattr(SegmentationTrainer, method)
 
     def stopping(self, *arguments, **options):

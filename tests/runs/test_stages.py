@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What a training starts from."""
+"""Starting points of training runs."""
 
 from helpers import tiny
 from pointwssis.data import dataset_from_rows

@@ -26,7 +26,7 @@ COLORS = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
 
 
 def mask(height: int, width: int, box: tuple[int, int, int, int]) -> np.ndarray:
-    """Filled xyxy box."""
+    """Return a mask that fills an xyxy box."""
     filled = np.zeros((height, width), bool)
     filled[box[1] : box[3], box[0] : box[2]] = True
     return filled
@@ -34,7 +34,7 @@ def mask(height: int, width: int, box: tuple[int, int, int, int]) -> np.ndarray:
 
 @pytest.fixture
 def rows(tmp_path) -> Any:
-    """Three images, 40 × 60, whose objects are rectangles in a color of their own that nothing else has."""
+    """Return three images, 40 × 60, whose objects are rectangles, each in a unique color."""
     made = []
     boxes = [(2, 3, 12, 9), (30, 5, 33, 35), (40, 20, 58, 38)]
     for index in range(3):
@@ -55,7 +55,7 @@ def rows(tmp_path) -> Any:
 
 
 def changed(rows: Any, change) -> Any:
-    """The rows with other objects in the first image."""
+    """Return the rows with other objects in the first image."""
     first, *others = rows
     return dataset_from_rows([{**first, "objects": change(first["objects"])}, *others], ["a", "b", "c"])
 
@@ -70,7 +70,7 @@ def assert_masks_lie_on_their_colors(sample: dict[str, Any]) -> None:
 
 
 def unmasked(objects):
-    """Only the points of the last two; the last one is a pseudo label that came out empty."""
+    """Return the objects with masks of the first one only; the last one is an empty pseudo label."""
     nothing = encode_mask(np.zeros((40, 60), bool))
     return [
         objects[0],

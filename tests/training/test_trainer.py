@@ -60,7 +60,7 @@ def test_learning_rate_of_every_step(tmp_path):
     made = trainer(tmp_path, max_steps=10, warmup_steps=3, warmup_factor=0.1, milestones=[0.5, 0.8], learning_rate=1.0)
     made.train()
     rates = [entry["learning_rate"] for entry in made.state.log_history if "learning_rate" in entry]
-    # The Trainer logs after the scheduler's step only from some versions on: the first rate tells.
+    # Newer versions of the Trainer log after the scheduler's step, as the first rate shows.
     expected = [warmup_multistep_factor(step, 10, [0.5, 0.8], 0.1, 3, 0.1) for step in range(10)]
     assert expected == pytest.approx([0.1, 0.4, 0.7, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01])
     assert rates == pytest.approx(expected)
@@ -273,7 +273,7 @@ def with_rough_masks(rows):
 
 
 def natural(folder: Path, made: tuple, rows, eval_rows=None, **changes) -> SegmentationTrainer:
-    """The call that a user of transformers would write first."""
+    """Return the trainer as a user of transformers would create it."""
     model, processor = made
     return SegmentationTrainer(
         model, arguments(folder, **changes), train_dataset=rows, eval_dataset=eval_rows, processing_class=processor

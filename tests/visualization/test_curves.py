@@ -9,7 +9,7 @@ LOG = [
 
 
 def columns_of(picture, color) -> np.ndarray:
-    """Columns that hold the color below the names of the curves."""
+    """Return the columns that contain a color, below the names of the curves."""
     return np.flatnonzero((np.asarray(picture)[MARGINS[1] - 6 :] == color).all(axis=2).any(axis=0))
 
 

@@ -69,6 +69,7 @@ class Findings:
         finding.count += count
         if keep_all or len(finding.examples) < MAX_EXAMPLES:
             finding.examples.append(example)
+        # The images of one occurrence stay together, so a pair is kept or left out as a whole.
         if len(finding.rows) + len(rows) <= max(MAX_ROWS, len(rows)):
             finding.rows.extend(rows)
 

@@ -95,6 +95,7 @@ def scan_images(rows: Dataset, split: str, findings: Findings) -> ImageScan:
     empty = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     progress = tqdm(_scanned(rows), total=len(rows), desc=f"{split} images", unit="image")
     for position, (row, image) in enumerate(progress):
+        # One entry per row in every list, readable or not, so that positions agree.
         scan.names.append(image.name)
         scan.digests.append(image.digest)
         scan.thumbnails.append(empty if image.thumbnail is None else image.thumbnail)
@@ -102,6 +103,7 @@ def scan_images(rows: Dataset, split: str, findings: Findings) -> ImageScan:
         scan.kinds[image.kind] += 1
         if image.deep_range is not None:
             scan.deep_ranges.append(image.deep_range)
+        # Problems, and files with the same content as an earlier one.
         if image.problem is not None:
             scan.unreadable += 1
             remedy = "training would stop there: replace the files or remove the images"
@@ -129,6 +131,7 @@ def scan_image(row: Mapping[str, Any]) -> ScannedImage:
     """Open the image of one row; a problem is returned, not raised."""
     source, name = row["image"], row["file_name"]
     path = source["path"] or name
+    # Read, decode and compare the size with the annotations; the first problem ends the scan.
     try:
         data = source["bytes"] if source["bytes"] is not None else Path(path).read_bytes()
     except OSError as error:
@@ -142,6 +145,7 @@ def scan_image(row: Mapping[str, Any]) -> ScannedImage:
         stated, found = f"{row['width']} × {row['height']}", f"{image.width} × {image.height}"
         problem = f"{path}: has {found} pixels, but {stated} in the annotations; the labels would not fit"
         return ScannedImage(name, problem, digest, size=image.size)
+    # The thumbnail finds near-duplicates.
     side = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     thumbnail = np.asarray(image.convert("L").resize(side, Image.Resampling.BOX))
     kind, deep_range = _pixels(data)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Counts of the annotations of a dataset, and annotations that cannot be right."""
+"""Counts of the annotations of a dataset, and annotations that are certainly wrong."""
 
 from array import array
 from collections import Counter
@@ -48,7 +48,7 @@ class LabelCounts:
     Args:
         split: name of the split.
         names: class names.
-        findings: receives annotations that cannot be right.
+        findings: receives annotations that are certainly wrong.
 
     Attributes:
         images: (kind of supervision, complete) → number of images.
@@ -127,9 +127,11 @@ class LabelCounts:
         place = [(self.split, position)]
         for item in objects:
             rle, point = item["segmentation"], item["point"]
+            # The mask itself.
             if rle is not None and not rle_area(rle):
                 remedy = "nothing is learned from them; redraw or remove them"
                 self.findings.add(WARNING, "empty masks", _where(row, item), remedy, place)
+            # The point: its existence, then its place in the image, then its place in the mask.
             if point is None:
                 if rle is None:
                     remedy = "add a point, a mask, or a box that becomes a point (point_source: box_center)"
@@ -151,6 +153,7 @@ class LabelCounts:
         masks: dict[tuple[Any, str], Mapping[str, Any]] = {}
         pixels: dict[tuple[Any, int, int], Mapping[str, Any]] = {}
         for item in objects:
+            # Objects with identical masks have identical points too, so they are reported once.
             if item["segmentation"] is not None:
                 twin = masks.setdefault((item["category"], item["segmentation"]["counts"]), item)
                 if twin is not item:
@@ -180,6 +183,7 @@ def check_classes(
         has_teacher: a trained teacher is available, so masks are not required.
     """
     has_masks = any(counts.masks for counts in train.classes)
+    # Classes: examples to learn from, masks for the teacher, examples to evaluate on.
     for index, name in enumerate(train.names):
         learned, wanted = train.classes[index], validation and validation.classes[index]
         if wanted and wanted.objects and not learned.images:
@@ -195,6 +199,7 @@ def check_classes(
             findings.add(WARNING, "classes with more crowds than objects", name, remedy)
         if validation is not None and learned.images and not wanted.objects:
             findings.add(WARNING, "classes without examples in validation", name, "their AP cannot be measured")
+    # Splits: masks, complete images, any images at all.
     if not has_masks and not has_teacher:
         remedy = "the teacher learns from masks: draw some, or give a trained teacher as teacher_name_or_path"
         findings.add(ERROR, "training sets without masks", train.split, remedy)
@@ -209,7 +214,7 @@ def check_classes(
 
 
 def _covers(rle: Mapping[str, Any], point: Sequence[float]) -> bool:
-    """Return whether a mask covers the pixel of a point, without decoding the mask."""
+    """Return True if a mask covers the pixel of a point, without decoding the mask."""
     height, width = rle["size"]
     x, y = (min(round(value), side - 1) for value, side in zip(point, (width, height), strict=True))
     before = x * height + y  # run lengths are column-major
@@ -219,7 +224,7 @@ def _covers(rle: Mapping[str, Any], point: Sequence[float]) -> bool:
 
 
 def _is_center(rle: Mapping[str, Any], point: Sequence[float]) -> bool:
-    """Return whether a point is the center of mass of a mask."""
+    """Return True if a point is the center of mass of a mask."""
     center = point_from_mask(decode_rle(rle))
     return all(abs(value - at) < 0.01 for value, at in zip(point, center, strict=True))
 

@@ -23,6 +23,7 @@ def find_leaks(train: ImageScan, validation: ImageScan, findings: Findings) -> N
         findings: receives identical files and near-duplicates.
     """
     position_of = {digest: position for position, digest in enumerate(train.digests) if digest is not None}
+    # Files with the same content.
     same = set()
     for position, digest in enumerate(validation.digests):
         if digest is not None and digest in position_of:
@@ -32,6 +33,7 @@ def find_leaks(train: ImageScan, validation: ImageScan, findings: Findings) -> N
             places = [(train.split, twin), (validation.split, position)]
             remedy = "evaluation on training images is too optimistic: remove them from one split"
             findings.add(WARNING, "validation images that are also training images", example, remedy, places)
+    # Similar images that are not the same file.
     for position, twin, correlation in near_duplicates(train, validation):
         if position not in same:
             example = f"{validation.names[position]} resembles {train.names[twin]} of {train.split} ({correlation:.3f})"
@@ -49,6 +51,7 @@ def near_duplicates(train: ImageScan, validation: ImageScan) -> list[tuple[int, 
     wanted, wanted_positions = _normalized(validation)
     best, best_positions = np.full(len(wanted), -1.0), np.zeros(len(wanted), dtype=np.int64)
     learned, learned_positions = _normalized(train)
+    # The best match so far, improved by one chunk of training images at a time to bound the memory.
     for start in range(0, len(learned), _ROWS_PER_CHUNK):
         correlation = wanted @ learned[start : start + _ROWS_PER_CHUNK].T  # (validation, chunk of train)
         if not correlation.size:

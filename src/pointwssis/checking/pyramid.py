@@ -1,6 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Fit of objects and points to the pyramid of SOLOv2 at a given input: object sizes against scale ranges, points that
-share a grid cell, and images with more objects than the detection limit.
+"""Fit of objects and points to the pyramid of SOLOv2 at a given input.
+
+Compared are object sizes with scale ranges, points with the grid cells that they share, and the number of objects per
+image with the detection limit.
 """
 
 from array import array
@@ -42,7 +44,7 @@ class InputSettings:
         """Return the settings of a recipe's students, or of its teacher.
 
         Raises:
-            UserError: the recipe's `model` or `teacher_model` is no valid configuration.
+            UserError: the recipe's `model` or `teacher_model` is not a valid configuration.
         """
         fields: dict[str, Any] = {}
         if teacher:
@@ -113,12 +115,14 @@ class PyramidFit:
             position: its index in the split.
         """
         objects = [item for item in row["objects"] if not item["iscrowd"]]
+        # Sizes and points in pixels of the network's input.
         resized = self.settings.resized(row["height"], row["width"])
         scale = resized[1] / row["width"], resized[0] / row["height"]
         self._add_sizes(objects, scale)
         points = [item for item in objects if item["point"] is not None]
         if points:
             self._add_points(points, scale, self.settings.canvas(row["height"], row["width"]))
+        # Images with more objects than can be detected.
         self.most, cap = max(self.most, len(objects)), self.settings.max_detections
         if len(objects) > cap:
             self.over_cap["images"] += 1
@@ -169,6 +173,7 @@ class PyramidFit:
     def conclude(self) -> None:
         """Report the findings about the whole split, after the last row."""
         edge = self.settings.image_size["shortest_edge"]
+        # Sizes outside the pyramid, sizes too small for its masks, points that share all their cells.
         if self.unlearned:
             example = f"{self.split}: {self.unlearned:,} of {len(self.sizes):,}"
             remedy = "nothing is learned from them; extend scale_ranges to cover all sizes (see the pyramid above)"
@@ -186,8 +191,9 @@ class PyramidFit:
 
 
 def _survivors(cells: np.ndarray) -> set[int]:
-    """Return the indices of the points that own their cell at some level; the last point of a cell owns it (official
-    code).
+    """Return the indices of the points that own their cell at some level.
+
+    As in the official code, the last point of a cell owns it.
     """
     survivors: set[int] = set()
     for level in range(cells.shape[1]):

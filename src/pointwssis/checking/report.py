@@ -77,11 +77,13 @@ def _supervision_text(labels: LabelCounts) -> str:
 
 def _classes_text(labels: LabelCounts) -> str:
     """Return the annotations by class, the most frequent classes first."""
+    # Columns of boxes and crowds appear only if there are any.
     width = max(12, *(min(len(name), 30) for name in labels.names))
     has_boxes = any(counts.boxes for counts in labels.classes)
     has_crowds = any(counts.crowds for counts in labels.classes)
     head = f"{'class':<{width}}{'images':>9}{'masks':>10}{'points':>10}"
     lines = [head + "     boxes" * has_boxes + "    crowds" * has_crowds]
+    # The most frequent classes, then a summary of the rest.
     order = sorted(range(len(labels.names)), key=lambda index: -labels.classes[index].objects)
     for index in order[:MAX_CLASSES]:
         counts = labels.classes[index]
@@ -178,12 +180,13 @@ def _split_values(split: SplitCheck) -> dict[str, Any]:
     """Return the JSON of a split."""
     labels, scan = split.labels, split.scan
     counts = Counter(labels.objects_per_image)
+    supervision = []
+    for (kind, complete), count in labels.images.items():
+        supervision.append({"kind": kind, "complete": complete, "images": count})
     return {
         "images": labels.num_images,
         "objects": labels.num_objects,
-        "supervision": [
-            {"kind": kind, "complete": complete, "images": count} for (kind, complete), count in labels.images.items()
-        ],
+        "supervision": supervision,
         "mixed_images": labels.mixed,
         "bare_clicks": labels.bare_clicks,
         "classes": {name: asdict(c) for name, c in zip(labels.names, labels.classes, strict=True)},
@@ -198,19 +201,21 @@ def _split_values(split: SplitCheck) -> dict[str, Any]:
 
 def _fit_values(fit: PyramidFit) -> dict[str, Any]:
     """Return the JSON of the fit to a pyramid."""
-    levels = zip(fit.settings.num_grids, fit.settings.scale_ranges, fit.level_objects, fit.crowded, strict=True)
+    # Bins of object sizes; JSON has no infinity for the end of the last one.
+    sizes = []
+    for low, high, count in fit.histogram():
+        sizes.append({"from": low, "below": None if np.isinf(high) else high, "objects": count})
+    # One entry per pyramid level.
+    levels = []
+    columns = (fit.settings.num_grids, fit.settings.scale_ranges, fit.level_objects, fit.crowded)
+    for grid, scale_range, objects, crowded in zip(*columns, strict=True):
+        levels.append({"grid": grid, "scale_range": list(scale_range), "objects": objects, "crowded_points": crowded})
     return {
         "image_size": dict(fit.settings.image_size),
         "pad_size": None if fit.settings.pad_size is None else dict(fit.settings.pad_size),
         "max_detections": fit.settings.max_detections,
-        "sizes": [
-            {"from": low, "below": None if np.isinf(high) else high, "objects": count}
-            for low, high, count in fit.histogram()
-        ],
-        "levels": [
-            {"grid": grid, "scale_range": list(scale_range), "objects": objects, "crowded_points": crowded}
-            for grid, scale_range, objects, crowded in levels
-        ],
+        "sizes": sizes,
+        "levels": levels,
         "unlearned_objects": fit.unlearned,
         "points": fit.points,
         "lost_by_official_code": fit.lost,

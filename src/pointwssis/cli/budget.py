@@ -41,6 +41,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"unexpected argument {words[0]!r}; give data as --dataset {words[0]}")
     _check(options)
     speed = LabelingSpeed(**{field.name: getattr(options, f"{field.name}_seconds") for field in fields(LabelingSpeed)})
+    # Statistics of the images: measured on the data, or as given.
     dataset = None
     if options.dataset is not None:
         data = load_data(recipe_of(options.dataset, words + _image_dir(options)))
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"unknown option {words[0]}; pointwssis budget --help lists the options")
     else:
         content, images = _given_content(options), options.images
+    # Print the times per image, then what the options ask for.
     seconds = _seconds(content, speed)
     print(_about(content, images, seconds))
     mix = {kind: part for kind in ("full", "box", "point", "image") if (part := getattr(options, kind)) is not None}
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
+    # The images and their labels.
     add("--images", type=int, help="number of images")
     for kind, title in list(TITLES.items())[:4]:
         add(f"--{kind}", type=float, metavar="FRACTION", help=f"fraction of the images with {title}, 0 to 1")
@@ -80,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--objects", type=float, help="n, mean number of objects per image (COCO: 7.2)")
     add("--dataset", nargs="+", help=f"data that images, C, k and n are taken from: {SOURCE_HELP}")
     add("--image_dir", help="folder of the images, if --dataset is an annotation file")
+    # The question to answer, and the speed of the annotators.
     add("--hours", type=float, help="show what this many hours of labeling buy")
     add("--masks", type=int, help="with --hours: minimum number of masks; --full FRACTION fixes their fraction instead")
     for field in fields(LabelingSpeed):
@@ -184,6 +188,7 @@ def _plan(
     """Return the table of mixtures that the hours buy; mixtures that an option asks for are marked."""
     if set(mix) - {"full"}:
         raise UserError("with --hours, only --full FRACTION is accepted: masks for this fraction, points for the rest")
+    # Mixtures that are marked in the table, with the reason.
     hours, chosen = options.hours, {}
     if images is not None and (everything := mix_of_all(hours, seconds, images)) is not None:
         chosen[everything] = "the most masks while every image has a label"
@@ -198,6 +203,7 @@ def _plan(
     if "full" in mix:
         wanted = mix_with_fraction(mix["full"], hours, seconds, images)
         chosen[wanted] = f"masks for {mix['full']:.0%} of the labeled images, as requested"
+    # The table, from few to many masks.
     mixes = sorted({*trade_offs(hours, seconds, images), *chosen}, key=lambda mix: (mix.full, mix.point))
     head = f"{'images with':>24}{'':>11}{'objects with':>20}"
     lines = [f"{counted_hours(hours)} ({hours / 24:.2f} days) of labeling buy one of these mixtures:", "", head]

@@ -22,6 +22,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     _, rest = parser.parse_known_args(arguments)
     recipe = Recipe.load(RECIPE, parse_overrides(rest))
+    # Without data of the user, draw shapes; those of an earlier call are used again.
     if recipe.data_dir is None and recipe.train_annotations is None and recipe.dataset_name is None:
         data_dir = Path(recipe.output_dir) / "data"
         if not (data_dir / "annotations" / "instances_val.json").is_file():

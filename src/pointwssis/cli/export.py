@@ -46,10 +46,12 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--image_prefix", help="label_studio: prefix of the image paths, such as a URL")
     options, words = parser.parse_known_args(arguments)
 
+    # Check everything about the output before the labels are read.
     output, entry = Path(options.output), EXPORT_FORMATS[options.format]
     check_outputs(output, entry)
     if options.image_prefix is not None and "image_prefix" not in entry.write_options:
         raise UserError(f"--image_prefix applies to label_studio; {options.format} has paths below the image folder")
+    # Read, write, and name all files.
     dataset = labels_of(options.labels, options.image_dir, words)
     prefix = {} if options.image_prefix is None else {"image_prefix": options.image_prefix}
     export_annotations(dataset, output, options.format, **prefix)

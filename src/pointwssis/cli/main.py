@@ -87,7 +87,3 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
         traceback.print_exc()
         print(f"pointwssis {name}: {REPORT}", file=sys.stderr)
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -48,12 +48,14 @@ def main(arguments: Sequence[str]) -> None:
         from ..data.formats.click_table import read_click_table  # imports datasets, which images alone do not need
 
         clicks = read_click_table(options.points, files, names)
+    # A pipeline in this process: its model is known to be a SOLOv2.
     pipe = PointInstanceSegmentationPipeline(
         model=SOLOv2ForInstanceSegmentation.from_pretrained(options.model),
         image_processor=SOLOv2ImageProcessorPil.from_pretrained(options.model),
         refiner=options.refiner,
         device=best_device(),
     )
+    # Segment batch by batch, and write the pictures of each image at once.
     for folder in ("labels", "overlays"):
         (options.output_dir / folder).mkdir(parents=True, exist_ok=True)
     coco = Collected([{"id": index + 1, "name": name} for index, name in enumerate(names)])
@@ -110,13 +112,14 @@ class Collected:
         """Add the instances of one image.
 
         Args:
-            path: of the image, for the table.
-            file_name: of the image, for the COCO file.
+            path: path of the image, for the table.
+            file_name: name of the image in the COCO file.
             image: the image itself.
             instances: as the pipeline returns them, with run-length encoded masks.
         """
         image_id = len(self.images) + 1
         self.images.append({"id": image_id, "file_name": file_name, "width": image.width, "height": image.height})
+        # Each instance: an annotation of the COCO file and a row of the table.
         for instance in instances:
             rle, label = instance["mask"], instance["label"]
             box, area = rle_box(rle), rle_area(rle)

@@ -24,6 +24,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="recipe to print; none lists all")
     name = parser.parse_args(arguments).name
+    # All recipes with their summaries, one of them as YAML, or a hint for a misspelled name.
     recipes = named_recipes()
     if name is None:
         width = max(map(len, recipes)) + 2

@@ -45,6 +45,7 @@ def main(arguments: Sequence[str]) -> None:
         "--dry_run", action="store_true", help="print stages, estimated time and disk space; write nothing"
     )
     options, words = parser.parse_known_args(arguments)
+    # Words that are not options of the command are keys of the recipe.
     recipe = Recipe.from_arguments(words)
     if options.dry_run:
         data = load_data(recipe)

@@ -26,7 +26,7 @@ YAML_SUFFIXES = (".yaml", ".yml")
 def recipe_of(sources: Sequence[str], words: Sequence[str] = ()) -> Recipe:
     """Return a recipe for the data that sources and options name.
 
-    Unless a recipe or an option says otherwise, supervision is taken as it is in the files (`labeled_fraction` is
+    Unless a recipe or an option says otherwise, the supervision in the files is kept (`labeled_fraction` is
     None).
 
     Args:
@@ -92,12 +92,12 @@ def _values_of(path: Path) -> dict[str, Any]:
 
 
 def _is_prepared(folder: Path) -> bool:
-    """Return whether a folder is a prepared dataset, whose card lists its configurations."""
+    """Return True if a folder is a prepared dataset, whose card lists its configurations."""
     return not _has_coco_layout(folder) and (folder / "README.md").is_file() and bool(prepared_files(folder))
 
 
 def _holds_annotations(folder: Path) -> bool:
-    """Return whether a folder is a set of annotation files in a format such as LabelMe's."""
+    """Return True if a folder is a set of annotation files in a format such as LabelMe's."""
     if _has_coco_layout(folder):
         return False
     head = FileHead.of(folder)
@@ -105,12 +105,12 @@ def _holds_annotations(folder: Path) -> bool:
 
 
 def _has_coco_layout(folder: Path) -> bool:
-    """Return whether a folder has a subfolder of annotations, as in COCO's layout."""
+    """Return True if a folder has a subfolder of annotations, as in COCO's layout."""
     return (folder / "annotations").is_dir()
 
 
 def _describes_yolo_data(path: Path) -> bool:
-    """Return whether a YAML file lists classes, as YOLO's does and no recipe."""
+    """Return True if a YAML file lists classes, as YOLO's does and no recipe."""
     return "names" in _yaml_of(path)
 
 

@@ -44,7 +44,7 @@ def check_configuration(kind: type[PreTrainedConfig], fields: Mapping[str, Any],
     Args:
         kind: class of the configuration.
         fields: name → value.
-        source: where the fields come from; begins the message.
+        source: origin of the fields; begins the message.
     """
     check_fields(kind, fields)
     try:

@@ -81,9 +81,7 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
     """Decode an image, rotate it upright and convert it to RGB."""
     try:
         return to_rgb(ImageOps.exif_transpose(image))
-    except (
-        Exception
-    ) as error:  # Pillow raises nearly any error for damaged files: OSError, SyntaxError, struct.error, …
+    except Exception as error:  # damaged files make Pillow raise OSError, SyntaxError, struct.error and others
         raise UserError(f"{name}: cannot be decoded ({error}); replace the file or remove the image") from error
 
 

@@ -60,7 +60,9 @@ def join_polygons(polygons: list[list[float]]) -> list[float]:
         [0, 0, 3, 0, 4, 0, 4, 1, 3, 1, 3, 0, 0, 0, 1, 0, 1, 1, 0, 1]
     """
     start = polygons[0][:2]
-    detours = [value for ring in polygons[1:] for value in (*start, *ring, *ring[:2])]
+    detours: list[float] = []
+    for ring in polygons[1:]:
+        detours += [*start, *ring, *ring[:2]]  # to the ring, around it, back to its first corner
     return [*detours, *polygons[0]]
 
 

@@ -70,6 +70,7 @@ def checked_rle(rle: RLE, height: int, width: int) -> RLE:
     size, counts = rle["size"], rle["counts"]
     if not isinstance(size, (list, tuple)) or [height, width] != list(size):
         raise ValueError(f"RLE size {size!r} differs from the image's [height, width] = {[height, width]}")
+    # Run lengths of either form, which must fill the mask.
     if isinstance(counts, (list, tuple)):
         bad = [c for c in counts if isinstance(c, bool) or not isinstance(c, (int, np.integer)) or c < 0]
         if bad:

@@ -69,8 +69,8 @@ def check_at_least_one(name: str, value: Any) -> None:
         raise UserError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
-def check_no_unknown(unknown: Iterable[str], known: Iterable[str], pipeline_class: str) -> None:
-    """Raise a TypeError that names the parameters which a pipeline does not have."""
-    for name in sorted(unknown):
-        hint = did_you_mean(name, known) or f"see {pipeline_class}.__call__"
-        raise TypeError(f"{pipeline_class} has no parameter {name!r}; {hint}")
+def unknown_parameter(unknown: Iterable[str], known: Iterable[str], pipeline_class: str) -> TypeError:
+    """Return the error about parameters that a pipeline does not have; it names the first one in alphabetical order."""
+    name = min(unknown)
+    hint = did_you_mean(name, known) or f"see {pipeline_class}.__call__"
+    return TypeError(f"{pipeline_class} has no parameter {name!r}; {hint}")

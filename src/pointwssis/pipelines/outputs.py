@@ -20,15 +20,10 @@ FORMATS: dict[str, Callable[[np.ndarray], Any]] = {
 }
 
 
-def checked_mask_format(mask_format: str | None) -> str | None:
-    """Return the name of a mask format, or None.
-
-    Raises:
-        UserError: there is no such format.
-    """
-    if mask_format is not None and mask_format not in FORMATS:
+def check_mask_format(mask_format: str) -> None:
+    """Raise a `UserError` for a mask format that does not exist."""
+    if mask_format not in FORMATS:
         raise UserError(f"mask_format must be one of {', '.join(map(repr, FORMATS))}, got {mask_format!r}")
-    return mask_format
 
 
 def formatted(mask: torch.Tensor | np.ndarray, mask_format: str) -> Any:

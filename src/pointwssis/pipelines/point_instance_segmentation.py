@@ -12,12 +12,12 @@ from PIL import Image
 from transformers.utils import ModelOutput
 
 from ..ops.user_error import UserError
-from .base import ImagePipeline, check_at_least_one, check_no_unknown
-from .inputs import as_items, given, read_item
-from .outputs import checked_mask_format, formatted
+from .base import ImagePipeline, check_at_least_one, unknown_parameter
+from .inputs import as_items, read_item
+from .outputs import check_mask_format, formatted
 from .point_mask_refinement import point_in_mask
 from .refiners import Refiner, as_refiner, checked_refined_masks
-from .validation import checked_labels, checked_points
+from .validation import checked_prompts
 
 LEVEL_STRATEGIES = ("adaptive", "finest")
 PARAMETERS = ("threshold", "mask_format", "top_k", "level_strategy", "refiner", "timeout", "batch_size", "num_workers")
@@ -25,7 +25,7 @@ POINT_KEYS = ("point", "level", "level_scores", "point_in_mask", "background_sco
 
 
 class EncodedImage:
-    """One image that went through the network; call it with points as often as you like.
+    """One image that went through the network; call it with points any number of times.
 
     Created by `PointInstanceSegmentationPipeline.encode`. It holds the network's outputs on the device of the model:
     about one sixteenth of the canvas' pixels times the number of kernel channels, in floats.
@@ -51,7 +51,8 @@ class EncodedImage:
         pipe = self.pipeline
         _, forward, post = pipe._sanitize_parameters(**parameters)
         forward, post = {**pipe._forward_params, **forward}, {**pipe._postprocess_params, **post}
-        item = {"image": self.image, "name": self.name, **pipe.checked_prompts(self.image, self.name, points, labels)}
+        prompts = checked_prompts(points, labels, self.image, pipe.model.config.id2label, self.name)
+        item = {"image": self.image, "name": self.name, **prompts}
         with pipe.device_placement(), pipe.get_inference_context()():
             found = pipe.decode(self.outputs, [item], **forward)[0]
         return pipe.postprocess(ModelOutput(instances=found), **post)
@@ -81,7 +82,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         self.refiner = self._as_refiner(refiner)
 
     def __call__(self, inputs: Any, points: Any = None, labels: Any = None, **parameters: Any) -> Any:
-        """Segment images.
+        """Segment one instance per point, or all instances of images without points.
 
         Args:
             inputs: an image (path, URL, base64 text, PIL image, array), a list or generator of images, a torch dataset,
@@ -89,7 +90,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
                 with these columns. Lists give a list, generators and datasets an iterator.
             points: points of the image, (x, y) in its pixels; for a list of images a list of them, with None for an
                 image without points. None runs ordinary instance segmentation.
-            labels: for each point its class: a name, an id or None; None if no class is known.
+            labels: class of each point: a name, an id or None; None if no class is known.
             threshold: lowest score of an instance without points, 0 to 1 (default 0); a point always gets its mask.
             mask_format: "pil" (L image, 0 and 255; default), "rle" (COCO), "polygon" (COCO) or "numpy" (bool). Results
                 with "rle" and "polygon" can be written as JSON.
@@ -110,7 +111,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             their scores, for a click without a label) and, with a refiner, `rough_mask`.
 
         Raises:
-            TypeError: unknown parameter, or something that is no image or no refiner.
+            TypeError: unknown parameter, or an object that is not an image or not a refiner.
             UserError: bad value; the message names the image, the value and the remedy.
         """
         if labels is not None and points is None:
@@ -127,18 +128,37 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         timeout: float | None = None,
         **unknown: Any,
     ) -> tuple[dict, dict, dict]:
-        check_no_unknown(unknown, PARAMETERS, "PointInstanceSegmentationPipeline")
-        check_at_least_one("top_k", top_k)
+        # Refuse what no step of the pipeline accepts.
+        if unknown:
+            raise unknown_parameter(unknown, PARAMETERS, "PointInstanceSegmentationPipeline")
+        if top_k is not None:
+            check_at_least_one("top_k", top_k)
         if threshold is not None and not (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1):
             raise UserError(f"threshold must be a score from 0 to 1, got {threshold!r}")
         if level_strategy is not None and level_strategy not in LEVEL_STRATEGIES:
             raise UserError(f"level_strategy must be one of {LEVEL_STRATEGIES}, got {level_strategy!r}")
-        forward = {"threshold": threshold, "top_k": top_k, "level_strategy": level_strategy}
-        forward["refiner"] = self._as_refiner(refiner)
-        return given({"timeout": timeout}), given(forward), given({"mask_format": checked_mask_format(mask_format)})
+        if mask_format is not None:
+            check_mask_format(mask_format)
+        # Parameters of preprocess, _forward and postprocess; those that are not given keep their defaults.
+        steps: tuple[dict[str, Any], ...] = (
+            {"timeout": timeout},
+            {
+                "threshold": threshold,
+                "top_k": top_k,
+                "level_strategy": level_strategy,
+                "refiner": self._as_refiner(refiner),
+            },
+            {"mask_format": mask_format},
+        )
+        preprocess, forward, postprocess = (
+            {name: value for name, value in step.items() if value is not None} for step in steps
+        )
+        return preprocess, forward, postprocess
 
     def _as_refiner(self, refiner: Any) -> Refiner | None:
-        """Return a refiner as a callable; a repository is loaded once, however many calls name it."""
+        """Return a refiner as a callable, or None; a repository is loaded once, however many calls name it."""
+        if refiner is None:
+            return None
         if not isinstance(refiner, (str, Path)):
             return as_refiner(refiner, getattr(self, "device", None))
         if str(refiner) not in self._loaded_refiners:
@@ -149,22 +169,10 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         """Decode an item's image, check its prompts and make the network's input."""
         item = read_item(inputs, timeout)
         image, name = item["image"], item["name"]
-        prompts = self.checked_prompts(image, name, item.get("points"), item.get("labels"))
+        prompts = checked_prompts(item.get("points"), item.get("labels"), image, self.model.config.id2label, name)
         encoded = self.image_processor(images=[image], return_tensors="pt")
         tensors = {"pixel_values": encoded["pixel_values"], "pixel_mask": encoded.get("pixel_mask")}
         return {"image": image, "name": name, **prompts, **tensors}
-
-    def checked_prompts(self, image: Image.Image, name: str, points: Any, labels: Any) -> dict[str, Any]:
-        """Return `points` (N, 2) float64 and `labels` (N,) class ids of one image, −1 for an unknown class.
-
-        Both are None without points, which asks for ordinary instance segmentation.
-        """
-        if points is None:
-            return {"points": None, "labels": None}
-        points = checked_points(points, image, name)
-        ids = checked_labels(labels, len(points), self.model.config.id2label, name)
-        ids = torch.tensor([-1 if label_id is None else label_id for label_id in ids], dtype=torch.long)
-        return {"points": torch.from_numpy(points), "labels": ids}
 
     def encode(self, image: Any) -> EncodedImage:
         """Run the network once, so that every click on the image costs only its decoding.
@@ -240,7 +248,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             [item["labels"] for item in items],
             sizes,
             level_strategy=level_strategy,
-            **given({"top_k": top_k}),
+            **({} if top_k is None else {"top_k": top_k}),
         )
         # The refiner sees one image at a time.
         refiner = refiner or self.refiner

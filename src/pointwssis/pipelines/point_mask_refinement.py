@@ -10,9 +10,9 @@ from PIL import Image
 from transformers.utils import ModelOutput
 
 from ..ops.user_error import UserError
-from .base import ImagePipeline, check_no_unknown
+from .base import ImagePipeline, unknown_parameter
 from .inputs import given, read_item
-from .outputs import checked_mask_format, formatted
+from .outputs import check_mask_format, formatted
 from .validation import checked_labels, checked_points, checked_rough_masks, label_id
 
 TASK = "point-mask-refinement"
@@ -60,13 +60,17 @@ class PointMaskRefinementPipeline(ImagePipeline):
     def _sanitize_parameters(
         self, mask_format: str | None = None, timeout: float | None = None, **unknown: Any
     ) -> tuple[dict, dict, dict]:
-        check_no_unknown(unknown, PARAMETERS, "PointMaskRefinementPipeline")
-        return given({"timeout": timeout}), {}, given({"mask_format": checked_mask_format(mask_format)})
+        if unknown:
+            raise unknown_parameter(unknown, PARAMETERS, "PointMaskRefinementPipeline")
+        if mask_format is not None:
+            check_mask_format(mask_format)
+        return given({"timeout": timeout}), {}, given({"mask_format": mask_format})
 
     def preprocess(self, inputs: dict[str, Any], timeout: float | None = None) -> dict[str, Any]:
         """Decode an item's image and check its prompts."""
         item = read_item(inputs, timeout)
         image, name = item["image"], item["name"]
+        # One point and one mask per object, and its class if the refiner needs it.
         missing = [key for key in ("rough_masks", "points") if item.get(key) is None]
         if missing:
             raise UserError(
@@ -141,6 +145,7 @@ class PointMaskRefinementPipeline(ImagePipeline):
         """Return one dict per mask, see `__call__`."""
         refined, names = model_outputs["refined"], self.model.config.id2label
         labels = [None] * len(refined["masks"]) if refined["labels"] is None else [names[i] for i in refined["labels"]]
+        # One dict per mask, with values that JSON can hold except for the mask itself.
         columns = (refined["masks"], refined["kept_rough_masks"].tolist(), refined["points"].tolist(), labels)
         results = []
         for mask, kept, point, label in zip(*columns, strict=True):

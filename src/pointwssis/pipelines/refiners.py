@@ -21,11 +21,11 @@ Refiner = Callable[[Image.Image, np.ndarray, list[list[float]], list[str | None]
 MODEL_TYPE = MaskRefineNetConfig.model_type
 
 
-def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Refiner | None:
+def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Refiner:
     """Return any form of a refiner as a callable.
 
     Args:
-        refiner: a repository, a folder, a model, a `point-mask-refinement` pipeline, a `Refiner` or None.
+        refiner: a repository, a folder, a model, a `point-mask-refinement` pipeline, or a `Refiner`.
         device: device of a pipeline that is created here.
         dtype: dtype of a model that is loaded here.
 
@@ -37,11 +37,11 @@ def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dt
         refiner = load_refiner(refiner, device, dtype)
     elif isinstance(refiner, PreTrainedModel):
         refiner = _pipeline_of_model(refiner, device)
-    # The code of an exported repository brings a class of its own, so the task counts as well.
+    # An exported repository brings its own copy of the class, so the task identifies the pipeline as well.
     if isinstance(refiner, PointMaskRefinementPipeline) or (isinstance(refiner, Pipeline) and refiner.task == TASK):
         pipe = refiner
         return lambda image, rough_masks, points, labels: pipe.refine(image, rough_masks, points, labels)["masks"]
-    if refiner is None or (callable(refiner) and not isinstance(refiner, Pipeline)):
+    if callable(refiner) and not isinstance(refiner, Pipeline):
         return refiner
     raise TypeError(
         f"refiner must be a repository, a folder, a model, a {TASK} pipeline or a callable (image, rough masks, "

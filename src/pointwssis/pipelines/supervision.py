@@ -65,8 +65,9 @@ def detection_fields(
         ([[0.0, 0.0, 4.0, 4.0]], [3], [[1.0, 1.0]])
     """
     for index, instance in enumerate(instances):
-        missing = [key for key in ("mask", "score", "label", "label_id") if key not in instance]
-        if missing or not isinstance(instance, Mapping):
+        keys = instance if isinstance(instance, Mapping) else ()
+        missing = [key for key in ("mask", "score", "label", "label_id") if key not in keys]
+        if missing:
             raise UserError(
                 f"instance {index} has no {missing[0]!r}; to_detections takes the result of "
                 "point-instance-segmentation for one image"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 from ..ops.rle import checked_rle, decode_rle
@@ -13,6 +14,32 @@ from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean
 
 LISTED_CLASSES = 20  # class names that an error lists at most
+
+
+def checked_prompts(
+    points: Any, labels: Any, image: Image.Image, id2label: Mapping[int, str], name: str
+) -> dict[str, torch.Tensor | None]:
+    """Return the points of one image and their classes as the decoding takes them.
+
+    Args:
+        points: see `checked_points`; None requests ordinary instance segmentation.
+        labels: see `checked_labels`.
+        image: the upright image.
+        id2label: class names of the model.
+        name: name of the image, for errors.
+
+    Returns:
+        `points` (N, 2) float64 and `labels` (N,) int64 class ids, −1 for an unknown class; both None without points.
+
+    Raises:
+        UserError: as in `checked_points` and `checked_labels`.
+    """
+    if points is None:
+        return {"points": None, "labels": None}
+    array = checked_points(points, image, name)
+    ids = checked_labels(labels, len(array), id2label, name)
+    known_ids = [-1 if class_id is None else class_id for class_id in ids]
+    return {"points": torch.from_numpy(array), "labels": torch.tensor(known_ids, dtype=torch.long)}
 
 
 def checked_points(points: Any, image: Image.Image, name: str) -> np.ndarray:
@@ -50,7 +77,7 @@ def checked_labels(labels: Any, num_points: int, id2label: Mapping[int, str], na
     """Return the class id of each point, None where its class is unknown.
 
     Args:
-        labels: for each point its class name or id, None or −1 if unknown; None alone if no class is known.
+        labels: class name or id of each point, None or −1 if unknown; None alone if no class is known.
         num_points: expected number of labels.
         id2label: class names of the model.
         name: name of the image, for errors.
@@ -78,13 +105,14 @@ def label_id(label: Any, id2label: Mapping[int, str], where: str) -> int | None:
     Args:
         label: class name, class id, None or −1.
         id2label: class names of the model.
-        where: what the label belongs to, for the error.
+        where: description of the point that the label belongs to, for the error.
 
     Raises:
         UserError: the model does not know the class.
     """
     if label is None or (not isinstance(label, str) and label == -1):
         return None
+    # A class by its name, then by its id.
     if isinstance(label, str):
         ids = {name: index for index, name in id2label.items()}
         if label not in ids:
@@ -104,7 +132,7 @@ def checked_rough_masks(masks: Any, num_points: int, image: Image.Image, name: s
     """Return rough masks as N arrays, each (height, width) bool.
 
     Args:
-        masks: for each point a mask of the image's size: an array, a tensor, a PIL image, a COCO RLE or COCO polygons.
+        masks: one mask of the image's size per point: an array, a tensor, a PIL image, a COCO RLE or COCO polygons.
         num_points: expected number of masks.
         image: the upright image.
         name: name of the image, for errors.

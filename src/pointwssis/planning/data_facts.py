@@ -28,7 +28,7 @@ class DataFacts:
         full: number of images that a teacher learns from.
         point: number of images that get pseudo labels.
         masks: number of objects that teacher and refiner learn from.
-        ground_truth_is_known: whether the masks of all objects are known, including those in images with points.
+        ground_truth_is_known: True if the masks of all objects are known, including those in images with points.
     """
 
     image_sizes: np.ndarray
@@ -55,8 +55,8 @@ class DataFacts:
         """Return the sizes of the objects in scaled images.
 
         Args:
-            shortest_edge: to which images are scaled, in pixels.
-            longest_edge: that scaled images may have at most, in pixels.
+            shortest_edge: shortest edge of scaled images, in pixels.
+            longest_edge: upper limit of their longest edge, in pixels.
 
         Returns:
             (M,) square root of the area of each bounding box, in pixels of the scaled image.

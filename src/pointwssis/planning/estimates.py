@@ -29,7 +29,7 @@ class StageEstimate:
     """Expected cost of one step of a run.
 
     Args:
-        seconds: None where nothing can be measured because there are no masks to train from.
+        seconds: expected time; None if no image has masks, so that no training step can be measured.
         disk: bytes that stay in `output_dir`.
     """
 
@@ -41,8 +41,8 @@ class CostModel:
     """Measured speeds and sizes of the models of a recipe. Every configuration is measured once.
 
     Args:
-        recipe: of the run.
-        data: of the run; the speed is measured on its images with masks.
+        recipe: recipe of the run.
+        data: data of the run; the speed is measured on its images with masks.
         measure: returns the seconds per training step of a recipe's SOLOv2 on some rows.
         measure_refiner: the same for its MaskRefineNet.
     """
@@ -68,7 +68,7 @@ class CostModel:
         return self._refiner(plan) if plan.name == "refiner" else self._segmenter(plan)
 
     def _segmenter(self, plan: StagePlan) -> StageEstimate:
-        """Estimate the training of a SOLOv2 and its evaluation."""
+        """Estimate the time and disk space of training and evaluating a SOLOv2."""
         recipe = self._recipe_of(plan.name)
         per_step = self._segmenter_step(recipe)
         model, _ = new_segmenter(
@@ -84,7 +84,7 @@ class CostModel:
         return StageEstimate(plan.steps * per_step + validation * per_image, disk)
 
     def _refiner(self, plan: StagePlan) -> StageEstimate:
-        """Estimate the training of the refiner, and the rough masks that it learns from."""
+        """Estimate the time and disk space of training the refiner, including the rough masks that it learns from."""
         per_step, per_image = self._refiner_step(), self._seconds_per_labeled_image()
         model, _ = new_refiner(self.data.class_names, self.recipe.refiner_model, self.recipe.backbone_name_or_path)
         labelings = len(self.recipe.rough_fractions)
@@ -94,7 +94,7 @@ class CostModel:
         return StageEstimate(plan.steps * per_step + labelings * len(self.data.masked) * per_image, disk)
 
     def _labeling(self, plan: StagePlan) -> StageEstimate:
-        """Estimate the prediction of rough masks, or their refinement."""
+        """Estimate the time and disk space of predicting or refining rough masks."""
         disk = plan.objects * BYTES_PER_OBJECT
         if plan.stage == "rough":
             per_image = self._seconds_per_labeled_image()

@@ -6,17 +6,17 @@ from typing import Any
 
 import torch
 
+from ..models.solov2.configuration_solov2 import STAGES
 from .settings import Setting
 
-_STAGES = ["stage1", "stage2", "stage3", "stage4"]
 _RESNET18 = {
     "model_type": "resnet",
     "layer_type": "basic",
     "depths": [2, 2, 2, 2],
     "hidden_sizes": [64, 128, 256, 512],
-    "out_features": _STAGES,
+    "out_features": STAGES,
 }
-_RESNET50 = {"model_type": "resnet", "depths": [3, 4, 6, 3], "out_features": _STAGES}
+_RESNET50 = {"model_type": "resnet", "depths": [3, 4, 6, 3], "out_features": STAGES}
 _NARROW = {
     "fpn_channels": 128,
     "instance_channels": 128,
@@ -38,7 +38,7 @@ _REASONS = {
 
 
 def has_gpu() -> bool:
-    """Return whether PyTorch sees a CUDA device."""
+    """Return True if PyTorch sees a CUDA device."""
     return torch.cuda.is_available()
 
 
@@ -48,6 +48,7 @@ def network_settings(full: int) -> list[Setting]:
     Args:
         full: number of images with masks; batches are not larger.
     """
+    # A GPU affords a larger backbone, larger batches and processes that load images.
     gpu = has_gpu()
     backbone, name = (_RESNET50, "ResNet-50") if gpu else (_RESNET18, "ResNet-18 (small enough for a CPU)")
     why = f"{name} from scratch; for photographs use backbone_name_or_path: microsoft/resnet-50, which is pretrained"

@@ -201,6 +201,7 @@ def schedule_settings(
     facts: DataFacts, steps: Steps, batch_size: int, minutes: float, seconds: float, refining: float
 ) -> list[Setting]:
     """Return the steps of all trainings and the settings that depend on them."""
+    # The reason for the teacher's steps, with the time that would be enough.
     epochs = steps.teacher * batch_size / facts.full
     teacher = f"{seconds:.2f} s per step; {epochs:.0f} epochs of {counted(facts.full, 'image')}"
     if steps.teacher < (enough := enough_steps(facts, batch_size)):
@@ -221,6 +222,7 @@ def schedule_settings(
 
 def _headline(facts: DataFacts, seconds: float, minutes: float, deep_images: int) -> list[str]:
     """Return the paragraphs at the top of a proposed recipe."""
+    # Data and machine, bit depth, and the expected duration.
     where = f"{counted(facts.full, 'image')} with masks and {facts.point:,} with points, on a {machine_name()}"
     depth = "Bit depth requires no setting: "
     if deep_images:

@@ -8,8 +8,8 @@ from .data_facts import DataFacts
 TRAINING_SHARE = 0.7  # fraction of the time for training; labeling and evaluation take the rest
 REFINER_SHARE = 0.15  # fraction of the training time for the refiner
 STUDENT_SHARE = 0.4  # student steps per teacher step; students start from the teacher's weights
-ENOUGH = 400  # teacher steps from scratch; on 53 images of nuclei they gave 24.2 AP
-ENOUGH_EPOCHS = 100  # the same in epochs; the smaller one counts
+SUFFICIENT_STEPS = 400  # teacher steps from scratch; on 53 images of nuclei they gave 24.2 AP
+SUFFICIENT_EPOCHS = 100  # the same in epochs; the smaller one counts
 # Upper limits. The official schedules for COCO with 1% and with all masks have 135 and 37 epochs.
 MAX_TEACHER_EPOCHS, MAX_STUDENT_EPOCHS = 300, 100
 
@@ -58,9 +58,11 @@ def plan_steps(
         refiner_batch_size: crops per step of the MaskRefineNet.
     """
     teacher = max(10, teacher_steps(minutes, step_seconds, facts, batch_size))
+    # Students share the time of the teacher, because both take the same time per step.
     fitting = minutes * 60 * TRAINING_SHARE * (1 - REFINER_SHARE) / step_seconds
     student = STUDENT_SHARE * fitting / (1 + STUDENT_SHARE * num_students(facts))
     student = max(10, int(min(student, steps_of_epochs(MAX_STUDENT_EPOCHS, facts.full + facts.point, batch_size))))
+    # The refiner has its own share.
     refiner = minutes * 60 * TRAINING_SHARE * REFINER_SHARE / refiner_seconds
     refiner = max(10, int(min(refiner, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.masks, refiner_batch_size))))
     teacher, student, refiner = (rounded(steps) for steps in (teacher, student, refiner))
@@ -70,12 +72,12 @@ def plan_steps(
 
 def enough_steps(facts: DataFacts, batch_size: int) -> int:
     """Return the teacher steps that a training needs; an input that allows fewer is made smaller instead."""
-    return min(ENOUGH, max(10, ENOUGH_EPOCHS * facts.full // batch_size))
+    return min(SUFFICIENT_STEPS, max(10, SUFFICIENT_EPOCHS * facts.full // batch_size))
 
 
 def steps_of_epochs(epochs: int, samples: int, batch_size: int) -> float:
-    """Return the number of steps of some epochs, at least `ENOUGH`, which a handful of samples needs as well."""
-    return max(ENOUGH, epochs * samples / batch_size)
+    """Return the number of steps of some epochs, but at least `SUFFICIENT_STEPS`, which few samples need as well."""
+    return max(SUFFICIENT_STEPS, epochs * samples / batch_size)
 
 
 def rounded(steps: int) -> int:

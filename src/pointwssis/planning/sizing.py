@@ -71,8 +71,8 @@ def side_for(facts: DataFacts, percentile: float, pixels: float) -> int:
 
     Args:
         facts: statistics of the data.
-        percentile: of the object sizes, 0 to 100.
-        pixels: size that it has to reach.
+        percentile: percentile of the object sizes, 0 to 100.
+        pixels: size that this percentile must reach.
 
     Returns:
         Side in pixels, a multiple of `STRIDE` within the limits.
@@ -93,6 +93,7 @@ def input_settings(facts: DataFacts, size: InputSize, slow: str) -> list[Setting
         size: chosen input.
         slow: reason why the input is smaller than the objects need; empty if it is not.
     """
+    # The reasons for the size and for the canvas.
     tenth, median = np.percentile(facts.sizes_at(size.shortest, size.longest), (10, 50))
     reason = f"at this input half of the objects have at least {median:.0f} pixels, and 90% at least {tenth:.0f}"
     if slow:
@@ -107,6 +108,7 @@ def input_settings(facts: DataFacts, size: InputSize, slow: str) -> list[Setting
         canvas = (
             f"the images are elongated (median aspect ratio {ratio:.2f}): each batch is padded to its largest image"
         )
+    # Training varies the scale between two sizes.
     smaller = max(STRIDE, _rounded(0.9 * size.shortest, STRIDE))
     return [
         Setting("image_size", size.image_size, reason),

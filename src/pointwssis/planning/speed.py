@@ -21,9 +21,9 @@ from ..training.collators import InstanceCollator
 from ..training.datasets import Augmentation, InstanceDataset, RefinementDataset
 
 TIMED_STEPS = 3  # the fastest of them counts: other programs can only slow a step down
-TIME_LIMIT = 12.0  # in s; no further step starts after it
-WARM_UP_SAMPLES = 2  # of the first step, which is not timed
-SAMPLE_IMAGES = 64  # to measure with
+TIME_LIMIT = 12.0  # seconds after which no further step starts
+WARM_UP_SAMPLES = 2  # batch size of the first step, which is not timed
+SAMPLE_IMAGES = 64  # images from which the timed batches are drawn
 
 
 def machine_name() -> str:
@@ -56,7 +56,7 @@ def segmenter_seconds(recipe: Recipe, rows: Dataset) -> float:
 
 
 def refiner_seconds(recipe: Recipe, rows: Dataset) -> float:
-    """Return the seconds per training step of a recipe's MaskRefineNet; true masks stand in for rough ones.
+    """Return the seconds per training step of a recipe's MaskRefineNet; ground-truth masks replace rough ones.
 
     Args:
         recipe: its `refiner_model`, `refiner` and `augmentation` are used.
@@ -64,7 +64,7 @@ def refiner_seconds(recipe: Recipe, rows: Dataset) -> float:
     """
     names = class_names(rows)
     model, processor = new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
-    rough = rows.with_format(None).map(_with_true_masks_as_rough, features=rows.features)
+    rough = rows.with_format(None).map(_with_ground_truth_as_rough, features=rows.features)
     augmentation = Augmentation(**recipe.augmentation)
     dataset = RefinementDataset(rough, processor, tuple(model.config.train_box_scale), augmentation=augmentation)
     batches = _batches(dataset, refiner_batch_size(recipe))
@@ -90,7 +90,7 @@ def some_rows(rows: Dataset, count: int = SAMPLE_IMAGES) -> Dataset:
     return rows.select(masked[:count])
 
 
-def _with_true_masks_as_rough(row: dict[str, Any]) -> dict[str, Any]:
+def _with_ground_truth_as_rough(row: dict[str, Any]) -> dict[str, Any]:
     """Return the objects of a row with their masks as rough masks."""
     return {"objects": [{**item, "rough_segmentation": item["segmentation"]} for item in row["objects"]]}
 

@@ -38,7 +38,7 @@ def box(mask: np.ndarray) -> dict[str, float]:
 
 
 def label(category: str, **values: Any) -> dict[str, Any]:
-    """With the keys that the dataset's own files have."""
+    """Return a label with the keys of the dataset's own files."""
     empty = {"index": None, "score": None, "attributes": {}, "box3d": None, "poly2d": None, "rle": None, "graph": None}
     return {"id": "7", **empty, "category": category, **values}
 

@@ -108,7 +108,7 @@ def test_names_that_differ_in_spelling_are_told_by_the_first_reader(marked_image
 
 @pytest.fixture
 def named_images(marked_images):
-    """Path of each image → its name, as `pointwssis predict` has them."""
+    """Return path of each image → its name, as in `pointwssis predict`."""
     return {marked_images / name: name for name in ("a.jpg", "city/b.png", "field/b.png", "turned.jpg")}
 
 

@@ -46,7 +46,7 @@ def chunk(request, monkeypatch):
 
 
 def plain(value):
-    """The content with lists in place of records."""
+    """Return the content with lists in place of records."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     return list(value) if isinstance(value, JsonRecords) else value

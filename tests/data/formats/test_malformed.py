@@ -33,7 +33,7 @@ class Damaged:
 
 
 def csv(line: str, *parts: str, images: int = 2, objects: int = 1, **values: Any) -> Damaged:
-    """A table whose third line is this one, beside a good click and a good empty image."""
+    """Return a table with a valid click, a valid empty image, and this third line."""
     content = f"image,x,y,label,width,height,complete\na.jpg,1,2,cat,,,\n{line}\nempty.png,,,,,,\n"
     return Damaged("clicks.csv", content, ["line 3", *parts], images, objects, **values)
 
@@ -56,7 +56,7 @@ def task(number: int, image: str, *regions: Any, **values: Any) -> dict[str, Any
 
 
 def studio(bad: Any, *parts: str, images: int = 2, objects: int = 1, **values: Any) -> Damaged:
-    """Tasks with a good click, of which the second is this one, or has this region."""
+    """Return two tasks with valid clicks; the second is this one, or has this region."""
     if "type" in bad:
         bad, record = task(7, "a.jpg", bad), "task 7, region 'r1'"
     else:
@@ -66,7 +66,7 @@ def studio(bad: Any, *parts: str, images: int = 2, objects: int = 1, **values: A
 
 
 def cvat(bad: str, *parts: str, image: str = 'id="3" name="a.jpg" width="40" height="30"', **values: Any) -> Damaged:
-    """Two images with a good click, of which the second has this element."""
+    """Return two images with a valid click; the second also has this element."""
     good = '<points label="cat" points="1.0,1.0" />'
     images = f'<image id="2" name="empty.png" width="10" height="8">{good}</image><image {image}>{bad}{good}</image>'
     content = f"<annotations><version>1.1</version><meta></meta>{images}</annotations>"
@@ -74,7 +74,7 @@ def cvat(bad: str, *parts: str, image: str = 'id="3" name="a.jpg" width="40" hei
 
 
 def yolo(line: str, *parts: str, **values: Any) -> Damaged:
-    """Labels of a good box, then this line."""
+    """Return labels with a valid box and then this line."""
     files = {
         "data.yaml": "train: images\nnames: [cat, dog]\n",
         "labels/a.txt": f"0 0.5 0.5 0.1 0.1\n{line}\n",
@@ -84,7 +84,7 @@ def yolo(line: str, *parts: str, **values: Any) -> Damaged:
 
 
 def labelme(bad: Any, *parts: str, **values: Any) -> Damaged:
-    """A file with a good click and this shape."""
+    """Return a file with a valid click and this shape."""
     good = {"label": "cat", "shape_type": "point", "points": [[1, 1]]}
     content = {"shapes": [good], "imagePath": "a.jpg", "imageWidth": 40, "imageHeight": 30}
     content["shapes"] = [good, {"label": "cat", **bad} if isinstance(bad, dict) else bad]
@@ -92,7 +92,7 @@ def labelme(bad: Any, *parts: str, **values: Any) -> Damaged:
 
 
 def via(bad: Any, *parts: str, **values: Any) -> Damaged:
-    """A good image, and one with a good click and a region of this shape, or with these values."""
+    """Return a valid image, and one with a valid click and a region of this shape, or with these values."""
     region = {"shape_attributes": {"name": "point", "cx": 1, "cy": 1}, "region_attributes": {"kind": "cat"}}
     good = {"filename": "a.jpg", "size": 1, "regions": [region], "file_attributes": {}}
     record = {**good, "filename": "empty.png"}
@@ -313,7 +313,7 @@ RECORDS = {
 
 
 def written(damaged: Damaged, folder: Any) -> tuple[Any, Any]:
-    """Path of the file, and the folder of the images that it is about."""
+    """Return the path of the file, and the folder of its images."""
     images = write_marked_images(folder / "images")
     (images / "notes.png").write_text("no picture")
     path = folder / damaged.file
@@ -446,7 +446,7 @@ def test_an_unreadable_label_file_of_yolo(tmp_path):
 
 
 def test_a_bomb_of_entities_is_refused(tmp_path):
-    """The parser of the standard library limits how far entities may grow."""
+    """The parser of the standard library limits the expansion of entities."""
     levels = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(9))
     path = tmp_path / "a.xml"
     path.write_text(f'<!DOCTYPE a [<!ENTITY e0 "ha">{levels}]><annotations><meta>&e9;</meta></annotations>')

@@ -38,7 +38,7 @@ WEAK_ANNOTATIONS = [
 
 
 def network_mask(x: int, y: int, width: int, height: int, iscrowd: Any) -> dict[str, Any]:
-    """A pseudo label as the authors' merging writes it: COCO's category id, the box one pixel short, no score."""
+    """Return a pseudo label as the authors' merging writes it: COCO's category id, a box one pixel short, no score."""
     mask = np.zeros((20, 30), dtype=bool)
     mask[y : y + height, x : x + width] = True
     box = [x, y, width - 1, height - 1]
@@ -47,7 +47,7 @@ def network_mask(x: int, y: int, width: int, height: int, iscrowd: Any) -> dict[
 
 @pytest.fixture
 def files(tmp_path) -> Path:
-    """The four files and their images; one of two points was lost, and image 30 lost its only one."""
+    """Write the four files and their images; one of two points is lost, and image 30 loses its only point."""
     for record in STRONG + WEAK:
         Image.new("RGB", (30, 20), (90, 120, 60)).save(tmp_path / record["file_name"])
     contents = {

@@ -46,14 +46,14 @@ def rows(images):
     return dataset_from_rows(several, NAMES)
 
 
-# COCO also keeps the boxes of clicks; YOLO has a test of its own.
+# COCO also keeps the boxes of clicks; YOLO has a separate test.
 TOOLS = [name for name in EXPORTED if name not in ("coco", "yolo")]
 
 
 @pytest.mark.parametrize("format", TOOLS)
 def test_boxes_image_labels_and_completeness_come_back(rows, images, tmp_path, format):
     back = load_annotations(export_accepted(rows, format, tmp_path / "labels"), images, class_names=NAMES)
-    found = {row["file_name"]: row for row in back}  # a format of several files has an order of its own
+    found = {row["file_name"]: row for row in back}  # a format of several files has its own order
     back = [found[name] for name in rows["file_name"]]
     assert [row["complete"] for row in back] == rows["complete"] == [False, False, True, False]
     assert [row["image_labels"] for row in back] == rows["image_labels"]

@@ -18,7 +18,7 @@ RLE = encode_mask(np.eye(4))
 
 
 def small_dataset(count, bare=()):
-    """Images with shuffled ids; those of `bare` have points only."""
+    """Return images with shuffled ids; those of `bare` have points only."""
     rows = []
     for position, image_id in enumerate(np.random.default_rng(5).permutation(count).tolist()):
         values = {} if position in bare else {"segmentation": RLE}

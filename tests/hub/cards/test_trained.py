@@ -50,7 +50,7 @@ def section(text: str, title: str) -> str:
 
 
 def index_of(text: str) -> dict[str, float]:
-    """Metric → value of the model-index."""
+    """Return metric → value of the model-index."""
     return {(one.task_name, one.metric_type): one.metric_value for one in ModelCard(text).data.eval_results or []}
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.official_files import mask_refine_net_weights
 from helpers.paths import PARITY
-from helpers.tiny_refiner import official_state_dict, tiny_config, tiny_inputs
+from helpers.tiny_refiner import tiny_config, tiny_inputs
 from pointwssis.models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 
 
@@ -33,7 +34,7 @@ def make_inputs():
 
 @pytest.fixture
 def official_weights():
-    return official_state_dict
+    return mask_refine_net_weights
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +50,7 @@ def golden_facts() -> dict:
 
 @pytest.fixture(scope="session")
 def golden_objects(golden) -> dict[str, np.ndarray]:
-    """Twelve objects on one image, with their points as the official inference knows them."""
+    """Return twelve objects of one image, with their points as in the official inference."""
     height, width = golden["valid/hw"].tolist()
     bits = np.unpackbits(golden["valid/masks_packed"], axis=1)[:, : height * width]
     return {

@@ -74,7 +74,7 @@ class TestBackbones:
 
 
 def pretrained(backbone):
-    """Statistics that are not those of a fresh network."""
+    """Return the backbone with norm statistics that differ from those of a new network."""
     generator = torch.Generator().manual_seed(5)
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -176,7 +176,7 @@ class TestCrops:
 
 class TestPostProcessing:
     def logits(self, *crops):
-        """Foreground where the (S, S) crops are True."""
+        """Return logits that are foreground where the (S, S) crops are True."""
         foreground = torch.stack([torch.as_tensor(crop).float() for crop in crops]) * 20 - 10
         return torch.stack([-foreground, foreground], dim=1)
 

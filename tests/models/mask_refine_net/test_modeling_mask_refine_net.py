@@ -100,7 +100,7 @@ class TestInitialization:
 
 class TestInputLayer:
     def dense(self, convolution, pixel_values, rough_masks, heatmaps, channels):
-        """The official computation: one channel a class, all zero but the sample's own."""
+        """Return the official computation: one channel per class, all zero except the sample's own."""
         maps = torch.zeros(len(channels), len(convolution.point_weight), *pixel_values.shape[-2:])
         maps[torch.arange(len(channels)), channels] = heatmaps[:, 0]
         weight = torch.cat(

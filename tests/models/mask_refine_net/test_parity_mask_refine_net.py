@@ -25,7 +25,7 @@ def unpack(packed: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def refiners():
-    """Official models by their number of classes, kept for the module."""
+    """Return official models by number of classes, kept for the module."""
     return {}
 
 

@@ -8,6 +8,6 @@ from helpers.small_solov2 import drawn_batch, lively_model
 
 @pytest.fixture(scope="session")
 def lively():
-    """A batch of two sizes through a small model."""
+    """Return the raw outputs of a small model for a batch of two sizes."""
     batch = drawn_batch((64, 96), (75, 50))
     return lively_model().encode(batch["pixel_values"], batch["pixel_mask"])

@@ -195,7 +195,7 @@ def test_bad_prompts_are_named(lively):
 
 
 class LargestTensor(TorchDispatchMode):
-    """Remembers the largest storage that any operation made, in MiB."""
+    """A mode that records the largest storage that any operation allocates, in MiB."""
 
     def __init__(self):
         super().__init__()

@@ -18,7 +18,7 @@ CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 
 def kaiming_std(convolution) -> float:
-    """Of kaiming-normal over the output channels, which transformers' ResNet starts from."""
+    """Return the deviation of Kaiming-normal initialization over the output channels, as in transformers' ResNet."""
     return math.sqrt(2 / (convolution.out_channels * math.prod(convolution.kernel_size)))
 
 
@@ -96,7 +96,7 @@ def test_another_number_of_classes_starts_a_new_class_head(tmp_path):
 
 
 def assert_frozen(model, stages: int):
-    """The stem and `stages - 1` stages have no gradient, no norm trains or moves, everything else learns."""
+    """Assert that the stem and `stages - 1` stages have no gradient, no norm changes, and everything else learns."""
     model.train()
     backbone = model.model.backbone
     early = [backbone.embedder, *backbone.encoder.stages][:stages]

@@ -101,12 +101,12 @@ def test_official_losses_on_given_outputs_are_reproduced(tag):
 
 
 def ranges(tag: str) -> dict:
-    """Grids and scale ranges of a tag, spelled out."""
+    """Return the grids and scale ranges of a tag."""
     return {name: FACTS[tag][name] for name in ("num_grids", "scale_ranges")}
 
 
 def targets(tag: str, mode: str, image: int):
-    """Our targets of one golden image, its canvas, valid size and class labels."""
+    """Return our targets of one golden image, its canvas, valid size, and class labels."""
     masks, classes, boxes = labels_of(GOLDEN, IMAGES[image])
     valid = tuple(int(side) for side in GOLDEN[f"gt{IMAGES[image]}_hw"])
     # Training pads to the batch; at test time the official code sees one image at a time, and reads one cell a level.
@@ -161,12 +161,12 @@ def test_no_golden_target_is_left_out():
 
 
 def with_default(values: np.ndarray, owners: np.ndarray, default: int) -> np.ndarray:
-    """What the owner of each cell has, and `default` where there is none."""
+    """Return the value of the owner of each cell, and `default` for a cell without an owner."""
     return np.where(owners >= 0, values[owners], default) if len(values) else np.full(len(owners), default)
 
 
 def point_codes(masks: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
-    """The official integer of each center: y and x in ten-thousandths of the sides."""
+    """Return the official integer of each center: y and x in ten-thousandths of the sides."""
     sides = torch.tensor([size[1], size[0]], dtype=torch.float64)
     x, y = (truncated(centers_of_mass(masks), size) / sides * 1e4).round().long().unbind(dim=1)
     return (y * 10_000 + x).numpy()
@@ -280,7 +280,7 @@ def test_a_batch_without_a_positive_reaches_every_parameter(case, frozen):
 
 
 def test_more_objects_than_opencv_can_take():
-    """The official code fails on more than 512 objects a level (OpenCV 4)."""
+    """The official code fails on more than 512 objects per level (OpenCV 4)."""
     corners = [(x, y, x + 3, y + 3) for x in range(0, 90, 4) for y in range(0, 108, 4)]
     masks = rectangles(108, 92, *corners)
     assert len(masks) > 600

@@ -13,7 +13,7 @@ SIZE = (96, 96)
 
 
 def gradients(model, **labels) -> list[torch.Tensor]:
-    """Per level (B, C, S, S): how the loss moves with each class logit."""
+    """Return the gradient of the loss by each class logit, (B, C, S, S) per level."""
     outputs = model.model(labels["pixel_values"], labels["pixel_mask"])
     logits = [level.detach().requires_grad_() for level in outputs.class_logits]
     outputs.class_logits = logits
@@ -23,7 +23,7 @@ def gradients(model, **labels) -> list[torch.Tensor]:
 
 
 def one_of_two(batch: dict) -> dict:
-    """The first object of the first image alone."""
+    """Return the batch with only the first object of the first image."""
     first = {name: [batch[name][0][:1], *batch[name][1:]] for name in ("mask_labels", "class_labels")}
     return {**batch, **first}
 

@@ -25,7 +25,7 @@ LABELS = ("mask_labels", "class_labels")
 
 
 def raw(outputs) -> dict[str, torch.Tensor]:
-    """All raw outputs by name."""
+    """Return all raw outputs by name."""
     levels = {"class_logits": outputs.class_logits, "kernels": outputs.kernels}
     named = {f"{name}{level}": value for name, values in levels.items() for level, value in enumerate(values)}
     return {**named, "mask_features": outputs.mask_features}
@@ -46,7 +46,7 @@ CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 @pytest.fixture(scope="module")
 def tiny():
-    """Every tensor of the narrow official network, by its name in the golden file."""
+    """Return every tensor of the narrow official network, by its name in the golden file."""
     model, encoded = official_model("solov2_tiny_r18", **TINY), as_input(GOLDEN["image0_bgr"], GOLDEN["image1_bgr"])
     with torch.no_grad():
         features = model.model.backbone(encoded["pixel_values"]).feature_maps

@@ -29,7 +29,7 @@ CLOSE = {"rtol": 1e-4, "atol": 1e-4}
 
 @pytest.fixture(scope="module")
 def outputs() -> SOLOv2InstanceSegmentationOutput:
-    """Of the narrow official network on the golden image."""
+    """Return the outputs of the narrow official network for the golden image."""
     return official_model("solov2_tiny_r18", **TINY).encode(**as_input(GOLDEN["image_bgr"]))
 
 
@@ -37,7 +37,7 @@ def outputs() -> SOLOv2InstanceSegmentationOutput:
 
 
 def answers(outputs, prompt: str, public_points: bool):
-    """Masks at the original size, classes and scores of a prompt."""
+    """Return the masks at the original size, classes, and scores of a prompt."""
     if prompt == "none":
         (found,) = PROCESSOR.post_process_instance_segmentation(outputs, return_binary_maps=True)
         info = found["segments_info"]
@@ -82,7 +82,7 @@ def unpacked(packed: np.ndarray) -> torch.Tensor:
 
 
 def check_boxes(name: str, masks: torch.Tensor):
-    """Official boxes are inclusive xyxy, or with a prompt (y, x, 0, 0) of a point in ten-thousandths of the sides."""
+    """Check official boxes: inclusive xyxy, or with a prompt the (y, x, 0, 0) of a point in 1/10,000 of the sides."""
     official = GOLDEN[f"{name}/pred_boxes"]
     if name.startswith("none"):
         ours = masks_to_boxes(masks) - torch.tensor([0, 0, 1, 1])

@@ -88,6 +88,7 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
 
     def validate_architecture(self):
         super().validate_architecture()
+        # Architecture and prompts, then crops, then the decoder, then the backbone.
         if self.architecture not in ARCHITECTURES:
             raise ValueError(f"architecture must be one of {ARCHITECTURES}, got {self.architecture!r}")
         if self.class_channel_offset not in (0, 1):

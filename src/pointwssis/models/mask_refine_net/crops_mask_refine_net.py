@@ -8,6 +8,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+CropBox = tuple[int, int, int, int]  # (x0, y0, x1, y1) in pixels of the image, maximum exclusive
+
+# Side of the box that replaces an empty rough mask, as a fraction of the image's shorter side (before scaling).
+EMPTY_MASK_EXTENT = 1 / 8
+
 
 @dataclass
 class ObjectPrompts:
@@ -110,7 +115,7 @@ def crop_objects(
     return data
 
 
-def _crop_box(prompts: ObjectPrompts, i: int, j: int, box_scale: float) -> tuple[int, int, int, int]:
+def _crop_box(prompts: ObjectPrompts, i: int, j: int, box_scale: float) -> CropBox:
     """Return the crop of object j of image i; errors name its point."""
     x, y = to_numpy(prompts.input_points[i][j]).tolist()
     scale = box_scale if prompts.box_scales is None else float(prompts.box_scales[i][j])
@@ -120,7 +125,7 @@ def _crop_box(prompts: ObjectPrompts, i: int, j: int, box_scale: float) -> tuple
         raise ValueError(f"input_points[{i}][{j}]: {error}") from error
 
 
-def _mask_crop(mask: np.ndarray | torch.Tensor, box: tuple[int, int, int, int]) -> torch.Tensor:
+def _mask_crop(mask: np.ndarray | torch.Tensor, box: CropBox) -> torch.Tensor:
     """Return a (y1 - y0, x1 - x0) float32 copy of a part of a mask."""
     x0, y0, x1, y1 = box
     if isinstance(mask, torch.Tensor):
@@ -139,13 +144,6 @@ def _shape(entry: Sequence) -> tuple[int, ...]:
 def to_numpy(values: object) -> np.ndarray:
     """Return values as a NumPy array, from any device."""
     return values.cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
-
-
-CropBox = tuple[int, int, int, int]
-
-
-# Side of the box that replaces an empty rough mask, as a fraction of the image's shorter side (before scaling).
-EMPTY_MASK_EXTENT = 1 / 8
 
 
 def crop_box_around(mask: np.ndarray, point: tuple[float, float], scale: float = 2.0) -> CropBox:

@@ -102,6 +102,7 @@ class MaskRefineNetEncoder(nn.Module):
             self.backbone = AutoBackbone.from_config(config.backbone_config)
             self.backbone.embedder = self.backbone.embedder.pooler
         else:
+            # The backbone's first layer reads the image and the features of the input layer.
             backbone_config = copy.deepcopy(config.backbone_config)
             backbone_config.num_channels = 3 + config.input_channels
             self.backbone = AutoBackbone.from_config(backbone_config)
@@ -223,7 +224,8 @@ class MaskRefineNetForMaskRefinement(MaskRefineNetPreTrainedModel):
 
         Unknown keyword arguments, such as `labels`, raise a TypeError.
         """
-        check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS, IGNORED_ARGUMENTS)
+        if kwargs:
+            check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS, IGNORED_ARGUMENTS)
         size = pixel_values.shape[-2:]
         if rough_masks.shape != (len(pixel_values), 1, *size):
             raise ValueError(

@@ -51,7 +51,7 @@ def post_process_masks(
         outputs: the model's output or its (M, 2, S, S) logits, objects in the order of the image processor.
         crop_boxes: (M, 4), from the image processor.
         original_sizes: (height, width) of each image.
-        rough_masks: for each image the (N, H, W) rough masks that the image processor got; without them an empty
+        rough_masks: (N, H, W) rough masks of each image, as passed to the image processor; without them an empty
             refined mask stays empty.
         image_indices: (M,), from the image processor; not needed for a single image.
 
@@ -72,10 +72,9 @@ def post_process_masks(
         raise ValueError(f"{len(logits)} logits, {len(boxes)} crop_boxes and {len(indices)} image_indices do not match")
     # Empty masks for all objects of each image.
     counts = np.bincount(np.array(indices, dtype=np.int64), minlength=len(original_sizes))
-    results = [
-        {"masks": np.zeros((count, *size), dtype=bool), "kept_rough_masks": np.zeros(count, dtype=bool)}
-        for count, size in zip(counts, original_sizes, strict=True)
-    ]
+    results = []
+    for count, size in zip(counts, original_sizes, strict=True):
+        results.append({"masks": np.zeros((count, *size), bool), "kept_rough_masks": np.zeros(count, bool)})
     # Objects come in order, so the next free row of its image belongs to each of them.
     filled = [0] * len(results)
     for crop_logits, box, i in zip(logits, boxes, indices, strict=True):

@@ -9,6 +9,8 @@ from ...hub.mixins import HubConfig
 
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 
+LEVEL_SCORES = ("confidence_times_maskness", "confidence")
+
 # Teacher of the official code: finer grids, and scale ranges that do not overlap.
 TEACHER_NUM_GRIDS = (80, 64, 32, 24, 12)
 TEACHER_SCALE_RANGES = ((1, 72), (72, 144), (144, 288), (288, 584), (584, 2048))
@@ -76,7 +78,7 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
     nms_kernel (`str`, *optional*, defaults to `"gaussian"`):
         Decay of Matrix NMS, `"gaussian"` or `"linear"`.
     nms_sigma (`float`, *optional*, defaults to 2.0):
-        Sharpness of the gaussian decay.
+        Sharpness of the Gaussian decay.
     level_score (`str`, *optional*, defaults to `"confidence_times_maskness"`):
         Score that the adaptive pyramid-level selection maximizes: `"confidence_times_maskness"` (official code) or
         `"confidence"` (paper, section 3.2).
@@ -132,6 +134,7 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
 
     def validate_architecture(self):
         super().validate_architecture()
+        # The pyramid has five levels, each with a grid and a range of sizes.
         for name in ("num_grids", "scale_ranges", "strides"):
             if len(getattr(self, name)) != 5:
                 raise ValueError(
@@ -143,6 +146,7 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
             raise ValueError(
                 f"scale_ranges must be [lower, upper] with lower < upper on every level, got {self.scale_ranges}"
             )
+        # Widths and depths, probabilities, and names of methods.
         for name in ("fpn_channels", "instance_channels", "num_instance_convs", "kernel_channels", "mask_channels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -155,7 +159,5 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
 
-
-LEVEL_SCORES = ("confidence_times_maskness", "confidence")
 
 __all__ = ["SOLOv2Config"]

@@ -28,6 +28,7 @@ class IncompleteLabels(NamedTuple):
             values = getattr(self, name)
             if values is not None and len(values) != len(counts):
                 raise ValueError(f"{name} has {len(values)} entries for a batch of {len(counts)} images")
+        # One weight per object, two coordinates per point, one flag per image and class.
         for image, count in enumerate(counts):
             if self.mask_weights is not None and tuple(self.mask_weights[image].shape) != (count,):
                 raise ValueError(

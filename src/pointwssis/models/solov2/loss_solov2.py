@@ -40,10 +40,9 @@ def image_targets(
     boxes = boxes.masked_fill(~visible[:, None], torch.nan)  # an object that vanished in resizing matches no level
     centers = torch.cat([centers_of_mass(chunk) for chunk in chunks])
     # The positive cells of every level.
-    levels = [
-        assign_cells(centers, boxes, grid, scale_range, canvas, config.center_sigma)
-        for grid, scale_range in zip(config.num_grids, config.scale_ranges, strict=True)
-    ]
+    levels = []
+    for grid, scale_range in zip(config.num_grids, config.scale_ranges, strict=True):
+        levels.append(assign_cells(centers, boxes, grid, scale_range, canvas, config.center_sigma))
     # The masks at the resolution of the mask features.
     reduced = torch.zeros(len(masks), canvas[0] // 4, canvas[1] // 4, dtype=torch.bool, device=masks.device)
     for part, chunk in zip(reduced.split(OBJECTS_PER_CHUNK), chunks, strict=True):
@@ -63,9 +62,8 @@ def solov2_loss(
     """Compute the weighted focal and dice loss of a batch.
 
     The dice loss is the mean over all positive cells of all images and levels. The focal loss is the sum over all cells
-    divided by the number of cells with a class, plus one. In a batch without positive cells the mask loss is zero and
-    still reaches every parameter (the official code raises an error). `incomplete` extends paper and official code,
-    which assume that every image is completely labeled and every mask equally reliable.
+    divided by the number of cells with a class, plus one. `incomplete` extends paper and official code, which assume
+    that every image is completely labeled and every mask equally reliable.
 
     Args:
         outputs: outputs of `SOLOv2Model`.
@@ -86,6 +84,7 @@ def solov2_loss(
     check_labels(outputs.valid_sizes.tolist(), canvas, mask_labels, class_labels, boxes, config.num_labels)
     incomplete = incomplete or IncompleteLabels()
     incomplete.check([len(labels) for labels in class_labels], config.num_labels)
+    # Class targets and loss mask of all levels, filled image by image; the dice losses of all positive cells.
     class_targets = [torch.zeros_like(logits, dtype=torch.float32) for logits in outputs.class_logits]
     loss_mask = [torch.ones_like(target, dtype=torch.bool) for target in class_targets]
     dice, weights, num_cells = [], [], 0
@@ -96,35 +95,71 @@ def solov2_loss(
         image_boxes = None if boxes is None else boxes[image].to(device)
         levels, reduced = image_targets(masks, image_boxes, canvas, config)
         covered = reduced.any(dim=0)
-        # Class targets and loss mask of each level.
         for target, has_loss, level, logits in zip(class_targets, loss_mask, levels, outputs.class_logits, strict=True):
             owned = (level.owners >= 0).nonzero().flatten()
             target[image].flatten(1)[labels[level.owners[owned]], owned] = 1
             unlikely = logits[image].detach().float().sigmoid() < config.background_threshold
             has_loss[image] = incomplete.loss_mask(image, level, covered, canvas, unlikely)
             num_cells += len(owned)
-        # Dice loss of the masks that the P positive cells predict.
-        kernels = [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
         objects = torch.cat([level.objects for level in levels])
         if len(objects):
-            masks_logits = torch.cat(kernels) @ outputs.mask_features[image].flatten(1)  # (P, H/4 · W/4)
-            dice.append(dice_loss(masks_logits.float().sigmoid(), reduced.flatten(1)[objects]))
+            dice.append(positive_cell_losses(outputs, image, levels, reduced))
             mask_weights = torch.ones(len(masks)) if incomplete.mask_weights is None else incomplete.mask_weights[image]
-            weights.append(mask_weights.to(dice[-1])[objects])
-
-    focal = sum(
-        (sigmoid_focal_loss(logits.float(), target, config.focal_alpha, config.focal_gamma) * has_loss).sum()
-        for logits, target, has_loss in zip(outputs.class_logits, class_targets, loss_mask, strict=True)
-    )
-    if dice:
-        weight = torch.cat(weights)
-        mask_loss = (weight * torch.cat(dice)).sum() / weight.sum().clamp(min=1e-6)
-    else:  # zero, but connected to all parameters
-        mask_loss = 0 * (outputs.mask_features.float().sum() + sum(k.float().sum() for k in outputs.kernels))
+            weights.append(mask_weights.to(dice[-1])[objects])  # of the mask that each positive cell learns
+    focal = focal_loss_sum(outputs.class_logits, class_targets, loss_mask, config)
     return {
         "loss_class": config.class_loss_weight * focal / (num_cells + 1),
-        "loss_mask": config.mask_loss_weight * mask_loss,
+        "loss_mask": config.mask_loss_weight * mean_mask_loss(outputs, dice, weights),
     }
+
+
+def positive_cell_losses(outputs: Any, image: int, levels: list[LevelTargets], reduced: Tensor) -> Tensor:
+    """Return the (P,) dice losses of the masks that the P positive cells of one image predict, at least one.
+
+    Args:
+        outputs: outputs of `SOLOv2Model`.
+        image: index in the batch.
+        levels: targets of each level.
+        reduced: (N, H/4, W/4) bool, the masks of the image's objects.
+    """
+    kernels = [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
+    objects = torch.cat([level.objects for level in levels])
+    mask_logits = torch.cat(kernels) @ outputs.mask_features[image].flatten(1)  # (P, H/4 · W/4)
+    return dice_loss(mask_logits.float().sigmoid(), reduced.flatten(1)[objects])
+
+
+def mean_mask_loss(outputs: Any, losses: list[Tensor], weights: list[Tensor]) -> Tensor:
+    """Return the weighted mean of the dice losses of a batch.
+
+    In a batch without positive cells it is zero and still reaches every parameter; the official code raises an error.
+
+    Args:
+        outputs: outputs of `SOLOv2Model`.
+        losses: (P,) dice losses of each image with positive cells.
+        weights: (P,) weights of each of these images.
+    """
+    if not losses:
+        return 0 * (outputs.mask_features.float().sum() + sum(k.float().sum() for k in outputs.kernels))
+    weight = torch.cat(weights)
+    return (weight * torch.cat(losses)).sum() / weight.sum().clamp(min=1e-6)
+
+
+def focal_loss_sum(
+    class_logits: tuple[Tensor, ...], class_targets: list[Tensor], loss_mask: list[Tensor], config: Any
+) -> Tensor:
+    """Return the sum of the focal losses of all cells that have one, over all levels.
+
+    Args:
+        class_logits: (B, C, S, S) of each level.
+        class_targets: (B, C, S, S) 0/1 of each level.
+        loss_mask: (B, C, S, S) bool of each level, True for the cells that have a class loss.
+        config: a `SOLOv2Config`.
+    """
+    total = class_logits[0].new_zeros((), dtype=torch.float32)
+    for logits, target, has_loss in zip(class_logits, class_targets, loss_mask, strict=True):
+        losses = sigmoid_focal_loss(logits.float(), target, config.focal_alpha, config.focal_gamma)
+        total = total + (losses * has_loss).sum()
+    return total
 
 
 def check_labels(
@@ -135,7 +170,7 @@ def check_labels(
     boxes: list[Tensor] | None,
     num_labels: int,
 ) -> None:
-    """Raise a ValueError for labels that do not fit the batch or each other, or masks in another frame than the image.
+    """Raise a ValueError for labels that do not fit the batch, each other, or the frame of the images.
 
     Args:
         valid_sizes: [height, width] of each image inside the canvas.
@@ -145,6 +180,7 @@ def check_labels(
         boxes: per image (N, 4) xyxy, or None.
         num_labels: number of classes.
     """
+    # One entry per image; then the entries of each image.
     batch = len(valid_sizes)
     for name, labels in (("mask_labels", mask_labels), ("class_labels", class_labels), ("boxes", boxes)):
         if labels is not None and len(labels) != batch:
@@ -156,6 +192,7 @@ def check_labels(
                 f"(N,), got {tuple(masks.shape)} and {tuple(labels.shape)}"
             )
         height, width = valid_sizes[image]
+        # Masks of the original image would be larger or smaller than the resized one.
         if not (height <= masks.shape[1] <= canvas[0] and width <= masks.shape[2] <= canvas[1]):
             raise ValueError(
                 f"image {image} of the batch: mask_labels are {masks.shape[1]} × {masks.shape[2]} pixels, but the "

@@ -270,7 +270,8 @@ class SOLOv2Model(SOLOv2PreTrainedModel):
 
         Unknown keyword arguments raise a TypeError.
         """
-        check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS[:2], IGNORED_ARGUMENTS)
+        if kwargs:
+            check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS[:2], IGNORED_ARGUMENTS)
         # Backbone and feature pyramid, shared by both heads.
         features = self.backbone(pixel_values).feature_maps  # C2 … C5
         pyramid = self.feature_pyramid(list(features))
@@ -317,8 +318,8 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
             pixel_mask: (B, H, W), 1 for image, 0 for padding.
 
         Returns:
-            The raw outputs; pass them to `post_process_point_instance_segmentation` of the image processor as often
-            as you like.
+            The raw outputs; they can be passed to `post_process_point_instance_segmentation` of the image processor
+            repeatedly.
         """
         return self.model(pixel_values, pixel_mask, return_dict=True)
 
@@ -359,7 +360,8 @@ class SOLOv2ForInstanceSegmentation(SOLOv2PreTrainedModel):
 
         Unknown keyword arguments, such as `labels`, raise a TypeError.
         """
-        check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS, IGNORED_ARGUMENTS)
+        if kwargs:
+            check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS, IGNORED_ARGUMENTS)
         if (mask_labels is None) != (class_labels is None):
             raise ValueError("mask_labels and class_labels belong together: give both or neither")
         outputs = self.model(pixel_values, pixel_mask, return_dict=True)  # the loss reads outputs by name

@@ -48,17 +48,16 @@ def decode_official_prompt(
     scale_ranges = settings.scale_ranges if boxes is not None else [[0, 1]] * len(settings.num_grids)
     boxes = boxes if boxes is not None else points.new_zeros(len(points), 4)
     sigma = 0 if prompt == "point" else settings.center_sigma
-    owners = [
-        assign_cells(points, boxes, grid, scale_range, outputs.canvas, sigma).owners
-        for grid, scale_range in zip(settings.num_grids, scale_ranges, strict=True)
-    ]
+    owners = []
+    for grid, scale_range in zip(settings.num_grids, scale_ranges, strict=True):
+        owners.append(assign_cells(points, boxes, grid, scale_range, outputs.canvas, sigma).owners)
     # Score maps of the prompt.
     if prompt == "point":
         score_maps = _selected_cells(outputs, points, class_labels, torch.cat(owners).unique(), settings)
     else:
-        score_maps = [
-            _class_map(owner, class_labels, logits) for owner, logits in zip(owners, outputs.class_logits, strict=True)
-        ]
+        score_maps = []
+        for owner, logits in zip(owners, outputs.class_logits, strict=True):
+            score_maps.append(_class_map(owner, class_labels, logits))
     if prompt == "cls":
         score_maps = [classes * scores for classes, scores in zip(score_maps, confidences(outputs), strict=True)]
     return decode_score_maps(outputs, score_maps, settings)
@@ -91,9 +90,8 @@ def _selected_cells(
     flat = scores.new_zeros(len(kernels), len(outputs.class_logits[0]))
     flat[chosen, class_labels[best > 0]] = 1
     counts = [grid**2 for grid in settings.num_grids]
-    return [
-        part.T.unflatten(1, (grid, grid)) for part, grid in zip(flat.split(counts), settings.num_grids, strict=True)
-    ]
+    parts = zip(flat.split(counts), settings.num_grids, strict=True)
+    return [part.T.unflatten(1, (grid, grid)) for part, grid in parts]
 
 
 def truncated(points: Tensor, canvas: tuple[int, int]) -> Tensor:

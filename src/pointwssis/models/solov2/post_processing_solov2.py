@@ -40,10 +40,10 @@ class SOLOv2PostProcessing:
             return_coco_annotation: return `segmentation` as a list of COCO RLEs ({"size", "counts"}).
             return_binary_maps: return `segmentation` as a (N, height, width) bool tensor, which keeps overlaps.
             top_k: most instances per image; the configuration's `max_detections` if None.
-            image_labels: for each image the class ids that it is known to contain, or None; instances of other classes
-                are dropped.
-            overlap_mask_area_threshold: in the map, better instances cover worse ones; an instance is dropped if no
-                more than this fraction of it stays visible.
+            image_labels: class ids that each image is known to contain, or None; instances of other classes are
+                dropped.
+            overlap_mask_area_threshold: fraction of a mask that must remain visible in the map, in which better
+                instances cover worse ones; other instances are dropped.
 
         Returns:
             For each image `segmentation`, a (height, width) int32 map with −1 for background, and `segments_info` with
@@ -53,8 +53,8 @@ class SOLOv2PostProcessing:
             ValueError: an argument does not have one entry per image, or an image label does not exist.
         """
         settings = _settings(outputs, mask_threshold=mask_threshold, max_detections=top_k)
+        check_counts(len(outputs["valid_sizes"]), target_sizes=target_sizes, image_labels=image_labels)
         frames = _frames(outputs, target_sizes)
-        check_counts(len(frames), image_labels=image_labels)
         results = []
         for image, frame in enumerate(frames):
             image_outputs = ImageOutputs.of(outputs, image)
@@ -93,12 +93,12 @@ class SOLOv2PostProcessing:
 
         Args:
             outputs: outputs of `SOLOv2ForInstanceSegmentation` for a whole batch; they can be decoded repeatedly.
-            input_points: for each image (N, 2) points, (x, y) in pixels of the original image.
-            class_labels: for each image (N,) class ids, −1 or None for an unknown class; None if all are unknown.
+            input_points: (N, 2) points of each image, (x, y) in pixels of the original image.
+            class_labels: (N,) class ids of each image, −1 or None for an unknown class; None if all are unknown.
             target_sizes: (height, width) of each original image; the network's input without padding if None.
             mask_threshold: foreground probability of a mask's pixels; the configuration's if None.
             level_strategy: "adaptive", "finest" or "size" (needs `boxes`), see `decode_points`.
-            boxes: for each image (N, 4) xyxy of the objects in pixels of the original image, for "size".
+            boxes: (N, 4) xyxy boxes of the objects of each image in pixels of the original image, for "size".
             top_k: number of classes in `alternatives` of a point of unknown class.
 
         Returns:
@@ -133,12 +133,12 @@ class SOLOv2PostProcessing:
 
         Args:
             outputs: outputs of a whole batch.
-            points: for each image (N, 2) float64 points on the CPU, (x, y) in pixels of the original image.
-            labels: for each image (N,) int64 class ids, −1 for an unknown class.
+            points: (N, 2) float64 points of each image on the CPU, (x, y) in pixels of the original image.
+            labels: (N,) int64 class ids of each image, −1 for an unknown class.
             target_sizes: (height, width) of each original image; the network's input without padding if None.
             settings: decoding settings; those of the outputs if None.
             level_strategy: see `decode_points`.
-            boxes: for each image (N, 4) xyxy in pixels of the original image, for the strategy "size".
+            boxes: (N, 4) xyxy boxes of each image in pixels of the original image, for the strategy "size".
             top_k: number of classes in `alternatives` of a point of unknown class.
         """
         settings = settings or _settings(outputs)
@@ -175,6 +175,7 @@ class SOLOv2PostProcessing:
             image_outputs = ImageOutputs.of(outputs, image)
             device = image_outputs.mask_features.device
             own_labels = labels[image].to(device)
+            # Points to the canvas, five instances per point, masks back to the original image.
             positions = frame.on_canvas(points[image], device)
             found = decode_every_level(image_outputs, positions, own_labels, settings)
             masks = frame.masks(found.probabilities, settings)
@@ -196,8 +197,8 @@ class SOLOv2PostProcessing:
 
         Args:
             outputs: outputs of `SOLOv2ForInstanceSegmentation` for a whole batch.
-            input_points: for each image (N, 2) points, (x, y) in pixels of the original image.
-            class_labels: for each image (N,) class ids; every point needs its class.
+            input_points: (N, 2) points of each image, (x, y) in pixels of the original image.
+            class_labels: (N,) class ids of each image; every point needs its class.
             target_sizes: (height, width) of each original image; the network's input without padding if None.
             mask_threshold: foreground probability of a mask's pixels; the configuration's if None.
 
@@ -219,6 +220,7 @@ class SOLOv2PostProcessing:
                 )
             image_outputs = ImageOutputs.of(outputs, image)
             device = image_outputs.mask_features.device
+            # Points to the canvas, at most one instance per point, masks back to the original image.
             positions = frame.on_canvas(points[image], device)
             found = decode_official_prompt("point", image_outputs, positions, None, labels[image].to(device), settings)
             masks = frame.masks(found.probabilities, settings)
@@ -254,7 +256,6 @@ def _frames(outputs: Any, target_sizes: Any) -> list[Frame]:
     valid = [tuple(size) for size in torch.as_tensor(outputs["valid_sizes"]).tolist()]
     if target_sizes is None:
         return [Frame(size, size) for size in valid]
-    check_counts(len(valid), target_sizes=target_sizes)
     return [Frame(size, (int(height), int(width))) for size, (height, width) in zip(valid, target_sizes, strict=True)]
 
 
@@ -268,8 +269,9 @@ def _checked_prompts(
     outputs: Any, input_points: Sequence[Any], class_labels: Sequence[Any] | None, target_sizes: Any
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Return for each image its (N, 2) points and its (N,) class ids, −1 for unknown."""
+    num_images = len(outputs["valid_sizes"])
+    check_counts(num_images, target_sizes=target_sizes, input_points=input_points, class_labels=class_labels)
     frames = _frames(outputs, target_sizes)
-    check_counts(len(frames), input_points=input_points, class_labels=class_labels)
     num_labels = outputs["class_logits"][0].shape[1]
     points, labels = [], []
     for image, frame in enumerate(frames):
@@ -289,7 +291,7 @@ def _basic_results(found: Instances | PointInstances, masks: Tensor) -> Iterator
 def _point_results(
     found: PointInstances, masks: Tensor, points: Tensor, labels: Tensor, top_k: int = 5
 ) -> list[dict[str, Any]]:
-    """Return the instances of points with everything that is known of each point.
+    """Return the instances of points as dicts, with all values of each point.
 
     Args:
         found: M instances of N points.

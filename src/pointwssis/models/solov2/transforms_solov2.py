@@ -48,16 +48,30 @@ def resize_masks(masks: Any, size: tuple[int, int], padded_size: tuple[int, int]
     masks = np.asarray(masks.cpu() if isinstance(masks, Tensor) else masks)
     masks = masks if masks.dtype == bool else masks != 0
     if tuple(masks.shape[1:]) != tuple(size):
-        rows, columns = (
-            ((np.arange(new) + 0.5) * (old / new)).astype(np.int64).clip(max=old - 1)
-            for old, new in zip(masks.shape[1:], size, strict=True)
-        )
+        rows = _nearest_pixels(masks.shape[1], size[0])
+        columns = _nearest_pixels(masks.shape[2], size[1])
         masks = masks.take(rows, axis=1).take(columns, axis=2)  # faster than indexing
     if padded_size is not None and tuple(padded_size) != tuple(size):
         padded = np.zeros((len(masks), *padded_size), dtype=bool)
         padded[:, : size[0], : size[1]] = masks
         masks = padded
     return torch.from_numpy(np.ascontiguousarray(masks))
+
+
+def _checked_masks(mask_labels: Sequence[Any], original_sizes: Sequence[tuple[int, int]]) -> list[Tensor | np.ndarray]:
+    """Return the (N, h, w) masks of each image as arrays or tensors, or raise a ValueError about their shape."""
+    checked = [masks if isinstance(masks, Tensor) else np.asarray(masks) for masks in mask_labels]
+    for image, (masks, size) in enumerate(zip(checked, original_sizes, strict=True)):
+        if masks.ndim != 3 or tuple(masks.shape[1:]) != tuple(size):
+            raise ValueError(
+                f"mask_labels of image {image} must have the shape (N, {size[0]}, {size[1]}), got {tuple(masks.shape)}"
+            )
+    return checked
+
+
+def _nearest_pixels(old: int, new: int) -> np.ndarray:
+    """Return the (new,) indices of the pixels that a side of `old` pixels contributes to one of `new`."""
+    return ((np.arange(new) + 0.5) * (old / new)).astype(np.int64).clip(max=old - 1)
 
 
 def transform_labels(
@@ -97,20 +111,15 @@ def transform_labels(
         if values is not None and len(values) != len(original_sizes):
             raise ValueError(f"{name} has {len(values)} entries for {len(original_sizes)} images; give one per image")
     # Factors (x, y) of each image.
-    scales = [
-        torch.tensor([new[1] / old[1], new[0] / old[0]]) for old, new in zip(original_sizes, resized_sizes, strict=True)
-    ]
+    scales = []
+    for old, new in zip(original_sizes, resized_sizes, strict=True):
+        scales.append(torch.tensor([new[1] / old[1], new[0] / old[0]]))
+    # Masks are resized and padded with their image.
     if mask_labels is not None:
-        mask_labels = [mask if isinstance(mask, Tensor) else np.asarray(mask) for mask in mask_labels]
-        for image, (mask, size) in enumerate(zip(mask_labels, original_sizes, strict=True)):
-            if mask.ndim != 3 or tuple(mask.shape[1:]) != tuple(size):
-                raise ValueError(
-                    f"mask_labels of image {image} must have the shape (N, {size[0]}, {size[1]}), got "
-                    f"{tuple(mask.shape)}"
-                )
-        labels["mask_labels"] = [
-            resize_masks(mask, size, padded_size) for mask, size in zip(mask_labels, resized_sizes, strict=True)
-        ]
+        labels["mask_labels"] = []
+        for masks, size in zip(_checked_masks(mask_labels, original_sizes), resized_sizes, strict=True):
+            labels["mask_labels"].append(resize_masks(masks, size, padded_size))
+    # Classes stay; boxes and points are scaled.
     if class_labels is not None:
         labels["class_labels"] = [torch.as_tensor(values, dtype=torch.long) for values in class_labels]
     if boxes is not None:
