@@ -11,12 +11,7 @@ from pointwssis.data import dataset_from_rows, make_object
 from pointwssis.ops.coco_masks import encode_mask
 from pointwssis.training.augmentation import Augmentation
 from pointwssis.training.collators import InstanceCollator, as_list
-from pointwssis.training.datasets import (
-    ImageDataset,
-    InstanceDataset,
-    RefinementDataset,
-    jittered_point,
-)
+from pointwssis.training.datasets import ImageDataset, InstanceDataset, RefinementDataset, jittered_point
 from pointwssis.training.incomplete_labels import background_threshold
 from pointwssis.training.samplers import SimilarShapeSampler
 

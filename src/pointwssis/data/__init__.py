@@ -17,10 +17,12 @@ from .annotation_cost import (
 from .errors import LoadReport
 from .formats.bdd100k import load_bdd100k
 from .formats.click_table import load_click_table, read_click_table
-from .formats.coco import load_coco, load_coco_folder, load_coco_splits, to_coco
+from .formats.coco import load_coco, load_coco_folder, load_coco_splits
+from .formats.coco_export import to_coco
 from .formats.cvat import load_cvat, to_cvat
 from .formats.exporting import export_annotations
-from .formats.label_studio import label_studio_config, load_label_studio, to_label_studio
+from .formats.label_studio import load_label_studio
+from .formats.label_studio_export import label_studio_config, to_label_studio
 from .formats.load_options import LoadOptions
 from .formats.official import load_official_annotations
 from .formats.yolo import load_yolo, to_yolo

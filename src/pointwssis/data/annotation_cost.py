@@ -122,6 +122,7 @@ def labeling_seconds(content: ImageContent, speed: LabelingSpeed | None = None) 
     """
     speed = speed or LabelingSpeed()
     present, objects = content.classes_present, content.objects
+    # Masks, boxes and points all include one check per absent class; drawing or clicking confirms the present ones.
     absent = (content.num_classes - present) * speed.class_check
     return {
         "full": absent + objects * speed.mask,
@@ -145,6 +146,7 @@ def labeling_budget(images: Mapping[str, float], seconds: Mapping[str, float] | 
         196.73
     """
     seconds = COCO_SECONDS if seconds is None else seconds
+    # Reject kinds without a known duration, and counts that are negative or not finite, before anything is multiplied.
     for kind, count in images.items():
         if kind not in seconds:
             raise UserError(f"{kind!r} is not a kind of label; use {', '.join(seconds)}")
@@ -186,6 +188,7 @@ def image_content(dataset: Dataset) -> ImageContent:
         UserError: no image is complete.
     """
     images = present = objects = 0
+    # In an incomplete image the annotated objects are only a lower limit, which would bias the averages.
     for row in dataset.with_format(None):
         if row["complete"]:
             annotated = _annotated(row)
@@ -194,6 +197,7 @@ def image_content(dataset: Dataset) -> ImageContent:
             present += len({item["category"] for item in annotated})
     if not images:
         raise UserError("no image is complete, so the number of objects per image is unknown; give the numbers")
+    # The class of bare clicks (None) counts as one more class, hence the upper limit.
     return ImageContent(len(class_names(dataset)), min(present / images, len(class_names(dataset))), objects / images)
 
 
@@ -201,6 +205,7 @@ def _annotated(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the manually annotated objects: neither crowds nor pseudo labels without a point."""
     annotated = []
     for item in row["objects"]:
+        # A score without a point marks a proposal of a network, which cost no working time.
         is_found_by_model = item["score"] is not None and item["point"] is None
         if not item["iscrowd"] and not is_found_by_model:
             annotated.append(item)
@@ -210,15 +215,19 @@ def _annotated(row: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _cost_of_row(row: Mapping[str, Any], num_classes: int, speed: LabelingSpeed) -> tuple[str, float]:
     """Return the kind of label and the seconds of one image; the kind is that of its cheapest object."""
     annotated = _annotated(row)
+    # Without objects only the check of the classes remains; an unlabeled image costs nothing.
     if not annotated:
         kind = supervision({**row, "objects": []})
         return kind, 0.0 if kind == "none" else num_classes * speed.class_check
+    # In a complete image the annotator has also ruled out every class that is absent.
     kinds = [_label_of(item) for item in annotated]
     classes = {item["category"] for item in annotated} - {None}
     absent = (num_classes - len(classes)) * speed.class_check if row["complete"] else 0.0
+    # Masks and boxes cost the same for each object; of the points of a class, the first one takes longer.
     seconds = kinds.count("full") * speed.mask + kinds.count("box") * speed.box
     clicked = [item["category"] for item, kind in zip(annotated, kinds, strict=True) if kind == "point"]
     seconds += _seconds_of_points(clicked, speed)
+    # KINDS is ordered from expensive to cheap, so the greatest index is the cheapest kind.
     return max(kinds, key=KINDS.index), absent + seconds
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..ops.user_error import UserError, UserFileNotFoundError
 
+# The 80 classes of COCO by ascending category id.
 COCO_NAMES = (
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
     "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow", "elephant",
@@ -18,6 +19,7 @@ COCO_NAMES = (
     "tv", "laptop", "mouse", "remote", "keyboard", "cell phone", "microwave", "oven", "toaster", "sink",
     "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
+# The classes of BDD100K's instance segmentation, in the order of its ids 1 to 8.
 BDD100K_NAMES = ("pedestrian", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle")
 
 DATASETS = {"coco": COCO_NAMES, "bdd100k": BDD100K_NAMES}
@@ -44,7 +46,9 @@ def read_class_names(labels: str | Path) -> list[str]:
         raise UserFileNotFoundError(
             f"{labels}: is neither {' nor '.join(DATASETS)} nor a file with one class name per line"
         )
+    # Editors may write a byte order mark and empty lines at the end; both are tolerated.
     class_names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
+    # Any other empty line would leave a class without a name, and a duplicate would make its index ambiguous.
     for row, name in enumerate(class_names, start=1):
         if not name or name in class_names[: row - 1]:
             problem = "is a duplicate" if name else "is empty"
@@ -66,7 +70,9 @@ def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> li
         >>> unite_names([["cat", "dog"], ["dog", "bird"]])
         ['cat', 'dog', 'bird']
     """
+    # A dict drops repeated names and keeps the order in which they first occur.
     class_names = list(dict.fromkeys(name for names in lists for name in names))
+    # Remember the first name of each simplified spelling; another name with this spelling is probably the same class.
     seen: dict[str, str] = {}
     for name in class_names:
         other = seen.setdefault(_plain(name), name)
@@ -90,13 +96,16 @@ def check_known(found: Iterable[str], class_names: Sequence[str], source: str) -
     Raises:
         UserError: some names are not among the classes.
     """
+    # Collect all unknown names first, so that one error covers the whole file.
     unknown = list(dict.fromkeys(name for name in found if name not in class_names))
     if not unknown:
         return
+    # Compare simplified spellings, so that case and separators do not hide a similar class.
     by_plain = {_plain(name): name for name in class_names}
     close = {name: difflib.get_close_matches(_plain(name), by_plain, n=1) for name in unknown}
     hints = [f"{name!r} → {by_plain[match[0]]!r}" for name, match in close.items() if match]
     hint = f" (did you mean {', '.join(hints[:5])}?)" if hints else ""
+    # Build a label_map to copy, for a name with a suggestion if there is one.
     first = next((name for name, match in close.items() if match), unknown[0])
     target = by_plain[close[first][0]] if close[first] else class_names[0]
     raise UserError(

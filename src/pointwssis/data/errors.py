@@ -63,9 +63,11 @@ class LoadReport:
 
     def reject(self, record: str, bad: AnnotationError) -> None:
         """Raise `bad.error` with file, record, field, value and hint; with `skip_bad`, count the record instead."""
+        # The same message is raised, or kept as the account of a skipped record.
         message = f"{self.source}: {record}: {bad.field} is {_shortened(bad.value)}: {bad.problem}; {bad.hint}"
         if not self.skip_bad:
             raise bad.error(message + self.skip_hint) from bad
+        # Count by the problem alone, which contains no values, and keep the first message as an example.
         self.messages.append(message)
         self.skipped[bad.problem] += 1
         self.examples.setdefault(bad.problem, message)

@@ -63,10 +63,12 @@ def mix_with_masks(full: int, hours: float, seconds: Mapping[str, float], images
     Returns:
         The mixture; None if the masks take longer than the hours.
     """
+    # Masks come first; a deficit of less than a microsecond is a rounding error.
     full = full if images is None else min(full, images)
     left = _available(hours, seconds) - full * seconds["full"]
     if left < -1e-6:
         return None
+    # The time left is spent on points, for at most the images without masks.
     point = int(max(left, 0) / seconds["point"] + 1e-9)
     point = point if images is None else min(point, images - full)
     none = None if images is None else images - full - point
@@ -84,9 +86,11 @@ def mix_with_fraction(
     """
     if not 0 <= fraction <= 1:
         raise UserError(f"the fraction of images with masks is {fraction}; it must lie between 0 and 1")
+    # Average seconds per image of the mixture, which give the number of images that the hours allow.
     mean = fraction * seconds["full"] + (1 - fraction) * seconds["point"]
     count = int(_available(hours, seconds) / mean + 1e-9)
     count = count if images is None else min(count, images)
+    # Round the number of masks down; the remaining images get points.
     full = math.floor(fraction * count + 1e-9)
     none = None if images is None else images - count
     return LabelMix(full, count - full, none, full * seconds["full"] + (count - full) * seconds["point"])
@@ -102,9 +106,11 @@ def mix_of_all(hours: float, seconds: Mapping[str, float], images: int) -> Label
         >>> mix_of_all(10, {"full": 360, "point": 36}, 500)
         LabelMix(full=55, point=445, none=0, seconds=35820)
     """
+    # Points for every image come first.
     spare = _available(hours, seconds) - images * seconds["point"]
     if spare < -1e-6:
         return None
+    # The spare seconds replace points by masks; if masks take no longer than points, every image gets masks.
     extra = seconds["full"] - seconds["point"]
     full = images if extra <= 0 else min(images, int(max(spare, 0) / extra + 1e-9))
     return LabelMix(full, images - full, 0, full * seconds["full"] + (images - full) * seconds["point"])

@@ -48,11 +48,13 @@ def load_annotation_files(paths: Sequence[str | Path], image_dir: str | Path, **
         options: fields of `LoadOptions` except `class_names` and `report`; they apply to all files. `skip_bad` also
             applies to records that contradict an earlier file, and `reports` gets the report of the merge as well.
     """
+    # Load what can be loaded alone; a file of bare clicks names no class and must wait for those of the other files.
     parts: list[Dataset | None] = []
     for path in paths:
         try:
             parts.append(load_annotations(path, image_dir, **options))
         except NoClassError:
+            # A single file cannot take its classes from another one.
             if len(paths) == 1:
                 raise
             parts.append(None)
@@ -64,6 +66,7 @@ def load_annotation_files(paths: Sequence[str | Path], image_dir: str | Path, **
     loaded = [part for part in parts if part is not None]
     if len(loaded) == 1:
         return loaded[0]
+    # The merge skips and notes records too, so its report joins those of the files.
     report = LoadReport()
     if options.get("reports") is not None:
         options["reports"].append(report)
@@ -80,10 +83,12 @@ def annotation_format(path: str | Path) -> AnnotationFormat:
     path = Path(path)
     if not path.exists():
         raise UserFileNotFoundError(f"{path}: annotation file not found; check the path")
+    # The first match counts, so the order of FORMATS decides between formats that look alike.
     head = FileHead.of(path)
     for entry in FORMATS:
         if entry.recognizes(head):
             return entry
+    # For an unknown file, quote what it begins with and list what is supported; a folder has no first line.
     known = "; ".join(f"{entry.title} ({entry.file})" for entry in FORMATS)
     if path.is_dir():
         raise UserFileNotFoundError(f"{path}: this is a folder, not an annotation file; give its data.yaml or the file")

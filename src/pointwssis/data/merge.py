@@ -55,19 +55,24 @@ def merge_annotations(
     """
     report = LoadReport() if report is None else report
     report.source, report.skip_bad = "merged annotations", skip_bad
+    # Agree on one list of classes, and check every dataset against it.
     classes = [names_of(dataset) for dataset in datasets]
     all_names = unite_names(classes) if class_names is None else list(class_names)
     for number, found in enumerate(classes, start=1):
         check_known(found, all_names, f"dataset {number} of {len(classes)}")
+    # Translate class indices, and give new image ids where an earlier source uses the same one.
     sources = [_rows(dataset, found, all_names) for dataset, found in zip(datasets, classes, strict=True)]
     _make_unique(sources, "image_id")
+    # Group the rows by image; the real path makes links and different spellings of one path meet.
     objects: list[list[Item]] = []
     images: dict[str, list[Row]] = {}  # real path → rows about this image, one per source
     for rows in sources:
         objects.append([item for row in rows for item in row["objects"]])
         for row in rows:
             images.setdefault(os.path.realpath(row["image"]["path"]), []).append(row)
+    # Rows hold the same objects as these lists, so their ids change in place.
     _make_unique(objects, "id")
+    # An image of a single source needs no matching.
     merged = [rows[0] if len(rows) == 1 else _merged(rows, all_names, report) for rows in images.values()]
     report.log()
     return dataset_from_rows(merged, all_names)
@@ -105,6 +110,7 @@ def unlabeled_rows(
         except AnnotationError as bad:
             report.reject(f"image {name}", bad)
             continue
+        # Nothing is known about the contents, so the row is incomplete and has no image-level label.
         fields = {"image": str(path), "image_id": next(numbers), "width": width, "height": height, "file_name": name}
         rows.append({**fields, "complete": False, "image_labels": None, "objects": []})
         report.images += 1
@@ -126,8 +132,10 @@ def _rows(dataset: Dataset, classes: Sequence[str], all_names: Sequence[str]) ->
 
 def _make_unique(sources: Sequence[Sequence[dict[str, Any]]], field: str) -> None:
     """Give a new id to each record whose id exists in an earlier source."""
+    # New ids start above all existing ones, so that they cannot meet an id of a later source.
     all_ids = [record[field] for records in sources for record in records]
     new_ids, taken = count(max(all_ids, default=0) + 1), set[int]()
+    # An id is replaced only if an earlier source has it; the ids within one source are distinct already.
     for records in sources:
         own_ids = [record[field] for record in records]
         for record in records:
@@ -138,8 +146,10 @@ def _make_unique(sources: Sequence[Sequence[dict[str, Any]]], field: str) -> Non
 
 def _merged(rows: Sequence[Row], class_names: Sequence[str], report: LoadReport) -> Row:
     """Merge the rows of several sources about one image."""
+    # A source that neither annotates objects nor knows that there are none has no say in completeness.
     annotated = [row for row in rows if supervision(row) in ("full", "point")]
     image_labels = {label for row in rows for label in row["image_labels"] or ()}
+    # All other fields, such as the id and the size, are those of the first source.
     return {
         **rows[0],
         "complete": bool(annotated) and all(row["complete"] for row in annotated),
@@ -167,8 +177,10 @@ class _ObjectMerger:
         return [item for _, item in self.kept]
 
     def _add_mask(self, source: int, item: Item) -> None:
+        # Masks precede clicks, so all that was kept so far has a mask. Crowds never match another object.
         for twin in self._others(source):
             if not item["iscrowd"] and rle_iou(twin["segmentation"], item["segmentation"]) > SAME_OBJECT_IOU:
+                # Identical masks in two files are expected and need no remark.
                 if self._agree(twin, item, "segmentation") and twin["segmentation"] != item["segmentation"]:
                     self._note("object with a mask in two files (the first one counts)", item)
                 return
@@ -178,22 +190,27 @@ class _ObjectMerger:
         if item["point"] is None:  # a box alone
             self.kept.append((source, item))
             return
+        # The click belongs to the smallest compatible mask of another source that contains it.
         x, y = self._pixel(item)
         masks = [other for other in self._others(source) if other["segmentation"] is not None]
         containing = [mask for mask in masks if _are_compatible(mask, item) and self._mask(mask)[y, x]]
         if containing:
             owner = min(containing, key=lambda mask: rle_area(mask["segmentation"]))
+            # Each source contributes one click per mask; another click is an error of labeling, not another object.
             if (source, owner["id"]) in self.owners:
                 self._note("second click of a file in one mask (left out)", item)
                 return
+            # The click becomes the point of the object, and its class if the mask has none.
             self.owners.add((source, owner["id"]))
             owner["point"] = item["point"]
             self._agree(owner, item, "point")
             return
+        # Outside all masks, clicks of two sources on the same pixel are one object.
         for other in self._others(source):
             if other["segmentation"] is None and other["point"] is not None and self._pixel(other) == (x, y):
                 self._agree(other, item, "point")
                 return
+        # Anything else is a separate object.
         self.kept.append((source, item))
 
     def _others(self, source: int) -> list[Item]:
@@ -201,6 +218,7 @@ class _ObjectMerger:
 
     def _pixel(self, item: Item) -> tuple[int, int]:
         """Return column and row of a click."""
+        # Round half up; beyond the center of the last pixel, the click still belongs to that pixel.
         sides = self.rows[0]["width"], self.rows[0]["height"]
         x, y = (min(int(c + 0.5), side - 1) for c, side in zip(item["point"], sides, strict=True))
         return x, y
@@ -212,12 +230,14 @@ class _ObjectMerger:
 
     def _agree(self, kept: Item, item: Item, field: str) -> bool:
         """Return True if two records of one object agree on its class; the kept one takes a class that it lacks."""
+        # A contradiction is reported with both classes, and the record of the later source is not used.
         if not _are_compatible(kept, item):
             both = [self.class_names[each["category"]] for each in (kept, item)]
             hint = "two files give these classes to one object; correct one of them, or map one with label_map"
             bad = AnnotationError("contradicting classes", f"class ({field})", both, hint)
             self.report.reject(self._record_name(item), bad)
             return False
+        # A bare click or a mask without a class adopts the class of its counterpart.
         if kept["category"] is None:
             kept["category"] = item["category"]
         return True

@@ -54,13 +54,16 @@ def points_from_masks(
     _check_fraction("fraction", fraction)
     if point_source not in _STREAM_OF_SOURCE:
         raise UserError(f"point_source is {point_source!r}; use 'center', 'box_center' or 'random'")
+    # Masks of weakly labeled images are hidden, so they are looked up in the ground truth.
     masks = _KnownMasks(ground_truth)
 
     # Each object draws first whether it moves, so that a larger fraction moves the same objects and more.
     def moved(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
         known, generator = masks.of(row, item), _generator(seed, _STREAM_OF_SOURCE[point_source], row, item)
+        # The first random number decides, so that a larger fraction moves the same objects and more.
         if generator.random() >= fraction:
             return item
+        # A missing or empty mask has no position to derive.
         if known["segmentation"] is None or not rle_area(known["segmentation"]):
             raise UserError(
                 f"{_name(row, item)} has no mask to derive a point from; pass `ground_truth`, or omit this noise"
@@ -111,6 +114,7 @@ def jitter_points(
 
     def moved(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
         known = masks.of(row, item)
+        # In pixels the size is 1; otherwise sigma scales with the width and the height of each object.
         size = (1.0, 1.0) if unit == "pixel" else _object_size(known, row)
         mask = _mask(known, row) if stay_in_mask else None
         generator = _generator(seed, _JITTERED, row, item)
@@ -130,6 +134,7 @@ def corrupt_labels(dataset: Dataset, fraction: float, seed: int = 0, *, masked: 
         masked: also change objects that have a mask.
     """
     _check_fraction("fraction", fraction)
+    # With a single class there is no wrong one.
     count = len(class_names(dataset))
     if count < 2:
         raise UserError(f"the only class is {class_names(dataset)[0]!r}; a wrong label requires a second class")
@@ -138,6 +143,7 @@ def corrupt_labels(dataset: Dataset, fraction: float, seed: int = 0, *, masked: 
         generator = _generator(seed, _MISLABELED, row, item)
         if generator.random() >= fraction or item["category"] is None:
             return item
+        # A shift by 1 to count − 1 reaches each other class with equal probability, and never the same one.
         return {**item, "category": int(item["category"] + generator.integers(1, count)) % count}
 
     return _with_points(dataset, mislabeled, masked)
@@ -188,6 +194,7 @@ def apply_point_noise(
         True
     """
     check_point_noise(noise)
+    # Noise imitates an annotator of points, so objects with a mask never change.
     hidden = {"ground_truth": ground_truth, "masked": False}
     steps: dict[str, Callable[[Dataset, float], Dataset]] = {
         "box_center": lambda rows, part: points_from_masks(rows, "box_center", seed, fraction=part, **hidden),
@@ -198,6 +205,7 @@ def apply_point_noise(
         "missing": lambda rows, part: drop_points(rows, part, seed, masked=False),
         "overlooked": lambda rows, part: drop_points(rows, part, seed, complete=True, masked=False),
     }
+    # The order is fixed, whatever the order of the mapping: positions, then classes, then removal.
     for key in POINT_NOISE:
         if noise.get(key):
             dataset = steps[key](dataset, noise[key])
@@ -209,6 +217,7 @@ def check_point_noise(noise: Mapping[str, float]) -> None:
     for key, value in noise.items():
         if key not in POINT_NOISE:
             raise UserError(f"point_noise has no key {key!r}; use {', '.join(POINT_NOISE)}")
+        # Jitter is a standard deviation of any size, everything else a fraction.
         if not key.startswith("jitter"):
             _check_fraction(f"point_noise: {key}", value)
         elif not 0 <= value < np.inf:
@@ -232,6 +241,7 @@ def _with_points(
         return item["point"] is not None and not item["iscrowd"] and (masked or item["segmentation"] is None)
 
     def changed(row: dict[str, Any]) -> dict[str, Any]:
+        # An image that loses an object is no longer complete, unless the object counts as overlooked.
         objects = [change(row, item) if is_changed(item) else item for item in row["objects"]]
         left = [item for item in objects if item is not None]
         return {"objects": left, "complete": row["complete"] and (complete or len(left) == len(objects))}
@@ -257,6 +267,7 @@ class _KnownMasks:
 
     def __init__(self, ground_truth: Dataset | None):
         self.rows, self.positions = None, {}
+        # Two columns suffice, and an index by image id avoids a search per object.
         if ground_truth is not None:
             self.rows = ground_truth.with_format(None).select_columns(["image_id", "objects"])
             self.positions = {image_id: index for index, image_id in enumerate(ground_truth["image_id"])}
@@ -270,6 +281,7 @@ class _KnownMasks:
         if self.image_id != row["image_id"]:  # the objects of an image are consecutive
             self.image_id = row["image_id"]
             self.items = {known["id"]: known for known in self.rows[self.positions[self.image_id]]["objects"]}
+        # An object that the ground truth lacks is returned with its own fields.
         known = self.items.get(item["id"], item)
         return {**item, **{field: known[field] for field in ("segmentation", "bbox")}}
 
@@ -279,6 +291,7 @@ class _KnownMasks:
 
 def _object_size(known: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[float, float]:
     """Return width and height of an object in pixels."""
+    # The mask defines the size if there is one; a box without an extent gives no scale.
     box = known["bbox"] if known["segmentation"] is None else rle_box(known["segmentation"])
     if box is None or min(box[2:]) <= 0:
         raise UserError(
@@ -311,11 +324,13 @@ def _jittered(
         generator: random generator of the object.
     """
     last_pixel = np.maximum(np.array(size) - 1, point)  # an original point may lie up to a pixel further
+    # Draw until a position lies inside the image, and inside the mask if there is one.
     for _ in range(_MAX_DRAWS):
         drawn = (np.array(point) + generator.normal(0, 1, 2) * sigma).astype(np.float32)  # the schema's precision
         column, row = np.rint(drawn.clip(0, np.array(size) - 1)).astype(int)
         if (drawn >= 0).all() and (drawn <= last_pixel).all() and (mask is None or mask[row, column]):
             return drawn.tolist()
+    # No draw was allowed: move the last one to the border of the image, or to the nearest pixel of the mask.
     if mask is None:
         return drawn.clip(0, np.array(size) - 1).tolist()
     rows, columns = np.nonzero(mask)

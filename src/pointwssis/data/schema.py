@@ -55,6 +55,7 @@ def dataset_features(class_names: Sequence[str]) -> Features:
         raise UserError(f"class names are {class_names}; give at least one, without duplicates")
     # The types of the table in the docstring of the module.
     category = ClassLabel(names=class_names)
+    # Both masks of an object are stored as COCO's compressed run lengths.
     rle = {"size": List(Value("int32"), length=2), "counts": Value("string")}
     return Features(
         image=Image(decode=False),
@@ -88,6 +89,7 @@ def make_object(id: int, category: int | None, **values: Any) -> dict[str, Any]:
         >>> make_object(1, 0, point=[3.0, 4.0])["segmentation"] is None
         True
     """
+    # Arrow would drop a misspelled field silently, so it is an error here.
     empty = dict.fromkeys(("point", "bbox", "area", "segmentation", "rough_segmentation", "score", "level"))
     unknown = set(values) - set(empty) - {"iscrowd"}
     if unknown:
@@ -105,6 +107,7 @@ def dataset_from_rows(rows: Iterable[Mapping[str, Any]], class_names: Sequence[s
         class_names: class names in the order of their indices.
     """
     features = dataset_features(class_names)
+    # The empty table provides the schema if there are no rows.
     tables = [features.arrow_schema.empty_table(), *row_tables(rows, features)]
     return Dataset(InMemoryTable(pa.concat_tables(tables)), info=DatasetInfo(features=features))
 
@@ -113,6 +116,7 @@ def row_tables(rows: Iterable[Mapping[str, Any]], features: Features) -> Iterato
     """Yield rows of the schema as Arrow tables of at most a thousand rows."""
     rows = iter(rows)
     while some := list(islice(rows, _ROWS_PER_CHUNK)):
+        # A bare path is short for an image whose bytes are not stored.
         images = [row["image"] for row in some]
         images = [image if isinstance(image, Mapping) else {"path": str(image), "bytes": None} for image in images]
         some = [{**row, "image": image} for row, image in zip(some, images, strict=True)]
@@ -166,9 +170,11 @@ def supervision(row: Mapping[str, Any]) -> str:
         "full": every annotated object has a mask, or the image is known to show no object; "point": at least one object
         has no mask; "image": only an image-level label; "none": no label.
     """
+    # Crowds are ignore regions and do not count as annotated objects.
     annotated = [item for item in row["objects"] if not item["iscrowd"]]
     if annotated:
         return "full" if all(item["segmentation"] is not None for item in annotated) else "point"
+    # A complete image without objects is fully annotated: it is known to show none.
     if row["complete"]:
         return "full"
     return "none" if row["image_labels"] is None else "image"

@@ -49,6 +49,7 @@ def split_supervision(
         "unlabeled_fraction": unlabeled_fraction,
     }
     _check_fractions(fractions)
+    # Sort the ids before the permutation, so that the draw does not depend on the order of the rows.
     rows = dataset.with_format(None)
     kinds = {row["image_id"]: supervision(row) for row in rows}
     order = [int(i) for i in np.random.default_rng(seed).permutation(sorted(kinds))]
@@ -59,11 +60,13 @@ def split_supervision(
     first, second = (int(part * len(kinds) + 0.5) for part in (image_level_fraction, unlabeled_fraction))
     image_level, unlabeled = set(others[:first]), set(others[first : first + second])
 
+    # Images that were not drawn keep points. Selecting by position preserves the order of the dataset.
     kept = {**dict.fromkeys(full, "full"), **dict.fromkeys(image_level, "image"), **dict.fromkeys(unlabeled, "none")}
     positions: dict[str, list[int]] = {"full": [], "point": [], "image": [], "none": []}
     for position, image_id in enumerate(rows["image_id"]):
         positions[kept.get(image_id, "point")].append(position)
     parts = {name: rows.select(chosen) for name, chosen in positions.items()}
+    # Remove from each part what it must not show; the full images stay as they are.
     return DatasetDict(
         full=parts["full"],
         point=hide_masks(parts["point"]),
@@ -76,6 +79,7 @@ def _check_fractions(fractions: Mapping[str, float]) -> None:
     for name, fraction in fractions.items():
         if not 0 <= fraction <= 1:
             raise UserError(f"{name} is {fraction}; it must be a fraction of the images, from 0 to 1")
+    # The tolerance accepts sums such as 0.7 + 0.2 + 0.1 that exceed 1 by rounding.
     if sum(fractions.values()) > 1 + 1e-9:
         raise UserError(
             f"{fractions} add up to more than 1; use smaller fractions, the rest of the images keeps points"
@@ -84,6 +88,7 @@ def _check_fractions(fractions: Mapping[str, float]) -> None:
 
 def _with_masks(eligible: Sequence[int], fraction: float, num_images: int) -> set[int]:
     """Return the ids of the images that keep their masks."""
+    # Round half up, and keep at least one image unless none was requested.
     wanted = max(1, int(fraction * num_images + 0.5)) if fraction else 0
     if wanted and not eligible:
         raise UserError(f"labeled_fraction is {fraction}, but no image has a mask for every object; use 0")
@@ -102,6 +107,7 @@ def hide_objects(dataset: Dataset, keep_classes: bool) -> Dataset:
     """
 
     def hidden(row: dict[str, Any]) -> dict[str, Any]:
+        # A bare click has no class to keep. Without objects the image no longer counts as complete.
         classes = sorted({item["category"] for item in row["objects"] if item["category"] is not None})
         return {"objects": [], "complete": False, "image_labels": classes if keep_classes else None}
 
@@ -118,6 +124,7 @@ def hide_masks(dataset: Dataset) -> Dataset:
 
 def _hide_masks_of_row(row: dict[str, Any]) -> dict[str, Any]:
     objects = [{**item, **HIDDEN} for item in row["objects"] if not item["iscrowd"]]
+    # Without its mask, an object needs a point.
     for item in objects:
         if item["point"] is None:
             raise UserError(f"image {row['image_id']}: object {item['id']} has no point to keep; load it with one")

@@ -15,6 +15,7 @@ from ..ops.user_error import UserError
 from .splits import HIDDEN
 
 _ROWS_PER_CHUNK = 1000
+# Indices into this array: 0 no label, 1 image-level label, 2 points, 3 masks.
 _KINDS = np.array(["none", "image", "point", "full"])
 
 
@@ -24,6 +25,7 @@ def hide_masks_of_table(table: pa.Table) -> pa.Table:
     Raises:
         UserError: an object has no point to keep.
     """
+    # Flatten the lists to one entry per object, with the index of its image.
     objects = table["objects"].combine_chunks()
     items, image_of = objects.flatten(), objects.value_parent_indices().to_numpy()
 
@@ -34,6 +36,7 @@ def hide_masks_of_table(table: pa.Table) -> pa.Table:
         item, image = pointless[0], image_of[pointless[0]]
         number, name = _field(items, "id")[int(item)].as_py(), table["image_id"][int(image)].as_py()
         raise UserError(f"image {name}: object {number} has no point to keep; load it with one")
+    # Hidden fields become null columns of the same type, so that the schema does not change.
     items, image_of = items.filter(pa.array(kept)), image_of[kept]
     columns = []
     for field in items.type:
@@ -49,11 +52,14 @@ def hide_masks_of_table(table: pa.Table) -> pa.Table:
 
 def supervision_of_table(table: pa.Table) -> list[str]:
     """Return the supervision of every image, as `supervision` does."""
+    # One entry per object, with the index of its image; crowds do not count.
     objects = table["objects"].combine_chunks()
     items, image_of = objects.flatten(), objects.value_parent_indices().to_numpy()
     marked, masked = ~_flags(items, "iscrowd"), _is_given(items, "segmentation")
+    # Per image: whether there is an object, and whether one of them lacks a mask.
     has_objects = np.bincount(image_of[marked], minlength=len(objects)) > 0
     lacks_masks = np.bincount(image_of[marked & ~masked], minlength=len(objects)) > 0
+    # Without objects, a complete image is known to be empty; otherwise an image-level label decides.
     complete = table["complete"].combine_chunks().to_numpy(zero_copy_only=False)
     labeled = table["image_labels"].combine_chunks().is_valid().to_numpy(zero_copy_only=False)
     known_empty = np.where(complete, 3, np.where(labeled, 1, 0))
@@ -74,6 +80,7 @@ def masked_images(rows: Dataset) -> list[int]:
     for table in rows.with_format("arrow").iter(_ROWS_PER_CHUNK):
         objects = table["objects"].combine_chunks()
         items, image_of = objects.flatten(), objects.value_parent_indices().to_numpy()
+        # Indices of images are relative to the chunk, so add the position of its first row.
         masked = image_of[~_flags(items, "iscrowd") & _is_given(items, "segmentation")]
         found += (start + np.unique(masked)).tolist()
         start += len(objects)
@@ -92,10 +99,12 @@ def count_table(table: pa.Table, class_names: Sequence[str]) -> Counter[tuple[st
         "unknown") → number. An object with a mask counts as "mask" even if it has a point; crowds have no class.
     """
     counts = Counter(("images", kind) for kind in supervision_of_table(table))
+    # Crowds are counted apart; of the other objects, a mask has precedence over a point.
     items = table["objects"].combine_chunks().flatten()
     crowd = _flags(items, "iscrowd")
     kinds = np.where(_is_given(items, "segmentation"), "mask", np.where(_is_given(items, "point"), "point", "neither"))
     counts.update(("objects", kind) for kind in np.where(crowd, "crowd", kinds).tolist())
+    # Bare clicks have no class; −1 takes its place, because an integer array of NumPy has no null.
     classes = _field(items, "category").fill_null(-1).to_numpy(zero_copy_only=False)[~crowd]
     for index, count in zip(*np.unique(classes, return_counts=True), strict=True):
         counts["class", class_names[index] if index >= 0 else "unknown"] = int(count)

@@ -58,6 +58,7 @@ def evaluate_clicks(
         evaluate_clicks(load_coco("val.json", "images"), segmenter)["auroc"]
         ```
     """
+    # Without all masks of an image, a click beside the known masks could still hit an object.
     names, rows = class_names(dataset), dataset.with_format(None)
     usable = [i for i, row in enumerate(rows) if row["complete"] and supervision(row) == "full"]
     generator = np.random.default_rng(seed)
@@ -68,14 +69,17 @@ def evaluate_clicks(
     # Per image, the clicks on objects come first, then those on background.
     for start in tqdm(range(0, len(usable), batch_size), desc="Clicks", unit="batch", disable=None):
         batch = [rows[index] for index in usable[start : start + batch_size]]
+        # Points on objects come first, those on background after them; the answers have the same order.
         clicks = [_clicks(row, point_source, generator) for row in batch]
         points = [[*objects.values(), *background] for objects, background in clicks]
         found = segmenter([read_image(row) for row in batch], points=points)
         for row, (objects, background), answers in zip(batch, clicks, found, strict=True):
+            # Check the answers before they are counted, then divide them again.
             _check_answers(answers, len(objects) + len(background), names, row)
             scores = [answer["background_score"] for answer in answers]
             on_objects += scores[: len(objects)]
             on_background += scores[len(objects) :]
+            # Objects without a class in the ground truth cannot tell whether the prediction is right.
             categories = {item["id"]: item["category"] for item in row["objects"]}
             for object_id, answer in zip(objects, answers, strict=False):
                 if categories[object_id] is not None:
@@ -90,6 +94,7 @@ def _clicks(
     row: Mapping[str, Any], point_source: PointSource | None, generator: np.random.Generator
 ) -> tuple[dict[int, tuple[float, float]], list[tuple[float, float]]]:
     """Return object id → point, and as many points (at least one) outside all annotations, crowds included."""
+    # All masks, also those of crowds, reduce the background; crowds and empty masks are not clicked.
     free = np.ones((row["height"], row["width"]), dtype=bool)
     objects = {}
     for item in row["objects"]:
@@ -98,6 +103,7 @@ def _clicks(
         mask = decode_rle(item["segmentation"])
         free &= ~mask
         if mask.any() and not item["iscrowd"]:
+            # By default an object is clicked at its own point.
             if point_source is None and item["point"]:
                 objects[item["id"]] = tuple(item["point"])
             else:
@@ -125,6 +131,7 @@ def _check_answers(answers: Sequence[Mapping[str, Any]], num_points: int, names:
 
 
 def _accuracies(right: Mapping[str, list[bool]]) -> dict[str, Any]:
+    # A class without objects has no accuracy and does not enter the mean over the classes.
     per_class = {name: float(np.mean(values)) if values else None for name, values in right.items()}
     known = [value for value in per_class.values() if value is not None]
     every = [value for values in right.values() for value in values]  # each object counts once
@@ -148,6 +155,7 @@ def rejection(on_objects: Sequence[float], on_background: Sequence[float]) -> di
     names = ("auroc", "threshold", "objects_kept", "background_rejected", "background_rejected_at_95")
     if not on_objects or not on_background:
         return dict.fromkeys(names)
+    # AUROC counts the pairs in which the background has the higher score; equal scores count one half.
     objects, background = np.sort(on_objects), np.sort(on_background)
     lower, equal = (np.searchsorted(objects, background, side) for side in ("left", "right"))
     auroc = (lower + equal).mean() / 2 / len(objects)
@@ -156,6 +164,7 @@ def rejection(on_objects: Sequence[float], on_background: Sequence[float]) -> di
     thresholds = np.unique(np.concatenate([objects, background, [np.inf]]))
     kept = np.searchsorted(objects, thresholds) / len(objects)
     rejected = 1 - np.searchsorted(background, thresholds) / len(background)
+    # The best balance is the greatest sum of both fractions; among equals the lowest threshold.
     best = int(np.argmax(kept + rejected))
     enough = int(np.flatnonzero(kept >= KEPT_FRACTION)[0])  # the last threshold keeps all
     values = (auroc, thresholds[best], kept[best], rejected[best], rejected[enough])

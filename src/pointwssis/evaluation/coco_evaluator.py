@@ -19,6 +19,7 @@ from pycocotools import mask as coco_mask
 from ..data.schema import class_names, supervision
 from ..ops.coco_masks import rle_area
 
+# Indices 0 and 5 are the thresholds of AP50 and AP75.
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_THRESHOLDS = np.linspace(0.0, 1.0, 101)
 AREA_RANGES = {"": (0, 1e5**2), "s": (0, 32**2), "m": (32**2, 96**2), "l": (96**2, 1e5**2)}  # pixels
@@ -59,11 +60,13 @@ class CocoEvaluator:
     """
 
     def __init__(self, dataset: Dataset, max_detections: int | Sequence[int] = 100) -> None:
+        # COCO's own limits below the largest one are always reported too.
         caps = [max_detections] if isinstance(max_detections, int) else list(max_detections)
         if not caps or min(caps) < 1:
             raise ValueError(f"max_detections must be one or several numbers of at least 1; got {max_detections}")
         self.caps = sorted({*caps, *(cap for cap in COCO_CAPS if cap < max(caps))})
         self.class_names = class_names(dataset)
+        # Rows are found by image id, which must therefore be unique.
         self._rows = dataset.with_format(None)
         self._positions = {image_id: position for position, image_id in enumerate(self._rows["image_id"])}
         if len(self._positions) < len(self._rows):
@@ -106,10 +109,12 @@ class CocoEvaluator:
             the largest limit; "AP@100", "AP50@100", "AP75@100" at smaller limits of at least 100; AR1, AR10, … at each
             limit; ARs, ARm, ARl.
         """
+        # The main figures use all areas and the largest limit.
         tables, largest = self._tables(), self.caps[-1]
         precision, recall = tables["", largest]
         metrics = {"AP": _mean(precision), "AP50": _mean(precision[:, 0]), "AP75": _mean(precision[:, 5])}
         metrics |= {f"AP{name}": _mean(tables[name, largest][0]) for name in "sml"}
+        # Below COCO's limit of 100 only recall is reported.
         for cap in self.caps[:-1]:
             if cap >= COCO_CAPS[-1]:
                 precision, _ = tables["", cap]
@@ -125,6 +130,7 @@ class CocoEvaluator:
         return {name: _mean(values) for name, values in zip(self.class_names, precision, strict=True)}
 
     def _match(self, image_id: int, predictions: Iterable[Mapping[str, Any]]) -> dict[int, ClassMatches]:
+        # Images whose ground truth is incomplete do not count.
         row = self._rows[self._positions[image_id]]
         if supervision(row) != "full":
             return {}
@@ -138,6 +144,7 @@ class CocoEvaluator:
         for prediction in predictions:
             detections.setdefault(self._checked_label(prediction, image_id, size), []).append(prediction)
 
+        # A class with objects but no predictions counts as missed, one with predictions alone as false.
         matches = {}
         for label in ground_truth.keys() | detections.keys():
             objects, found = ground_truth.get(label, []), detections.get(label, [])
@@ -160,6 +167,7 @@ class CocoEvaluator:
     def _tables(self) -> dict[tuple[str, int], tuple[np.ndarray, np.ndarray]]:
         """Return (area name, limit) → precision (K, T, R) and recall (K, T), NaN for a class without ground truth."""
         order = sorted(self._positions)  # equal scores rank by image id, as in pycocotools
+        # Images that got no predictions count as well: all their objects are missed.
         results = [self._results[i] if i in self._results else self._match(i, []) for i in order]
         by_class = []
         for k in range(len(self.class_names)):
@@ -177,6 +185,7 @@ class CocoEvaluator:
 
 def _match_class(ground_truth: list[Mapping[str, Any]], detections: list[Mapping[str, Any]], cap: int) -> ClassMatches:
     """Match the detections of one class in one image to its ground truth, for all area ranges and IoU thresholds."""
+    # Keep the best detections up to the largest limit; a stable sort ranks equal scores as pycocotools does.
     scores = np.array([float(detection["score"]) for detection in detections])
     best = np.argsort(-scores, kind="stable")[:cap]
     masks = [detections[index]["rle"] for index in best]
@@ -191,6 +200,7 @@ def _match_class(ground_truth: list[Mapping[str, Any]], detections: list[Mapping
     # An object outside the area range is ignored, and so is a detection outside of it that matches nothing.
     matched = np.zeros((len(AREA_RANGES), len(IOU_THRESHOLDS), len(masks)), dtype=bool)
     ignored, positives = matched.copy(), np.zeros(len(AREA_RANGES), dtype=np.int64)
+    # The matching of an area range depends on which objects are ignored, so it is repeated for each range.
     for a, (low, high) in enumerate(AREA_RANGES.values()):
         is_ignored = crowd | (areas < low) | (areas > high)
         _match_greedily(overlaps, crowd, is_ignored, matched[a], ignored[a])
@@ -217,12 +227,14 @@ def _match_greedily(
         matched: (T, D) bool, filled in place.
         ignored: (T, D) bool, filled in place.
     """
+    # Objects that count come first, so that the search below can stop at the first ignored one.
     order = np.argsort(is_ignored, kind="stable")
     candidates = []
     for d, row in enumerate(overlaps[:, order]):
         found = np.flatnonzero(row >= IOU_THRESHOLDS[0])
         if len(found):
             candidates.append((d, [(order[g], row[g]) for g in found]))
+    # At each threshold an object can be taken once; detections pick in the order of their scores.
     for t, threshold in enumerate(IOU_THRESHOLDS):
         taken: set[int] = set()
         for d, options in candidates:
@@ -230,10 +242,12 @@ def _match_greedily(
             for g, overlap in options:
                 if g in taken and not crowd[g]:
                     continue
+                # With a match that counts, ignored objects are not considered.
                 if pick >= 0 and is_ignored[g] and not is_ignored[pick]:
                     break
                 if overlap >= pick_overlap:  # among equals the later one, as in pycocotools
                     pick, pick_overlap = g, overlap
+            # A detection that is matched to an ignored object is ignored itself.
             if pick >= 0:
                 taken.add(pick)
                 matched[t, d], ignored[t, d] = True, is_ignored[pick]
@@ -243,18 +257,23 @@ def _precision_recall(matches: list[ClassMatches], area: int, cap: int) -> tuple
     """Return precision at each recall threshold (T, R) and final recall (T,) of one class; NaN without ground truth."""
     precision = np.zeros((len(IOU_THRESHOLDS), len(RECALL_THRESHOLDS)))
     recall = np.zeros(len(IOU_THRESHOLDS))
+    # Without objects to find, precision and recall are undefined.
     positives = sum(int(match.positives[area]) for match in matches)
     if not positives:
         return precision + np.nan, recall + np.nan
+    # Rank the detections of all images together, up to the limit per image.
     order = np.argsort(-np.concatenate([match.scores[:cap] for match in matches]), kind="stable")
     matched = np.concatenate([match.matched[area, :, :cap] for match in matches], axis=1)[:, order]
     counted = ~np.concatenate([match.ignored[area, :, :cap] for match in matches], axis=1)[:, order]
+    # Running numbers of right and wrong detections; ignored ones are neither.
     hits, misses = np.cumsum(matched & counted, axis=1), np.cumsum(~matched & counted, axis=1)  # (T, N)
     if not hits.shape[1]:
         return precision, recall
+    # The tiny term avoids a division by zero where all detections so far are ignored.
     recalls = hits / positives
     precisions = hits / (hits + misses + np.spacing(1))
     envelope = np.maximum.accumulate(precisions[:, ::-1], axis=1)[:, ::-1]  # the best precision at this recall or more
+    # Read the curve at 101 recalls; the precision at recalls that are never reached stays 0.
     for t in range(len(IOU_THRESHOLDS)):
         positions = np.searchsorted(recalls[t], RECALL_THRESHOLDS, side="left")
         reached = positions < recalls.shape[1]

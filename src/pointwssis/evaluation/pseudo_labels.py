@@ -35,6 +35,7 @@ def evaluate_pseudo_labels(
     positions = {image_id: position for position, image_id in enumerate(ground_truth["image_id"])}
     common = [positions[image_id] for image_id in pseudo_dataset["image_id"] if image_id in positions]
     ground_truth = ground_truth.with_format(None).select(common)
+    # The evaluator measures AP, and masks by object id give the IoU of each point.
     evaluator = CocoEvaluator(ground_truth, max_detections)
     hidden_masks: dict[int, Any] = {}
     for row in ground_truth:
@@ -43,9 +44,11 @@ def evaluate_pseudo_labels(
     points = labels = 0
     overlaps: list[float] = []
     for row in pseudo_dataset.with_format(None):
+        # An empty mask is no label, and no detection either.
         masks = [item for item in objects_with_mask(row, field) if rle_area(item[field])]
         pointed = objects_with_point(row)
         points, labels = points + len(pointed), labels + len(masks)
+        # A point without a mask has an overlap of 0; objects without a true mask cannot be compared.
         own = {item["id"]: item[field] for item in masks}
         for item in pointed:
             if item["id"] in hidden_masks:
@@ -53,6 +56,7 @@ def evaluate_pseudo_labels(
         if row["image_id"] in positions:
             evaluator.update(row["image_id"], [_as_prediction(item, field) for item in masks])
 
+    # With a larger limit, AR100 is reported as well.
     metrics = evaluator.compute()
     mean_iou = float(np.mean(overlaps)) if overlaps else None
     recalls = [f"AR{cap}" for cap in sorted({min(100, max_detections), max_detections})]

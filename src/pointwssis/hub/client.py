@@ -37,6 +37,7 @@ def check_write_access(repo_ids: Iterable[str], private: bool = False) -> None:
         raise PushError(f"pushing to the Hub needs a token: {LOGIN_HINT}") from error
     except Exception as error:  # network, server or token: any of them prevents pushing
         raise PushError(f"the Hub at {api.endpoint} denied access ({first_line(error)}); {LOGIN_HINT}") from error
+    # Create missing repositories now; `None` leaves their visibility to the default of the account or organization.
     for repo_id in repo_ids:
         try:
             full_name = api.create_repo(repo_id, private=private or None, exist_ok=True).repo_id
@@ -72,6 +73,7 @@ def push_folder(folder: str | Path, repo_id: str, private: bool = False, card: s
             contents[path.name] = path
     if card is not None:
         contents["README.md"] = card.encode()
+    # One commit, so that a reader never sees half of a model; nothing local changes on failure.
     try:
         address = HfApi().create_repo(repo_id, private=private or None, exist_ok=True)
         operations = [CommitOperationAdd(name, content) for name, content in contents.items()]
@@ -87,6 +89,7 @@ def push_folder(folder: str | Path, repo_id: str, private: bool = False, card: s
 
 def first_line(error: BaseException) -> str:
     """Return an error in one line; that of a generic `RuntimeError` includes the cause."""
+    # An error without a text is named by its type.
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     cause = f": {first_line(error.__cause__)}" if isinstance(error, RuntimeError) and error.__cause__ else ""
     return lines[0] + cause

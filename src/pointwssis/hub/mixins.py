@@ -32,6 +32,7 @@ def hint_where_missing(name_or_path: Any) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        # A hint is only for names that are no local path, and for errors with a plain message.
         if not Path(str(name_or_path)).exists() and len(error.args) == 1 and is_about_a_missing_model(error):
             hint = missing_hint(name_or_path)
             if hint not in str(error.args[0]):  # a model loads its configuration, and both append the hint
@@ -41,6 +42,7 @@ def hint_where_missing(name_or_path: Any) -> Iterator[None]:
 
 def is_about_a_missing_model(error: BaseException | None) -> bool:
     """Return True for an error that was caused by a missing, hidden or unreachable repository."""
+    # The error of the Hub is wrapped by transformers, so follow the chain of causes.
     while error is not None:
         if isinstance(error, NOT_FOUND):
             return True
@@ -120,8 +122,10 @@ def push_bare_card(config: Any, repo_id: str, **kwargs: Any) -> None:
 
     if kwargs.get("create_pr") or kwargs.get("revision") not in (None, "main"):
         return
+    # Creating the repository first gives its full name, with the user or organization.
     token = kwargs.get("token")
     repo_id = HfApi(token=token).create_repo(repo_id, private=kwargs.get("private"), exist_ok=True).repo_id
+    # A card that someone has written stays; only a missing or empty one is replaced.
     try:
         if EMPTY_CARD not in ModelCard.load(repo_id, token=token).content:
             return

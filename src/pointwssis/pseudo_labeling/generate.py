@@ -63,6 +63,7 @@ def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8)
 def _with_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int) -> Iterator[Row]:
     names = class_names(dataset)
     for rows in _batches(dataset.with_format(None), range(len(dataset)), batch_size, "Rough masks"):
+        # Ask the teacher for all points of a batch of images at once.
         objects = [objects_with_point(row) for row in rows]
         images = [read_image(row) for row in rows]
         points, labels = [], []
@@ -71,12 +72,14 @@ def _with_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int) -> It
             labels.append([_class_name(item, names) for item in items])
         answers = teacher(images, points, labels)
         check_batch("teacher", rows, answers)
+        # Check the whole answer of an image before its objects are changed.
         for row, items, instances in zip(rows, objects, answers, strict=True):
             check_instances("teacher", row, instances, len(items))
             for item, instance in zip(items, instances, strict=True):
                 item["rough_segmentation"], item["level"] = instance["mask"], instance.get("level")
                 if item["segmentation"] is None:  # a score marks what becomes a pseudo label
                     item["score"] = float(instance["score"])
+                # A click without a class takes the class that the teacher predicts.
                 if item["category"] is None:
                     item["category"] = class_index("teacher", row, instance["label"], names)
             yield row
@@ -105,20 +108,24 @@ def propose_rough_masks(dataset: Dataset, proposer: Proposer, first_id: int, bat
     Raises:
         ValueError: the proposer returns something other than documented.
     """
+    # Complete images show nothing that is not annotated, so the network need not run.
     if all(dataset["complete"]):
         return dataset
     return dataset_from_rows(_with_proposals(dataset, proposer, first_id, batch_size), class_names(dataset))
 
 
 def _with_proposals(dataset: Dataset, proposer: Proposer, first_id: int, batch_size: int) -> Iterator[Row]:
+    # Only incomplete images go through the network; its answers arrive in the order of these rows.
     names, ids = class_names(dataset), itertools.count(first_id)
     rows = dataset.with_format(None)
     incomplete = [index for index, complete in enumerate(rows["complete"]) if not complete]
     proposals = _proposals(rows, incomplete, names, proposer, batch_size)
+    # Complete images pass unchanged and consume no answer.
     for row in rows:
         for instance in [] if row["complete"] else next(proposals):
             if is_annotated(instance["mask"], row["objects"]):
                 continue
+            # The label itself is made later: a proposal begins as a rough mask, like the masks of points.
             category = class_index("proposer", row, instance["label"], names)
             values = {"rough_segmentation": instance["mask"], "score": float(instance["score"])}
             row["objects"].append(make_object(next(ids), category, **values))
@@ -130,6 +137,7 @@ def _proposals(
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield the proposals for each of these images that are not empty."""
     for rows in _batches(dataset, indices, batch_size, "Proposals"):
+        # Known classes of an image restrict what the proposer may find.
         classes = [_present_classes(row, names) for row in rows]
         answers = proposer([read_image(row) for row in rows], classes)
         check_batch("proposer", rows, answers)
@@ -145,6 +153,7 @@ def _present_classes(row: Row, names: Sequence[str]) -> list[str] | None:
 
 def is_annotated(mask: RLE, objects: Sequence[Row]) -> bool:
     """Return True if a proposal repeats an annotated object: it covers a point, or most of it lies in one mask."""
+    # A point inside the proposal is enough, whatever the size of the proposal.
     pixels = decode_rle(mask)
     height, width = pixels.shape
     for item in objects:
@@ -152,6 +161,7 @@ def is_annotated(mask: RLE, objects: Sequence[Row]) -> bool:
             x, y = item["point"]  # on the right and lower border it belongs to the last pixel
             if pixels[min(round(y), height - 1), min(round(x), width - 1)]:
                 return True
+    # Objects without a mask are compared by their rough mask, if they have one.
     masks = [item["segmentation"] or item["rough_segmentation"] for item in objects]
     annotated = [other for other in masks if other is not None]
     return any(fraction > SAME_OBJECT for fraction in rle_coverage(mask, annotated))
@@ -176,11 +186,13 @@ def refine_rough_masks(dataset: Dataset, refiner: Refiner) -> Dataset:
 def _with_refined_masks(dataset: Dataset, refiner: Refiner) -> Iterator[Row]:
     names = class_names(dataset)
     for row in tqdm(dataset.with_format(None), desc="Refined masks", unit="image", disable=None):
+        # Decode all rough masks of an image and refine them in one call; rows without any pass unchanged.
         objects = pseudo_objects(row)
         if objects:
             rough_masks = np.stack([decode_rle(item["rough_segmentation"]) for item in objects])
             points = [_point_of(item, mask) for item, mask in zip(objects, rough_masks, strict=True)]
             labels = [names[item["category"]] for item in objects]
+            # A refiner may be any callable, so its result is checked before it becomes a label.
             image = read_image(row)
             masks = refiner(image, rough_masks, points, labels)
             masks = checked_refined_masks(masks, len(objects), image, image_title(row))

@@ -38,6 +38,7 @@ INSTANCE_KEYS = ("mask", "score", "label")
 
 def check_batch(role: str, rows: Sequence[Mapping[str, Any]], answers: Sequence[Any]) -> None:
     """Raise a ValueError unless a teacher or proposer returned one list per image."""
+    # The batch is named by its first and last image, because the missing one is unknown.
     if len(answers) != len(rows):
         first, last = rows[0]["file_name"], rows[-1]["file_name"]
         raise ValueError(
@@ -57,6 +58,7 @@ def check_instances(
         instances: instances that were returned for it.
         num_points: number of instances to expect; None: any.
     """
+    # Each instance needs all keys, and a mask in run lengths.
     for instance in instances:
         missing = [key for key in INSTANCE_KEYS if key not in instance]
         if missing:
@@ -76,6 +78,7 @@ def check_instances(
             f"{image_title(row)}: the {role} returned {len(instances)} masks for {num_points} points; expected one "
             "mask per point, in order"
         )
+    # Masks refer to the original image, not to a resized one.
     expected = [row["height"], row["width"]]
     for instance in instances:
         size = list(instance["mask"]["size"])

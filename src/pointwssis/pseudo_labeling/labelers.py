@@ -36,6 +36,7 @@ def solov2_teacher(name_or_path: str | Path, dtype: torch.dtype = torch.float32)
     )
 
     def label(images: Any, points: Any, labels: Any) -> list[list[dict[str, Any]]]:
+        # The pipeline takes one item per image and processes them as one batch.
         items = []
         for image, own_points, own_labels in zip(images, points, labels, strict=True):
             items.append({"image": image, "points": own_points, "labels": own_labels})
@@ -59,12 +60,14 @@ def solov2_proposer(
         image_level_threshold: minimum score of a proposal in an image whose classes are known, 0 to 1.
         dtype: dtype of the computation, float32 or bfloat16.
     """
+    # The model is called without a pipeline, because thresholds and classes differ per image.
     device = best_device()
     model = SOLOv2ForInstanceSegmentation.from_pretrained(name_or_path).to(device).eval()
     processor = SOLOv2ImageProcessorPil.from_pretrained(name_or_path)
     names, ids = model.config.id2label, model.config.label2id
 
     def propose_in(image: Image.Image, present: list[str] | None) -> list[dict[str, Any]]:
+        # Images are encoded one at a time, each in its own size.
         encoded = processor([image], return_tensors="pt").to(device)
         with autocast(device, dtype):
             outputs = model.encode(encoded["pixel_values"], encoded.get("pixel_mask"))
@@ -76,6 +79,7 @@ def solov2_proposer(
             return_coco_annotation=True,
             image_labels=[None if present is None else [ids[name] for name in present]],
         )
+        # Convert the indices of the model to names, which the dataset's classes are matched with.
         proposals = []
         for mask, info in zip(result["segmentation"], result["segments_info"], strict=True):
             proposals.append({"mask": mask, "score": info["score"], "label": names[info["label_id"]]})
@@ -94,6 +98,7 @@ def mask_refine_net_refiner(name_or_path: str | Path, dtype: torch.dtype = torch
         name_or_path: folder or Hub repository of the model.
         dtype: dtype of the computation, float32 or bfloat16.
     """
+    # The pipeline crops and resizes; the refiner returns masks in the frame of the image.
     device = best_device()
     pipe = PointMaskRefinementPipeline(
         model=MaskRefineNetForMaskRefinement.from_pretrained(name_or_path),

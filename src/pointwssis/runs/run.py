@@ -27,12 +27,7 @@ from .plan import LABELERS_FILE, RECIPE_FILE, RunPlan
 from .progress import EtaCallback
 from .recipe import Recipe
 from .results import write_contact_sheet, write_results
-from .stages import (
-    SegmenterTraining,
-    is_trained,
-    train_refiner,
-    train_segmenter,
-)
+from .stages import SegmenterTraining, is_trained, train_refiner, train_segmenter
 
 
 class Run:

@@ -31,6 +31,7 @@ def curves_of(log: Sequence[Mapping[str, Any]]) -> tuple[Series, Series]:
     losses: Series = {}
     precisions: Series = {}
     for entry in log:
+        # Other fields, such as the learning rate, and values that are not finite are not drawn.
         for name, value in entry.items():
             if not isinstance(value, (int, float)) or not math.isfinite(value):
                 continue
@@ -71,6 +72,7 @@ def _panel(series: Series, last_step: float) -> Image.Image:
     last_step = max(last_step, 1)
 
     def place(step: float, value: float) -> tuple[float, float]:
+        # Pixel coordinates point down, values up; negative values are drawn at 0.
         return left + (right - left) * step / last_step, bottom - (bottom - top) * max(value, 0) / highest
 
     # Grid lines and labels of both axes.
@@ -106,5 +108,6 @@ def _round_up(value: float) -> float:
     """
     if value <= 0:
         return 1.0
+    # The tolerance keeps rounding errors from pushing a round value to the next step.
     power = 10.0 ** math.floor(math.log10(value))
     return next(round(step * power, 12) for step in (1, 2, 4, 5, 8, 10) if step * power >= value * (1 - 1e-9))

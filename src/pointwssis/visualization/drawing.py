@@ -42,6 +42,7 @@ def instance_colors(count: int) -> list[Color]:
     """
     colors = []
     for index in range(count):
+        # After the palette is used up, its colors repeat in a lighter, then a darker variant.
         turn, base = divmod(index, len(PALETTE))
         target, amount = ((0, 0.0), (255, 0.45), (0, 0.4))[turn % 3]  # unchanged, lighter, darker
         colors.append(tuple(round(value + amount * (target - value)) for value in PALETTE[base]))
@@ -73,6 +74,7 @@ def draw_instances(
     Raises:
         ValueError: a mask has another size than the image.
     """
+    # Draw on the enlarged image, so that outlines can be finer than a pixel of the original.
     masks = [np.asarray(mask, dtype=bool) for mask in masks]
     colors = instance_colors(len(masks)) if colors is None else colors
     canvas, factor = _enlarged(image, min_side)
@@ -83,10 +85,12 @@ def draw_instances(
         if masks[index].shape != image.size[::-1]:
             size = masks[index].shape
             raise ValueError(f"mask {index} is {size[0]} × {size[1]}; the image has height × width {image.size[::-1]}")
+        # Enlarge the mask like the image, blend its color in, and draw the outline opaque.
         mask = masks[index].repeat(factor, axis=0).repeat(factor, axis=1)
         color = np.array(colors[index], dtype=np.float32)
         pixels[mask] += opacity * (color - pixels[mask])
         pixels[_inner_edge(mask, outline_width or max(1, factor // 2))] = color
+    # Texts and points come last, so that no mask covers them.
     canvas = Image.fromarray(pixels.round().astype(np.uint8))
     if labels is not None:
         _write_labels(canvas, masks, labels, factor)
@@ -129,6 +133,7 @@ def draw_level_map(
     """
     colors = [UNKNOWN_COLOR if level is None else LEVEL_COLORS[level] for level in levels]
     drawn = draw_instances(image.convert("L"), masks, colors=colors, opacity=0.6, min_side=min_side)
+    # Add a strip below the drawing, wide enough for the legend.
     font = _font(13)
     sheet = Image.new("RGB", (max(drawn.width, 210), drawn.height + 24), (255, 255, 255))
     sheet.paste(drawn)
@@ -174,6 +179,7 @@ def contact_sheet(
     for column, title in enumerate(titles):
         middle = gap + column * (cell_size + gap) + cell_size // 2
         draw.text((middle, head // 2 + 2), title, fill=(0, 0, 0), font=_font(15), anchor="mm")
+    # From here on, `top` is the upper edge of the current row.
     for index, (row, height) in enumerate(zip(fitted, heights, strict=True)):
         if index < len(row_titles):
             draw.text((gap, top + strip // 2 - 2), row_titles[index], fill=(60, 60, 60), font=_font(12), anchor="lm")
@@ -200,11 +206,13 @@ def pseudo_label_panels(
     Returns:
         Image, points, rough masks, refined masks, ground truth (masks on gray); None for a panel without data.
     """
+    # Colors belong to the ids of the objects, so that they agree in all panels.
     image = read_image(row)
     ids = [item["id"] for item in row["objects"]]
     color_of = dict(zip(ids, instance_colors(len(ids)), strict=True))
 
     def panel(source: Mapping[str, Any], field: str) -> Image.Image | None:
+        # Masks are drawn on gray; objects of the ground truth without a counterpart get a neutral color.
         objects = objects_with_mask(source, field)
         colors = [color_of.get(item["id"], UNKNOWN_COLOR) for item in objects]
         masks = [decode_rle(item[field]) for item in objects]
@@ -219,6 +227,7 @@ def pseudo_label_panels(
 
 def _enlarged(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:
     """Return the image in RGB with at least this shorter side, and the integer factor of its enlargement."""
+    # Rounded up, so that the shorter side reaches at least `min_side`; nearest neighbor keeps pixels visible.
     factor = max(1, -(-min_side // min(image.size)))
     image = image.convert("RGB")
     if factor == 1:
@@ -235,6 +244,7 @@ def _fitted(image: Image.Image, cell_size: int) -> Image.Image:
 
 def _inner_edge(mask: np.ndarray, thickness: int) -> np.ndarray:
     """Return the pixels of a mask within `thickness` of its border; the border of the image is none."""
+    # Erode pixel by pixel with a cross; padding with True keeps the border of the image from counting as an edge.
     inside = mask
     for _ in range(thickness):
         padded = np.pad(inside, 1, constant_values=True)
@@ -245,11 +255,13 @@ def _inner_edge(mask: np.ndarray, thickness: int) -> np.ndarray:
 def _marked(
     canvas: Image.Image, points: np.ndarray | Sequence[Sequence[float]], colors: Sequence[Color], factor: int
 ) -> Image.Image:
+    # Discs grow with the canvas; point (0, 0) is the center of the first pixel.
     canvas = canvas.copy()
     draw, radius = ImageDraw.Draw(canvas), max(3, min(canvas.size) // 80)
     for index, (x, y) in enumerate(points):
         center = ((float(x) + 0.5) * factor, (float(y) + 0.5) * factor)
         fill = colors[index] if len(colors) == len(points) else (255, 255, 255)
+        # A black and a white rim around the disc are drawn as larger discs below it.
         for size, color in ((radius + 2, (0, 0, 0)), (radius + 1, (255, 255, 255)), (radius, fill)):
             draw.circle(center, size, fill=color)
     return canvas
@@ -260,6 +272,7 @@ def _write_labels(canvas: Image.Image, masks: Sequence[np.ndarray], labels: Sequ
     for mask, label in zip(masks, labels, strict=True):
         if not mask.any():
             continue
+        # The text stands above the upper left corner of the mask, moved inside the image where it would be cut off.
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         box = draw.textbbox((0, 0), label, font=font)
         left = min(int(columns[0]) * factor, max(0, canvas.width - box[2] - 2))

@@ -7,7 +7,8 @@ import pytest
 
 from helpers.marked_images import EXPORTS
 from pointwssis.data import LoadReport, class_names, supervision
-from pointwssis.data.formats.label_studio import label_studio_config, load_label_studio, to_label_studio
+from pointwssis.data.formats.label_studio import load_label_studio
+from pointwssis.data.formats.label_studio_export import label_studio_config, to_label_studio
 from pointwssis.data.formats.label_studio_rle import decode_brush, encode_brush
 from pointwssis.ops.coco_masks import decode_rle, rle_box
 

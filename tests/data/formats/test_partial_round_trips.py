@@ -8,14 +8,7 @@ import pytest
 
 from helpers.exported_files import EXPORTED, export_accepted
 from helpers.marked_images import write_marked_images
-from pointwssis.data import (
-    dataset_from_rows,
-    label_studio_config,
-    load_annotations,
-    make_object,
-    to_cvat,
-    to_yolo,
-)
+from pointwssis.data import dataset_from_rows, label_studio_config, load_annotations, make_object, to_cvat, to_yolo
 from pointwssis.ops.coco_masks import encode_mask
 
 NAMES = ["cat", "dog"]

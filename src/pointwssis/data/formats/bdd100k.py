@@ -75,8 +75,10 @@ def read_bdd100k(labels: str | Path, image_dir: str | Path, **options: Any) -> I
     for position, record in enumerate(records):
         name = record.get("name") if isinstance(record, Mapping) else None
         try:
+            # The reader comes first, because the handler below takes the name of the record from it.
             reader = _FrameReader(f"frame {name!r}" if name else f"frame at position {position}", report)
             row = _image(record, image_dir, settings.check_images)
+            # The id is a hash of the name without folder and suffix, so a frame that is listed twice has the same id.
             if row["image_id"] in seen:
                 raise AnnotationError("duplicated frame", "name", name, "keep one of them")
             seen.add(row["image_id"])
@@ -85,11 +87,13 @@ def read_bdd100k(labels: str | Path, image_dir: str | Path, **options: Any) -> I
         except AnnotationError as bad:
             report.reject(reader.record_name, bad)
             continue
+        # A skipped object is on the image but not in the row
         row["complete"] = not reader.skipped_any
         report.images += 1
         report.objects += len(row["objects"])
         yield row
     report.log()
+    # A file without a usable image is an error even with `skip_bad`
     if not report.images:
         reason = "all were skipped" if report.skipped else "there are none"
         raise UserError(f"{labels}: no image to load ({reason}); a dataset needs at least one")
@@ -102,6 +106,7 @@ def _frames(path: Path) -> JsonRecords:
         content = read_json(path)
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON ({error}); download it again") from error
+    # Both forms occur: a bare list of frames, and an object with `frames`
     frames = content.get("frames") if isinstance(content, dict) else content
     if not isinstance(frames, JsonRecords):
         raise UserError(f"{path}: holds a {type(content).__name__} without frames; a label file is a list of frames")
@@ -119,8 +124,10 @@ def _image(record: Any, image_dir: Path, check_images: bool) -> dict[str, Any]:
     name, stated = required(record, "name"), _stated_size(record)
     if not isinstance(name, str) or not name:
         raise AnnotationError("name is not text", "name", name, "give the file name of the image")
+    # If the images are not opened, trust the stated size, or take that of the dataset.
     path = (image_dir / name).absolute()
     width, height = read_size(path, name, stated, "name") if check_images else stated or IMAGE_SIZE
+    # 47 bits of the hash: with the 16 bits that number its objects, an id fits into a signed 64-bit integer
     image_id = int(hashlib.sha256(Path(name).stem.encode()).hexdigest()[:12], 16) >> 1
     row = {"image": str(path), "image_id": image_id, "width": width, "height": height, "file_name": name}
     return {**row, "image_labels": None}
@@ -128,11 +135,13 @@ def _image(record: Any, image_dir: Path, check_images: bool) -> dict[str, Any]:
 
 def _stated_size(record: Mapping[str, Any]) -> tuple[int, int] | None:
     """Return the (width, height) that the record states, if it does."""
+    # A bitmask has the size of its image
     if "bitmask" in record:
         return read_size(record["bitmask"], record["bitmask"].name, field="bitmask")
     size = record.get("size")
     if size is None:
         return None
+    # The size is optional, but half a size is an error.
     sides = [size.get(side) for side in ("width", "height")] if isinstance(size, Mapping) else [None]
     if not all(isinstance(side, int) and side > 0 for side in sides):
         raise AnnotationError("size is not {width, height} in pixels", "size", size, "give both, or omit size")
@@ -146,6 +155,7 @@ def _pixels(path: Path) -> np.ndarray:
             mode, pixels = image.mode, np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
         raise AnnotationError("unreadable bitmask", "bitmask", path.name, f"{error}; download it again") from error
+    # Other modes lack a channel for class, attributes or instance id
     if mode != "RGBA":
         raise AnnotationError("bitmask is not RGBA", "bitmask", path.name, f"it is {mode}; give the folder `bitmasks`")
     return pixels
@@ -171,10 +181,12 @@ class _FrameReader:
         if labels is not None and not isinstance(labels, list):
             hint = "give a list, or omit labels if the image shows no object"
             raise AnnotationError("labels is not a list", "labels", labels, hint)
+        # Missing or null labels mean that the image shows no object
         for number, label in enumerate(labels or []):
             try:
                 item = _object(label, row, number)
             except AnnotationError as bad:
+                # A bad label costs the image this object, not the others
                 label_id = label.get("id", number) if isinstance(label, Mapping) else number
                 self.report.reject(f"{self.record_name}, label {label_id}", bad)
                 self.skipped_any = True
@@ -185,18 +197,22 @@ class _FrameReader:
     def of_bitmask(self, record: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the objects of a bitmask, by ascending id of the instance."""
         pixels = _pixels(record["bitmask"]).astype(np.uint32)  # (height, width, 4)
+        # B · 256 + A is the instance; R is the class, 0 for background.
         instance_of = (pixels[..., 2] << 8) + pixels[..., 3]
         is_foreground = pixels[..., 0] > 0
         # One code per combination of instance, category and attributes; background has category 0.
         codes = np.unique((instance_of << 16) + (pixels[..., 0] << 8) + pixels[..., 1]).tolist()
+        # Unpack the codes, which `np.unique` sorts by instance first.
         kinds = [(code >> 16, code >> 8 & 0xFF, code & 0xFF) for code in codes if code >> 8 & 0xFF]
         for position, (instance, category, attributes) in enumerate(kinds):
             try:
+                # Kinds of one instance are neighbors: two of them contradict each other.
                 if position and kinds[position - 1][0] == instance:
                     raise AnnotationError("instance of two kinds", "R, G", (category, attributes), "download it again")
                 if category > len(BDD100K_NAMES):
                     hint = f"categories are 1 to {len(BDD100K_NAMES)}"
                     raise AnnotationError("unknown category", "R", category, hint)
+                # Background may carry any instance number, so it is excluded.
                 values = {"segmentation": encode_mask(is_foreground & (instance_of == instance))}
                 yield _finished(row, instance, category - 1, bool(attributes & _CROWD_OR_IGNORE), values)
             except AnnotationError as bad:
@@ -209,8 +225,10 @@ def _object(label: Any, row: Mapping[str, Any], number: int) -> dict[str, Any] |
     if not isinstance(label, Mapping):
         raise AnnotationError("not a JSON object", "label", label, "write it as {…}")
     name = required(label, "category")
+    # Subclasses such as "lane/crosswalk" share the part before the slash
     if isinstance(name, str) and name.partition("/")[0] in NOT_INSTANCES:
         return None
+    # Map distracting classes and older names to the classes of the dataset
     known = DISTRACTING.get(name) or RENAMED.get(name, name) if isinstance(name, str) else None
     if known not in BDD100K_NAMES:
         raise AnnotationError("unknown category", "category", name, f"the classes are {', '.join(BDD100K_NAMES)}")
@@ -221,6 +239,7 @@ def _object(label: Any, row: Mapping[str, Any], number: int) -> dict[str, Any] |
     # Ignored labels become crowds; the first form of a mask that is given counts.
     is_ignored = name in DISTRACTING or any(attributes.get(key) for key in ("crowd", "ignore", "ignored"))
     size = row["width"], row["height"]
+    # The most exact description counts: run lengths, then polygons, then the box
     if label.get("rle"):
         values = {"segmentation": read_mask(label["rle"], "rle", *size)}
     elif label.get("poly2d"):
@@ -239,11 +258,14 @@ def _box(box: Any, is_ignored: bool, width: int, height: int) -> dict[str, Any]:
     x1, y1, x2, y2 = read_numbers([required(box, key) for key in ("x1", "y1", "x2", "y2")], "box2d", 4)
     if x2 < x1 or y2 < y1:
         raise AnnotationError("box2d ends before it begins", "box2d", dict(box), "x1 ≤ x2 and y1 ≤ y2")
+    # A box may reach beyond the border as long as a part of it lies in the image.
     if x2 < 0 or y2 < 0 or x1 >= width or y1 >= height:
         hint = f"the image has {width} × {height} pixels"
         raise AnnotationError("box outside of the image", "box2d", dict(box), hint)
+    # The ends are inclusive, so COCO's width is one more than their difference.
     values: dict[str, Any] = {"bbox": [x1, y1, x2 - x1 + 1, y2 - y1 + 1]}
     if is_ignored:
+        # An ignore region needs pixels, so the box is also drawn as a polygon.
         corners = [x1, y1, x2 + 1, y1, x2 + 1, y2 + 1, x1, y2 + 1]
         values["segmentation"] = read_mask([corners], "box2d", width, height)
     return values
@@ -253,6 +275,7 @@ def _finished(
     row: Mapping[str, Any], number: int, category: int, is_ignored: bool, values: dict[str, Any]
 ) -> dict[str, Any]:
     """Return an object with its area, box and point."""
+    # The object's number fills the lower bits, so ids are unique in the dataset.
     object_id = (row["image_id"] << _OBJECT_BITS) + number
     point_source = "center" if "segmentation" in values else "box_center"
     values = {**values, "iscrowd": is_ignored}

@@ -49,10 +49,12 @@ def _outline(part: Any) -> np.ndarray:
     if not isinstance(vertices, list) or len(vertices) < 3:
         raise AnnotationError("outline of fewer than three vertices", "vertices", vertices, "give [[x, y], …]")
     points = np.array([read_numbers(vertex, "vertices", 2) for vertex in vertices])
+    # Without types all vertices are joined by straight lines
     types = "L" * len(points) if types is None else types
     if not isinstance(types, str) or len(types) != len(points) or set(types) - {"L", "C"}:
         hint = f"give one L or C for each of {len(points)}"
         raise AnnotationError("types do not fit the vertices", "types", types, hint)
+    # An open path, such as a lane, has no area
     if not part.get("closed", True):
         hint = "an object is an area: close its outline"
         raise AnnotationError("path that is not closed", "closed", part["closed"], hint)
@@ -61,12 +63,15 @@ def _outline(part: Any) -> np.ndarray:
 
 def _flattened(points: np.ndarray, types: str) -> np.ndarray:
     """Return the outline, (n, 2), with straight segments in place of its curves."""
+    # The first vertex starts the outline, whatever its type
     pieces, position = [points[:1]], 1
     while position < len(points):
         if types[position] == "L":
+            # An L: the vertex itself, at the end of a straight line
             pieces.append(points[position : position + 1])
             position += 1
             continue
+        # A run of three or more Cs begins with a whole curve, a run of two lacks its end.
         run = len(types[position:]) - len(types[position:].lstrip("C"))
         controls = points[position : position + 3]
         if run == 2:  # the curve ends at the next L, or at the first vertex
@@ -74,6 +79,7 @@ def _flattened(points: np.ndarray, types: str) -> np.ndarray:
         if run == 1:
             hint = "curves are cubic: CCC, or CC and an L"
             raise AnnotationError("curve without two control points", "types", types, hint)
+        # The curve starts at the end of the outline so far, which is not repeated.
         pieces.append(_BERNSTEIN @ np.vstack([pieces[-1][-1:], controls]))
         position += 3
     return np.vstack(pieces)

@@ -76,12 +76,14 @@ class Clicks:
 def is_click_table(head: FileHead) -> bool:
     """Return True if the first line is a JSON object with an image, or lists the columns x and y."""
     _, first, _ = first_line(head.text)
+    # JSON lines: the first object must name an image, unlike that of other JSON formats.
     if first.startswith("{"):
         try:
             values = json.loads(first)
         except ValueError:
             return False
         return any(name in values for name in COLUMNS["image"])
+    # A header: only names are compared, so any separator will do.
     columns = first.replace("\t", ",").replace(";", ",").split(",")
     return {"x", "y"} <= {name.strip().strip('"').lower() for name in columns}
 
@@ -128,9 +130,11 @@ def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: 
     for image in _images(_lines(path, report), report):
         try:
             file = _image_named(image.file_name, images)
+            # Two names of one image give two records, whose clicks may repeat each other.
             if file in first_records:
                 hint = f"{first_records[file]} calls {file} by another name; use one name"
                 raise AnnotationError("image given twice", "image", image.file_name, hint)
+            # A label for the whole image has no position to segment
             if image.image_labels:
                 hint = "give x and y; a label without a position cannot be segmented"
                 raise AnnotationError("label without a click", "label", image.image_labels[0], hint)
@@ -139,6 +143,7 @@ def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: 
             report.reject(image.record_name, bad)
             continue
         first_records[file] = image.record_name
+        # Clicks are decoded now that the size of the upright image is known.
         for click in image.objects:
             try:
                 label, values = click.decode(*size)
@@ -157,11 +162,14 @@ def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: 
 
 def _image_named(name: str, images: Mapping[Path, str]) -> Path:
     """Return the image that a line names."""
+    # An exact path or name wins over one that merely ends alike
     exact = [file for file, below in images.items() if name in (str(file), below)]
     if len(exact) == 1:
         return exact[0]
+    # Otherwise compare the ends of paths, as `ImageIndex` does for files
     files = {path_parts(below): file for file, below in images.items()}
     found = longest_common_ends(path_parts(name), files)
+    # A tie is an error, because a guess may put the click on the wrong image.
     if len(found) > 1:
         matches = ", ".join(images[files[parts]] for parts in found[:4])
         raise AnnotationError("several images match", "image", name, f"it may be {matches}; give more of the path")
@@ -193,6 +201,7 @@ def first_line(text: str) -> tuple[int, str, str | None]:
     """Return number and text of the line that names the columns, and the separator if a spreadsheet states it."""
     separator = None
     for number, line in enumerate(io.StringIO(text, newline="")):
+        # The separator of a spreadsheet precedes the header; blank lines are skipped.
         if (match := _SEPARATOR_LINE.match(line.strip(" \r\n"))) and separator is None:
             separator = match[1]
         elif line.strip():
@@ -207,6 +216,7 @@ def _lines(path: Path, report: LoadReport) -> Iterator[_Line]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
+    # A leading brace marks JSON lines; the header of a table has none.
     return _json_lines(text, report) if text.lstrip().startswith("{") else _table_lines(text, report)
 
 
@@ -237,7 +247,9 @@ def _json_object(line: str) -> dict[str, Any]:
 
 def _table_lines(text: str, report: LoadReport) -> Iterator[_Line]:
     start, header, separator = first_line(text)
+    # Unless the file states its separator, take the most frequent candidate of the header.
     delimiter = separator or max(",\t;", key=header.count)
+    # Skip the lines above the header; the csv module handles quotes and line breaks inside cells.
     file = io.StringIO(text, newline="")
     for _ in range(start):
         file.readline()
@@ -245,20 +257,25 @@ def _table_lines(text: str, report: LoadReport) -> Iterator[_Line]:
     try:
         columns = _columns(next(rows, []), f"{report.source}: line {start + 1}")
         for cells in rows:
+            # Spreadsheets write blank lines as rows of empty cells
             if any(cell.strip() for cell in cells):
                 yield _table_line(f"line {start + rows.line_num}", columns, cells, delimiter)
     except csv.Error as error:
+        # After a broken quote the borders of rows are unknown, so this row cannot simply be skipped.
         place = f"{report.source}: line {start + rows.line_num}"
         raise UserError(f"{place}: not a valid table ({error}); check its quotes") from error
 
 
 def _table_line(record_name: str, columns: Sequence[str | None], cells: Sequence[str], delimiter: str) -> _Line:
+    # A row of the wrong length still yields what can be read, usually its image
     pairs = zip(columns, cells, strict=False)
     line = _Line(record_name, {name: cell.strip() for name, cell in pairs if name})
+    # The error is raised by `_images`, which knows the image that loses a click.
     if len(cells) != len(columns):
         hint = f"the first line names {len(columns)} columns; a name with {delimiter!r} needs quotes"
         line.bad = AnnotationError(f"{len(cells)} cells", "line", delimiter.join(cells), hint)
     for axis in ("x", "y"):
+        # Only a semicolon as separator leaves the comma free for decimals
         if delimiter == ";" and _DECIMAL_COMMA.match(line.values.get(axis, "")):
             line.values[axis] = line.values[axis].replace(",", ".")
     return line
@@ -268,10 +285,12 @@ def _columns(header: Sequence[str], place: str) -> list[str | None]:
     """Return the meaning of each column; None for those that are ignored."""
     columns = [_COLUMN_OF.get(name.strip().lower()) for name in header]
     found = ", ".join(header)
+    # The label column may be missing: then all clicks are bare.
     missing = [name for name in ("image", "x", "y") if name not in columns]
     if missing:
         known = "image, x, y and label (and width, height, complete)"
         raise UserError(f"{place}: columns {missing} are missing in {found!r:.80}; the first line names {known}")
+    # Aliases count as the same column
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     if twice:
         raise UserError(f"{place}: {found!r:.80} names {twice} twice; keep one column of each")
@@ -287,6 +306,7 @@ def _images(lines: Iterator[_Line], report: LoadReport) -> list[ImageAnnotation]
     clicks: set[tuple[Any, ...]] = set()
     for line in lines:
         record_name, values, name = line.record_name, line.values, line.values.get("image")
+        # A line without a name concerns no known image, so it is only reported.
         if not isinstance(name, str) or not name:
             bad = AnnotationError("no image", "image", name, "give its path below the image folder")
             report.reject(record_name, line.bad or bad)
@@ -295,6 +315,7 @@ def _images(lines: Iterator[_Line], report: LoadReport) -> list[ImageAnnotation]
         # A line without a position concerns the whole image; any other line is a click.
         image = images.setdefault(name, ImageAnnotation(record_name, name))
         x, y = values.get("x"), values.get("y")
+        # Without coordinates the line speaks about the image as a whole
         concerns_image = x in (None, "") and y in (None, "")
         try:
             if line.bad is not None:
@@ -303,12 +324,15 @@ def _images(lines: Iterator[_Line], report: LoadReport) -> list[ImageAnnotation]
             label = _read_label(values) if concerns_image else values.get("label")
         except AnnotationError as bad:
             report.reject(record_name, bad)
+            # The image may lack an object, so it cannot count as complete.
             image.has_unreadable_objects = True
             continue
         if concerns_image:
+            # Without a label the line merely lists the image, which has its entry by now.
             if label and label not in image.image_labels:
                 image.image_labels.append(label)
         elif (key := (name, str(x), str(y), str(label))) in clicks:
+            # The same click with the same label is one object
             report.note("click given twice", record_name, "x, y", (x, y))
         else:
             clicks.add(key)
@@ -318,12 +342,14 @@ def _images(lines: Iterator[_Line], report: LoadReport) -> list[ImageAnnotation]
 
 def _read_image_values(image: ImageAnnotation, values: Mapping[str, Any]) -> None:
     """Copy what a line states about its image, which must not contradict an earlier line."""
+    # A size counts only with both sides; all lines of an image must agree on it.
     if values.get("width") not in (None, "") and values.get("height") not in (None, ""):
         size = tuple(read_whole(values[field], field) for field in ("width", "height"))
         if image.size not in (None, size):
             hint = f"{image.record_name} says {image.size}"
             raise AnnotationError("contradicts an earlier line", "width, height", size, hint)
         image.size = size
+    # One line per image suffices, further ones must agree.
     if values.get("complete") not in (None, ""):
         complete = read_flag(values["complete"], "complete")
         if image.complete not in (None, complete):

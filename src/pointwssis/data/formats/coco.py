@@ -8,14 +8,12 @@ may carry `complete` (false: not every object is annotated) and `image_labels` (
 `to_coco` writes all of them, so that a dataset survives the round trip.
 """
 
-import json
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from datasets import Dataset, DatasetDict
 
 from ...ops.user_error import UserError, UserFileNotFoundError
@@ -68,47 +66,18 @@ def read_coco(
     """
     settings = LoadOptions(**options)
     report = settings.start_report(annotation_file)
+    # Check the arguments before the scan, which takes long for a large file.
     if settings.point_source not in ("center", "box_center", "random"):
         raise UserError(f"point_source is {settings.point_source!r}; use 'center', 'box_center' or 'random'")
     if settings.check_images and not Path(image_dir).is_dir():
         raise UserFileNotFoundError(f"{image_dir}: image folder not found; {annotation_file} names files below it")
+    # The scan keeps positions and ids; records are read when their row is taken.
     content = _read_content(Path(annotation_file))
     categories = content.lists["categories"]
     class_names, index_of = _classes(categories, settings.class_names, settings.label_map or {}, report.source)
+    # Without checks a plain path stands for the index, and no image is opened.
     images = ImageIndex(image_dir) if settings.check_images else Path(image_dir)
     return class_names, _rows(content, _Context(index_of, images, report, settings))
-
-
-def write_coco(dataset: Dataset, path: Path) -> Path:
-    """Write `to_coco(dataset)` to a file."""
-    path.write_text(json.dumps(to_coco(dataset)), encoding="utf-8")
-    return path
-
-
-def to_coco(dataset: Dataset, categories: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
-    """Return a dataset of the schema as COCO JSON content, ready for `json.dump`.
-
-    Args:
-        dataset: rows of the schema.
-        categories: the `categories` of the source file, to keep its ids. Classes are identified by *name*; without this
-            argument ids are 1 … C in the order of the classes.
-
-    Returns:
-        `{"images", "annotations", "categories"}`; values that are None in the dataset are omitted.
-    """
-    class_names = names_of(dataset)
-    if categories is None:
-        categories = [{"id": index + 1, "name": name} for index, name in enumerate(class_names)]
-    id_of = {category["name"]: category["id"] for category in categories}
-    missing = [name for name in class_names if name not in id_of]
-    if missing:
-        raise UserError(f"categories lack {missing}; the dataset's classes are {class_names}")
-    ids = [id_of[name] for name in class_names]
-    images, annotations = [], []
-    for row in dataset.with_format(None):
-        images.append(_image_record(row, ids))
-        annotations += [_annotation(item, row["image_id"], ids) for item in row["objects"]]
-    return {"images": images, "annotations": annotations, "categories": [dict(category) for category in categories]}
 
 
 def load_coco_splits(
@@ -129,6 +98,7 @@ def load_coco_splits(
         options: options of `load_coco` for both files; `class_names` and `report` do not apply.
     """
     train = load_coco(train_annotations, image_dir, **options)
+    # Both splits use the classes of the training file, so that an index means the same in both.
     options = {**options, "class_names": names_of(train)}
     return DatasetDict(train=train, validation=load_coco(val_annotations, val_image_dir or image_dir, **options))
 
@@ -188,12 +158,14 @@ class _Context:
 def _read_content(path: Path) -> _Content:
     if not path.is_file():
         raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of a COCO JSON file")
+    # Signed 64-bit integers: 8 bytes per id
     image_ids, annotation_ids, annotated_images = array("q"), array("q"), array("q")
 
     def visit_annotation(record: Any) -> None:
         annotation_ids.append(_id_or_none(record, "id"))
         annotated_images.append(_id_or_none(record, "image_id"))
 
+    # Collect ids during the scan, which decodes every record anyway.
     visit = {"images": lambda record: image_ids.append(_id_or_none(record, "id")), "annotations": visit_annotation}
     try:
         content = read_json(path, visit)
@@ -202,6 +174,7 @@ def _read_content(path: Path) -> _Content:
     if not isinstance(content, dict):
         kind = "list" if isinstance(content, JsonRecords) else type(content).__name__
         raise UserError(f"{path}: holds a {kind}, not an object with 'images', 'annotations' and 'categories'")
+    # All three lists are required, even if they are empty.
     for key in ("images", "annotations", "categories"):
         if not isinstance(content.get(key), JsonRecords):
             found = "missing" if key not in content else f"a {type(content[key]).__name__}"
@@ -230,6 +203,7 @@ def _classes(
             name = record.get("name")
             if not isinstance(name, str) or not name:
                 raise AnnotationError("category without a name", "name", name, "give every category a name")
+            # Id and name must both be unique, because either of them identifies a category.
             if category_id in by_id or name in by_id.values():
                 raise AnnotationError("duplicated category", "id, name", (category_id, name), "keep one of them")
             by_id[category_id] = name
@@ -244,6 +218,7 @@ def _classes(
     class_names = unite_names([list(class_of.values())], source) if wanted is None else list(wanted)
     if not class_names:
         raise UserError(f"{source}: 'categories' is empty; list the classes as {{'id', 'name'}}")
+    # Given classes must cover those of the file
     check_known(class_of.values(), class_names, source)
     return class_names, {category_id: class_names.index(name) for category_id, name in class_of.items()}
 
@@ -252,6 +227,7 @@ def _positions_by_id(content: _Content, report: LoadReport) -> dict[int, int | N
     """Map each image id to the position of its record; to None if two files share it, so that its owner is unknown."""
     records, positions = content.lists["images"], {}
     for position, image_id in enumerate(content.image_ids):
+        # The usual case: a valid id that occurs for the first time
         if image_id != _NO_ID and image_id not in positions:
             positions[image_id] = position
             continue
@@ -259,6 +235,7 @@ def _positions_by_id(content: _Content, report: LoadReport) -> dict[int, int | N
         try:
             image_id = read_id(record)  # raises for an id that cannot be read
             twice, first = AnnotationError("duplicated image id", "id", image_id, _UNIQUE_ID), positions[image_id]
+            # Two different files: neither can claim the annotations, so the first record is rejected as well.
             if first is not None and records[first].get("file_name") != record.get("file_name"):
                 positions[image_id] = None
                 report.reject(_record_name("image", records[first], first), twice)
@@ -276,11 +253,13 @@ def _positions_by_image(
     seen: set[int] = set()
     for position, image_id in enumerate(content.annotated_images):
         annotation_id = content.annotation_ids[position]
+        # Compare ids only; the record itself is read when the row of its image is taken.
         is_good = images.get(image_id) is not None and annotation_id != _NO_ID and annotation_id not in seen
         if is_good:
             seen.add(annotation_id)
             groups[image_id].append(position)
             continue
+        # Mark the loss, so that the image does not count as complete.
         if image_id in groups and images[image_id] is not None:
             groups[image_id].append(None)
         record = content.lists["annotations"][position]
@@ -309,23 +288,28 @@ def _record_name(kind: str, record: Any, position: int) -> str:
 
 def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
     report = context.report
+    # COCO annotates all objects, unless option or record say otherwise.
     complete = True if context.settings.complete is None else context.settings.complete
+    # Settle which annotation belongs to which image before the first row
     images = _positions_by_id(content, report)
     annotations = _positions_by_image(content, images, report)
     files: dict[str, tuple[int, bool]] = {}  # path → image id, and whether the file was found by searching
     for image_id, position in images.items():
+        # Two files share this id, which has been reported.
         if position is None:
             continue
         record = content.lists["images"][position]
         try:
             row = read_image_record(record, context.images, complete)
             row["image_labels"] = read_image_labels(record, context.index_of)
+            # A search by the end of a path may find the file of another record
             if isinstance(context.images, ImageIndex):
                 _check_found_once(row, record["file_name"], files)
         except AnnotationError as bad:
             report.reject(f"image {image_id}", bad)
             continue
         row["objects"] = []
+        # An annotation that was skipped, now or before, leaves the image incomplete
         for place in annotations[image_id]:
             item = None if place is None else _object(content.lists["annotations"][place], row, context)
             if item is None:
@@ -336,6 +320,7 @@ def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
         report.objects += len(row["objects"])
         yield row
     report.log()
+    # An empty dataset is an error even with `skip_bad`
     if not report.images:
         reason = "all were skipped" if report.skipped else "'images' is empty"
         raise UserError(f"{report.source}: no image to load ({reason}); a dataset needs at least one")
@@ -356,38 +341,20 @@ def _object(annotation: Mapping[str, Any], row: Mapping[str, Any], context: _Con
     size = (row["width"], row["height"])
     try:
         id, category, values = read_object_values(annotation, context.index_of, *size)
+        # A crowd is used as an ignore region only, which needs pixels.
         if values["iscrowd"] and "segmentation" not in values:
             hint = "a crowd is a region: give it a segmentation"
             raise AnnotationError("crowd without a mask", "segmentation", None, hint)
+        # Ids make the seed independent of the order of the file; the modulo keeps them from being negative.
         seed = [context.settings.seed, row["image_id"] % 2**63, id % 2**63]
         item, remark = build_object(id, category, values, size, context.settings.point_source, seed)
     except AnnotationError as bad:
         context.report.reject(record_name, bad)
         return None
+    # Count points that deserve attention, such as a center outside of its mask
     if remark:
         context.report.note(remark, record_name, "point", [round(value, 2) for value in item["point"]])
     return item
 
 
 # -- writing
-
-
-def _image_record(row: Mapping[str, Any], ids: Sequence[int]) -> dict[str, Any]:
-    record = {"id": row["image_id"], **{key: row[key] for key in ("file_name", "width", "height")}}
-    if not row["complete"]:
-        record["complete"] = False
-    if row["image_labels"] is not None:
-        record["image_labels"] = [ids[label] for label in row["image_labels"]]
-    return record
-
-
-def _annotation(item: Mapping[str, Any], image_id: int, ids: Sequence[int]) -> dict[str, Any]:
-    record = {"id": item["id"], "image_id": image_id, "iscrowd": int(item["iscrowd"])}
-    if item["category"] is not None:
-        record["category_id"] = ids[item["category"]]
-    if item["point"] is not None:  # the shortest text of the same float32: 12.3, not 12.300000190734863
-        record["point"] = [float(str(np.float32(value))) for value in item["point"]]
-    for field in ("bbox", "area", "segmentation", "rough_segmentation", "score", "level"):
-        if item[field] is not None:
-            record[field] = item[field]
-    return record

@@ -30,9 +30,11 @@ def find_coco_split(data_dir: str | Path, split: str, check_images: bool = True)
 
 def _annotation_file(data_dir: Path, split: str) -> Path:
     folder = data_dir / "annotations"
+    # The exact name wins; otherwise there may be a year or another addition.
     exact = folder / f"instances_{split}.json"
     found = [exact] if exact.is_file() else sorted(folder.glob(f"instances_{split}*.json"))
     if not found:
+        # List what is there, so that a wrong folder or split shows.
         present = sorted(path.name for path in folder.glob("*")) if folder.is_dir() else "no such folder"
         raise UserFileNotFoundError(f"{data_dir}: looked for annotations/instances_{split}*.json, found {present}")
     if len(found) > 1:
@@ -45,12 +47,14 @@ def _image_folder(data_dir: Path, split: str, annotation_file: Path, check_image
     """Return the first candidate that contains any of the first images of the file (one of them may be missing)."""
     year = annotation_file.stem.removeprefix(f"instances_{split}")  # instances_train2017 → 2017
     below = [f"images/{split}{year}", f"images/{split}", f"{split}{year}", split, "images"]
+    # Candidates in order of preference; without a year some of them are the same.
     folders = [data_dir / name for name in dict.fromkeys(below) if (data_dir / name).is_dir()]
     if not folders and not check_images:
         return data_dir / f"{split}{year}"
     if not folders:
         raise UserFileNotFoundError(f"{data_dir}: no image folder; looked for {list(dict.fromkeys(below))}")
     if len(folders) > 1:
+        # An empty or partial folder may come first, so look for images of this file.
         names = _first_names(annotation_file)
         for folder in folders:
             if any((folder / name).is_file() for name in names):

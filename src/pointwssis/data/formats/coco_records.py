@@ -27,6 +27,7 @@ def read_id(record: Any, field: str = "id") -> int:
         raise AnnotationError("not a JSON object", "record", record, "write it as {…}")
     value = required(record, field)
     is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())  # tables may write 7.0
+    # Python counts true as an integer; larger ids do not fit into the schema.
     if isinstance(value, bool) or not is_whole or abs(value) >= 2**63:
         raise AnnotationError(f"{field} is not a 64-bit integer", field, value, "number the records 1, 2, 3, …")
     return int(value)
@@ -54,13 +55,16 @@ def read_image_record(record: Mapping[str, Any], images: ImageIndex | Path, comp
     width, height = (_read_side(required(record, field), field) for field in ("width", "height"))
     if not isinstance(name, str) or not name:
         raise AnnotationError("file_name is not text", "file_name", name, "give the path below the image folder")
+    # A path instead of an index: trust the record and open nothing
     if isinstance(images, Path):
         path = (images / name).absolute()
     else:
+        # The file may have the name that Label Studio gave to an upload
         path = images.find(name, uploaded=True, field="file_name")
         read_size(path, name, (width, height))
         if path != images.folder / name:  # found elsewhere below the folder
             name = images.name_of(path)
+    # The record's own statement wins over the default
     complete = record.get("complete", complete)
     if not isinstance(complete, bool):
         raise AnnotationError("complete is neither true nor false", "complete", complete, "write true or false")
@@ -92,6 +96,7 @@ def read_size(
     except ValueError as error:
         raise AnnotationError("unreadable image file", field, name, str(error)) from error
     if stated is not None and size != stated:
+        # Swapped sides have a usual cause, which the message names.
         swapped = " (swapped, as by an EXIF orientation: annotate the upright image, or strip the tag)"
         note = swapped if size == stated[::-1] else ""
         hint = f"{path} has {size[0]} × {size[1]} pixels{note}; the annotations would not fit"
@@ -129,19 +134,24 @@ def read_object_values(
         Id, class index, and the values of `make_object`.
     """
     values: dict[str, Any] = {"iscrowd": _read_crowd(record)}
+    # Polygons and run lengths alike become compressed run lengths of the image's size
     for field in ("segmentation", "rough_segmentation"):
         if record.get(field):  # null and [] mean that there is none
             values[field] = read_mask(record[field], field, width, height)
+    # Keypoints count only without a mask, so the masks are read first.
     values["point"] = _own_point(record, "segmentation" in values, width, height)
     if record.get("bbox"):
+        # Only the sides are checked: a box may reach beyond the border
         values["bbox"] = read_numbers(record["bbox"], "bbox", 4)
         if min(values["bbox"][2:]) < 0:
             raise AnnotationError("negative box size", "bbox", record["bbox"], "give [x, y, width, height]")
+    # Optional numbers, missing or null if there is none
     for field in ("area", "score"):
         if record.get(field) is not None:
             values[field] = read_numbers([record[field]], field, 1)[0]
     if record.get("level") is not None:
         values["level"] = int(read_numbers([record["level"]], "level", 1)[0])
+    # The teacher assigns a class to a click; everything else states its own.
     is_bare_click = record.get("category_id") is None and values["point"] is not None and "segmentation" not in values
     category = None if is_bare_click else read_category(required(record, "category_id"), index_of)
     return read_id(record), category, values
@@ -170,14 +180,17 @@ def build_object(
         The object, and a remark if its point deserves attention.
     """
     item = make_object(id, category, **values)
+    # One pass over the run lengths serves area, box and point
     measures = None if item["segmentation"] is None else measure_mask(item["segmentation"])
     if measures is not None:
+        # Values of the file win over measured ones
         if item["area"] is None:
             item["area"] = float(measures.area)
         if item["bbox"] is None and measures.area:
             item["bbox"] = measures.box
     remark = None
     if item["point"] is None and not item["iscrowd"]:
+        # Each object has a generator of its own, so its point does not depend on other objects.
         generator = np.random.default_rng(seed) if point_source == "random" else None
         item["point"], remark = derive_point(item, size, point_source, generator, measures)
     return item, remark
@@ -212,10 +225,12 @@ def derive_point(
 
     # The center of the box: wanted, or the only one that an empty mask has.
     if item["bbox"] is not None and (is_empty or point_source == "box_center"):
+        # A box outside of the image has a center that clipping would move to an unrelated pixel.
         if rle is None:
             _check_box_overlaps(item["bbox"], size)
         remark = "mask without a pixel (its point is the center of its box)"
         return box_center(item["bbox"], size), remark if is_empty else None
+    # Nothing is left to derive a point from
     if measures is None or measures.center is None:
         problem = "neither point nor mask" if rle is None else "mask without a pixel"
         hint = "give it a point [x, y] or a segmentation" + (_BOX_HINT if item["bbox"] else "")
@@ -224,6 +239,7 @@ def derive_point(
     # A point of the mask; drawing one needs only the pixels of its box.
     if point_source == "center":
         return list(measures.center), None if measures.center_is_inside else "center of mass outside of its mask"
+    # Other sources need pixels: work in the crop of the mask's box, then shift the point back
     left, top, box_width, box_height = (int(value) for value in measures.box)
     crop = decode_rle(rle)[top : top + box_height, left : left + box_width]
     x, y = point_from_mask(crop, point_source, generator)
@@ -249,6 +265,7 @@ def box_center(bbox: Sequence[float], size: tuple[int, int]) -> list[float]:
         [x, y] in pixel indices.
     """
     x, y, box_width, box_height = bbox
+    # Half a pixel leads from the plane to pixel indices
     center = (x + box_width / 2 - 0.5, y + box_height / 2 - 0.5)
     return [min(max(coordinate, 0.0), side - 1.0) for coordinate, side in zip(center, size, strict=True)]
 
@@ -283,12 +300,14 @@ def _own_point(record: Mapping[str, Any], has_mask: bool, width: int, height: in
         field, numbers = "keypoints", record["keypoints"]
         if not isinstance(numbers, list) or len(numbers) % 3:
             raise AnnotationError("keypoints do not come in threes", field, numbers, "give x, y, v of each keypoint")
+        # Keep labeled keypoints: v is 0 for those that are not.
         triples = [read_numbers(numbers[start : start + 3], field, 3) for start in range(0, len(numbers), 3)]
         points = [[x, y] for x, y, visibility in triples if visibility > 0]
     if not points:
         return None
     if not isinstance(points, list):
         raise AnnotationError("points is not a list", field, points, "give [[x, y], …]")
+    # A flat [x, y] is a single click
     if not any(isinstance(point, list) for point in points):
         points = [points]
     return nearest_to_mean([read_point(point, width, height, field) for point in points])
@@ -331,6 +350,7 @@ def read_numbers(value: Any, field: str, count: int) -> list[float]:
     """Read a list of exactly `count` finite numbers."""
     if not isinstance(value, (list, tuple)) or len(value) != count:
         raise AnnotationError(f"{field} does not hold {count} numbers", field, value, f"give {count} numbers")
+    # Python counts true and false as integers, so exclude them.
     if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in value):
         raise AnnotationError(f"{field} holds something that is not a number", field, value, f"give {count} numbers")
     if not all(math.isfinite(number) for number in value):

@@ -79,6 +79,7 @@ def load_cvat(path: str | Path, image_dir: str | Path, **options: Any) -> Datase
     report = settings.start_report(path)
     if not path.is_file():
         raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of CVAT's annotations.xml")
+    # The file is read twice: for the labels of the task, then image by image
     index = ImageIndex(image_dir)
     reader = AnnotationReader(index, report, settings, declared_classes=_declared_classes(path), image_field="name")
     return reader.to_dataset(_images(path, index, report))
@@ -110,9 +111,11 @@ def to_cvat(dataset: Dataset) -> str:
                     "labels first, which assigns one, or assign one yourself"
                 )
             if item["iscrowd"]:
+                # CVAT has no ignore regions, so crowds are only counted.
                 crowds += 1
             else:
                 _write_object(image, item, class_names[item["category"]])
+        # Image-level labels, and a tag if the elements alone would be misread.
         tags = [class_names[label] for label in row["image_labels"] or ()]
         for tag in [*tags, *filter(None, [_completeness(row)])]:
             ElementTree.SubElement(image, "tag", {"label": tag, "source": "auto"})
@@ -133,15 +136,18 @@ def write_cvat(dataset: Dataset, path: Path) -> Path:
 def _elements(path: Path) -> Iterator[ElementTree.Element]:
     """Yield the elements directly below the root, one at a time, so that a long file takes little memory."""
     try:
+        # The first element is the root; its children end at depth 1.
         depth, root = 0, None
         with path.open("rb") as file:
             for event, element in ElementTree.iterparse(file, events=("start", "end")):
                 depth += 1 if event == "start" else -1
+                # Refuse other XML before reading on
                 if root is None:
                     root = element
                     if root.tag != "annotations":
                         raise UserError(f'{path}: is <{root.tag}>, not <annotations>; export as "CVAT for images 1.1"')
                 if event == "end" and depth == 1:
+                    # Hand out a finished child, then drop it from the tree
                     yield element
                     root.clear()
     except ElementTree.ParseError as error:
@@ -153,6 +159,7 @@ def _declared_classes(path: Path) -> list[str]:
     for element in _elements(path):
         if element.tag != "meta":
             continue
+        # Only labels that a click or region can have become classes
         names = []
         for label in element.iter("label"):
             is_part = label.find("parent") is not None  # of a skeleton
@@ -165,6 +172,7 @@ def _declared_classes(path: Path) -> list[str]:
 def _images(path: Path, index: ImageIndex, report: LoadReport) -> Iterator[ImageAnnotation]:
     for element in _elements(path):
         if element.tag == "track":
+            # A track interpolates shapes between frames, which is not supported.
             hint = 'export the task as "CVAT for images 1.1", with its images'
             raise UserError(f"{path}: track {element.get('id')!r} belongs to a video; {hint}")
         if element.tag != "image":
@@ -173,6 +181,7 @@ def _images(path: Path, index: ImageIndex, report: LoadReport) -> Iterator[Image
         try:
             image = _image(element, record)
             if subset := element.get("subset"):  # the folder of the image in the export of a project
+                # If it is not there, the reader searches by the name alone.
                 with suppress(AnnotationError):
                     image.path = index.find(f"{subset}/{image.file_name}")
             yield image
@@ -186,19 +195,23 @@ def _image(element: ElementTree.Element, record: str) -> ImageAnnotation:
     # Regions of one group and label are parts of one object; every other element is an object.
     groups: dict[Any, list[ElementTree.Element]] = {}
     for position, child in enumerate(element):
+        # Tags concern the image, and outside elements are not visible in it.
         if child.tag == "tag":
             _read_tag(child, image)
         elif read_flag(child.get("outside", "0"), "outside"):
             continue
         elif child.tag == "points":
             name = f"{record}, element {position + 1} (<points>)"
+            # Each point is an object of its own; an element without any fails when it is decoded.
             places = [place for place in (child.get("points") or "").split(";") if place]
             for place in places or [""]:
                 image.objects.append(ObjectAnnotation(name, partial(_decode_click, child, place)))
         else:
+            # Group 0 means none; boxes are never united.
             grouped = child.tag in _REGIONS and child.get("group_id", "0") != "0"
             key = (child.get("group_id"), child.get("label")) if grouped else position
             if key not in groups:
+                # Decoding comes after the whole image is read, so the list may still grow.
                 groups[key] = []
                 name = f"{record}, element {position + 1} (<{child.tag}>)"
                 image.objects.append(ObjectAnnotation(name, partial(_decode_elements, groups[key])))
@@ -232,6 +245,7 @@ def _decode_elements(elements: Sequence[ElementTree.Element], width: int, height
     shapes = [_read_shape(element, width, height) for element in elements]
     if len(shapes) == 1:
         return label, shapes[0]
+    # The parts may overlap, so unite their pixels.
     union = np.any([decode_rle(shape["segmentation"]) for shape in shapes], axis=0)
     return label, dense_mask(union)
 
@@ -249,9 +263,11 @@ def _read_shape(element: ElementTree.Element, width: int, height: int) -> dict[s
         corners = rotated(corners - middle, read_number(element.get("rotation", 0), "rotation")) + middle
         return box(corners, width, height, "xtl, ytl, xbr, ybr")
     if element.tag == "ellipse":
+        # The rotation is in degrees, clockwise
         x, y, *radii = (read_number(element.get(key), key) for key in ("cx", "cy", "rx", "ry"))
         degrees = read_number(element.get("rotation", 0), "rotation")
         return ellipse_mask((x, y), (radii[0], radii[1]), degrees, width, height, "rx, ry")
+    # Polylines, cuboids, skeletons and unknown elements remain
     hint = "use points, masks, polygons, ellipses or boxes"
     raise AnnotationError("element is neither a click nor a region", "element", f"<{element.tag}>", hint)
 
@@ -270,9 +286,11 @@ def _read_mask(element: ElementTree.Element, width: int, height: int) -> dict[st
         runs = np.array([int(run) for run in text.split(",")])
     except ValueError as error:
         raise AnnotationError("run lengths are not integers", "rle", text, "export it again") from error
+    # The runs must fill the window exactly, otherwise rows would shift.
     if runs.min() < 0 or runs.sum() != columns * rows:
         hint = f"they sum to {runs.sum()}, the window {window} has {columns * rows} pixels; export it again"
         raise AnnotationError("run lengths do not fill the mask", "rle", text, hint)
+    # Runs alternate, background first: expand them and put the window in its place.
     mask = np.zeros((height, width), dtype=bool)
     values = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     mask[top : top + rows, left : left + columns] = values.reshape(rows, columns)
@@ -294,11 +312,14 @@ def _root(rows: Dataset, class_names: Sequence[str]) -> ElementTree.Element:
     """Return the root element with the description of a task."""
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
+    # The description has the form in which CVAT exports a task
     task = ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task")
     for tag, text in (("name", "pointwssis"), ("size", str(len(rows))), ("mode", "annotation")):
         ElementTree.SubElement(task, tag).text = text
     labels = ElementTree.SubElement(task, "labels")
+    # The two tags become labels of the task if any image needs them; image files are not read for this.
     states = {_completeness(row) for row in rows.select_columns(["objects", "complete"])} - {None}
+    # Classes fit every kind of element, states only tags
     for name, kind in [*((name, "any") for name in class_names), *((state, "tag") for state in sorted(states))]:
         label = ElementTree.SubElement(labels, "label")
         ElementTree.SubElement(label, "name").text = name
@@ -309,6 +330,7 @@ def _root(rows: Dataset, class_names: Sequence[str]) -> ElementTree.Element:
 def _completeness(row: Mapping[str, Any]) -> str | None:
     """Return the tag that an image needs so that its elements are not misunderstood."""
     has_objects = any(not item["iscrowd"] for item in row["objects"])
+    # Reading takes an image with elements as complete and one without as unlabeled
     if row["complete"]:
         return None if row["objects"] else "complete"
     return "incomplete" if has_objects else None
@@ -320,6 +342,7 @@ def _write_object(image: ElementTree.Element, item: Mapping[str, Any], label: st
     width, height = int(image.get("width")), int(image.get("height"))
     measures = None if item["segmentation"] is None else measure_mask(item["segmentation"])
     if measures is not None and measures.area:
+        # Run lengths cover the window of the mask's box, row by row
         left, top, columns, rows = (int(value) for value in measures.box)
         flat = decode_rle(item["segmentation"])[top : top + rows, left : left + columns].ravel()
         borders = np.flatnonzero(np.diff(flat, prepend=False))  # the first run is background, perhaps of length 0
@@ -332,5 +355,6 @@ def _write_object(image: ElementTree.Element, item: Mapping[str, Any], label: st
         edges = {"xtl": f"{left:.2f}", "ytl": f"{top:.2f}", "xbr": f"{right:.2f}", "ybr": f"{bottom:.2f}"}
         ElementTree.SubElement(image, "box", {**common, **edges, "z_order": "0"})
     elif item["point"] is not None:
+        # From pixel indices to the plane: the click is at the pixel's center
         x, y = (coordinate + 0.5 for coordinate in item["point"])
         ElementTree.SubElement(image, "points", {**common, "points": f"{x:.2f},{y:.2f}", "z_order": "0"})

@@ -29,11 +29,13 @@ def export_annotations(dataset: Dataset, path: str | Path, format: str, **write_
         UserError: the format is unknown or does not have this option, or the dataset does not fit the format.
     """
     entry = export_format(format)
+    # An option of another format is an error here, where the message can name its owners
     for option in write_options:
         if option not in entry.write_options:
             owners = [name for name, other in EXPORT_FORMATS.items() if option in other.write_options]
             raise UserError(f"{option} is not an option of {format}; it is an option of {owners or 'no format'}")
     path = Path(path)
+    # Check all outputs before anything is written
     check_outputs(path, entry)
     path.parent.mkdir(parents=True, exist_ok=True)
     return entry.write(dataset, path, **write_options)

@@ -25,6 +25,7 @@ _TOLERANCE = 1e-4  # part of the image's side by which rounding in a file may ex
 def read_number(value: Any, field: str) -> float:
     """Read a finite number, also from text."""
     try:
+        # Python's `float` also takes true and 1_000, which are mistakes in a file.
         number = math.nan if isinstance(value, bool) or "_" in str(value) else float(value)
     except (TypeError, ValueError):
         number = math.nan
@@ -73,10 +74,12 @@ def click(x: float, y: float, width: int, height: int, field: str, value: Any = 
     """
     point = []
     for position, side in ((x, width), (y, height)):
+        # Tolerate the rounding of a file; beyond that the click is wrong.
         if not -_TOLERANCE * side <= position <= (1 + _TOLERANCE) * side:
             hint = f"the image has {width} × {height} pixels; move the click or remove it"
             hint += swapped_hint(x, y, width, height)
             raise AnnotationError("click outside of the image", field, [x, y] if value is None else value, hint)
+        # From the plane to pixel indices: the border belongs to the outermost pixel
         point.append(min(max(position - 0.5, 0.0), side - 1.0))
     return {"point": read_point(point, width, height)}
 
@@ -112,8 +115,10 @@ def ellipse_mask(
     right, bottom = (min(math.ceil(middle + reach), side) for middle, side in zip(center, (width, height), strict=True))
     mask = np.zeros((height, width), dtype=bool)
     if left < right and top < bottom:
+        # Offsets of the pixels' centers from the center of the ellipse
         columns, rows = np.meshgrid(np.arange(left, right) + 0.5 - center[0], np.arange(top, bottom) + 0.5 - center[1])
         offsets = np.stack([columns.ravel(), rows.ravel()], axis=1)
+        # Rotated back and measured in radii, the ellipse is the unit circle
         in_radii = rotated(offsets, -degrees) / radii
         mask[top:bottom, left:right] = (np.square(in_radii).sum(axis=1) <= 1).reshape(columns.shape)
     return dense_mask(mask)
@@ -133,6 +138,7 @@ def box_alone(item: Mapping[str, Any], width: int, height: int) -> list[float] |
     """Return COCO's box of an object that has only a box: no mask, and no point except the center of the box."""
     if item["bbox"] is None or item["segmentation"] is not None or min(item["bbox"][2:]) <= 0:
         return None
+    # A point at the center tells no more than the box; 1e-3 pixels allow for float32.
     center = box_center(item["bbox"], (width, height))
     has_own_point = item["point"] is not None and np.abs(np.subtract(item["point"], center)).max() > 1e-3
     return None if has_own_point else item["bbox"]

@@ -59,11 +59,14 @@ class ImageIndex:
         """
         if os.path.isfile(self.folder / name):  # False for a name that no file can have
             return self.folder / name
+        # Only files of the same name are compared, by the ends of their paths
         parts = path_parts(name)
         found = longest_common_ends(parts, self._by_name.get(parts[-1], []) if parts else [])
         if not found and uploaded and parts and _UPLOAD_PREFIX.match(parts[-1]):
+            # Remove the prefix of an upload, then try the name itself and as the upload spells it
             original = parts[-1][len("a1b2c3d4-") :]
             found = self._by_name.get(original, []) or self._by_uploaded_name.get(original, [])
+        # A tie is an error, because a guess may find the wrong image.
         if len(found) > 1:
             matches = ", ".join(str(Path(*path)) for path in found[:4])
             hint = f"it may be {matches}; give the path below {self.folder}"
@@ -94,6 +97,7 @@ class ImageIndex:
     def _by_name(self) -> dict[str, list[PathParts]]:
         """Map each file name, with composed accents, to the parts of paths below the folder."""
         paths: dict[str, list[PathParts]] = {}
+        # Follow links, since the images themselves often lie elsewhere.
         for folder, _, names in os.walk(self.folder, followlinks=True):
             parts = Path(folder).relative_to(self.folder).parts
             for name in names:
@@ -118,6 +122,7 @@ def longest_common_ends(parts: PathParts, candidates: Iterable[PathParts]) -> li
     """Return the candidates that are the end of a path, or that it is the end of, and have the longest common end."""
     matches = []
     for path in candidates:
+        # The shorter path must be the end of the longer one
         length = min(len(path), len(parts))
         if tuple(map(_composed, path[-length:])) == parts[-length:]:
             matches.append((length, path))

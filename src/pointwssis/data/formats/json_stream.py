@@ -84,8 +84,10 @@ def read_json(path: str | Path, visit: Mapping[str, Callable[[Any], None]] | Non
         text = _Window(file)
         try:
             value = _outermost(path, text, visit or {})
+            # Only blanks may follow the outermost value
             text.expect("", "Extra data")
         except json.JSONDecodeError as error:
+            # The decoder counts characters of the window; the message states bytes of the file.
             raise UserError(f"{error.msg} at byte {text.byte_of(error.pos)}") from error
         except UnicodeDecodeError as error:
             raise UserError(f"{error} after byte {text.byte}") from error
@@ -107,6 +109,7 @@ def _outermost(path: Path, text: "_Window", visit: Mapping[str, Callable[[Any], 
             raise text.error("Expecting property name enclosed in double quotes")
         key = text.value()
         text.expect(":", "Expecting ':' delimiter")
+        # The last one of repeated keys counts, as with `json.load`
         content[key] = _array(path, text, visit.get(key)) if text.peek() == "[" else text.value()
         separator = text.peek()
         if separator == ",":
@@ -117,11 +120,13 @@ def _outermost(path: Path, text: "_Window", visit: Mapping[str, Callable[[Any], 
 
 def _array(path: Path, text: "_Window", visit: Callable[[Any], None] | None = None) -> JsonRecords:
     text.expect("[", "Expecting an array")
+    # Signed 64-bit integers: 16 bytes per element
     starts, ends = array("q"), array("q")
     separator = "]" if text.peek() == "]" else ","
     while separator == ",":
         text.peek()  # skips blanks
         starts.append(text.byte)
+        # Decoding finds the end of the element; the value itself is only for a visitor.
         value = text.value()
         ends.append(text.byte)
         if visit is not None:
@@ -138,8 +143,10 @@ class _Window:
 
     def __init__(self, file: Any) -> None:
         self.file, self.text, self.at = file, "", 0
+        # Start behind a byte order mark
         self.byte = len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
         file.seek(self.byte)
+        # Incremental, because a chunk may end inside a character.
         self.decoder = codecs.getincrementaldecoder("utf-8")()
         self.at_end = False
 
@@ -152,6 +159,7 @@ class _Window:
     def byte_of(self, position: int) -> int:
         """Return the position in the file of a character of the window."""
         passed = self.text[self.at : position]
+        # ASCII, the usual case, has one byte per character and need not be encoded.
         return self.byte + (len(passed) if passed.isascii() else len(passed.encode("utf-8")))
 
     def move(self, position: int) -> None:
@@ -165,6 +173,7 @@ class _Window:
             while position < len(self.text) and self.text[position] in _BLANK:
                 position += 1
             self.move(position)
+            # If only blanks were left in the window, the value comes with the next chunk.
             if self.at < len(self.text) or self.at_end:
                 return self.text[self.at : self.at + 1]
             self.more()

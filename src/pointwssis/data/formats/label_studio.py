@@ -20,25 +20,19 @@ survive exactly; the point of a mask is not written, so that it is the mask's ce
 which only a box is known become rectangles; image-level labels and `incomplete` become choices.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 from datasets import Dataset
 
-from ...ops.coco_masks import decode_rle, rle_area
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import counted
 from ..errors import AnnotationError, LoadReport
-from ..schema import class_names as names_of
 from .fields import (
     box,
-    box_alone,
     click,
     dense_mask,
     ellipse_mask,
@@ -47,19 +41,15 @@ from .fields import (
     read_number,
     read_whole,
     rotated,
-    warn_of_crowds,
 )
 from .image_index import ImageIndex
 from .json_stream import JsonRecords, read_json
 from .label_studio_paths import image_path_in
-from .label_studio_rle import decode_brush, encode_brush
+from .label_studio_rle import decode_brush
 from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
 from .sniffing import FileHead
 
-IMAGE_PREFIX = "/data/local-files/?d="  # Label Studio's local storage
-
-_CONTROLS = {"Brush": "mask", "KeyPoint": "point", "Rectangle": "box"}  # tag of the labeling interface → its name
 _SHAPES = ("keypoint", "brush", "polygon", "ellipse", "rectangle", "labels")
 _GEOMETRY = ("x", "y", "width", "height", "rotation", "radiusX", "radiusY", "points", "rle")
 _NOT_SHAPES = ("choices", "textarea", "rating", "number", "taxonomy", "datetime", "pairwise", "relation", "ranker")
@@ -101,85 +91,6 @@ def load_label_studio(path: str | Path, image_dir: str | Path, **options: Any) -
     return reader.to_dataset(_images(tasks, report))
 
 
-def to_label_studio(dataset: Dataset, image_prefix: str = IMAGE_PREFIX) -> list[dict[str, Any]]:
-    """Return tasks with predictions for Label Studio, ready for `json.dump` and manual correction.
-
-    Import them into a project whose labeling interface is `label_studio_config`; export the corrected project as JSON,
-    and `load_label_studio` reads it. An image of which not all objects are annotated has the choice `incomplete`, to be
-    removed when all are.
-
-    Args:
-        dataset: rows of the schema.
-        image_prefix: prefix of an image's path: Label Studio's local storage, or the URL of a folder (with or without
-            the final slash).
-    """
-    class_names = names_of(dataset)
-    prefix = image_prefix if image_prefix.endswith(("/", "=")) or not image_prefix else f"{image_prefix}/"
-    # One task per image: a region per object, then choices about the whole image.
-    tasks, crowds = [], 0
-    for row in dataset.with_format(None):
-        regions = []
-        for item in row["objects"]:
-            crowds += item["iscrowd"]
-            region = None if item["iscrowd"] else _region(item, row, class_names)
-            if region is not None:
-                regions.append(region)
-        scores = [region["score"] for region in regions if "score" in region]
-        if row["image_labels"]:
-            regions.append(_choices("classes", [class_names[label] for label in row["image_labels"]]))
-        if not row["complete"]:
-            regions.append(_choices("marked", ["incomplete"]))
-        prediction: dict[str, Any] = {"model_version": "pointwssis", "result": regions}
-        if scores:
-            prediction["score"] = float(np.mean(scores))
-        tasks.append({"data": {"image": prefix + quote(row["file_name"])}, "predictions": [prediction]})
-    warn_of_crowds(crowds, "Label Studio")
-    return tasks
-
-
-def write_label_studio(dataset: Dataset, path: Path, image_prefix: str = IMAGE_PREFIX) -> Path:
-    """Write the tasks to a file, and the labeling interface to a file beside it (`.interface.xml`)."""
-    path.write_text(json.dumps(to_label_studio(dataset, image_prefix)), encoding="utf-8")
-    interface = label_studio_config(names_of(dataset))
-    path.with_suffix(".interface.xml").write_text(interface + "\n", encoding="utf-8")
-    return path
-
-
-def label_studio_config(class_names: Sequence[str]) -> str:
-    """Return the labeling interface of a project that imports these tasks.
-
-    Example:
-        >>> print(label_studio_config(["cat"]))
-        <View>
-          <Image name="image" value="$image" zoom="true"/>
-          <BrushLabels name="mask" toName="image">
-            <Label value="cat"/>
-          </BrushLabels>
-          <KeyPointLabels name="point" toName="image">
-            <Label value="cat"/>
-          </KeyPointLabels>
-          <RectangleLabels name="box" toName="image">
-            <Label value="cat"/>
-          </RectangleLabels>
-          <Choices name="classes" toName="image" choice="multiple" layout="select">
-            <Choice value="cat"/>
-          </Choices>
-          <Choices name="marked" toName="image">
-            <Choice value="complete"/>
-            <Choice value="incomplete"/>
-          </Choices>
-        </View>
-    """
-    parts = [(f"{tag}Labels", name, "", "Label", class_names) for tag, name in _CONTROLS.items()]
-    parts.append(("Choices", "classes", ' choice="multiple" layout="select"', "Choice", class_names))
-    parts.append(("Choices", "marked", "", "Choice", ["complete", "incomplete"]))
-    lines = ["<View>", '  <Image name="image" value="$image" zoom="true"/>']
-    for tag, name, settings, entry, values in parts:
-        entries = [f"    <{entry} value={quoteattr(value)}/>" for value in values]
-        lines += [f'  <{tag} name="{name}" toName="image"{settings}>', *entries, f"  </{tag}>"]
-    return "\n".join([*lines, "</View>"])
-
-
 # -- reading
 
 
@@ -194,9 +105,11 @@ def _images(tasks: JsonRecords, report: LoadReport) -> Iterator[ImageAnnotation]
             submitted += 1  # perhaps; what is wrong with the task is more important
             report.reject(record, bad)
             continue
+        # Count both, to recognize an export that nobody has accepted
         submitted += image.was_annotated
         predicted += bool(task.get("predictions"))
         yield image
+    # Only the whole file shows whether any task was submitted
     if predicted and not submitted:
         tasks_with = f"{counted(predicted, 'task')} {'has' if predicted == 1 else 'have'}"
         raise UserError(
@@ -207,11 +120,13 @@ def _images(tasks: JsonRecords, report: LoadReport) -> Iterator[ImageAnnotation]
 
 def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
     if not isinstance(task, Mapping) or not isinstance(task.get("data"), Mapping):
+        # Every JSON list comes here, so the message says what it is taken for.
         found = sorted(task) if isinstance(task, Mapping) else task
         hint = "a list is taken as Label Studio's: export the project as JSON (not as JSON-MIN)"
         raise AnnotationError("task without data", "data", found, hint)
     image = ImageAnnotation(record, image_path_in(task["data"]))
     annotation = _last_annotation(task, record, report)
+    # Nothing was submitted: the image is unlabeled, with or without predictions.
     if annotation is None:
         image.was_annotated = False
         return image
@@ -221,6 +136,7 @@ def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
     if not isinstance(results, list) or not all(isinstance(result, Mapping) for result in results):
         raise AnnotationError("result is not a list of objects", "result", results, "export the project again")
     image.size = _size(results)
+    # Shapes are decoded later, when the size of the file is known; choices concern the image.
     for name, parts in _regions(results):
         if parts[0].get("type") not in _NOT_SHAPES:
             image.objects.append(ObjectAnnotation(f"{record}, region {name:.40}", partial(_decode_region, parts)))
@@ -237,16 +153,20 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
     """
     regions: dict[str, list[Mapping[str, Any]]] = {}
     for position, result in enumerate(results):
+        # A result without an id stands alone
         name = f"at position {position}" if result.get("id") is None else repr(result["id"])
         regions.setdefault(name, []).append(result)
     for name, parts in regions.items():
         shapes = [part for part in parts if part.get("type") not in _NOT_SHAPES]
+        # At most one shape: nothing to tell apart
         if len(shapes) < 2:
             yield name, shapes or parts
             continue
+        # Equal geometry is one shape and its label, other geometry another object
         places: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
         for part in shapes:
             places.setdefault(_place(part), []).append(part)
+        # A label without geometry belongs to every shape of the region
         nowhere = places.pop((), [])
         for group in [[*parts, *nowhere] for parts in places.values()] or [nowhere]:
             yield name, group
@@ -260,10 +180,12 @@ def _place(part: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _last_annotation(task: Mapping[str, Any], record: str, report: LoadReport) -> Mapping[str, Any] | None:
+    # Early versions call annotations completions
     annotations = task.get("annotations", task.get("completions")) or []
     if not isinstance(annotations, list) or not all(isinstance(each, Mapping) for each in annotations):
         hint = "export the project as JSON"
         raise AnnotationError("annotations is not a list of objects", "annotations", annotations, hint)
+    # A cancelled annotation is a skipped task
     submitted = [annotation for annotation in annotations if not annotation.get("was_cancelled")]
     if len(submitted) > 1:
         report.note("several annotations of a task (the last one counts)", record, "annotations", len(submitted))
@@ -279,6 +201,7 @@ def _size(results: Sequence[Mapping[str, Any]]) -> tuple[int, int] | None:
         if result.get("image_rotation"):
             hint = "rotate the image file itself and annotate it again: the meaning of the coordinates is undocumented"
             raise AnnotationError("image rotated while labeling", "image_rotation", result["image_rotation"], hint)
+        # A result need not state the size, but all that do must agree.
         if result.get("original_width") is not None:
             fields = ("original_width", "original_height")
             sizes.add(tuple(read_whole(result.get(field), field) for field in fields))
@@ -292,6 +215,7 @@ def _read_choices(parts: Sequence[Mapping[str, Any]], image: ImageAnnotation) ->
     for part in parts:
         value = part.get("value")
         for choice in _texts(value.get("choices", []), "value.choices") if isinstance(value, Mapping) else []:
+            # Two choices state completeness, all others are image-level labels.
             if choice in ("complete", "incomplete"):
                 image.complete = choice == "complete"
             elif choice not in image.image_labels:
@@ -301,12 +225,14 @@ def _read_choices(parts: Sequence[Mapping[str, Any]], image: ImageAnnotation) ->
 def _decode_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) -> LabelAndValues:
     """Decode one region: its parts share an id, and one of them has the shape."""
     kinds = {str(part.get("type")): part for part in parts}
+    # A result that names its shape wins over a plain label
     shapes = {kind.removesuffix("labels"): part for kind, part in kinds.items() if kind != "labels"}
     shape, part = next(iter((shapes or kinds).items()))
     value = part.get("value")
     if shape not in _SHAPES or not isinstance(value, Mapping):
         hint = "use keypoints, brushes, polygons, ellipses or rectangles"
         raise AnnotationError("unknown kind of region", "type", part.get("type"), hint)
+    # Any part may carry the label; equal labels count once.
     values = [each["value"] for each in parts if isinstance(each.get("value"), Mapping)]
 
     # All parts together may carry one label.
@@ -329,6 +255,7 @@ def _texts(value: Any, field: str) -> list[str]:
 
 
 def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:
+    # Results of the `Labels` tag do not name their shape, so the keys of the geometry decide.
     if shape == "brush" or "rle" in value:
         if value.get("format", "rle") != "rle" or not isinstance(value.get("rle"), list):
             hint = "export the project as JSON"
@@ -344,12 +271,14 @@ def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -
             raise AnnotationError("open polygon", "value.closed", False, "close it in Label Studio or remove it")
         corners = read_corners(value.get("points"), "value.points") * scale
         return polygon_mask([corners.ravel().tolist()], width, height, "value.points")
+    # All further shapes have a position; ellipse and rectangle may be rotated.
     x, y = (read_number(value.get(key), f"value.{key}") for key in ("x", "y"))
     start, rotation = np.array([x, y]) * scale, read_number(value.get("rotation") or 0, "value.rotation")
     if shape == "ellipse" or "radiusX" in value:
         radii = [read_number(value.get(key), f"value.{key}") for key in ("radiusX", "radiusY")]
         return ellipse_mask(tuple(start), tuple(radii * scale), rotation, width, height, "value.radiusX, value.radiusY")
     if shape == "rectangle" or (shape == "labels" and "height" in value):
+        # A rectangle turns about its upper left corner
         sides = np.array([read_number(value.get(key), f"value.{key}") for key in ("width", "height")]) * scale
         corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * sides
         return box(rotated(corners, rotation) + start, width, height, "value")
@@ -357,31 +286,3 @@ def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -
 
 
 # -- writing
-
-
-def _region(item: Mapping[str, Any], row: Mapping[str, Any], class_names: Sequence[str]) -> dict[str, Any] | None:
-    """Return a brush region for a mask, otherwise a rectangle if only a box is known, otherwise a keypoint, or None."""
-    labels = [] if item["category"] is None else [class_names[item["category"]]]
-    sides = (row["width"], row["height"])
-    common: dict[str, Any] = {"id": f"object-{item['id']}", "to_name": "image", "image_rotation": 0}
-    common |= {"original_width": sides[0], "original_height": sides[1]}
-    if item["score"] is not None:
-        common["score"] = item["score"]
-
-    # Positions are in percent of the image; only the brush stores pixels.
-    if item["segmentation"] is not None and rle_area(item["segmentation"]):
-        shape, value = "Brush", {"format": "rle", "rle": encode_brush(decode_rle(item["segmentation"]))}
-    elif (bbox := box_alone(item, *sides)) is not None:
-        numbers = zip(("x", "y", "width", "height"), bbox, (*sides, *sides), strict=True)
-        shape, value = "Rectangle", {key: 100 * number / side for key, number, side in numbers} | {"rotation": 0}
-    elif item["point"] is not None:
-        x, y = (100 * (c + 0.5) / side for c, side in zip(item["point"], sides, strict=True))
-        shape, value = "KeyPoint", {"x": x, "y": y, "width": 0.5}
-    else:
-        return None
-    kind = f"{shape.lower()}labels"
-    return {**common, "type": kind, "from_name": _CONTROLS[shape], "value": {**value, kind: labels}}
-
-
-def _choices(name: str, values: list[str]) -> dict[str, Any]:
-    return {"id": name, "type": "choices", "from_name": name, "to_name": "image", "value": {"choices": values}}

@@ -43,6 +43,7 @@ def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
     """
     if not all(isinstance(byte, int) and 0 <= byte < 256 for byte in packed):
         raise UserError("holds something that is not a byte (0 … 255)")
+    # Text of zeros and ones, of which `int(…, 2)` reads fields of any length.
     bits = np.unpackbits(np.array(packed, dtype=np.uint8))
     text = bits.tobytes().translate(_DIGITS).decode("ascii")
     place = 0
@@ -54,6 +55,7 @@ def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
         place += count
         return int(text[place - count : place], 2)
 
+    # Header: number of values, bits per value, bits of the four sizes of counts
     total, value_bits, count_bits = read(32), read(5) + 1, [read(4) + 1 for _ in range(4)]
     if total != height * width * _CHANNELS:
         raise UserError(f"holds {total} values, not height × width × 4 = {height} × {width} × 4")
@@ -62,6 +64,7 @@ def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
     values = np.zeros(total, dtype=np.int64)
     start = 0
     while start < total:
+        # A block states whether it repeats one value, and how many values it covers
         repeated = read(1)
         end = start + read(count_bits[read(2)]) + 1
         if end > total:
@@ -69,6 +72,7 @@ def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
         if repeated:
             values[start:end] = read(value_bits)
         else:
+            # Separate values, as at soft edges, are unpacked at once
             length = (end - start) * value_bits
             if place + length > len(bits):
                 raise UserError(f"ends after {len(packed)} bytes in the middle of a block")
@@ -87,11 +91,14 @@ def encode_brush(mask: np.ndarray) -> list[int]:
     """
     flat = (np.asarray(mask) != 0).ravel()
     borders = np.flatnonzero(np.diff(flat, prepend=flat[:1] ^ True))  # first pixel of each run
+    # Each pixel counts as four equal bytes: red, green, blue, alpha
     runs = np.diff(borders, append=len(flat)) * _CHANNELS
+    # Header as in the module's table, with values of 8 bits
     pieces = [f"{flat.size * _CHANNELS:032b}{8 - 1:05b}", *(f"{bits - 1:04b}" for bits in _COUNT_BITS)]
     for first, length in zip(borders, runs.tolist(), strict=True):
         value = f"{_OPAQUE if flat[first] else 0:08b}"
         while length:
+            # A run that is too long is split; a block takes the smallest count that holds it.
             part = min(length, 1 << _COUNT_BITS[-1])
             size = next(index for index, bits in enumerate(_COUNT_BITS) if part <= 1 << bits)
             pieces.append(f"1{size:02b}{part - 1:0{_COUNT_BITS[size]}b}{value}")

@@ -80,6 +80,7 @@ def load_labelme(path: str | Path, image_dir: str | Path, **options: Any) -> Dat
     """
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
+    # A folder without JSON files counts as missing, too
     files = _json_files(path) if path.is_dir() else [path]
     if not path.exists() or not files:
         raise UserFileNotFoundError(f"{path}: annotation file not found; give a LabelMe JSON file or a folder of them")
@@ -99,6 +100,7 @@ def write_labelme(dataset: Dataset, folder: Path) -> Path:
     class_names, crowds, written = names_of(dataset), 0, dict[Path, str]()
     for row in dataset.with_format(None):
         name = PurePosixPath(row["file_name"])
+        # Stay inside the folder, whatever the name of the image
         inside = [part for part in name.parts if part not in (name.anchor, "..")]
         file = folder.joinpath(*inside).with_suffix(".json")
         if file in written:
@@ -120,6 +122,7 @@ def _json_files(folder: Path) -> list[Path]:
 
 def _images(files: Sequence[Path], path: Path, report: LoadReport) -> Iterator[ImageAnnotation]:
     for file in files:
+        # The report's source already names a single file
         record_name = "image" if file == path else f"file {file.relative_to(path).as_posix()}"
         try:
             yield _image(_content(file), record_name)
@@ -143,11 +146,13 @@ def _image(content: Mapping[str, Any], record_name: str) -> ImageAnnotation:
     name = content.get("imagePath")
     if not isinstance(name, str) or not name:
         raise AnnotationError("imagePath is not text", "imagePath", name, "give the path of the image file")
+    # `imagePath` is relative to the JSON file; its end is enough to find the image.
     name = "/".join(part for part in path_parts(name) if part != "..")
     image = ImageAnnotation(record_name, name)
     if content.get("imageWidth") is not None and content.get("imageHeight") is not None:
         image.size = tuple(read_whole(content[field], field) for field in ("imageWidth", "imageHeight"))
 
+    # Two flags state completeness, all others that are set are image-level labels.
     flags = content.get("flags") or {}
     if not isinstance(flags, Mapping):
         raise AnnotationError("flags is not a JSON object", "flags", flags, "write {name: true or false}")
@@ -164,6 +169,7 @@ def _image(content: Mapping[str, Any], record_name: str) -> ImageAnnotation:
         key = position if group is None else (repr(group), repr(shape.get("label")))
         if key not in groups:
             groups[key] = []
+            # Decoding comes after the whole file is read, so the list may still grow.
             decode = partial(_decode_shapes, groups[key])
             image.objects.append(ObjectAnnotation(f"{record_name}, shape {position + 1}", decode))
         groups[key].append(shape)
@@ -177,11 +183,13 @@ def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndVa
     for shape in shapes:
         if not isinstance(shape, Mapping):
             raise AnnotationError("shape is not a JSON object", "shapes", shape, "save the file in LabelMe again")
+        # A shape without a type is a polygon, as in old files
         kind = shape.get("shape_type") or "polygon"
         if kind not in _SHAPE_TYPES:
             hint = f"use {', '.join(_SHAPE_TYPES)}"
             raise AnnotationError("shape is neither a click nor a region", "shape_type", kind, hint)
         vertices = read_corners(shape.get("points"), "points")
+        # Sort the shapes by what they add to the object
         if kind == "polygon":
             polygons.append(vertices.ravel().tolist())
         elif kind == "rectangle":
@@ -190,6 +198,7 @@ def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndVa
             x, y = _checked_count(vertices, 1, kind)[0].tolist()
             points.append(click(x, y, width, height, "points")["point"])
         elif kind == "circle":
+            # The second point lies on the circle
             center, edge = _checked_count(vertices, 2, kind)
             radius = float(np.hypot(*(edge - center)))
             circle = ellipse_mask(tuple(center), (radius, radius), 0, width, height, "points")
@@ -199,13 +208,16 @@ def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndVa
 
     # Unite the parts of a mask; boxes give their common extent, points the one nearest to their mean.
     values: dict[str, Any] = {}
+    # Polygons are filled together, then united with circles and masks pixel by pixel
     if polygons:
         values = polygon_mask(polygons, width, height, "points")
     if masks:
         parts = [*masks, *filter(None, [values.get("segmentation")])]
         values = dense_mask(np.any([decode_rle(part) for part in parts], axis=0))
+    # Several rectangles give their common extent
     if corners:
         values |= box(np.concatenate(corners), width, height, "points")
+    # Of several clicks on one object the one nearest to their mean counts
     if points:
         values["point"] = nearest_to_mean(points)
     return _label(shapes[0]), values
@@ -229,6 +241,7 @@ def _read_mask(shape: Mapping[str, Any], vertices: np.ndarray, width: int, heigh
     """Read a PNG whose first pixel lies at the first of the two points."""
     left, top = (read_whole(value, "points") for value in _checked_count(vertices, 2, "mask")[0].tolist())
     try:
+        # Every pixel above 0 is foreground, once the PNG is converted to gray
         with Image.open(io.BytesIO(base64.b64decode(shape.get("mask") or "", validate=True))) as image:
             pixels = np.asarray(image.convert("L")) > 0
     except (OSError, SyntaxError, ValueError, TypeError, binascii.Error) as error:
@@ -259,9 +272,11 @@ def _file_content(row: Mapping[str, Any], class_names: Sequence[str], folder: Pa
             label = "" if item["category"] is None else class_names[item["category"]]
             shapes += _shapes(item, label, number, row)
     flags = {class_names[label]: True for label in row["image_labels"] or ()}
+    # If all objects were left out, the file would read as an image known to be empty.
     if not row["complete"] or (row["objects"] and not shapes):
         flags["incomplete"] = True
     image = row["image"]
+    # LabelMe opens images by the path from the file; an image in memory has only its name.
     has_file = image["bytes"] is None and image["path"] is not None
     return {
         "version": _VERSION,
@@ -278,14 +293,17 @@ def _shapes(item: Mapping[str, Any], label: str, number: int, row: Mapping[str, 
     """Return the shapes of one object: the polygons of its mask with its point, its box alone, or its point."""
     found: list[tuple[str, list[list[float]]]] = []
     if item["segmentation"] is not None:
+        # One polygon per connected part, holes cut out by seams
         for ring in mask_to_polygons(decode_rle(item["segmentation"])):
             found.append(("polygon", np.reshape(ring, (-1, 2)).tolist()))
+    # The center of a lone box is not written, since reading derives it again.
     bbox = box_alone(item, row["width"], row["height"])
     if bbox is not None:
         x, y, width, height = bbox
         found.append(("rectangle", [[x, y], [x + width, y + height]]))
     elif item["point"] is not None:
         found.append(("point", [[coordinate + 0.5 for coordinate in item["point"]]]))
+    # A group keeps the parts of a mask and its point together
     group_id = number if len(found) > 1 else None
     common = {"label": label, "group_id": group_id, "description": "", "flags": {}, "mask": None}
     return [{**common, "shape_type": kind, "points": points} for kind, points in found]

@@ -43,6 +43,7 @@ def measure_mask(rle: RLE) -> MaskMeasures:
     # Every second run is foreground: the pixels first, …, last of the flattened mask, column after column.
     count = len(ends) // 2
     first, past = ends[: 2 * count : 2], ends[1 : 2 * count : 2]
+    # Runs of length 0 are valid but have no pixel
     filled = past > first
     first, last = first[filled], past[filled] - 1
     if not len(first):
@@ -59,10 +60,12 @@ def measure_mask(rle: RLE) -> MaskMeasures:
 
     # Sums of columns and rows are taken from the box's corner, in whole numbers, so that they are exact.
     columns = _sum_of_columns(last + 1, height) - _sum_of_columns(first, height)
+    # Sums of flattened positions, column · height + row
     pixels = (first + last) * (last - first + 1) // 2
     sum_x = int(columns.sum())
     sum_y = int(pixels.sum()) - height * sum_x
     x, y = (sum_x - area * left) / area, (sum_y - area * top) / area
+    # The rounded center, as a position in the flattened mask
     position = (left + round(x)) * height + top + round(y)
     is_inside = bool(((first <= position) & (position <= last)).any())
     return MaskMeasures(area, box, (x + left, y + top), is_inside)

@@ -40,12 +40,14 @@ def load_official_annotations(
     Raises:
         UserError: the kind is unknown, or `load_coco` raises it.
     """
+    # The names of the authors' files end in the kind
     if kind is None:
         match = re.search(r"_(s|w|sw|sw_refined)$", Path(annotation_file).stem)
         kind = match[1] if match else None
     if kind not in KINDS:
         raise UserError(f"{annotation_file}: the name does not end in _{', _'.join(KINDS)}; pass `kind`")
     rows = load_coco(annotation_file, image_dir, **options)
+    # Weak files hold full masks, of which training may see the centers only.
     if kind == "w":
         return hide_masks(rows)
     return rows if kind == "s" else _with_pseudo_labels(rows, _made_by_network(Path(annotation_file)))
@@ -66,8 +68,10 @@ def _with_pseudo_labels(rows: Dataset, made: set[int]) -> Dataset:
     """Mark pseudo labels. Images without any annotation may be weak ones that lost all their points."""
 
     def mark(row: dict[str, Any]) -> dict[str, Any]:
+        # A predicted mask gets the score of the official evaluation and loses the point derived from it
         pseudo = {"point": None, "score": 1.0}
         objects = [{**item, **pseudo} if item["id"] in made else item for item in row["objects"]]
+        # At least one annotation, none of them by a network: a strong image
         is_manual = bool(objects) and not any(item["id"] in made for item in row["objects"])
         return {"objects": objects, "complete": row["complete"] and is_manual}
 
@@ -94,6 +98,7 @@ def official_subsets(folder: str | Path, percentages: Sequence[int]) -> dict[int
         if len(files) == 2:
             found[percentage] = (files[0], files[1])
         elif files:
+            # Half a pair is probably an incomplete download
             names = ", ".join(file.name for file in files)
             raise UserFileNotFoundError(
                 f"{folder}: has {names} of {percentage}%; a subset is one file …_s and one file …_w"

@@ -96,12 +96,14 @@ class AnnotationReader:
     def to_dataset(self, annotations: Iterable[ImageAnnotation]) -> Dataset:
         """Check the images and pack them into a dataset."""
         rows = list(self._rows(annotations))
+        # Classes may appear anywhere in the file, so names become indices at the end.
         class_names = self._class_names(rows)
         self._replace_names_by_indices(rows, class_names)
         self.report.log()
         if not rows:
             reason = "all were skipped" if self.report.skipped else "it names none"
             raise UserError(f"{self.report.source}: no image to load ({reason}); a dataset needs at least one")
+        # Bare clicks only: a caller with several files can take the classes of another one.
         if not class_names:
             raise NoClassError(
                 f"{self.report.source}: there is no label; pass class_names, or add a file that has labels"
@@ -114,8 +116,10 @@ class AnnotationReader:
         for image in annotations:
             try:
                 path = image.path or self.images.find(image.file_name, self.uploaded, self.image_field)
+                # Links and spellings of a path may lead to the same file
                 real_path = os.path.realpath(path)
                 if real_path in seen:
+                    # The first row is packed only at the end, so it can still be changed.
                     first, row = seen[real_path]
                     row["complete"] = False  # it lacks the objects of this record
                     hint = f"{first} is about {path} too; put all annotations of an image into one record"
@@ -135,9 +139,11 @@ class AnnotationReader:
             item = self._object(annotation, size)
             if item is not None:
                 objects.append(item)
+                # Ids run through the whole file
                 self.report.objects += 1
                 item["id"] = self.report.objects
         self.report.images += 1
+        # A skipped object leaves the image incomplete, whatever the file says.
         has_all_objects = len(objects) == len(image.objects) and not image.has_unreadable_objects
         return {
             "image": str(path),
@@ -155,9 +161,11 @@ class AnnotationReader:
         try:
             label, values = annotation.decode(*size)
             has_mask = values.get("segmentation") is not None
+            # A mask needs a class, since the teacher predicts those of clicks only.
             if label is None and has_mask:
                 hint = "only a click may lack a label; give it a class"
                 raise AnnotationError("mask without a label", "label", None, hint)
+            # The format's own point wins; this is the fallback for masks and boxes.
             point_source = "center" if has_mask else "box_center"
             item, remark = build_object(0, self._class_name(label), values, size, point_source)
             if remark:
@@ -171,10 +179,12 @@ class AnnotationReader:
         return (self.options.label_map or {}).get(label, label)
 
     def _is_complete(self, image: ImageAnnotation) -> bool:
+        # The file's statement about the image wins over option and guess
         if image.complete is not None:
             return image.complete
         if image.image_labels and not image.objects:  # it shows objects that are not located
             return False
+        # The option, if given, replaces the guess from the file.
         return image.was_annotated if self.options.complete is None else self.options.complete
 
     def _class_names(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -184,10 +194,12 @@ class AnnotationReader:
         for row in rows:
             of_objects += [item["category"] for item in row["objects"] if item["category"] is not None]
             of_images += row["image_labels"] or ()
+        # Given classes are final: the file cannot add any.
         if self.options.class_names is not None:
             found = of_objects + (of_images if self.labels_are_classes else [])
             check_known(found, self.options.class_names, self.report.source)
             return list(self.options.class_names)
+        # Declared classes come first, others follow as they appear.
         class_names = [self._class_name(name) for name in self.declared_classes] + of_objects
         if self.labels_are_classes or not class_names:
             class_names += of_images
@@ -199,6 +211,7 @@ class AnnotationReader:
             for item in row["objects"]:
                 item["category"] = index_of.get(item["category"])
             labels = row["image_labels"] or ()
+            # Labels that are no class, such as the weather, are dropped and counted
             for label in labels:
                 if label not in index_of:
                     self.report.note("image-level label that is not a class", row["file_name"], "label", label)

@@ -38,6 +38,7 @@ class FileHead:
         keys, level = set(), 0
         if not self.text.startswith("{"):
             return keys
+        # A string is one token, so brackets inside it do not count.
         for token in _JSON_TOKEN.finditer(self.text):
             if token[0] in "{[":
                 level += 1

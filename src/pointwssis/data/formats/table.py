@@ -10,7 +10,7 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from . import click_table, coco, cvat, label_studio, labelme, via, yolo
+from . import click_table, coco, coco_export, cvat, label_studio, label_studio_export, labelme, via, yolo
 from .sniffing import FileHead
 
 
@@ -46,6 +46,7 @@ class AnnotationFormat:
 
 # The first format that recognizes a file reads it.
 FORMATS = (
+    # The suffix or the first character tells the first three from all others
     AnnotationFormat("yolo", "YOLO", "a data.yaml and its folders", yolo.is_yolo, yolo.load_yolo, yolo.to_yolo),
     AnnotationFormat("cvat", "CVAT for images 1.1", "an XML file", cvat.is_cvat, cvat.load_cvat, cvat.write_cvat),
     AnnotationFormat(
@@ -54,7 +55,7 @@ FORMATS = (
         "a JSON file with a list of tasks",
         label_studio.is_label_studio,
         label_studio.load_label_studio,
-        label_studio.write_label_studio,
+        label_studio_export.write_label_studio,
         write_options=("image_prefix",),
         also_writes=(".interface.xml",),
     ),
@@ -82,7 +83,7 @@ FORMATS = (
         via.write_via,
     ),
     # Any other JSON object is read as COCO, whose reader reports missing keys.
-    AnnotationFormat("coco", "COCO", "a JSON object", coco.is_coco, coco.load_coco, coco.write_coco),
+    AnnotationFormat("coco", "COCO", "a JSON object", coco.is_coco, coco.load_coco, coco_export.write_coco),
 )
 
 

@@ -69,6 +69,7 @@ def load_via(path: str | Path, image_dir: str | Path, class_attribute: str | Non
     report = settings.start_report(path)
     if not path.is_file():
         raise UserFileNotFoundError(f"{path}: annotation file not found; give a VIA project or its annotations as JSON")
+    # The choice of the attribute depends on all regions of the file
     images = _read_images(path)
     attribute = _class_attribute(images, class_attribute, path)
     reader = AnnotationReader(ImageIndex(image_dir), report, settings, image_field="filename")
@@ -85,6 +86,7 @@ def write_via(dataset: Dataset, path: Path) -> Path:
     for row in dataset.with_format(None):
         crowds += sum(item["iscrowd"] for item in row["objects"])
         image = row["image"]
+        # VIA's key of an image is its name followed by the size of the file in bytes
         size = len(image["bytes"]) if image["bytes"] is not None else Path(image["path"]).stat().st_size
         images[f"{row['file_name']}{size}"] = {
             "filename": row["file_name"],
@@ -96,6 +98,7 @@ def write_via(dataset: Dataset, path: Path) -> Path:
     options = dict.fromkeys(class_names, "")
     attribute = {"description": "class", "options": options, "default_options": {}}
     completeness = {"description": "all objects annotated", "options": {"yes": "", "no": ""}, "default_options": {}}
+    # A whole project, which VIA opens without further import.
     content = {
         "_via_settings": {
             "ui": {},
@@ -124,6 +127,7 @@ def _read_images(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON ({error}); export it again") from error
+    # A project holds the images under a key, an export of annotations consists of them.
     images = content.get(_METADATA, content) if isinstance(content, dict) else content
     if not isinstance(images, dict):
         raise UserError(f"{path}: holds a {type(images).__name__} instead of images; save the VIA project again")
@@ -138,6 +142,7 @@ def _regions(record: Any) -> list[Any]:
 
 def _class_attribute(images: Mapping[str, Any], wanted: str | None, path: Path) -> str | None:
     """Return the region attribute that holds the class; None if no region has an attribute."""
+    # All attributes of regions, in the order of appearance
     names: dict[str, None] = {}
     for record in images.values():
         for region in _regions(record):
@@ -183,6 +188,7 @@ def _image(record: Any, record_name: str, attribute: str | None) -> ImageAnnotat
     image = ImageAnnotation(record_name, name, was_annotated=len(regions) > 0)
     if attributes.get("complete") not in (None, ""):
         image.complete = read_flag(attributes["complete"], "file_attributes.complete")
+    # Image-level labels are in the file attribute of the same name
     image.image_labels = _chosen(attributes.get(attribute or "label"), "file_attributes")
     for position, region in enumerate(_regions(record), start=1):
         decode = partial(_decode_region, region, attribute)
@@ -207,6 +213,7 @@ def _decode_region(region: Any, attribute: str | None, width: int, height: int) 
     if not isinstance(attributes, Mapping):
         raise AnnotationError("not a JSON object", "region_attributes", attributes, "save the VIA project again")
     field = f"region_attributes.{attribute}"
+    # A checkbox may hold several options, an object has one class.
     labels = _chosen(attributes.get(attribute), field)
     if len(labels) > 1:
         raise AnnotationError("several classes of a region", field, labels, "an object has one class; choose one")
@@ -227,8 +234,10 @@ def _decode_shape(shape: Mapping[str, Any], width: int, height: int) -> dict[str
         return polygon_mask([np.stack(columns, axis=1).ravel().tolist()], width, height, "all_points_x, all_points_y")
     if kind == "rect":
         x, y, box_width, box_height = (read_number(shape.get(key), key) for key in ("x", "y", "width", "height"))
+        # Two opposite corners suffice, since VIA does not rotate rectangles.
         corners = np.array([[x, y], [x + box_width, y + box_height]])
         return box(corners, width, height, "x, y, width, height")
+    # Point, circle and ellipse share their center
     x, y = (read_number(shape.get(key), key) for key in ("cx", "cy"))
     if kind == "point":
         return click(x, y, width, height, "cx, cy")
@@ -254,13 +263,16 @@ def _image_content(row: Mapping[str, Any], class_names: Sequence[str]) -> dict[s
     """Return regions and file attributes of an image."""
     regions = []
     for item in row["objects"]:
+        # Crowds, and objects without mask, box and point, are left out
         shape = None if item["iscrowd"] else _shape(item, row["width"], row["height"])
         if shape is not None:
             label = {} if item["category"] is None else {"label": class_names[item["category"]]}
             regions.append({"shape_attributes": shape, "region_attributes": label})
+    # A checkbox lists its options that are true
     attributes: dict[str, Any] = {}
     if row["image_labels"]:
         attributes["label"] = {class_names[label]: True for label in row["image_labels"]}
+    # Unless it is stated, regions mean complete and no regions mean unlabeled.
     if not row["complete"]:
         attributes["complete"] = "no"
     elif not row["objects"]:
@@ -272,12 +284,14 @@ def _shape(item: Mapping[str, Any], width: int, height: int) -> dict[str, Any] |
     """Return one polygon for a mask, otherwise a box if nothing else is known, otherwise a point, or None."""
     rings = [] if item["segmentation"] is None else mask_to_polygons(decode_rle(item["segmentation"]))
     if rings:
+        # A region is one ring, so the parts of the mask are joined.
         ring = join_polygons(rings)
         return {"name": "polygon", "all_points_x": ring[0::2], "all_points_y": ring[1::2]}
     bbox = box_alone(item, width, height)
     if bbox is not None:
         return {"name": "rect", **dict(zip(("x", "y", "width", "height"), bbox, strict=True))}
     if item["point"] is not None:
+        # From pixel indices to the plane
         x, y = (coordinate + 0.5 for coordinate in item["point"])
         return {"name": "point", "cx": x, "cy": y}
     return None

@@ -74,11 +74,13 @@ def load_yolo(path: str | Path, image_dir: str | Path | None = None, **options: 
     settings = _read_settings(path)
     class_of = _classes(settings, path)
     images = _image_files(settings, load_options.split, path)
+    # No label file at all means a wrong path rather than unlabeled images
     if not any(_label_file(image).is_file() for image in images):
         expected = _label_file(images[0]) if images else path.parent
         raise UserFileNotFoundError(
             f"{path}: {load_options.split}: none of {len(images)} images has labels; expected files such as {expected}"
         )
+    # The images are known by their paths; the index only names them.
     index = ImageIndex(image_dir or path.parent)
     reader = AnnotationReader(index, report, load_options, declared_classes=list(class_of.values()))
     return reader.to_dataset(_annotated_images(images, class_of, report))
@@ -102,6 +104,7 @@ def to_yolo(dataset: Dataset, folder: str | Path, split: str = "train") -> Path:
     """
     folder, class_names = Path(folder), names_of(dataset)
     settings_file = folder / "data.yaml"
+    # The folder may hold another split, with the same classes
     settings = _read_settings(settings_file) if settings_file.is_file() else {}
     if split in settings:
         raise UserError(f"{settings_file}: already has a split {split!r}; choose another folder or delete it")
@@ -110,19 +113,23 @@ def to_yolo(dataset: Dataset, folder: str | Path, split: str = "train") -> Path:
     left_out, incomplete, written = 0, list[str](), dict[Path, str]()
     for row in dataset.with_format(None):
         name = _inside(row["file_name"])
+        # Labels mirror the folders of the images
         image, labels = folder / "images" / split / name, (folder / "labels" / split / name).with_suffix(".txt")
         if labels in written:
             raise UserError(f"{row['file_name']} and {written[labels]} would share {labels}; rename one of them")
         written[labels] = row["file_name"]
         _copy_image(row["image"], image)
+        # Crowds, and objects that have no line, are left out.
         items = [item for item in row["objects"] if not item["iscrowd"]]
         lines = [line for item in items if (line := _line(item, row)) is not None]
         left_out += len(row["objects"]) - len(lines)
+        # An object that is lost in writing makes the image incomplete, too
         complete = row["complete"] and len(lines) == len(items)
         if lines or complete:  # without a label file the image is unlabeled
             incomplete += [] if complete else [row["file_name"]]
             labels.parent.mkdir(parents=True, exist_ok=True)
             labels.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+    # The description comes last, so an export that was interrupted does not list its split.
     settings |= {split: f"images/{split}", "names": dict(enumerate(class_names))}
     settings_file.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
     _warn_of_losses(folder, left_out, incomplete)
@@ -170,8 +177,10 @@ def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
         )
     if len(set(texts)) < len(texts):
         raise UserError(f"{path}: names {texts} are not unique; give every class its own name")
+    # The number of classes is redundant, but a contradiction shows a wrong list.
     if str(settings.get("nc", len(texts))) != str(len(texts)):
         raise UserError(f"{path}: nc is {settings['nc']}, but there are {len(texts)} names; correct one of them")
+    # Lines of a pose dataset would pass for polygons
     if "kpt_shape" in settings:
         raise UserError(f"{path}: kpt_shape is {settings['kpt_shape']}: a pose dataset; give one of segments or boxes")
     return dict(sorted(names.items()))
@@ -189,6 +198,7 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
         place = PurePosixPath(str(value))
         # Some exporters write ../train/images for a folder beside the data.yaml.
         nearby = PurePosixPath(*[part for part in place.parts if part != ".."])
+        # The documented place first, then those that exporters use
         tried = list(dict.fromkeys([root / place, path.parent / place, path.parent / nearby]))
         found = next((place for place in tried if place.exists()), None)
         if found is None:
@@ -197,6 +207,7 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
                 f"{path}: {split} is {value!r}: not found; looked for {looked}; correct path or {split}"
             )
         images += _listed(found) if found.is_file() else _files_below(found)
+    # Places may overlap, and a folder may hold other files than images.
     return sorted({image.absolute() for image in images if image.suffix.lower() in IMAGE_SUFFIXES})
 
 
@@ -228,6 +239,7 @@ def _annotated_images(
 ) -> Iterator[ImageAnnotation]:
     for path in images:
         labels = _label_file(path)
+        # A label file, even an empty one, shows that somebody has annotated the image
         image = ImageAnnotation(f"image {path.name}", str(path), path=path, was_annotated=labels.is_file())
         try:
             lines = labels.read_text(encoding="utf-8-sig").splitlines() if image.was_annotated else []
@@ -241,6 +253,7 @@ def _annotated_images(
                 decode = partial(_decode_line, line, class_of)
                 image.objects.append(ObjectAnnotation(f"{labels} line {number}", decode))
         if not image.was_annotated:
+            # Count these images, because Ultralytics takes them as empty.
             remark = "image without a label file (taken as unlabeled)"
             report.note(remark, image.record_name, "label file", str(labels))
         yield image
@@ -249,9 +262,11 @@ def _annotated_images(
 def _decode_line(line: str, class_of: Mapping[int, str], width: int, height: int) -> LabelAndValues:
     numbers = [read_number(word, "line") for word in line.split()]
     index, *values = numbers
+    # The index is a float: 1.0 finds class 1, and 1.5 none.
     if index not in class_of:
         hint = f"names has {list(class_of)[:10]}{'…' if len(class_of) > 10 else ''}"
         raise AnnotationError("class is not in names", "class", line.split()[0], hint)
+    # Pixels in place of fractions show as values above 1
     outside = [value for value in values if not -_TOLERANCE <= value <= 1 + _TOLERANCE]
     if outside:
         hint = "coordinates are fractions of the image's width and height, from 0 to 1"
@@ -260,6 +275,7 @@ def _decode_line(line: str, class_of: Mapping[int, str], width: int, height: int
     # Four values are a box, more are the corners of a polygon.
     label = class_of[int(index)]
     scale = np.array([width, height])
+    # Four numbers are a box: its center and its sides
     if len(values) == 4:
         center, half = np.array(values[:2]) * scale, np.array(values[2:]) * scale / 2
         return label, box(np.stack([center - half, center + half]), width, height, "line")
@@ -279,6 +295,7 @@ def _line(item: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
         return None
     values: list[float]
     scale = np.array([row["width"], row["height"]])
+    # One line holds one ring, so the parts of a mask are joined.
     polygons = [] if item["segmentation"] is None else mask_to_polygons(decode_rle(item["segmentation"]))
     if polygons:
         values = (np.array(join_polygons(polygons)).reshape(-1, 2) / scale).ravel().tolist()

@@ -60,6 +60,7 @@ def dataset_card(about: About, contents: Contents, embed_images: bool) -> str:
             "The image files are not embedded: `image` is a path below the folder that the dataset was prepared from; "
             "pass this folder to `open_prepared` as `image_dir`."
         )
+    # `configs` is what `load_dataset` and `open_prepared` read; the other fields are for the search on the Hub.
     metadata = DatasetCardData(
         **about.license_fields,
         pretty_name=about.title,
@@ -91,6 +92,7 @@ def remarks(reports: Sequence[LoadReport]) -> list[str]:
     """Return sentences about the files that were read: numbers of records that were loaded, skipped and noted."""
     sentences = []
     for report in reports:
+        # The name of the file suffices: the card is published, and local paths mean nothing to its readers.
         source = Path(report.source).name
         sentences.append(f"`{source}`: {report.images:,} images and {report.objects:,} objects were loaded.")
         for fate, counts in (("skipped", report.skipped), ("kept", report.notes)):
@@ -126,11 +128,13 @@ def _split_table(counts: Mapping[str, Mapping[str, Counter]]) -> str:
 
 def _class_table(counts: Mapping[str, Mapping[str, Counter]], contents: Contents) -> str:
     """Return a table with one column for all splits of the same files."""
+    # A split with the same files in all configurations gets one column, named without the configuration.
     columns: dict[tuple[str, ...], tuple[str, Counter]] = {}
     for config, splits in contents.files.items():
         for name, paths in splits.items():
             shared = all(other.get(name, paths) == paths for other in contents.files.values())
             columns.setdefault(tuple(paths), (name if shared else f"{config} {name}", counts[config][name]))
+    # Objects without a class get a row only where there are any.
     titles, splits = zip(*columns.values(), strict=True)
     has_unknown = any(split["class", "unknown"] for split in splits)
     rows = []

@@ -39,6 +39,7 @@ def open_prepared(
         UserFileNotFoundError: the dataset or one of its files is missing.
         UserError: there is no such configuration; the message lists the existing ones.
     """
+    # Check the folders first: otherwise a wrong path would only show up at the first image.
     folder = Path(path_or_repo)
     if image_dir is not None and not Path(image_dir).is_dir():
         raise UserFileNotFoundError(f"{image_dir}: image folder not found; {path_or_repo} names files below it")
@@ -46,6 +47,7 @@ def open_prepared(
         raise UserFileNotFoundError(
             f"{folder}: not a prepared dataset (it has no README.md); give the folder that was written"
         )
+    # Arrow files of a local folder are mapped without a copy; a repository has no local card.
     files, tables = prepared_files(folder) if folder.is_dir() else {}, {}
     if files:
         config = _chosen(config, list(files), folder)
@@ -54,6 +56,7 @@ def open_prepared(
                 tables[name] = _mapped([folder / path for path in paths])
     if not tables or len(tables) < len(files[config]):  # on the Hub, or parquet files in a folder
         tables = {name: rows.data for name, rows in load_dataset(str(path_or_repo), config).items()}
+    # Paths are stored relative to the folder of the images; make them absolute.
     if image_dir is not None:
         tables = {name: _with_image_dir(table, Path(image_dir)) for name, table in tables.items()}
     datasets = DatasetDict()
@@ -70,6 +73,7 @@ def open_ground_truth(path_or_repo: str | Path, image_dir: str | Path | None = N
         The split `train` of the configuration `all`; None if there is none, because no labels are hidden.
     """
     folder = Path(path_or_repo)
+    # Only a folder has its card at hand; for a repository the Hub is asked for the configurations.
     configs = prepared_files(folder) if folder.is_dir() else get_dataset_config_names(str(path_or_repo))
     return open_prepared(path_or_repo, "all", image_dir)["train"] if "all" in configs else None
 
@@ -102,10 +106,13 @@ def _with_image_dir(table: Table, image_dir: Path) -> Table:
     """Return the same rows with absolute image paths: a new column in memory beside the columns on disk."""
     if pc.struct_field(table.column("image"), "bytes").null_count < len(table):
         return table  # the images are embedded
+    # Join folder and path for all rows at once; the separator is the last argument.
     images = table.column("image").combine_chunks()
     path, data = (images.field(name) for name in ("path", "bytes"))
     paths = pc.binary_join_element_wise(str(image_dir.absolute()), path, os.sep)
+    # Rebuild the struct in the order of its fields, and keep the metadata, which describes the features.
     columns = [paths if item.name == "path" else data for item in images.type]
     schema = pa.schema([table.schema.field("image")], metadata=table.schema.metadata)
     whole = pa.StructArray.from_arrays(columns, fields=list(images.type))
+    # Columns are joined side by side: the new one in memory, the others still on disk.
     return concat_tables([InMemoryTable(pa.table([whole], schema=schema)), table.drop(["image"])], axis=1)

@@ -74,12 +74,15 @@ def prepare_bdd100k(
     root, reports = Path(data_dir), []
 
     def rows(labels: Path, images: str) -> Iterator[dict[str, Any]]:
+        # Each file that is read gets its own report, for the remarks in the card.
         reports.append(LoadReport())
         options = {"skip_bad": skip_bad, "check_images": check_images, "report": reports[-1]}
         return read_bdd100k(labels, root / "images" / images, **options)
 
+    # Find the files with masks before anything is written.
     files = {split: _mask_labels(root, masks, split) for split in ("train", "val")}
     with whole_folder(output_dir) as folder:
+        # Rows go to disk as they are read, so that memory stays bounded.
         scratch = folder / "rows"
         scratch.mkdir()
         full = rows_on_disk(rows(files["train"], "10k/train"), BDD100K_NAMES, scratch / "full.arrow")
@@ -98,6 +101,7 @@ def prepare_bdd100k(
         )
         about = About(TITLE, ORIGIN, SPLITS, "\n\n".join([made, *remarks(reports)]), LICENSE, LICENSE_FIELDS)
         (folder / "README.md").write_text(dataset_card(about, contents, embed_images), encoding="utf-8")
+        # The rows on disk were an intermediate step and are not published.
         shutil.rmtree(scratch)
     return Path(output_dir)
 
@@ -107,6 +111,7 @@ def _configurations(full: Dataset, point: Dataset, validation: Dataset) -> dict[
     shared = {"full": Split(full, range(len(full))), "validation": Split(validation, range(len(validation)))}
     configs = {"bdd7k": shared}
     for config, names in point_subsets(positions).items():
+        # Sorted positions keep the order of the annotation file; points replace boxes.
         chosen = Split(point, sorted(positions[name] for name in names), points_only=True)
         configs[config] = {"full": shared["full"], "point": chosen, "validation": shared["validation"]}
     return configs
@@ -115,9 +120,11 @@ def _configurations(full: Dataset, point: Dataset, validation: Dataset) -> dict[
 def _mask_labels(root: Path, masks: str, split: str) -> Path:
     if masks not in MASK_FORMS:
         raise UserError(f"masks is {masks!r}; use one of {', '.join(MASK_FORMS)}")
+    # Bitmasks are a folder of images per split, the other forms one JSON file per split.
     folder = root / "labels" / "ins_seg"
     path = folder / masks / (split if masks == "bitmasks" else f"ins_seg_{split}.json")
     if not path.exists():
+        # Name the forms that are present, because one of them is probably the one to use.
         present = sorted(form for form in MASK_FORMS if (folder / form).is_dir())
         raise UserFileNotFoundError(f"{path}: not found; {folder} has the forms of masks {present or 'none'}")
     return path

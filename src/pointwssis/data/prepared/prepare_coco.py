@@ -73,21 +73,26 @@ def prepare_coco(
         UserFileNotFoundError: a file is missing.
         UserError: a record is bad (see `load_coco`), or `output_dir` is not empty.
     """
+    # Find all input files before anything is written.
     root, options = Path(data_dir), {"skip_bad": skip_bad, "check_images": check_images}
     splits = [find_coco_split(root, split, check_images) for split in ("train", "val")]
     drawn = None if subsets_dir is None else official_subsets(subsets_dir, percentages)
     reports = [LoadReport(), LoadReport()]
     with whole_folder(output_dir) as folder:
+        # Rows go to disk as they are read, so that memory stays bounded.
         scratch = folder / "rows"
         scratch.mkdir()
         # Rows go to disk one by one, and the configurations refer to them by position.
         names, rows = read_coco(*splits[0], report=reports[0], **options)
         train = rows_on_disk(rows, names, scratch / "train.arrow")
+        # The validation set takes the classes of the training set, so that both have the same indices.
         _, rows = read_coco(*splits[1], class_names=names, report=reports[1], **options)
         validation = rows_on_disk(rows, names, scratch / "validation.arrow")
+        # Draw the subsets, or take those that the authors published.
         subsets = _draw(train, percentages, seed) if drawn is None else _drawn_by_the_authors(train, drawn, skip_bad)
         configs = _configurations(train, validation, subsets)
         contents = write_files(folder, configs, root, embed_images)
+        # The card comes last, when the numbers are known; the rows on disk are not published.
         about = _about(reports, len(configs["train5k"]["truth"].positions), drawn, percentages, seed)
         (folder / "README.md").write_text(dataset_card(about, contents, embed_images), encoding="utf-8")
         shutil.rmtree(scratch)
@@ -107,6 +112,7 @@ def _drawn_by_the_authors(train: Dataset, files: Mapping[int, tuple[Path, Path]]
     for percentage, pair in files.items():
         subsets[percentage] = tuple(set(official_image_ids(file)) for file in pair)
         for file, ids in zip(pair, subsets[percentage], strict=True):
+            # Unknown ids mean that the files belong to another dataset, unless bad images were left out on purpose.
             unknown = sorted(ids - known)
             if unknown and not skip_bad:
                 raise UserError(
@@ -120,10 +126,12 @@ def _configurations(train: Dataset, validation: Dataset, subsets: Subsets) -> di
     places = {image_id: place for place, image_id in enumerate(train["image_id"])}
 
     def split(ids: Iterable[int], points_only: bool = False) -> Split:
+        # Ids without a row belong to images that were left out; sorted positions keep the order of the file.
         return Split(train, sorted(places[image_id] for image_id in ids if image_id in places), points_only)
 
     # Pseudo labels are measured on images that keep their masks in no configuration.
     val = Split(validation, range(len(validation)))
+    # The list of `train5k` excludes the images with masks of every percentage, so that it serves all teachers.
     kinds = zip(train["image_id"], supervision_of(train), strict=True)
     labeled = set().union(*(full for full, _ in subsets.values()))
     measured = train5k_ids([image_id for image_id, kind in kinds if kind == "full"], labeled)
@@ -143,11 +151,13 @@ def _about(
     percentages: Sequence[int],
     seed: int,
 ) -> About:
+    # State how the subsets were drawn.
     if drawn is None:
         draw = f"seed {seed}; a smaller percentage lies within a larger one"
         draw = f"drawn by the rule of `pointwssis.data.prepared.protocols` ({draw})"
     else:
         draw = f"those published by the authors of the paper ({', '.join(file.name for file, _ in drawn.values())})"
+    # The authors' files may cover fewer percentages than requested.
     percent = ", ".join(f"{percentage}%" for percentage in (percentages if drawn is None else drawn))
     made = (
         f"`prepare_coco` of pointwssis {version('pointwssis')}. The subsets of {percent} are {draw}. The list of "

@@ -40,9 +40,11 @@ def labeled_ids(kinds: Mapping[int, str], percentage: float, seed: int = 1) -> s
     """
     if not 0 < percentage <= 100:
         raise UserError(f"percentage is {percentage}; it must be above 0 and at most 100")
+    # The same permutation and rounding as in `split_supervision`; only images with all their masks are eligible.
     order = np.random.default_rng(seed).permutation(sorted(kinds))
     eligible = [int(image_id) for image_id in order if kinds[int(image_id)] == "full"]
     wanted = max(1, int(percentage / 100 * len(kinds) + 0.5))
+    # Unlike `split_supervision`, which warns, this is an error: a name such as `coco10` must be true.
     if wanted > len(eligible):
         raise UserError(
             f"{percentage}% of {len(kinds)} images are {wanted}, but only {len(eligible)} have a mask for every "

@@ -31,6 +31,7 @@ def push_prepared(folder: str | Path, repo_id: str, private: bool = False) -> st
     """
     folder, api = Path(folder), HfApi()
     files = prepared_files(folder)
+    # Build the upload in a temporary folder. Configurations share files, so each one is converted once.
     with TemporaryDirectory() as made:
         upload = Path(made)
         # Configurations share files; each one is converted once.
@@ -49,6 +50,7 @@ def push_prepared(folder: str | Path, repo_id: str, private: bool = False) -> st
         card.save(upload / "README.md")
         try:
             address = api.create_repo(repo_id, repo_type="dataset", private=private or None, exist_ok=True)
+            # Files of an earlier upload are deleted in the same commit, so that none is left over.
             options = {"delete_patterns": "data/*", "commit_message": "Prepared dataset"}
             api.upload_folder(repo_id=address.repo_id, repo_type="dataset", folder_path=upload, **options)
         except Exception as error:  # the client raises many kinds of errors; each must name the folder

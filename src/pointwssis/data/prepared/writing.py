@@ -98,10 +98,12 @@ def write_files(
         _, title, source = members[0]
         title = title if title not in titles else f"{title}-{len(titles)}"
         titles.add(title)
+        # Rows that occur in the same splits form a group, which gets files of its own.
         for group, (of_splits, positions) in enumerate(_groups([split for _, _, split in members])):
             tables = _finished(source.rows.select(positions), source.points_only, image_root, embed_images)
             for path, counts in _write(folder, f"data/{title}-{group:03d}", tables, contents.class_names):
                 contents.counts[path] = counts
+                # Register each file with every split that contains its rows.
                 for index in of_splits:
                     config, name, _ = members[index]
                     contents.files.setdefault(config, {}).setdefault(name, []).append(path)
@@ -123,6 +125,7 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not empty; choose another output folder or delete it")
+    # A neighbor of the folder lies on the same file system, as renaming requires; remove what an interrupted run left.
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -131,6 +134,7 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(unfinished)
         raise
+    # An empty target has to go first, because not every system replaces a folder by renaming.
     if folder.is_dir():
         folder.rmdir()
     os.replace(unfinished, folder)
@@ -138,19 +142,24 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
 
 def _groups(splits: Sequence[Split]) -> Iterator[tuple[list[int], np.ndarray]]:
     """Yield groups of rows that belong to the same splits: (indices of splits, positions), by their first rows."""
+    # A row of this matrix tells which splits contain a row of the dataset.
     belongs = np.zeros((len(splits[0].rows), len(splits)), dtype=bool)
     for index, split in enumerate(splits):
         belongs[np.asarray(split.positions, dtype=np.int64), index] = True
+    # Equal rows form a group; the first row of each group decides the order of the groups.
     patterns, first, pattern_of = np.unique(belongs, axis=0, return_index=True, return_inverse=True)
     for pattern in np.argsort(first):
+        # Rows that no split contains are not written.
         if patterns[pattern].any():
             yield np.flatnonzero(patterns[pattern]).tolist(), np.flatnonzero(pattern_of.ravel() == pattern)
 
 
 def _finished(rows: Dataset, points_only: bool, image_root: Path, embed_images: bool) -> Iterator[pa.Table]:
     """Yield tables of rows in the form in which they are stored: relative image paths, perhaps without masks."""
+    # Embedded images make rows large, so a chunk then holds fewer of them.
     for table in rows.with_format("arrow").iter(100 if embed_images else _ROWS_PER_CHUNK):
         table = hide_masks_of_table(table.combine_chunks()) if points_only else table.combine_chunks()
+        # Only the image column changes: relative path, and the bytes if they are embedded.
         images = [_image(image, image_root.absolute(), embed_images) for image in table["image"].to_pylist()]
         place = table.schema.get_field_index("image")
         yield table.set_column(place, table.schema.field(place), pa.array(images, type=table.schema.field(place).type))
@@ -175,6 +184,7 @@ def _write(
     while table is not None:
         path, counts, size = f"{stem}-{shard:03d}.arrow", Counter(), 0
         with pa.OSFile(str(folder / path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            # The size is checked before each table, so a file exceeds the limit by less than one table.
             while table is not None and size < _BYTES_PER_FILE:
                 writer.write_table(table)
                 counts += count_table(table, class_names)

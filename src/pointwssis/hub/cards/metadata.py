@@ -20,10 +20,13 @@ def metadata(facts: TrainingFacts, name: str, others: Mapping[str, str]) -> Mode
         name: Hub repository or folder of the model.
         others: part → Hub repository of the other models of the run.
     """
+    # Initial weights from the teacher of the run are named only if the teacher is on the Hub.
     base = others.get("teacher") if facts.base_model == "teacher" else facts.base_model
     extra = {} if base is None else {"base_model": base}
+    # The Hub links the dataset only by the id of a repository.
     if facts.data.get("id"):
         extra["datasets"] = [facts.data["id"]]
+    # Results require the name of the model.
     results = eval_results(facts)
     if results:
         extra |= {"model_name": name.rstrip("/").rpartition("/")[2], "eval_results": results}
@@ -38,11 +41,13 @@ def eval_results(facts: TrainingFacts) -> list[EvalResult]:
     results = []
     # One task for the model itself; teacher and refiner are also measured by the masks that they make from points.
     measured = [("instance segmentation", facts.data.get("val_name"), "validation", facts.metrics)]
+    # Teacher and refiner are also measured by the pseudo labels that they make; counts are no metrics.
     if facts.part in ("teacher", "refiner"):
         kind = "rough" if facts.part == "teacher" else "refined"
         quality = facts.pseudo_labels.get(kind) or {}
         quality = {key: value for key, value in quality.items() if key not in ("points", "labels")}
         measured.append(("pseudo labels from points", facts.data["name"], "train", quality))
+    # Metrics without ground truth are left out.
     for task, data, split, values in measured:
         for metric, value in (values or {}).items():
             if value is not None:

@@ -47,12 +47,14 @@ def released_card(name: str) -> str:
     Args:
         name: name of the model, such as "teacher-coco10".
     """
+    # The name holds the kind of model and the percentage of images with masks.
     kind, fraction = released_kind(name), int(name.rpartition("coco")[2])
     facts = table()["fractions"][fraction]
     texts = table()["kinds"][kind]
     organization = table()["organization"]
     repos = {part: f"{organization}/{part}-coco{fraction}" for part in ("teacher", "maskrefinenet", "student")}
     links = {part: f"[{repo}](https://huggingface.co/{repo})" for part, repo in repos.items()}
+    # Words that the texts of the table may contain as `$name`.
     words = {"name": name, "fraction": fraction, "repo": repos[kind], "teacher": repos["teacher"], **facts}
     words |= {"teacher_link": links["teacher"], "refiner_link": links["maskrefinenet"]}
 
@@ -62,6 +64,7 @@ def released_card(name: str) -> str:
         training = "The authors released no script for this setting, so the schedule is unknown."
     parts = {"teacher": "teacher", "maskrefinenet": "MaskRefineNet", "student": "student"}
     others = " and ".join(f"{link} ({parts[part]})" for part, link in links.items() if part != kind)
+    # The weights remain under the terms of the authors.
     metadata = ModelCardData(
         license="other",
         license_name="authors-terms",
@@ -114,6 +117,7 @@ def bare_card(repo: str, config: Any) -> str:
         repo: the Hub repository.
         config: configuration of a SOLOv2 or a MaskRefineNet.
     """
+    # The configuration does not tell the roles of a SOLOv2 apart, so it is described as a student.
     kind = "maskrefinenet" if config.model_type == "mask_refine_net" else "student"
     class_names = listed([config.id2label[index] for index in range(config.num_labels)], "class", "classes")
     texts, backbone = table()["kinds"][kind], backbone_name(config.backbone_config)
@@ -134,10 +138,12 @@ def backbone_name(config: Any) -> str:
     """Return the name of a ResNet, such as "ResNet-101" (number of layers with weights), or another model's type."""
     if config.model_type != "resnet":
         return config.model_type
+    # The first convolution and the last linear layer, and 3 or 2 convolutions per block.
     return f"ResNet-{2 + (3 if config.layer_type == 'bottleneck' else 2) * sum(config.depths)}"
 
 
 def _common(kind: str) -> dict[str, Any]:
+    # A backbone is an ordinary ResNet of transformers; all other models need this package.
     tags = {"maskrefinenet": "mask_refine_net", "backbone": "resnet"}
     return {
         "library_name": "transformers" if kind == "backbone" else "pointwssis",
@@ -157,10 +163,12 @@ def _measured(name: str, repo: str) -> dict[str, Any]:
 
 
 def _results(name: str, kind: str, facts: Mapping[str, Any]) -> str:
+    # Figures of the paper come first, then those of the authors' repository and of this package.
     rows = list(table()["published"].get(name, []))
     if kind == "student":
         rows.append(["instances", "COCO test-dev", facts["student_test_dev"], None, None, "the authors' repository"])
     measured = table()["measured"].get(name, [])
+    # A missing cell is a dash; without any row there is no table, only the remarks.
     lines = ["| task | data | AP (%) | AP50 (%) | AR100 (%) | source |", "| --- | --- | --- | --- | --- | --- |"]
     for row in rows + measured:
         cells = ["–" if cell is None else str(cell) for cell in row]

@@ -26,6 +26,7 @@ PURPOSES = {
     "refiner": "refining the masks of clicks (`refiner=` of the teacher's pipeline)",
     "student": "segmenting images without clicks",
 }
+# Examples of usage; `$name`, `$teacher` and `$label` are filled in for each model.
 _HEAD = "import pointwssis  # registers the model with transformers\nfrom transformers import pipeline\n\n"
 _CLICKS = """
 for instance in segmenter("photo.jpg", points=[(30, 30), (50, 20)], labels=[$label, None]):
@@ -86,6 +87,7 @@ def card_of(folder: str | Path, name: str, family: Mapping[str, str], on_hub: bo
         family: part → name of the models of the same run.
         on_hub: True if these names are repositories; else they are folders.
     """
+    # A card that the user has made their own is left alone, and there is no card without facts.
     path = Path(folder) / "README.md"
     is_taken = path.is_file() and not is_ours(path.read_text(encoding="utf-8"))
     if is_taken or not (Path(folder) / FACTS_FILE).is_file():
@@ -131,6 +133,7 @@ def trained_card(
 
 
 def _summary(facts: TrainingFacts) -> str:
+    # A refiner gets other inputs than the other models and is described on its own.
     class_names = listed(facts.class_names, "class", "classes")
     count = facts.learned_from
     # The refiner is a MaskRefineNet, all other models are SOLOv2.
@@ -159,6 +162,7 @@ def _family(family: Mapping[str, str], own: str, on_hub: bool) -> str:
     """Return a table of the models of a run and their purposes."""
     if len(family) == 1:
         return ""
+    # Only models of this run with a purpose of their own are listed; repositories become links.
     lines = ["| purpose | model |", "| --- | --- |"]
     for part, purpose in PURPOSES.items():
         if part in family:
@@ -169,13 +173,16 @@ def _family(family: Mapping[str, str], own: str, on_hub: bool) -> str:
 
 
 def _usage(facts: TrainingFacts, name: str, teacher: str | None) -> str:
+    # Without its teacher, a refiner is shown with a rough mask made by hand.
     alone = facts.part == "refiner" and teacher is None
     text = USAGES["refiner alone" if alone else facts.part]
+    # JSON quotes the class name in a form that Python reads too.
     words = {"name": name, "teacher": teacher, "label": json.dumps(facts.class_names[0], ensure_ascii=False)}
     return Template(text).substitute(words)
 
 
 def _results(facts: TrainingFacts) -> str:
+    # First the AP of the model itself, with the columns that its evaluation has; a refiner has none.
     blocks = []
     # The metrics of the model on validation images.
     if facts.metrics:
@@ -193,6 +200,7 @@ def _results(facts: TrainingFacts) -> str:
     kinds = {"teacher": ["rough"], "refiner": ["rough", "refined"]}.get(facts.part, [])
     known = [kind for kind in kinds if facts.pseudo_labels.get(kind)]
     if known:
+        # One row per kind of mask, with the same columns and the number of points that got a mask.
         names = [c for c in ("AP", "AP50", "AR100", "mean_iou") if c in facts.pseudo_labels[known[0]]]
         rows = []
         for kind in known:
@@ -224,10 +232,12 @@ def _data(facts: TrainingFacts) -> str:
 
 
 def _training(facts: TrainingFacts, others: Mapping[str, str]) -> str:
+    # Initial weights, with the name of the teacher where the model began as the teacher of the run.
     start = f"from {facts.start}"
     if facts.base_model == "teacher" and "teacher" in others:
         start += f" ({others['teacher']})"
     software = ", ".join(f"{package} {version}" for package, version in facts.versions.items())
+    # A run without masks takes over a trained model and has no settings to report.
     if not facts.training:
         return f"Not trained in this run, taken {start}: there were no images with masks. Software: {software}."
 
@@ -251,6 +261,7 @@ def _limits(facts: TrainingFacts) -> list[str]:
         limits.append(
             f"It was measured once, with one seed, on {facts.data['val_name']}; results on other images may differ."
         )
+        # AP is None for a size of which the evaluation images show no object.
         missing = [key for key in ("APs", "APm", "APl") if key in facts.metrics and facts.metrics[key] is None]
         sizes = {"APs": "small", "APm": "medium", "APl": "large"}
         if missing:
@@ -258,6 +269,7 @@ def _limits(facts: TrainingFacts) -> list[str]:
             limits.append(f"The evaluation images contain no {shown} objects.")
     else:
         limits.append("The quality of its masks on new images was not measured.")
+    # Pseudo labels carry the errors of the model that made them.
     pseudo, full = facts.learned_from.get("pseudo", 0), facts.learned_from["full"]
     if pseudo:
         limits.append(f"The masks of {pseudo} of its {pseudo + full} training images are predictions of a model.")
