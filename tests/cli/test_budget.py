@@ -65,7 +65,7 @@ def test_hours_buy_mixtures(capsys):
     assert cells[0][0] == 0 and cells[-1][0] == 557 and sorted(cells) == cells
     marked = {line.partition("← ")[2]: row for line in printed.splitlines() if "←" in line for row in [line.split()]}
     assert marked["the most masks while every image has a label"][:3] == ["487", "513", "0"]
-    assert marked["2,000 masks, as requested"][0] == "278"  # 7.2 objects an image
+    assert marked["2,000 masks, as requested"][0] == "278"  # 7.2 objects per image
     assert marked["masks for 5% of the labeled images, as requested"][:2] == ["50", "950"]
 
 

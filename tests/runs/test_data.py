@@ -272,7 +272,7 @@ def test_coco_mini_with_its_80_classes(shared_dir, tmp_path):
         "data_dir": str(shared_dir / "data" / "coco_mini"),
         "max_steps": 2,
         "stages": ["teacher", "rough", "refiner", "pseudo", "student"],
-        "model": {**tiny.SEGMENTER, "score_threshold": 0.1},  # else untrained models give 100 detections an image
+        "model": {**tiny.SEGMENTER, "score_threshold": 0.1},  # else untrained models give 100 detections per image
     }
     results = Run(recipe(tmp_path, **changes)).run()
     assert results["student_refined"]["AP"] is not None

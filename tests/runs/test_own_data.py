@@ -56,7 +56,7 @@ def test_one_command_from_masks_and_clicks_to_a_student(files, tmp_path):
     assert is_saved_model(student) and "AP" in json.dumps(results)
     labels = json.loads((tmp_path / "outputs" / "mine" / "pseudo" / "refined.json").read_text())
     clicks = (tmp_path / "clicks.csv").read_text().count("\n") - 1
-    assert len(labels["annotations"]) == clicks  # one mask a click
+    assert len(labels["annotations"]) == clicks  # one mask per click
 
 
 def test_what_the_files_become(files, tmp_path):

@@ -109,7 +109,7 @@ def targets(tag: str, mode: str, image: int):
     """Return our targets of one golden image, its canvas, valid size, and class labels."""
     masks, classes, boxes = labels_of(GOLDEN, IMAGES[image])
     valid = tuple(int(side) for side in GOLDEN[f"gt{IMAGES[image]}_hw"])
-    # Training pads to the batch; at test time the official code sees one image at a time, and reads one cell a level.
+    # Training pads to the batch; at test time the official code sees one image at a time, and reads one cell per level.
     canvas = PADDED if mode == "train" else tuple(-(-side // 32) * 32 for side in valid)
     config = SimpleNamespace(**ranges(tag), center_sigma=0.2 if mode == "train" else 0)
     if mode == "eval_point_allranges":
