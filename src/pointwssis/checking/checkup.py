@@ -65,6 +65,7 @@ def check_recipe(recipe: Recipe) -> Checkup:
     """Load the data that a recipe names, collecting all problems, and check them."""
     findings = Findings()
     reports: list[LoadReport] = []
+    # Loaders skip bad records instead of stopping, so that all of them can be reported.
     data = load_data(_as_labeled(recipe), reports)
     for report in reports:
         _take_report(report, recipe.skip_bad, findings)
@@ -85,9 +86,12 @@ def check_data(recipe: Recipe, data: RunData, findings: Findings | None = None) 
     for name, part in rows.items():
         if part is not None:
             splits[name] = check_split(part, name, recipe, findings)
+    # Classes are compared across the splits, once both are counted.
     validation = splits.get("validation")
+    # Where a saved model is the teacher, masks are not required.
     has_teacher = (recipe.teacher_name_or_path or recipe.model_name_or_path) is not None
     check_classes(splits["train"].labels, validation and validation.labels, findings, has_teacher)
+    # Only thumbnails and digests are compared; the images are not opened again.
     if validation is not None:
         find_leaks(splits["train"].scan, validation.scan, findings)
     return Checkup(recipe, data, splits, findings)
@@ -100,6 +104,7 @@ def check_split(rows: Dataset, name: str, recipe: Recipe, findings: Findings) ->
     students = PyramidFit(name, settings, findings)
     # Findings are reported for the students alone; the fit of the teacher only goes into the table.
     teacher = None if teacher_settings == settings else PyramidFit(name, teacher_settings, Findings())
+    # One pass over the rows serves all counts; the image files are opened after it.
     for position, row in enumerate(tqdm(rows.with_format(None), desc=f"{name} labels", unit="image")):
         labels.add(row, position)
         for fit in filter(None, (students, teacher)):
@@ -110,17 +115,20 @@ def check_split(rows: Dataset, name: str, recipe: Recipe, findings: Findings) ->
 
 def _as_labeled(recipe: Recipe) -> Recipe:
     """Return a recipe that loads the data with the labels of the files, without records that cannot be read."""
+    # Hidden labels and perturbed points would be checked in place of those in the files.
     hidden = {"labeled_fraction": None, "image_level_fraction": 0.0, "unlabeled_fraction": 0.0, "point_noise": {}}
     return Recipe(**{**vars(recipe), **hidden, "skip_bad": True})
 
 
 def _take_report(report: LoadReport, skip_bad: bool, findings: Findings) -> None:
     """Add the records that a loader has skipped, and its notes, to the findings."""
+    # The same record is an error for a run that stops at it, and a warning for one that skips it.
     remedy = "a run would stop at the first one: fix them, or skip them with --skip_bad"
     if skip_bad:
         remedy = "they are skipped because of skip_bad"
     for message in report.messages:
         findings.add(WARNING if skip_bad else ERROR, "bad records", message, remedy, keep_all=True)
+    # Notes are about records that were used all the same.
     for kind, count in report.notes.items():
         if kind not in _REPORTED_HERE:
             findings.add(NOTE, kind, report.examples[kind], "they are used; please verify them", count=count)

@@ -65,8 +65,10 @@ class Findings:
             count: number of occurrences that the example stands for.
             keep_all: keep the example even beyond `MAX_EXAMPLES`.
         """
+        # Severity and name identify a kind: the same name may occur as error and as warning.
         finding = self._by_kind.setdefault((severity, what), Finding(severity, what, remedy))
         finding.count += count
+        # Examples are limited, so that a problem of every image does not fill memory and report.
         if keep_all or len(finding.examples) < MAX_EXAMPLES:
             finding.examples.append(example)
         # The images of one occurrence stay together, so a pair is kept or left out as a whole.

@@ -22,6 +22,7 @@ from .findings import ERROR, WARNING, Findings
 
 THUMBNAIL_SIDE = 16
 _IMAGES_PER_CHUNK = 256
+# Modes of Pillow in words; others are shown by their name.
 _MODES = {
     "1": "1-bit",
     "L": "8-bit gray",
@@ -94,6 +95,7 @@ def scan_images(rows: Dataset, split: str, findings: Findings) -> ImageScan:
     scan, seen = ImageScan(split), {}
     empty = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     progress = tqdm(_scanned(rows), total=len(rows), desc=f"{split} images", unit="image")
+    # Every image gets an entry in the lists, even if it is unreadable, so that positions match the rows.
     for position, (row, image) in enumerate(progress):
         # One entry per row in every list, readable or not, so that positions agree.
         scan.names.append(image.name)
@@ -110,6 +112,7 @@ def scan_images(rows: Dataset, split: str, findings: Findings) -> ImageScan:
             findings.add(ERROR, "image files that cannot be used", image.problem, remedy, keep_all=True)
         elif image.digest in seen:
             twin = seen[image.digest]
+            # Each later copy is reported beside the first one.
             example, places = f"{image.name} equals {scan.names[twin]}", [(split, twin), (split, position)]
             findings.add(WARNING, "duplicate image files in a split", example, "keep one of each pair", places)
         else:
@@ -136,11 +139,13 @@ def scan_image(row: Mapping[str, Any]) -> ScannedImage:
         data = source["bytes"] if source["bytes"] is not None else Path(path).read_bytes()
     except OSError as error:
         return ScannedImage(name, f"{path}: cannot be opened ({error.strerror or error})")
+    # The digest is of the file as it is, so that equal digests mean equal files.
     digest = hashlib.blake2b(data, digest_size=16).digest()
     try:
         image = read_image({"path": path, "bytes": data})
     except ValueError as error:
         return ScannedImage(name, str(error), digest)
+    # Masks and points are in pixels of the stated size.
     if image.size != (row["width"], row["height"]):
         stated, found = f"{row['width']} × {row['height']}", f"{image.width} × {image.height}"
         problem = f"{path}: has {found} pixels, but {stated} in the annotations; the labels would not fit"
@@ -154,11 +159,13 @@ def scan_image(row: Mapping[str, Any]) -> ScannedImage:
 
 def _pixels(data: bytes) -> tuple[str, tuple[float, float] | None]:
     """Return the pixel format of a readable file, and the range of values if it is grayscale with more than 8 bits."""
+    # The file is opened anew, since reading it has converted it to 8-bit color.
     with Image.open(io.BytesIO(data)) as opened:
         if is_deep(opened):
             values = np.asarray(opened)
             kind = "16-bit gray" if opened.mode.startswith("I;16") else _MODES.get(opened.mode, opened.mode)
             return kind, (float(values.min()), float(values.max()))
+        # Pillow opens colors of 16 bits as 8 bits; the header tells them apart.
         if opened.mode in ("RGB", "RGBA") and _bits_per_channel(opened, data) == 16:
             return "16-bit color", None
         return _MODES.get(opened.mode, opened.mode), None

@@ -94,6 +94,7 @@ class LabelCounts:
             row: row of the schema.
             position: its index in the split.
         """
+        # Crowd regions are counted by class, but are no objects.
         objects = [item for item in row["objects"] if not item["iscrowd"]]
         kind = supervision(row)
         self.images[kind, row["complete"]] += 1
@@ -101,18 +102,22 @@ class LabelCounts:
         self.objects_per_image.append(len(objects))
         for item in row["objects"]:
             self._count(item)
+        # An image counts for a class if it shows an object of it or has its label.
         shown = {item["category"] for item in row["objects"]} | set(row["image_labels"] or ())
         for category in shown - {None}:
             self.classes[category].images += 1
+        # Crowds are regions, not single objects, so they are left out of these checks.
         self._check_points(row, position, objects)
         self._check_duplicates(row, position, objects)
 
     def _count(self, item: Mapping[str, Any]) -> None:
         """Count one object under its class and its best kind of label."""
+        # Clicks without a class belong to no `ClassCounts`.
         if item["category"] is None:
             self.bare_clicks += not item["iscrowd"]
             return
         counts = self.classes[item["category"]]
+        # Crowds are counted apart; a mask outranks a box, and a box outranks a point.
         if item["iscrowd"]:
             counts.crowds += 1
         elif item["segmentation"] is not None:
@@ -136,9 +141,11 @@ class LabelCounts:
                 if rle is None:
                     remedy = "add a point, a mask, or a box that becomes a point (point_source: box_center)"
                     self.findings.add(ERROR, "objects with neither mask nor point", _where(row, item), remedy, place)
+            # A common cause is coordinates as fractions of the image size.
             elif not (0 <= point[0] < row["width"] and 0 <= point[1] < row["height"]):
                 remedy = "points are [x, y] in pixels of the upright image, not fractions of its size"
                 self.findings.add(ERROR, "points outside of their image", _where(row, item), remedy, place)
+            # A center of mass may lie outside of a concave object; any other point should be on its mask.
             elif rle is not None and rle_area(rle) and not _covers(rle, point):
                 if _is_center(rle, point):
                     remedy = "common for non-convex objects; random points (points_from_masks) lie inside"
@@ -162,6 +169,7 @@ class LabelCounts:
                         WARNING, "objects with identical masks", example, "remove one of each pair", place
                     )
                     continue
+            # Points with identical masks are reported once, not again as points on one pixel.
             if item["point"] is not None:
                 x, y = (round(value) for value in item["point"])
                 twin = pixels.setdefault((item["category"], x, y), item)
@@ -182,10 +190,12 @@ def check_classes(
         findings: receives the problems.
         has_teacher: a trained teacher is available, so masks are not required.
     """
+    # Without any mask, one error about the whole split replaces the warnings about classes without a mask.
     has_masks = any(counts.masks for counts in train.classes)
     # Classes: examples to learn from, masks for the teacher, examples to evaluate on.
     for index, name in enumerate(train.names):
         learned, wanted = train.classes[index], validation and validation.classes[index]
+        # At most one finding about the examples that a class is learned from
         if wanted and wanted.objects and not learned.images:
             remedy = "label some in the training images; they cannot be learned otherwise"
             findings.add(WARNING, "classes that occur in validation images only", name, remedy)
@@ -194,20 +204,24 @@ def check_classes(
         elif learned.objects and not learned.masks and has_masks and not has_teacher:
             remedy = "the teacher cannot learn their shapes; draw a few masks"
             findings.add(WARNING, "classes without a mask", name, remedy)
+        # Some annotation tools export masks as crowds, which are excluded from training.
         if learned.crowds > learned.objects:
             remedy = 'crowds are not learned; CVAT exports brush masks as crowds to COCO: export "CVAT for images 1.1"'
             findings.add(WARNING, "classes with more crowds than objects", name, remedy)
+        # A class that validation images do not show has no AP.
         if validation is not None and learned.images and not wanted.objects:
             findings.add(WARNING, "classes without examples in validation", name, "their AP cannot be measured")
     # Splits: masks, complete images, any images at all.
     if not has_masks and not has_teacher:
         remedy = "the teacher learns from masks: draw some, or give a trained teacher as teacher_name_or_path"
         findings.add(ERROR, "training sets without masks", train.split, remedy)
+    # Images with all objects annotated are the only examples of background.
     complete = sum(count for (_, whole), count in train.images.items() if whole)
     if complete < MIN_COMPLETE_FRACTION * train.num_images:
         remedy = "background is learned from complete images: label more of them completely, or set complete: true"
         where = f"{train.split}: {complete:,} of {counted(train.num_images, 'image')}"
         findings.add(WARNING, "training sets with hardly any complete images", where, remedy)
+    # Skipped records may have emptied a split.
     for labels in filter(None, (train, validation)):
         if not labels.num_images:
             findings.add(ERROR, "splits without images", labels.split, "see the records that were skipped")
@@ -216,6 +230,7 @@ def check_classes(
 def _covers(rle: Mapping[str, Any], point: Sequence[float]) -> bool:
     """Return True if a mask covers the pixel of a point, without decoding the mask."""
     height, width = rle["size"]
+    # Intersect the mask with a mask of the one pixel.
     x, y = (min(round(value), side - 1) for value, side in zip(point, (width, height), strict=True))
     before = x * height + y  # run lengths are column-major
     runs = {"size": [height, width], "counts": [before, 1, height * width - before - 1]}
@@ -225,6 +240,7 @@ def _covers(rle: Mapping[str, Any], point: Sequence[float]) -> bool:
 
 def _is_center(rle: Mapping[str, Any], point: Sequence[float]) -> bool:
     """Return True if a point is the center of mass of a mask."""
+    # The tolerance in pixels absorbs the rounding of stored coordinates.
     center = point_from_mask(decode_rle(rle))
     return all(abs(value - at) < 0.01 for value, at in zip(point, center, strict=True))
 

@@ -47,9 +47,11 @@ class InputSettings:
             UserError: the recipe's `model` or `teacher_model` is not a valid configuration.
         """
         fields: dict[str, Any] = {}
+        # The same defaults and the same order of precedence as in a run
         if teacher:
             fields = {"num_grids": TEACHER_NUM_GRIDS, "scale_ranges": TEACHER_SCALE_RANGES}
         fields |= recipe.model | (recipe.teacher_model if teacher else {})
+        # Only the fields of the pyramid count here, and they are checked before they are used.
         pyramid = {name: fields[name] for name in ("num_grids", "scale_ranges") if name in fields}
         check_configuration(SOLOv2Config, pyramid, "teacher_model" if teacher else "model")
         config = SOLOv2Config(**pyramid)
@@ -114,6 +116,7 @@ class PyramidFit:
             row: row of the schema.
             position: its index in the split.
         """
+        # Crowd regions are not learned, so they need no place in the pyramid.
         objects = [item for item in row["objects"] if not item["iscrowd"]]
         # Sizes and points in pixels of the network's input.
         resized = self.settings.resized(row["height"], row["width"])
@@ -135,6 +138,7 @@ class PyramidFit:
     def _add_sizes(self, objects: Sequence[Mapping[str, Any]], scale: tuple[float, float]) -> None:
         """Add the sizes of objects; `scale` is (x, y) from image to input."""
         for item in objects:
+            # Objects with points only have no size.
             box = rle_box(item["segmentation"]) if item["segmentation"] is not None else item["bbox"]
             if box is None or min(box[2:]) <= 0:
                 continue
@@ -150,6 +154,7 @@ class PyramidFit:
         self, items: Sequence[Mapping[str, Any]], scale: tuple[float, float], canvas: tuple[int, int]
     ) -> None:
         """Count the points that share a cell; `scale` is (x, y) from image to input, `canvas` (height, width)."""
+        # Points at the input fall into one cell per level.
         points = torch.tensor([item["point"] for item in items], dtype=torch.float32) * torch.tensor(scale)
         cells = cells_of_points(points, list(self.settings.num_grids), canvas).numpy()  # (N, L)
         labels = np.array([-1 if item["category"] is None else item["category"] for item in items])
@@ -172,6 +177,7 @@ class PyramidFit:
 
     def conclude(self) -> None:
         """Report the findings about the whole split, after the last row."""
+        # These findings are shares of the split, so each is reported once with its count.
         edge = self.settings.image_size["shortest_edge"]
         # Sizes outside the pyramid, sizes too small for its masks, points that share all their cells.
         if self.unlearned:
@@ -197,6 +203,7 @@ def _survivors(cells: np.ndarray) -> set[int]:
     """
     survivors: set[int] = set()
     for level in range(cells.shape[1]):
+        # In reversed order, the first occurrence of a cell is its last point.
         _, last = np.unique(cells[::-1, level], return_index=True)
         survivors.update((len(cells) - 1 - last).tolist())
     return survivors

@@ -45,6 +45,7 @@ def _split_text(name: str, split: SplitCheck) -> Iterable[str]:
     """Yield the blocks of text about a split."""
     labels = split.labels
     images, objects = counted(labels.num_images, "image"), counted(labels.num_objects, "object")
+    # Title, labels, files and sizes come before the pyramid that they are judged against.
     title = f"{name}: {images}, {objects}, {counted(len(labels.names), 'class', 'classes')}"
     yield f"{title}\n{'═' * len(title)}"
     yield _supervision_text(labels)
@@ -62,10 +63,12 @@ def _split_text(name: str, split: SplitCheck) -> Iterable[str]:
 def _supervision_text(labels: LabelCounts) -> str:
     """Return the number of images by kind of supervision."""
     lines = [f"{'supervision':<24}{'images':>9}{'complete':>10}"]
+    # Kinds that do not occur are left out.
     for kind, title in KINDS.items():
         complete, unfinished = labels.images[kind, True], labels.images[kind, False]
         if complete + unfinished:
             lines.append(f"{title:<24}{complete + unfinished:>9,}{complete:>10,}")
+    # Mixed images and points without a class are rare, and get a line only where they occur.
     if labels.mixed:
         lines.append(
             f"{counted(labels.mixed, 'image')} with points also {'has' if labels.mixed == 1 else 'have'} masks"
@@ -90,6 +93,7 @@ def _classes_text(labels: LabelCounts) -> str:
         line = f"{labels.names[index][:30]:<{width}}{counts.images:>9,}{counts.masks:>10,}{counts.points:>10,}"
         line += f"{counts.boxes:>10,}" * has_boxes + f"{counts.crowds:>10,}" * has_crowds
         lines.append(line)
+    # The remaining classes share one line.
     rest = order[MAX_CLASSES:]
     if rest:
         objects = sum(labels.classes[index].objects for index in rest)
@@ -99,10 +103,12 @@ def _classes_text(labels: LabelCounts) -> str:
 
 def _files_text(scan: ImageScan, images: int) -> str:
     """Return the pixel formats and the sizes of the image files."""
+    # The most frequent formats and sizes come first.
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in scan.kinds.most_common())
     sizes = [f"{width} × {height} ({count:,})" for (width, height), count in scan.sizes.most_common(4)]
     more = [f"… {len(scan.sizes) - 4:,} more"] if len(scan.sizes) > 4 else []
     lines = [f"image files    {kinds}", f"width × height {', '.join([*sizes, *more])}"]
+    # Deep images show their range, because the scaling to 8 bits depends on it.
     if scan.deep_ranges:
         low, high = min(low for low, _ in scan.deep_ranges), max(high for _, high in scan.deep_ranges)
         lines.append(f"               values {low:g} … {high:g}; each image is scaled from its own range to 8 bits")
@@ -113,6 +119,7 @@ def _per_image_text(labels: LabelCounts) -> str:
     """Return the distribution of the number of objects per image."""
     if not len(labels.objects_per_image):
         return "objects per image   no images"
+    # Quartiles describe skewed counts better than a mean.
     counts = np.asarray(labels.objects_per_image)
     quartiles = ", ".join(f"{value:.0f}" for value in np.percentile(counts, (25, 50, 75)))
     empty = int((counts == 0).sum())
@@ -122,10 +129,12 @@ def _per_image_text(labels: LabelCounts) -> str:
 
 def _sizes_text(fit: PyramidFit) -> str:
     """Return a histogram of the object sizes at the network's input."""
+    # The caption states the scaling, since sizes in pixels depend on it.
     edge, longest = fit.settings.image_size["shortest_edge"], fit.settings.image_size.get("longest_edge")
     scaled = f"{edge}" + (f", at most {longest}" if longest else "")
     objects = counted(len(fit.sizes), "object")
     lines = [f"object sizes at the input: √(box area) of {objects}; shortest edge {scaled} pixels"]
+    # Empty bins at both ends are cut off; a bin in use shows at least a sliver.
     bins = fit.histogram()
     fullest = max(count for _, _, count in bins)
     used = [index for index, (_, _, count) in enumerate(bins) if count]
@@ -139,6 +148,7 @@ def _sizes_text(fit: PyramidFit) -> str:
 def _pyramid_text(fit: PyramidFit, title: str) -> str:
     """Return a table of grids, scale ranges, objects and shared cells per pyramid level."""
     lines = [f"{title}\n{'level':<8}{'grid':>9}{'scale range':>15}{'objects':>11}{'points in shared cells':>26}"]
+    # The finest level of the pyramid is P2.
     for level, (grid, (low, high)) in enumerate(zip(fit.settings.num_grids, fit.settings.scale_ranges, strict=True)):
         share = f" ({fit.crowded[level] / fit.points:.1%})" if fit.points else ""
         cells, sizes, shared = f"{grid} × {grid}", f"{low:g} – {high:g}", f"{fit.crowded[level]:,}{share}"
@@ -149,6 +159,7 @@ def _pyramid_text(fit: PyramidFit, title: str) -> str:
 def _findings_text(checkup: Checkup) -> str:
     """Return all findings and the verdict."""
     lines = ["findings", "════════"]
+    # Errors come first, as in `Findings`.
     for finding in checkup.findings:
         lines += _finding_lines(finding)
     if not len(checkup.findings):
@@ -162,10 +173,12 @@ def _finding_lines(finding: Finding) -> list[str]:
     """Return severity, number and kind, then examples (all of them for errors), then the remedy."""
     examples = finding.examples
     lines = [f"{SEVERITIES[finding.severity]} {finding.count:>7,}  {finding.what}"]
+    # File and class names are short enough to share a line.
     if all(len(example) <= SHORT_NAME for example in examples) and finding.severity != ERROR:
         more = [f"… {len(examples) - NAMES_PER_LINE:,} more"] if len(examples) > NAMES_PER_LINE else []
         lines.append(f"{'':>17}{', '.join([*examples[:NAMES_PER_LINE], *more])}")
     else:
+        # All errors are listed, as each has to be fixed.
         shown = examples if finding.severity == ERROR else examples[: MAX_EXAMPLES[finding.severity]]
         lines += [f"{'':>17}{example}" for example in shown]
         if len(examples) > len(shown):
@@ -183,6 +196,7 @@ def _split_values(split: SplitCheck) -> dict[str, Any]:
     supervision = []
     for (kind, complete), count in labels.images.items():
         supervision.append({"kind": kind, "complete": complete, "images": count})
+    # Everything is a plain number, text or list, as JSON requires.
     return {
         "images": labels.num_images,
         "objects": labels.num_objects,

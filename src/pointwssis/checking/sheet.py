@@ -39,6 +39,7 @@ def write_contact_sheet(checkup: Checkup, path: Path) -> Path:
         if panels is not None:
             rows.append(panels)
             titles.append(f"{row['file_name']}: {counted(len(row['objects']), 'object')}")
+    # Images with findings follow, titled by the finding.
     for what, places in _pictured(checkup):
         for place in places:
             row = checkup.splits[place[0]].rows[place[1]]
@@ -64,6 +65,7 @@ def _panels(row: Mapping[str, Any]) -> list[Image.Image | None] | None:
         image = read_image(row)
     except (ValueError, OSError):
         return None
+    # Labels of an image of another size would be drawn at wrong places.
     if image.size != (row["width"], row["height"]):
         return None
     # Masks and points of the same object have the same color.
@@ -71,6 +73,7 @@ def _panels(row: Mapping[str, Any]) -> list[Image.Image | None] | None:
     colors = dict(zip(ids, instance_colors(len(ids)), strict=True))
     masked, pointed = objects_with_mask(row), objects_with_point(row)
     points = [item["point"] for item in pointed]
+    # Without masks only the points are drawn.
     if not masked:
         return [image, draw_points(image, points, [colors[item["id"]] for item in pointed])]
     masks = [decode_rle(item["segmentation"]) for item in masked]

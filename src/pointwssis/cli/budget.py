@@ -36,6 +36,7 @@ Days have 24 hours, as in the paper. With --dataset, every option of `pointwssis
 
 def main(arguments: Sequence[str]) -> None:
     """Print the labeling time of a mixture of labels, or the mixtures that a number of hours buys."""
+    # Options of a recipe are passed on to the loader of --dataset.
     options, words = _parser().parse_known_args(arguments)
     if options.dataset is None and words and not words[0].startswith("--"):
         raise UserError(f"unexpected argument {words[0]!r}; give data as --dataset {words[0]}")
@@ -47,12 +48,14 @@ def main(arguments: Sequence[str]) -> None:
         data = load_data(recipe_of(options.dataset, words + _image_dir(options)))
         dataset = concatenate_datasets([data.full, data.point, data.without_points])
         content, images = image_content(data.train), len(data.train)
+    # Without a dataset no recipe takes the remaining words.
     elif words:
         raise UserError(f"unknown option {words[0]}; pointwssis budget --help lists the options")
     else:
         content, images = _given_content(options), options.images
     # Print the times per image, then what the options ask for.
     seconds = _seconds(content, speed)
+    # Print the statistics, and then what the options ask for: a plan, a mixture, the existing labels, or all kinds.
     print(_about(content, images, seconds))
     mix = {kind: part for kind in ("full", "box", "point", "image") if (part := getattr(options, kind)) is not None}
     if options.hours is not None:
@@ -78,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--images", type=int, help="number of images")
     for kind, title in list(TITLES.items())[:4]:
         add(f"--{kind}", type=float, metavar="FRACTION", help=f"fraction of the images with {title}, 0 to 1")
+    # Statistics of the images; the letters are those of the paper's section 4.2.
     add("--classes", type=int, help="C, number of classes (default: COCO's 80)")
     add("--present", type=float, help="k, mean number of classes present per image (COCO: 2.9)")
     add("--objects", type=float, help="n, mean number of objects per image (COCO: 7.2)")
@@ -86,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     # The question to answer, and the speed of the annotators.
     add("--hours", type=float, help="show what this many hours of labeling buy")
     add("--masks", type=int, help="with --hours: minimum number of masks; --full FRACTION fixes their fraction instead")
+    # Times per item have the paper's values as defaults.
     for field in fields(LabelingSpeed):
         what = field.name.replace("_", " ")
         add(f"--{field.name}_seconds", type=float, default=field.default, help=f"time per {what} (%(default)s)")
@@ -96,8 +101,10 @@ def _check(options: argparse.Namespace) -> None:
     """Raise a `UserError` for options that contradict each other, or that lack the option they belong to."""
     if options.images is not None and options.images < 1:
         raise UserError(f"--images is {options.images}; it must be at least 1")
+    # Without hours, a number of masks has nothing to limit it.
     if options.masks is not None and options.hours is None:
         raise UserError("--masks requires --hours: it is the minimum number of masks for these hours")
+    # The dataset determines its own statistics.
     stated = [name for name in ("images", "classes", "present", "objects") if getattr(options, name) is not None]
     if options.dataset is not None and stated:
         raise UserError(f"--{stated[0]} and --dataset exclude each other; the dataset determines it")
@@ -112,6 +119,7 @@ def _image_dir(options: argparse.Namespace) -> list[str]:
 
 def _given_content(options: argparse.Namespace) -> ImageContent:
     """Return C, k and n of the command line; those of COCO if none is given."""
+    # Averages of different datasets do not mix: all three are given, or none.
     given = (options.classes, options.present, options.objects)
     if given == (None, None, None):
         return COCO_CONTENT
@@ -122,6 +130,7 @@ def _given_content(options: argparse.Namespace) -> ImageContent:
 
 def _seconds(content: ImageContent, speed: LabelingSpeed) -> dict[str, float]:
     """Return kind of label → seconds per image; for COCO the rounded values of the paper."""
+    # The paper rounds its seconds per image; its totals are reproduced with these.
     if (content, speed) == (COCO_CONTENT, LabelingSpeed()):
         return dict(COCO_SECONDS)
     return labeling_seconds(content, speed)
@@ -129,11 +138,13 @@ def _seconds(content: ImageContent, speed: LabelingSpeed) -> dict[str, float]:
 
 def _budget_of_parts(mix: Mapping[str, float], images: int | None, seconds: Mapping[str, float]) -> LabelingBudget:
     """Return the labeling time of a mixture given as kind of label → fraction of the images."""
+    # Fractions require a number of images, and must not exceed the whole.
     if images is None:
         raise UserError("fractions of how many images? give --images or --dataset")
     for kind, part in mix.items():
         if not 0 <= part <= 1:
             raise UserError(f"--{kind} is {part}; it must be a fraction of the images, from 0 to 1")
+    # The tolerance absorbs rounding: 0.1 + 0.9 leaves nothing without labels.
     rest = 1 - sum(mix.values())
     if rest < -1e-9:
         stated = " + ".join(f"--{kind} {part:g}" for kind, part in mix.items())
@@ -147,6 +158,7 @@ def _budget_of_parts(mix: Mapping[str, float], images: int | None, seconds: Mapp
 
 def _about(content: ImageContent, images: int | None, seconds: Mapping[str, float]) -> str:
     """Return the statistics of the images and the seconds per image of each kind of label."""
+    # Name the source of the statistics where they are not those of a dataset.
     where = " (COCO, paper, section 4.2)" if content == COCO_CONTENT else ""
     count = "" if images is None else f"{counted(images, 'image')}, "
     each = ", ".join(f"{TITLES[kind]} {seconds[kind]:,.1f} s" for kind in ("full", "box", "point", "image"))
@@ -158,6 +170,7 @@ def _about(content: ImageContent, images: int | None, seconds: Mapping[str, floa
 def budget_table(budget: LabelingBudget) -> str:
     """Return a table of images, hours and days by kind of label."""
     lines = [f"{'label':<12}{'images':>10}{'s / image':>11}{'hours':>12}{'days':>9}"]
+    # Kinds without images have no time per image.
     for kind, count in budget.images.items():
         each = budget.seconds[kind] / count if count else 0.0
         lines.append(_budget_line(TITLES[kind], count, f"{each:,.1f}", budget.seconds[kind]))
@@ -186,12 +199,14 @@ def _plan(
     mix: Mapping[str, float],
 ) -> str:
     """Return the table of mixtures that the hours buy; mixtures that an option asks for are marked."""
+    # A plan shares the hours between masks and points only.
     if set(mix) - {"full"}:
         raise UserError("with --hours, only --full FRACTION is accepted: masks for this fraction, points for the rest")
     # Mixtures that are marked in the table, with the reason.
     hours, chosen = options.hours, {}
     if images is not None and (everything := mix_of_all(hours, seconds, images)) is not None:
         chosen[everything] = "the most masks while every image has a label"
+    # Masks are objects, but plans count images: divide by the mean number of objects.
     if options.masks is not None:
         if not options.masks > 0 or not content.objects:
             raise UserError(f"--masks is {options.masks}; it must be at least 1, and the images must contain objects")

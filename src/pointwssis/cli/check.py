@@ -38,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    # Options of the command itself; keys of a recipe are left to `recipe_of`.
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the complete report as JSON")
     parser.add_argument("--contact_sheet", type=Path, metavar="FILE", help="draw some images and those with problems")
     parser.add_argument("--write_recipe", type=Path, metavar="FILE", help="propose a recipe for data and machine")
@@ -49,22 +50,26 @@ def main(arguments: Sequence[str]) -> int:
     options, words = parser.parse_known_args(arguments[len(sources) :])
     checkup = check_recipe(recipe_of(sources, words))
     print(text_report(checkup))
+    # Write the files that were asked for.
     if options.json is not None:
         options.json.write_text(json.dumps(json_report(checkup), indent=1, ensure_ascii=False), encoding="utf-8")
         print(f"complete report: {options.json}")
     if options.contact_sheet is not None:
         print(f"contact sheet: {write_contact_sheet(checkup, options.contact_sheet)}")
     if options.write_recipe is not None:
+        # A run on these data would fail, whatever its recipe.
         if checkup.stops_training:
             print("no recipe was written: first fix the problems that would stop training")
         else:
             write_recipe(checkup, options.write_recipe, options.minutes)
+    # The exit code tells scripts whether a run would stop.
     return int(checkup.stops_training)
 
 
 def write_recipe(checkup: Checkup, path: Path, minutes: float) -> None:
     """Propose a recipe, write it and print the command that runs it."""
     print("measuring a few training steps …", flush=True)
+    # Deep images need no setting; the recipe only mentions them.
     deep_images = sum(len(split.scan.deep_ranges) for split in checkup.splits.values())
     proposal = propose(checkup.recipe, checkup.data, minutes, deep_images)
     path.write_text(proposal.text, encoding="utf-8")

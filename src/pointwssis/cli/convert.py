@@ -41,12 +41,14 @@ def main(arguments: Sequence[str]) -> None:
     )
     print(f"{options.checkpoint} → {options.output_dir}: {describe(converted)}")
     print("The weights remain those of their authors, under their terms; README.md in the folder states their origin.")
+    # Upload the complete folder.
     if options.push_to_hub:
         print(f"uploaded: {push_folder(options.output_dir, options.push_to_hub)}")
 
 
 def describe(converted: Converted) -> str:
     """Return the architecture and the classes of a converted model in one line."""
+    # A backbone has no classes.
     if converted.kind == "backbone":
         return f"{converted.backbone}, a backbone for recipes (backbone_name_or_path)"
     names = ", ".join(converted.class_names[:CLASSES_SHOWN])
@@ -54,5 +56,6 @@ def describe(converted: Converted) -> str:
     classes = f"{counted(len(converted.class_names), 'class', 'classes')} ({names}{more})"
     if converted.kind == "maskrefinenet":
         return f"MaskRefineNet, {converted.backbone}, {classes}"
+    # The grids tell teacher and student apart.
     grids = ", ".join(map(str, converted.model.config.num_grids))
     return f"SOLOv2, {converted.backbone}, {classes}, preset {converted.kind} (grids {grids})"

@@ -20,6 +20,7 @@ def main(arguments: Sequence[str]) -> None:
         usage="pointwssis demo [--output_dir DIR] [--KEY VALUE ...]",
         description="Draw synthetic shapes and run all stages on them. Accepts the options of `pointwssis run`.",
     )
+    # Everything but --help belongs to the recipe.
     _, rest = parser.parse_known_args(arguments)
     recipe = Recipe.load(RECIPE, parse_overrides(rest))
     # Without data of the user, draw shapes; those of an earlier call are used again.
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str]) -> None:
             write_shapes_coco(data_dir, num_train=240, num_val=60, seed=recipe.seed)
         recipe.data_dir = str(data_dir)
     run = execute(recipe)
+    # This image exists only among the drawn shapes.
     image = run.folder / "data" / "images" / "val_00000.png"
     if image.is_file():
         print(f"try it: pointwssis predict {run.shipped} {image}")

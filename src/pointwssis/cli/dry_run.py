@@ -21,6 +21,7 @@ def dry_run_report(plans: Sequence[StagePlan], costs: CostModel) -> str:
     """
     estimates = [costs.estimate(plan) for plan in plans]
     lines = [HEAD, *map(_line, plans, estimates)]
+    # The total time is unknown as soon as that of one stage is.
     everything = total(estimates)
     time = duration_text(everything.seconds)
     lines.append(f"{'total':<13}{'':<54}{time:>10}{size(everything.disk):>10}")

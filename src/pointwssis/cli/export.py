@@ -55,6 +55,7 @@ def main(arguments: Sequence[str]) -> None:
     dataset = labels_of(options.labels, options.image_dir, words)
     prefix = {} if options.image_prefix is None else {"image_prefix": options.image_prefix}
     export_annotations(dataset, output, options.format, **prefix)
+    # Label Studio needs a second file, which describes the labeling interface.
     for extra in entry.outputs(output)[1:]:
         print(f"labeling interface of the project: {extra}")
     print(f"{options.labels} → {output}: {counted(len(dataset), 'image')}")
@@ -68,16 +69,19 @@ def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> 
         image_dir: folder of the images of an annotation file.
         words: `--KEY VALUE` options that control how an annotation file is read.
     """
+    # `datasets` leaves this file in every folder that it writes.
     if (Path(labels) / "dataset_info.json").is_file():
         if words:
             raise UserError(f"{words[0]} applies to annotation files only; {labels} is a dataset of a run")
         return stored_rows(Path(labels))
     if Path(labels).is_dir():
         raise UserError(f"{labels}: not a dataset folder; give pseudo/refined of a run, or an annotation file")
+    # Only keys about reading have an effect here; others are refused.
     overrides = parse_overrides(words)
     unfit = [key for key in overrides if key.partition(".")[0] not in READING]
     if unfit:
         raise UserError(f"unknown option --{unfit[0]}; pointwssis export --help lists the options")
+    # A recipe without data serves to parse and check the values.
     recipe = Recipe.from_values({}, overrides, "options")
     if image_dir is None:
         raise UserError(f"{labels}: is an annotation file; give its image folder as --image_dir")

@@ -54,14 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0 on success, 1 after an error, 2 for wrong usage, 130 after an interruption.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # --debug may stand anywhere, so it is taken out first.
     debug, words = "--debug" in words, [word for word in words if word != "--debug"]
     if "--version" in words:
         print(f"pointwssis {importlib.metadata.version('pointwssis')}")
         return 0
+    # Help that was asked for is a success; without words the usage is wrong.
     if not words or words[0] in ("-h", "--help"):
         print(usage())
         return 0 if words else 2
     name = words[0]
+    # The help follows the error, both on stderr.
     if name not in COMMANDS:
         message = with_hint(f"pointwssis: unknown command {name!r}", did_you_mean(name, COMMANDS))
         print(f"{message}\n\n{usage()}", file=sys.stderr)
@@ -71,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_command(name: str, words: Sequence[str], debug: bool) -> int:
     """Run a known command and turn its exceptions into messages and exit codes; see `main`."""
+    # Import on use, so that a command starts without the libraries of the others.
     command = importlib.import_module(f"pointwssis.cli.{name}")
     try:
         return command.main(words) or 0

@@ -40,6 +40,7 @@ CSV_COLUMNS = ("image", "class", "score", "area", "x_min", "y_min", "width", "he
 def main(arguments: Sequence[str]) -> None:
     """Segment images and write the instances."""
     options = _parser().parse_args(arguments)
+    # Arguments, files and classes are checked before the weights are loaded.
     _check(options)
     files = image_files(options.paths)
     names = class_names(options.model)
@@ -58,9 +59,12 @@ def main(arguments: Sequence[str]) -> None:
     # Segment batch by batch, and write the pictures of each image at once.
     for folder in ("labels", "overlays"):
         (options.output_dir / folder).mkdir(parents=True, exist_ok=True)
+    # COCO counts categories from 1.
     coco = Collected([{"id": index + 1, "name": name} for index, name in enumerate(names)])
+    # Only paths enter the pipeline, which reads each image when its turn comes.
     inputs = ({"image": str(path), **({} if clicks is None else vars(clicks[path]))} for path in files)
     found = pipe(inputs, threshold=options.threshold, mask_format="rle", batch_size=options.batch_size)
+    # Results come in the order of the files.
     for (path, file_name), name, instances in zip(files.items(), output_names(files), found, strict=True):
         image = read_image(path)
         coco.add(path, file_name, image, instances)
@@ -80,12 +84,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
     add = parser.add_argument
+    # What to segment, and with what
     add("model", metavar="MODEL", help="folder or Hub repository of a SOLOv2")
     add("paths", metavar="PATH", nargs="+", help=f"images ({suffixes}), or folders, searched with their subfolders")
+    # Where results go, and which instances are kept
     add("--output_dir", default="outputs/predictions", type=Path, help="folder for the results (%(default)s)")
     add("--threshold", default=0.3, type=float, help="minimum score of an instance, 0 to 1 (%(default)s)")
+    # Clicks: one mask for each, whatever its score
     add("--points", type=Path, help="table of clicks: image, x, y and optionally label (CSV, TSV, JSON lines)")
     add("--refiner", help="folder or Hub repository of a MaskRefineNet that refines the masks of clicks")
+    # Format and speed
     add("--label_format", default="png", choices=("png", "tiff"), help="format of the label images (%(default)s)")
     add("--batch_size", default=4, type=int, help="images per forward pass (%(default)s)")
     return parser
@@ -117,11 +125,13 @@ class Collected:
             image: the image itself.
             instances: as the pipeline returns them, with run-length encoded masks.
         """
+        # Ids count from 1, over all images.
         image_id = len(self.images) + 1
         self.images.append({"id": image_id, "file_name": file_name, "width": image.width, "height": image.height})
         # Each instance: an annotation of the COCO file and a row of the table.
         for instance in instances:
             rle, label = instance["mask"], instance["label"]
+            # Box and area follow from the mask; an empty mask has no center.
             box, area = rle_box(rle), rle_area(rle)
             center = point_from_mask(decode_rle(rle)) if area else (None, None)
             annotation = {
@@ -134,6 +144,7 @@ class Collected:
                 "iscrowd": 0,
                 "score": instance["score"],
             }
+            # COCO has no field for clicks, so this one is added to it.
             if "point" in instance:
                 annotation["point"] = instance["point"]
             self.annotations.append(annotation)
@@ -152,6 +163,7 @@ def write_pictures(
 ) -> None:
     """Write the label image (0 for background, one number per instance, the best on top) and the overlay."""
     masks = [decode_rle(instance["mask"]) for instance in instances]
+    # Sixteen bits, since an image may show more than 255 instances.
     labels = np.zeros((image.height, image.width), dtype=np.uint16)
     for number in range(len(masks), 0, -1):  # the list begins with the best, which is drawn last
         labels[masks[number - 1]] = number
@@ -170,6 +182,7 @@ def class_names(model: str) -> list[str]:
     try:
         config = AutoConfig.from_pretrained(model)
     except (OSError, ValueError) as error:
+        # The first line of a long message of transformers holds the reason.
         reason = str(error).splitlines()[0]
         raise UserFileNotFoundError(f"{model}: neither a model folder nor a model on the Hub ({reason})") from error
     if config.model_type != "solov2":
@@ -186,6 +199,7 @@ def image_files(paths: Sequence[str]) -> dict[Path, str]:
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
+            # In folders only images count; a file that is named itself is taken as it is.
             inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
             if not inside:
                 raise UserFileNotFoundError(f"{path}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
@@ -194,6 +208,7 @@ def image_files(paths: Sequence[str]) -> dict[Path, str]:
             files.append(path)
         else:
             raise UserFileNotFoundError(f"{path}: no such image or folder")
+    # Names relative to the shared folder stay distinct across subfolders.
     shared = os.path.commonpath([os.path.abspath(path if Path(path).is_dir() else Path(path).parent) for path in paths])
     return {file: Path(os.path.relpath(file, shared)).as_posix() for file in files}
 
@@ -207,6 +222,7 @@ def output_names(files: Iterable[Path]) -> Iterator[str]:
     """
     used: set[str] = set()
     for file in files:
+        # A numbered name may be taken by another file, so numbers are tried until one is free.
         name, number = file.stem, 1
         while name in used:
             number += 1

@@ -25,5 +25,6 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("repo", help="repository, such as me/nuclei; created if it does not exist")
     parser.add_argument("--private", action="store_true", help="create private repositories")
     options = parser.parse_args(arguments)
+    # A run has up to three parts, each with a repository of its own.
     for part, address in publish(options.folder, options.repo, options.private).items():
         print(f"{part}: {address}")

@@ -24,6 +24,7 @@ def documented_keys() -> dict[str, dict[str, str]]:
     documentation = inspect.cleandoc(Recipe.__doc__ or "").partition("Args:\n")[2]
     topic = key = ""
     for line in textwrap.dedent(documentation).splitlines():
+        # A line is a topic, the first line of a key, or a continuation.
         if match := _TOPIC.match(line):
             topic = match[1]
             topics[topic] = {}
@@ -40,6 +41,7 @@ def recipe_help() -> str:
     hints, defaults = get_type_hints(Recipe), default_values()
     blocks = []
     for topic, keys in documented_keys().items():
+        # One block per topic, one entry per key
         lines = [f"{topic}:"]
         for key, text in keys.items():
             lines.append(f"  --{key} {type_text(hints[key])}  (default: {_as_yaml(defaults[key])})")
@@ -71,7 +73,9 @@ def type_text(hint: Any) -> str:
 
 def _as_yaml(value: Any) -> str:
     """Return a value as it is written on the command line, fractions shortened."""
+    # Fractions such as 2/3 are shown with four digits.
     if isinstance(value, list):
         value = [round(item, 4) if isinstance(item, float) else item for item in value]
     text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**6)
+    # PyYAML ends a document that is a plain value with three dots.
     return text.removesuffix("...\n").strip()

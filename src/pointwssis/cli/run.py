@@ -48,6 +48,7 @@ def main(arguments: Sequence[str]) -> None:
     # Words that are not options of the command are keys of the recipe.
     recipe = Recipe.from_arguments(words)
     if options.dry_run:
+        # A dry run loads the data and times a few steps, but writes nothing.
         data = load_data(recipe)
         print(data.summary())
         print("measuring a few training steps …", flush=True)
@@ -62,10 +63,12 @@ def execute(recipe: Recipe) -> Run:
     # The run prints its own progress; bars for every file that is read or written would bury it.
     datasets.disable_progress_bars()
     transformers_logging.disable_progress_bar()
+    # Write access and data are checked before the first stage.
     push = Push(recipe)
     run = Run(recipe)
     print(run.data.summary())
     run.run()
+    # One process is enough for the report and the upload.
     if not is_first_process():
         return run
     print("\n" + (run.folder / "results.md").read_text(encoding="utf-8"))
@@ -73,6 +76,7 @@ def execute(recipe: Recipe) -> Run:
     if sheet.is_file():
         print(f"contact sheet of the labels: {sheet}")
     print(f"results: {run.folder / 'results.json'}; model: {run.shipped}; {duration(time.monotonic() - started)}")
+    # Nothing is uploaded unless the recipe says push_to_hub.
     for role, address in push().items():
         print(f"{role}: {address}")
     return run

@@ -39,14 +39,17 @@ def recipe_of(sources: Sequence[str], words: Sequence[str] = ()) -> Recipe:
         UserError: several sources are given that are not all annotation files.
     """
     overrides = parse_overrides(words)
+    # Without sources, the options name the data.
     if not sources:
         return Recipe.from_values({"labeled_fraction": None}, overrides, "options")
     if len(sources) > 1:
         values = _values_of_files(sources)
+    # An existing path takes precedence over a recipe of the same name.
     elif sources[0] in named_recipes() and not Path(sources[0]).exists():
         return Recipe.load(sources[0], overrides)
     else:
         path = _existing(sources[0])
+        # A YAML file is a recipe unless it describes YOLO data.
         if path.suffix in YAML_SUFFIXES and not _describes_yolo_data(path):
             return Recipe.load(path, overrides)
         values = _values_of(path)
@@ -68,6 +71,7 @@ def _values_of_files(sources: Sequence[str]) -> dict[str, Any]:
     """Return the keys of a recipe that name several annotation files."""
     for source in sources:
         path = _existing(source)
+        # Folders and YAML files may be annotations too, depending on what they hold.
         kind = None
         if path.is_dir() and not _holds_annotations(path):
             kind = "a folder"
@@ -80,6 +84,7 @@ def _values_of_files(sources: Sequence[str]) -> dict[str, Any]:
 
 def _values_of(path: Path) -> dict[str, Any]:
     """Return the keys of a recipe that name one source which is not a recipe."""
+    # Other folders are prepared datasets, or have COCO's layout.
     if path.is_dir() and not _holds_annotations(path):
         return {"dataset_name" if _is_prepared(path) else "data_dir": str(path)}
     values: dict[str, Any] = {"train_annotations": str(path)}

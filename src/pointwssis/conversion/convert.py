@@ -59,6 +59,7 @@ class Converted:
             repo: Hub repository, or the folder's name.
         """
         name = repo.rpartition("/")[2]
+        # A released name is not enough: backbone and classes must be those of that model too.
         fits = self.backbone == RELEASED_BACKBONE and self.class_names == list(COCO_NAMES)
         if released_kind(name) == self.kind and fits:
             return released_card(name)
@@ -79,6 +80,7 @@ class Converted:
             self.model.save_pretrained(unfinished)
             self.image_processor.save_pretrained(unfinished)
             (unfinished / "README.md").write_text(self.card(repo), encoding="utf-8")
+            # An existing folder is empty here, and gives way to the new one.
             if folder.exists():
                 folder.rmdir()
             unfinished.rename(folder)
@@ -107,9 +109,11 @@ def convert_checkpoint(
         UserError: the checkpoint or an argument is invalid; nothing was written.
     """
     folder = Path(output_dir).resolve()
+    # A model is never overwritten.
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{output_dir}: exists and is not empty; choose another output_dir or delete it")
     repo = repo or folder.name
+    # Grids and scale ranges leave no trace in the weights.
     if preset is None:
         preset = "teacher" if released_kind(repo.rpartition("/")[2]) == "teacher" else "student"
     converted = read_model(Path(checkpoint), preset, labels)
@@ -124,6 +128,7 @@ def read_model(path: Path, preset: str, labels: str | Path | None) -> Converted:
     weights = find_weights(read_file(path), path)
     # The names of the weights reveal the model.
     try:
+        # Each kind of model has names that the others lack.
         if any(weight.startswith("ins_head.") for weight in weights):
             model = solov2_model(weights, preset, labels)
             return Converted(preset, model, SOLOv2ImageProcessorPil(**OFFICIAL_PREPROCESSING), path.name)
@@ -162,6 +167,7 @@ def solov2_model(
 ) -> SOLOv2ForInstanceSegmentation:
     """Build a SOLOv2 from official weights."""
     config = with_labels(convert_solov2.official_config(weights, preset), labels)
+    # On the meta device no weights are drawn that are replaced at once.
     with torch.device("meta"):
         model = SOLOv2ForInstanceSegmentation(config)
     converted = convert_solov2.convert_official_state_dict(weights, model.state_dict())
@@ -172,6 +178,7 @@ def solov2_model(
 def mask_refine_net_model(weights: Mapping[str, Tensor], labels: str | Path | None) -> MaskRefineNetForMaskRefinement:
     """Build a MaskRefineNet from official weights."""
     config = with_labels(convert_mask_refine_net.official_config(weights), labels)
+    # On the meta device no weights are drawn that are replaced at once.
     with torch.device("meta"):
         model = MaskRefineNetForMaskRefinement(config)
     converted = convert_mask_refine_net.convert_official_state_dict(weights, model.state_dict())
@@ -181,6 +188,7 @@ def mask_refine_net_model(weights: Mapping[str, Tensor], labels: str | Path | No
 
 def with_labels(config: Any, labels: str | Path | None) -> Any:
     """Return the configuration with class names, as many as the weights have classes."""
+    # 80 classes are those of COCO unless labels say otherwise.
     if labels is None and config.num_labels != len(COCO_NAMES):
         return config
     names = read_class_names("coco" if labels is None else labels)

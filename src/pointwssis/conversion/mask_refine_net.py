@@ -33,6 +33,7 @@ def ours_to_official(name: str) -> str:
         >>> ours_to_official("decoder.blocks.0.0.convolution.weight")
         'decoder_3.conv.0.0.weight'
     """
+    # Encoder: input and residual blocks
     if match := re.fullmatch(r"encoder\.input_layer\.normalization\.(\w+)", name):
         return f"layer0.1.{match[1]}"
     part = r"(convolution|normalization)\.(\w+)"
@@ -41,6 +42,7 @@ def ours_to_official(name: str) -> str:
         stage, number, layer, kind, leaf = match.groups()
         shortcut = f"downsample.{PLACE_IN_LAYER[kind]}"
         return f"{STAGES[int(stage)]}{number}.{f'{RESIDUAL_PARTS[kind]}{int(layer) + 1}' if layer else shortcut}.{leaf}"
+    # Pooling pyramid: pooled branch, dilated branches, projection
     if match := re.fullmatch(rf"decoder\.aspp\.pooled\.{part}", name):  # convs.0.0 is the global pooling
         return f"aspp.convs.0.1.{PLACE_IN_LAYER[match[1]]}.{match[2]}"
     if match := re.fullmatch(rf"decoder\.aspp\.branches\.(\d)\.{part}", name):
@@ -99,12 +101,14 @@ def convert_official_state_dict(state_dict: Mapping[str, Tensor], expected: Mapp
     Raises:
         UserError: weights are missing, unexpected or misshapen; they are listed by their official names.
     """
+    # Compare under the official names, with the three input weights joined into one.
     sources = {name: ours_to_official(name) for name in expected if name not in INPUT_WEIGHTS}
     official = {source: expected[name] for name, source in sources.items()}
     image, point, mask = (expected[name] for name in INPUT_WEIGHTS)
     official[OFFICIAL_INPUT_WEIGHT] = torch.cat([image, point.transpose(0, 1), mask], dim=1)
     check_weights(state_dict, official, "this MaskRefineNet")
 
+    # Split the input convolution by what its channels see: colors, points, rough mask.
     joined = state_dict[OFFICIAL_INPUT_WEIGHT]
     parts = [joined[:, :3], joined[:, 3:-1].transpose(0, 1), joined[:, -1:]]
     converted = dict(zip(INPUT_WEIGHTS, parts, strict=True))

@@ -37,15 +37,18 @@ def ours_to_official(name: str) -> str:
         >>> ours_to_official("model.backbone.encoder.stages.1.layers.0.layer.1.normalization.weight")
         'backbone.bottom_up.res3.0.conv2.norm.weight'
     """
+    # Backbone and feature pyramid
     if match := re.fullmatch(r"model\.backbone\.(.+)", name):
         return BACKBONE + backbone_to_official(match[1])
     if match := re.fullmatch(r"model\.feature_pyramid\.(lateral|output)\.(\d)\.(\w+)", name):
         return f"backbone.fpn_{match[1]}{int(match[2]) + 2}.{match[3]}"
+    # Towers and predictions of the instance head; each layer of a tower has three official places.
     if match := re.fullmatch(r"model\.instance_head\.(class|kernel)_tower\.(\d+)\.(convolution|norm)\.(\w+)", name):
         place = 3 * int(match[2]) + PLACE_IN_LAYER[match[3]]
         return f"ins_head.{HEADS[match[1]]}_tower.{place}.{match[4]}"
     if match := re.fullmatch(r"model\.instance_head\.(class|kernel)_head\.(\w+)", name):
         return f"ins_head.{HEADS[match[1]]}_pred.{match[2]}"
+    # Mask features
     if match := re.fullmatch(r"model\.mask_feature_head\.levels\.(\d)\.(\d)\.(convolution|norm)\.(\w+)", name):
         return f"mask_head.convs_all_levels.{match[1]}.conv{match[2]}.{PLACE_IN_LAYER[match[3]]}.{match[4]}"
     if match := re.fullmatch(r"model\.mask_feature_head\.output\.(convolution|norm)\.(\w+)", name):
@@ -79,6 +82,7 @@ def official_config(weights: Mapping[str, Tensor], preset: str) -> SOLOv2Config:
     Raises:
         UserError: a weight that determines a size is missing.
     """
+    # Widths are output channels of one weight each.
     sizes = {
         "fpn_channels": size_of(weights, "backbone.fpn_lateral2.weight"),
         "instance_channels": size_of(weights, "ins_head.cate_tower.0.weight"),

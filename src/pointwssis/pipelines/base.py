@@ -32,6 +32,7 @@ class ImagePipeline(HubPipeline, Pipeline):
     def __init__(self, *args: Any, **kwargs: Any):
         check_at_least_one("batch_size", kwargs.get("batch_size"))
         super().__init__(*args, **kwargs)
+        # Find out here that the model is of another kind, rather than in the middle of the first image.
         found = self.model.config.model_type
         if found != self._model_type:
             name = self.model.config._name_or_path or type(self.model).__name__
@@ -51,6 +52,7 @@ class ImagePipeline(HubPipeline, Pipeline):
         if isinstance(inputs, Sized):
             dataset = PipelineDataset(inputs, self.preprocess, preprocess_params)
         else:
+            # Several workers would each read the whole iterator.
             num_workers = min(num_workers, 1)
             dataset = PipelineIterator(inputs, self.preprocess, preprocess_params)
         collate = _only if batch_size == 1 else list  # transformers does not unpack a batch of one

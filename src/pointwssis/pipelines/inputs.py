@@ -43,12 +43,14 @@ def as_items(inputs: Any, **prompts: Any) -> Any:
         return _items_of_list(inputs, prompts)
     if not _holds_several(inputs):
         return _item(inputs, None, prompts)
+    # A dataset or generator keeps its prompts in its items, where they stay with their images.
     if prompts:
         keys = ", ".join(map(repr, PROMPTS[:2]))
         raise UserError(
             f"with a dataset or generator of images, give {' and '.join(prompts)} inside its items: "
             f"{{'image', {keys}, …}}"
         )
+    # With a length, rows can be read in any order; a generator is read once, from the front.
     if hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__"):
         return _Items(inputs)
     return (_item(image, position, {}) for position, image in enumerate(inputs))
@@ -108,6 +110,7 @@ def read_item(item: Mapping[str, Any], timeout: float | None = None) -> dict[str
     """
     source, position = item["image"], item.get("position")
     file = source.get("path") if isinstance(source, Mapping) else getattr(source, "filename", source)
+    # Long text is base64, not a path.
     file = str(file) if isinstance(file, (str, Path)) and 0 < len(str(file)) < 200 else None
     # Errors about a file name it already; those about an image in memory need its position.
     name = f"image {position}" if position is not None else "the image" if file is None else file
@@ -134,6 +137,7 @@ def as_image(image: Any, timeout: float | None = None) -> Image.Image:
         OSError: the URL cannot be fetched.
         UserError: this is not an image, or it is damaged.
     """
+    # Bring every form to one that `read_image` takes.
     if isinstance(image, str) and image.startswith(URL_SCHEMES):
         image = {"path": image, "bytes": _fetched(image, timeout)}
     elif isinstance(image, str) and not os.path.isfile(image):
@@ -155,6 +159,7 @@ def _fetched(url: str, timeout: float | None) -> bytes:
 
 def _decoded_base64(text: str) -> bytes:
     """Return the bytes of a base64 text, or raise an error about a missing file where the text looks like a path."""
+    # A data URL says that it is base64; plain text may also be a path that does not exist.
     head, comma, body = text.partition(",")
     is_data = head.startswith("data:image/") and bool(comma)
     try:
@@ -170,11 +175,13 @@ def _decoded_base64(text: str) -> bytes:
 
 def _image_of_array(array: np.ndarray) -> Image.Image:
     """Return an array as a PIL image: gray of any depth, or 8-bit color with the channels first or last."""
+    # Channels come first if the first axis, and not the last one, has the length of colors.
     if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] not in (1, 3, 4):
         array = np.moveaxis(array, 0, -1)  # channels first → last
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if 0 not in array.shape:
+        # Deep gray becomes float, which `read_image` scales to 8 bits.
         if array.ndim == 2:
             return Image.fromarray(array if array.dtype in (np.uint8, np.bool_) else array.astype(np.float32))
         if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8:

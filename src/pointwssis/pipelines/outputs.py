@@ -12,6 +12,7 @@ from ..ops.polygons import mask_to_polygons
 from ..ops.rle import encode_mask
 from ..ops.user_error import UserError
 
+# Converters of (height, width) bool masks
 FORMATS: dict[str, Callable[[np.ndarray], Any]] = {
     "pil": lambda mask: Image.fromarray(mask.astype(np.uint8) * 255),
     "rle": encode_mask,

@@ -49,6 +49,7 @@ class EncodedImage:
         one call each.
         """
         pipe = self.pipeline
+        # Parameters of the call override those of the pipeline.
         _, forward, post = pipe._sanitize_parameters(**parameters)
         forward, post = {**pipe._forward_params, **forward}, {**pipe._postprocess_params, **post}
         prompts = checked_prompts(points, labels, self.image, pipe.model.config.id2label, self.name)
@@ -159,6 +160,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         """Return a refiner as a callable, or None; a repository is loaded once, however many calls name it."""
         if refiner is None:
             return None
+        # Only repositories and folders are loaded, and kept for later calls.
         if not isinstance(refiner, (str, Path)):
             return as_refiner(refiner, getattr(self, "device", None))
         if str(refiner) not in self._loaded_refiners:
@@ -170,6 +172,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         item = read_item(inputs, timeout)
         image, name = item["image"], item["name"]
         prompts = checked_prompts(item.get("points"), item.get("labels"), image, self.model.config.id2label, name)
+        # Only the image is scaled and padded; prompts stay in its own pixels.
         encoded = self.image_processor(images=[image], return_tensors="pt")
         tensors = {"pixel_values": encoded["pixel_values"], "pixel_mask": encoded.get("pixel_mask")}
         return {"image": image, "name": name, **prompts, **tensors}
@@ -210,6 +213,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         for indices in groups.values():
             group = [model_inputs[index] for index in indices]
             decoded = self.decode(self._encode(group), group, **parameters)
+            # Results return to the order of the inputs.
             for index, instances in zip(indices, decoded, strict=True):
                 results[index] = instances
         return ModelOutput(instances=results)
@@ -236,12 +240,14 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         Returns:
             For each item the instances of the image processor's post-processing.
         """
+        # Masks get the size of the original images.
         sizes = [(item["image"].height, item["image"].width) for item in items]
         if items[0]["points"] is None:  # ordinary instance segmentation
             found = self.image_processor.post_process_instance_segmentation(
                 outputs, threshold=threshold, target_sizes=sizes, return_binary_maps=True, top_k=top_k
             )
             return [_ordinary_instances(one) for one in found]
+        # Points and labels were checked with the images, before the network ran.
         found = self.image_processor.decode_checked_points(
             outputs,
             [item["points"] for item in items],
@@ -261,9 +267,11 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         """Replace the masks of one image by refined ones, in place; the rough ones stay as `rough_mask`."""
         if not instances:
             return
+        # Refiners are independent of the model: they take arrays and class names.
         rough = torch.stack([instance["mask"] for instance in instances]).cpu().numpy()
         labels = [self.model.config.id2label[instance["label_id"]] for instance in instances]
         masks = refiner(image, rough, [instance["point"] for instance in instances], labels)
+        # A refiner may be any callable, so its result is checked.
         for instance, mask in zip(instances, checked_refined_masks(masks, len(rough), image, name), strict=True):
             instance["rough_mask"], instance["mask"] = instance["mask"], torch.from_numpy(mask)
             instance["point_in_mask"] = point_in_mask(instance["point"], mask)
@@ -276,6 +284,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             label_id = instance["label_id"]
             result = {"label": names[label_id], "label_id": label_id, "score": instance["score"]}
             result["mask"] = formatted(instance["mask"], mask_format)
+            # Values of points and of a refiner appear only where they exist.
             result |= {key: instance[key] for key in POINT_KEYS if key in instance}
             if "alternatives" in instance:
                 result["alternatives"] = [{"label": names[a["label_id"]], **a} for a in instance["alternatives"]]

@@ -78,6 +78,7 @@ class PointMaskRefinementPipeline(ImagePipeline):
             )
         points = checked_points(item["points"], image, name)
         masks = checked_rough_masks(item["rough_masks"], len(points), image, name)
+        # A class-agnostic refiner ignores labels.
         labels = None
         if self.model.config.class_conditional:
             labels = checked_labels(item.get("labels"), len(points), self.model.config.id2label, name)
@@ -111,6 +112,7 @@ class PointMaskRefinementPipeline(ImagePipeline):
         if self.model.config.class_conditional:
             if labels is None or None in labels:
                 raise UserError("labels are missing; this refiner is class-conditional: give one per point")
+            # Names come from another model, so this one must know them.
             names = self.model.config.id2label
             ids = [label_id(label, names, f"mask {k} for the refiner") for k, label in enumerate(labels)]
         refined = self._refined(image, rough_masks, np.asarray(points, dtype=np.float64).reshape(-1, 2), ids)
@@ -124,6 +126,7 @@ class PointMaskRefinementPipeline(ImagePipeline):
         kept = np.zeros(len(rough_masks), bool)
         # A point on the right or bottom border lies in the last pixel, as for the teacher.
         inside = np.minimum(points, (image.width - 1, image.height - 1))
+        # Chunks limit the memory that an image with many objects takes.
         for start in range(0, len(rough_masks), CROPS_PER_FORWARD):
             chunk = slice(start, start + CROPS_PER_FORWARD)
             rough = np.stack(list(rough_masks[chunk]))

@@ -33,6 +33,7 @@ def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dt
         TypeError: the refiner is none of these.
         UserError: the model is not a MaskRefineNet, or its image processor is unknown.
     """
+    # Names and models become pipelines, which know the image processor.
     if isinstance(refiner, (str, Path)):
         refiner = load_refiner(refiner, device, dtype)
     elif isinstance(refiner, PreTrainedModel):
@@ -53,6 +54,7 @@ def load_refiner(
     name_or_path: str | Path, device: torch.device | None, dtype: torch.dtype | None
 ) -> PointMaskRefinementPipeline:
     """Load a MaskRefineNet and its image processor as a pipeline."""
+    # The type is checked before the weights are loaded.
     fields, _ = MaskRefineNetConfig.get_config_dict(name_or_path)
     _check_model_type(name_or_path, fields.get("model_type"))
     model = AutoModel.from_pretrained(name_or_path, dtype=dtype)
@@ -94,6 +96,7 @@ def checked_refined_masks(masks: Any, num_masks: int, image: Image.Image, name: 
         UserError: the result has another number of masks, another size or another dtype.
     """
     expected = (num_masks, image.height, image.width)
+    # Any container is accepted, but number, size and dtype must be right.
     if isinstance(masks, torch.Tensor):
         masks = masks.cpu().numpy()
     try:

@@ -64,6 +64,7 @@ def detection_fields(
         >>> fields["xyxy"].tolist(), fields["class_id"].tolist(), fields["data"]["point"].tolist()
         ([[0.0, 0.0, 4.0, 4.0]], [3], [[1.0, 1.0]])
     """
+    # Results over several images, or of another pipeline, lack these fields.
     for index, instance in enumerate(instances):
         keys = instance if isinstance(instance, Mapping) else ()
         missing = [key for key in ("mask", "score", "label", "label_id") if key not in keys]
@@ -90,6 +91,7 @@ def detection_fields(
 
 def _as_array(mask: Any, image_size: tuple[int, int] | None) -> np.ndarray:
     """Return a mask in any `mask_format` as a (height, width) bool array."""
+    # A mapping is an RLE, a list holds polygons, anything else is an array or image.
     if isinstance(mask, Mapping):
         return decode_rle(mask)
     if not isinstance(mask, list):

@@ -54,10 +54,12 @@ def checked_points(points: Any, image: Image.Image, name: str) -> np.ndarray:
     Raises:
         UserError: the points are not (N, 2) numbers, not finite, or outside the image; names the image and the point.
     """
+    # Anything that NumPy turns into numbers is accepted, also a tensor on a GPU.
     try:
         array = np.asarray(points.cpu() if hasattr(points, "cpu") else points, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise UserError(f"points of {name} must be a list of (x, y) numbers, got {points!r:.80}") from error
+    # An empty list has no second axis.
     if array.size == 0:
         array = array.reshape(0, 2)
     if array.ndim != 2 or array.shape[1] != 2:
@@ -88,6 +90,7 @@ def checked_labels(labels: Any, num_points: int, id2label: Mapping[int, str], na
     """
     if labels is None:
         return [None] * num_points
+    # One label for all points is refused, since it is more likely a mistake.
     if isinstance(labels, (str, numbers.Number)) or not hasattr(labels, "__len__"):
         raise UserError(f"labels of {name} must be a list with one entry per point, got {labels!r:.80}")
     values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
@@ -120,6 +123,7 @@ def label_id(label: Any, id2label: Mapping[int, str], where: str) -> int | None:
             hint = did_you_mean(label, ids, count=3) or f"the model knows {listed}"
             raise UserError(f"unknown label {label!r} of {where}; {hint}")
         return ids[label]
+    # A bool is an integer to Python, but no class.
     if isinstance(label, bool) or not isinstance(label, numbers.Integral) or label not in id2label:
         raise UserError(
             f"unknown label {label!r} of {where}; give a class name, an id from 0 to {len(id2label) - 1}, or None if "
@@ -140,6 +144,7 @@ def checked_rough_masks(masks: Any, num_points: int, image: Image.Image, name: s
     Raises:
         UserError: the number of masks differs from that of the points, or a mask does not fit the image.
     """
+    # A single mask would be taken apart into its rows.
     if not isinstance(masks, Sequence) and not (hasattr(masks, "ndim") and masks.ndim == 3):
         raise UserError(f"rough_masks of {name} must be a list with one mask per point, got {type(masks).__name__}")
     if len(masks) != num_points:
@@ -149,11 +154,13 @@ def checked_rough_masks(masks: Any, num_points: int, image: Image.Image, name: s
 
 def _rough_mask(mask: Any, image: Image.Image, where: str) -> np.ndarray:
     """Return one rough mask as a (height, width) bool array."""
+    # COCO's encodings are decoded at the size of the image.
     if isinstance(mask, (Mapping, list)):
         try:
             return decode_rle(_as_rle(mask, image.height, image.width))
         except ValueError as error:
             raise UserError(f"{where}: {error}") from error
+    # Masks of 0 and 1 and of 0 and 255 are both common.
     array = np.asarray(mask.cpu() if hasattr(mask, "cpu") else mask) != 0
     if array.shape != (image.height, image.width):
         raise UserError(

@@ -61,6 +61,7 @@ class DataFacts:
         Returns:
             (M,) square root of the area of each bounding box, in pixels of the scaled image.
         """
+        # Rounding gives width and height slightly different scales.
         scales = []
         for width, height in self.image_sizes.tolist():
             new_height, new_width = shortest_edge_size(height, width, shortest_edge, longest_edge)
@@ -75,6 +76,7 @@ def facts_of(data: RunData) -> DataFacts:
     Raises:
         UserError: no object has a mask or a box, so the sizes of objects are unknown.
     """
+    # Flat arrays of numbers keep large datasets small in memory.
     sizes, counts, boxes, owners = array("l"), array("l"), array("d"), array("l")
     for position, row in enumerate(data.train.with_format(None)):
         sizes.extend((row["width"], row["height"]))
@@ -84,13 +86,16 @@ def facts_of(data: RunData) -> DataFacts:
             # The box of the mask is exact; that of the file may be drawn generously.
             rle, box = item["segmentation"], item["bbox"]
             box = rle_box(rle) if rle is not None and rle_area(rle) else box
+            # Boxes without extent have no size.
             if box is not None and min(box[2:]) > 0:
                 boxes.extend(box[2:])
                 owners.append(position)
+    # Input and pyramid are derived from object sizes.
     if not owners:
         raise UserError(
             "no object has a mask or a box, so object sizes are unknown; draw the masks of a few images first"
         )
+    # Validation images count for the largest number of objects only.
     validation = [] if data.validation is None else data.validation.with_format(None)
     learned = data.masked.with_format(None)
     return DataFacts(

@@ -63,6 +63,7 @@ class CostModel:
         """Return the expected time and disk space of one step of a run; a step that is done costs nothing."""
         if plan.is_done or not (plan.steps is None or plan.steps):
             return StageEstimate(0.0, 0)
+        # Labeling has no steps.
         if plan.steps is None:
             return self._labeling(plan)
         return self._refiner(plan) if plan.name == "refiner" else self._segmenter(plan)
@@ -79,6 +80,7 @@ class CostModel:
         disk = copies * _bytes_of(model)
         if per_step is None:
             return StageEstimate(None, disk)
+        # Validation images are segmented once, at the end of the training.
         validation = 0 if self.data.validation is None else len(self.data.validation)
         per_image = LABELING_SHARE * per_step / segmenter_batch_size(recipe)
         return StageEstimate(plan.steps * per_step + validation * per_image, disk)
@@ -87,6 +89,7 @@ class CostModel:
         """Estimate the time and disk space of training the refiner, including the rough masks that it learns from."""
         per_step, per_image = self._refiner_step(), self._seconds_per_labeled_image()
         model, _ = new_refiner(self.data.class_names, self.recipe.refiner_model, self.recipe.backbone_name_or_path)
+        # Each intermediate teacher labels all images with masks.
         labelings = len(self.recipe.rough_fractions)
         disk = _bytes_of(model) + labelings * plan.objects * BYTES_PER_OBJECT
         if per_step is None or per_image is None:
@@ -115,6 +118,7 @@ class CostModel:
         return dataclasses.replace(recipe, model=model, training=recipe.training | own)
 
     def _segmenter_step(self, recipe: Recipe) -> float | None:
+        # The speed depends on network and batch, so trainings that share both are measured once.
         settings = {"model": recipe.model, "batch_size": segmenter_batch_size(recipe)}
         return self._measured(f"segmenter {settings}", lambda: self.measure(recipe, self.sample))
 

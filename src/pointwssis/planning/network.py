@@ -9,6 +9,7 @@ import torch
 from ..models.solov2.configuration_solov2 import STAGES
 from .settings import Setting
 
+# Backbones without pretrained weights, with the features of all stages
 _RESNET18 = {
     "model_type": "resnet",
     "layer_type": "basic",
@@ -17,6 +18,7 @@ _RESNET18 = {
     "out_features": STAGES,
 }
 _RESNET50 = {"model_type": "resnet", "depths": [3, 4, 6, 3], "out_features": STAGES}
+# Narrower heads, for machines without a GPU
 _NARROW = {
     "fpn_channels": 128,
     "instance_channels": 128,
@@ -24,6 +26,7 @@ _NARROW = {
     "kernel_channels": 64,
     "mask_channels": 64,
 }
+# Settings of the trainings, whatever the machine
 _SHARED_TRAINING = {
     "per_device_eval_batch_size": 8,
     "optim": "adamw_torch",
@@ -52,9 +55,12 @@ def network_settings(full: int) -> list[Setting]:
     gpu = has_gpu()
     backbone, name = (_RESNET50, "ResNet-50") if gpu else (_RESNET18, "ResNet-18 (small enough for a CPU)")
     why = f"{name} from scratch; for photographs use backbone_name_or_path: microsoft/resnet-50, which is pretrained"
+    # Batches are not larger than the dataset.
     batch_size, rate = min(16 if gpu else 8, max(1, full)), 0.0005 if gpu else 0.001
     training: dict[str, Any] = {"per_device_train_batch_size": batch_size, **_SHARED_TRAINING, "learning_rate": rate}
+    # The refiner sees crops of single objects, so its batches are larger.
     refiner: dict[str, Any] = {"per_device_train_batch_size": 64 if gpu else 32, "learning_rate": rate}
+    # Worker processes load and augment images while the GPU computes.
     if gpu:
         training["dataloader_num_workers"] = refiner["dataloader_num_workers"] = 8
     return [

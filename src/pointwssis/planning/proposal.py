@@ -94,10 +94,12 @@ def propose(
     """
     if not minutes > 0:
         raise UserError(f"minutes is {minutes}; it must be positive")
+    # Statistics are those of the data as a run will split them.
     data_settings, data = _data_of(base, loaded)
     facts = facts_of(data)
     if not facts.masks:
         raise UserError("no image has a mask to learn from; draw the masks of a few images first")
+    # Steps are timed with the network that is proposed.
     network, sample = network_settings(facts.full), some_rows(data.masked)
 
     def seconds_at(side: int) -> float:
@@ -133,6 +135,7 @@ def _data_of(base: Recipe, loaded: RunData) -> tuple[list[Setting], RunData]:
     fraction, reason = base.labeled_fraction, "null: labels as they are in the files"
     data = loaded
     has_masks_only = loaded.ground_truth_is_known and not len(loaded.point)
+    # All masks are known, and no image has points only: hide most masks, to try the method and measure it.
     if fraction is None and len(loaded.train) > MIN_FULL_IMAGES and has_masks_only:
         fraction = max(0.1, MIN_FULL_IMAGES / len(loaded.train))
         hidden = f"the masks of {1 - fraction:.0%} of the images are hidden"
@@ -142,6 +145,7 @@ def _data_of(base: Recipe, loaded: RunData) -> tuple[list[Setting], RunData]:
         # Prepared datasets may be split already, which `load_data` handles.
         data = load_data(base) if base.dataset_name else split_data(base, loaded.train, loaded.validation)
         reason = f"as requested; {counted(len(data.full), 'image')} with masks"
+    # Keys with their default values are left out.
     values = asdict(base)
     return [
         *(Setting(key, values[key]) for key in DATA_KEYS if values[key] != getattr(Recipe(), key)),
@@ -153,6 +157,7 @@ def _data_of(base: Recipe, loaded: RunData) -> tuple[list[Setting], RunData]:
 
 def crowded_shares(rows: Dataset, size: InputSize) -> dict[int, float]:
     """Return finest grid → fraction of the points that share their cell with another point of their class."""
+    # Scale ranges play no role where only the cells of points are counted.
     ranges = [(1, 2)] * len(FINEST_GRIDS)
     settings = InputSettings(size.image_size, size.pad_size, FINEST_GRIDS, ranges, max_detections=10**9)
     fit = PyramidFit("train", settings, Findings())
@@ -176,6 +181,7 @@ def affordable_side(
     Returns:
         Side in pixels, seconds per step there, and the reason why it is smaller than wanted (empty if it is not).
     """
+    # Never smaller than what half of the objects need, even where the time is short
     least, enough = min(wanted, side_for(facts, 50, MIN_SIZE)), enough_steps(facts, batch_size)
     first = min(max(least, FIRST_MEASURED_SIDE), wanted)
     measured = seconds_at(first)
@@ -187,6 +193,7 @@ def affordable_side(
     def holds_enough(side: int) -> bool:
         return teacher_steps(minutes, expected(side), facts, batch_size) >= enough
 
+    # The largest side that leaves the teacher enough steps, else the smallest one
     side = next((side for side in range(wanted, least, -STRIDE) if holds_enough(side)), least)
     # Slow steps are not measured a second time.
     seconds = seconds_at(side) if side != first and measured < SLOW_STEP else expected(side)
@@ -204,8 +211,10 @@ def schedule_settings(
     # The reason for the teacher's steps, with the time that would be enough.
     epochs = steps.teacher * batch_size / facts.full
     teacher = f"{seconds:.2f} s per step; {epochs:.0f} epochs of {counted(facts.full, 'image')}"
+    # A short schedule is proposed all the same, with the minutes that a sufficient one takes.
     if steps.teacher < (enough := enough_steps(facts, batch_size)):
         teacher += f". This is short: {enough} steps require --minutes {minutes * enough / steps.teacher:.0f}"
+    # As many repeats as balance the two kinds of images, within limits
     repeats = max(1, min(20, round(facts.point / facts.full)))
     return [
         Setting("student_name_or_path", "teacher", "without a pretrained backbone, students start from the teacher"),

@@ -39,8 +39,10 @@ def recipe_text(settings: Sequence[Setting], headline: Sequence[str] = ()) -> st
     for text in headline:
         lines += _comment(text, "")
     opened = ""
+    # Sorting is stable, so that settings keep their order within a section.
     for key, value, reason in sorted(settings, key=_section):
         first, _, inner = key.partition(".")
+        # The first key of a mapping opens it.
         if inner and first != opened:
             lines.append(f"{first}:")
             opened = first
@@ -68,5 +70,6 @@ def _comment(text: str, indent: str) -> list[str]:
 
 def _on_one_line(value: Any) -> str:
     """Return a value as YAML on one line; PyYAML does so for mappings only."""
+    # Write the value inside a mapping, and cut the mapping off.
     text = yaml.safe_dump({"v": value}, default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
     return text.strip()[len("{v: ") : -len("}")]

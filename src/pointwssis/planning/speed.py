@@ -49,6 +49,7 @@ def segmenter_seconds(recipe: Recipe, rows: Dataset) -> float:
         class_names(rows), recipe.model, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path
     )
     dataset = InstanceDataset(rows, Augmentation(**recipe.augmentation), recipe.seed)
+    # One fixed scale, so that all steps take the same time
     shortest = recipe.image_size["shortest_edge"]
     collate = InstanceCollator(processor, [shortest], recipe.image_size.get("longest_edge", 10**9))
     batches = _batches(dataset, segmenter_batch_size(recipe))
@@ -85,6 +86,7 @@ def refiner_batch_size(recipe: Recipe) -> int:
 
 def some_rows(rows: Dataset, count: int = SAMPLE_IMAGES) -> Dataset:
     """Return up to `count` images with masks, always the same ones."""
+    # Look at a few more images than needed, since some have no mask.
     order = np.random.default_rng(0).permutation(len(rows))[: 4 * count]
     masked = [int(position) for position in order if objects_with_mask(rows[int(position)])]
     return rows.select(masked[:count])
@@ -113,6 +115,7 @@ def _fastest_step(model: torch.nn.Module, recipe: Recipe, batches: Iterable[dict
     for batch in batches:
         _take_step(model, optimizer, batch, choose_dtype(device, recipe.bf16), device)
         step_ends.append(time.monotonic())
+        # Even a very slow machine gets one timed step.
         is_over_time = len(step_ends) > 1 and step_ends[-1] - began > TIME_LIMIT
         if len(step_ends) > TIMED_STEPS or is_over_time:
             break
@@ -132,6 +135,7 @@ def _take_step(
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()
+    # Kernels run asynchronously: without waiting, only their launch would be timed.
     if device.type == "cuda":
         torch.cuda.synchronize()
 

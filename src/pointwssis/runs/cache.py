@@ -32,6 +32,7 @@ def cached(folder: Path, make: Callable[[], Dataset]) -> Dataset:
         time.sleep(POLL_SECONDS)
     if not folder.is_dir():
         unfinished = folder.with_name(folder.name + ".unfinished")
+        # A run that was stopped may have left part of the dataset behind.
         shutil.rmtree(unfinished, ignore_errors=True)
         # Images are saved as plain columns, because `datasets` would embed the file of an `Image` in every stage.
         made = with_images_as(make(), {"bytes": Value("binary"), "path": Value("string")})

@@ -84,6 +84,7 @@ def load_data(recipe: Recipe, reports: list[LoadReport] | None = None) -> RunDat
     Raises:
         UserError: the recipe names no data, or a file is invalid.
     """
+    # Options of annotation files are refused where no such files are given, instead of being ignored.
     if recipe.include_unlabeled and recipe.train_annotations is None:
         raise UserError(
             "include_unlabeled requires train_annotations and image_dir: it adds images that these files lack"
@@ -97,6 +98,7 @@ def load_data(recipe: Recipe, reports: list[LoadReport] | None = None) -> RunDat
             if getattr(recipe, key) != getattr(Recipe(), key):
                 raise UserError(f"{key} applies to annotation files; the {fixed} of a prepared dataset are fixed")
         splits = _opened(recipe)
+        # Where supervision is part of the dataset, no split is drawn.
         if "full" in splits:
             return _as_prepared(recipe, splits)
         train, validation = splits["train"], splits.get("validation")
@@ -108,9 +110,11 @@ def load_data(recipe: Recipe, reports: list[LoadReport] | None = None) -> RunDat
 def split_data(recipe: Recipe, train: Dataset, validation: Dataset | None) -> RunData:
     """Split loaded data by supervision, as the fractions of a recipe require, and apply its point noise."""
     if recipe.labeled_fraction is None:
+        # Labels stay as they are in the files; only points may be perturbed.
         rows = apply_point_noise(train, recipe.point_noise, recipe.seed, ground_truth=train)
         parts = [of_kinds(rows, kind) for kind in ("full", "point", "image", "none")]
         return RunData(train, *parts, validation)
+    # Labels are hidden at random; images that have weaker labels already join their own kind.
     weaker = (recipe.image_level_fraction, recipe.unlabeled_fraction)
     split = split_supervision(train, recipe.labeled_fraction, recipe.seed, *weaker)
     points = apply_point_noise(split["point"], recipe.point_noise, recipe.seed, ground_truth=train)
@@ -127,11 +131,13 @@ def _opened(recipe: Recipe) -> DatasetDict:
         UserError: it lacks the splits or the images that a run requires.
     """
     splits = open_prepared(recipe.dataset_name, recipe.dataset_config, recipe.image_dir)
+    # A run starts from a split by supervision, or from a whole training set that it splits itself.
     if not {"full", "train"} & set(splits):
         raise UserError(
             f"dataset_config is {recipe.dataset_config!r}, which has the splits {', '.join(splits)}; a run "
             "requires full and point, or train"
         )
+    # Images that are not embedded in the dataset are read from the folder it was prepared from.
     if recipe.image_dir is None and any(rows[0]["image"]["bytes"] is None for rows in splits.values()):
         raise UserError(
             f"dataset_name is {recipe.dataset_name!r}, which holds no images; give image_dir, the folder that it was "
@@ -144,6 +150,7 @@ def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
     """Return the data of a dataset that is split already: `labeled_fraction` is ignored."""
     full, nothing = splits["full"], splits["full"].select([])
     point = splits.get("point", nothing)
+    # Ground truth includes the hidden masks; where it is not stored, the splits are all there is.
     train = open_ground_truth(recipe.dataset_name, recipe.image_dir) or concatenate_datasets([full, point])
     point = apply_point_noise(point, recipe.point_noise, recipe.seed, ground_truth=train)
     return RunData(train, full, point, nothing, nothing, splits.get("validation"))
@@ -152,6 +159,7 @@ def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
 def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, Dataset | None]:
     """Load the training rows and the validation rows from annotation files."""
     options = {**reading_options(recipe), "reports": reports}
+    # COCO's folder layout tells where images and both annotation files are.
     if recipe.data_dir is not None:
         loaded = load_coco_folder(recipe.data_dir, **options)
         return loaded["train"], loaded["validation"]
@@ -164,9 +172,11 @@ def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, 
     train = load_annotation_files(files, recipe.image_dir, complete=recipe.complete, **options)
     validation = None
     if recipe.val_annotations is not None:
+        # Validation rows take over the class order of the training rows, so that class indices agree.
         options |= {"class_names": names_of(train), "split": "val"}
         validation = load_annotations(recipe.val_annotations, recipe.image_dir, **options)
     if recipe.include_unlabeled:
+        # Images of the folder that appear in none of the files join the training rows without labels.
         known = [rows for rows in (train, validation) if rows is not None]
         report = LoadReport()
         if reports is not None:

@@ -36,10 +36,12 @@ def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts)
         labels: result of `label_costs`.
     """
     names = [model.name for model in MODELS]
+    # Every card links to the other models of the run, so that all of them are collected first.
     models = {name: folder / name for name in names if is_trained(folder / name)}
     family = {role_of(name): str(path) for name, path in models.items()}  # the refined student comes last
     for name, path in models.items():
         model_facts(recipe, data, folder, name, labels).save(path)
+        # Curves are drawn once, from the log of the training; a log may hold nothing to draw.
         curves = path / CURVES_FILE
         if not curves.is_file():
             picture = draw_curves(read_json(path / "training_log.json"))
@@ -53,6 +55,7 @@ def label_costs(data: RunData) -> LabelCosts:
     images: dict[str, int] = {}
     days: dict[str, float] = {}
     for rows in (data.full, data.point, data.image, data.none):
+        # Empty subsets are skipped; the others are added up per kind of label.
         if not len(rows):
             continue
         budget = annotation_cost(rows)
@@ -72,8 +75,10 @@ def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: 
         name: folder of the model in the output folder.
         labels: result of `label_costs`.
     """
+    # What the model is, and where its weights came from
     part, config = role_of(name), AutoConfig.from_pretrained(folder / name)
     start, base_model = starting_point(recipe, part)
+    # Files that the stages have written; each may be missing.
     quality = read_json(folder / "pseudo" / QUALITY_FILE) or {}
     settings = read_json(folder / name / "training_settings.json")
     # `repo` is kept from earlier facts: pushing records it there.
@@ -106,13 +111,16 @@ def read_json(path: Path) -> Any:
 def data_names(recipe: Recipe, data: RunData) -> dict[str, Any]:
     """Return the names of the training and validation data, without their folders."""
     if recipe.dataset_name is not None:
+        # Only a repository of the Hub has an id; a local folder is reduced to its last part.
         id = recipe.dataset_name if is_hub_name(recipe.dataset_name) else None
         name = " ".join(filter(None, (id or Path(recipe.dataset_name).name, recipe.dataset_config)))
         val_name = f"{name}, validation"
     elif recipe.data_dir is not None:
+        # One folder holds both sets in COCO's layout.
         id, name = None, Path(recipe.data_dir).name
         val_name = f"{name}, validation"
     else:
+        # Annotation files go by their file names.
         files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
         id, name = None, ", ".join(Path(str(file)).name for file in files)
         val_name = Path(recipe.val_annotations).name if recipe.val_annotations else None
@@ -123,15 +131,19 @@ def data_names(recipe: Recipe, data: RunData) -> dict[str, Any]:
 def learned_from(recipe: Recipe, data: RunData, part: str) -> dict[str, int]:
     """Return the number of images that a model was trained on, per kind of label."""
     if part == "upper_bound":
+        # The upper bound sees the hidden masks too.
         return {"full": len(data.train)}
     if part == "student":
+        # Students learn from masks, and from pseudo labels of all other images.
         pseudo = len(data.point) + len(data.without_points)
         return {"full": len(data.full), "pseudo": pseudo, "full_repeats": recipe.full_repeats}
+    # Teacher and refiner learn from images with masks only.
     return {"full": len(data.masked)}
 
 
 def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
     """Return the origin of the initial weights, in words and as the Hub repository (or "teacher") if it is one."""
+    # Teacher and refiner have a key each; students and upper bound share one.
     own = {"teacher": recipe.teacher_name_or_path, "refiner": recipe.refiner_name_or_path}.get(
         part, recipe.student_name_or_path
     )
@@ -140,6 +152,7 @@ def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
     weights = own or recipe.model_name_or_path
     if weights is not None:
         return (weights, weights) if is_hub_name(weights) else ("a local model", None)
+    # Without saved weights, at most the backbone is pretrained.
     backbone = recipe.backbone_name_or_path
     if backbone is None:
         return "random weights", None
@@ -158,8 +171,10 @@ def public_recipe(recipe: Recipe) -> dict[str, Any]:
     """Return the keys of a recipe that shape its models and differ from the defaults, without local paths."""
     defaults, values = asdict(Recipe()), {}
     for key, value in asdict(recipe).items():
+        # Only decisions that shaped the model are published.
         if key in KEYS_WITH_LOCAL_PATHS or key in KEYS_WITHOUT_EFFECT_ON_MODELS or value == defaults[key]:
             continue
+        # A name that is no repository of the Hub is a path on the user's disk.
         is_path = key.endswith("_name_or_path") or key == "dataset_name"
         values[key] = "a local folder" if is_path and value != "teacher" and not is_hub_name(value) else value
     return values

@@ -92,6 +92,7 @@ class Labeling:
         """Return the given proposer, or the trained teacher with the thresholds of the recipe."""
         if self.given.proposer is not None:
             return self.given.proposer
+        # Images without labels and images with image-level labels have thresholds of their own.
         thresholds = (self.recipe.unlabeled_threshold, self.recipe.image_level_threshold)
         return solov2_proposer(trained_model(self.folder, "teacher"), *thresholds, self.dtype)
 
@@ -112,8 +113,10 @@ class Labeling:
         that was passed to `Run` has no intermediate weights and labels these images once.
         """
         rough = self.folder / "rough"
+        # A given teacher has no training from which intermediate weights could be taken.
         if self.given.teacher is not None:
             return cached(rough / "full", lambda: predict_rough_masks(self.data.masked, self.given.teacher))
+        # Each intermediate teacher labels all images once; the refiner learns from the rough masks of all of them.
         parts = []
         for weights in self.intermediate_folders().values():
             parts.append(cached(rough / f"full_{weights.name}", lambda path=weights: self._rough_full_of(path)))
@@ -131,6 +134,7 @@ class Labeling:
 
         def make() -> Dataset:
             rows = predict_rough_masks(self.data.point, self.teacher())
+            # Complete images show nothing beside their points, so that they need no proposer.
             return rows if all(rows["complete"]) else propose_rough_masks(rows, self.proposer(), self.first_free_id)
 
         return cached(self.folder / "rough" / "point", make)
@@ -139,6 +143,7 @@ class Labeling:
         """Return the images without points, with the objects that the proposer finds (paper, table 5)."""
 
         def make() -> Dataset:
+            # New objects are numbered after those of the data and those proposed in images with points.
             taken = [item["id"] for objects in self.rough_point()["objects"] for item in objects]
             first_id = max([self.first_free_id, *(number + 1 for number in taken)])
             return propose_rough_masks(self.data.without_points, self.proposer(), first_id)
@@ -163,11 +168,13 @@ class Labeling:
         """Return name in `PSEUDO_LABELS` → rows whose masks the students learn from; also write them as COCO files."""
         folder, labels = self.folder / "pseudo", {}
         for prefix, rough in self.rough_masks().items():
+            # Rough labels are always kept, beside the refined ones: both are measured.
             name = f"{prefix}rough"
             labels[name] = cached(folder / name, lambda rows=rough: keep_rough_masks(rows))
             if uses_refiner(self.recipe, self.given):
                 name = f"{prefix}refined"
                 labels[name] = cached(folder / name, lambda rows=rough: refine_rough_masks(rows, self.refiner()))
+        # COCO files serve other programs; the first process writes each of them once.
         for name, rows in labels.items():
             path = folder / f"{name}.json"
             if not path.is_file() and is_first_process():
@@ -183,11 +190,13 @@ class Labeling:
     def quality(self) -> dict[str, dict[str, Any] | None]:
         """Return name in `PSEUDO_LABELS` → quality against the hidden masks; None for labels that do not exist."""
         folder = self.folder / "pseudo"
+        # These two are always listed; proposals are listed only where a run has made some.
         quality: dict[str, dict[str, Any] | None] = {"rough": None, "refined": None}
         for name in PSEUDO_LABELS:
             if (folder / name).is_dir():
                 labels = stored_rows(folder / name)
                 quality[name] = evaluate_pseudo_labels(labels, self.data.train, self.recipe.max_detections)
+        # Model cards read the quality from this file.
         if folder.is_dir() and is_first_process():
             write_if_changed(folder / QUALITY_FILE, json.dumps(quality, indent=1))
         return quality

@@ -34,6 +34,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
     recipes = named_recipes()
     if str(name_or_path) in recipes:
         return recipes[str(name_or_path)]
+    # A mistyped name is answered with the closest one, if there is any.
     hint = did_you_mean(path.stem, recipes) or "`pointwssis recipes` lists those of the package"
     raise UserFileNotFoundError(f"{name_or_path}: neither a recipe file nor the name of a recipe; {hint}")
 

@@ -21,6 +21,7 @@ class ModelName:
     title: str
 
 
+# In the order of training; the best model of a role stands last.
 MODELS = (
     ModelName("teacher", "teacher", "teacher", "teacher, the few masks alone"),
     ModelName("refiner", "refiner", "refiner", "MaskRefineNet"),
@@ -32,6 +33,7 @@ MODELS = (
 # MaskRefineNet has no average precision of its own: its pseudo labels are measured.
 SEGMENTERS = tuple(model for model in MODELS if model.role != "refiner")
 
+# In the order of the rows in tables of results
 PSEUDO_LABELS = {
     "rough": "rough masks",
     "refined": "refined masks",
@@ -39,6 +41,7 @@ PSEUDO_LABELS = {
     "proposed_refined": "proposals, refined masks",
 }
 
+# The upper bound is left out: it is only for comparison.
 PUBLISHED_ROLES = ("student", "teacher", "refiner")
 
 

@@ -64,6 +64,7 @@ class RunPlan:
         self.recipe, self.data, self.given = recipe, data, given or GivenLabelers()
         self.folder = Path(recipe.output_dir)
         self.uses_refiner = uses_refiner(recipe, self.given)
+        # Whatever can fail is checked here, before the first stage takes its hours.
         self._check_models()
         self._check_given()
         self._check_folder()
@@ -94,11 +95,13 @@ class RunPlan:
         """Raise an error if the recipe requires a trained teacher, or a proposer, that was not given."""
         if self.given.teacher is None:
             return
+        # Students cannot start from weights that do not exist.
         if self.recipe.student_name_or_path == "teacher":
             raise UserError(
                 "student_name_or_path is 'teacher', but the teacher is a callable without weights; set it to null or "
                 "to a saved SOLOv2"
             )
+        # Images without points need a proposer, and so do those whose objects are not all annotated.
         needs_proposals = len(self.data.without_points) > 0 or not all(self.data.point["complete"])
         if needs_proposals and self.given.proposer is None:
             raise UserError(
@@ -110,8 +113,10 @@ class RunPlan:
         """Raise an error if the output folder holds stages of another recipe: mixed results would belong to neither."""
         path, labelers = self.folder / RECIPE_FILE, self.folder / LABELERS_FILE
         stages = [*(model.name for model in MODELS), "rough", "pseudo"]
+        # A folder without any result may be claimed by another recipe.
         if not path.is_file() or not any((self.folder / stage).is_dir() for stage in stages):
             return
+        # Keys that change no result are free; callables are compared by their qualified names.
         before, now = asdict(Recipe.load(path)), asdict(self.recipe)
         changed = sorted(key for key in now if key not in FREE_KEYS and now[key] != before[key])
         known = json.loads(labelers.read_text(encoding="utf-8")) if labelers.is_file() else {}
@@ -141,6 +146,7 @@ class RunPlan:
         The rows of students are None, because earlier stages create them.
         """
         recipe, data, wanted = self.recipe, self.data, {}
+        # A callable of the caller replaces the training of its stage.
         if "teacher" in recipe.stages and self.given.teacher is None:
             wanted["teacher"] = (data.masked, (recipe.training, recipe.teacher))
         if "refiner" in recipe.stages and self.given.refiner is None:
@@ -148,6 +154,7 @@ class RunPlan:
         if "student" in recipe.stages:
             for name in self.student_names():
                 wanted[name] = (None, (recipe.training, recipe.student))
+        # The upper bound is trained like a student, on the hidden masks too.
         if "upper_bound" in recipe.stages and data.ground_truth_is_known:
             wanted["upper_bound"] = (data.train, (recipe.training, recipe.student))
         return wanted
@@ -156,6 +163,7 @@ class RunPlan:
         """Return name → number of steps of each training run that is not done yet."""
         steps = {}
         for name, (rows, settings) in self.trainings().items():
+            # A training without rows takes no steps: the model to start from is kept as it is.
             has_rows = rows is None or len(rows) > 0
             if has_rows and not is_trained(self.folder / name):
                 steps[name] = training_arguments(self.recipe, self.folder, *settings).max_steps
@@ -167,6 +175,7 @@ class RunPlan:
         for stage in STAGES:
             if stage not in self.recipe.stages:
                 continue
+            # Labels may give two lines per stage, and students one line each; a given callable gives one.
             if stage in ("rough", "pseudo"):
                 plans += self._labeling(stage)
             elif stage in self.given.names():
@@ -177,6 +186,7 @@ class RunPlan:
 
     def _labeling(self, stage: str) -> list[StagePlan]:
         plans = []
+        # A labeling stage is done when the labels that it makes last are there.
         kind = "refined" if self.uses_refiner else "rough"
         folders = {"rough": ("point", "proposed"), "pseudo": (kind, f"proposed_{kind}")}[stage]
         for name, rows in zip(folders, (self.data.point, self.data.without_points), strict=True):
@@ -187,6 +197,7 @@ class RunPlan:
 
     def _training(self, stage: str) -> list[StagePlan]:
         plans, steps = [], self.steps()
+        # The rows of students do not exist yet, but their images and objects are known.
         labeled = concatenate_datasets([self.data.full, self.data.point, self.data.without_points])
         for model in MODELS:
             if model.stage == stage and model.name in self.trainings():

@@ -33,6 +33,7 @@ class EtaCallback(TrainerCallback):
         return self
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        # A resumed training is timed from the step where it goes on.
         self.first_step = self.timed_from = self.printed_step = state.global_step
         self.stage_began = self.timing_began = time.monotonic()
         if state.is_world_process_zero:
@@ -41,6 +42,7 @@ class EtaCallback(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         done = state.global_step - self.first_step
+        # Timing starts anew after the warm-up, so that the first estimate is not too long.
         if done == FIRST_TIMED_STEP:
             self.timed_from, self.timing_began = state.global_step, time.monotonic()
         if done == LAST_TIMED_STEP and state.is_world_process_zero:
@@ -50,6 +52,7 @@ class EtaCallback(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: dict | None = None, **kwargs: Any) -> None:
         if "loss" not in (logs or {}) or not state.is_world_process_zero:
             return
+        # The first loss is printed at once, the following ones at even distances.
         is_first_line = self.printed_step == self.first_step
         is_due = state.global_step - self.printed_step >= state.max_steps / LINES_PER_STAGE
         if not is_first_line and not is_due:
@@ -66,6 +69,7 @@ class EtaCallback(TrainerCallback):
 
     def _measure(self, state: Any) -> None:
         """Update the seconds per step of this kind of stage."""
+        # The mean over all steps that were timed since the warm-up
         steps = state.global_step - self.timed_from
         if steps > 0:
             self.seconds_per_step[kind_of(self.stage)] = (time.monotonic() - self.timing_began) / steps

@@ -41,6 +41,7 @@ class Push:
     def __init__(self, recipe: Recipe):
         self.recipe = recipe
         self.repos: dict[str, str] = {}
+        # Access is checked by the first process alone, before the training.
         if recipe.push_to_hub and is_first_process():
             names = repo_names(recipe.hub_model_id)
             self.repos = {role: repo for role, repo in names.items() if role in recipe.stages}
@@ -67,6 +68,7 @@ def run_models(folder: str | Path) -> dict[str, Path]:
     """Return role → folder of the best model that a run has trained for it."""
     models = {}
     for role in PUBLISHED_ROLES:
+        # Candidates come best first; the first one that was saved is taken.
         saved = [Path(folder) / name for name in candidates_for(role) if is_saved_model(Path(folder) / name)]
         models |= {role: saved[0]} if saved else {}
     return models
@@ -88,6 +90,7 @@ def push_models(models: Mapping[str, Path], repos: Mapping[str, str], private: b
     """
     urls = {}
     for role, folder in models.items():
+        # Cards link to earlier uploads too, unless this upload replaces them.
         family = {**pushed_before(folder.parent), **{other: repos[other] for other in models}}
         card = card_of(folder, repos[role], family, on_hub=True)
         config = AutoConfig.from_pretrained(folder)
@@ -136,6 +139,7 @@ def publish(folder: str | Path, repo: str, private: bool = False) -> dict[str, s
     if is_saved_model(folder):
         role = TrainingFacts.load(folder).part if (folder / FACTS_FILE).is_file() else "model"
         return push_models({role: folder}, {role: repo}, private)
+    # Otherwise the folder must be that of a run, with one repository per part.
     models = run_models(folder)
     if not models:
         raise UserFileNotFoundError(

@@ -112,6 +112,7 @@ class Recipe:
         hub_private: create private repositories.
     """
 
+    # Data: one of three sources, and how its files are read
     data_dir: str | None = None
     train_annotations: str | list[str] | None = None
     val_annotations: str | None = None
@@ -123,15 +124,18 @@ class Recipe:
     point_source: str = "center"
     include_unlabeled: bool = False
     skip_bad: bool = False
+    # Supervision: which labels are kept
     labeled_fraction: float | None = 0.1
     image_level_fraction: float = 0.0
     unlabeled_fraction: float = 0.0
     point_noise: dict[str, float] = field(default_factory=dict)
+    # Run: where, which stages, and how long
     output_dir: str = "outputs/run"
     stages: list[str] = field(default_factory=lambda: list(STAGES))
     seed: int = 1
     max_steps: int | None = None
     bf16: bool | None = None
+    # Model: input sizes, initial weights, configurations
     image_size: dict[str, int] = field(default_factory=lambda: {"shortest_edge": 800, "longest_edge": 1333})
     pad_size: dict[str, int] | None = None
     backbone_name_or_path: str | None = None
@@ -142,6 +146,7 @@ class Recipe:
     model: dict[str, Any] = field(default_factory=dict)
     teacher_model: dict[str, Any] = field(default_factory=dict)
     refiner_model: dict[str, Any] = field(default_factory=dict)
+    # Training: arguments of the stages, and what they share
     training: dict[str, Any] = field(default_factory=dict)
     teacher: dict[str, Any] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
@@ -150,10 +155,13 @@ class Recipe:
     augmentation: dict[str, Any] = field(default_factory=dict)
     full_repeats: int = 1
     weigh_pseudo_labels: bool = False
+    # Labeling: how pseudo labels are made and filtered
     rough_fractions: list[float] = field(default_factory=lambda: [2 / 3, 8 / 9])
     image_level_threshold: float = 0.3
     unlabeled_threshold: float = 0.3
+    # Evaluation
     max_detections: int = 100
+    # Hub
     push_to_hub: bool = False
     hub_model_id: str | None = None
     hub_private: bool = False
@@ -162,9 +170,11 @@ class Recipe:
         self._check_data()
         self._check_supervision()
         self._check_numbers()
+        # Without a stage there is nothing to run.
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:
             raise UserError(f"stages: {unknown or self.stages}; expected any of {', '.join(STAGES)}")
+        # Found out now rather than after the training.
         if self.push_to_hub and self.hub_model_id is None:
             raise UserError("push_to_hub requires hub_model_id, the repository, such as user/name")
         _check_sizes("image_size", self.image_size, ("shortest_edge",), ("longest_edge",))
@@ -174,6 +184,7 @@ class Recipe:
 
     def _check_data(self) -> None:
         """Raise a `UserError` for two sources of data, or an unknown source of points."""
+        # At most one source; a recipe without any may still be given loaded data.
         sources = {key: getattr(self, key) for key in ("data_dir", "train_annotations", "dataset_name")}
         given = [f"{key} is {value!r}" for key, value in sources.items() if value is not None]
         if len(given) > 1:
@@ -184,6 +195,7 @@ class Recipe:
 
     def _check_supervision(self) -> None:
         """Raise a `UserError` for fractions and thresholds out of range."""
+        # A labeled_fraction of null keeps the labels as they are.
         for name in ("labeled_fraction", "image_level_fraction", "unlabeled_fraction"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
@@ -197,10 +209,12 @@ class Recipe:
 
     def _check_numbers(self) -> None:
         """Raise a `UserError` for counts out of range."""
+        # Limits that are null are not checked.
         for name, least in (("max_steps", 1), ("max_detections", 1), ("full_repeats", 1), ("seed", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be an integer of at least {least}")
+        # At 0 percent of its training, a teacher has learned nothing.
         fractions = self.rough_fractions
         if not fractions or not all(0 < fraction <= 1 for fraction in fractions):
             raise UserError(f"rough_fractions is {fractions}; expected fractions of the training, 0 < fraction ≤ 1")
@@ -254,12 +268,14 @@ class Recipe:
             source: origin of the values, for error messages.
         """
         hints, values = get_type_hints(cls), copy.deepcopy(values)
+        # Overrides are texts: the type of the field says how to parse them.
         for key, text in (overrides or {}).items():
             name, *inner = key.split(".")
             value = parse_value(key, text, hints.get(name))
             # One entry of a default mapping is overridden, not the whole mapping.
             if inner and name in hints and name not in values:
                 values[name] = getattr(cls(), name)
+            # Walk to the innermost mapping, creating the ones that are missing.
             target = values
             for part, child in zip([name, *inner], inner, strict=False):
                 target = target.setdefault(part, {})

@@ -16,6 +16,7 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader that also reads 1e-4 as a number; YAML 1.1 requires a dot in it."""
 
 
+# Digits with an optional dot, and an exponent with an optional sign
 _EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, [*"-+.0123456789"])
 
@@ -71,10 +72,13 @@ def parse_value(key: str, text: str, hint: Any) -> Any:
         hint: type hint of the field. Texts are taken literally (a path may look like YAML), lists may be separated by
             commas, and everything else is parsed as YAML.
     """
+    # Texts are literal; "null" clears a field that may be empty.
     if hint in (str, str | None):
         return None if text == "null" and hint is not str else text
+    # Lists may leave out the brackets of YAML.
     if hint == list[str] and "[" not in text:
         return [word.strip() for word in text.split(",")]
+    # One path stays a text, several become a list.
     if hint == str | list[str] | None and "[" not in text and text != "null":
         words = [word.strip() for word in text.split(",")]
         return words[0] if len(words) == 1 else words
@@ -101,6 +105,7 @@ def checked_fields(values: Mapping[str, Any], kind: type, source: str) -> dict[s
 
 def _checked(value: Any, hint: Any, name: str) -> Any:
     """Return a value that has the type of its field; integers are converted where the field takes a float."""
+    # The alternatives of a union are tried in order.
     kinds = get_args(hint) if get_origin(hint) is UnionType else (hint,)
     for kind in kinds:
         plain, inner = get_origin(kind) or kind, get_args(kind)

@@ -37,10 +37,12 @@ def result_table(results: dict[str, Any], max_detections: int = 100) -> str:
 
 
 def _table_of_models(results: dict[str, Any], max_detections: int) -> str:
+    # COCO's limit of 100 detections goes without saying; any other is named.
     limit = f" (at most {max_detections} detections per image)" if max_detections != 100 else ""
     beside = ["AP@100"] if max_detections > 100 else []
     columns = ["AP", *beside, "AP50", "AP75", f"AR{max_detections}"]
     lines = [_line([f"validation images{limit}", *columns]), _line(["---"] * (len(columns) + 1))]
+    # Models that were not trained keep their row.
     for model in SEGMENTERS:
         values = results.get(model.name) or {}
         lines.append(_line([model.title, *(percent(values.get(column)) for column in columns)]))
@@ -82,13 +84,16 @@ def write_contact_sheet(labels: Dataset, ground_truth: Dataset, path: Path, num_
         path: PNG file to write; nothing is written if no image has an object.
         num_images: maximum number of images, one per row of the sheet.
     """
+    # Rows are matched by image_id, since the labels cover only some of the images.
     positions = {image_id: index for index, image_id in enumerate(ground_truth["image_id"])}
     with_objects = [index for index, objects in enumerate(labels["objects"]) if objects]
+    # Evenly spaced among the images that show objects
     chosen = with_objects[:: max(1, len(with_objects) // num_images)][:num_images]
     panels, titles = [], []
     for index in chosen:
         row = labels[index]
         known = ground_truth[positions[row["image_id"]]]
+        # Ground truth without masks is not drawn.
         has_masks = any(item["segmentation"] is not None for item in known["objects"])
         panels.append(pseudo_label_panels(row, known if has_masks else None))
         titles.append(row["file_name"])

@@ -64,9 +64,11 @@ class Run:
         self.recipe, self.folder = recipe, Path(recipe.output_dir)
         self.data = data or load_data(recipe)
         self.given = GivenLabelers(teacher, refiner, proposer)
+        # The plan checks recipe and folder before the folder is claimed.
         self.plan = RunPlan(recipe, self.data, self.given)
         self.labeling = Labeling(recipe, self.data, self.given)
         self._claim_folder()
+        # Only trainings that are still to come count toward the time left.
         self.eta = EtaCallback(self.plan.steps())
 
     def _claim_folder(self) -> None:
@@ -86,6 +88,7 @@ class Run:
             "pseudo_labels" → name of the labels → their quality. Stages of earlier runs in this folder are included.
         """
         stages = self.recipe.stages
+        # The order is that of the paper: each stage reads what earlier ones have written.
         if "teacher" in stages and self.given.teacher is None:
             self.teacher()
         if "rough" in stages:
@@ -94,17 +97,21 @@ class Run:
             self.refiner()
         if "pseudo" in stages:
             self.labeling.pseudo_labels()
+        # Two students where both kinds of labels are compared, else one
         if "student" in stages:
             for name, rows in self.student_rows().items():
                 self.student(name, rows)
+        # An upper bound exists only where no mask is really missing.
         if "upper_bound" in stages and self.data.ground_truth_is_known:
             self.student("upper_bound", self.data.train)
         return self.write_results()
 
     def write_results(self) -> dict[str, Any]:
         """Collect the results of all stages that were run, and write them with cards and a contact sheet."""
+        # Stages of earlier calls count too: their metrics are read from their folders.
         results = {model.name: self.metrics(model.name) for model in SEGMENTERS}
         results["pseudo_labels"] = self.labeling.quality()
+        # Cards come after the quality, since they quote it.
         self.write_cards()
         if is_first_process():
             write_results(results, self.folder, self.recipe.max_detections)
@@ -146,6 +153,7 @@ class Run:
     def teacher(self) -> dict[str, float | None]:
         """Train the teacher on the images with masks (step 1 of figure 3), and return its metrics."""
         start = self.start(self.recipe.teacher_name_or_path, "solov2")
+        # A saved teacher may be used without training; without that and without masks, the run cannot start.
         if not len(self.data.masked) and start is None:
             raise UserError(
                 "no object has a mask, and a teacher needs some; raise labeled_fraction, add masks, or give a trained "
@@ -169,6 +177,7 @@ class Run:
         if is_trained(self.folder / "refiner"):
             return
         start, rows = self.start(self.recipe.refiner_name_or_path, "mask_refine_net"), self.data.masked
+        # The refiner learns to turn rough masks of intermediate teachers into the true ones.
         if len(rows):
             rows = self.labeling.rough_full()
         elif start is None:
@@ -188,6 +197,7 @@ class Run:
         full = [self.data.full] * self.recipe.full_repeats
         rows = {}
         for name in self.plan.student_names():
+            # Folder of the student → kind of its labels: student_point learns from the rough ones.
             kind = name.removeprefix("student_").replace("point", "rough")
             parts = [labels[key] for key in (kind, f"proposed_{kind}") if key in labels]
             rows[name] = concatenate_datasets([*full, *parts])
@@ -196,6 +206,7 @@ class Run:
     def student(self, name: str, rows: Dataset) -> dict[str, float | None]:
         """Train a student, or the upper bound, on rows with masks (step 5 of figure 3), and return its metrics."""
         start = self.start(self.recipe.student_name_or_path, "solov2")
+        # "teacher" stands for the teacher that this run has trained.
         start = str(trained_model(self.folder, "teacher")) if start == "teacher" else start
         training = SegmenterTraining(name, rows, self.plan.segmenter_fields, self.recipe.student, start)
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
@@ -209,6 +220,7 @@ class Run:
             own: model that the recipe names for this stage; takes precedence.
             model_type: "solov2" or "mask_refine_net"; `model_name_or_path` is used only if it is of this type.
         """
+        # The common model is only for stages of its own architecture.
         common = self.recipe.model_name_or_path
         if own is None and common is not None and AutoConfig.from_pretrained(common).model_type == model_type:
             return common

@@ -67,6 +67,7 @@ class SegmenterTraining:
 def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) -> SegmentationTrainingArguments:
     """Return the training arguments of a stage; later settings win, and the recipe's `max_steps` is the limit."""
     device = best_device()
+    # Defaults of a run; every stage may override them.
     values: dict[str, Any] = {
         "output_dir": str(folder / "checkpoints"),
         "seed": recipe.seed,
@@ -78,6 +79,7 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
     }
     for setting in settings:
         values.update(setting)
+    # Names and numbers are checked first, for messages in terms of the recipe.
     check_arguments(values)
     with as_user_error(ValueError, source="training"):
         arguments = SegmentationTrainingArguments(**values)
@@ -87,6 +89,7 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
         arguments.max_steps = recipe.max_steps
         if arguments.warmup_steps >= 1:
             arguments.warmup_steps = max(1, int(arguments.warmup_steps * shorter))
+    # By default five checkpoints per training, of which the latest is kept
     if not any("save_steps" in setting for setting in settings):
         arguments.save_steps = max(1, arguments.max_steps // 5)
     return arguments
@@ -98,6 +101,7 @@ def check_arguments(values: dict[str, Any]) -> None:
     for name, value in values.items():
         if name not in known:
             raise UserError(with_hint(f"there is no training argument {name!r}", did_you_mean(name, known)))
+        # A field whose default is a number takes numbers only.
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if type(known[name]) in (int, float) and not is_number:
             raise UserError(f"the training argument {name} must be a number, got {value!r} ({type(value).__name__})")
@@ -119,6 +123,7 @@ class SaveIntermediateWeights(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         for fraction, folder in self.folders.items():
+            # A fraction is rounded to a step; the first step is the earliest.
             if state.global_step == max(1, round(fraction * state.max_steps)) and state.is_world_process_zero:
                 model.save_pretrained(folder)
                 self.image_processor.save_pretrained(folder)
@@ -141,6 +146,7 @@ def train_segmenter(
     folder = Path(recipe.output_dir) / training.name
     metrics_file = folder / "metrics.json"
     is_ready = is_trained(folder)
+    # The file of metrics is written last, so that it marks the stage as done.
     if is_ready and metrics_file.is_file():
         logger.warning("%s is done already; delete the folder to train it again", folder)
         return json.loads(metrics_file.read_text(encoding="utf-8"))
@@ -152,6 +158,7 @@ def train_segmenter(
     trainer = segmenter_trainer(recipe, training, validation, model, processor)
     if eta is not None:
         trainer.add_callback(eta.for_stage(training.name))
+    # Without rows, the model to start from is the result.
     if not is_ready and len(training.rows):
         train_and_save(trainer, folder)
     elif not is_ready:
@@ -161,6 +168,7 @@ def train_segmenter(
     if validation is not None:
         trainer.evaluate()
         metrics = trainer.evaluator.compute()
+    # Empty metrics are written too, since the file marks the stage as done.
     if trainer.is_world_process_zero():
         metrics_file.write_text(json.dumps(metrics, indent=1), encoding="utf-8")
         if eta is not None and metrics:
@@ -176,6 +184,7 @@ def segmenter_trainer(
     augmentation = Augmentation(**recipe.augmentation)
     # Intermediate weights are saved only for the teacher.
     callbacks: list[TrainerCallback] = []
+    # Only the teacher has intermediate weights to save.
     if training.intermediate_folders:
         callbacks.append(SaveIntermediateWeights(training.intermediate_folders, processor))
     trainer = SegmentationTrainer(
@@ -185,6 +194,7 @@ def segmenter_trainer(
         data_collator=InstanceCollator(processor, recipe.train_shortest_edges or None),
         processing_class=processor,
         eval_dataset=validation,
+        # COCO's AP at 100 is measured beside that of the recipe's limit.
         max_detections=sorted({100, recipe.max_detections}),
         callbacks=callbacks,
     )
@@ -204,6 +214,7 @@ def starting_segmenter(
     if name_or_path is None:
         return new_segmenter(names, fields, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path)
     model, processor = saved_model(name_or_path, names, size=recipe.image_size, pad_size=recipe.pad_size)
+    # The weights fix most fields; the others follow the recipe.
     model.config.update({name: value for name, value in fields.items() if name in CHANGEABLE_FIELDS})
     return model, processor
 
@@ -222,6 +233,7 @@ def evaluate(
     """
     names, device = class_names(rows), best_device()
     model, processor = saved_model(str(folder), names)
+    # Classes that the model does not know are evaluated all the same, with a warning.
     unknown = sorted(set(names) - set(AutoConfig.from_pretrained(folder).id2label.values()))
     if unknown:
         logger.warning("%s was never trained on the classes %s of this dataset", folder, ", ".join(unknown))
@@ -265,6 +277,7 @@ def train_refiner(
         return
     names = class_names(rough_rows)
     set_seed(recipe.seed)
+    # New weights, or saved ones adapted to the classes of the rows
     if name_or_path is None:
         model, processor = new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
     else:
@@ -273,6 +286,7 @@ def train_refiner(
     # Without rough masks there is no dataset, and the model to start from is saved unchanged.
     dataset = None
     if len(rough_rows):
+        # Samples vary in the scale of their crop and in the position of their point.
         scales, augmentation = tuple(model.config.train_box_scale), Augmentation(**recipe.augmentation)
         jitter = recipe.refiner.get("point_jitter", DEFAULT_POINT_JITTER)
         dataset = RefinementDataset(rough_rows, processor, scales, jitter, augmentation, recipe.seed)
@@ -301,6 +315,7 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     """Train from the last checkpoint if there is one, save model and image processor, and delete the checkpoints."""
     checkpoints = Path(trainer.args.output_dir)
     checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    # The state of a checkpoint tells how far the training came.
     state = TrainerState() if checkpoint is None else TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
     if state.global_step < trainer.args.max_steps:
         trainer.train(resume_from_checkpoint=checkpoint)
@@ -308,8 +323,10 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
         trainer.state = state
         trainer.model.load_state_dict(type(trainer.model).from_pretrained(checkpoint).state_dict())
     trainer.save_model(str(folder))
+    # Only losses and validation AP are kept, for the curves.
     history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]
     if trainer.is_world_process_zero():
+        # The log marks the training as finished: it follows model and settings, and then the checkpoints may go.
         write_json(folder / "training_settings.json", settings_of(trainer))
         write_json(folder / "training_log.json", history)
         shutil.rmtree(checkpoints, ignore_errors=True)
@@ -320,6 +337,7 @@ def settings_of(trainer: SegmentationTrainer) -> dict[str, Any]:
     args = trainer.args
     return {
         "steps": args.max_steps,
+        # Images per step over all devices and accumulated passes
         "batch_size": args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
         "learning_rate": args.learning_rate,
         "optimizer": args.optim.value,

@@ -18,6 +18,7 @@ class SegmentationTrainingArguments(TrainingArguments):
         warmup_factor: factor of the learning rate at the first step of the warm-up.
     """
 
+    # The official schedule of SOLOv2 for COCO
     output_dir: str | None = field(default="outputs")
     per_device_train_batch_size: int = field(default=16)
     per_device_eval_batch_size: int = field(default=4)
@@ -34,6 +35,7 @@ class SegmentationTrainingArguments(TrainingArguments):
         metadata={"help": "Fractions of the training after which the learning rate is multiplied by gamma."},
     )
     gamma: float = field(default=0.1, metadata={"help": "Factor of the learning rate at each milestone."})
+    # Samples and losses of this package, whatever the schedule
     remove_unused_columns: bool | None = field(default=False)
     label_names: list[str] | None = field(default_factory=lambda: ["mask_labels", "class_labels"])
     report_to: None | str | list[str] = field(default="none")

@@ -46,6 +46,7 @@ def augmented(
     Returns:
         The three arrays in the new frame; height and width are swapped after a rotation by 90° or 270°.
     """
+    # Flips: column x moves to width − 1 − x, row y to height − 1 − y, and points with them.
     if generator.random() < augmentation.horizontal_flip:
         image, masks = image[:, ::-1], masks[:, :, ::-1]
         points = np.array([image.shape[1] - 1, 0]) + points * np.array([-1, 1])
@@ -59,6 +60,7 @@ def augmented(
         points = np.array([0, image.shape[1] - 1]) + points[:, ::-1] * np.array([1, -1])
         image, masks = np.rot90(image), np.rot90(masks, axes=(1, 2))
 
+    # Brightness scales all values; contrast stretches them around their mean.
     brightness = 1 + generator.uniform(-1, 1) * augmentation.brightness
     contrast = 1 + generator.uniform(-1, 1) * augmentation.contrast
     if (brightness, contrast) != (1, 1):
@@ -80,12 +82,14 @@ def cropped(
         fraction: window side / image side, for both sides.
         generator: source of randomness.
     """
+    # A window with the aspect ratio of the image, at a random place
     full_height, full_width = image.shape[:2]
     height, width = max(1, round(full_height * fraction)), max(1, round(full_width * fraction))
     top = int(generator.integers(full_height - height + 1))
     left = int(generator.integers(full_width - width + 1))
     window = (slice(top, top + height), slice(left, left + width))
 
+    # Points move into the frame of the window.
     points = points - np.array([left, top])
     inside = ((points >= 0) & (points <= np.array([width - 1, height - 1]))).all(axis=1)
     return image[window], masks[:, *window], points[inside]

@@ -32,6 +32,7 @@ class InstanceCollator:
     ):
         size = image_processor.size
         if shortest_edges is None:
+            # A processor with a fixed output size has no edge to scale to.
             if not size.get("shortest_edge"):
                 raise ValueError(f"the image processor's size is {dict(size)}; pass shortest_edges to InstanceCollator")
             shortest_edges = [size["shortest_edge"]]
@@ -45,6 +46,7 @@ class InstanceCollator:
         size = {"shortest_edge": edge}
         if self.longest_edge is not None:
             size["longest_edge"] = self.longest_edge
+        # Masks and points are transformed with their images.
         names = ("images", "mask_labels", "class_labels", "input_points")
         values = {}
         for name in names:

@@ -73,6 +73,7 @@ class InstanceDataset(_SeededDataset):
         self.rows, self.augmentation = rows.with_format(None), augmentation
         self.weigh_pseudo_labels = weigh_pseudo_labels
         self.num_labels = len(class_names(rows))
+        # Sizes come from the rows, so that samplers need not open the images.
         self.sizes = list(zip(rows["height"], rows["width"], strict=True))
 
     def __len__(self) -> int:
@@ -81,10 +82,12 @@ class InstanceDataset(_SeededDataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
         image = np.asarray(read_image(row))
+        # A mask without a class cannot be learned; its point is among those to ignore.
         objects = [item for item in objects_with_mask(row) if item["category"] is not None]
         masks = decode_masks(objects, *image.shape[:2])
         points = ignore_points(row)
 
+        # One generator draws everything about a sample, in a fixed order.
         generator = self.generator(index)
         if self.augmentation is not None:
             image, masks, points = augmented(image, masks, points, self.augmentation, generator)
@@ -94,6 +97,7 @@ class InstanceDataset(_SeededDataset):
         # Drop masks without a pixel: empty ones, and those that left the window.
         visible = masks.any(axis=(1, 2))
         objects = [item for item, is_visible in zip(objects, visible, strict=True) if is_visible]
+        # Pseudo labels weigh like annotated masks, as in the paper, unless asked otherwise.
         weights = [mask_weight(item) if self.weigh_pseudo_labels else 1 for item in objects]
         return {
             "images": image,
@@ -171,6 +175,7 @@ class RefinementDataset(_SeededDataset):
         super().__init__(seed)
         self.rows, self.image_processor = rows.with_format(None), image_processor
         self.box_scales, self.point_jitter, self.augmentation = box_scales, point_jitter, augmentation
+        # Samples are objects, not images.
         self.objects: list[tuple[int, int]] = []  # row index, position in its `objects`
         for index, objects in enumerate(self.rows["objects"]):
             self.objects += [(index, position) for position, item in enumerate(objects) if is_refinable(item)]
@@ -188,6 +193,7 @@ class RefinementDataset(_SeededDataset):
         row, generator = self.rows[row_index], self.generator(index)
         item = row["objects"][position]
         image = np.asarray(read_image(row))
+        # Both masks are augmented together; the point is drawn from the true mask afterwards.
         masks = np.stack([decode_rle(item["segmentation"]), decode_rle(item["rough_segmentation"])])
         if self.augmentation is not None:
             image, masks, _ = augmented(image, masks, np.zeros((0, 2)), self.augmentation, generator)
@@ -202,6 +208,7 @@ class RefinementDataset(_SeededDataset):
             box_scales=[[generator.uniform(*self.box_scales)]],
             return_tensors="pt",
         )
+        # The image processor returns a batch of one.
         names = ("pixel_values", "rough_masks", "input_points", "class_labels", "mask_labels")
         return {name: encoded[name][0] for name in names}
 
@@ -224,9 +231,11 @@ def jittered_point(mask: np.ndarray, jitter: float, generator: np.random.Generat
     Returns:
         (x, y) in pixels; the center of mass itself if no draw hits the mask.
     """
+    # Center and extent in the order of (x, y)
     rows, columns = np.nonzero(mask)
     center = np.array([columns.mean(), rows.mean()])
     extent = np.array([np.ptp(columns) + 1, np.ptp(rows) + 1])
+    # A draw may miss a thin or concave mask, so there are several.
     for _ in range(8):
         x, y = np.rint(center + generator.normal(0, jitter, 2) * extent).astype(int)
         if 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x]:

@@ -59,6 +59,7 @@ def incomplete_classes(row: Mapping[str, Any], num_labels: int) -> np.ndarray:
         return np.zeros(num_labels, dtype=bool)
     if row["image_labels"] is None:
         return np.ones(num_labels, dtype=bool)
+    # Image-level labels rule out the classes that they do not name.
     return np.isin(np.arange(num_labels), row["image_labels"])
 
 
@@ -72,6 +73,7 @@ def background_threshold(rows: Dataset) -> float:
         Class probability from 0 to 1 below which an unlabeled cell counts as background; 0 disables the rule.
     """
     complete = sum(rows["complete"])
+    # With enough complete images, unlabeled regions of the others need not count as background.
     if complete >= MIN_COMPLETE_FRACTION * len(rows):
         return 0.0
     logger.warning(

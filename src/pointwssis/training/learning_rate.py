@@ -20,6 +20,7 @@ def warmup_multistep_factor(
         [0.01, 0.505, 1.0, 1.0, 0.1]
     """
     factor = gamma ** sum(step >= milestone * total for milestone in milestones)
+    # A straight line from `warmup_factor` to 1
     if step < warmup_steps:
         progress = step / warmup_steps
         factor *= warmup_factor * (1 - progress) + progress

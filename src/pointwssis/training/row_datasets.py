@@ -27,6 +27,7 @@ def wrap_train_rows(rows: HFDataset, model: PreTrainedModel, image_processor: An
         ValueError: the rows do not fit the schema or the model's classes, or there is no image processor.
     """
     check_rows("train_dataset", rows, model, image_processor)
+    # Crops at random scales for MaskRefineNet, whole images for SOLOv2
     if model.config.model_type == "mask_refine_net":
         scales = tuple(model.config.train_box_scale)
         return RefinementDataset(rows, image_processor, scales, augmentation=Augmentation(), seed=seed)
@@ -39,6 +40,7 @@ def wrap_eval_rows(rows: HFDataset, model: PreTrainedModel, image_processor: Any
     Args and errors: as in `wrap_train_rows`.
     """
     check_rows("eval_dataset", rows, model, image_processor)
+    # Fixed scale and point, so that every evaluation sees the same crops
     if model.config.model_type == "mask_refine_net":
         scale = model.config.box_scale
         return RefinementDataset(rows, image_processor, (scale, scale), point_jitter=0.0)
@@ -47,6 +49,7 @@ def wrap_eval_rows(rows: HFDataset, model: PreTrainedModel, image_processor: Any
 
 def check_rows(argument: str, rows: HFDataset, model: PreTrainedModel, image_processor: Any) -> None:
     """Raise a ValueError if rows do not fit the schema or the model."""
+    # Rows that were not made by this package lack some columns.
     missing = [name for name in COLUMNS if name not in rows.column_names]
     if missing:
         raise ValueError(
@@ -55,6 +58,7 @@ def check_rows(argument: str, rows: HFDataset, model: PreTrainedModel, image_pro
         )
     if image_processor is None:
         raise ValueError(f"{argument} holds rows of the schema; pass the model's image processor as processing_class")
+    # Class indices must mean the same in rows and model.
     expected = [model.config.id2label[index] for index in range(model.config.num_labels)]
     if class_names(rows) != expected:
         raise ValueError(

@@ -28,6 +28,7 @@ class SimilarShapeSampler(Sampler):
         return len(self.ratios)
 
     def __iter__(self) -> Iterator[int]:
+        # Seed and epoch alone decide the order, so that a resumed training continues it.
         generator = np.random.default_rng([self.seed, self.epoch])
         order = generator.permutation(len(self.ratios))
         # Sort pools of 16 batches by aspect ratio: neighbors are similar, and the order stays random.

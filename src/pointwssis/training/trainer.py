@@ -90,6 +90,7 @@ class SegmentationTrainer(Trainer):
         self.max_detections = max_detections
         self.evaluator: CocoEvaluator | None = None
         self._predictions: dict[int, list[dict[str, Any]]] = {}
+        # Components of the loss, summed since the last log
         self._loss_sums: dict[str, Any] = defaultdict(float)
         self._loss_count = 0
 
@@ -139,6 +140,7 @@ class SegmentationTrainer(Trainer):
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
         """Create the warm-up and milestones of the arguments; without milestones, the scheduler of transformers."""
+        # Without milestones, transformers' own schedules apply.
         if not self.args.milestones:
             return super().create_scheduler(num_training_steps, optimizer)
         if self.lr_scheduler is None:
@@ -158,6 +160,7 @@ class SegmentationTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         if isinstance(dataset, InstanceDataset):
+            # Sort for the processes together: their batches form one step.
             return SimilarShapeSampler(dataset.sizes, self.args.train_batch_size * self.args.world_size, self.args.seed)
         return super()._get_train_sampler(train_dataset)
 
@@ -169,6 +172,7 @@ class SegmentationTrainer(Trainer):
     def _get_dataloader(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         # Rows come here from `evaluate(rows)` and `predict(rows)`.
         dataset, collator = self._wrapped(dataset), self.data_collator
+        # Images of different sizes are collated into a list, in this loader only.
         if isinstance(dataset, ImageDataset):
             self.data_collator = as_list
         try:
@@ -257,8 +261,10 @@ class SegmentationTrainer(Trainer):
         self.evaluator.merge(gather_object([self.evaluator.results]))
         metrics = {name: value for name, value in self.evaluator.compute().items() if value is not None}
         output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in metrics.items()})
+        # Predictions are kept only for `predict`.
         if prediction_loss_only or (prediction_loss_only is None and self.args.prediction_loss_only):
             return output
+        # Back to the order of the rows, from all processes
         found: dict[int, list[dict[str, Any]]] = {}
         for part in gather_object([self._predictions]):
             found.update(part)
