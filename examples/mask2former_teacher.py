@@ -7,7 +7,7 @@ python examples/mask2former_teacher.py facebook/mask2former-swin-small-coco-inst
 Each point takes the query with the highest class probability x mask probability at the point. Mask2Former needs SciPy.
 """
 
-import sys
+import argparse
 from typing import Any
 
 import torch
@@ -34,10 +34,8 @@ def mask2former_teacher(name_or_path: str) -> Teacher:
         # (Q, C) probabilities without "no object", and (Q, H, W) mask probabilities in the frame of the image.
         outputs = model(**processor([image], return_tensors="pt").to(device))
         class_scores = outputs.class_queries_logits[0].softmax(dim=-1)[:, :-1]
-        logits = outputs.masks_queries_logits.float()
-        size = (image.height, image.width)
+        logits, size = outputs.masks_queries_logits.float(), (image.height, image.width)
         masks = torch.nn.functional.interpolate(logits, size, mode="bilinear", align_corners=False)[0].sigmoid()
-
         instances = []
         for (x, y), name in zip(points, labels, strict=True):
             scores = class_scores if name is None else class_scores[:, [ids[name]]]
@@ -52,8 +50,10 @@ def mask2former_teacher(name_or_path: str) -> Teacher:
 
 
 def main() -> None:
-    name_or_path, *arguments = sys.argv[1:]
-    print(Run(Recipe.from_arguments(arguments), teacher=mask2former_teacher(name_or_path)).run())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="folder or Hub repository")
+    options, words = parser.parse_known_args()  # the words are those of `pointwssis run`
+    print(Run(Recipe.from_arguments(words), teacher=mask2former_teacher(options.model)).run())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ python examples/sam_refiner.py facebook/sam2.1-hiera-small examples/recipes/nucl
 SAM 2 proposes several masks per point; the one that overlaps most with the teacher's rough mask is the refined mask.
 """
 
-import sys
+import argparse
 
 import numpy as np
 import torch
@@ -50,8 +50,10 @@ def sam2_refiner(name_or_path: str) -> Refiner:
 
 
 def main() -> None:
-    name_or_path, *arguments = sys.argv[1:]
-    print(Run(Recipe.from_arguments(arguments), refiner=sam2_refiner(name_or_path)).run())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="folder or Hub repository")
+    options, words = parser.parse_known_args()  # the words are those of `pointwssis run`
+    print(Run(Recipe.from_arguments(words), refiner=sam2_refiner(options.model)).run())
 
 
 if __name__ == "__main__":

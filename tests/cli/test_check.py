@@ -153,7 +153,7 @@ def test_warnings_do_not_stop(folder, capsys):
     [
         ([], "no data: give data_dir"),
         (["nowhere"], "nowhere: no such file or folder; expected a recipe"),
-        (["{shapes}", "--imge_size", "3"], "unknown key 'imge_size'"),
+        (["{shapes}", "--imge_size", "3"], "there is no option --imge_size"),
         (["{shapes}", "--seed", "1", "loose"], "unexpected argument 'loose'"),
         (["{shapes}", "{shapes}"], "is a folder; several sources must be annotation files of the same images"),
     ],

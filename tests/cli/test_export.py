@@ -51,7 +51,7 @@ def test_an_annotation_file_is_exported_too(tmp_path):
             ["clicks.csv", "--format", "cvat", "--output", "x", "--image_prefix", "y"],
             "--image_prefix applies to label_studio",
         ),
-        (["gone.csv", "--format", "cvat", "--output", "x", "--image_dir", "."], "gone.csv: annotation file not found"),
+        (["gone.csv", "--format", "cvat", "--output", "x", "--image_dir", "."], "gone.csv: no such file or folder"),
     ],
 )
 def test_wrong_input_is_one_line(monkeypatch, capsys, words, message):

@@ -83,7 +83,7 @@ def test_the_demo_draws_its_own_data(tmp_path, capsys, monkeypatch):
         (["recipes", "nuclie"], "no recipe is called 'nuclie'; did you mean 'nuclei'?"),
         (["run", "{recipe}"], "no data: give data_dir"),
         (["run", "{recipe}", "--data_dir", "nowhere"], "nowhere: looked for annotations/instances_train*.json"),
-        (["run", "{recipe}", "--sead", "3"], "unknown key 'sead'; did you mean 'seed'?"),
+        (["run", "{recipe}", "--sead", "3"], "there is no option --sead; did you mean 'seed'?"),
         (["run", "{recipe}", "--seed", "three"], "seed is 'three' (str); expected int"),
         (["run", "{recipe}", "--data_dir", "{shapes}", "--model.fpn", "3"], "SOLOv2Config has no field 'fpn'"),
         (

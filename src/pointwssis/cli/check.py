@@ -11,6 +11,7 @@ from pathlib import Path
 from ..checking.checkup import Checkup, check_recipe
 from ..checking.report import json_report, text_report
 from ..checking.sheet import write_contact_sheet
+from ..ops.user_error import UserError
 from ..planning.proposal import MINUTES, propose
 from ..runs.progress import duration
 from .sources import SOURCE_HELP, recipe_of
@@ -48,6 +49,10 @@ def main(arguments: Sequence[str]) -> int:
     # argparse would take the values of recipe keys for datasets; so datasets come first, and end at the first option.
     sources = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments))
     options, words = parser.parse_known_args(arguments[len(sources) :])
+    # A report that cannot be written is an error now, not after the check.
+    for path in filter(None, (options.json, options.contact_sheet, options.write_recipe)):
+        if path.is_dir() or not path.parent.is_dir():
+            raise UserError(f"{path}: cannot be written; give a file in an existing folder")
     checkup = check_recipe(recipe_of(sources, words))
     print(text_report(checkup))
     # Write the files that were asked for.

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..data import write_shapes_coco
 from ..runs.recipe import Recipe
 from ..runs.recipe_values import parse_overrides
-from .run import execute
+from .run import execute, hide_progress_bars
 
 RECIPE = "demo"
 
@@ -29,6 +29,7 @@ def main(arguments: Sequence[str]) -> None:
         if not (data_dir / "annotations" / "instances_val.json").is_file():
             write_shapes_coco(data_dir, num_train=240, num_val=60, seed=recipe.seed)
         recipe.data_dir = str(data_dir)
+    hide_progress_bars()
     run = execute(recipe)
     # This image exists only among the drawn shapes.
     image = run.folder / "data" / "images" / "val_00000.png"

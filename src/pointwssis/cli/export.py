@@ -9,7 +9,7 @@ from datasets import Dataset
 
 from ..data import export_annotations, load_annotations
 from ..data.formats.exporting import EXPORT_FORMATS, check_outputs
-from ..ops.user_error import UserError
+from ..ops.user_error import UserError, UserFileNotFoundError
 from ..ops.wording import counted
 from ..runs.cache import stored_rows
 from ..runs.data import reading_options
@@ -74,6 +74,8 @@ def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> 
         if words:
             raise UserError(f"{words[0]} applies to annotation files only; {labels} is a dataset of a run")
         return stored_rows(Path(labels))
+    if not Path(labels).exists():
+        raise UserFileNotFoundError(f"{labels}: no such file or folder")
     if Path(labels).is_dir():
         raise UserError(f"{labels}: not a dataset folder; give pseudo/refined of a run, or an annotation file")
     # Only keys about reading have an effect here; others are refused.

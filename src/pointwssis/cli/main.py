@@ -20,7 +20,7 @@ COMMANDS = {
     "budget": "compute the labeling time, or what a number of hours buys",
     "predict": "segment images; write COCO JSON, CSV, label images and overlays",
     "push": "upload a model, or all models of a run, to the Hub",
-    "export": "write labels for COCO, YOLO, Label Studio or CVAT",
+    "export": "write labels for an annotation tool: COCO, YOLO, Label Studio, CVAT, LabelMe, VIA",
     "convert": "convert the authors' checkpoints to models of this package",
 }
 OPTIONS = {

@@ -19,7 +19,7 @@ from ..ops.coco_masks import decode_rle, rle_area, rle_box
 from ..ops.devices import best_device
 from ..ops.images import read_image
 from ..ops.points import point_from_mask
-from ..ops.user_error import UserError, UserFileNotFoundError
+from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
 from ..ops.wording import counted
 from ..pipelines import PointInstanceSegmentationPipeline
 from ..visualization.drawing import draw_instances
@@ -58,7 +58,8 @@ def main(arguments: Sequence[str]) -> None:
     )
     # Segment batch by batch, and write the pictures of each image at once.
     for folder in ("labels", "overlays"):
-        (options.output_dir / folder).mkdir(parents=True, exist_ok=True)
+        with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
+            (options.output_dir / folder).mkdir(parents=True, exist_ok=True)
     # COCO counts categories from 1.
     coco = Collected([{"id": index + 1, "name": name} for index, name in enumerate(names)])
     # Only paths enter the pipeline, which reads each image when its turn comes.

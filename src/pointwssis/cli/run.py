@@ -47,6 +47,7 @@ def main(arguments: Sequence[str]) -> None:
     options, words = parser.parse_known_args(arguments)
     # Words that are not options of the command are keys of the recipe.
     recipe = Recipe.from_arguments(words)
+    hide_progress_bars()
     if options.dry_run:
         # A dry run loads the data and times a few steps, but writes nothing.
         data = load_data(recipe)
@@ -60,9 +61,6 @@ def main(arguments: Sequence[str]) -> None:
 def execute(recipe: Recipe) -> Run:
     """Run a recipe, print its table and the paths of its results."""
     started = time.monotonic()
-    # The run prints its own progress; bars for every file that is read or written would bury it.
-    datasets.disable_progress_bars()
-    transformers_logging.disable_progress_bar()
     # Write access and data are checked before the first stage.
     push = Push(recipe)
     run = Run(recipe)
@@ -80,3 +78,9 @@ def execute(recipe: Recipe) -> Run:
     for role, address in push().items():
         print(f"{role}: {address}")
     return run
+
+
+def hide_progress_bars() -> None:
+    """Hide the bars of `datasets` and transformers for every file: a run prints its own progress."""
+    datasets.disable_progress_bars()
+    transformers_logging.disable_progress_bar()

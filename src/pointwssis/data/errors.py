@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from ..ops.user_error import UserError
+from ..ops.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class LoadReport:
         """Log the table: as a warning if records were skipped, otherwise as information."""
         if self.skipped or self.notes:
             level = logging.WARNING if self.skipped else logging.INFO
-            loaded = f"{self.images} images, {self.objects} objects loaded"
+            loaded = f"{counted(self.images, 'image')}, {counted(self.objects, 'object')} loaded"
             logger.log(level, "%s: %s\n%s", self.source, loaded, self.table())
 
 

@@ -11,7 +11,8 @@ from typing import Any, get_args, get_type_hints
 import yaml
 
 from ..ops.points import PointSource
-from ..ops.user_error import UserError
+from ..ops.user_error import UserError, as_user_error
+from ..ops.wording import did_you_mean, with_hint
 from ..training.augmentation import Augmentation
 from .named_recipes import find_recipe
 from .recipe_values import checked_fields, parse_overrides, parse_value, parse_yaml
@@ -239,7 +240,9 @@ class Recipe:
             2
         """
         path = find_recipe(name_or_path)
-        values = parse_yaml(path.read_text(encoding="utf-8"), str(path)) or {}
+        with as_user_error(UnicodeDecodeError, source=f"{path}: not a YAML file"):
+            text = path.read_text(encoding="utf-8")
+        values = parse_yaml(text, str(path)) or {}
         if not isinstance(values, dict):
             raise UserError(f"{path}: holds a {type(values).__name__}; a recipe is a mapping of keys to values")
         return cls.from_values(values, overrides, source=str(path))
@@ -271,7 +274,9 @@ class Recipe:
         # Overrides are texts: the type of the field says how to parse them.
         for key, text in (overrides or {}).items():
             name, *inner = key.split(".")
-            value = parse_value(key, text, hints.get(name))
+            if name not in hints:
+                raise UserError(with_hint(f"there is no option --{name}", did_you_mean(name, hints)))
+            value = parse_value(key, text, hints[name])
             # One entry of a default mapping is overridden, not the whole mapping.
             if inner and name in hints and name not in values:
                 values[name] = getattr(cls(), name)

@@ -16,7 +16,7 @@ from transformers import AutoConfig
 
 from ..hub.cards import write_if_changed
 from ..models.factory import is_saved_model
-from ..ops.user_error import UserError
+from ..ops.user_error import UserError, as_user_error
 from ..pseudo_labeling import Proposer, Refiner, Teacher
 from .cache import is_first_process, stored_rows
 from .data import RunData, load_data
@@ -67,13 +67,14 @@ class Run:
         # The plan checks recipe and folder before the folder is claimed.
         self.plan = RunPlan(recipe, self.data, self.given)
         self.labeling = Labeling(recipe, self.data, self.given)
-        self._claim_folder()
         # Only trainings that are still to come count toward the time left.
         self.eta = EtaCallback(self.plan.steps())
+        self._claim_folder()
 
     def _claim_folder(self) -> None:
         """Write the recipe and the names of the given callables into the output folder, which now belongs to them."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with as_user_error(FileExistsError, NotADirectoryError, source="output_dir"):
+            self.folder.mkdir(parents=True, exist_ok=True)
         if is_first_process():
             write_whole(self.folder / RECIPE_FILE, self.recipe.save)
             write_if_changed(self.folder / LABELERS_FILE, json.dumps(self.given.names()))

@@ -40,6 +40,9 @@ from .results import percent
 logger = logging.getLogger(__name__)
 
 
+POSITIVE_ARGUMENTS = ("max_steps", "per_device_train_batch_size", "per_device_eval_batch_size", "logging_steps")
+
+
 @dataclass(frozen=True)
 class SegmenterTraining:
     """Settings of one training run of a SOLOv2.
@@ -96,7 +99,7 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
 
 
 def check_arguments(values: dict[str, Any]) -> None:
-    """Raise a `UserError` for a training argument that does not exist, or that must be a number and is not."""
+    """Raise a `UserError` for a training argument that does not exist or has a value that cannot be."""
     known = {item.name: item.default for item in dataclasses.fields(SegmentationTrainingArguments) if item.init}
     for name, value in values.items():
         if name not in known:
@@ -105,6 +108,8 @@ def check_arguments(values: dict[str, Any]) -> None:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if type(known[name]) in (int, float) and not is_number:
             raise UserError(f"the training argument {name} must be a number, got {value!r} ({type(value).__name__})")
+        if name in POSITIVE_ARGUMENTS and value is not None and value < 1:
+            raise UserError(f"the training argument {name} is {value!r}; it must be at least 1")
 
 
 def refiner_settings(recipe: Recipe) -> dict[str, Any]:

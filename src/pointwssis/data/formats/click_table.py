@@ -37,6 +37,7 @@ from typing import Any
 from datasets import Dataset
 
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ...ops.wording import counted
 from ..class_names import check_known
 from ..errors import AnnotationError, LoadReport
 from .coco_records import read_point, read_size
@@ -76,7 +77,7 @@ class Clicks:
 def is_click_table(head: FileHead) -> bool:
     """Return True if the first line is a JSON object with an image, or lists the columns x and y."""
     _, first, _ = first_line(head.text)
-    # JSON lines: the first object must name an image, unlike that of other JSON formats.
+    # JSON lines: the first object must hold the name of an image, unlike that of other JSON formats.
     if first.startswith("{"):
         try:
             values = json.loads(first)
@@ -174,7 +175,7 @@ def _image_named(name: str, images: Mapping[Path, str]) -> Path:
         matches = ", ".join(images[files[parts]] for parts in found[:4])
         raise AnnotationError("several images match", "image", name, f"it may be {matches}; give more of the path")
     if not found:
-        hint = f"give the path of one of {len(images)} images, as {next(iter(images.values()))}"
+        hint = f"give the path of one of {counted(len(images), 'image')}, as {next(iter(images.values()))}"
         raise AnnotationError("image is not among those given", "image", name, hint)
     return files[found[0]]
 

@@ -150,8 +150,9 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
         for name in ("fpn_channels", "instance_channels", "num_instance_convs", "kernel_channels", "mask_channels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.background_threshold <= 1:
-            raise ValueError(f"background_threshold must lie between 0 and 1, got {self.background_threshold}")
+        for name in ("background_threshold", "score_threshold", "update_threshold", "mask_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
         if not 0 < self.prior_probability < 1:
             raise ValueError(f"prior_probability must lie between 0 and 1, got {self.prior_probability}")
         choices = {"nms_type": ("matrix", "mask"), "nms_kernel": ("gaussian", "linear"), "level_score": LEVEL_SCORES}
