@@ -67,7 +67,6 @@ def main() -> None:
         model, processor = new_refiner(names, {}, args.backbone_name_or_path)
     else:
         model, processor = saved_model(args.model_name_or_path, names)
-
     train_dataset = RefinementDataset(
         train_rows,
         processor,
