@@ -3,7 +3,6 @@
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 
@@ -14,16 +13,6 @@ from PIL import Image
 from helpers.paths import EXAMPLES
 from pointwssis.data.prepared.opening import open_prepared, prepared_files
 from pointwssis.ops.coco_masks import encode_mask
-
-
-@pytest.fixture
-def script(monkeypatch, capsys):
-    def run(name: str, *arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
-        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
-        return capsys.readouterr().out
-
-    return run
 
 
 def test_coco(shapes, tmp_path, script):

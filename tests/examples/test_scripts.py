@@ -3,7 +3,6 @@
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -35,18 +34,6 @@ def test_the_scripts_are_those_that_are_tested():
 def test_the_scripts_show_the_work_in_a_hundred_lines(name):
     text = (EXAMPLES / f"{name}.py").read_text("utf-8")
     assert len(text.splitlines()) <= 101 and "pointwssis.runs" not in text
-
-
-@pytest.fixture
-def script(monkeypatch, capsys):
-    """Run an example script in this process and return what it prints."""
-
-    def run(name: str, *arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
-        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
-        return capsys.readouterr().out
-
-    return run
 
 
 def results(folder: Path) -> dict:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..data import supervision
 from ..ops.coco_masks import decode_rle, rle_area, rle_iou, segmentation_to_rle
-from ..ops.points import point_from_mask
+from ..ops.points import pixel_of, point_from_mask
 from ..ops.wording import counted
 from ..training.incomplete_labels import MIN_COMPLETE_FRACTION
 from .findings import ERROR, NOTE, WARNING, Findings
@@ -231,8 +231,8 @@ def _covers(rle: Mapping[str, Any], point: Sequence[float]) -> bool:
     """Return True if a mask covers the pixel of a point, without decoding the mask."""
     height, width = rle["size"]
     # Intersect the mask with a mask of the one pixel.
-    x, y = (min(round(value), side - 1) for value, side in zip(point, (width, height), strict=True))
-    before = x * height + y  # run lengths are column-major
+    row, column = pixel_of(point, height, width)
+    before = column * height + row  # run lengths are column-major
     runs = {"size": [height, width], "counts": [before, 1, height * width - before - 1]}
     pixel = segmentation_to_rle(runs, height, width)
     return rle_iou(pixel, rle) > 0

@@ -53,7 +53,6 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"unknown option {words[0]}; pointwssis budget --help lists the options")
     else:
         content, images = _given_content(options), options.images
-    # Print the times per image, then what the options ask for.
     seconds = _seconds(content, speed)
     # Print the statistics, and then what the options ask for: a plan, a mixture, the existing labels, or all kinds.
     print(_about(content, images, seconds))

@@ -60,7 +60,6 @@ def points_from_masks(
     # Each object draws first whether it moves, so that a larger fraction moves the same objects and more.
     def moved(row: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
         known, generator = masks.of(row, item), _generator(seed, _STREAM_OF_SOURCE[point_source], row, item)
-        # The first random number decides, so that a larger fraction moves the same objects and more.
         if generator.random() >= fraction:
             return item
         # A missing or empty mask has no position to derive.

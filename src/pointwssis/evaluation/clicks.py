@@ -66,7 +66,6 @@ def evaluate_clicks(
     on_objects: list[float] = []
     on_background: list[float] = []
 
-    # Per image, the clicks on objects come first, then those on background.
     for start in tqdm(range(0, len(usable), batch_size), desc="Clicks", unit="batch", disable=None):
         batch = [rows[index] for index in usable[start : start + batch_size]]
         # Points on objects come first, those on background after them; the answers have the same order.

@@ -4,6 +4,7 @@
 Points are `(x, y)` pixel indices: the pixel in column 3 has x = 3, without a half-pixel offset.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -47,3 +48,24 @@ def point_from_mask(
         pick = (generator or np.random.default_rng()).integers(len(rows))
         return float(columns[pick]), float(rows[pick])
     raise ValueError(f"point_from_mask: point_source must be 'center', 'box_center' or 'random', got {point_source!r}")
+
+
+def pixel_of(point: Sequence[float], height: int, width: int) -> tuple[int, int]:
+    """Return the (row, column) of the pixel of a point; a point on the right or bottom border is in the last pixel.
+
+    Args:
+        point: (x, y) in pixels of the image.
+        height: height of the image.
+        width: width of the image.
+
+    Example:
+        >>> pixel_of((3.2, 1.0), 10, 20), pixel_of((20, 10), 10, 20)
+        ((1, 3), (9, 19))
+    """
+    x, y = point
+    return min(round(y), height - 1), min(round(x), width - 1)
+
+
+def point_in_mask(point: Sequence[float], mask: np.ndarray) -> bool:
+    """Return True if the pixel of a point (x, y) belongs to a (height, width) mask."""
+    return bool(mask[pixel_of(point, *mask.shape)])

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from transformers.utils import ModelOutput
 
+from ..ops.points import point_in_mask
 from ..ops.user_error import UserError
 from .base import ImagePipeline, check_at_least_one, unknown_parameter
 from .inputs import as_items, read_item
 from .outputs import check_mask_format, formatted
-from .point_mask_refinement import point_in_mask
 from .refiners import Refiner, as_refiner, checked_refined_masks
 from .validation import checked_prompts
 

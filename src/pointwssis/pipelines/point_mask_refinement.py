@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from transformers.utils import ModelOutput
 
+from ..ops.points import point_in_mask
 from ..ops.user_error import UserError
 from .base import ImagePipeline, unknown_parameter
 from .inputs import given, read_item
@@ -162,12 +163,3 @@ class PointMaskRefinementPipeline(ImagePipeline):
                 }
             )
         return results
-
-
-def point_in_mask(point: Sequence[float], mask: Any) -> bool:
-    """Return True if the pixel of a point belongs to a (height, width) mask.
-
-    A point on the right or bottom border counts as in the last pixel.
-    """
-    (x, y), (height, width) = point, mask.shape
-    return bool(mask[min(round(y), height - 1), min(round(x), width - 1)])

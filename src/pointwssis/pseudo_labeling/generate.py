@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from ..data.schema import class_names, dataset_from_rows, image_title, make_object, objects_with_point
 from ..ops.coco_masks import RLE, decode_rle, encode_mask, rle_area, rle_box, rle_coverage
 from ..ops.images import read_image
-from ..ops.points import point_from_mask
+from ..ops.points import point_from_mask, point_in_mask
 from ..pipelines.refiners import Refiner, checked_refined_masks
 from .labeler_types import Proposer, Teacher, check_batch, check_instances, class_index
 
@@ -155,12 +155,8 @@ def is_annotated(mask: RLE, objects: Sequence[Row]) -> bool:
     """Return True if a proposal repeats an annotated object: it covers a point, or most of it lies in one mask."""
     # A point inside the proposal is enough, whatever the size of the proposal.
     pixels = decode_rle(mask)
-    height, width = pixels.shape
-    for item in objects:
-        if item["point"] is not None:
-            x, y = item["point"]  # on the right and lower border it belongs to the last pixel
-            if pixels[min(round(y), height - 1), min(round(x), width - 1)]:
-                return True
+    if any(point_in_mask(item["point"], pixels) for item in objects if item["point"] is not None):
+        return True
     # Objects without a mask are compared by their rough mask, if they have one.
     masks = [item["segmentation"] or item["rough_segmentation"] for item in objects]
     annotated = [other for other in masks if other is not None]

@@ -11,13 +11,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
-from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import autocast, best_device
-from ..pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
-from ..pipelines.refiners import Refiner
+from ..pipelines import PointInstanceSegmentationPipeline
+from ..pipelines.refiners import Refiner, load_refiner
 from .labeler_types import Proposer, Teacher
 
 
@@ -100,11 +98,7 @@ def mask_refine_net_refiner(name_or_path: str | Path, dtype: torch.dtype = torch
     """
     # The pipeline crops and resizes; the refiner returns masks in the frame of the image.
     device = best_device()
-    pipe = PointMaskRefinementPipeline(
-        model=MaskRefineNetForMaskRefinement.from_pretrained(name_or_path),
-        image_processor=MaskRefineNetImageProcessorPil.from_pretrained(name_or_path),
-        device=device,
-    )
+    pipe = load_refiner(name_or_path, device, torch.float32)
 
     def refine(image: Image.Image, rough_masks: np.ndarray, points: Any, labels: Any) -> np.ndarray:
         with autocast(device, dtype):

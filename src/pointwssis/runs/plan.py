@@ -196,12 +196,12 @@ class RunPlan:
         return plans
 
     def _training(self, stage: str) -> list[StagePlan]:
-        plans, steps = [], self.steps()
+        plans, steps, trainings = [], self.steps(), self.trainings()
         # The rows of students do not exist yet, but their images and objects are known.
         labeled = concatenate_datasets([self.data.full, self.data.point, self.data.without_points])
         for model in MODELS:
-            if model.stage == stage and model.name in self.trainings():
-                rows = self.trainings()[model.name][0]
+            if model.stage == stage and model.name in trainings:
+                rows, _ = trainings[model.name]
                 rows = labeled if rows is None else rows
                 size = (len(rows), count_objects(rows), steps.get(model.name, 0))
                 plans.append(StagePlan(stage, model.name, TRAIN, *size, is_trained(self.folder / model.name)))

@@ -187,7 +187,6 @@ def segmenter_trainer(
     """Return the trainer of one SOLOv2."""
     folder = Path(recipe.output_dir) / training.name
     augmentation = Augmentation(**recipe.augmentation)
-    # Intermediate weights are saved only for the teacher.
     callbacks: list[TrainerCallback] = []
     # Only the teacher has intermediate weights to save.
     if training.intermediate_folders:

@@ -31,7 +31,7 @@ def push_prepared(folder: str | Path, repo_id: str, private: bool = False) -> st
     """
     folder, api = Path(folder), HfApi()
     files = prepared_files(folder)
-    # Build the upload in a temporary folder. Configurations share files, so each one is converted once.
+    # Build the upload in a temporary folder.
     with TemporaryDirectory() as made:
         upload = Path(made)
         # Configurations share files; each one is converted once.

@@ -39,7 +39,6 @@ def metadata(facts: TrainingFacts, name: str, others: Mapping[str, str]) -> Mode
 def eval_results(facts: TrainingFacts) -> list[EvalResult]:
     """Return all measurements of a model, in percent, for `model-index`."""
     results = []
-    # One task for the model itself; teacher and refiner are also measured by the masks that they make from points.
     measured = [("instance segmentation", facts.data.get("val_name"), "validation", facts.metrics)]
     # Teacher and refiner are also measured by the pseudo labels that they make; counts are no metrics.
     if facts.part in ("teacher", "refiner"):

@@ -144,12 +144,9 @@ class SOLOv2PostProcessing:
         settings = settings or _settings(outputs)
         results = []
         for image, frame in enumerate(_frames(outputs, target_sizes)):
-            image_outputs = ImageOutputs.of(outputs, image)
-            device = image_outputs.mask_features.device
-            own_labels = labels[image].to(device)
-            sizes = None if boxes is None else box_sizes(boxes[image], frame.scale(device))
             # Points to the canvas, one instance per point, masks back to the original image.
-            positions = frame.on_canvas(points[image], device)
+            image_outputs, positions, own_labels = _inputs_of_image(outputs, image, frame, points, labels)
+            sizes = None if boxes is None else box_sizes(boxes[image], frame.scale(positions.device))
             found = decode_points(image_outputs, positions, own_labels, settings, level_strategy, sizes)
             masks = frame.masks(found.probabilities, settings)
             results.append(_point_results(found, masks, points[image], own_labels, top_k))
@@ -172,11 +169,8 @@ class SOLOv2PostProcessing:
         settings = _settings(outputs, mask_threshold=mask_threshold)
         results = []
         for image, frame in enumerate(_frames(outputs, target_sizes)):
-            image_outputs = ImageOutputs.of(outputs, image)
-            device = image_outputs.mask_features.device
-            own_labels = labels[image].to(device)
             # Points to the canvas, five instances per point, masks back to the original image.
-            positions = frame.on_canvas(points[image], device)
+            image_outputs, positions, own_labels = _inputs_of_image(outputs, image, frame, points, labels)
             found = decode_every_level(image_outputs, positions, own_labels, settings)
             masks = frame.masks(found.probabilities, settings)
             results.append(_point_results(found, masks, points[image], own_labels))
@@ -218,11 +212,9 @@ class SOLOv2PostProcessing:
                 raise ValueError(
                     f"post_process_official_points needs the class of every point; image {image} lacks one"
                 )
-            image_outputs = ImageOutputs.of(outputs, image)
-            device = image_outputs.mask_features.device
             # Points to the canvas, at most one instance per point, masks back to the original image.
-            positions = frame.on_canvas(points[image], device)
-            found = decode_official_prompt("point", image_outputs, positions, None, labels[image].to(device), settings)
+            image_outputs, positions, own_labels = _inputs_of_image(outputs, image, frame, points, labels)
+            found = decode_official_prompt("point", image_outputs, positions, None, own_labels, settings)
             masks = frame.masks(found.probabilities, settings)
             results.append(list(_basic_results(found, masks)))
         return results
@@ -257,6 +249,15 @@ def _frames(outputs: Any, target_sizes: Any) -> list[Frame]:
     if target_sizes is None:
         return [Frame(size, size) for size in valid]
     return [Frame(size, (int(height), int(width))) for size, (height, width) in zip(valid, target_sizes, strict=True)]
+
+
+def _inputs_of_image(
+    outputs: Any, image: int, frame: Frame, points: Sequence[Tensor], labels: Sequence[Tensor]
+) -> tuple[ImageOutputs, Tensor, Tensor]:
+    """Return the outputs of one image, its points in pixels of the canvas, and its labels, all on one device."""
+    image_outputs = ImageOutputs.of(outputs, image)
+    device = image_outputs.mask_features.device
+    return image_outputs, frame.on_canvas(points[image], device), labels[image].to(device)
 
 
 def _settings(outputs: Any, **changes: Any) -> DecodingSettings:
