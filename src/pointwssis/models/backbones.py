@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Pretrained backbones by name: configuration, weights, and the preprocessing that they were trained with."""
 
+from pathlib import Path
 from typing import Any
 
 from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig, PreTrainedModel
@@ -15,6 +16,7 @@ from .efficientnet_lite.convert_efficientnet_lite import (
     pretrained_efficientnet_lite,
     weights_file,
 )
+from .timm_backbones import is_timm, load_timm_weights, timm_config, timm_preprocessing
 
 
 def pretrained_config(name_or_path: str) -> PreTrainedConfig:
@@ -22,7 +24,7 @@ def pretrained_config(name_or_path: str) -> PreTrainedConfig:
 
     Args:
         name_or_path: `efficientnet-lite0`, `efficientnet-lite1` or `efficientnet-lite2`, whose weights come from an
-            installed package; or a backbone of transformers: a folder or a Hub repository.
+            installed package; or a backbone of transformers or timm: a folder or a Hub repository.
 
     Raises:
         UserError: there is no such model, it is not a backbone, or the package with its weights is not installed.
@@ -32,10 +34,11 @@ def pretrained_config(name_or_path: str) -> PreTrainedConfig:
         config = efficientnet_lite_config(name_or_path)
     else:
         with as_user_error(OSError, ValueError, source=name_or_path):
-            config = AutoConfig.from_pretrained(name_or_path)
+            config = (timm_config if is_timm(name_or_path) else AutoConfig.from_pretrained)(name_or_path)
     if not isinstance(config, BackboneConfigMixin):
         raise UserError(f"{name_or_path}: a {config.model_type} model cannot serve as backbone")
-    return_four_stages(config)
+    with as_user_error(ValueError, source=name_or_path):
+        return_four_stages(config)
     return config
 
 
@@ -54,6 +57,10 @@ def pretrained_backbone(backbone: PreTrainedModel, name_or_path: str) -> PreTrai
     if name_or_path in EFFICIENTNET_LITE_SCALES:
         return pretrained_efficientnet_lite(name_or_path)
     config = pretrained_config(name_or_path)
+    if config.model_type == "timm_backbone":
+        loaded = type(backbone)(config)
+        load_timm_weights(loaded, name_or_path)
+        return loaded
     loaded, info = type(backbone).from_pretrained(name_or_path, config=config, output_loading_info=True)
     # Backbones such as ConvNeXt and Swin normalize their feature maps; pretrained weights contain no such norms.
     missing = sorted(name for name in info["missing_keys"] if not name.startswith("hidden_states_norms."))
@@ -66,6 +73,8 @@ def backbone_preprocessing(name_or_path: str) -> dict[str, Any]:
     """Return the mean, standard deviation, scale and channel order that a backbone was trained with."""
     if name_or_path in EFFICIENTNET_LITE_SCALES:
         return dict(PREPROCESSING)
+    if is_timm(name_or_path) and not (Path(name_or_path) / "preprocessor_config.json").is_file():
+        return timm_preprocessing(name_or_path, timm_config(name_or_path))
     processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil")
     return {
         "image_mean": list(processor.image_mean),
