@@ -18,7 +18,8 @@ from ..data.schema import class_names, objects_with_mask
 from ..ops.coco_masks import decode_rle, rle_area
 from ..ops.images import read_image
 from ..ops.user_error import UserError
-from .augmentation import Augmentation, augmented, cropped
+from .augmentation import Augmentation, augmented, windowed
+from .copy_paste import CopyPaste
 from .incomplete_labels import ignore_points, incomplete_classes, mask_weight
 
 DEFAULT_POINT_JITTER = 0.15  # fraction of the object's width and height
@@ -73,6 +74,9 @@ class InstanceDataset(_SeededDataset):
         self.rows, self.augmentation = rows.with_format(None), augmentation
         self.weigh_pseudo_labels = weigh_pseudo_labels
         self.num_labels = len(class_names(rows))
+        # Objects to paste are found once, without opening an image.
+        pastes = augmentation is not None and augmentation.copy_paste > 0
+        self.copy_paste = CopyPaste(self.rows, augmentation) if pastes else None
         # Sizes come from the rows, so that samplers need not open the images.
         self.sizes = list(zip(rows["height"], rows["width"], strict=True))
 
@@ -89,12 +93,15 @@ class InstanceDataset(_SeededDataset):
 
         # One generator draws everything about a sample, in a fixed order.
         generator = self.generator(index)
+        if self.copy_paste is not None and generator.random() < self.augmentation.copy_paste:
+            image, masks, points, pasted = self.copy_paste(index, image, masks, points, generator)
+            objects += pasted
         if self.augmentation is not None:
             image, masks, points = augmented(image, masks, points, self.augmentation, generator)
-            fraction = generator.uniform(self.augmentation.min_crop, 1)
-            image, masks, points = cropped(image, masks, points, fraction, generator)
+            fraction = self.augmentation.window_fraction(generator)
+            image, masks, points = windowed(image, masks, points, fraction, generator)
 
-        # Drop masks without a pixel: empty ones, and those that left the window.
+        # Drop masks without a pixel: empty ones, hidden ones, and those that left the window.
         visible = masks.any(axis=(1, 2))
         objects = [item for item, is_visible in zip(objects, visible, strict=True) if is_visible]
         # Pseudo labels weigh like annotated masks, as in the paper, unless asked otherwise.
