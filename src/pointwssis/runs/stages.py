@@ -28,9 +28,9 @@ from ..ops.devices import best_device, choose_dtype, for_device
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
-from ..training.augmentation import Augmentation
 from ..training.collators import InstanceCollator
 from ..training.datasets import DEFAULT_POINT_JITTER, InstanceDataset, RefinementDataset
+from ..training.flips import augmentation_for
 from ..training.incomplete_labels import background_threshold
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
@@ -192,7 +192,7 @@ def segmenter_trainer(
 ) -> SegmentationTrainer:
     """Return the trainer of one SOLOv2."""
     folder = Path(recipe.output_dir) / training.name
-    augmentation = Augmentation(**recipe.augmentation)
+    augmentation = augmentation_for(recipe.augmentation, class_names(training.rows))
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
         args=training_arguments(recipe, folder, recipe.training, training.arguments),
@@ -295,7 +295,7 @@ def train_refiner(
     dataset = None
     if len(rough_rows):
         # Samples vary in the scale of their crop and in the position of their point.
-        scales, augmentation = tuple(model.config.train_box_scale), Augmentation(**recipe.augmentation)
+        scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
         jitter = recipe.refiner.get("point_jitter", DEFAULT_POINT_JITTER)
         dataset = RefinementDataset(rough_rows, processor, scales, jitter, augmentation, recipe.seed)
     trainer = SegmentationTrainer(

@@ -5,6 +5,7 @@ from .arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from .augmentation import Augmentation
 from .collators import InstanceCollator
 from .datasets import InstanceDataset, RefinementDataset
+from .flips import augmentation_for
 from .incomplete_labels import background_threshold
 from .samplers import SimilarShapeSampler
 from .trainer import SegmentationTrainer
@@ -18,5 +19,6 @@ __all__ = [
     "SegmentationTrainer",
     "SegmentationTrainingArguments",
     "SimilarShapeSampler",
+    "augmentation_for",
     "background_threshold",
 ]

@@ -51,8 +51,8 @@ class SegmentationTrainer(Trainer):
         model: SOLOv2 or MaskRefineNet.
         args: training arguments.
         data_collator: None is `InstanceCollator(processing_class)` for SOLOv2, transformers' default for MaskRefineNet.
-        train_dataset: rows of the schema, which are augmented by a horizontal flip as in the official code; or an
-            `InstanceDataset` or `RefinementDataset` with other settings. MaskRefineNet needs rough masks.
+        train_dataset: rows of the schema, which are augmented by a horizontal flip as in the official code, unless
+            class names distinguish left from right; or an `InstanceDataset` or `RefinementDataset` with other settings. MaskRefineNet needs rough masks.
         eval_dataset: rows of the schema, or a dict of them.
         processing_class: image processor of the model.
         max_detections: see `CocoEvaluator`.
