@@ -6,7 +6,7 @@ uninterrupted one. Samples use the names of the image processors: `images`, `mas
 `input_points`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,8 @@ class InstanceDataset(_SeededDataset):
         rows: rows of the schema.
         augmentation: random changes of each image; None leaves images unchanged.
         seed: seed of the augmentation.
-        weigh_pseudo_labels: weigh the masks of pseudo labels by `mask_weight`; False gives all masks the weight 1.
+        weigh_pseudo_labels: True weighs the masks of pseudo labels by `mask_weight`; a function returns the weight of
+            an object with a pseudo label, such as `ExpectedIou`; False gives all masks the weight 1.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class InstanceDataset(_SeededDataset):
         rows: HFDataset,
         augmentation: Augmentation | None = None,
         seed: int = 0,
-        weigh_pseudo_labels: bool = False,
+        weigh_pseudo_labels: bool | Callable[[Mapping[str, Any]], float] = False,
     ):
         super().__init__(seed)
         self.rows, self.augmentation = rows.with_format(None), augmentation
@@ -105,7 +106,7 @@ class InstanceDataset(_SeededDataset):
         visible = masks.any(axis=(1, 2))
         objects = [item for item, is_visible in zip(objects, visible, strict=True) if is_visible]
         # Pseudo labels weigh like annotated masks, as in the paper, unless asked otherwise.
-        weights = [mask_weight(item) if self.weigh_pseudo_labels else 1 for item in objects]
+        weights = [self._mask_weight(item) for item in objects]
         return {
             "images": image,
             "mask_labels": masks if visible.all() else masks[visible],
@@ -115,6 +116,12 @@ class InstanceDataset(_SeededDataset):
             "incomplete_classes": incomplete_classes(row, self.num_labels),
             "scale_draw": float(generator.random()),
         }
+
+    def _mask_weight(self, item: Mapping[str, Any]) -> float:
+        """Return the weight of an object in the mask loss; 1 for an annotated mask."""
+        if not self.weigh_pseudo_labels or item["score"] is None:
+            return 1.0
+        return mask_weight(item) if self.weigh_pseudo_labels is True else self.weigh_pseudo_labels(item)
 
 
 def decode_masks(objects: Sequence[Mapping[str, Any]], height: int, width: int) -> np.ndarray:

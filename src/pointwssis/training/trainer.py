@@ -52,7 +52,8 @@ class SegmentationTrainer(Trainer):
         args: training arguments.
         data_collator: None is `InstanceCollator(processing_class)` for SOLOv2, transformers' default for MaskRefineNet.
         train_dataset: rows of the schema, which are augmented by a horizontal flip as in the official code, unless
-            class names distinguish left from right; or an `InstanceDataset` or `RefinementDataset` with other settings. MaskRefineNet needs rough masks.
+            class names distinguish left from right; or an `InstanceDataset` or `RefinementDataset` with other settings.
+            MaskRefineNet needs rough masks.
         eval_dataset: rows of the schema, or a dict of them.
         processing_class: image processor of the model.
         max_detections: see `CocoEvaluator`.
@@ -282,7 +283,7 @@ class SegmentationTrainer(Trainer):
     # -- saving and averaged weights
 
     def averaged_weights(self) -> AbstractContextManager[None]:
-        """Return a context in which the model has its averaged weights, if there is an average of a running training."""
+        """Return a context in which the model has its averaged weights, if a training keeps an average."""
         return nullcontext() if self.weight_average is None else self.weight_average.applied()
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
