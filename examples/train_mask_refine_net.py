@@ -25,7 +25,7 @@ from pointwssis import (
 from pointwssis.data import class_names
 from pointwssis.models.factory import new_refiner, saved_model
 from pointwssis.pseudo_labeling import solov2_teacher
-from pointwssis.training import MASK_REFINE_NET_ARGUMENTS, Augmentation, RefinementDataset
+from pointwssis.training import MASK_REFINE_NET_ARGUMENTS, RefinementDataset, augmentation_for
 
 
 @dataclass
@@ -72,7 +72,7 @@ def main() -> None:
         processor,
         box_scales=tuple(model.config.train_box_scale),
         point_jitter=args.point_jitter,
-        augmentation=Augmentation(horizontal_flip=0.5),
+        augmentation=augmentation_for({}, names),
         seed=training_args.seed,
     )
     trainer = SegmentationTrainer(

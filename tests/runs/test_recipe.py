@@ -172,6 +172,8 @@ def test_loading_leaves_the_given_mapping_alone():
         ("train_shortest_edges: [64, 0]", "train_shortest_edges is"),
         ("augmentation: {flip: 0.5}", "augmentation: unknown key 'flip'"),
         ("augmentation: {horizontl_flip: 0.5}", "did you mean 'horizontal_flip'"),
+        ("augmentation: {copy_paste: 1.5}", "augmentation.copy_paste is 1.5; it must be a probability"),
+        ("augmentation: {scale_jitter: 0.5}", "augmentation.scale_jitter is 0.5; it must be at least 1"),
         ("augmentation: {rotate90: 3}", "augmentation: rotate90 is 3"),
         ("model: 3", r"model is 3 \(int\); expected mapping"),
         ("model:", "model is None"),

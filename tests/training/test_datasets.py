@@ -173,6 +173,35 @@ def test_random_windows_keep_image_and_masks_together(rows):
     assert len(sizes) > 10 and len(counts) > 1  # what left the window is gone
 
 
+def test_scale_jitter_zooms_in_and_out(rows):
+    dataset, widths = InstanceDataset(changed(rows, unmasked), Augmentation(0.0, scale_jitter=2.0)), []
+    for epoch in range(60):
+        dataset.set_epoch(epoch)
+        sample = dataset[0]
+        height, width = sample["images"].shape[:2]
+        assert height / width == pytest.approx(40 / 60, abs=0.03)
+        assert_masks_lie_on_their_colors(sample)
+        for x, y in sample["input_points"]:
+            assert tuple(sample["images"][round(y), round(x)]) in COLORS[1:]
+        # A larger canvas is filled with the mean color and holds everything.
+        if width > 60:
+            mean = np.asarray(Image.open(rows[0]["image"]["path"])).mean(axis=(0, 1)).round()
+            assert (sample["images"] == mean).all(axis=-1).sum() == height * width - 40 * 60
+            assert len(sample["class_labels"]) == 1 and len(sample["input_points"]) == 2
+        widths.append(width)
+    # The window is between half of the image and twice the image.
+    assert 30 <= min(widths) < 36 and 100 < max(widths) <= 120
+    assert 20 < sum(width > 60 for width in widths) < 40
+
+
+def test_scale_jitter_and_crops_multiply(rows):
+    dataset, widths = InstanceDataset(rows, Augmentation(0.0, min_crop=0.5, scale_jitter=1.5)), []
+    for epoch in range(80):
+        dataset.set_epoch(epoch)
+        widths.append(dataset[0]["images"].shape[1])
+    assert 20 <= min(widths) < 26 and 70 < max(widths) <= 90
+
+
 def test_light_changes_the_image_alone(rows):
     dataset = InstanceDataset(rows, Augmentation(0.0, brightness=0.5, contrast=0.5))
     plain = InstanceDataset(rows)[0]

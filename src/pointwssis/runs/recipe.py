@@ -88,7 +88,8 @@ class Recipe:
         refiner: `SegmentationTrainingArguments` of the refiner, and `point_jitter` of its samples.
         train_shortest_edges: shortest edges in pixels; one is drawn per training batch. null uses that of `image_size`.
         augmentation: random changes of training images: horizontal_flip, vertical_flip, rotate90, brightness, contrast,
-            min_crop; see `Augmentation`.
+            min_crop, copy_paste, scale_jitter; see `Augmentation`. Without a horizontal_flip, images are flipped
+            unless class names distinguish left from right.
         full_repeats: number of times that an image with masks occurs per epoch of a student, relative to once for an
             image with pseudo labels. The paper uses 1.
         weigh_pseudo_labels: weigh the mask loss of a pseudo label by its score and by the IoU of its rough and its
@@ -182,7 +183,7 @@ class Recipe:
         _check_sizes("image_size", self.image_size, ("shortest_edge",), ("longest_edge",))
         if self.pad_size is not None:
             _check_sizes("pad_size", self.pad_size, ("height", "width"))
-        checked_fields(self.augmentation, Augmentation, "augmentation")
+        Augmentation(**checked_fields(self.augmentation, Augmentation, "augmentation"))
 
     def _check_data(self) -> None:
         """Raise a `UserError` for two sources of data, or an unknown source of points."""

@@ -28,9 +28,9 @@ from ..ops.devices import best_device, choose_dtype, for_device
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
-from ..training.augmentation import Augmentation
 from ..training.collators import InstanceCollator
 from ..training.datasets import DEFAULT_POINT_JITTER, InstanceDataset, RefinementDataset
+from ..training.flips import augmentation_for
 from ..training.incomplete_labels import background_threshold
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
@@ -121,17 +121,23 @@ def refiner_settings(recipe: Recipe) -> dict[str, Any]:
 
 
 class SaveIntermediateWeights(TrainerCallback):
-    """Save the weights after given fractions of a training run, apart from the checkpoints that it resumes from."""
+    """Save the weights after given fractions of a training run, apart from the checkpoints that it resumes from.
 
-    def __init__(self, folders: dict[float, Path], image_processor: Any):
-        self.folders, self.image_processor = folders, image_processor
+    Args:
+        folders: fraction of the training → folder.
+        trainer: trainer of the model; averaged weights are saved where it keeps an average.
+    """
+
+    def __init__(self, folders: dict[float, Path], trainer: SegmentationTrainer):
+        self.folders, self.trainer = folders, trainer
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         for fraction, folder in self.folders.items():
             # A fraction is rounded to a step; the first step is the earliest.
             if state.global_step == max(1, round(fraction * state.max_steps)) and state.is_world_process_zero:
-                model.save_pretrained(folder)
-                self.image_processor.save_pretrained(folder)
+                with self.trainer.averaged_weights():
+                    model.save_pretrained(folder)
+                self.trainer.processing_class.save_pretrained(folder)
 
 
 def train_segmenter(
@@ -186,11 +192,7 @@ def segmenter_trainer(
 ) -> SegmentationTrainer:
     """Return the trainer of one SOLOv2."""
     folder = Path(recipe.output_dir) / training.name
-    augmentation = Augmentation(**recipe.augmentation)
-    callbacks: list[TrainerCallback] = []
-    # Only the teacher has intermediate weights to save.
-    if training.intermediate_folders:
-        callbacks.append(SaveIntermediateWeights(training.intermediate_folders, processor))
+    augmentation = augmentation_for(recipe.augmentation, class_names(training.rows))
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
         args=training_arguments(recipe, folder, recipe.training, training.arguments),
@@ -200,8 +202,10 @@ def segmenter_trainer(
         eval_dataset=validation,
         # COCO's AP at 100 is measured beside that of the recipe's limit.
         max_detections=sorted({100, recipe.max_detections}),
-        callbacks=callbacks,
     )
+    # Only the teacher has intermediate weights to save.
+    if training.intermediate_folders:
+        trainer.add_callback(SaveIntermediateWeights(training.intermediate_folders, trainer))
     return without_printing(trainer)
 
 
@@ -291,7 +295,7 @@ def train_refiner(
     dataset = None
     if len(rough_rows):
         # Samples vary in the scale of their crop and in the position of their point.
-        scales, augmentation = tuple(model.config.train_box_scale), Augmentation(**recipe.augmentation)
+        scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
         jitter = recipe.refiner.get("point_jitter", DEFAULT_POINT_JITTER)
         dataset = RefinementDataset(rough_rows, processor, scales, jitter, augmentation, recipe.seed)
     trainer = SegmentationTrainer(
@@ -325,7 +329,7 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
         trainer.train(resume_from_checkpoint=checkpoint)
     else:  # interrupted while saving; the Trainer would train one more step
         trainer.state = state
-        trainer.model.load_state_dict(type(trainer.model).from_pretrained(checkpoint).state_dict())
+        trainer.load_checkpoint(checkpoint)
     trainer.save_model(str(folder))
     # Only losses and validation AP are kept, for the curves.
     history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]

@@ -5,6 +5,8 @@ from .arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from .augmentation import Augmentation
 from .collators import InstanceCollator
 from .datasets import InstanceDataset, RefinementDataset
+from .expected_iou import ExpectedIou
+from .flips import augmentation_for
 from .incomplete_labels import background_threshold
 from .samplers import SimilarShapeSampler
 from .trainer import SegmentationTrainer
@@ -12,11 +14,13 @@ from .trainer import SegmentationTrainer
 __all__ = [
     "MASK_REFINE_NET_ARGUMENTS",
     "Augmentation",
+    "ExpectedIou",
     "InstanceCollator",
     "InstanceDataset",
     "RefinementDataset",
     "SegmentationTrainer",
     "SegmentationTrainingArguments",
     "SimilarShapeSampler",
+    "augmentation_for",
     "background_threshold",
 ]

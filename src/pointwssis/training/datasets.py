@@ -6,7 +6,7 @@ uninterrupted one. Samples use the names of the image processors: `images`, `mas
 `input_points`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from ..data.schema import class_names, objects_with_mask
 from ..ops.coco_masks import decode_rle, rle_area
 from ..ops.images import read_image
 from ..ops.user_error import UserError
-from .augmentation import Augmentation, augmented, cropped
+from .augmentation import Augmentation, augmented, windowed
+from .copy_paste import CopyPaste
 from .incomplete_labels import ignore_points, incomplete_classes, mask_weight
 
 DEFAULT_POINT_JITTER = 0.15  # fraction of the object's width and height
@@ -59,7 +60,8 @@ class InstanceDataset(_SeededDataset):
         rows: rows of the schema.
         augmentation: random changes of each image; None leaves images unchanged.
         seed: seed of the augmentation.
-        weigh_pseudo_labels: weigh the masks of pseudo labels by `mask_weight`; False gives all masks the weight 1.
+        weigh_pseudo_labels: True weighs the masks of pseudo labels by `mask_weight`; a function returns the weight of
+            an object with a pseudo label, such as `ExpectedIou`; False gives all masks the weight 1.
     """
 
     def __init__(
@@ -67,12 +69,15 @@ class InstanceDataset(_SeededDataset):
         rows: HFDataset,
         augmentation: Augmentation | None = None,
         seed: int = 0,
-        weigh_pseudo_labels: bool = False,
+        weigh_pseudo_labels: bool | Callable[[Mapping[str, Any]], float] = False,
     ):
         super().__init__(seed)
         self.rows, self.augmentation = rows.with_format(None), augmentation
         self.weigh_pseudo_labels = weigh_pseudo_labels
         self.num_labels = len(class_names(rows))
+        # Objects to paste are found once, without opening an image.
+        pastes = augmentation is not None and augmentation.copy_paste > 0
+        self.copy_paste = CopyPaste(self.rows, augmentation) if pastes else None
         # Sizes come from the rows, so that samplers need not open the images.
         self.sizes = list(zip(rows["height"], rows["width"], strict=True))
 
@@ -89,16 +94,19 @@ class InstanceDataset(_SeededDataset):
 
         # One generator draws everything about a sample, in a fixed order.
         generator = self.generator(index)
+        if self.copy_paste is not None and generator.random() < self.augmentation.copy_paste:
+            image, masks, points, pasted = self.copy_paste(index, image, masks, points, generator)
+            objects += pasted
         if self.augmentation is not None:
             image, masks, points = augmented(image, masks, points, self.augmentation, generator)
-            fraction = generator.uniform(self.augmentation.min_crop, 1)
-            image, masks, points = cropped(image, masks, points, fraction, generator)
+            fraction = self.augmentation.window_fraction(generator)
+            image, masks, points = windowed(image, masks, points, fraction, generator)
 
-        # Drop masks without a pixel: empty ones, and those that left the window.
+        # Drop masks without a pixel: empty ones, hidden ones, and those that left the window.
         visible = masks.any(axis=(1, 2))
         objects = [item for item, is_visible in zip(objects, visible, strict=True) if is_visible]
         # Pseudo labels weigh like annotated masks, as in the paper, unless asked otherwise.
-        weights = [mask_weight(item) if self.weigh_pseudo_labels else 1 for item in objects]
+        weights = [self._mask_weight(item) for item in objects]
         return {
             "images": image,
             "mask_labels": masks if visible.all() else masks[visible],
@@ -108,6 +116,12 @@ class InstanceDataset(_SeededDataset):
             "incomplete_classes": incomplete_classes(row, self.num_labels),
             "scale_draw": float(generator.random()),
         }
+
+    def _mask_weight(self, item: Mapping[str, Any]) -> float:
+        """Return the weight of an object in the mask loss; 1 for an annotated mask."""
+        if not self.weigh_pseudo_labels or item["score"] is None:
+            return 1.0
+        return mask_weight(item) if self.weigh_pseudo_labels is True else self.weigh_pseudo_labels(item)
 
 
 def decode_masks(objects: Sequence[Mapping[str, Any]], height: int, width: int) -> np.ndarray:
