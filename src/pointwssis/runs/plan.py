@@ -73,7 +73,7 @@ class RunPlan:
 
     @property
     def segmenter_fields(self) -> dict[str, Any]:
-        """Fields of `SOLOv2Config` of students and upper bound."""
+        """Fields of `SOLOv2Config` of students, control and upper bound."""
         return {"max_detections": self.recipe.max_detections, **self.recipe.model}
 
     @property
@@ -135,6 +135,11 @@ class RunPlan:
         """True if both students are trained: ground truth to compare them is known, and there are images to label."""
         return self.data.ground_truth_is_known and len(self.data.point) + len(self.data.without_points) > 0
 
+    @property
+    def has_control(self) -> bool:
+        """True if a control is trained: students are compared with each other and on validation images."""
+        return self.compares and self.data.validation is not None and len(self.data.masked) > 0
+
     def student_names(self) -> list[str]:
         """Return the students to train: without ground truth to compare them with, only the better one."""
         names = ["student_point", "student_refined"] if self.uses_refiner else ["student_point"]
@@ -154,7 +159,9 @@ class RunPlan:
         if "student" in recipe.stages:
             for name in self.student_names():
                 wanted[name] = (None, (recipe.training, recipe.student))
-        # The upper bound is trained like a student, on the hidden masks too.
+        # Control and upper bound are trained like a student: on the masks alone, and on the hidden masks too.
+        if "control" in recipe.stages and self.has_control:
+            wanted["control"] = (data.masked, (recipe.training, recipe.student))
         if "upper_bound" in recipe.stages and data.ground_truth_is_known:
             wanted["upper_bound"] = (data.train, (recipe.training, recipe.student))
         return wanted

@@ -17,7 +17,7 @@ from ..training.augmentation import Augmentation
 from .named_recipes import find_recipe
 from .recipe_values import checked_fields, parse_overrides, parse_value, parse_yaml
 
-STAGES = ("teacher", "rough", "refiner", "pseudo", "student", "upper_bound")
+STAGES = ("teacher", "rough", "refiner", "pseudo", "control", "student", "upper_bound")
 
 
 @dataclass
@@ -57,7 +57,8 @@ class Recipe:
         **Run**
 
         output_dir: folder for models, labels and results. Stages that are complete there are not repeated.
-        stages: stages to run: teacher, rough (masks of the teacher), refiner, pseudo (labels), student, upper_bound.
+        stages: stages to run: teacher, rough (masks of the teacher), refiner, pseudo (labels), control (a student that
+            learns from the masks alone, for comparison), student, upper_bound.
         seed: seed of the split, of the initial weights and of the augmentation.
         max_steps: upper limit on the training steps of every stage, for short trial runs.
         bf16: train and label in bfloat16. null uses it where the hardware supports it.
@@ -72,18 +73,18 @@ class Recipe:
         model_name_or_path: saved SOLOv2 from which teacher and students start, or saved MaskRefineNet from which the
             refiner starts. Its classes may differ; the weights of classes of the same name are kept.
         teacher_name_or_path: saved SOLOv2 from which the teacher starts; overrides `model_name_or_path`.
-        student_name_or_path: saved SOLOv2 from which students and upper bound start. "teacher" is the teacher of this
-            run.
+        student_name_or_path: saved SOLOv2 from which students, control and upper bound start. "teacher" is the teacher
+            of this run.
         refiner_name_or_path: saved MaskRefineNet from which the refiner starts.
-        model: fields of `SOLOv2Config` for teacher, students and upper bound.
+        model: fields of `SOLOv2Config` for teacher, students, control and upper bound.
         teacher_model: fields of `SOLOv2Config` that differ for the teacher.
         refiner_model: fields of `MaskRefineNetConfig`.
 
         **Training**
 
-        training: `SegmentationTrainingArguments` of teacher, students and upper bound.
+        training: `SegmentationTrainingArguments` of teacher, students, control and upper bound.
         teacher: training arguments that differ for the teacher.
-        student: training arguments that differ for the students and the upper bound.
+        student: training arguments that differ for students, control and upper bound.
         refiner: `SegmentationTrainingArguments` of the refiner, and `point_jitter` of its samples.
         train_shortest_edges: shortest edges in pixels; one is drawn per training batch. null uses that of `image_size`.
         augmentation: random changes of training images: horizontal_flip, vertical_flip, rotate90, brightness, contrast,

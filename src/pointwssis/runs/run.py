@@ -1,7 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """A run: the stages of a recipe on its data, in the order of the paper's figure 3.
 
-teacher → rough masks → MaskRefineNet → pseudo labels → students, and the same training on all masks as upper bound.
+teacher → rough masks → MaskRefineNet → pseudo labels → students, and the same training on the few masks alone as control
+and on all masks as upper bound.
 """
 
 import functools
@@ -98,6 +99,9 @@ class Run:
             self.refiner()
         if "pseudo" in stages:
             self.labeling.pseudo_labels()
+        # The control shows what the same number of steps yields without any point.
+        if "control" in stages and self.plan.has_control:
+            self.student("control", self.data.masked)
         # Two students where both kinds of labels are compared, else one
         if "student" in stages:
             for name, rows in self.student_rows().items():
@@ -205,7 +209,7 @@ class Run:
         return rows
 
     def student(self, name: str, rows: Dataset) -> dict[str, float | None]:
-        """Train a student, or the upper bound, on rows with masks (step 5 of figure 3), and return its metrics."""
+        """Train a student, the control, or the upper bound, on rows with masks (step 5 of figure 3), and return its metrics."""
         start = self.start(self.recipe.student_name_or_path, "solov2")
         # "teacher" stands for the teacher that this run has trained.
         start = str(trained_model(self.folder, "teacher")) if start == "teacher" else start
