@@ -98,6 +98,14 @@ class Recipe:
 
         rough_fractions: fractions of the teacher's training, 0 to 1, whose weights predict the rough masks that the
             refiner learns from.
+        gate: labels take refined masks only where the refiner improves held-back objects: everywhere, or only for some
+            sizes and scores of rough masks. false refines all labels, as in the paper.
+        held_back_fraction: fraction of the images with masks that are held back. They measure the refiner for the gate,
+            so it does not learn from them, and the teacher only after its first intermediate weights. Without
+            validation images, they take the place of these, and no model learns from them. None are held back of
+            fewer than 4; 0 holds none back.
+        label_rounds: number of rounds of labels for the students. After each equal share of its steps, a student labels
+            the images with points again, and continues from its own weights on the new labels. The paper has 1.
         image_level_threshold: minimum score of a pseudo label in images with image-level labels (paper, table 5: 0.3).
         unlabeled_threshold: minimum score of a pseudo label in images without labels, and in the unlabeled regions of
             incomplete images. In the paper 0.3 is better than 0.1 and 0.5.
@@ -159,6 +167,9 @@ class Recipe:
     weigh_pseudo_labels: bool = False
     # Labeling: how pseudo labels are made and filtered
     rough_fractions: list[float] = field(default_factory=lambda: [2 / 3, 8 / 9])
+    gate: bool = True
+    held_back_fraction: float = 0.2
+    label_rounds: int = 1
     image_level_threshold: float = 0.3
     unlabeled_threshold: float = 0.3
     # Evaluation
@@ -204,6 +215,11 @@ class Recipe:
                 raise UserError(f"{name} is {value}; it must be a fraction of the images, from 0 to 1")
         if self.labeled_fraction is None and self.image_level_fraction + self.unlabeled_fraction:
             raise UserError("image_level_fraction and unlabeled_fraction hide labels; they require a labeled_fraction")
+        if not 0 <= self.held_back_fraction <= 0.5:
+            raise UserError(
+                f"held_back_fraction is {self.held_back_fraction}; it must be a fraction of the images with masks, from "
+                "0 to 0.5"
+            )
         for name in ("image_level_threshold", "unlabeled_threshold"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
@@ -212,7 +228,8 @@ class Recipe:
     def _check_numbers(self) -> None:
         """Raise a `UserError` for counts out of range."""
         # Limits that are null are not checked.
-        for name, least in (("max_steps", 1), ("max_detections", 1), ("full_repeats", 1), ("seed", 0)):
+        limits = (("max_steps", 1), ("max_detections", 1), ("full_repeats", 1), ("label_rounds", 1), ("seed", 0))
+        for name, least in limits:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be an integer of at least {least}")
