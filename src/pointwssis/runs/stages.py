@@ -11,6 +11,7 @@ import json
 import logging
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from ..training.collators import InstanceCollator
 from ..training.datasets import DEFAULT_POINT_JITTER, InstanceDataset, RefinementDataset
 from ..training.flips import augmentation_for
 from ..training.incomplete_labels import background_threshold
+from ..training.late_images import LateInstanceDataset, first_epoch_after
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
 from .recipe import Recipe
@@ -54,6 +56,7 @@ class SegmenterTraining:
         arguments: training arguments that override the recipe's `training`.
         start: saved model to start from; None starts from new weights.
         intermediate_folders: fraction of the training → folder for the weights at that step.
+        late_images: positions of the rows that are learned from only after the first of these weights.
     """
 
     name: str
@@ -62,6 +65,7 @@ class SegmenterTraining:
     arguments: dict[str, Any]
     start: str | None = None
     intermediate_folders: dict[float, Path] = field(default_factory=dict)
+    late_images: Sequence[int] = ()
 
 
 # -- training arguments
@@ -133,11 +137,15 @@ class SaveIntermediateWeights(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         for fraction, folder in self.folders.items():
-            # A fraction is rounded to a step; the first step is the earliest.
-            if state.global_step == max(1, round(fraction * state.max_steps)) and state.is_world_process_zero:
+            if state.global_step == step_of(fraction, state.max_steps) and state.is_world_process_zero:
                 with self.trainer.averaged_weights():
                     model.save_pretrained(folder)
                 self.trainer.processing_class.save_pretrained(folder)
+
+
+def step_of(fraction: float, max_steps: int) -> int:
+    """Return the step at a fraction of a training run, at least 1."""
+    return max(1, round(fraction * max_steps))
 
 
 def train_segmenter(
@@ -192,11 +200,11 @@ def segmenter_trainer(
 ) -> SegmentationTrainer:
     """Return the trainer of one SOLOv2."""
     folder = Path(recipe.output_dir) / training.name
-    augmentation = augmentation_for(recipe.augmentation, class_names(training.rows))
+    args = training_arguments(recipe, folder, recipe.training, training.arguments)
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
-        args=training_arguments(recipe, folder, recipe.training, training.arguments),
-        train_dataset=InstanceDataset(training.rows, augmentation, recipe.seed, recipe.weigh_pseudo_labels),
+        args=args,
+        train_dataset=training_samples(recipe, training, args),
         data_collator=InstanceCollator(processor, recipe.train_shortest_edges or None),
         processing_class=processor,
         eval_dataset=validation,
@@ -207,6 +215,23 @@ def segmenter_trainer(
     if training.intermediate_folders:
         trainer.add_callback(SaveIntermediateWeights(training.intermediate_folders, trainer))
     return without_printing(trainer)
+
+
+def training_samples(
+    recipe: Recipe, training: SegmenterTraining, args: SegmentationTrainingArguments
+) -> InstanceDataset:
+    """Return the training samples of one SOLOv2."""
+    options = {
+        "augmentation": augmentation_for(recipe.augmentation, class_names(training.rows)),
+        "seed": recipe.seed,
+        "weigh_pseudo_labels": recipe.weigh_pseudo_labels,
+    }
+    if not training.late_images:
+        return InstanceDataset(training.rows, **options)
+    # Held-back images join when the weights that predict their rough masks are saved.
+    first_step = step_of(min(training.intermediate_folders), args.max_steps)
+    first_epoch = first_epoch_after(first_step, len(training.rows), args)
+    return LateInstanceDataset(training.rows, training.late_images, first_epoch, **options)
 
 
 def starting_segmenter(
