@@ -173,6 +173,8 @@ def test_loading_leaves_the_given_mapping_alone():
         ("augmentation: {flip: 0.5}", "augmentation: unknown key 'flip'"),
         ("augmentation: {horizontl_flip: 0.5}", "did you mean 'horizontal_flip'"),
         ("augmentation: {rotate90: 3}", "augmentation: rotate90 is 3"),
+        ("refiner: {perturb: 2.0}", "perturb is 2.0; it must lie between 0 and 1"),
+        ("refiner: {drop_rough: much}", "refiner: drop_rough is 'much'"),
         ("model: 3", r"model is 3 \(int\); expected mapping"),
         ("model:", "model is None"),
         ("data_dir: a\ntrain_annotations: b", "keep one of them and set the other to null"),

@@ -18,7 +18,8 @@ from ..ops.devices import autocast, best_device, choose_dtype, for_device
 from ..runs.recipe import Recipe
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
-from ..training.datasets import Augmentation, InstanceDataset, RefinementDataset
+from ..training.datasets import Augmentation, InstanceDataset
+from ..training.refinement_dataset import RefinementDataset
 
 TIMED_STEPS = 3  # the fastest of them counts: other programs can only slow a step down
 TIME_LIMIT = 12.0  # seconds after which no further step starts

@@ -30,11 +30,12 @@ from ..ops.wording import did_you_mean, with_hint
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.augmentation import Augmentation
 from ..training.collators import InstanceCollator
-from ..training.datasets import DEFAULT_POINT_JITTER, InstanceDataset, RefinementDataset
+from ..training.datasets import InstanceDataset
 from ..training.incomplete_labels import background_threshold
+from ..training.refinement_dataset import RefinementDataset, RefinementSampling
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
-from .recipe import Recipe
+from .recipe import Recipe, refiner_sampling
 from .results import percent
 
 logger = logging.getLogger(__name__)
@@ -113,8 +114,9 @@ def check_arguments(values: dict[str, Any]) -> None:
 
 
 def refiner_settings(recipe: Recipe) -> dict[str, Any]:
-    """Return the training arguments of the recipe's `refiner`, without the option of its samples."""
-    return {name: value for name, value in recipe.refiner.items() if name != "point_jitter"}
+    """Return the training arguments of the recipe's `refiner`, without the options of its samples."""
+    options = {option.name for option in dataclasses.fields(RefinementSampling)}
+    return {name: value for name, value in recipe.refiner.items() if name not in options}
 
 
 # -- SOLOv2
@@ -290,10 +292,10 @@ def train_refiner(
     # Without rough masks there is no dataset, and the model to start from is saved unchanged.
     dataset = None
     if len(rough_rows):
-        # Samples vary in the scale of their crop and in the position of their point.
+        # Samples vary in the scale of their crop, in the position of their point, and in their rough mask.
         scales, augmentation = tuple(model.config.train_box_scale), Augmentation(**recipe.augmentation)
-        jitter = recipe.refiner.get("point_jitter", DEFAULT_POINT_JITTER)
-        dataset = RefinementDataset(rough_rows, processor, scales, jitter, augmentation, recipe.seed)
+        sampling = refiner_sampling(recipe.refiner)
+        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, recipe.seed)
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
         args=training_arguments(recipe, folder, MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)),
