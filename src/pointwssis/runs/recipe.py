@@ -75,7 +75,8 @@ class Recipe:
         teacher_name_or_path: saved SOLOv2 from which the teacher starts; overrides `model_name_or_path`.
         student_name_or_path: saved SOLOv2 from which students and upper bound start. "teacher" is the teacher of this
             run.
-        refiner_name_or_path: saved MaskRefineNet from which the refiner starts.
+        refiner_name_or_path: saved MaskRefineNet from which the refiner starts, with its architecture and crop size
+            instead of `refiner_model`. "general" is the class-agnostic refiner of the package.
         model: fields of `SOLOv2Config` for teacher, students and upper bound.
         teacher_model: fields of `SOLOv2Config` that differ for the teacher.
         refiner_model: fields of `MaskRefineNetConfig`.

@@ -11,6 +11,7 @@ import json
 import logging
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import class_names
 from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
+from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
+from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import best_device, choose_dtype, for_device
@@ -275,7 +279,7 @@ def train_refiner(
         rough_rows: rows with `segmentation` and `rough_segmentation`; if there are none, the model to start from is
             saved unchanged.
         folder: folder of the model.
-        name_or_path: saved model to start from; None starts from new weights.
+        name_or_path: saved model to start from, see `find_refiner`; None starts from new weights.
         eta: callback that prints the progress; None prints nothing.
     """
     if is_trained(folder):
@@ -283,12 +287,7 @@ def train_refiner(
         return
     names = class_names(rough_rows)
     set_seed(recipe.seed)
-    # New weights, or saved ones adapted to the classes of the rows
-    if name_or_path is None:
-        model, processor = new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
-    else:
-        model, processor = saved_model(name_or_path, names)
-
+    model, processor = starting_refiner(recipe, names, name_or_path)
     # Without rough masks there is no dataset, and the model to start from is saved unchanged.
     dataset = None
     if len(rough_rows):
@@ -305,6 +304,23 @@ def train_refiner(
     )
     without_printing(trainer)
     train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
+
+
+def starting_refiner(
+    recipe: Recipe, names: Sequence[str], name_or_path: str | None
+) -> tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]:
+    """Return the MaskRefineNet that a training run starts from, with its image processor.
+
+    A saved model keeps its architecture and its crop size.
+
+    Args:
+        recipe: recipe of the run.
+        names: names of the classes, in order.
+        name_or_path: saved model; None creates a new one from the recipe's `refiner_model`.
+    """
+    if name_or_path is None:
+        return new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
+    return saved_model(find_refiner(name_or_path), names)
 
 
 # -- shared
