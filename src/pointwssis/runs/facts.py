@@ -13,6 +13,7 @@ from ..data.annotation_cost import SECONDS_PER_DAY, annotation_cost
 from ..hub.cards import CURVES_FILE, TrainingFacts, write_card
 from ..hub.cards.released import backbone_name
 from ..models.efficientnet_lite.convert_efficientnet_lite import EFFICIENTNET_LITE_SCALES
+from ..models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER
 from ..visualization.curves import draw_curves
 from .data import RunData
 from .labeling import QUALITY_FILE
@@ -168,6 +169,8 @@ def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
     )
     if own == "teacher":
         return "the teacher of the same run", "teacher"
+    if part == "refiner" and own == GENERAL_REFINER:
+        return "the general refiner of the package", None
     weights = own or recipe.model_name_or_path
     if weights is not None:
         return (weights, weights) if is_hub_name(weights) else ("a local model", None)

@@ -14,6 +14,7 @@ from ..ops.points import PointSource
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
 from ..training.augmentation import Augmentation
+from ..training.refinement_dataset import RefinementSampling
 from .named_recipes import find_recipe
 from .recipe_values import checked_fields, parse_overrides, parse_value, parse_yaml
 
@@ -76,7 +77,8 @@ class Recipe:
         teacher_name_or_path: saved SOLOv2 from which the teacher starts; overrides `model_name_or_path`.
         student_name_or_path: saved SOLOv2 from which students, control and upper bound start. "teacher" is the teacher
             of this run.
-        refiner_name_or_path: saved MaskRefineNet from which the refiner starts.
+        refiner_name_or_path: saved MaskRefineNet from which the refiner starts, with its architecture and crop size
+            instead of `refiner_model`. "general" is the class-agnostic refiner of the package.
         model: fields of `SOLOv2Config` for teacher, students, control and upper bound.
         teacher_model: fields of `SOLOv2Config` that differ for the teacher.
         refiner_model: fields of `MaskRefineNetConfig`.
@@ -86,7 +88,8 @@ class Recipe:
         training: `SegmentationTrainingArguments` of teacher, students, control and upper bound.
         teacher: training arguments that differ for the teacher.
         student: training arguments that differ for students, control and upper bound.
-        refiner: `SegmentationTrainingArguments` of the refiner, and `point_jitter` of its samples.
+        refiner: `SegmentationTrainingArguments` of the refiner, and the options of its samples: point_jitter, perturb,
+            drop_rough, color_jitter; see `RefinementSampling`.
         train_shortest_edges: shortest edges in pixels; one is drawn per training batch. null uses that of `image_size`.
         augmentation: random changes of training images: horizontal_flip, vertical_flip, rotate90, brightness, contrast,
             min_crop, copy_paste, scale_jitter; see `Augmentation`. Without a horizontal_flip, images are flipped
@@ -196,6 +199,7 @@ class Recipe:
         if self.pad_size is not None:
             _check_sizes("pad_size", self.pad_size, ("height", "width"))
         Augmentation(**checked_fields(self.augmentation, Augmentation, "augmentation"))
+        refiner_sampling(self.refiner)
 
     def _check_data(self) -> None:
         """Raise a `UserError` for two sources of data, or an unknown source of points."""
@@ -312,6 +316,17 @@ class Recipe:
     def save(self, path: str | Path) -> None:
         """Write the recipe as YAML."""
         Path(path).write_text(yaml.safe_dump(dataclasses.asdict(self), sort_keys=False), encoding="utf-8")
+
+
+def refiner_sampling(refiner: Mapping[str, Any]) -> RefinementSampling:
+    """Return the options of the refiner's samples among the entries of the recipe's `refiner`.
+
+    Raises:
+        UserError: a value has the wrong type or lies out of range.
+    """
+    options = {option.name for option in dataclasses.fields(RefinementSampling)}
+    given = {name: value for name, value in refiner.items() if name in options}
+    return RefinementSampling(**checked_fields(given, RefinementSampling, "refiner"))
 
 
 def _check_sizes(name: str, sizes: Mapping[str, int], needed: Sequence[str], allowed: Sequence[str] = ()) -> None:

@@ -23,6 +23,9 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import class_names
 from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
+from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
+from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import best_device, choose_dtype, for_device
@@ -30,13 +33,14 @@ from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
-from ..training.datasets import DEFAULT_POINT_JITTER, InstanceDataset, RefinementDataset
+from ..training.datasets import InstanceDataset
 from ..training.flips import augmentation_for
 from ..training.incomplete_labels import background_threshold
 from ..training.late_images import LateInstanceDataset, first_epoch_after
+from ..training.refinement_dataset import RefinementDataset, RefinementSampling
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
-from .recipe import Recipe
+from .recipe import Recipe, refiner_sampling
 from .results import percent
 
 logger = logging.getLogger(__name__)
@@ -117,8 +121,9 @@ def check_arguments(values: dict[str, Any]) -> None:
 
 
 def refiner_settings(recipe: Recipe) -> dict[str, Any]:
-    """Return the training arguments of the recipe's `refiner`, without the option of its samples."""
-    return {name: value for name, value in recipe.refiner.items() if name != "point_jitter"}
+    """Return the training arguments of the recipe's `refiner`, without the options of its samples."""
+    options = {option.name for option in dataclasses.fields(RefinementSampling)}
+    return {name: value for name, value in recipe.refiner.items() if name not in options}
 
 
 # -- SOLOv2
@@ -302,7 +307,7 @@ def train_refiner(
         rough_rows: rows with `segmentation` and `rough_segmentation`; if there are none, the model to start from is
             saved unchanged.
         folder: folder of the model.
-        name_or_path: saved model to start from; None starts from new weights.
+        name_or_path: saved model to start from, see `find_refiner`; None starts from new weights.
         eta: callback that prints the progress; None prints nothing.
     """
     if is_trained(folder):
@@ -310,19 +315,14 @@ def train_refiner(
         return
     names = class_names(rough_rows)
     set_seed(recipe.seed)
-    # New weights, or saved ones adapted to the classes of the rows
-    if name_or_path is None:
-        model, processor = new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
-    else:
-        model, processor = saved_model(name_or_path, names)
-
+    model, processor = starting_refiner(recipe, names, name_or_path)
     # Without rough masks there is no dataset, and the model to start from is saved unchanged.
     dataset = None
     if len(rough_rows):
-        # Samples vary in the scale of their crop and in the position of their point.
+        # Samples vary in the scale of their crop, in the position of their point, and in their rough mask.
         scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
-        jitter = recipe.refiner.get("point_jitter", DEFAULT_POINT_JITTER)
-        dataset = RefinementDataset(rough_rows, processor, scales, jitter, augmentation, recipe.seed)
+        sampling = refiner_sampling(recipe.refiner)
+        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, recipe.seed)
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
         args=training_arguments(recipe, folder, MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)),
@@ -332,6 +332,23 @@ def train_refiner(
     )
     without_printing(trainer)
     train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
+
+
+def starting_refiner(
+    recipe: Recipe, names: Sequence[str], name_or_path: str | None
+) -> tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]:
+    """Return the MaskRefineNet that a training run starts from, with its image processor.
+
+    A saved model keeps its architecture and its crop size.
+
+    Args:
+        recipe: recipe of the run.
+        names: names of the classes, in order.
+        name_or_path: saved model; None creates a new one from the recipe's `refiner_model`.
+    """
+    if name_or_path is None:
+        return new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
+    return saved_model(find_refiner(name_or_path), names)
 
 
 # -- shared
