@@ -194,7 +194,9 @@ def segmenter_trainer(
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
         args=training_arguments(recipe, folder, recipe.training, training.arguments),
-        train_dataset=InstanceDataset(training.rows, augmentation, recipe.seed, recipe.weigh_pseudo_labels),
+        train_dataset=InstanceDataset(
+            training.rows, augmentation, recipe.seed, recipe.weigh_pseudo_labels, recipe.tile_size
+        ),
         data_collator=InstanceCollator(processor, recipe.train_shortest_edges or None),
         processing_class=processor,
         eval_dataset=validation,
@@ -216,8 +218,10 @@ def starting_segmenter(
     if "background_threshold" not in fields:
         fields["background_threshold"] = background_threshold(rows)
     if name_or_path is None:
-        return new_segmenter(names, fields, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path)
-    model, processor = saved_model(name_or_path, names, size=recipe.image_size, pad_size=recipe.pad_size)
+        sizes = (recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path, recipe.tile_size)
+        return new_segmenter(names, fields, *sizes)
+    sizes = {"size": recipe.image_size, "pad_size": recipe.pad_size, "tile_size": recipe.tile_size}
+    model, processor = saved_model(name_or_path, names, **sizes)
     # The weights fix most fields; the others follow the recipe.
     model.config.update({name: value for name, value in fields.items() if name in CHANGEABLE_FIELDS})
     return model, processor

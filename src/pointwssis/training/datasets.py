@@ -20,6 +20,7 @@ from ..ops.images import read_image
 from ..ops.user_error import UserError
 from .augmentation import Augmentation, augmented, cropped
 from .incomplete_labels import ignore_points, incomplete_classes, mask_weight
+from .windows import objects_in_window, points_in_window, random_window
 
 DEFAULT_POINT_JITTER = 0.15  # fraction of the object's width and height
 
@@ -54,12 +55,15 @@ class InstanceDataset(_SeededDataset):
     - `input_points`: (M, 2) float, (x, y) in pixels of the image: points of objects without a mask.
     - `incomplete_classes`: (C,) bool, the classes without background in this image.
     - `scale_draw`: float in [0, 1), from which `InstanceCollator` picks the scale of the batch.
+    - `window_side`: int, with `tile_size` only: side in pixels of the window, which a smaller image does not fill.
 
     Args:
         rows: rows of the schema.
         augmentation: random changes of each image; None leaves images unchanged.
         seed: seed of the augmentation.
         weigh_pseudo_labels: weigh the masks of pseudo labels by `mask_weight`; False gives all masks the weight 1.
+        tile_size: side in pixels of a random square window that stands for the image in this epoch, that of the image
+            processor; `Augmentation.min_crop` to 1 times this side is drawn. None takes whole images.
     """
 
     def __init__(
@@ -68,13 +72,17 @@ class InstanceDataset(_SeededDataset):
         augmentation: Augmentation | None = None,
         seed: int = 0,
         weigh_pseudo_labels: bool = False,
+        tile_size: int | None = None,
     ):
         super().__init__(seed)
+        self.tile_size = tile_size
         self.rows, self.augmentation = rows.with_format(None), augmentation
         self.weigh_pseudo_labels = weigh_pseudo_labels
         self.num_labels = len(class_names(rows))
         # Sizes come from the rows, so that samplers need not open the images.
         self.sizes = list(zip(rows["height"], rows["width"], strict=True))
+        if tile_size is not None:
+            self.sizes = [(min(height, tile_size), min(width, tile_size)) for height, width in self.sizes]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -84,22 +92,30 @@ class InstanceDataset(_SeededDataset):
         image = np.asarray(read_image(row))
         # A mask without a class cannot be learned; its point is among those to ignore.
         objects = [item for item in objects_with_mask(row) if item["category"] is not None]
-        masks = decode_masks(objects, *image.shape[:2])
         points = ignore_points(row)
 
         # One generator draws everything about a sample, in a fixed order.
         generator = self.generator(index)
+        window_side = self._window_side(generator)
+        if window_side is None:
+            masks = decode_masks(objects, *image.shape[:2])
+        else:
+            # The window is cut first: masks outside of it need not be decoded.
+            window = random_window(*image.shape[:2], window_side, objects, generator)
+            image, points = image[window.slices], points_in_window(points, window)
+            objects, masks = objects_in_window(objects, window)
         if self.augmentation is not None:
             image, masks, points = augmented(image, masks, points, self.augmentation, generator)
-            fraction = generator.uniform(self.augmentation.min_crop, 1)
-            image, masks, points = cropped(image, masks, points, fraction, generator)
+            if window_side is None:
+                fraction = generator.uniform(self.augmentation.min_crop, 1)
+                image, masks, points = cropped(image, masks, points, fraction, generator)
 
         # Drop masks without a pixel: empty ones, and those that left the window.
         visible = masks.any(axis=(1, 2))
         objects = [item for item, is_visible in zip(objects, visible, strict=True) if is_visible]
         # Pseudo labels weigh like annotated masks, as in the paper, unless asked otherwise.
         weights = [mask_weight(item) if self.weigh_pseudo_labels else 1 for item in objects]
-        return {
+        sample = {
             "images": image,
             "mask_labels": masks if visible.all() else masks[visible],
             "class_labels": np.array([item["category"] for item in objects], dtype=np.int64),
@@ -108,6 +124,14 @@ class InstanceDataset(_SeededDataset):
             "incomplete_classes": incomplete_classes(row, self.num_labels),
             "scale_draw": float(generator.random()),
         }
+        return sample if window_side is None else {**sample, "window_side": window_side}
+
+    def _window_side(self, generator: np.random.Generator) -> int | None:
+        """Draw the side of the window in pixels; None for whole images."""
+        if self.tile_size is None:
+            return None
+        fraction = 1.0 if self.augmentation is None else generator.uniform(self.augmentation.min_crop, 1)
+        return max(1, round(self.tile_size * fraction))
 
 
 def decode_masks(objects: Sequence[Mapping[str, Any]], height: int, width: int) -> np.ndarray:

@@ -27,11 +27,11 @@ def wrap_train_rows(rows: HFDataset, model: PreTrainedModel, image_processor: An
         ValueError: the rows do not fit the schema or the model's classes, or there is no image processor.
     """
     check_rows("train_dataset", rows, model, image_processor)
-    # Crops at random scales for MaskRefineNet, whole images for SOLOv2
+    # Crops at random scales for MaskRefineNet; whole images or windows for SOLOv2
     if model.config.model_type == "mask_refine_net":
         scales = tuple(model.config.train_box_scale)
         return RefinementDataset(rows, image_processor, scales, augmentation=Augmentation(), seed=seed)
-    return InstanceDataset(rows, Augmentation(), seed)
+    return InstanceDataset(rows, Augmentation(), seed, tile_size=image_processor.tile_size)
 
 
 def wrap_eval_rows(rows: HFDataset, model: PreTrainedModel, image_processor: Any) -> Dataset:
