@@ -14,7 +14,17 @@ from pycocotools import mask as coco_mask
 
 from .rle import RLE, checked_rle, decode_rle, encode_mask
 
-__all__ = ["RLE", "decode_rle", "encode_mask", "rle_area", "rle_box", "rle_coverage", "rle_coverages", "rle_iou", "segmentation_to_rle"]
+__all__ = [
+    "RLE",
+    "decode_rle",
+    "encode_mask",
+    "rle_area",
+    "rle_box",
+    "rle_coverage",
+    "rle_coverages",
+    "rle_iou",
+    "segmentation_to_rle",
+]
 
 
 def rle_area(rle: RLE) -> int:

@@ -78,7 +78,9 @@ def _without_annotated(masks: Sequence[RLE], point_pixels: np.ndarray, annotated
             if not _contains(taken, point_pixels[index]):
                 pixels = np.setdiff1d(pixels, taken, assume_unique=True)
         # A mask without a free pixel keeps what it had; its point decides below.
-        settled[index] = encode_pixels(pixels, masks[index]["size"]) if len(pixels) else _dot(masks[index], point_pixels[index])
+        settled[index] = (
+            encode_pixels(pixels, masks[index]["size"]) if len(pixels) else _dot(masks[index], point_pixels[index])
+        )
     return settled
 
 
