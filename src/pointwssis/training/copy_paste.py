@@ -84,22 +84,14 @@ class CopyPaste:
             objects that are hidden (almost) entirely empty; the points that are not covered; the k pasted objects. All
             remain unchanged if no other image has an annotated mask.
         """
-        # An image is not its own source.
-        place = int(generator.integers(len(self.sources))) if self.sources else 0
-        if self.sources and self.sources[place][0] == index:
-            place = (place + 1) % len(self.sources)
-        if not self.sources or self.sources[place][0] == index:
+        source_row, items = self._draw(index, generator)
+        if not items:
             return image, masks, points, []
-        row_index, positions = self.sources[place]
-        source_row = self.rows[row_index]
         source = np.asarray(read_image(source_row))
-        count = int(generator.integers(1, min(MAX_OBJECTS, len(positions)) + 1))
-        chosen = generator.choice(positions, count, replace=False)
-        items = [source_row["objects"][position] for position in chosen]
 
         # Masks of the pasted objects follow those of the image, in the same memory layout.
         image, known = image.copy(), len(masks)
-        enlarged = np.zeros((known + count, *image.shape[1::-1]), dtype=bool).transpose(0, 2, 1)
+        enlarged = np.zeros((known + len(items), *image.shape[1::-1]), dtype=bool).transpose(0, 2, 1)
         enlarged[:known] = masks
         lost = np.zeros(len(enlarged), dtype=np.int64)
         for number, item in enumerate(items, start=known):
@@ -116,6 +108,20 @@ class CopyPaste:
         drop_hidden(enlarged, lost)
         covered = enlarged[known:].any(axis=0)
         return image, enlarged, uncovered(points, covered), items
+
+    def _draw(self, index: int, generator: np.random.Generator) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Draw another row than `index` and some of its annotated objects; none if no other row has any."""
+        if not self.sources or (len(self.sources) == 1 and self.sources[0][0] == index):
+            return {}, []
+        # An image is not its own source: the next one takes its place.
+        place = int(generator.integers(len(self.sources)))
+        if self.sources[place][0] == index:
+            place = (place + 1) % len(self.sources)
+        row_index, positions = self.sources[place]
+        count = int(generator.integers(1, min(MAX_OBJECTS, len(positions)) + 1))
+        chosen = generator.choice(positions, count, replace=False)
+        row = self.rows[row_index]
+        return row, [row["objects"][position] for position in chosen]
 
     def _cut(
         self, item: Mapping[str, Any], source: np.ndarray, size: tuple[int, int], generator: np.random.Generator
