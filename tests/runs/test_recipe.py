@@ -175,6 +175,8 @@ def test_loading_leaves_the_given_mapping_alone():
         ("augmentation: {copy_paste: 1.5}", "augmentation.copy_paste is 1.5; it must be a probability"),
         ("augmentation: {scale_jitter: 0.5}", "augmentation.scale_jitter is 0.5; it must be at least 1"),
         ("augmentation: {rotate90: 3}", "augmentation: rotate90 is 3"),
+        ("refiner: {perturb: 2.0}", "perturb is 2.0; it must lie between 0 and 1"),
+        ("refiner: {drop_rough: much}", "refiner: drop_rough is 'much'"),
         ("model: 3", r"model is 3 \(int\); expected mapping"),
         ("model:", "model is None"),
         ("data_dir: a\ntrain_annotations: b", "keep one of them and set the other to null"),

@@ -4,10 +4,11 @@
 from .arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from .augmentation import Augmentation
 from .collators import InstanceCollator
-from .datasets import InstanceDataset, RefinementDataset
+from .datasets import InstanceDataset
 from .expected_iou import ExpectedIou
 from .flips import augmentation_for
 from .incomplete_labels import background_threshold
+from .refinement_dataset import RefinementDataset, RefinementSampling
 from .samplers import SimilarShapeSampler
 from .trainer import SegmentationTrainer
 
@@ -18,6 +19,7 @@ __all__ = [
     "InstanceCollator",
     "InstanceDataset",
     "RefinementDataset",
+    "RefinementSampling",
     "SegmentationTrainer",
     "SegmentationTrainingArguments",
     "SimilarShapeSampler",

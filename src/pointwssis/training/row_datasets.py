@@ -8,8 +8,9 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedModel
 
 from ..data.schema import class_names
-from .datasets import ImageDataset, InstanceDataset, RefinementDataset
+from .datasets import ImageDataset, InstanceDataset
 from .flips import augmentation_for, warn_about_flips
+from .refinement_dataset import RefinementDataset, RefinementSampling
 
 COLUMNS = ("image", "image_id", "height", "width", "complete", "image_labels", "objects")
 
@@ -30,11 +31,11 @@ def wrap_train_rows(rows: HFDataset, model: PreTrainedModel, image_processor: An
     names = class_names(rows)
     warn_about_flips({}, names)
     augmentation = augmentation_for({}, names)
-    # Crops at random scales for MaskRefineNet, whole images for SOLOv2
+    # Crops at random scales for MaskRefineNet; whole images or windows for SOLOv2
     if model.config.model_type == "mask_refine_net":
         scales = tuple(model.config.train_box_scale)
         return RefinementDataset(rows, image_processor, scales, augmentation=augmentation, seed=seed)
-    return InstanceDataset(rows, augmentation, seed)
+    return InstanceDataset(rows, augmentation, seed, tile_size=image_processor.tile_size)
 
 
 def wrap_eval_rows(rows: HFDataset, model: PreTrainedModel, image_processor: Any) -> Dataset:
@@ -46,7 +47,7 @@ def wrap_eval_rows(rows: HFDataset, model: PreTrainedModel, image_processor: Any
     # Fixed scale and point, so that every evaluation sees the same crops
     if model.config.model_type == "mask_refine_net":
         scale = model.config.box_scale
-        return RefinementDataset(rows, image_processor, (scale, scale), point_jitter=0.0)
+        return RefinementDataset(rows, image_processor, (scale, scale), RefinementSampling(point_jitter=0.0))
     return ImageDataset(rows, image_processor)
 
 

@@ -20,7 +20,7 @@ from ..hub.cards.released import bare_card
 from ..ops.user_error import UserError
 from .arguments import SegmentationTrainingArguments
 from .collators import InstanceCollator, as_list
-from .datasets import ImageDataset, InstanceDataset, RefinementDataset
+from .datasets import ImageDataset, InstanceDataset, SeededDataset
 from .learning_rate import warmup_multistep_factor
 from .row_datasets import wrap_eval_rows, wrap_train_rows
 from .samplers import ShapeOrderSampler, SimilarShapeSampler
@@ -33,7 +33,7 @@ class SetEpochCallback(TrainerCallback):
     accelerate does so too, but neither with several processes nor in the epoch in which a training run resumes.
     """
 
-    def __init__(self, dataset: InstanceDataset | RefinementDataset):
+    def __init__(self, dataset: SeededDataset):
         self.dataset = dataset
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -103,7 +103,7 @@ class SegmentationTrainer(Trainer):
             self.train_dataset = wrap_train_rows(train_dataset, self.model, processing_class, args.seed)
         if isinstance(self.train_dataset, InstanceDataset) and data_collator is None:
             self.data_collator = InstanceCollator(processing_class)
-        if isinstance(self.train_dataset, (InstanceDataset, RefinementDataset)):
+        if isinstance(self.train_dataset, SeededDataset):
             self.add_callback(SetEpochCallback(self.train_dataset))
         self.weight_average = WeightAverage(self.model, args.average_weights) if args.average_weights else None
         if self.weight_average is not None:
