@@ -70,8 +70,6 @@ def test_models_of_another_kind_or_with_other_classes_are_refused(shapes, tmp_pa
         run(teacher_name_or_path=refiner)
     with pytest.raises(ValueError, match="refiner_name_or_path is .*, a solov2 model; expected a MaskRefineNet"):
         run(teacher_name_or_path=str(teacher), refiner_name_or_path=str(teacher))
-    with pytest.raises(
-        ValueError, match="does not know the classes ellipse, rectangle, triangle of the data"
-    ):
+    with pytest.raises(ValueError, match="does not know the classes ellipse, rectangle, triangle of the data"):
         run(teacher_name_or_path=other)
     assert not (tmp_path / "out").exists()

@@ -109,7 +109,7 @@ def check_folder(recipe: Recipe, given: Mapping[str, str]) -> None:
     names = ", ".join(str(path.relative_to(folder)) for path in outdated)
     raise UserError(
         f"{folder}: holds a run with other settings of {', '.join(settings)}; choose another output_dir, or use "
-        f"--update (in Python: Run(..., update=True)), which removes the outdated results ({names}) and makes them again"
+        f"--update (in Python: Run(..., update=True)), which removes the outdated results ({names}) and repeats them"
     )
 
 
