@@ -62,6 +62,8 @@ def plan_steps(
     fitting = minutes * 60 * TRAINING_SHARE * (1 - REFINER_SHARE) / step_seconds
     student = STUDENT_SHARE * fitting / (1 + STUDENT_SHARE * num_students(facts))
     student = max(10, int(min(student, steps_of_epochs(MAX_STUDENT_EPOCHS, facts.full + facts.point, batch_size))))
+    # Where students need the least number of steps, the teacher yields.
+    teacher = max(10, min(teacher, int(fitting - num_students(facts) * student)))
     # The refiner has its own share.
     refiner = minutes * 60 * TRAINING_SHARE * REFINER_SHARE / refiner_seconds
     refiner = max(10, int(min(refiner, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.masks, refiner_batch_size))))

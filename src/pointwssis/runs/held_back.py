@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Held-back images: images with masks that some models of a run do not learn from, so that they can be measured on them.
+"""Held-back images: images with masks that some models do not learn from, so that they can be measured on them.
 
 - With validation images, they serve the gate: the refiner never learns from them, and the teacher only after it has
   saved its first intermediate weights, which predict their rough masks.

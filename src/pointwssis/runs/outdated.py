@@ -104,10 +104,12 @@ def check_folder(recipe: Recipe, given: Mapping[str, str]) -> None:
     outdated = outdated_results(folder, changed)
     if not outdated:
         return
+    # Settings of stages without results are not in the way.
+    settings = [key for key, stage in changed.items() if outdated_results(folder, {key: stage})]
     names = ", ".join(str(path.relative_to(folder)) for path in outdated)
     raise UserError(
-        f"{folder}: holds a run with other settings of {', '.join(changed)}; choose another output_dir, or use --update "
-        f"(in Python: Run(..., update=True)), which removes the outdated results ({names}) and makes them again"
+        f"{folder}: holds a run with other settings of {', '.join(settings)}; choose another output_dir, or use "
+        f"--update (in Python: Run(..., update=True)), which removes the outdated results ({names}) and repeats them"
     )
 
 

@@ -229,8 +229,8 @@ class Recipe:
             raise UserError("image_level_fraction and unlabeled_fraction hide labels; they require a labeled_fraction")
         if not 0 <= self.held_back_fraction <= 0.5:
             raise UserError(
-                f"held_back_fraction is {self.held_back_fraction}; it must be a fraction of the images with masks, from "
-                "0 to 0.5"
+                f"held_back_fraction is {self.held_back_fraction}; it must be a fraction of the images with masks, "
+                "from 0 to 0.5"
             )
         for name in ("image_level_threshold", "unlabeled_threshold"):
             value = getattr(self, name)

@@ -70,6 +70,6 @@ def check_reused_models(recipe: Recipe, class_names: list[str]) -> None:
         missing = [label for label in class_names if label not in known]
         if missing and fields.get("class_conditional", True):
             raise UserError(
-                f"{key} is {name!r}, which does not know the classes {', '.join(missing)} of the data; add {stage!r} to "
-                "stages to train it on them"
+                f"{key} is {name!r}, which does not know the classes {', '.join(missing)} of the data; add "
+                f"{stage!r} to stages to train it on them"
             )

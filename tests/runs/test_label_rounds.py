@@ -1,0 +1,78 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Students that label again after a share of their steps."""
+
+import json
+
+import pytest
+
+from helpers import tiny
+from helpers.tiny import recipe
+from pointwssis.runs.cache import stored_rows
+from pointwssis.runs.run import Run
+from pointwssis.training.trainer import SegmentationTrainer
+
+STUDENTS = ["student_point", "student_refined"]
+
+
+def two_rounds(shapes, output_dir, **changes):
+    options = {"data_dir": str(shapes), "label_rounds": 2, "stages": ["rough", "pseudo", "student"], "gate": False}
+    teacher, refiner = (output_dir.parent / name for name in ("given_teacher", "given_refiner"))
+    if not teacher.exists():
+        tiny.saved_segmenter(teacher)
+        tiny.saved_refiner(refiner)
+    models = {"teacher_name_or_path": str(teacher), "refiner_name_or_path": str(refiner)}
+    return recipe(output_dir, **{**options, **models, **changes})
+
+
+@pytest.fixture(scope="module")
+def finished(shapes, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rounds") / "out"
+    return folder, Run(two_rounds(shapes, folder)).run()
+
+
+def test_each_student_labels_again_within_the_same_number_of_steps(finished, shapes):
+    folder, results = finished
+    rounds = [f"rounds/{name}_1" for name in STUDENTS]
+    steps = {}
+    for name in [*rounds, *STUDENTS]:
+        steps[name] = json.loads((folder / name / "training_settings.json").read_text())["steps"]
+    assert list(steps.values()) == [1, 1, 2, 2]
+    # The card counts all of them.
+    assert json.loads((folder / "student_refined" / "training_facts.json").read_text())["training"]["steps"] == 3
+    first = stored_rows(folder / "pseudo" / "refined")
+    second = stored_rows(folder / "rounds" / "student_refined_1" / "labels" / "pseudo" / "refined")
+    assert first["image_id"] == second["image_id"] and first["objects"] != second["objects"]
+    assert set(results["label_rounds"]) == {"student_point_1", "student_refined_1"}
+    quality = results["label_rounds"]["student_refined_1"]
+    assert quality["refined"]["points"] == results["pseudo_labels"]["refined"]["points"]
+    assert results["label_rounds"]["student_point_1"]["refined"] is None
+    again = Run(two_rounds(shapes, folder))
+    assert again.plan.steps() == {} and again.run() == results
+
+
+def test_the_plan_counts_the_steps_of_all_rounds(shapes, tmp_path):
+    run = Run(two_rounds(shapes, tmp_path / "out", label_rounds=3))
+    assert list(run.plan.steps().values()) == [1] * 6
+    lines = {line.name: line.steps for line in run.plan.stages() if line.stage == "student"}
+    assert lines == dict.fromkeys(STUDENTS, 3)
+
+
+@pytest.mark.parametrize("stop", ["rounds/student_refined_1", "student_refined"])
+def test_a_run_resumes_in_any_round(finished, shapes, tmp_path, monkeypatch, trainings, stop):
+    folder, results = finished
+    made, step = two_rounds(shapes, tmp_path / "out"), SegmentationTrainer.training_step
+
+    def stopping(self, *arguments, **options):
+        if self.args.output_dir.startswith(str(tmp_path / "out" / stop)):
+            raise KeyboardInterrupt
+        return step(self, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentationTrainer, "training_step", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            Run(made).run()
+    trainings.clear()
+    assert Run(made).run() == results
+    assert trainings[0] == stop.rpartition("/")[2] and trainings[-1] == "student_refined"
+    for name in STUDENTS:
+        assert tiny.same_weights(tiny.state_of(tmp_path / "out" / name), tiny.state_of(folder / name))

@@ -1,0 +1,62 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Settings that change between two calls on one output folder."""
+
+from dataclasses import fields
+
+import pytest
+
+from helpers import tiny
+from pointwssis.cli.main import main
+from pointwssis.runs.names import MODELS
+from pointwssis.runs.outdated import AFFECTED, FIRST_STAGE, FREE_KEYS, KEYS, RESULTS
+from pointwssis.runs.recipe import STAGES, Recipe
+from pointwssis.runs.run import Run
+
+
+def test_every_key_has_its_first_stage():
+    keys = [*FIRST_STAGE, *FREE_KEYS]
+    assert sorted(keys) == sorted(field.name for field in fields(Recipe))
+    assert sum(map(len, KEYS.values())) == len(FIRST_STAGE)  # no key stands twice
+    assert set(KEYS) == set(AFFECTED) <= set(STAGES) == set(RESULTS)
+    assert all(stage in AFFECTED[stage] for stage in AFFECTED)
+    assert {model.name for model in MODELS} <= {pattern for patterns in RESULTS.values() for pattern in patterns}
+
+
+def test_later_stages_are_made_again_and_earlier_ones_stay(shapes, tmp_path, trainings):
+    options = {"data_dir": str(shapes), "stages": ["teacher", "rough", "pseudo", "student"], "max_steps": 1}
+    Run(tiny.recipe(tmp_path, **options)).run()
+    teacher = tiny.state_of(tmp_path / "teacher")
+    assert trainings == ["teacher", "student_point"]
+    changed = tiny.recipe(tmp_path, student={"learning_rate": 0.5}, **options)
+    message = r"other settings of student; .*use --update .*removes the outdated results \(student_point\)"
+    with pytest.raises(ValueError, match=message):
+        Run(changed)
+    run = Run(changed, update=True)
+    assert list(run.plan.steps()) == ["student_point"] and not (tmp_path / "student_point").exists()
+    run.run()
+    assert trainings == ["teacher", "student_point", "student_point"]
+    assert tiny.same_weights(tiny.state_of(tmp_path / "teacher"), teacher)
+    assert Run(changed).plan.steps() == {}
+
+
+def test_what_nothing_was_made_with_may_change(shapes, tmp_path):
+    options = {"data_dir": str(shapes), "stages": ["teacher"], "max_steps": 1}
+    Run(tiny.recipe(tmp_path, **options)).run()
+    Run(tiny.recipe(tmp_path, student={"learning_rate": 0.5}, refiner={"max_steps": 2}, **options))
+    assert (tmp_path / "teacher").is_dir()
+    with pytest.raises(ValueError, match=r"other settings of seed; .*\(teacher\)"):
+        Run(tiny.recipe(tmp_path, seed=7, **options))
+
+
+def test_the_command_updates(shapes, tmp_path, capsys):
+    out = tmp_path / "out"
+    for name in ("teacher", "control"):
+        tiny.saved_segmenter(out / name)
+    path = tiny.recipe_file(tmp_path / "r.yaml", data_dir=str(shapes), output_dir=str(out), max_steps=1)
+    Recipe.load(path).save(out / "recipe.yaml")
+    words = ["run", str(path), "--stages", "control", "--student.learning_rate", "0.5"]
+    assert main(words) == 1
+    assert "(control)" in capsys.readouterr().err
+    assert main([*words, "--update", "--dry_run"]) == 0 and (out / "control").is_dir()
+    assert main([*words, "--update"]) == 0
+    assert (out / "control" / "training_log.json").is_file() and (out / "teacher").is_dir()

@@ -1,0 +1,75 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Trained models of one run in another run."""
+
+import json
+
+import pytest
+
+from helpers import tiny
+from helpers.tiny import recipe
+from pointwssis.runs.reuse import intermediate_weights
+from pointwssis.runs.run import Run
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    """Return the folder of a teacher with intermediate weights."""
+    folder = tmp_path_factory.mktemp("first") / "teacher"
+    for name in (".", "weights_at_100_percent", "weights_at_67_percent"):
+        tiny.saved_segmenter(folder / name, seed=len(name))
+    return folder
+
+
+def test_a_given_teacher_labels_and_starts_the_students(shapes, tmp_path, teacher, trainings):
+    options = {"data_dir": str(shapes), "max_steps": 1, "labeled_fraction": 0.5}
+    stages = ["rough", "refiner", "pseudo", "student"]
+    reuse = {"teacher_name_or_path": str(teacher), "student_name_or_path": "teacher"}
+    run = Run(recipe(tmp_path / "out", stages=stages, **reuse, **options))
+    results = run.run()
+    assert trainings == ["refiner", "student_point", "student_refined"]
+    assert not (tmp_path / "out" / "teacher").exists() and results["student_refined"]["AP"] is not None
+    names = sorted(path.name for path in (tmp_path / "out" / "rough").glob("full_*"))
+    assert names == ["full_weights_at_100_percent", "full_weights_at_67_percent"]
+    assert results["gate"] is not None
+
+
+def test_intermediate_weights_stand_in_order_or_the_teacher_for_itself(teacher, tmp_path):
+    assert [path.name[11:] for path in intermediate_weights(str(teacher))] == ["67_percent", "100_percent"]
+    assert [str(path) for path in intermediate_weights("someone/teacher")] == ["someone/teacher"]
+
+
+def test_the_images_that_a_teacher_joined_late_are_held_back_again(shapes, tmp_path, teacher):
+    options = {"data_dir": str(shapes), "labeled_fraction": 0.75}
+    plain = Run(recipe(tmp_path / "a", stages=["rough"], teacher_name_or_path=str(teacher), **options))
+    drawn = plain.labeling.late_images
+    other = next(place for place in range(6) if place not in drawn)
+    name = plain.data.masked["file_name"][other]
+    known = tmp_path / "known"
+    tiny.saved_segmenter(known)
+    (known / "held_back.json").write_text(json.dumps([name]))
+    run = Run(recipe(tmp_path / "b", stages=["rough"], teacher_name_or_path=str(known), **options))
+    assert run.labeling.late_images == [other]
+
+
+def test_a_given_refiner_refines_without_training(shapes, tmp_path, teacher, trainings):
+    refiner = tiny.saved_refiner(tmp_path / "refiner")
+    models = {"teacher_name_or_path": str(teacher), "refiner_name_or_path": refiner}
+    made = recipe(tmp_path / "out", data_dir=str(shapes), stages=["rough", "pseudo"], **models)
+    results = Run(made).run()
+    assert trainings == [] and results["pseudo_labels"]["refined"]["labels"] > 0
+
+
+def test_models_of_another_kind_or_with_other_classes_are_refused(shapes, tmp_path, teacher):
+    refiner = tiny.saved_refiner(tmp_path / "refiner")
+    other = tiny.saved_segmenter(tmp_path / "other", names=["star", "cow"])
+
+    def run(**changes):
+        return Run(recipe(tmp_path / "out", data_dir=str(shapes), stages=["rough", "pseudo"], **changes))
+
+    with pytest.raises(ValueError, match="teacher_name_or_path is .*, a mask_refine_net model; expected a SOLOv2"):
+        run(teacher_name_or_path=refiner)
+    with pytest.raises(ValueError, match="refiner_name_or_path is .*, a solov2 model; expected a MaskRefineNet"):
+        run(teacher_name_or_path=str(teacher), refiner_name_or_path=str(teacher))
+    with pytest.raises(ValueError, match="does not know the classes ellipse, rectangle, triangle of the data"):
+        run(teacher_name_or_path=other)
+    assert not (tmp_path / "out").exists()
