@@ -3,7 +3,9 @@
 
 from helpers import tiny
 from pointwssis.data import dataset_from_rows
-from pointwssis.runs.stages import starting_segmenter
+from pointwssis.models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from pointwssis.models.mask_refine_net.named_mask_refine_net import find_refiner
+from pointwssis.runs.stages import starting_segmenter, train_refiner
 
 
 def test_where_background_comes_from_is_decided_for_each_training(tmp_path):
@@ -18,3 +20,14 @@ def test_where_background_comes_from_is_decided_for_each_training(tmp_path):
     for rows, own, expected in ((whole, {}, 0.0), (unfinished, {}, 0.1), (whole, {"background_threshold": 0.3}, 0.3)):
         student, _ = starting_segmenter(recipe, rows, {**tiny.SEGMENTER, **own}, str(tmp_path / "teacher"))
         assert student.config.background_threshold == expected
+
+
+def test_a_refiner_that_starts_from_the_general_one_keeps_its_network_and_learns_from_perturbed_masks(tmp_path):
+    # Objects without a rough mask suffice, because every rough mask is perturbed.
+    refiner = {"max_steps": 2, "per_device_train_batch_size": 2, "perturb": 1.0, "point_jitter": 0.1}
+    recipe = tiny.recipe(tmp_path, refiner_name_or_path="general", refiner=refiner)
+    train_refiner(recipe, tiny.shapes(2), tmp_path / "refiner", recipe.refiner_name_or_path)
+    trained = MaskRefineNetConfig.from_pretrained(tmp_path / "refiner")
+    general = MaskRefineNetConfig.from_pretrained(find_refiner("general"))
+    assert not trained.class_conditional and trained.crop_size == general.crop_size != tiny.REFINER["crop_size"]
+    assert list(trained.id2label.values()) == tiny.NAMES
