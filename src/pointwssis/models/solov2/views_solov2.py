@@ -21,6 +21,7 @@ from .level_selection_solov2 import (
     read_cells,
 )
 
+
 @dataclass(frozen=True)
 class View:
     """A way to look at an image.
@@ -55,7 +56,10 @@ class View:
         """
         height, width = self.size
         # A point on the right or bottom border lies in the last pixel, not in the padding behind it.
-        points = torch.minimum(points.float() - points.new_tensor(self.box[:2]).float(), torch.tensor([width - 1.0, height - 1.0], device=points.device))
+        points = torch.minimum(
+            points.float() - points.new_tensor(self.box[:2]).float(),
+            torch.tensor([width - 1.0, height - 1.0], device=points.device),
+        )
         if self.is_flipped:
             points = points * points.new_tensor([-1, 1]) + points.new_tensor([width - 1, 0])
         return points * torch.tensor([valid_size[1] / width, valid_size[0] / height], device=points.device)
