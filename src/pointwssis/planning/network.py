@@ -27,7 +27,7 @@ _NARROW = {
     "mask_channels": 64,
 }
 # With a pretrained backbone, whose features need less refinement, they can be narrower still.
-_NARROW_PRETRAINED = {**_NARROW, "fpn_channels": 96, "instance_channels": 96, "kernel_channels": 48, "mask_channels": 48}
+_NARROWER = {"fpn_channels": 96, "instance_channels": 96, "kernel_channels": 48, "mask_channels": 48}
 # Stem and first two stages keep their pretrained weights, the others learn slowly.
 FROZEN_STAGES, BACKBONE_RATE_FACTOR = 3, 0.2
 # Settings of the trainings, whatever the machine
@@ -81,10 +81,10 @@ def backbone_settings(backbone: str | None) -> list[Setting]:
     Args:
         backbone: pretrained backbone to use; None starts from random weights.
     """
-    narrow = _NARROW if backbone is None else _NARROW_PRETRAINED
+    narrow = _NARROW if backbone is None else {**_NARROW, **_NARROWER}
     widths = [] if has_gpu() else [Setting(f"model.{key}", value) for key, value in narrow.items()]
     if backbone is not None:
-        frozen = "stem and stages up to stride 8 keep their pretrained weights; 5 freezes the whole backbone, which is faster"
+        frozen = "stem and stages up to stride 8 keep their weights; 5 freezes the whole backbone, which is faster"
         return [
             Setting("backbone_name_or_path", backbone, "as requested"),
             Setting("model.freeze_backbone_stages", FROZEN_STAGES, frozen),

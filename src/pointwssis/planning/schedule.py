@@ -29,9 +29,9 @@ class Steps:
 def num_students(facts: DataFacts) -> int:
     """Return the number of trainings that start from the teacher.
 
-    With known ground truth, the control, a student without refiner, and the upper bound are trained for comparison.
+    With known ground truth, a control on the masks alone and the upper bound are trained for comparison.
     """
-    return 4 if facts.ground_truth_is_known and facts.point else 1
+    return 3 if facts.ground_truth_is_known and facts.point else 1
 
 
 def teacher_steps(minutes: float, step_seconds: float, facts: DataFacts, batch_size: int) -> int:
@@ -49,7 +49,7 @@ def plan_steps(
     batch_size: int,
     refiner_batch_size: int,
 ) -> Steps:
-    """Return the steps of all trainings of a run, at least 10 each.
+    """Return the steps of all trainings of a run: at least 10 of a SOLOv2, and `MIN_REFINER_STEPS` of the refiner.
 
     Args:
         minutes: duration of the run.
@@ -59,24 +59,25 @@ def plan_steps(
         batch_size: images per step of a SOLOv2.
         refiner_batch_size: crops per step of the MaskRefineNet.
     """
-    teacher = max(10, teacher_steps(minutes, step_seconds, facts, batch_size))
-    # Students share the time of the teacher, because both take the same time per step.
-    fitting = minutes * 60 * TRAINING_SHARE * (1 - REFINER_SHARE) / step_seconds
-    student = STUDENT_SHARE * fitting / (1 + STUDENT_SHARE * num_students(facts))
-    student = max(10, int(min(student, steps_of_epochs(MAX_STUDENT_EPOCHS, facts.full + facts.point, batch_size))))
-    # Where students need the least number of steps, the teacher yields.
-    teacher = max(10, min(teacher, int(fitting - num_students(facts) * student)))
-    # The refiner has its own share.
-    refiner = minutes * 60 * TRAINING_SHARE * REFINER_SHARE / refiner_seconds
-    refiner = max(10, int(min(refiner, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.masks, refiner_batch_size))))
-    teacher, student, refiner = (rounded(steps) for steps in (teacher, student, refiner))
+    # The refiner has its own share, which grows where that would be too few steps.
+    seconds = minutes * 60 * TRAINING_SHARE
+    most = steps_of_epochs(MAX_TEACHER_EPOCHS, facts.masks, refiner_batch_size)
+    refiner = rounded(max(MIN_REFINER_STEPS, int(min(seconds * REFINER_SHARE / refiner_seconds, most))))
+    # Students share the rest with the teacher, because both take the same time per step.
+    left = max(0.0, seconds - max(seconds * REFINER_SHARE, refiner * refiner_seconds))
+    fitting = left / step_seconds / (1 + STUDENT_SHARE * num_students(facts))
+    most = steps_of_epochs(MAX_TEACHER_EPOCHS, facts.full, batch_size)
+    teacher = rounded(max(10, int(min(fitting, most))))
+    most = steps_of_epochs(MAX_STUDENT_EPOCHS, facts.full + facts.point, batch_size)
+    student = rounded(max(10, int(min(STUDENT_SHARE * fitting, most))))
     seconds = step_seconds * (teacher + num_students(facts) * student) + refiner_seconds * refiner
     return Steps(teacher, student, refiner, seconds)
 
 
-def enough_steps(facts: DataFacts, batch_size: int) -> int:
+def enough_steps(facts: DataFacts, batch_size: int, pretrained: bool = False) -> int:
     """Return the teacher steps that a training needs; an input that allows fewer is made smaller instead."""
-    return min(SUFFICIENT_STEPS, max(10, SUFFICIENT_EPOCHS * facts.full // batch_size))
+    sufficient = SUFFICIENT_PRETRAINED_STEPS if pretrained else SUFFICIENT_STEPS
+    return min(sufficient, max(10, SUFFICIENT_EPOCHS * facts.full // batch_size))
 
 
 def steps_of_epochs(epochs: int, samples: int, batch_size: int) -> float:

@@ -99,6 +99,8 @@ class Recipe:
             min_crop, copy_paste, scale_jitter; see `Augmentation`. Without a horizontal_flip, images are flipped
             unless class names distinguish left from right. With `tile_size`, min_crop … 1 of its side is the side of a
             training window.
+        rough_student: also train a student on the rough masks, to compare it with the one on the refined masks, where
+            the ground truth of all images is known.
         full_repeats: number of times that an image with masks occurs per epoch of a student, relative to once for an
             image with pseudo labels. The paper uses 1.
         weigh_pseudo_labels: weigh the mask loss of a pseudo label by its score and by the IoU of its rough and its
@@ -174,6 +176,7 @@ class Recipe:
     refiner: dict[str, Any] = field(default_factory=dict)
     train_shortest_edges: list[int] | None = None
     augmentation: dict[str, Any] = field(default_factory=dict)
+    rough_student: bool = True
     full_repeats: int = 1
     weigh_pseudo_labels: bool = False
     # Labeling: how pseudo labels are made and filtered
