@@ -6,6 +6,8 @@ from typing import Any
 
 from transformers import TrainingArguments
 
+from ..ops.user_error import UserError
+
 
 @dataclass
 class SegmentationTrainingArguments(TrainingArguments):
@@ -16,6 +18,8 @@ class SegmentationTrainingArguments(TrainingArguments):
             iterations 210k and 250k of 270k. An empty list selects transformers' `lr_scheduler_type`.
         gamma: factor of the learning rate at each milestone.
         warmup_factor: factor of the learning rate at the first step of the warm-up.
+        backbone_learning_rate_factor: factor of the learning rate for the parameters of the backbone, at every step. A
+            pretrained backbone changes less than new heads should.
     """
 
     # The official schedule of SOLOv2 for COCO
@@ -35,11 +39,22 @@ class SegmentationTrainingArguments(TrainingArguments):
         metadata={"help": "Fractions of the training after which the learning rate is multiplied by gamma."},
     )
     gamma: float = field(default=0.1, metadata={"help": "Factor of the learning rate at each milestone."})
+    backbone_learning_rate_factor: float = field(
+        default=1.0, metadata={"help": "Factor of the learning rate for the parameters of the backbone."}
+    )
     # Samples and losses of this package, whatever the schedule
     remove_unused_columns: bool | None = field(default=False)
     label_names: list[str] | None = field(default_factory=lambda: ["mask_labels", "class_labels"])
     report_to: None | str | list[str] = field(default="none")
     ddp_find_unused_parameters: bool | None = field(default=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.backbone_learning_rate_factor > 0:
+            raise UserError(
+                f"backbone_learning_rate_factor must be positive, got {self.backbone_learning_rate_factor}; to keep the "
+                "backbone as it is, set freeze_backbone_stages of the model to 5"
+            )
 
 
 # The official schedule of MaskRefineNet: Adam with cosine decay.
