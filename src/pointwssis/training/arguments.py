@@ -52,8 +52,8 @@ class SegmentationTrainingArguments(TrainingArguments):
         super().__post_init__()
         if not self.backbone_learning_rate_factor > 0:
             raise UserError(
-                f"backbone_learning_rate_factor must be positive, got {self.backbone_learning_rate_factor}; to keep the "
-                "backbone as it is, set freeze_backbone_stages of the model to 5"
+                f"backbone_learning_rate_factor must be positive, got {self.backbone_learning_rate_factor}; to keep "
+                "the backbone as it is, set freeze_backbone_stages of the model to 5"
             )
 
 

@@ -121,7 +121,7 @@ class SegmentationTrainer(Trainer):
     # -- optimization
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """Create the optimizer of the arguments: norm layers do not decay, and the backbone has its own learning rate."""
+        """Create the optimizer of the arguments, with the groups of `parameter_groups`."""
         model = self.model if model is None else model
         if self.optimizer is None:
             kind, options = self.get_optimizer_cls_and_kwargs(self.args, model)
