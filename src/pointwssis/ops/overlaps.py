@@ -15,7 +15,9 @@ from .points import pixel_of
 from .rle import decode_pixels, encode_pixels
 
 NESTED_COVERAGE = 0.8  # fraction of a mask inside a larger one from which it is nested in it
-NESTED_AREA_RATIO = 4.0  # ratio of the areas from which two such masks are two objects and not one that was not separated
+NESTED_AREA_RATIO = (
+    4.0  # ratio of the areas from which two such masks are two objects and not one that was not separated
+)
 NOBODY = -1
 
 

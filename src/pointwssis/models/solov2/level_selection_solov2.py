@@ -134,9 +134,7 @@ def read_cells(outputs: ImageOutputs, points: Tensor, settings: DecodingSettings
     return CellReadings(kernels, confidence, maskness.view(cells.shape), background)
 
 
-def level_scores(
-    views: Sequence[CellReadings], class_labels: Tensor | None, settings: DecodingSettings
-) -> LevelScores:
+def level_scores(views: Sequence[CellReadings], class_labels: Tensor | None, settings: DecodingSettings) -> LevelScores:
     """Return the scores of N points on every level, averaged over the views of an image.
 
     Args:
