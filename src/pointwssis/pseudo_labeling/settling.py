@@ -6,7 +6,7 @@ from typing import Any
 
 from ..data.schema import objects_with_point
 from ..ops.coco_masks import RLE, decode_rle, rle_area
-from ..ops.overlaps import settle_overlaps
+from ..ops.overlaps import free_part, settle_overlaps
 from ..ops.points import point_from_mask
 
 Row = dict[str, Any]
@@ -42,10 +42,13 @@ def settled_labels(row: Row, items: Sequence[Row], masks: Sequence[RLE]) -> list
     points = [items[index]["point"] for index in pointed]
     for index, mask in zip(pointed, settle_overlaps([masks[i] for i in pointed], points, annotated), strict=True):
         settled[index] = mask
-    # An empty proposal has no center, and no overlap.
-    proposed = [i for i, item in enumerate(items) if item["point"] is None and rle_area(masks[i])]
-    centers = [point_from_mask(decode_rle(masks[index])) for index in proposed]
-    annotated += [settled[index] for index in pointed]
-    for index, mask in zip(proposed, settle_overlaps([masks[i] for i in proposed], centers, annotated), strict=True):
+    # Proposals take free pixels only; one that has none is empty, and no label.
+    taken = annotated + [settled[index] for index in pointed]
+    for index, item in enumerate(items):
+        if item["point"] is None:
+            settled[index] = free_part(masks[index], taken)
+    proposed = [index for index, item in enumerate(items) if item["point"] is None and rle_area(settled[index])]
+    centers = [point_from_mask(decode_rle(settled[index])) for index in proposed]
+    for index, mask in zip(proposed, settle_overlaps([settled[i] for i in proposed], centers), strict=True):
         settled[index] = mask
     return settled

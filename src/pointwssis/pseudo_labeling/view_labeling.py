@@ -125,8 +125,9 @@ class ViewLabeler:
         encoded = self._encoded(images, parts)
         for part, views in zip(parts, encoded, strict=True):
             points, labels = prompts[part.image]["points"], prompts[part.image]["labels"]
-            # All points of the window take part, because the level selection may look at the others.
-            rows = sorted({*part.members, *_inside(points, part.window)})
+            # Points that belong to other windows matter to the level selection only.
+            others = _inside(points, part.window) if self.views.level_strategy == "points" else []
+            rows = sorted({*part.members, *others})
             instances = self._instances(views, points[rows], labels[rows])
             for row, instance in zip(rows, instances, strict=True):
                 if row in part.members:
