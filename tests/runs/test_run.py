@@ -166,9 +166,12 @@ def test_a_model_without_the_end_of_its_training_is_trained(shapes, tmp_path, tr
     assert trainings == ["teacher", "teacher"]
 
 
-def test_an_interruption_while_saving_takes_no_step_more(shapes, tmp_path, monkeypatch, trainings):
+@pytest.mark.parametrize("average_weights", [0.0, 0.9])
+def test_an_interruption_while_saving_takes_no_step_more(shapes, tmp_path, monkeypatch, trainings, average_weights):
     def made(name: str) -> Recipe:
-        return recipe(tmp_path / name, data_dir=str(shapes), stages=["teacher"], labeled_fraction=0.9)
+        options = {"data_dir": str(shapes), "stages": ["teacher"], "labeled_fraction": 0.9}
+        options["teacher"] = {"average_weights": average_weights}
+        return recipe(tmp_path / name, **options)
 
     save = SegmentationTrainer.save_model
 

@@ -12,6 +12,8 @@ from transformers import AutoConfig
 from ..data.annotation_cost import SECONDS_PER_DAY, annotation_cost
 from ..hub.cards import CURVES_FILE, TrainingFacts, write_card
 from ..hub.cards.released import backbone_name
+from ..models.efficientnet_lite.convert_efficientnet_lite import EFFICIENTNET_LITE_SCALES
+from ..models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER
 from ..visualization.curves import draw_curves
 from .data import RunData
 from .labeling import QUALITY_FILE
@@ -167,6 +169,8 @@ def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
     )
     if own == "teacher":
         return "the teacher of the same run", "teacher"
+    if part == "refiner" and own == GENERAL_REFINER:
+        return "the general refiner of the package", None
     weights = own or recipe.model_name_or_path
     if weights is not None:
         return (weights, weights) if is_hub_name(weights) else ("a local model", None)
@@ -174,6 +178,8 @@ def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
     backbone = recipe.backbone_name_or_path
     if backbone is None:
         return "random weights", None
+    if backbone in EFFICIENTNET_LITE_SCALES:
+        return f"random weights with the backbone {backbone}, pretrained on ImageNet", None
     if is_hub_name(backbone):
         return f"random weights with the backbone of {backbone}", backbone
     return "random weights with a pretrained backbone", None
@@ -192,7 +198,10 @@ def public_recipe(recipe: Recipe) -> dict[str, Any]:
         # Only decisions that shaped the model are published.
         if key in KEYS_WITH_LOCAL_PATHS or key in KEYS_WITHOUT_EFFECT_ON_MODELS or value == defaults[key]:
             continue
-        # A name that is no repository of the Hub is a path on the user's disk.
-        is_path = key.endswith("_name_or_path") or key == "dataset_name"
-        values[key] = "a local folder" if is_path and value != "teacher" and not is_hub_name(value) else value
+        # A name that is neither ours nor that of a repository of the Hub is a path on the user's disk.
+        is_path = (key.endswith("_name_or_path") or key == "dataset_name") and value not in (
+            "teacher",
+            *EFFICIENTNET_LITE_SCALES,
+        )
+        values[key] = "a local folder" if is_path and not is_hub_name(value) else value
     return values

