@@ -116,3 +116,15 @@ def test_settings_of_a_recipe(tmp_path):
     assert given.num_grids == (9, 8, 7, 6, 5) and given.scale_ranges[0] == (1, 24)
     with pytest.raises(UserError, match="(?s)model: .*num_grids must have 5 entries"):
         InputSettings.of_recipe(tiny.recipe(tmp_path, model={"num_grids": [3]}))
+
+
+def test_tiles_scale_objects_alike_and_have_cells_of_their_own():
+    # Tiles of 20 pixels on a canvas of 64: objects are 3 times as large, in images of all sizes.
+    settings = InputSettings({"shortest_edge": 60}, {"height": 64, "width": 64}, (8, 6, 4, 2, 1), RANGES, 99, 20)
+    assert settings.resized(30, 40) == (90, 120) and settings.canvas(30, 40) == (64, 64)
+    assert InputSettings({"shortest_edge": 60}, None, (1,) * 5, RANGES, 9, 20).canvas(300, 40) == (64, 64)
+    objects = [box(2, 2), click(0, 1, 1), click(0, 39, 29), click(0, 38.9, 29)]
+    fit = fitted(row(1, *objects), settings=settings)
+    assert list(fit.sizes) == pytest.approx([6])
+    # Two points share a tile, and there all cells; the third is alone in its tile.
+    assert fit.crowded == [2] * 5

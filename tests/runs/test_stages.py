@@ -3,7 +3,9 @@
 
 from helpers import tiny
 from pointwssis.data import dataset_from_rows
-from pointwssis.runs.stages import SegmenterTraining, starting_segmenter, train_segmenter
+from pointwssis.models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from pointwssis.models.mask_refine_net.named_mask_refine_net import find_refiner
+from pointwssis.runs.stages import SegmenterTraining, starting_segmenter, train_refiner, train_segmenter
 
 
 def test_where_background_comes_from_is_decided_for_each_training(tmp_path):
@@ -33,3 +35,14 @@ def test_intermediate_weights_are_averaged_ones(tmp_path):
     # After the first step, the average holds 9/10 of its weights.
     assert not tiny.same_weights(saved[0.0], saved[0.9])
     assert (folder / "early" / "preprocessor_config.json").is_file()
+
+
+def test_a_refiner_that_starts_from_the_general_one_keeps_its_network_and_learns_from_perturbed_masks(tmp_path):
+    # Objects without a rough mask suffice, because every rough mask is perturbed.
+    refiner = {"max_steps": 2, "per_device_train_batch_size": 2, "perturb": 1.0, "point_jitter": 0.1}
+    recipe = tiny.recipe(tmp_path, refiner_name_or_path="general", refiner=refiner)
+    train_refiner(recipe, tiny.shapes(2), tmp_path / "refiner", recipe.refiner_name_or_path)
+    trained = MaskRefineNetConfig.from_pretrained(tmp_path / "refiner")
+    general = MaskRefineNetConfig.from_pretrained(find_refiner("general"))
+    assert not trained.class_conditional and trained.crop_size == general.crop_size != tiny.REFINER["crop_size"]
+    assert list(trained.id2label.values()) == tiny.NAMES

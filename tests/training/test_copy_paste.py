@@ -142,6 +142,16 @@ def test_pasted_objects_are_mirrored_only_where_flips_are_allowed(dataset_of):
         assert heavier == expected
 
 
+def test_an_object_at_a_border_stays_at_it(dataset_of):
+    for flip, expected in ((0.0, {(True, False)}), (0.5, {(True, False), (False, True)})):
+        augmentation, borders, rows = Augmentation(flip, copy_paste=1.0), set(), set()
+        for sample in samples(dataset_of([], [(0, block(0, 10, 12, 9), {})], augmentation=augmentation)):
+            mask = sample["mask_labels"][0]
+            borders.add((bool(mask[:, 0].any()), bool(mask[:, -1].any())))
+            rows.add(int(np.flatnonzero(mask.any(axis=1))[0]))
+        assert borders == expected and len(rows) > 5
+
+
 def test_samples_depend_on_seed_epoch_and_index_alone(dataset_of):
     images = [[(number % 3, block(5 + number, 5, 9, 9), {})] for number in range(5)]
     first, again = (samples(dataset_of(*images, seed=3), index=2, epochs=4) for _ in range(2))

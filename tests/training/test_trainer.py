@@ -17,7 +17,8 @@ from pointwssis.evaluation import CocoEvaluator
 from pointwssis.training.arguments import SegmentationTrainingArguments
 from pointwssis.training.augmentation import Augmentation
 from pointwssis.training.collators import InstanceCollator
-from pointwssis.training.datasets import InstanceDataset, RefinementDataset
+from pointwssis.training.datasets import InstanceDataset
+from pointwssis.training.refinement_dataset import RefinementDataset
 from pointwssis.training.learning_rate import warmup_multistep_factor
 from pointwssis.training.trainer import SegmentationTrainer
 

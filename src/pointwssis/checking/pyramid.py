@@ -19,6 +19,7 @@ from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCAL
 from ..models.solov2.grid_solov2 import cells_of_points
 from ..models.solov2.transforms_solov2 import shortest_edge_size
 from ..ops.coco_masks import rle_box
+from ..ops.tiles import Window, most_central_windows, tile_windows
 from ..ops.wording import counted
 from ..runs.recipe import Recipe
 from .findings import NOTE, WARNING, Findings
@@ -38,6 +39,7 @@ class InputSettings:
     num_grids: Sequence[int]
     scale_ranges: Sequence[Sequence[float]]
     max_detections: int
+    tile_size: int | None = None
 
     @classmethod
     def of_recipe(cls, recipe: Recipe, teacher: bool = False) -> "InputSettings":
@@ -61,16 +63,23 @@ class InputSettings:
             tuple(config.num_grids),
             tuple(map(tuple, config.scale_ranges)),
             fields.get("max_detections", recipe.max_detections),
+            recipe.tile_size,
         )
 
     def resized(self, height: int, width: int) -> tuple[int, int]:
-        """Return (height, width) in pixels of a scaled image."""
-        return shortest_edge_size(height, width, self.image_size["shortest_edge"], self.image_size.get("longest_edge"))
+        """Return (height, width) in pixels of a scaled image, all tiles of which are scaled by the same factor."""
+        edges = self.image_size["shortest_edge"], self.image_size.get("longest_edge")
+        if self.tile_size is None:
+            return shortest_edge_size(height, width, *edges)
+        scaled_tile, _ = shortest_edge_size(self.tile_size, self.tile_size, *edges)
+        return round(height * scaled_tile / self.tile_size), round(width * scaled_tile / self.tile_size)
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """Return (height, width) in pixels of the padded input that the grids span, for an image alone in its batch."""
         if self.pad_size is not None:
             return self.pad_size["height"], self.pad_size["width"]
+        if self.tile_size is not None:
+            height, width = self.tile_size, self.tile_size
         return tuple(-(-side // _STRIDE) * _STRIDE for side in self.resized(height, width))
 
 
@@ -124,7 +133,9 @@ class PyramidFit:
         self._add_sizes(objects, scale)
         points = [item for item in objects if item["point"] is not None]
         if points:
-            self._add_points(points, scale, self.settings.canvas(row["height"], row["width"]))
+            canvas = self.settings.canvas(row["height"], row["width"])
+            for own_points in self._points_by_tile(points, row["height"], row["width"]):
+                self._add_points(own_points, scale, canvas)
         # Images with more objects than can be detected.
         self.most, cap = max(self.most, len(objects)), self.settings.max_detections
         if len(objects) > cap:
@@ -150,14 +161,30 @@ class PyramidFit:
                 self.level_objects[level] += 1
             self.unlearned += not levels
 
+    def _points_by_tile(
+        self, items: Sequence[Mapping[str, Any]], height: int, width: int
+    ) -> list[list[tuple[Mapping[str, Any], np.ndarray]]]:
+        """Return for each tile with points its objects, each with its (x, y) in pixels of the tile."""
+        points = np.array([item["point"] for item in items], dtype=np.float64)
+        windows = [Window(0, 0, width, height)]
+        if self.settings.tile_size is not None:
+            windows = tile_windows(height, width, self.settings.tile_size)
+        owners = most_central_windows(points, windows, height, width)
+        groups = []
+        for number in np.unique(owners):
+            corner = np.array(windows[number][:2])
+            rows = np.flatnonzero(owners == number)
+            groups.append([(items[row], points[row] - corner) for row in rows])
+        return groups
+
     def _add_points(
-        self, items: Sequence[Mapping[str, Any]], scale: tuple[float, float], canvas: tuple[int, int]
+        self, items: Sequence[tuple[Mapping[str, Any], np.ndarray]], scale: tuple[float, float], canvas: tuple[int, int]
     ) -> None:
         """Count the points that share a cell; `scale` is (x, y) from image to input, `canvas` (height, width)."""
         # Points at the input fall into one cell per level.
-        points = torch.tensor([item["point"] for item in items], dtype=torch.float32) * torch.tensor(scale)
+        points = torch.tensor(np.array([point for _, point in items]), dtype=torch.float32) * torch.tensor(scale)
         cells = cells_of_points(points, list(self.settings.num_grids), canvas).numpy()  # (N, L)
-        labels = np.array([-1 if item["category"] is None else item["category"] for item in items])
+        labels = np.array([-1 if item["category"] is None else item["category"] for item, _ in items])
         self.points += len(items)
         for level in range(cells.shape[1]):
             # One number per pair of cell and class; -1 stands for a point without a class.

@@ -132,6 +132,8 @@ def _sizes_text(fit: PyramidFit) -> str:
     # The caption states the scaling, since sizes in pixels depend on it.
     edge, longest = fit.settings.image_size["shortest_edge"], fit.settings.image_size.get("longest_edge")
     scaled = f"{edge}" + (f", at most {longest}" if longest else "")
+    if fit.settings.tile_size is not None:
+        scaled = f"{edge} of tiles of {fit.settings.tile_size}"
     objects = counted(len(fit.sizes), "object")
     lines = [f"object sizes at the input: √(box area) of {objects}; shortest edge {scaled} pixels"]
     # Empty bins at both ends are cut off; a bin in use shows at least a sliver.
@@ -227,6 +229,7 @@ def _fit_values(fit: PyramidFit) -> dict[str, Any]:
     return {
         "image_size": dict(fit.settings.image_size),
         "pad_size": None if fit.settings.pad_size is None else dict(fit.settings.pad_size),
+        "tile_size": fit.settings.tile_size,
         "max_detections": fit.settings.max_detections,
         "sizes": sizes,
         "levels": levels,

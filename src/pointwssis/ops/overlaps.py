@@ -14,8 +14,10 @@ from .coco_masks import RLE, rle_coverages
 from .points import pixel_of
 from .rle import decode_pixels, encode_pixels
 
-NESTED_COVERAGE = 0.7  # fraction of a mask inside a larger one from which it counts as nested
-NESTED_AREA_RATIO = 3.0  # from this ratio of areas, a nested mask may also hold the point of the larger object
+NESTED_COVERAGE = 0.8  # fraction of a mask inside a larger one from which it is nested in it
+NESTED_AREA_RATIO = (
+    4.0  # ratio of the areas from which two such masks are two objects and not one that was not separated
+)
 NOBODY = -1
 
 
@@ -29,7 +31,7 @@ def settle_overlaps(
     1. A mask never keeps the pixel of another object's point.
     2. Pixels of annotated masks are not taken, except by an object whose own point lies inside the annotated mask: it
        is nested in it, like a button on a shirt.
-    3. A mask that is nested in a larger one keeps its pixels, and the larger one loses them.
+    3. A mask that is nested in a much larger one and holds its point keeps its pixels, and the larger one loses them.
     4. Any other pixel goes to the object whose point is nearest relative to its size: distance / √area.
 
     A mask that loses all its pixels gets the free pixels of the 3 × 3 neighborhood of its point, at least the pixel of
@@ -55,7 +57,7 @@ def settle_overlaps(
     point_pixels = _pixels_of(points, height, width)
     masks = _without_annotated(masks, point_pixels, annotated)
     masks = _without_nested(masks, point_pixels)
-    owners = _nearest_owners(masks, points, point_pixels)
+    owners = _owners(masks, points, point_pixels)
     return _masks_of(owners, masks, point_pixels)
 
 
@@ -96,40 +98,39 @@ def _without_nested(masks: Sequence[RLE], point_pixels: np.ndarray) -> list[RLE]
         kept = outer_pixels
         for inner in pairs[pairs[:, 1] == outer, 0]:
             inner_pixels = decode_pixels(masks[inner])
-            if _is_nested(inner_pixels, outer_pixels, point_pixels[inner], point_pixels[outer]):
+            is_small = NESTED_AREA_RATIO * len(inner_pixels) <= len(outer_pixels)
+            if is_small and _contains(inner_pixels, point_pixels[inner]):
                 kept = np.setdiff1d(kept, inner_pixels, assume_unique=True)
         if len(kept) < len(outer_pixels):
             settled[outer] = encode_pixels(kept, masks[outer]["size"]) if len(kept) else masks[outer]
     return settled
 
 
-def _is_nested(inner: np.ndarray, outer: np.ndarray, inner_point: int, outer_point: int) -> bool:
-    """Return True if a mask that is mostly covered by another one shows an object in front of it.
-
-    Two masks that both hold both points show two objects that the network did not separate, unless one is much smaller.
-    """
-    if len(inner) >= len(outer) or not _contains(inner, inner_point):
-        return False
-    return not _contains(inner, outer_point) or len(outer) >= NESTED_AREA_RATIO * len(inner)
-
-
-def _nearest_owners(masks: Sequence[RLE], points: Sequence[Sequence[float]], point_pixels: np.ndarray) -> np.ndarray:
+def _owners(masks: Sequence[RLE], points: Sequence[Sequence[float]], point_pixels: np.ndarray) -> np.ndarray:
     """Return the (H · W,) index of the object that owns each pixel, column by column; −1 for none."""
+    # The size of a mask that also covers its neighbors is too large, so what it wins is measured for a second pass.
+    owners = _nearest(masks, points, [len(decode_pixels(mask)) for mask in masks])
+    won = np.bincount(owners[owners != NOBODY], minlength=len(masks))
+    owners = _nearest(masks, points, won.tolist())
+    # The pixel of a point belongs to its object, or to nobody if its mask does not hold it.
+    for index, (mask, pixel) in enumerate(zip(masks, point_pixels, strict=True)):
+        owner = owners[pixel]
+        if owner != NOBODY and point_pixels[owner] != pixel:
+            owners[pixel] = index if _contains(decode_pixels(mask), pixel) else NOBODY
+    return owners
+
+
+def _nearest(masks: Sequence[RLE], points: Sequence[Sequence[float]], areas: Sequence[int]) -> np.ndarray:
+    """Return the (H · W,) index of the object whose point is nearest, relative to the root of its area in pixels."""
     height, width = masks[0]["size"]
     owners = np.full(height * width, NOBODY, dtype=np.int32)
     nearest = np.full(height * width, np.inf, dtype=np.float32)
-    for index, (mask, (x, y)) in enumerate(zip(masks, points, strict=True)):
+    for index, (mask, (x, y), area) in enumerate(zip(masks, points, areas, strict=True)):
         pixels = decode_pixels(mask)
-        # Distance of each of its pixels to the point, relative to the size of the mask.
         columns, rows = np.divmod(pixels, height)
-        distance = np.hypot(columns - x, rows - y) / math.sqrt(max(len(pixels), 1))
+        distance = np.hypot(columns - x, rows - y) / math.sqrt(max(area, 1))
         closer = distance < nearest[pixels]
         owners[pixels[closer]], nearest[pixels[closer]] = index, distance[closer]
-    # The pixel of a point belongs to its object, or to nobody if its mask does not hold it.
-    for index, (mask, pixel) in enumerate(zip(masks, point_pixels, strict=True)):
-        rivals = point_pixels == pixel
-        if owners[pixel] != NOBODY and not rivals[owners[pixel]]:
-            owners[pixel] = index if _contains(decode_pixels(mask), pixel) else NOBODY
     return owners
 
 

@@ -44,13 +44,13 @@ def segmenter_seconds(recipe: Recipe, rows: Dataset) -> float:
     """Return the seconds per training step of a recipe's SOLOv2.
 
     Args:
-        recipe: its `model`, `training`, `image_size`, `pad_size` and `augmentation` are used.
+        recipe: its `model`, `training`, `image_size`, `pad_size`, `tile_size` and `augmentation` are used.
         rows: rows of the schema with masks.
     """
     model, processor = new_segmenter(
         class_names(rows), recipe.model, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path
     )
-    dataset = InstanceDataset(rows, Augmentation(**recipe.augmentation), recipe.seed)
+    dataset = InstanceDataset(rows, Augmentation(**recipe.augmentation), recipe.seed, tile_size=recipe.tile_size)
     # One fixed scale, so that all steps take the same time
     shortest = recipe.image_size["shortest_edge"]
     collate = InstanceCollator(processor, [shortest], recipe.image_size.get("longest_edge", 10**9))

@@ -4,6 +4,7 @@
 Any function with the same signature can replace them; see `labeler_types` and `pipelines.refiners`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +12,42 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..models.solov2.batches_solov2 import run_on_tiles
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import autocast, best_device
-from ..pipelines import PointInstanceSegmentationPipeline
 from ..pipelines.refiners import Refiner, load_refiner
 from .labeler_types import Proposer, Teacher
+from .view_labeling import LabelingViews, ViewLabeler
 
 
-def solov2_teacher(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> Teacher:
+def solov2_teacher(
+    name_or_path: str | Path,
+    dtype: torch.dtype = torch.float32,
+    flips: bool = False,
+    scales: Sequence[float] = (1.0,),
+    zoom: float = 1.0,
+    level_strategy: str = "adaptive",
+) -> Teacher:
     """Return a trained SOLOv2 as the teacher that `predict_rough_masks` takes.
+
+    Each image goes through the network once per view, that is per scale and flip. Scores and probabilities of masks are
+    averaged over the views, in the frame of the image.
 
     Args:
         name_or_path: folder or Hub repository of the model.
         dtype: dtype of the computation, float32 or bfloat16.
+        flips: also decode the mirrored image. Unsuitable for classes that say left or right.
+        scales: sizes of the network's input, as factors of the size of the image processor.
+        zoom: factor above 1 that enlarges overlapping tiles of the image, in which points with a mask of less than
+            32 × 32 pixels of the input are decoded again; 1 uses no tiles. The training must have seen such crops.
+        level_strategy: "adaptive" (paper) or "points", see `decode_points`.
     """
     device = best_device()
-    pipe = PointInstanceSegmentationPipeline(
-        model=SOLOv2ForInstanceSegmentation.from_pretrained(name_or_path),
-        image_processor=SOLOv2ImageProcessorPil.from_pretrained(name_or_path),
-        device=device,
-    )
-
-    def label(images: Any, points: Any, labels: Any) -> list[list[dict[str, Any]]]:
-        # The pipeline takes one item per image and processes them as one batch.
-        items = []
-        for image, own_points, own_labels in zip(images, points, labels, strict=True):
-            items.append({"image": image, "points": own_points, "labels": own_labels})
-        with autocast(device, dtype):
-            return pipe(items, mask_format="rle", batch_size=len(items))
-
-    return label
+    model = SOLOv2ForInstanceSegmentation.from_pretrained(name_or_path).to(device).eval()
+    processor = SOLOv2ImageProcessorPil.from_pretrained(name_or_path)
+    views = LabelingViews(flips, tuple(scales), zoom, level_strategy)
+    return ViewLabeler(model, processor, views, device, dtype)
 
 
 def solov2_proposer(
@@ -68,7 +74,10 @@ def solov2_proposer(
         # Images are encoded one at a time, each in its own size.
         encoded = processor([image], return_tensors="pt").to(device)
         with autocast(device, dtype):
-            outputs = model.encode(encoded["pixel_values"], encoded.get("pixel_mask"))
+            if processor.tile_size is not None:
+                outputs = run_on_tiles(model.encode, encoded["pixel_values"], encoded.get("pixel_mask"))
+            else:
+                outputs = model.encode(encoded["pixel_values"], encoded.get("pixel_mask"))
         # Where the classes of the image are known, only these are proposed, and lower scores suffice.
         (result,) = processor.post_process_instance_segmentation(
             outputs,

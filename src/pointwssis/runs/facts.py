@@ -100,7 +100,7 @@ def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: 
         labels=labels[0],
         label_days=labels[1],
         learned_from=learned_from(recipe, data, part),
-        training={**settings, "image_size": recipe.image_size} if settings else {},
+        training={**settings, "image_size": recipe.image_size, "tile_size": recipe.tile_size} if settings else {},
         start=start,
         base_model=base_model,
         metrics=read_json(folder / name / "metrics.json") or None,

@@ -6,6 +6,7 @@ Pasted objects bring exact masks into images that have pseudo labels only, and s
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,31 @@ MIN_VISIBLE = 0.1  # visible fraction below which an object that was covered is 
 EDGE = 2  # pixels around a mask over which a pasted object fades out
 
 
+@dataclass(frozen=True)
+class Cutout:
+    """An object cut out of its image.
+
+    Args:
+        pixels: (h, w, 3) uint8.
+        mask: (h, w) bool.
+        opacity: (h, w, 1) float from 0 to 1, which is 1 on the mask.
+        cut_rows: the border of its image cuts the object off at the first row, at the last row.
+        cut_columns: the same for the first and the last column.
+    """
+
+    pixels: np.ndarray
+    mask: np.ndarray
+    opacity: np.ndarray
+    cut_rows: tuple[bool, bool]
+    cut_columns: tuple[bool, bool]
+
+
 class CopyPaste:
     """Objects with annotated masks, which are pasted into the images of the same training set.
 
     Pseudo labels, crowds and objects without a class are never pasted. Each object is flipped and rotated as the
-    augmentation allows, scaled and put at a random place inside the image; it hides what lies beneath.
+    augmentation allows, scaled and put at a random place inside the image; it hides what lies beneath. An object that
+    the border of its image cuts off is put at that border.
 
     Args:
         rows: rows of the schema, both sources and targets.
@@ -65,31 +86,24 @@ class CopyPaste:
             objects that are hidden (almost) entirely empty; the points that are not covered; the k pasted objects. All
             remain unchanged if no other image has an annotated mask.
         """
-        # An image is not its own source.
-        place = int(generator.integers(len(self.sources))) if self.sources else 0
-        if self.sources and self.sources[place][0] == index:
-            place = (place + 1) % len(self.sources)
-        if not self.sources or self.sources[place][0] == index:
+        source_row, items = self._draw(index, generator)
+        if not items:
             return image, masks, points, []
-        row_index, positions = self.sources[place]
-        source_row = self.rows[row_index]
         source = np.asarray(read_image(source_row))
-        count = int(generator.integers(1, min(MAX_OBJECTS, len(positions)) + 1))
-        chosen = generator.choice(positions, count, replace=False)
-        items = [source_row["objects"][position] for position in chosen]
 
         # Masks of the pasted objects follow those of the image, in the same memory layout.
         image, known = image.copy(), len(masks)
-        enlarged = np.zeros((known + count, *image.shape[1::-1]), dtype=bool).transpose(0, 2, 1)
+        enlarged = np.zeros((known + len(items), *image.shape[1::-1]), dtype=bool).transpose(0, 2, 1)
         enlarged[:known] = masks
         lost = np.zeros(len(enlarged), dtype=np.int64)
         for number, item in enumerate(items, start=known):
-            pixels, mask, alpha = self._cut(item, source, image.shape[:2], generator)
-            top = int(generator.integers(image.shape[0] - mask.shape[0] + 1))
-            left = int(generator.integers(image.shape[1] - mask.shape[1] + 1))
+            cutout = self._cut(item, source, image.shape[:2], generator)
+            mask, opacity = cutout.mask, cutout.opacity
+            top = position_of(mask.shape[0], image.shape[0], cutout.cut_rows, generator)
+            left = position_of(mask.shape[1], image.shape[1], cutout.cut_columns, generator)
             window = (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1]))
             # The object fades into the image around its mask, and hides the masks beneath.
-            image[window] = (alpha * pixels + (1 - alpha) * image[window]).round().astype(np.uint8)
+            image[window] = (opacity * cutout.pixels + (1 - opacity) * image[window]).round().astype(np.uint8)
             lost[:number] += (enlarged[:number, *window] & mask).sum(axis=(1, 2))
             enlarged[:number, *window] &= ~mask
             enlarged[number, *window] = mask
@@ -97,9 +111,23 @@ class CopyPaste:
         covered = enlarged[known:].any(axis=0)
         return image, enlarged, uncovered(points, covered), items
 
+    def _draw(self, index: int, generator: np.random.Generator) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Draw another row than `index` and some of its annotated objects; none if no other row has any."""
+        if not self.sources or (len(self.sources) == 1 and self.sources[0][0] == index):
+            return {}, []
+        # An image is not its own source: the next one takes its place.
+        place = int(generator.integers(len(self.sources)))
+        if self.sources[place][0] == index:
+            place = (place + 1) % len(self.sources)
+        row_index, positions = self.sources[place]
+        count = int(generator.integers(1, min(MAX_OBJECTS, len(positions)) + 1))
+        chosen = generator.choice(positions, count, replace=False)
+        row = self.rows[row_index]
+        return row, [row["objects"][position] for position in chosen]
+
     def _cut(
         self, item: Mapping[str, Any], source: np.ndarray, size: tuple[int, int], generator: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> Cutout:
         """Cut an object out of its image, turn it and scale it.
 
         Args:
@@ -107,15 +135,16 @@ class CopyPaste:
             source: (h, w, 3) uint8, its image.
             size: (height, width) of the image that it will be pasted into.
             generator: source of randomness.
-
-        Returns:
-            Pixels (a, b, 3) uint8, mask (a, b) bool, and opacity (a, b, 1) float from 0 to 1, which is 1 on the mask.
         """
         # Only the window of the object is processed.
         x, y, width, height = (int(value) for value in rle_box(item["segmentation"]))
         window = (slice(max(0, y - EDGE), y + height + EDGE), slice(max(0, x - EDGE), x + width + EDGE))
         mask = decode_rle(item["segmentation"])[window]
         pixels, masks, _ = augmented(source[window], mask[None], np.zeros((0, 2)), self.turns, generator)
+        # The window has a margin around the mask except where the image ends.
+        filled_rows, filled_columns = masks[0].any(axis=1), masks[0].any(axis=0)
+        cut_rows = (bool(filled_rows[0]), bool(filled_rows[-1]))
+        cut_columns = (bool(filled_columns[0]), bool(filled_columns[-1]))
 
         # The object must fit into the image.
         height, width = masks.shape[1:]
@@ -129,7 +158,7 @@ class CopyPaste:
         mask = np.asarray(shade) >= 128
         # Outside of the mask, a blurred one is the opacity.
         blurred = np.asarray(shade.filter(ImageFilter.GaussianBlur(EDGE / 2)), dtype=np.float32) / 255
-        return pixels, mask, np.where(mask, np.float32(1), blurred)[..., None]
+        return Cutout(pixels, mask, np.where(mask, np.float32(1), blurred)[..., None], cut_rows, cut_columns)
 
 
 def is_annotated(item: Mapping[str, Any]) -> bool:
@@ -137,6 +166,14 @@ def is_annotated(item: Mapping[str, Any]) -> bool:
     if item["iscrowd"] or item["category"] is None or item["score"] is not None:
         return False
     return item["segmentation"] is not None and rle_area(item["segmentation"]) > 0
+
+
+def position_of(length: int, side: int, is_cut: tuple[bool, bool], generator: np.random.Generator) -> int:
+    """Return the first row or column of a cutout in an image: at the border that cuts it off, else at random."""
+    at_start, at_end = is_cut
+    if at_start != at_end:
+        return 0 if at_start else side - length
+    return int(generator.integers(side - length + 1))
 
 
 def drop_hidden(masks: np.ndarray, lost: np.ndarray) -> None:

@@ -89,7 +89,8 @@ class WeightAverage(TrainerCallback):
 
     # -- events of the Trainer
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        self.model = model  # another one where the Trainer creates it anew (model_init)
         # A training that resumes has loaded its average with the checkpoint.
         if state.global_step == 0:
             self.values = {name: tensor.detach().float().clone() for name, tensor in self.averaged_tensors().items()}

@@ -251,6 +251,8 @@ def _training(facts: TrainingFacts, others: Mapping[str, str]) -> str:
     settings, samples, sizes = facts.training, "objects", ""
     if facts.part != "refiner":
         samples, edges = "images", settings["image_size"]
+        if settings.get("tile_size"):
+            samples = f"windows of {settings['tile_size']} × {settings['tile_size']} pixels"
         sizes = f", shortest edge {edges['shortest_edge']} pixels"
         sizes += f", longest edge at most {edges['longest_edge']} pixels" if "longest_edge" in edges else ""
     rate = f"{settings['optimizer']} with learning rate {settings['learning_rate']:g}"

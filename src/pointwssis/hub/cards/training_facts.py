@@ -31,8 +31,8 @@ class TrainingFacts:
         label_days: kind of label → estimated days of labeling, by the figures of the paper.
         learned_from: images with masks (`full`) and with pseudo labels (`pseudo`) that this model was trained on, and
             the repetitions of the former per epoch (`full_repeats`).
-        training: `steps`, `batch_size`, `learning_rate`, `optimizer`, `precision`, `seed` and `image_size`; empty for a
-            model that was not trained.
+        training: `steps`, `batch_size`, `learning_rate`, `optimizer`, `precision`, `seed`, `image_size` and
+            `tile_size`; empty for a model that was not trained.
         start: initial weights, in words.
         base_model: Hub repository of the initial weights, "teacher" for the teacher of the same run, or None.
         metrics: metrics on the evaluation images, fractions from 0 to 1; None: not evaluated.

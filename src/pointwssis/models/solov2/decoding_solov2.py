@@ -86,7 +86,7 @@ class ImageOutputs(NamedTuple):
         number at a quarter of the canvas' resolution.
         """
         means, areas = [kernels.new_zeros(0)], [kernels.new_zeros(0)]
-        for chunk in kernels.split(_masks_per_chunk(*self.mask_features.shape[-2:])):
+        for chunk in kernels.split(masks_per_chunk(*self.mask_features.shape[-2:])):
             probabilities = self.mask_probabilities(chunk).flatten(1)
             foreground = probabilities > mask_threshold
             areas.append(foreground.sum(1).float())
@@ -187,14 +187,14 @@ def masks_in_image(
     rows = resize_matrix(probabilities.shape[1], valid_size[0], target_size[0], probabilities.device)  # (H, h)
     columns = resize_matrix(probabilities.shape[2], valid_size[1], target_size[1], probabilities.device)  # (W, w)
     masks = torch.zeros(len(probabilities), *target_size, dtype=torch.bool, device=probabilities.device)
-    step = _masks_per_chunk(*target_size)
+    step = masks_per_chunk(*target_size)
     for start in range(0, len(masks), step):
         chunk = slice(start, start + step)
         masks[chunk] = rows @ probabilities[chunk] @ columns.T > mask_threshold
     return masks
 
 
-def _masks_per_chunk(height: int, width: int) -> int:
+def masks_per_chunk(height: int, width: int) -> int:
     """Return the number of masks of this size that are computed together."""
     return max(1, MASK_PIXELS_PER_CHUNK // (height * width))
 

@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Adaptive Pyramid-Level Selection: one instance per point (paper, section 3.2)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from .decoding_solov2 import DecodingSettings, ImageOutputs
 from .grid_solov2 import cells_of_points
 
-LEVEL_STRATEGIES = ("adaptive", "finest", "size")
+LEVEL_STRATEGIES = ("adaptive", "points", "finest", "size")
 
 
 class PointInstances(NamedTuple):
@@ -25,28 +26,23 @@ class PointInstances(NamedTuple):
     points: Tensor  # (N,) index of the point that each row belongs to
 
 
-class LevelReadings(NamedTuple):
-    """Values at the cells in which N points lie, one cell per level."""
+class CellReadings(NamedTuple):
+    """Values at the cells in which N points lie, one cell per level, in one view of the image."""
 
     kernels: Tensor  # (N, L, E) mask kernels
+    confidence: Tensor  # (N, L, C) class probabilities
+    maskness: Tensor  # (N, L) mean foreground probability of each kernel's mask, 0 if it is empty
+    background: Tensor  # (N,) see `background_scores`
+
+
+class LevelScores(NamedTuple):
+    """Scores of N points on every level, averaged over the views of the image."""
+
     labels: Tensor  # (N,) class of each point, given or predicted
     scores: Tensor  # (N, L) class confidence × maskness, of the point's class
     compared: Tensor  # (N, L) the score that the selection maximizes; 0 where the mask is empty
     class_scores: Tensor  # (N, C) best confidence × maskness of each class over the levels
     background: Tensor  # (N,) see `background_scores`
-
-    def instances(self, outputs: ImageOutputs, rows: Tensor, levels: Tensor) -> PointInstances:
-        """Return the instances of points `rows` (M,) at `levels` (M,)."""
-        return PointInstances(
-            probabilities=outputs.mask_probabilities(self.kernels[rows, levels]),
-            labels=self.labels[rows],
-            scores=self.scores[rows, levels],
-            levels=levels,
-            level_scores=self.compared[rows],
-            class_scores=self.class_scores[rows],
-            background=self.background[rows],
-            points=rows,
-        )
 
 
 def decode_points(
@@ -69,7 +65,8 @@ def decode_points(
         class_labels: (N,) classes, −1 for an unknown class; None if all are unknown. A point of unknown class gets the
             class with the best score at its cells.
         settings: `level_score` is the score that the selection maximizes.
-        level_strategy: "adaptive" compares all levels, "finest" takes P2, "size" compares the levels whose scale range
+        level_strategy: "adaptive" compares all levels (paper), "points" those whose mask holds its own point and no
+            other one of the image where there are any, "finest" takes P2, "size" compares the levels whose scale range
             contains `sizes`.
         sizes: (N,) square root of the box area of each object in pixels of the canvas, for "size".
 
@@ -79,11 +76,14 @@ def decode_points(
     Raises:
         ValueError: unknown strategy, or "size" without one size per point.
     """
-    readings = read_levels(outputs, points, class_labels, settings)
-    eligible = eligible_levels(level_strategy, len(points), sizes, settings).to(points.device)
-    # Of equal scores the finest level wins, as in the official code.
-    levels = readings.compared.masked_fill(~eligible, -1).argmax(dim=1)
-    return readings.instances(outputs, torch.arange(len(points), device=points.device), levels)
+    readings = read_cells(outputs, points, settings)
+    scores = level_scores([readings], class_labels, settings)
+    if level_strategy == "points":
+        eligible = levels_by_points([points_in_masks(outputs, points, readings.kernels)], scores.compared > 0, settings)
+    else:
+        eligible = eligible_levels(level_strategy, len(points), sizes, settings).to(points.device)
+    levels = best_levels(scores.compared, eligible)
+    return _instances(outputs, readings, scores, torch.arange(len(points), device=points.device), levels)
 
 
 def decode_every_level(
@@ -100,40 +100,73 @@ def decode_every_level(
     Returns:
         N × 5 instances: those of the first point from P2 to P6, then those of the second point, and so on.
     """
-    readings = read_levels(outputs, points, class_labels, settings)
-    num_points, num_levels = readings.scores.shape
+    readings = read_cells(outputs, points, settings)
+    scores = level_scores([readings], class_labels, settings)
+    num_points, num_levels = scores.scores.shape
     rows = torch.arange(num_points, device=points.device).repeat_interleave(num_levels)
     levels = torch.arange(num_levels, device=points.device).repeat(num_points)
-    return readings.instances(outputs, rows, levels)
+    return _instances(outputs, readings, scores, rows, levels)
 
 
-def read_levels(
-    outputs: ImageOutputs, points: Tensor, class_labels: Tensor | None, settings: DecodingSettings
-) -> LevelReadings:
-    """Read scores and kernels at the cell of each point on every level; arguments as in `decode_points`."""
-    # One cell per point and level, its class confidences and its kernel.
+def _instances(
+    outputs: ImageOutputs, readings: CellReadings, scores: LevelScores, rows: Tensor, levels: Tensor
+) -> PointInstances:
+    """Return the instances of points `rows` (M,) at `levels` (M,)."""
+    return PointInstances(
+        probabilities=outputs.mask_probabilities(readings.kernels[rows, levels]),
+        labels=scores.labels[rows],
+        scores=scores.scores[rows, levels],
+        levels=levels,
+        level_scores=scores.compared[rows],
+        class_scores=scores.class_scores[rows],
+        background=scores.background[rows],
+        points=rows,
+    )
+
+
+def read_cells(outputs: ImageOutputs, points: Tensor, settings: DecodingSettings) -> CellReadings:
+    """Read confidences and kernels at the cell of each point on every level; arguments as in `decode_points`."""
     cells = cells_of_points(points, settings.num_grids, outputs.canvas)  # (N, L)
     kernels = outputs.kernel_table()[cells]  # (N, L, E)
     confidence = torch.cat([logits.sigmoid().flatten(1).T for logits in outputs.class_logits])[cells]  # (N, L, C)
-
-    # Maskness: mean foreground probability of the mask that the kernel makes.
     maskness, _ = outputs.masknesses(kernels.flatten(0, 1), settings.mask_threshold)
-    maskness = maskness.view(cells.shape)  # (N, L)
+    background = background_scores(outputs, points, confidence, kernels)
+    return CellReadings(kernels, confidence, maskness.view(cells.shape), background)
 
+
+def level_scores(views: Sequence[CellReadings], class_labels: Tensor | None, settings: DecodingSettings) -> LevelScores:
+    """Return the scores of N points on every level, averaged over the views of an image.
+
+    Args:
+        views: readings of the same points in each view.
+        class_labels: (N,) classes, −1 for an unknown class; None if all are unknown.
+        settings: `level_score` is the score that the selection maximizes.
+    """
     # Class of each point: the given one, else the best at any level.
-    scores = confidence * maskness[..., None]  # (N, L, C)
+    scores = _mean([view.confidence * view.maskness[..., None] for view in views])  # (N, L, C)
     class_scores = scores.amax(dim=1)  # (N, C)
     labels = class_scores.argmax(dim=1)
     if class_labels is not None:
         labels = torch.where(class_labels >= 0, class_labels, labels)
 
     # Scores of that class, and the one that the selection maximizes.
-    own = labels[:, None, None].expand(-1, cells.shape[1], 1)
+    own = labels[:, None, None].expand(-1, scores.shape[1], 1)
     scores = scores.gather(2, own)[..., 0]  # (N, L)
-    compared = scores if settings.level_score == "confidence_times_maskness" else confidence.gather(2, own)[..., 0]
-    compared = compared * (maskness > 0)  # an empty mask never wins
-    background = background_scores(outputs, points, confidence, kernels)
-    return LevelReadings(kernels, labels, scores, compared, class_scores, background)
+    compared = scores
+    if settings.level_score != "confidence_times_maskness":
+        compared = _mean([view.confidence for view in views]).gather(2, own)[..., 0]
+    compared = compared * (_mean([view.maskness for view in views]) > 0)  # an empty mask never wins
+    background = _mean([view.background for view in views])
+    return LevelScores(labels, scores, compared, class_scores, background)
+
+
+def best_levels(compared: Tensor, eligible: Tensor) -> Tensor:
+    """Return the (N,) eligible level with the highest score; of equal scores the finest wins (official code)."""
+    return compared.masked_fill(~eligible, -1).argmax(dim=1)
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(values)).mean(dim=0)
 
 
 def background_scores(outputs: ImageOutputs, points: Tensor, confidence: Tensor, kernels: Tensor) -> Tensor:
@@ -150,11 +183,44 @@ def background_scores(outputs: ImageOutputs, points: Tensor, confidence: Tensor,
         confidence: (N, L, C) class probabilities of each point's cells.
         kernels: (N, L, E) mask kernels of each point's cells.
     """
-    height, width = outputs.mask_features.shape[-2:]
-    column, row = (points / 4).long().unbind(dim=1)  # mask features have a quarter of the canvas' resolution
-    features = outputs.mask_features[:, row.clamp(0, height - 1), column.clamp(0, width - 1)]  # (E, N)
-    inside = (kernels * features.T[:, None]).sum(dim=-1).sigmoid()  # (N, L)
+    inside = (kernels * _features_at(outputs, points).T[:, None]).sum(dim=-1).sigmoid()  # (N, L)
     return 1 - (confidence.amax(dim=-1) * inside).amax(dim=1)
+
+
+def _features_at(outputs: ImageOutputs, points: Tensor) -> Tensor:
+    """Return the (E, N) mask features at points, which have a quarter of the canvas' resolution."""
+    height, width = outputs.mask_features.shape[-2:]
+    column, row = (points / 4).long().unbind(dim=1)
+    return outputs.mask_features[:, row.clamp(0, height - 1), column.clamp(0, width - 1)]
+
+
+def points_in_masks(outputs: ImageOutputs, points: Tensor, kernels: Tensor) -> Tensor:
+    """Return the (N, L, N) probability of each point's mask on each level at each point of the image.
+
+    Args:
+        outputs: outputs of one image.
+        points: (N, 2), (x, y) in pixels of the padded canvas.
+        kernels: (N, L, E) mask kernels of each point's cells.
+    """
+    return (kernels @ _features_at(outputs, points)).sigmoid()
+
+
+def levels_by_points(views: Sequence[Tensor], is_filled: Tensor, settings: DecodingSettings) -> Tensor:
+    """Return (N, L) bool: the levels whose mask fits the points of the image best.
+
+    Best are masks that hold their own point and no other one, then those that hold their own point, then all.
+
+    Args:
+        views: `points_in_masks` of each view.
+        is_filled: (N, L) bool, False for an empty mask.
+        settings: `mask_threshold` is the probability above which a mask holds a point.
+    """
+    holds = _mean(views) > settings.mask_threshold  # (N, L, N)
+    own = holds.diagonal(dim1=0, dim2=2).T & is_filled
+    is_alone = holds.sum(dim=2) == 1
+    # 2 for its own point only, 1 for its own and others, 0 for the rest
+    rank = own.long() + (own & is_alone).long()
+    return rank == rank.amax(dim=1, keepdim=True)
 
 
 def eligible_levels(level_strategy: str, num_points: int, sizes: Tensor | None, settings: DecodingSettings) -> Tensor:
