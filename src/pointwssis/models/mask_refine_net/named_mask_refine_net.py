@@ -34,15 +34,3 @@ def find_refiner(name_or_path: str | Path) -> str:
         message = f"there is no refiner {name!r}; use {GENERAL_REFINER!r}, a folder, or a Hub repository (user/name)"
         raise UserError(with_hint(message, did_you_mean(name, [GENERAL_REFINER])))
     return name
-    if name == GENERAL_REFINER:
-        return str(GENERAL_REFINER_FOLDER)
-    # Repositories have the form user/name; anything else is a typing error.
-    if not isinstance(name_or_path, str) or name.count("/") != 1 or name.startswith((".", "/", "~")):
-        message = (
-            f"there is no refiner {name!r}: use {GENERAL_REFINER!r}, a folder, or a Hub repository such as user/name"
-        )
-        raise UserError(with_hint(message, did_you_mean(name, [GENERAL_REFINER])))
-    return name
-
-
-__all__ = ["GENERAL_REFINER", "find_refiner"]
