@@ -18,8 +18,8 @@ from pointwssis.training.arguments import SegmentationTrainingArguments
 from pointwssis.training.augmentation import Augmentation
 from pointwssis.training.collators import InstanceCollator
 from pointwssis.training.datasets import InstanceDataset
-from pointwssis.training.refinement_dataset import RefinementDataset
 from pointwssis.training.learning_rate import warmup_multistep_factor
+from pointwssis.training.refinement_dataset import RefinementDataset
 from pointwssis.training.trainer import SegmentationTrainer
 
 LIVELY = Augmentation(0.5, 0.5, True, 0.2, 0.2)

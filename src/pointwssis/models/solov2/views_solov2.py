@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from PIL import Image, ImageOps
@@ -11,7 +11,6 @@ from torch import Tensor
 
 from .decoding_solov2 import DecodingSettings, ImageOutputs, masks_per_chunk, resize_matrix
 from .level_selection_solov2 import (
-    LEVEL_STRATEGIES,
     CellReadings,
     LevelScores,
     best_levels,
