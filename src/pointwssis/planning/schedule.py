@@ -8,6 +8,7 @@ from .data_facts import DataFacts
 TRAINING_SHARE = 0.7  # fraction of the time for training; labeling and evaluation take the rest
 REFINER_SHARE = 0.15  # fraction of the training time for the refiner
 STUDENT_SHARE = 0.4  # student steps per teacher step; students start from the teacher's weights
+LEAST_STEPS = 10  # of every training
 SUFFICIENT_STEPS = 400  # teacher steps from scratch; on 53 images of nuclei they gave 24.2 AP
 SUFFICIENT_EPOCHS = 100  # the same in epochs; the smaller one counts
 # Upper limits. The official schedules for COCO with 1% and with all masks have 135 and 37 epochs.
@@ -35,8 +36,12 @@ def num_students(facts: DataFacts) -> int:
 def teacher_steps(minutes: float, step_seconds: float, facts: DataFacts, batch_size: int) -> int:
     """Return the number of teacher steps that fit into a run of this many minutes."""
     seconds = minutes * 60 * TRAINING_SHARE * (1 - REFINER_SHARE)
-    fitting = seconds / (step_seconds * (1 + STUDENT_SHARE * num_students(facts)))
-    return int(min(fitting, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.full, batch_size)))
+    fitting, students = seconds / step_seconds, num_students(facts)
+    teacher = fitting / (1 + STUDENT_SHARE * students)
+    # Where the share of the students is below the least number of steps, the teacher yields.
+    if STUDENT_SHARE * teacher < LEAST_STEPS:
+        teacher = max(0.0, fitting - LEAST_STEPS * students)
+    return int(min(teacher, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.full, batch_size)))
 
 
 def plan_steps(
@@ -62,8 +67,6 @@ def plan_steps(
     fitting = minutes * 60 * TRAINING_SHARE * (1 - REFINER_SHARE) / step_seconds
     student = STUDENT_SHARE * fitting / (1 + STUDENT_SHARE * num_students(facts))
     student = max(10, int(min(student, steps_of_epochs(MAX_STUDENT_EPOCHS, facts.full + facts.point, batch_size))))
-    # Where students need the least number of steps, the teacher yields.
-    teacher = max(10, min(teacher, int(fitting - num_students(facts) * student)))
     # The refiner has its own share.
     refiner = minutes * 60 * TRAINING_SHARE * REFINER_SHARE / refiner_seconds
     refiner = max(10, int(min(refiner, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.masks, refiner_batch_size))))

@@ -34,6 +34,7 @@ from ..pseudo_labeling import (
     solov2_teacher,
 )
 from ..pseudo_labeling.gate import Gate, apply_gate, decide, measure_refinement
+from ..training.expected_iou import ExpectedIou
 from .cache import cached, is_first_process, stored_rows
 from .data import RunData
 from .held_back import late_images, without
@@ -184,19 +185,41 @@ class Labeling:
         """
         if not len(self.held_back):
             return None
-        path, rough_folder = self.run_folder / "refiner" / GATE_FILE, self.run_folder / "rough"
+        path = self.run_folder / "refiner" / GATE_FILE
         if path.is_file():
             return Gate.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        # The masks are hidden, so that the images are labeled like images with points.
-        hidden = hide_masks(self.held_back)
-        rough = cached(rough_folder / "held_back", lambda: self._rough(hidden, self._unbiased_teacher()))
-        refined = cached(rough_folder / "held_back_refined", lambda: self._all_refined(rough))
-        gate = decide(measure_refinement(self.held_back, refined))
+        gate = decide(measure_refinement(self.held_back, self._held_back_refined()))
         if is_first_process():
             path.parent.mkdir(exist_ok=True)
             write_if_changed(path, json.dumps(gate.to_dict(), indent=1))
             print(f"gate: {gate.summary()}", flush=True)
         return gate
+
+    def expected_iou(self, kind: str) -> ExpectedIou | None:
+        """Return the estimate of how well labels fit their objects, fitted to held-back objects; None without any.
+
+        Args:
+            kind: "rough" or "refined", the kind of the labels.
+        """
+        if not len(self.held_back):
+            return None
+        gate = self.gate() if kind == "refined" else None
+        if gate is None:
+            labels = keep_rough_masks(self._held_back_rough(), self.recipe.settle_overlaps)
+        else:
+            labels = apply_gate(self._held_back_refined(), gate)
+        return ExpectedIou.fit(labels, self.held_back)
+
+    def _held_back_rough(self) -> Dataset:
+        """Return the held-back images with rough masks; their own masks are hidden."""
+        hidden = hide_masks(self.held_back)
+        folder = self.run_folder / "rough" / "held_back"
+        return cached(folder, lambda: self._rough(hidden, self._unbiased_teacher()))
+
+    def _held_back_refined(self) -> Dataset:
+        """Return the held-back images with refined masks."""
+        rough = self._held_back_rough()
+        return cached(self.run_folder / "rough" / "held_back_refined", lambda: self._all_refined(rough))
 
     def _unbiased_teacher(self) -> Teacher:
         """Return the teacher that has not learned from the held-back images."""

@@ -101,8 +101,9 @@ class Recipe:
             training window.
         full_repeats: number of times that an image with masks occurs per epoch of a student, relative to once for an
             image with pseudo labels. The paper uses 1.
-        weigh_pseudo_labels: weigh the mask loss of a pseudo label by its score and by the IoU of its rough and its
-            refined mask. The paper weighs all masks equally.
+        weigh_pseudo_labels: weigh the mask loss of a pseudo label by the IoU to expect of it, which is estimated on the
+            held-back images from its score and from the IoU of its rough and its refined mask. Without such images,
+            the product of the two is its weight. The paper weighs all masks equally.
 
         **Labeling**
 
