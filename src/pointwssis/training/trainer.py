@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback
 
 from ..evaluation.coco_evaluator import CocoEvaluator
 from ..hub.cards.released import bare_card
-from ..models.solov2.batches_solov2 import run_on_tiles
+from ..models.solov2.batches_solov2 import run_network
 from ..ops.user_error import UserError
 from .arguments import SegmentationTrainingArguments
 from .collators import InstanceCollator, as_list
@@ -224,9 +224,7 @@ class SegmentationTrainer(Trainer):
             for name in ("pixel_values", "pixel_mask"):
                 batch[name] = torch.cat([sample[name] for sample in group])
             with torch.no_grad(), self.compute_loss_context_manager():
-                batch = self._prepare_inputs(batch)
-                tiled = self.processing_class.tile_size is not None
-                outputs = run_on_tiles(model, **batch) if tiled else model(**batch)
+                outputs = run_network(model, **self._prepare_inputs(batch), tile_size=self.processing_class.tile_size)
             results = self.processing_class.post_process_instance_segmentation(
                 outputs, target_sizes=[sample["size"] for sample in group], return_coco_annotation=True
             )
