@@ -63,14 +63,6 @@ def test_many_objects_make_three_bins_of_size_and_score():
     assert sum(one.objects for row in gate.bins for one in row) == 180
 
 
-def test_the_expected_iou_is_that_of_the_masks_that_are_taken():
-    gate = decide(measured(40, -0.2, size=5.0) + measured(40, 0.1, size=50.0, seed=1))
-    assert gate.expected_iou(5.0, 0.5) == pytest.approx(0.5)  # rough
-    assert gate.expected_iou(60.0, 0.5) == pytest.approx(0.6, abs=0.03)  # refined
-    few = decide(measured(3, 0.2, noise=0.0))
-    assert few.expected_iou(10.0, 0.5) == pytest.approx(0.7)
-
-
 def test_a_gate_survives_its_file():
     gate = decide(measured(60, 0.1))
     assert Gate.from_dict(json.loads(json.dumps(gate.to_dict()))) == gate

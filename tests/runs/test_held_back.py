@@ -180,3 +180,27 @@ def test_data_with_validation_images_or_few_masks_stays_as_it_is(shapes, tmp_pat
     none = without_validation(shapes, tmp_path, labeled_fraction=1.0, held_back_fraction=0.0)
     data = load_data(none)
     assert with_validation(none, data) is data
+
+
+def test_weights_of_pseudo_labels_are_fitted_to_held_back_objects(shapes, tmp_path, monkeypatch):
+    used, original = {}, InstanceDataset.__init__
+
+    def watched(self, *arguments, **options):
+        used.setdefault(len(used), options["weigh_pseudo_labels"])
+        original(self, *arguments, **options)
+
+    monkeypatch.setattr(InstanceDataset, "__init__", watched)
+    options = {
+        "data_dir": str(shapes),
+        "labeled_fraction": 0.5,
+        "stages": ["rough", "pseudo", "student"],
+        "max_steps": 1,
+    }
+    made = recipe(tmp_path, weigh_pseudo_labels=True, **options)
+    run = Run(made, teacher=square_teacher, refiner=refiner_to(3))
+    run.run()
+    rough, refined = used.values()
+    mask = encode_mask(np.ones((4, 4), dtype=bool))
+    item = {"score": 0.5, "segmentation": mask, "rough_segmentation": mask}
+    assert 0 < rough(item) < 1 and 0 < refined(item) < 1
+    assert rough == run.labeling.expected_iou("rough") and refined == run.labeling.expected_iou("refined")

@@ -6,18 +6,16 @@ from typing import Any
 
 import torch
 
-from ..models.solov2.configuration_solov2 import STAGES
 from .settings import Setting
 
-# Backbones without pretrained weights, with the features of all stages
+# Backbones without pretrained weights
 _RESNET18 = {
     "model_type": "resnet",
     "layer_type": "basic",
     "depths": [2, 2, 2, 2],
     "hidden_sizes": [64, 128, 256, 512],
-    "out_features": STAGES,
 }
-_RESNET50 = {"model_type": "resnet", "depths": [3, 4, 6, 3], "out_features": STAGES}
+_RESNET50 = {"model_type": "resnet", "depths": [3, 4, 6, 3]}
 # Narrower heads, for machines without a GPU
 _NARROW = {
     "fpn_channels": 128,

@@ -92,20 +92,6 @@ class Gate:
         """Return True if a rough mask of this size and score is replaced by its refined form."""
         return self.bin_of(size, score).is_open
 
-    def expected_iou(self, size: float, score: float) -> float:
-        """Return the IoU to expect of the label that is made from a rough mask, 0 to 1.
-
-        Args:
-            size: square root of the area of the rough mask, in pixels.
-            score: score of the rough mask.
-
-        Returns:
-            The mean over the held-back objects of the same bin, over all of them if the bin holds too few.
-        """
-        own = self.bin_of(size, score)
-        measured = own if own.objects >= MIN_OBJECTS_PER_BIN else self.overall
-        return measured.refined_iou if own.is_open else measured.rough_iou
-
     def summary(self) -> str:
         """Return the decision and its reason in one line."""
         reason = (

@@ -19,7 +19,8 @@ from .names import MODELS
 from .outdated import check_folder
 from .recipe import STAGES, Recipe
 from .reuse import check_reused_models
-from .stages import is_trained, refiner_settings, training_arguments
+from .stage_arguments import refiner_settings, training_arguments
+from .stages import is_trained
 
 TRAIN, LABEL, GIVEN = "train", "label", "given"
 ROUNDS_FOLDER = "rounds"

@@ -6,6 +6,7 @@ from pathlib import Path
 from transformers import PreTrainedConfig
 
 from ..models.factory import is_saved_model
+from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..ops.user_error import UserError, as_user_error
 from .recipe import Recipe
 
@@ -28,7 +29,8 @@ def reused_model(recipe: Recipe, stage: str) -> str | None:
     """
     if stage in recipe.stages or is_saved_model(Path(recipe.output_dir) / stage):
         return None
-    return getattr(recipe, REUSABLE[stage][0])
+    name = getattr(recipe, REUSABLE[stage][0])
+    return find_refiner(name) if stage == "refiner" and name is not None else name
 
 
 def labeling_model(recipe: Recipe, stage: str) -> str:

@@ -240,22 +240,27 @@ class Run:
         start = self.start(self.recipe.student_name_or_path, "solov2")
         # "teacher" stands for the teacher of this run, trained or reused.
         start = labeling_model(self.recipe, "teacher") if start == "teacher" else start
-        arguments = self.recipe.student
+        training = SegmenterTraining(name, rows, self.plan.segmenter_fields, self.recipe.student, start)
         if name in self.plan.student_names() and not is_trained(self.folder / name):
-            *earlier, arguments = self.plan.round_arguments()
-            for number, own in enumerate(earlier, start=1):
-                start, rows = self._round(name, number, SegmenterTraining(name, rows, {}, own, start))
-        training = SegmenterTraining(name, rows, self.plan.segmenter_fields, arguments, start)
+            # Only students have pseudo labels, and with them weights and rounds.
+            if self.recipe.weigh_pseudo_labels:
+                training = replace(training, expected_iou=self.labeling.expected_iou(label_kind(name)))
+            *earlier, last = self.plan.round_arguments()
+            for number, arguments in enumerate(earlier, start=1):
+                training = self._round(number, replace(training, arguments=arguments))
+            training = replace(training, arguments=last)
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
         self.write_cards()
         return metrics
 
-    def _round(self, name: str, number: int, training: SegmenterTraining) -> tuple[str, Dataset]:
-        """Train a student for one round of labels, and return its folder and its rows with the labels that it makes."""
-        own = replace(training, name=round_name(name, number), model_fields=self.plan.segmenter_fields)
+    def _round(self, number: int, training: SegmenterTraining) -> SegmenterTraining:
+        """Train a student for one round of labels, and return the next one, on the labels that it makes."""
+        name = training.name
+        own = replace(training, name=round_name(name, number))
         train_segmenter(self.recipe, own, None, self.eta)
         labels = self.round_labeling(name, number).pseudo_labels()
-        return str(self.folder / own.name), self._with_full(labels, label_kind(name))
+        rows = self._with_full(labels, label_kind(name))
+        return replace(training, rows=rows, start=str(self.folder / own.name))
 
     def round_labeling(self, name: str, number: int) -> Labeling:
         """Return the labels that a student has made after a round, the first of which is 1."""

@@ -1,0 +1,68 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The training arguments of a stage, from those of the recipe."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..ops.devices import best_device, choose_dtype
+from ..ops.user_error import UserError, as_user_error
+from ..ops.wording import did_you_mean, with_hint
+from ..training.arguments import SegmentationTrainingArguments
+from ..training.refinement_dataset import RefinementSampling
+from .recipe import Recipe
+
+POSITIVE_ARGUMENTS = ("max_steps", "per_device_train_batch_size", "per_device_eval_batch_size", "logging_steps")
+
+
+def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) -> SegmentationTrainingArguments:
+    """Return the training arguments of a stage; later settings win, and the recipe's `max_steps` is the limit."""
+    device = best_device()
+    # Defaults of a run; every stage may override them.
+    values: dict[str, Any] = {
+        "output_dir": str(folder / "checkpoints"),
+        "seed": recipe.seed,
+        "bf16": choose_dtype(device, recipe.bf16) == torch.bfloat16,
+        "use_cpu": device.type == "cpu",
+        "disable_tqdm": True,
+        "logging_steps": 20,
+        "save_total_limit": 1,
+    }
+    for setting in settings:
+        values.update(setting)
+    # Names and numbers are checked first, for messages in terms of the recipe.
+    check_arguments(values)
+    with as_user_error(ValueError, source="training"):
+        arguments = SegmentationTrainingArguments(**values)
+    # A shortened training run warms up for the same fraction of its steps.
+    if recipe.max_steps is not None and recipe.max_steps < arguments.max_steps:
+        shorter = recipe.max_steps / arguments.max_steps
+        arguments.max_steps = recipe.max_steps
+        if arguments.warmup_steps >= 1:
+            arguments.warmup_steps = max(1, int(arguments.warmup_steps * shorter))
+    # By default five checkpoints per training, of which the latest is kept
+    if not any("save_steps" in setting for setting in settings):
+        arguments.save_steps = max(1, arguments.max_steps // 5)
+    return arguments
+
+
+def check_arguments(values: dict[str, Any]) -> None:
+    """Raise a `UserError` for a training argument that does not exist or has a value that cannot be."""
+    known = {item.name: item.default for item in dataclasses.fields(SegmentationTrainingArguments) if item.init}
+    for name, value in values.items():
+        if name not in known:
+            raise UserError(with_hint(f"there is no training argument {name!r}", did_you_mean(name, known)))
+        # A field whose default is a number takes numbers only.
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if type(known[name]) in (int, float) and not is_number:
+            raise UserError(f"the training argument {name} must be a number, got {value!r} ({type(value).__name__})")
+        if name in POSITIVE_ARGUMENTS and value is not None and value < 1:
+            raise UserError(f"the training argument {name} is {value!r}; it must be at least 1")
+
+
+def refiner_settings(recipe: Recipe) -> dict[str, Any]:
+    """Return the training arguments of the recipe's `refiner`, without the options of its samples."""
+    options = {option.name for option in dataclasses.fields(RefinementSampling)}
+    return {name: value for name, value in recipe.refiner.items() if name not in options}
