@@ -21,6 +21,7 @@ from transformers import set_seed
 
 import pointwssis  # noqa: F401  registers the models
 from pointwssis.data import dataset_from_rows, load_annotations, make_shapes_dataset
+from pointwssis.models.efficientnet_lite.convert_efficientnet_lite import PREPROCESSING, pretrained_efficientnet_lite
 from pointwssis.models.factory import label_maps
 from pointwssis.models.mask_refine_net import (
     MaskRefineNetConfig,
@@ -45,11 +46,6 @@ AUGMENTATION = Augmentation(horizontal_flip=0.5, vertical_flip=0.2, brightness=0
 
 def new_general_refiner(crop_size: int) -> tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]:
     """Return the refiner with ImageNet weights in its encoder: EfficientNet-Lite0 without its last blocks."""
-    from pointwssis.models.efficientnet_lite.convert_efficientnet_lite import (
-        PREPROCESSING,
-        pretrained_efficientnet_lite,
-    )
-
     stages = ["stage1", "stage2", "stage3", "stage4"]
     backbone = {"model_type": "efficientnet_lite", "depths": [1, 2, 2, 3, 3, 1, 0], "out_features": stages}
     config = MaskRefineNetConfig(
@@ -69,8 +65,10 @@ def new_general_refiner(crop_size: int) -> tuple[MaskRefineNetForMaskRefinement,
     truncated = type(model.encoder.backbone)(config.backbone_config)
     truncated.load_state_dict({name: weights[name] for name in truncated.state_dict()})
     model.init_from_backbone(truncated)
+    # The refiner reads RGB in any case.
+    preprocessing = {name: value for name, value in PREPROCESSING.items() if name != "do_flip_channel_order"}
     size = {"height": crop_size, "width": crop_size}
-    return model, MaskRefineNetImageProcessorPil(size=size, box_scale=config.box_scale, **PREPROCESSING)
+    return model, MaskRefineNetImageProcessorPil(size=size, box_scale=config.box_scale, **preprocessing)
 
 
 def load_rows(folder: Path, splits: Sequence[str]) -> list[Dataset]:
