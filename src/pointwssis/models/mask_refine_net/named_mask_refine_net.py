@@ -3,6 +3,9 @@
 
 from pathlib import Path
 
+from ...ops.user_error import UserError
+from ...ops.wording import did_you_mean, with_hint
+
 GENERAL_REFINER = "general"
 GENERAL_REFINER_FOLDER = Path(__file__).with_name("general_refiner")
 
@@ -24,6 +27,13 @@ def find_refiner(name_or_path: str | Path) -> str:
     name = str(name_or_path)
     if Path(name).is_dir():
         return name
+    if name == GENERAL_REFINER:
+        return str(GENERAL_REFINER_FOLDER)
+    # Repositories have the form user/name; anything else is a typing error.
+    if not isinstance(name_or_path, str) or name.count("/") != 1 or name.startswith((".", "/", "~")):
+        message = f"there is no refiner {name!r}; use {GENERAL_REFINER!r}, a folder, or a Hub repository (user/name)"
+        raise UserError(with_hint(message, did_you_mean(name, [GENERAL_REFINER])))
+    return name
 
 
 __all__ = ["GENERAL_REFINER", "find_refiner"]
