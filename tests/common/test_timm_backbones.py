@@ -83,7 +83,8 @@ def test_preprocessing_from_the_table_of_timm(tmp_path):
 
 def test_weights_that_timm_lacks(tmp_path):
     path, _ = saved_by_timm("resnet10t", tmp_path / "backbone")
-    (tmp_path / "backbone" / "config.json").write_text(json.dumps({"architecture": "resnet18", "num_classes": 7}))
+    fields = json.loads((tmp_path / "backbone" / "config.json").read_text())
+    (tmp_path / "backbone" / "config.json").write_text(json.dumps({**fields, "architecture": "resnet18"}))
     with pytest.raises(UserError, match=r"lacks \d+ backbone weights, first"):
         backbone_kinds.teacher(path)
 

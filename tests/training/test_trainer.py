@@ -88,6 +88,33 @@ def test_norms_do_not_decay_and_frozen_weights_are_left_out(tmp_path):
     assert groups[0]["momentum"] == 0.9
 
 
+def rates_of_groups(made: SegmentationTrainer) -> dict[str, float]:
+    """Return the present learning rate of each trainable parameter."""
+    names = {id(parameter): name for name, parameter in made.model.named_parameters()}
+    return {names[id(p)]: group["lr"] for group in made.optimizer.param_groups for p in group["params"]}
+
+
+def test_the_backbone_has_a_factor_of_the_learning_rate(tmp_path):
+    """The schedule multiplies both rates; the logged one is that of the heads."""
+    options = {"max_steps": 4, "learning_rate": 0.5, "warmup_steps": 0, "milestones": [0.5]}
+    made = trainer(tmp_path, backbone_learning_rate_factor=0.2, **options)
+    made.create_optimizer()
+    assert {name for name, rate in rates_of_groups(made).items() if rate == pytest.approx(0.1)} == {
+        name for name, _ in made.model.named_parameters() if ".backbone." in name
+    }
+    made.train()
+    logged = [entry["learning_rate"] for entry in made.state.log_history if "learning_rate" in entry]
+    assert logged == pytest.approx([0.5, 0.5, 0.05, 0.05])
+    for name, rate in rates_of_groups(made).items():  # after the drop
+        assert rate == pytest.approx(0.01 if ".backbone." in name else 0.05)
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0])
+def test_a_factor_must_be_positive(tmp_path, factor):
+    with pytest.raises(ValueError, match="backbone_learning_rate_factor must be positive.*freeze_backbone_stages"):
+        arguments(tmp_path, backbone_learning_rate_factor=factor)
+
+
 # -- training
 
 
@@ -141,6 +168,7 @@ class StopAt(TrainerCallback):
 def test_resuming_equals_the_uninterrupted_training_bit_for_bit(tmp_path, saved_at, average_weights):
     options = {"max_steps": 10, "save_strategy": "steps", "save_steps": saved_at, "dataloader_num_workers": 0}
     options["average_weights"] = average_weights
+    options["backbone_learning_rate_factor"] = 0.3
     rows = mixed_rows(8)
     whole = trainer(tmp_path / "whole", rows, **options)
     whole.train()

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .coco_masks import RLE, rle_coverages
+from .coco_masks import RLE, rle_area, rle_coverages
 from .points import pixel_of
 from .rle import decode_pixels, encode_pixels
 
-NESTED_COVERAGE = 0.8  # fraction of a mask inside a larger one from which it is nested in it
-NESTED_AREA_RATIO = (
-    4.0  # ratio of the areas from which two such masks are two objects and not one that was not separated
-)
+NESTED_COVERAGE = 0.8  # least fraction of a nested mask inside the larger one
+NESTED_AREA_RATIO = 4.0  # least ratio of the larger mask's area to that of a nested one
 NOBODY = -1
 
 
@@ -29,9 +27,10 @@ def settle_overlaps(
     In this order:
 
     1. A mask never keeps the pixel of another object's point.
-    2. Pixels of annotated masks are not taken, except by an object whose own point lies inside the annotated mask: it
-       is nested in it, like a button on a shirt.
-    3. A mask that is nested in a much larger one and holds its point keeps its pixels, and the larger one loses them.
+    2. Annotated masks keep their pixels, except those of an object that is nested in them.
+    3. An object that is nested in a larger one, like a button on a shirt, keeps its pixels, and the larger one loses
+       them. Nested is a mask that holds its own point, lies for the most part in the other mask, and has at most a
+       quarter of its area.
     4. Any other pixel goes to the object whose point is nearest relative to its size: distance / √area.
 
     A mask that loses all its pixels gets the free pixels of the 3 × 3 neighborhood of its point, at least the pixel of
@@ -67,43 +66,54 @@ def _pixels_of(points: Sequence[Sequence[float]], height: int, width: int) -> np
     return np.array([column * height + row for row, column in pixels], dtype=np.int64)
 
 
+def free_part(mask: RLE, others: Sequence[RLE]) -> RLE:
+    """Return the pixels of a mask that no other mask of the image claims; may be empty."""
+    pixels = decode_pixels(mask)
+    for other in others:
+        pixels = np.setdiff1d(pixels, decode_pixels(other), assume_unique=True)
+    return encode_pixels(pixels, mask["size"])
+
+
 def _without_annotated(masks: Sequence[RLE], point_pixels: np.ndarray, annotated: Sequence[RLE]) -> list[RLE]:
-    """Return masks without the pixels of those annotated masks that do not hold their point."""
-    if not annotated:
-        return list(masks)
+    """Return masks without the pixels of annotated masks, except of those that they are nested in."""
     settled = list(masks)
-    coverages = rle_coverages(masks, annotated)
+    coverages = rle_coverages(masks, annotated)  # (N, M)
     for index in np.flatnonzero(coverages.any(axis=1)):
-        pixels = decode_pixels(masks[index])
+        mask, size = masks[index], masks[index]["size"]
+        takers = []
         for other in np.flatnonzero(coverages[index]):
-            taken = decode_pixels(annotated[other])
-            if not _contains(taken, point_pixels[index]):
-                pixels = np.setdiff1d(pixels, taken, assume_unique=True)
-        # A mask without a free pixel keeps what it had; its point decides below.
-        settled[index] = (
-            encode_pixels(pixels, masks[index]["size"]) if len(pixels) else _dot(masks[index], point_pixels[index])
-        )
+            if not _is_nested(mask, annotated[other], coverages[index, other], point_pixels[index]):
+                takers.append(annotated[other])
+        # A mask without a free pixel keeps the pixel of its point.
+        free = free_part(mask, takers)
+        settled[index] = free if rle_area(free) else encode_pixels(point_pixels[index : index + 1], size)
     return settled
 
 
 def _without_nested(masks: Sequence[RLE], point_pixels: np.ndarray) -> list[RLE]:
     """Return masks without the pixels of the smaller masks that are nested in them."""
-    coverages = rle_coverages(masks, masks)  # fraction of each row's mask inside each column's mask
-    np.fill_diagonal(coverages, 0)
-    pairs = np.argwhere(coverages >= NESTED_COVERAGE)
-    # Only pairs of an inner and an outer mask are decoded, grouped by the outer one.
     settled = list(masks)
-    for outer in np.unique(pairs[:, 1]):
-        outer_pixels = decode_pixels(masks[outer])
-        kept = outer_pixels
-        for inner in pairs[pairs[:, 1] == outer, 0]:
-            inner_pixels = decode_pixels(masks[inner])
-            is_small = NESTED_AREA_RATIO * len(inner_pixels) <= len(outer_pixels)
-            if is_small and _contains(inner_pixels, point_pixels[inner]):
-                kept = np.setdiff1d(kept, inner_pixels, assume_unique=True)
-        if len(kept) < len(outer_pixels):
-            settled[outer] = encode_pixels(kept, masks[outer]["size"]) if len(kept) else masks[outer]
+    coverages = rle_coverages(masks, masks)  # (N, N) fraction of each row's mask inside each column's mask
+    np.fill_diagonal(coverages, 0)
+    # Only masks that may hold a nested one are decoded.
+    for outer in np.flatnonzero((coverages >= NESTED_COVERAGE).any(axis=0)):
+        nested = []
+        for inner in np.flatnonzero(coverages[:, outer]):
+            if _is_nested(masks[inner], masks[outer], coverages[inner, outer], point_pixels[inner]):
+                nested.append(masks[inner])
+        free = free_part(masks[outer], nested)
+        settled[outer] = free if rle_area(free) else masks[outer]
     return settled
+
+
+def _is_nested(inner: RLE, outer: RLE, coverage: float, inner_point: int) -> bool:
+    """Return True if a mask shows an object in front of a much larger one.
+
+    Masks of similar sizes that cover each other are two objects that the network did not separate.
+    """
+    if coverage < NESTED_COVERAGE or NESTED_AREA_RATIO * rle_area(inner) > rle_area(outer):
+        return False
+    return _contains(decode_pixels(inner), inner_point)
 
 
 def _owners(masks: Sequence[RLE], points: Sequence[Sequence[float]], point_pixels: np.ndarray) -> np.ndarray:
@@ -128,7 +138,8 @@ def _nearest(masks: Sequence[RLE], points: Sequence[Sequence[float]], areas: Seq
     for index, (mask, (x, y), area) in enumerate(zip(masks, points, areas, strict=True)):
         pixels = decode_pixels(mask)
         columns, rows = np.divmod(pixels, height)
-        distance = np.hypot(columns - x, rows - y) / math.sqrt(max(area, 1))
+        # In the precision of `nearest`, so that the first of two equally near objects wins
+        distance = (np.hypot(columns - x, rows - y) / math.sqrt(max(area, 1))).astype(np.float32)
         closer = distance < nearest[pixels]
         owners[pixels[closer]], nearest[pixels[closer]] = index, distance[closer]
     return owners
@@ -155,10 +166,6 @@ def _free_neighborhood(owners: np.ndarray, size: Sequence[int], pixel: int) -> n
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     neighbors = columns[inside] * height + rows[inside]
     return neighbors[(owners[neighbors] == NOBODY) | (neighbors == pixel)]
-
-
-def _dot(mask: RLE, pixel: int) -> RLE:
-    return encode_pixels(np.array([pixel]), mask["size"])
 
 
 def _contains(pixels: np.ndarray, pixel: int) -> bool:

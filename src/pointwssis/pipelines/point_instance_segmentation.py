@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from transformers.utils import ModelOutput
 
-from ..models.solov2.batches_solov2 import run_on_tiles
+from ..models.solov2.batches_solov2 import run_network
 from ..ops.points import point_in_mask
 from ..ops.user_error import UserError
 from .base import ImagePipeline, check_at_least_one, unknown_parameter
@@ -202,9 +202,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         pixel_mask = None
         if items[0]["pixel_mask"] is not None:
             pixel_mask = torch.cat([item["pixel_mask"] for item in items]).to(self.device)
-        if self.image_processor.tile_size is not None:
-            return run_on_tiles(self.model.encode, pixel_values, pixel_mask)
-        return self.model.encode(pixel_values, pixel_mask)
+        return run_network(self.model.encode, pixel_values, pixel_mask, self.image_processor.tile_size)
 
     def _forward(self, model_inputs: Any, **parameters: Any) -> ModelOutput:
         if not isinstance(model_inputs, list):  # one image

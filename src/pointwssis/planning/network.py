@@ -6,18 +6,16 @@ from typing import Any
 
 import torch
 
-from ..models.solov2.configuration_solov2 import STAGES
 from .settings import Setting
 
-# Backbones without pretrained weights, with the features of all stages
+# Backbones without pretrained weights
 _RESNET18 = {
     "model_type": "resnet",
     "layer_type": "basic",
     "depths": [2, 2, 2, 2],
     "hidden_sizes": [64, 128, 256, 512],
-    "out_features": STAGES,
 }
-_RESNET50 = {"model_type": "resnet", "depths": [3, 4, 6, 3], "out_features": STAGES}
+_RESNET50 = {"model_type": "resnet", "depths": [3, 4, 6, 3]}
 # Narrower heads, for machines without a GPU
 _NARROW = {
     "fpn_channels": 128,
@@ -26,6 +24,10 @@ _NARROW = {
     "kernel_channels": 64,
     "mask_channels": 64,
 }
+# With a pretrained backbone, whose features need less refinement, they can be narrower still.
+_NARROWER = {"fpn_channels": 96, "instance_channels": 96, "kernel_channels": 48, "mask_channels": 48}
+# Stem and first two stages keep their pretrained weights, the others learn slowly.
+FROZEN_STAGES, BACKBONE_RATE_FACTOR = 3, 0.2
 # Settings of the trainings, whatever the machine
 _SHARED_TRAINING = {
     "per_device_eval_batch_size": 8,
@@ -36,7 +38,8 @@ _SHARED_TRAINING = {
     "milestones": [0.75, 0.9],
 }
 _REASONS = {
-    "optim": "AdamW learns much faster than SGD in short trainings from scratch; clipping stabilizes it",
+    "optim": "AdamW learns much faster than SGD in short trainings; clipping stabilizes it",
+    "backbone_learning_rate_factor": "pretrained weights need small changes only",
 }
 
 
@@ -45,31 +48,50 @@ def has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def network_settings(full: int) -> list[Setting]:
+def network_settings(full: int, backbone: str | None = None) -> list[Setting]:
     """Return backbone, widths, batch sizes and optimizer for this machine.
 
     Args:
         full: number of images with masks; batches are not larger.
+        backbone: pretrained backbone to use; None starts from random weights.
     """
-    # A GPU affords a larger backbone, larger batches and processes that load images.
+    # A GPU affords larger batches and processes that load images.
     gpu = has_gpu()
-    backbone, name = (_RESNET50, "ResNet-50") if gpu else (_RESNET18, "ResNet-18 (small enough for a CPU)")
-    why = f"{name} from scratch; for photographs use backbone_name_or_path: microsoft/resnet-50, which is pretrained"
-    # Batches are not larger than the dataset.
     batch_size, rate = min(16 if gpu else 8, max(1, full)), 0.0005 if gpu else 0.001
     training: dict[str, Any] = {"per_device_train_batch_size": batch_size, **_SHARED_TRAINING, "learning_rate": rate}
     # The refiner sees crops of single objects, so its batches are larger.
     refiner: dict[str, Any] = {"per_device_train_batch_size": 64 if gpu else 32, "learning_rate": rate}
+    if backbone is not None:
+        training["backbone_learning_rate_factor"] = BACKBONE_RATE_FACTOR
     # Worker processes load and augment images while the GPU computes.
     if gpu:
         training["dataloader_num_workers"] = refiner["dataloader_num_workers"] = 8
     return [
-        Setting("model.backbone_config", backbone, why),
-        *(Setting(f"model.{key}", value) for key, value in ({} if gpu else _NARROW).items()),
+        *backbone_settings(backbone),
         *(Setting(f"training.{key}", value, _REASONS.get(key, "")) for key, value in training.items()),
-        Setting("refiner_model.backbone_config", backbone),
         *(Setting(f"refiner.{key}", value) for key, value in refiner.items()),
     ]
+
+
+def backbone_settings(backbone: str | None) -> list[Setting]:
+    """Return the backbone and the widths of the heads.
+
+    Args:
+        backbone: pretrained backbone to use; None starts from random weights.
+    """
+    narrow = _NARROW if backbone is None else {**_NARROW, **_NARROWER}
+    widths = [] if has_gpu() else [Setting(f"model.{key}", value) for key, value in narrow.items()]
+    if backbone is not None:
+        frozen = "stem and stages up to stride 8 keep their weights; 5 freezes the whole backbone, which is faster"
+        return [
+            Setting("backbone_name_or_path", backbone, "as requested"),
+            Setting("model.freeze_backbone_stages", FROZEN_STAGES, frozen),
+            *widths,
+        ]
+    # A GPU affords a larger network.
+    config, name = (_RESNET50, "ResNet-50") if has_gpu() else (_RESNET18, "ResNet-18 (small enough for a CPU)")
+    why = f"{name} from scratch; for photographs use backbone_name_or_path: efficientnet-lite0, which is pretrained"
+    return [Setting("model.backbone_config", config, why), *widths]
 
 
 def value_of(settings: Sequence[Setting], key: str) -> Any:

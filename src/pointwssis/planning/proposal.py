@@ -8,13 +8,14 @@ from datasets import Dataset
 
 from ..checking.findings import Findings
 from ..checking.pyramid import InputSettings, PyramidFit
+from ..models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER
 from ..ops.user_error import UserError
 from ..ops.wording import counted
 from ..runs.data import RunData, load_data, split_data
 from ..runs.progress import duration
 from ..runs.recipe import Recipe
 from .data_facts import DataFacts, facts_of
-from .network import has_gpu, network_settings, value_of
+from .network import network_settings, value_of
 from .schedule import TRAINING_SHARE, Steps, enough_steps, plan_steps, teacher_steps
 from .settings import Setting, recipe_from, recipe_text
 from .sizing import (
@@ -23,7 +24,6 @@ from .sizing import (
     STRIDE,
     TARGET_SIZE,
     InputSize,
-    crop_setting,
     detection_settings,
     input_settings,
     input_size,
@@ -36,11 +36,12 @@ MINUTES = 60.0
 FIRST_MEASURED_SIDE = 256
 MIN_FULL_IMAGES = 8  # images that keep their masks at least, where masks are hidden to try the method
 SLOW_STEP = 5.0  # seconds per step from which a second measurement would take too long
-MAX_CROP_ON_GPU, MAX_CROP_ON_CPU = 256, 128
 DATA_KEYS = (
     "data_dir", "train_annotations", "val_annotations", "image_dir", "dataset_name", "dataset_config", "label_map",
     "point_source", "include_unlabeled", "skip_bad",
 )  # fmt: skip
+# Saved models to start from, which are kept as they were asked for
+MODEL_KEYS = ("model_name_or_path", "teacher_name_or_path", "refiner_name_or_path")
 _CROWDING_SAMPLE = 2000  # images in which shared cells are counted
 
 Measure = Callable[[Recipe, Dataset], float]
@@ -82,7 +83,8 @@ def propose(
     """Propose a recipe for data on this machine.
 
     Args:
-        base: recipe that names the data; `labeled_fraction`, `output_dir` and `seed` are kept too.
+        base: recipe that names the data; `labeled_fraction`, `output_dir`, `seed`, `backbone_name_or_path` and the
+            models to start from are kept too.
         loaded: the data, with the labels as they are in the files.
         minutes: time that the whole run may take.
         deep_images: number of grayscale images with more than 8 bits.
@@ -100,17 +102,20 @@ def propose(
     if not facts.masks:
         raise UserError("no image has a mask to learn from; draw the masks of a few images first")
     # Steps are timed with the network that is proposed.
-    network, sample = network_settings(facts.full), some_rows(data.masked)
+    backbone = base.backbone_name_or_path
+    network, sample = network_settings(facts.full, backbone), some_rows(data.masked)
+    starts = model_settings(base)
 
     def seconds_at(side: int) -> float:
         size = input_size(facts, side)
         scaled = [Setting("image_size", size.image_size), Setting("pad_size", size.pad_size)]
-        return measure(recipe_from([*network, *scaled]), sample)
+        return measure(recipe_from([*network, *starts, *scaled]), sample)
 
     # The input is as large as the objects need and the machine allows.
     wanted = side_for(facts, 10, TARGET_SIZE)
     batch_size = value_of(network, "training.per_device_train_batch_size")
-    side, seconds, slow = affordable_side(facts, wanted, minutes, batch_size, seconds_at)
+    enough = enough_steps(facts, batch_size, backbone is not None)
+    side, seconds, slow = affordable_side(facts, wanted, minutes, batch_size, enough, seconds_at)
     size = input_size(facts, side)
     settings = [
         *data_settings,
@@ -118,14 +123,13 @@ def propose(
         *detection_settings(facts),
         *pyramid_settings(facts, size, crowded_shares(data.train, size)),
         *network,
-        crop_setting(facts, MAX_CROP_ON_GPU if has_gpu() else MAX_CROP_ON_CPU),
-        Setting("refiner_model.point_sigma", 3.0, "pixels of the crop; the paper's are 6 of 256"),
+        *starts,
     ]
     # The schedule fills the time with steps of the chosen networks.
     refining = measure_refiner(recipe_from(settings), sample)
     refiner_batch = value_of(network, "refiner.per_device_train_batch_size")
     steps = plan_steps(minutes, seconds, refining, facts, batch_size, refiner_batch)
-    settings += schedule_settings(facts, steps, batch_size, minutes, seconds, refining)
+    settings += schedule_settings(facts, steps, enough, batch_size, minutes, seconds, refining)
     whole = steps.seconds / TRAINING_SHARE
     return Proposal(settings, _headline(facts, whole, minutes, deep_images), whole)
 
@@ -155,6 +159,15 @@ def _data_of(base: Recipe, loaded: RunData) -> tuple[list[Setting], RunData]:
     ], data
 
 
+def model_settings(base: Recipe) -> list[Setting]:
+    """Return the saved models that trainings start from: those of a recipe, and the general refiner of the package."""
+    starts = [Setting(key, getattr(base, key), "as requested") for key in MODEL_KEYS if getattr(base, key) is not None]
+    if base.refiner_name_or_path is None:
+        why = "pretrained on other images, because few masks are not enough to learn refining from"
+        starts.append(Setting("refiner_name_or_path", GENERAL_REFINER, why))
+    return starts
+
+
 def crowded_shares(rows: Dataset, size: InputSize) -> dict[int, float]:
     """Return finest grid → fraction of the points that share their cell with another point of their class."""
     # Scale ranges play no role where only the cells of points are counted.
@@ -167,7 +180,12 @@ def crowded_shares(rows: Dataset, size: InputSize) -> dict[int, float]:
 
 
 def affordable_side(
-    facts: DataFacts, wanted: int, minutes: float, batch_size: int, seconds_at: Callable[[int], float]
+    facts: DataFacts,
+    wanted: int,
+    minutes: float,
+    batch_size: int,
+    enough: int,
+    seconds_at: Callable[[int], float],
 ) -> tuple[int, float, str]:
     """Return the largest input, up to the wanted one, at which the teacher gets enough steps.
 
@@ -176,13 +194,14 @@ def affordable_side(
         wanted: longer side in pixels of the input that the objects need.
         minutes: time that the whole run may take.
         batch_size: images per training step of the teacher.
+        enough: steps that the teacher needs.
         seconds_at: measures the seconds per step at a side; called once or twice.
 
     Returns:
         Side in pixels, seconds per step there, and the reason why it is smaller than wanted (empty if it is not).
     """
     # Never smaller than what half of the objects need, even where the time is short
-    least, enough = min(wanted, side_for(facts, 50, MIN_SIZE)), enough_steps(facts, batch_size)
+    least = min(wanted, side_for(facts, 50, MIN_SIZE))
     first = min(max(least, FIRST_MEASURED_SIDE), wanted)
     measured = seconds_at(first)
 
@@ -205,25 +224,25 @@ def affordable_side(
 
 
 def schedule_settings(
-    facts: DataFacts, steps: Steps, batch_size: int, minutes: float, seconds: float, refining: float
+    facts: DataFacts, steps: Steps, enough: int, batch_size: int, minutes: float, seconds: float, refining: float
 ) -> list[Setting]:
     """Return the steps of all trainings and the settings that depend on them."""
     # The reason for the teacher's steps, with the time that would be enough.
     epochs = steps.teacher * batch_size / facts.full
     teacher = f"{seconds:.2f} s per step; {epochs:.0f} epochs of {counted(facts.full, 'image')}"
     # A short schedule is proposed all the same, with the minutes that a sufficient one takes.
-    if steps.teacher < (enough := enough_steps(facts, batch_size)):
+    if steps.teacher < enough:
         teacher += f". This is short: {enough} steps require --minutes {minutes * enough / steps.teacher:.0f}"
     # As many repeats as balance the two kinds of images, within limits
     repeats = max(1, min(20, round(facts.point / facts.full)))
     return [
-        Setting("student_name_or_path", "teacher", "without a pretrained backbone, students start from the teacher"),
+        Setting("student_name_or_path", "teacher", "in a short run, students start from the teacher's weights"),
+        Setting("rough_student", False, "true compares a student on the rough masks, at the cost of another training"),
         Setting("full_repeats", repeats, "balances images with masks and images with points"),
         Setting("training.warmup_steps", max(5, steps.teacher // 20)),
         Setting("teacher.max_steps", steps.teacher, teacher),
-        Setting("student.max_steps", steps.student, "fewer than the teacher's, whose weights they start from"),
-        Setting("student.learning_rate", 0.0003),
-        Setting("student.milestones", [0.6, 0.9]),
+        Setting("student.max_steps", steps.student, "in addition to the teacher's, whose weights they start from"),
+        Setting("student.learning_rate", 0.0006),
         Setting("refiner.max_steps", steps.refiner, f"{refining:.2f} s per step"),
         Setting("refiner.warmup_steps", max(5, steps.refiner // 10)),
     ]

@@ -7,9 +7,11 @@ from .data_facts import DataFacts
 
 TRAINING_SHARE = 0.7  # fraction of the time for training; labeling and evaluation take the rest
 REFINER_SHARE = 0.15  # fraction of the training time for the refiner
-STUDENT_SHARE = 0.4  # student steps per teacher step; students start from the teacher's weights
-LEAST_STEPS = 10  # of every training
+STUDENT_SHARE = 1.0  # student steps per teacher step; students start from the teacher's weights
+LEAST_STEPS = 10  # of every training of a SOLOv2
 SUFFICIENT_STEPS = 400  # teacher steps from scratch; on 53 images of nuclei they gave 24.2 AP
+SUFFICIENT_PRETRAINED_STEPS = 160  # the same with a pretrained backbone
+MIN_REFINER_STEPS = 100  # with fewer, a refiner copies its rough masks
 SUFFICIENT_EPOCHS = 100  # the same in epochs; the smaller one counts
 # Upper limits. The official schedules for COCO with 1% and with all masks have 135 and 37 epochs.
 MAX_TEACHER_EPOCHS, MAX_STUDENT_EPOCHS = 300, 100
@@ -28,20 +30,16 @@ class Steps:
 def num_students(facts: DataFacts) -> int:
     """Return the number of trainings that start from the teacher.
 
-    With known ground truth, the control, a student without refiner, and the upper bound are trained for comparison.
+    With known ground truth, a control on the masks alone and the upper bound are trained for comparison.
     """
-    return 4 if facts.ground_truth_is_known and facts.point else 1
+    return 3 if facts.ground_truth_is_known and facts.point else 1
 
 
 def teacher_steps(minutes: float, step_seconds: float, facts: DataFacts, batch_size: int) -> int:
     """Return the number of teacher steps that fit into a run of this many minutes."""
     seconds = minutes * 60 * TRAINING_SHARE * (1 - REFINER_SHARE)
-    fitting, students = seconds / step_seconds, num_students(facts)
-    teacher = fitting / (1 + STUDENT_SHARE * students)
-    # Where the share of the students is below the least number of steps, the teacher yields.
-    if STUDENT_SHARE * teacher < LEAST_STEPS:
-        teacher = max(0.0, fitting - LEAST_STEPS * students)
-    return int(min(teacher, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.full, batch_size)))
+    fitting = seconds / (step_seconds * (1 + STUDENT_SHARE * num_students(facts)))
+    return int(min(fitting, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.full, batch_size)))
 
 
 def plan_steps(
@@ -52,7 +50,7 @@ def plan_steps(
     batch_size: int,
     refiner_batch_size: int,
 ) -> Steps:
-    """Return the steps of all trainings of a run, at least 10 each.
+    """Return the steps of all trainings of a run: at least 10 of a SOLOv2, and `MIN_REFINER_STEPS` of the refiner.
 
     Args:
         minutes: duration of the run.
@@ -62,22 +60,25 @@ def plan_steps(
         batch_size: images per step of a SOLOv2.
         refiner_batch_size: crops per step of the MaskRefineNet.
     """
-    teacher = max(10, teacher_steps(minutes, step_seconds, facts, batch_size))
-    # Students share the time of the teacher, because both take the same time per step.
-    fitting = minutes * 60 * TRAINING_SHARE * (1 - REFINER_SHARE) / step_seconds
-    student = STUDENT_SHARE * fitting / (1 + STUDENT_SHARE * num_students(facts))
-    student = max(10, int(min(student, steps_of_epochs(MAX_STUDENT_EPOCHS, facts.full + facts.point, batch_size))))
-    # The refiner has its own share.
-    refiner = minutes * 60 * TRAINING_SHARE * REFINER_SHARE / refiner_seconds
-    refiner = max(10, int(min(refiner, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.masks, refiner_batch_size))))
-    teacher, student, refiner = (rounded(steps) for steps in (teacher, student, refiner))
+    # The refiner has its own share, which grows where that would be too few steps.
+    seconds = minutes * 60 * TRAINING_SHARE
+    most = steps_of_epochs(MAX_TEACHER_EPOCHS, facts.masks, refiner_batch_size)
+    refiner = rounded(max(MIN_REFINER_STEPS, int(min(seconds * REFINER_SHARE / refiner_seconds, most))))
+    # Students share the rest with the teacher, because both take the same time per step.
+    left = max(0.0, seconds - max(seconds * REFINER_SHARE, refiner * refiner_seconds))
+    fitting = left / step_seconds / (1 + STUDENT_SHARE * num_students(facts))
+    most = steps_of_epochs(MAX_TEACHER_EPOCHS, facts.full, batch_size)
+    teacher = rounded(max(LEAST_STEPS, int(min(fitting, most))))
+    most = steps_of_epochs(MAX_STUDENT_EPOCHS, facts.full + facts.point, batch_size)
+    student = rounded(max(LEAST_STEPS, int(min(STUDENT_SHARE * fitting, most))))
     seconds = step_seconds * (teacher + num_students(facts) * student) + refiner_seconds * refiner
     return Steps(teacher, student, refiner, seconds)
 
 
-def enough_steps(facts: DataFacts, batch_size: int) -> int:
+def enough_steps(facts: DataFacts, batch_size: int, pretrained: bool = False) -> int:
     """Return the teacher steps that a training needs; an input that allows fewer is made smaller instead."""
-    return min(SUFFICIENT_STEPS, max(10, SUFFICIENT_EPOCHS * facts.full // batch_size))
+    sufficient = SUFFICIENT_PRETRAINED_STEPS if pretrained else SUFFICIENT_STEPS
+    return min(sufficient, max(10, SUFFICIENT_EPOCHS * facts.full // batch_size))
 
 
 def steps_of_epochs(epochs: int, samples: int, batch_size: int) -> float:

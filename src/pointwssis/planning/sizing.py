@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Settings derived from data: input size, pyramid, detection limit and crop size, each with its reason.
+"""Settings derived from data: input size, pyramid and detection limit, each with its reason.
 
 - Masks have a quarter of the input's resolution, which limits small objects: on the nuclei, even ground-truth masks
   reach an AP of only 45.7 after scaling to a quarter of a 256-pixel input and back. The input is therefore as large as
@@ -30,7 +30,6 @@ FINEST_GRIDS = (24, 32, 40, 48, 64, 80)
 GRID_SHAPE = (1.0, 0.9, 0.6, 0.4, 0.3)  # ratios of the default grids 40, 36, 24, 16, 12
 MAX_SHARED_CELLS = 0.02  # fraction of the points that may share a cell of the finest grid with one of the same class
 CROWD = 10  # objects per image from which a random crop still holds enough of them
-CROP_SIZES = (64, 96, 128, 192, 256)
 
 
 @dataclass(frozen=True)
@@ -180,22 +179,6 @@ def detection_settings(facts: DataFacts) -> list[Setting]:
         ),
         Setting("model.score_threshold", 0.05),
     ]
-
-
-def crop_setting(facts: DataFacts, largest: int) -> Setting:
-    """Return the side of the refiner's crops, which are twice as large as their object.
-
-    Args:
-        facts: statistics of the data.
-        largest: limit in pixels that the machine allows.
-    """
-    extents = facts.boxes.max(axis=1)
-    upper = float(np.percentile(extents, 75))
-    size = next((size for size in CROP_SIZES if size >= 2 * upper), CROP_SIZES[-1])
-    reason = f"75% of the objects are at most {upper:.0f} pixels long, and a crop is twice as large as its object"
-    if size > largest:
-        reason += f"; larger crops than {largest} are too slow on this machine"
-    return Setting("refiner_model.crop_size", min(size, largest), reason)
 
 
 def _rounded(value: float, step: int) -> int:

@@ -19,6 +19,7 @@ from ..ops.images import read_image
 from ..ops.points import point_from_mask, point_in_mask
 from ..pipelines.refiners import Refiner, checked_refined_masks
 from .labeler_types import Proposer, Teacher, check_batch, check_instances, class_index
+from .settling import settle_rough_masks, settled_labels
 
 Row = dict[str, Any]
 
@@ -26,7 +27,11 @@ SAME_OBJECT = 0.5  # fraction of a proposal that one annotated mask must cover t
 
 
 def generate_pseudo_labels(
-    dataset: Dataset, teacher: Teacher, refiner: Refiner | None = None, batch_size: int = 8
+    dataset: Dataset,
+    teacher: Teacher,
+    refiner: Refiner | None = None,
+    batch_size: int = 8,
+    settle_overlaps: bool = True,
 ) -> Dataset:
     """Turn points into masks (paper, figure 3, bottom): predict rough masks and refine them.
 
@@ -35,15 +40,21 @@ def generate_pseudo_labels(
         teacher: see `Teacher`.
         refiner: see `Refiner`; None takes the rough masks as labels.
         batch_size: images per call of the teacher.
+        settle_overlaps: settle overlaps by points; see `predict_rough_masks` and `refine_rough_masks`. The paper keeps
+            overlaps.
     """
-    rough = predict_rough_masks(dataset, teacher, batch_size)
-    return keep_rough_masks(rough) if refiner is None else refine_rough_masks(rough, refiner)
+    rough = predict_rough_masks(dataset, teacher, batch_size, settle_overlaps)
+    if refiner is None:
+        return keep_rough_masks(rough, settle_overlaps)
+    return refine_rough_masks(rough, refiner, settle_overlaps)
 
 
 # -- rough masks of points
 
 
-def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8) -> Dataset:
+def predict_rough_masks(
+    dataset: Dataset, teacher: Teacher, batch_size: int = 8, settle_overlaps: bool = True
+) -> Dataset:
     """Give every object with a point a `rough_segmentation`, a `score` and a `level`.
 
     Annotated masks are kept and get no score. A point for which the teacher finds nothing gets an empty rough mask. A
@@ -53,14 +64,17 @@ def predict_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int = 8)
         dataset: rows of the schema.
         teacher: see `Teacher`.
         batch_size: images per call of the teacher.
+        settle_overlaps: give each pixel that several rough masks of an image claim to the object with the nearest point
+            (see `ops.settle_overlaps`). The paper keeps overlaps.
 
     Raises:
         ValueError: the teacher returns something other than one mask per point.
     """
-    return dataset_from_rows(_with_rough_masks(dataset, teacher, batch_size), class_names(dataset))
+    rows = _with_rough_masks(dataset, teacher, batch_size, settle_overlaps)
+    return dataset_from_rows(rows, class_names(dataset))
 
 
-def _with_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int) -> Iterator[Row]:
+def _with_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int, settle_overlaps: bool) -> Iterator[Row]:
     names = class_names(dataset)
     for rows in _batches(dataset.with_format(None), range(len(dataset)), batch_size, "Rough masks"):
         # Ask the teacher for all points of a batch of images at once.
@@ -82,6 +96,8 @@ def _with_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int) -> It
                 # A click without a class takes the class that the teacher predicts.
                 if item["category"] is None:
                     item["category"] = class_index("teacher", row, instance["label"], names)
+            if settle_overlaps:
+                settle_rough_masks(row)
             yield row
 
 
@@ -166,20 +182,22 @@ def is_annotated(mask: RLE, objects: Sequence[Row]) -> bool:
 # -- labels
 
 
-def refine_rough_masks(dataset: Dataset, refiner: Refiner) -> Dataset:
+def refine_rough_masks(dataset: Dataset, refiner: Refiner, settle_overlaps: bool = True) -> Dataset:
     """Write the refined form of every rough mask to `segmentation`; objects with an annotated mask keep it.
 
     Args:
         dataset: rows of the schema with `rough_segmentation`.
         refiner: see `Refiner`.
+        settle_overlaps: settle overlaps between the refined masks of an image by points, and leave the pixels of
+            annotated masks to them. The paper keeps overlaps.
 
     Raises:
         ValueError: the refiner returns something other than one mask per rough mask.
     """
-    return dataset_from_rows(_with_refined_masks(dataset, refiner), class_names(dataset))
+    return dataset_from_rows(_with_refined_masks(dataset, refiner, settle_overlaps), class_names(dataset))
 
 
-def _with_refined_masks(dataset: Dataset, refiner: Refiner) -> Iterator[Row]:
+def _with_refined_masks(dataset: Dataset, refiner: Refiner, settle_overlaps: bool) -> Iterator[Row]:
     names = class_names(dataset)
     for row in tqdm(dataset.with_format(None), desc="Refined masks", unit="image", disable=None):
         # Decode all rough masks of an image and refine them in one call; rows without any pass unchanged.
@@ -192,8 +210,7 @@ def _with_refined_masks(dataset: Dataset, refiner: Refiner) -> Iterator[Row]:
             image = read_image(row)
             masks = refiner(image, rough_masks, points, labels)
             masks = checked_refined_masks(masks, len(objects), image, image_title(row))
-            for item, mask in zip(objects, masks, strict=True):
-                set_pseudo_mask(item, encode_mask(mask))
+            _set_labels(row, objects, [encode_mask(mask) for mask in masks], settle_overlaps)
         yield row
 
 
@@ -202,16 +219,28 @@ def _point_of(item: Row, rough_mask: np.ndarray) -> list[float]:
     return item["point"] or list(point_from_mask(rough_mask))
 
 
-def keep_rough_masks(dataset: Dataset) -> Dataset:
-    """Copy every rough mask to `segmentation`; objects with an annotated mask keep it."""
-    return dataset_from_rows(_with_kept_masks(dataset), class_names(dataset))
+def keep_rough_masks(dataset: Dataset, settle_overlaps: bool = True) -> Dataset:
+    """Copy every rough mask to `segmentation`; objects with an annotated mask keep it.
+
+    Args:
+        dataset: rows of the schema with `rough_segmentation`.
+        settle_overlaps: see `refine_rough_masks`.
+    """
+    return dataset_from_rows(_with_kept_masks(dataset, settle_overlaps), class_names(dataset))
 
 
-def _with_kept_masks(dataset: Dataset) -> Iterator[Row]:
+def _with_kept_masks(dataset: Dataset, settle_overlaps: bool) -> Iterator[Row]:
     for row in dataset.with_format(None):
-        for item in pseudo_objects(row):
-            set_pseudo_mask(item, item["rough_segmentation"])
+        objects = pseudo_objects(row)
+        _set_labels(row, objects, [item["rough_segmentation"] for item in objects], settle_overlaps)
         yield row
+
+
+def _set_labels(row: Row, objects: Sequence[Row], masks: Sequence[RLE], settle_overlaps: bool) -> None:
+    """Set the masks of an image as the labels of its objects."""
+    masks = settled_labels(row, objects, masks) if settle_overlaps else masks
+    for item, mask in zip(objects, masks, strict=True):
+        set_pseudo_mask(item, mask)
 
 
 def pseudo_objects(row: Row) -> list[Row]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..models.solov2.batches_solov2 import run_on_tiles
+from ..models.solov2.batches_solov2 import run_network
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import autocast, best_device
@@ -74,10 +74,8 @@ def solov2_proposer(
         # Images are encoded one at a time, each in its own size.
         encoded = processor([image], return_tensors="pt").to(device)
         with autocast(device, dtype):
-            if processor.tile_size is not None:
-                outputs = run_on_tiles(model.encode, encoded["pixel_values"], encoded.get("pixel_mask"))
-            else:
-                outputs = model.encode(encoded["pixel_values"], encoded.get("pixel_mask"))
+            inputs = encoded["pixel_values"], encoded.get("pixel_mask")
+            outputs = run_network(model.encode, *inputs, processor.tile_size)
         # Where the classes of the image are known, only these are proposed, and lower scores suffice.
         (result,) = processor.post_process_instance_segmentation(
             outputs,

@@ -1,27 +1,31 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Rough masks of a SOLOv2 from several views of each image: mirrored, at other scales, and in enlarged tiles."""
 
+import copy
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ..models.solov2.decoding_solov2 import DecodingSettings, ImageOutputs
-from ..models.solov2.views_solov2 import EncodedView, View, decode_views
-from ..ops.coco_masks import rle_area
+from ..models.solov2.frames_solov2 import Frame
+from ..models.solov2.transforms_solov2 import shortest_edge_size
+from ..models.solov2.views_solov2 import EncodedView, decode_views
+from ..ops.coco_masks import RLE, rle_area
 from ..ops.devices import autocast
 from ..ops.rle import decode_pixels, encode_mask, encode_pixels
+from ..ops.tiles import Window, most_central_windows, tile_windows
 from ..pipelines.validation import checked_prompts
 from .labeler_types import Labels, Points
-from .tiles import Box, central_tiles
 
 SMALL_SIDE = 32.0  # √area in pixels of the network's input below which a mask is decoded again in a tile
 
 Instance = dict[str, Any]
+Prompts = dict[str, torch.Tensor]  # `points` (N, 2) and `labels` (N,) of one image, see `checked_prompts`
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,18 @@ class LabelingViews:
     zoom: float = 1.0
     level_strategy: str = "adaptive"
 
-    def of(self, box: Box) -> list[View]:
-        """Return the views of one part of an image, the plain one first."""
+    def each(self) -> list[tuple[float, bool]]:
+        """Return scale of the input and flip of each view, the plain one first."""
         mirrored = (False, True) if self.flips else (False,)
-        return [View(box, scale, is_flipped) for scale in self.scales for is_flipped in mirrored]
+        return [(scale, is_flipped) for scale in self.scales for is_flipped in mirrored]
+
+
+class Part(NamedTuple):
+    """A window of an image, and the points of the image that are decoded in it."""
+
+    image: int  # index in the batch
+    window: Window
+    members: list[int]  # indices among the points of the image
 
 
 class ViewLabeler:
@@ -44,57 +56,117 @@ class ViewLabeler:
 
     Args:
         model: SOLOv2 in evaluation mode, on the device.
-        processor: its image processor.
+        processor: its image processor; with a `tile_size`, points are decoded in tiles of this size.
         views: views from which points are decoded.
         device: device of the model.
         dtype: dtype of the computation, float32 or bfloat16.
     """
 
     def __init__(self, model: Any, processor: Any, views: LabelingViews, device: torch.device, dtype: torch.dtype):
-        self.model, self.processor, self.views, self.device, self.dtype = model, processor, views, device, dtype
+        self.model, self.views, self.device, self.dtype = model, views, device, dtype
+        # Windows are cut here, so the image processor takes each as a whole image.
+        self.tile_size, self.processor = processor.tile_size, copy.copy(processor)
+        self.processor.tile_size = None
+        self.settings = DecodingSettings.of(model.config)
 
     @torch.no_grad()
     def __call__(
         self, images: Sequence[Image.Image], points: Sequence[Points], labels: Sequence[Labels]
     ) -> list[list[Instance]]:
         """Return one instance per point; see `Teacher`."""
-        prompts = []
+        prompts, names = [], self.model.config.id2label
         for number, (image, own_points, own_labels) in enumerate(zip(images, points, labels, strict=True)):
-            names = self.model.config.id2label
             prompts.append(checked_prompts(own_points, own_labels, image, names, f"image {number}"))
+        found: list[list[Instance]] = [[{} for _ in own_points] for own_points in points]
         with autocast(self.device, self.dtype):
-            boxes = [(0, 0, *image.size) for image in images]
-            encoded = self._encode(images, [self.views.of(box) for box in boxes])
-            found = []
-            for image, views, prompt in zip(images, encoded, prompts, strict=True):
-                instances = self._decode(views, prompt["points"], prompt["labels"])
-                if self.views.zoom > 1:
-                    self._decode_small(image, views[0], prompt, instances)
-                found.append(instances)
+            # Whole images, or tiles where the model was trained on tiles
+            parts = []
+            for number, (image, prompt) in enumerate(zip(images, prompts, strict=True)):
+                parts += _parts(number, image.size, prompt, range(len(found[number])), self.tile_size)
+            for part, member, instance in self._decoded(images, prompts, parts):
+                found[part.image][member] = instance
+            # Small objects again, in enlarged tiles; an empty mask does not replace another one.
+            if self.views.zoom > 1:
+                parts = self._small_parts(images, prompts, found)
+                for part, member, instance in self._decoded(images, prompts, parts):
+                    if rle_area(instance["mask"]):
+                        found[part.image][member] = instance
         return found
+
+    def _small_parts(
+        self, images: Sequence[Image.Image], prompts: Sequence[Prompts], found: Sequence[Sequence[Instance]]
+    ) -> list[Part]:
+        """Return tiles, smaller than the parts of the first pass by the zoom, with the points that have small masks."""
+        parts = []
+        for number, (image, instances) in enumerate(zip(images, found, strict=True)):
+            # The sides of a part of the first pass, and of its tiles
+            seen = image.size
+            if self.tile_size is not None:
+                seen = (min(self.tile_size, image.width), min(self.tile_size, image.height))
+            tile_size = math.ceil(min(seen) / self.views.zoom)
+            limit = (SMALL_SIDE / self._input_scale(seen)) ** 2
+            small = [row for row, instance in enumerate(instances) if 0 < rle_area(instance["mask"]) < limit]
+            parts += _parts(number, image.size, prompts[number], small, tile_size)
+        return parts
+
+    def _input_scale(self, part_size: tuple[int, int]) -> float:
+        """Return the factor from a part of (width, height) in pixels of the image to the network's input."""
+        size = self.processor.size
+        if not size.shortest_edge:
+            return math.sqrt(size.height * size.width / math.prod(part_size))
+        return min(shortest_edge_size(*part_size, size.shortest_edge, size.longest_edge)) / min(part_size)
+
+    # -- decoding
+
+    def _decoded(
+        self, images: Sequence[Image.Image], prompts: Sequence[Prompts], parts: Sequence[Part]
+    ) -> Iterator[tuple[Part, int, Instance]]:
+        """Yield part, index of the point, and instance of every point of the parts."""
+        encoded = self._encoded(images, parts)
+        for part, views in zip(parts, encoded, strict=True):
+            points, labels = prompts[part.image]["points"], prompts[part.image]["labels"]
+            # Points that belong to other windows matter to the level selection only.
+            others = _inside(points, part.window) if self.views.level_strategy == "points" else []
+            rows = sorted({*part.members, *others})
+            instances = self._instances(views, points[rows], labels[rows])
+            for row, instance in zip(rows, instances, strict=True):
+                if row in part.members:
+                    mask = _moved(instance["mask"], part.window, images[part.image].size)
+                    yield part, row, {**instance, "mask": mask}
+
+    def _instances(self, views: Sequence[EncodedView], points: torch.Tensor, labels: torch.Tensor) -> list[Instance]:
+        """Return one instance per point, with masks in the window of the views."""
+        found = decode_views(views, points, labels, self.settings, self.views.level_strategy)
+        names = [self.model.config.id2label[label] for label in found.labels.tolist()]
+        instances = []
+        columns = (found.masks, names, found.scores.tolist(), found.levels.tolist())
+        for mask, label, score, level in zip(*columns, strict=True):
+            instances.append({"mask": encode_mask(mask), "label": label, "score": score, "level": level})
+        return instances
 
     # -- the network
 
-    def _encode(self, images: Sequence[Image.Image], views: Sequence[Sequence[View]]) -> list[list[EncodedView]]:
-        """Run the network once per view; images of one padded size go through it together.
-
-        Args:
-            images: images of a batch.
-            views: views of each image, as many for each.
-        """
-        encoded: list[list[EncodedView]] = [[] for _ in images]
-        for own in zip(*views, strict=True):
-            inputs = [self._inputs(view.image(image), view.scale) for image, view in zip(images, own, strict=True)]
-            groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-            for index, (pixel_values, _) in enumerate(inputs):
-                groups[tuple(pixel_values.shape[-2:])].append(index)
+    def _encoded(self, images: Sequence[Image.Image], parts: Sequence[Part]) -> list[list[EncodedView]]:
+        """Run the network once per part and view; parts of one padded size go through it together."""
+        encoded: list[list[EncodedView]] = [[] for _ in parts]
+        for scale, is_flipped in self.views.each():
+            inputs, groups = [], defaultdict(list)
+            for index, part in enumerate(parts):
+                image = images[part.image].crop(part.window)
+                inputs.append(self._inputs(ImageOps.mirror(image) if is_flipped else image, scale))
+                groups[tuple(inputs[-1][0].shape[-2:])].append(index)
             for indices in groups.values():
-                for index, outputs, size in self._forward(inputs, indices):
-                    encoded[index].append(EncodedView(own[index], outputs, size))
+                # At most as many inputs at once as there are images
+                for start in range(0, len(indices), len(images)):
+                    chunk = indices[start : start + len(images)]
+                    for index, (outputs, valid_size) in zip(chunk, self._forward(inputs, chunk), strict=True):
+                        image = images[parts[index].image]
+                        frame = Frame(0, valid_size, parts[index].window, (image.height, image.width))
+                        encoded[index].append(EncodedView(frame, outputs, is_flipped))
         return encoded
 
     def _inputs(self, image: Image.Image, scale: float) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return the (1, 3, H, W) input and the (1, H, W) mask of its padding at `scale` times the usual size."""
+        """Return the (1, 3, H, W) input and the (1, H, W) mask of its padding, at `scale` times the usual size."""
         sizes: dict[str, Any] = {}
         if scale != 1:
             sizes["size"] = _scaled(self.processor.size, scale, 1)
@@ -105,67 +177,47 @@ class ViewLabeler:
 
     def _forward(
         self, inputs: Sequence[tuple[torch.Tensor, torch.Tensor | None]], indices: Sequence[int]
-    ) -> list[tuple[int, ImageOutputs, tuple[int, int]]]:
-        """Return index, outputs and (height, width) without padding of inputs of one size."""
+    ) -> list[tuple[ImageOutputs, tuple[int, int]]]:
+        """Return the outputs, and (height, width) without padding, of inputs of one size."""
         pixel_values = torch.cat([inputs[index][0] for index in indices]).to(self.device)
         pixel_mask = None
         if inputs[indices[0]][1] is not None:
             pixel_mask = torch.cat([inputs[index][1] for index in indices]).to(self.device)
         outputs = self.model.encode(pixel_values, pixel_mask)
         sizes = outputs["valid_sizes"].tolist()
-        return [(index, ImageOutputs.of(outputs, place), tuple(sizes[place])) for place, index in enumerate(indices)]
-
-    @property
-    def _settings(self) -> DecodingSettings:
-        return DecodingSettings.of(self.model.config)
-
-    # -- points
-
-    def _decode(self, views: Sequence[EncodedView], points: torch.Tensor, labels: torch.Tensor) -> list[Instance]:
-        """Return one instance per point, with masks in pixels of the part that the views show."""
-        own_points, own_labels = points.float().to(self.device), labels.to(self.device)
-        found = decode_views(views, own_points, own_labels, self._settings, self.views.level_strategy)
-        levels = found.levels.tolist()
-        scores = found.scores.scores.gather(1, found.levels[:, None])[:, 0].tolist()
-        names = [self.model.config.id2label[label] for label in found.scores.labels.tolist()]
-        instances = []
-        for mask, label, score, level in zip(found.masks, names, scores, levels, strict=True):
-            instances.append({"mask": encode_mask(mask), "label": label, "score": score, "level": level})
-        return instances
-
-    def _decode_small(
-        self, image: Image.Image, plain: EncodedView, prompt: dict[str, Any], instances: list[Instance]
-    ) -> None:
-        """Decode the points with small masks again in enlarged tiles of the image, and replace their masks in place."""
-        # Sides of masks are compared in pixels of the network's input.
-        scale = math.sqrt(math.prod(plain.valid_size) / (image.width * image.height))
-        small = []
-        for index, instance in enumerate(instances):
-            if 0 < rle_area(instance["mask"]) * scale**2 < SMALL_SIDE**2:
-                small.append(index)
-        points = prompt["points"]
-        tiles = central_tiles(image.size, points[small].tolist(), self.views.zoom)
-        for box, members in tiles.items():
-            # The other points of the tile matter to the level selection.
-            (views,) = self._encode([image], [self.views.of(box)])
-            x, y = points.unbind(dim=1)
-            inside = (x >= box[0]) & (x <= box[2] - 1) & (y >= box[1]) & (y <= box[3] - 1)
-            seen = inside.nonzero().flatten().tolist()
-            zoomed = dict(zip(seen, self._decode(views, points[seen], prompt["labels"][seen]), strict=True))
-            for member in members:
-                own = zoomed.get(small[member])
-                if own is not None and rle_area(own["mask"]):
-                    instances[small[member]] = {**own, "mask": _moved(own["mask"], box, image.size)}
+        return [(ImageOutputs.of(outputs, place), tuple(size)) for place, size in enumerate(sizes)]
 
 
-def _moved(mask: dict[str, Any], box: Box, image_size: tuple[int, int]) -> dict[str, Any]:
-    """Return the mask of a tile as the mask of its whole image of (width, height)."""
-    tile_height, (width, height) = mask["size"][0], image_size
-    column, row = divmod(decode_pixels(mask), tile_height)
-    return encode_pixels((column + box[0]) * height + row + box[1], [height, width])
+def _parts(
+    number: int, image_size: tuple[int, int], prompts: Prompts, rows: Sequence[int], tile_size: int | None
+) -> list[Part]:
+    """Return the windows of an image of (width, height) with the points `rows` that are most central in each."""
+    width, height = image_size
+    windows = [Window(0, 0, width, height)] if tile_size is None else tile_windows(height, width, tile_size)
+    members = defaultdict(list)
+    owners = most_central_windows(prompts["points"][list(rows)].numpy(), windows, height, width)
+    for row, owner in zip(rows, owners.tolist(), strict=True):
+        members[owner].append(row)
+    return [Part(number, windows[owner], own) for owner, own in sorted(members.items())]
+
+
+def _inside(points: torch.Tensor, window: Window) -> list[int]:
+    """Return the indices of the points whose pixels lie in a window."""
+    x, y = points.unbind(dim=1)
+    inside = (x >= window.left) & (x <= window.right - 1) & (y >= window.top) & (y <= window.bottom - 1)
+    return inside.nonzero().flatten().tolist()
+
+
+def _moved(mask: RLE, window: Window, image_size: tuple[int, int]) -> RLE:
+    """Return the mask of a window as a mask of its image of (width, height)."""
+    width, height = image_size
+    if window == (0, 0, width, height):
+        return mask
+    column, row = divmod(decode_pixels(mask), window.bottom - window.top)
+    return encode_pixels((column + window.left) * height + row + window.top, [height, width])
 
 
 def _scaled(size: Any, scale: float, divisor: int) -> dict[str, int]:
-    """Return a size of an image processor times `scale`, rounded to a multiple of `divisor`."""
+    """Return a size of an image processor times `scale`, rounded up to a multiple of `divisor`."""
     sides = {name: value for name, value in dict(size).items() if value is not None}
     return {name: max(1, math.ceil(round(value * scale) / divisor)) * divisor for name, value in sides.items()}

@@ -16,6 +16,7 @@ import torch
 from datasets import Dataset, concatenate_datasets
 
 from ..data import hide_masks, to_coco
+from ..data.class_names import names_with_sides
 from ..evaluation import evaluate_pseudo_labels
 from ..hub.cards import write_if_changed
 from ..models.factory import is_saved_model
@@ -113,7 +114,7 @@ class Labeling:
     def teacher(self) -> Teacher:
         """Return the given teacher, or the trained one; in later rounds the student."""
         given = self.given.teacher if self.later is None else None
-        return given or solov2_teacher(self.segmenter(), self.dtype)
+        return given or self._solov2_teacher(self.segmenter())
 
     def refiner(self) -> Refiner:
         """Return the given refiner, or the trained one."""
@@ -127,7 +128,22 @@ class Labeling:
         thresholds = (self.recipe.unlabeled_threshold, self.recipe.image_level_threshold)
         return solov2_proposer(self.segmenter(), *thresholds, self.dtype)
 
+    def _solov2_teacher(self, folder: Path) -> Teacher:
+        """Return a SOLOv2 as a teacher that labels as the recipe says."""
+        return solov2_teacher(
+            folder,
+            self.dtype,
+            # In a mirrored image, the labels of a left and a right hand would be exchanged.
+            flips=self.recipe.label_flips and not names_with_sides(self.data.class_names),
+            scales=self.recipe.label_scales,
+            zoom=self.recipe.label_zoom,
+            level_strategy="points" if self.recipe.settle_overlaps else "adaptive",
+        )
+
     # -- rough masks
+
+    def _rough(self, rows: Dataset, teacher: Teacher) -> Dataset:
+        return predict_rough_masks(rows, teacher, settle_overlaps=self.recipe.settle_overlaps)
 
     def intermediate_folders(self) -> dict[float, Path]:
         """Return fraction of the teacher's training → folder of its weights at that step."""
@@ -188,36 +204,38 @@ class Labeling:
         if not len(self.held_back):
             return None
         gate = self.gate() if kind == "refined" else None
-        labels = (
-            keep_rough_masks(self._held_back_rough()) if gate is None else apply_gate(self._held_back_refined(), gate)
-        )
+        if gate is None:
+            labels = keep_rough_masks(self._held_back_rough(), self.recipe.settle_overlaps)
+        else:
+            labels = apply_gate(self._held_back_refined(), gate)
         return ExpectedIou.fit(labels, self.held_back)
 
     def _held_back_rough(self) -> Dataset:
         """Return the held-back images with rough masks; their own masks are hidden."""
         hidden = hide_masks(self.held_back)
         folder = self.run_folder / "rough" / "held_back"
-        return cached(folder, lambda: predict_rough_masks(hidden, self._unbiased_teacher()))
+        return cached(folder, lambda: self._rough(hidden, self._unbiased_teacher()))
 
     def _held_back_refined(self) -> Dataset:
         """Return the held-back images with refined masks."""
         rough = self._held_back_rough()
-        return cached(
-            self.run_folder / "rough" / "held_back_refined", lambda: refine_rough_masks(rough, self.refiner())
-        )
+        return cached(self.run_folder / "rough" / "held_back_refined", lambda: self._all_refined(rough))
 
     def _unbiased_teacher(self) -> Teacher:
         """Return the teacher that has not learned from the held-back images."""
         if self.given.teacher is not None or self.data.validation_is_held_back:
             return self.teacher()
-        return solov2_teacher(self.intermediate_teachers()[0], self.dtype)
+        return self._solov2_teacher(self.intermediate_teachers()[0])
+
+    def _all_refined(self, rough: Dataset) -> Dataset:
+        return refine_rough_masks(rough, self.refiner(), self.recipe.settle_overlaps)
 
     def _refined(self, rough: Dataset) -> Dataset:
         """Return refined labels; where the gate is closed, objects keep their rough masks."""
         gate = self.gate()
         if gate is not None and gate.decision == "none":
-            return keep_rough_masks(rough)
-        refined = refine_rough_masks(rough, self.refiner())
+            return keep_rough_masks(rough, self.recipe.settle_overlaps)
+        refined = self._all_refined(rough)
         return refined if gate is None else apply_gate(refined, gate)
 
     # -- rough masks for the training of the refiner
@@ -233,13 +251,13 @@ class Labeling:
         rough, rows = self.run_folder / "rough", without(self.data.masked, self.late_images)
         # A given teacher has no training from which intermediate weights could be taken.
         if self.given.teacher is not None:
-            return cached(rough / "full", lambda: predict_rough_masks(rows, self.given.teacher))
+            return cached(rough / "full", lambda: self._rough(rows, self.given.teacher))
         # Each intermediate teacher labels all images once; the refiner learns from the rough masks of all of them.
         parts = []
         for weights in self.intermediate_teachers():
 
             def make(path: Path = weights) -> Dataset:
-                return predict_rough_masks(rows, solov2_teacher(path, self.dtype))
+                return self._rough(rows, self._solov2_teacher(path))
 
             parts.append(cached(rough / f"full_{weights.name}", make))
         return concatenate_datasets(parts)
@@ -251,7 +269,7 @@ class Labeling:
         """
 
         def make() -> Dataset:
-            rows = predict_rough_masks(self.data.point, self.teacher())
+            rows = self._rough(self.data.point, self.teacher())
             # Complete images show nothing beside their points, so that they need no proposer.
             return rows if all(rows["complete"]) else propose_rough_masks(rows, self.proposer(), self.first_free_id)
 
@@ -288,7 +306,7 @@ class Labeling:
         for prefix, rough in self.rough_masks().items():
             # Rough labels are always kept, beside the refined ones: both are measured.
             name = f"{prefix}rough"
-            labels[name] = cached(folder / name, lambda rows=rough: keep_rough_masks(rows))
+            labels[name] = cached(folder / name, lambda rows=rough: keep_rough_masks(rows, self.recipe.settle_overlaps))
             if self.uses_refiner:
                 name = f"{prefix}refined"
                 labels[name] = cached(folder / name, lambda rows=rough: self._refined(rows))

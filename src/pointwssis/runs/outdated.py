@@ -28,7 +28,7 @@ KEYS = {
     "rough": ("image_level_threshold", "unlabeled_threshold"),
     "refiner": ("refiner_name_or_path", "refiner_model", "refiner"),
     "control": ("student_name_or_path", "student"),
-    "student": ("full_repeats", "weigh_pseudo_labels", "label_rounds"),
+    "student": ("rough_student", "full_repeats", "weigh_pseudo_labels", "label_rounds"),
 }  # fmt: skip
 
 # Keys that change no result

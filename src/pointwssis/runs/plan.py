@@ -128,9 +128,9 @@ class RunPlan:
         return self.compares and self.data.validation is not None and len(self.data.masked) > 0
 
     def student_names(self) -> list[str]:
-        """Return the students to train: without ground truth to compare them with, only the better one."""
+        """Return the students to train: both if they are to be compared, else only the better one."""
         names = ["student_point", "student_refined"] if self.uses_refiner else ["student_point"]
-        return names if self.compares else names[-1:]
+        return names if self.compares and self.recipe.rough_student else names[-1:]
 
     def round_arguments(self) -> list[dict[str, Any]]:
         """Return the training arguments of a student in each round of labels, with equal shares of its steps."""

@@ -99,6 +99,8 @@ class Recipe:
             min_crop, copy_paste, scale_jitter; see `Augmentation`. Without a horizontal_flip, images are flipped
             unless class names distinguish left from right. With `tile_size`, min_crop … 1 of its side is the side of a
             training window.
+        rough_student: also train a student on the rough masks, to compare it with the one on the refined masks, where
+            the ground truth of all images is known.
         full_repeats: number of times that an image with masks occurs per epoch of a student, relative to once for an
             image with pseudo labels. The paper uses 1.
         weigh_pseudo_labels: weigh the mask loss of a pseudo label by the IoU to expect of it, which is estimated on the
@@ -117,6 +119,16 @@ class Recipe:
             fewer than 4; 0 holds none back.
         label_rounds: number of rounds of labels for the students. After each equal share of its steps, a student labels
             the images with points again, and continues from its own weights on the new labels. The paper has 1.
+        settle_overlaps: the points of an image decide about its masks: of the pyramid levels, those are preferred whose
+            mask holds its own point and no other, and pixels that several masks claim go to the object with the nearest
+            point. false selects levels by their score alone and keeps overlaps, as in the paper.
+        label_flips: average the masks of each image and its mirror image when labeling, unless class names distinguish
+            left from right. Labeling takes twice as long. false labels the image alone, as in the paper.
+        label_scales: sizes of the network's input when labeling, as factors of `image_size`; scores and masks are
+            averaged. [1.0] is that of the paper.
+        label_zoom: factor above 1 that enlarges overlapping parts of the images when labeling, in which objects with
+            masks of less than 32 × 32 pixels of the input are labeled again. Train with augmentation.min_crop ≤ 1 /
+            label_zoom, or scale_jitter ≥ label_zoom. 1 is off, as in the paper.
         image_level_threshold: minimum score of a pseudo label in images with image-level labels (paper, table 5: 0.3).
         unlabeled_threshold: minimum score of a pseudo label in images without labels, and in the unlabeled regions of
             incomplete images. In the paper 0.3 is better than 0.1 and 0.5.
@@ -175,6 +187,7 @@ class Recipe:
     refiner: dict[str, Any] = field(default_factory=dict)
     train_shortest_edges: list[int] | None = None
     augmentation: dict[str, Any] = field(default_factory=dict)
+    rough_student: bool = True
     full_repeats: int = 1
     weigh_pseudo_labels: bool = False
     # Labeling: how pseudo labels are made and filtered
@@ -182,6 +195,10 @@ class Recipe:
     gate: bool = True
     held_back_fraction: float = 0.2
     label_rounds: int = 1
+    settle_overlaps: bool = True
+    label_flips: bool = True
+    label_scales: list[float] = field(default_factory=lambda: [1.0])
+    label_zoom: float = 1.0
     image_level_threshold: float = 0.3
     unlabeled_threshold: float = 0.3
     # Evaluation
@@ -251,6 +268,12 @@ class Recipe:
         fractions = self.rough_fractions
         if not fractions or not all(0 < fraction <= 1 for fraction in fractions):
             raise UserError(f"rough_fractions is {fractions}; expected fractions of the training, 0 < fraction ≤ 1")
+        if not self.label_scales or not all(scale > 0 for scale in self.label_scales):
+            raise UserError(
+                f"label_scales is {self.label_scales}; expected positive factors of image_size, such as [1.0]"
+            )
+        if self.label_zoom < 1:
+            raise UserError(f"label_zoom is {self.label_zoom}; it must be at least 1, which is off")
         if any(edge < 1 for edge in self.train_shortest_edges or ()):
             raise UserError(f"train_shortest_edges is {self.train_shortest_edges}; expected positive numbers of pixels")
 

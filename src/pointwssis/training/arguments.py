@@ -6,6 +6,8 @@ from typing import Any
 
 from transformers import TrainingArguments
 
+from ..ops.user_error import UserError
+
 
 @dataclass
 class SegmentationTrainingArguments(TrainingArguments):
@@ -16,11 +18,14 @@ class SegmentationTrainingArguments(TrainingArguments):
             iterations 210k and 250k of 270k. An empty list selects transformers' `lr_scheduler_type`.
         gamma: factor of the learning rate at each milestone.
         warmup_factor: factor of the learning rate at the first step of the warm-up.
+        backbone_learning_rate_factor: factor of the learning rate for the parameters of the backbone, at every step. A
+            pretrained backbone changes less than new heads should.
         average_weights: decay per step of an exponential moving average of the weights, which is what is evaluated and
             saved at the end; see `WeightAverage`. 0 keeps no average.
 
     Raises:
-        ValueError: `average_weights` is not in [0, 1), or transformers refuses an argument.
+        ValueError: `average_weights` is not in [0, 1), `backbone_learning_rate_factor` is not positive, or transformers
+            refuses an argument.
     """
 
     # The official schedule of SOLOv2 for COCO
@@ -40,6 +45,9 @@ class SegmentationTrainingArguments(TrainingArguments):
         metadata={"help": "Fractions of the training after which the learning rate is multiplied by gamma."},
     )
     gamma: float = field(default=0.1, metadata={"help": "Factor of the learning rate at each milestone."})
+    backbone_learning_rate_factor: float = field(
+        default=1.0, metadata={"help": "Factor of the learning rate for the parameters of the backbone."}
+    )
     average_weights: float = field(
         default=0.0, metadata={"help": "Decay per step of a moving average of the weights; 0 keeps none."}
     )
@@ -51,8 +59,13 @@ class SegmentationTrainingArguments(TrainingArguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.backbone_learning_rate_factor > 0:
+            raise UserError(
+                f"backbone_learning_rate_factor must be positive, got {self.backbone_learning_rate_factor}; to keep "
+                "the backbone as it is, set freeze_backbone_stages of the model to 5"
+            )
         if not 0 <= self.average_weights < 1:
-            raise ValueError(
+            raise UserError(
                 f"average_weights is {self.average_weights}; it must be a decay per step, 0 ≤ decay < 1 (0 keeps no "
                 "average)"
             )

@@ -157,7 +157,7 @@ class ImageDataset(Dataset):
     """Images for prediction and evaluation, each one preprocessed separately.
 
     A sample holds `image_id`, `size` (height, width in pixels of the original image) and the tensors of the image
-    processor with a batch axis of 1.
+    processor, whose batch axis holds the image, or its tiles.
 
     Args:
         rows: rows of the schema.

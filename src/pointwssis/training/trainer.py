@@ -17,12 +17,13 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback
 
 from ..evaluation.coco_evaluator import CocoEvaluator
 from ..hub.cards.released import bare_card
-from ..models.solov2.batches_solov2 import run_on_tiles
+from ..models.solov2.batches_solov2 import run_network
 from ..ops.user_error import UserError
 from .arguments import SegmentationTrainingArguments
 from .collators import InstanceCollator, as_list
 from .datasets import ImageDataset, InstanceDataset, SeededDataset
 from .learning_rate import warmup_multistep_factor
+from .parameter_groups import parameter_groups
 from .row_datasets import wrap_eval_rows, wrap_train_rows
 from .samplers import ShapeOrderSampler, SimilarShapeSampler
 from .weight_averaging import WeightAverage
@@ -128,22 +129,11 @@ class SegmentationTrainer(Trainer):
     # -- optimization
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """Create the optimizer of the arguments, without weight decay of norm layers."""
+        """Create the optimizer of the arguments, with the groups of `parameter_groups`."""
         model = self.model if model is None else model
         if self.optimizer is None:
             kind, options = self.get_optimizer_cls_and_kwargs(self.args, model)
-            # Two groups of parameters: those that decay, and those of norm layers.
-            decayed, kept = [], []
-            for module in model.modules():
-                is_norm = isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm))
-                for parameter in module.parameters(recurse=False):
-                    if parameter.requires_grad:
-                        (kept if is_norm else decayed).append(parameter)
-            groups = [
-                {"params": decayed, "weight_decay": self.args.weight_decay},
-                {"params": kept, "weight_decay": 0.0},
-            ]
-            self.optimizer = kind([group for group in groups if group["params"]], **options)
+            self.optimizer = kind(parameter_groups(model, self.args), **options)
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
@@ -234,9 +224,7 @@ class SegmentationTrainer(Trainer):
             for name in ("pixel_values", "pixel_mask"):
                 batch[name] = torch.cat([sample[name] for sample in group])
             with torch.no_grad(), self.compute_loss_context_manager():
-                batch = self._prepare_inputs(batch)
-                tiled = self.processing_class.tile_size is not None
-                outputs = run_on_tiles(model, **batch) if tiled else model(**batch)
+                outputs = run_network(model, **self._prepare_inputs(batch), tile_size=self.processing_class.tile_size)
             results = self.processing_class.post_process_instance_segmentation(
                 outputs, target_sizes=[sample["size"] for sample in group], return_coco_annotation=True
             )

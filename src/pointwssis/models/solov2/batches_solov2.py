@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The tiles of large images in several passes through the network, which bounds the memory."""
+"""Run SOLOv2 on whole images in one pass, and on tiles in several, which bounds the memory for large images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,25 +10,27 @@ from torch import Tensor
 TILES_PER_PASS = 16
 
 
-def run_on_tiles(network: Callable[..., Any], pixel_values: Tensor, pixel_mask: Tensor | None) -> Any:
-    """Return the outputs of a SOLOv2 for tiles, at most `TILES_PER_PASS` of which go through the network together.
+def run_network(
+    network: Callable[..., Any], pixel_values: Tensor, pixel_mask: Tensor | None, tile_size: int | None
+) -> Any:
+    """Return the outputs of a SOLOv2; at most `TILES_PER_PASS` tiles go through the network together.
 
     Args:
         network: a `SOLOv2ForInstanceSegmentation`, its `encode`, or a wrapper of it.
         pixel_values: (B, 3, H, W) as from the image processor.
         pixel_mask: (B, H, W), or None.
+        tile_size: that of the image processor; None runs all images together.
 
     Returns:
-        The outputs of all tiles in one `SOLOv2InstanceSegmentationOutput`.
+        One `SOLOv2InstanceSegmentationOutput`.
     """
+    if tile_size is None or len(pixel_values) <= TILES_PER_PASS:
+        return network(pixel_values=pixel_values, pixel_mask=pixel_mask)
     parts = []
     for start in range(0, len(pixel_values), TILES_PER_PASS):
         some = slice(start, start + TILES_PER_PASS)
-        parts.append(
-            network(pixel_values=pixel_values[some], pixel_mask=None if pixel_mask is None else pixel_mask[some])
-        )
-    if len(parts) == 1:
-        return parts[0]
+        mask = None if pixel_mask is None else pixel_mask[some]
+        parts.append(network(pixel_values=pixel_values[some], pixel_mask=mask))
     # Outputs of a batch are tensors, or tuples of tensors with one per pyramid level.
     joined: dict[str, Any] = {"decoding": parts[0]["decoding"]}
     for name in ("mask_features", "valid_sizes"):

@@ -1,0 +1,138 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""A saved SOLOv2 as a teacher: one view as the pipeline decodes it, several views averaged."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageOps
+
+from helpers import tiny
+from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
+from pointwssis.ops.coco_masks import decode_rle
+from pointwssis.ops.user_error import UserError
+from pointwssis.pipelines import PointInstanceSegmentationPipeline
+from pointwssis.pseudo_labeling import solov2_teacher
+
+IMAGES = [tiny.picture(64, 64), tiny.picture(50, 90, 1), tiny.picture(64, 64, 2), tiny.picture(40, 40, 3)]
+POINTS = [[[10.0, 12.0], [50.5, 60.0], [64.0, 64.0]], [[80.0, 5.0], [3.0, 48.0]], [], [[20.0, 20.0]]]
+LABELS = [["circle", None, None], [None, "square"], [], [None]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny.saved_segmenter(tmp_path_factory.mktemp("teacher"), names=["circle", "square"])
+
+
+def with_pad_size(folder, tmp_path, **fields):
+    """Save the same model with other fields of its image processor."""
+    SOLOv2ForInstanceSegmentation.from_pretrained(folder).save_pretrained(tmp_path)
+    SOLOv2ImageProcessorPil.from_pretrained(folder, **fields).save_pretrained(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("fields", [{}, {"pad_size": {"height": 96, "width": 96}}, {"tile_size": 32}])
+def test_one_view_equals_the_pipeline(folder, tmp_path, fields):
+    folder = with_pad_size(folder, tmp_path, **fields)
+    pipe = PointInstanceSegmentationPipeline(
+        model=SOLOv2ForInstanceSegmentation.from_pretrained(folder),
+        image_processor=SOLOv2ImageProcessorPil.from_pretrained(folder),
+    )
+    items = [
+        {"image": image, "points": points, "labels": labels}
+        for image, points, labels in zip(IMAGES, POINTS, LABELS, strict=True)
+    ]
+    expected = pipe(items, mask_format="rle", batch_size=len(items))
+    found = solov2_teacher(folder)(IMAGES, POINTS, LABELS)
+    assert [len(instances) for instances in found] == [3, 2, 0, 1]
+    for own, others in zip(found, expected, strict=True):
+        for one, other in zip(own, others, strict=True):
+            assert one["mask"] == other["mask"]
+            assert (one["label"], one["level"]) == (other["label"], other["level"])
+            # Bit for bit, except that other numbers of tiles go through the network together.
+            tolerance = 1e-6 if "tile_size" in fields else 0
+            assert one["score"] == pytest.approx(other["score"], abs=tolerance, rel=0)
+
+
+def test_with_flips_an_image_and_its_mirror_image_give_the_same_masks(folder):
+    image, points = IMAGES[0], [[10.0, 12.0], [50.0, 40.0], [33.0, 31.0]]
+    mirrored = [[image.width - 1 - x, y] for x, y in points]
+    for flips, is_same in ((True, True), (False, False)):
+        teacher = solov2_teacher(folder, flips=flips)
+        (first,), (second,) = (
+            teacher([image], [points], [[None] * 3]),
+            teacher([ImageOps.mirror(image)], [mirrored], [[None] * 3]),
+        )
+        pairs = list(zip(first, second, strict=True))
+        equal = [np.mean(decode_rle(a["mask"]) != decode_rle(b["mask"])[:, ::-1]) < 0.01 for a, b in pairs]
+        assert all(equal) is is_same
+        if flips:
+            assert [a["score"] for a, _ in pairs] == pytest.approx([b["score"] for _, b in pairs], abs=1e-4)
+            assert [a["level"] for a, _ in pairs] == [b["level"] for _, b in pairs]
+
+
+def test_scales_are_averaged_and_each_costs_one_forward(folder, monkeypatch):
+    shapes = []
+    encode = SOLOv2ForInstanceSegmentation.encode
+
+    def counted(self, pixel_values, pixel_mask=None):
+        shapes.append(tuple(pixel_values.shape))
+        return encode(self, pixel_values, pixel_mask)
+
+    monkeypatch.setattr(SOLOv2ForInstanceSegmentation, "encode", counted)
+    scores = {}
+    for scales in ((1.0,), (1.5,), (1.0, 1.5)):
+        (found,) = solov2_teacher(folder, scales=scales)(IMAGES[:1], [[[30.0, 30.0]]], [["circle"]])
+        scores[scales] = found[0]["score"]
+        assert decode_rle(found[0]["mask"]).shape == (64, 64)
+    assert shapes == [(1, 3, 64, 64), (1, 3, 96, 96), (1, 3, 64, 64), (1, 3, 96, 96)]
+    # The mean of the best level of each scale bounds the best mean.
+    assert scores[1.0, 1.5] <= (scores[1.0,] + scores[1.5,]) / 2 + 1e-6
+    shapes.clear()
+    solov2_teacher(folder, flips=True, scales=(1.0, 1.5))(IMAGES, POINTS, LABELS)
+    # Images without points need no forward.
+    assert sum(shape[0] for shape in shapes) == 3 * 4
+
+
+def test_small_masks_are_decoded_in_enlarged_tiles(folder, monkeypatch):
+    sizes = []
+    encode = SOLOv2ForInstanceSegmentation.encode
+
+    def counted(self, pixel_values, pixel_mask=None):
+        sizes.append(len(pixel_values))
+        return encode(self, pixel_values, pixel_mask)
+
+    monkeypatch.setattr(SOLOv2ForInstanceSegmentation, "encode", counted)
+    points = [[5.0, 5.0], [60.0, 60.0], [32.0, 32.0]]
+    plain = solov2_teacher(folder)(IMAGES[:1], [points], [[None] * 3])[0]
+    for limit, is_plain in ((0.0, True), (1000.0, False)):
+        monkeypatch.setattr("pointwssis.pseudo_labeling.view_labeling.SMALL_SIDE", limit)
+        sizes.clear()
+        found = solov2_teacher(folder, zoom=2.0)(IMAGES[:1], [points], [[None] * 3])[0]
+        assert (found == plain) is is_plain and sum(sizes) == (1 if is_plain else 4)
+        assert [decode_rle(one["mask"]).shape for one in found] == [(64, 64)] * 3
+        if not is_plain:
+            # A mask from a tile lies in the tile of its point, unless it was empty there.
+            first = decode_rle(found[0]["mask"])
+            assert found[0] == plain[0] or not (first[32:].any() or first[:, 32:].any())
+
+
+def test_level_strategy_points_prefers_masks_that_hold_their_point_alone(folder):
+    points = [[float(x), float(y)] for x in range(4, 64, 12) for y in range(4, 64, 12)]
+    held = {}
+    for level_strategy in ("adaptive", "points"):
+        teacher = solov2_teacher(folder, level_strategy=level_strategy)
+        (found,) = teacher(IMAGES[:1], [points], [[None] * len(points)])
+        masks = [decode_rle(one["mask"]) for one in found]
+        held[level_strategy] = sum(mask[int(y), int(x)] for mask, (x, y) in zip(masks, points, strict=True))
+    assert held["points"] > held["adaptive"]
+
+
+def test_unknown_labels_are_refused(folder):
+    with pytest.raises(UserError, match="unknown label 'bird' of point 0 of image 0"):
+        solov2_teacher(folder)([Image.new("RGB", (64, 64))], [[[3.0, 3.0]]], [["bird"]])
+
+
+def test_labels_in_bfloat16(folder):
+    (found,) = solov2_teacher(folder, torch.bfloat16, flips=True)(IMAGES[:1], POINTS[:1], LABELS[:1])
+    assert [one["label"] for one in found][0] == "circle" and len(found) == 3
