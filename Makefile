@@ -49,5 +49,5 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c '$(IS_SUITABLE)' || { echo "$(PYTHON) is older than Python 3.11" >&2; exit 1; }
 	@echo 'setting up .venv: a few minutes the first time'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,quality]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lite,test,quality]'
 	@touch $@

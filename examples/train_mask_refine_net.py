@@ -25,7 +25,7 @@ from pointwssis import (
 from pointwssis.data import class_names
 from pointwssis.models.factory import new_refiner, saved_model
 from pointwssis.pseudo_labeling import solov2_teacher
-from pointwssis.training import MASK_REFINE_NET_ARGUMENTS, Augmentation, RefinementDataset
+from pointwssis.training import MASK_REFINE_NET_ARGUMENTS, RefinementDataset, RefinementSampling, augmentation_for
 
 
 @dataclass
@@ -38,6 +38,8 @@ class ScriptArguments:
     model_name_or_path: str | None = field(default=None, metadata={"help": "MaskRefineNet to start from."})
     backbone_name_or_path: str | None = field(default=None, metadata={"help": "Pretrained ResNet of a new one."})
     point_jitter: float = field(default=0.15, metadata={"help": "Deviation of the points, relative to the objects."})
+    perturb: float = field(default=0.0, metadata={"help": "Fraction of rough masks that are perturbed ground truth."})
+    drop_rough: float = field(default=0.0, metadata={"help": "Fraction of rough masks that are empty or tiny discs."})
 
 
 def rough_rows(rows: Dataset, teachers: list[str]) -> Dataset:
@@ -71,8 +73,8 @@ def main() -> None:
         train_rows,
         processor,
         box_scales=tuple(model.config.train_box_scale),
-        point_jitter=args.point_jitter,
-        augmentation=Augmentation(horizontal_flip=0.5),
+        sampling=RefinementSampling(args.point_jitter, args.perturb, args.drop_rough),
+        augmentation=augmentation_for({}, names),
         seed=training_args.seed,
     )
     trainer = SegmentationTrainer(

@@ -18,7 +18,7 @@ from pointwssis import SegmentationTrainer, SegmentationTrainingArguments, load_
 from pointwssis.data import class_names
 from pointwssis.models.factory import new_segmenter, saved_model
 from pointwssis.models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES
-from pointwssis.training import Augmentation, InstanceCollator, InstanceDataset, background_threshold
+from pointwssis.training import InstanceCollator, InstanceDataset, augmentation_for, background_threshold
 
 
 @dataclass
@@ -67,7 +67,7 @@ def main() -> None:
     trainer = SegmentationTrainer(
         model=model,
         args=training_args,
-        train_dataset=InstanceDataset(train_rows, Augmentation(horizontal_flip=0.5), training_args.seed),
+        train_dataset=InstanceDataset(train_rows, augmentation_for({}, names), training_args.seed),
         eval_dataset=eval_rows,
         data_collator=InstanceCollator(processor, args.shortest_edges),
         processing_class=processor,

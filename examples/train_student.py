@@ -19,7 +19,7 @@ from transformers import HfArgumentParser, set_seed
 from pointwssis import SegmentationTrainer, SegmentationTrainingArguments, load_annotations, split_supervision
 from pointwssis.data import class_names
 from pointwssis.models.factory import new_segmenter, saved_model
-from pointwssis.training import Augmentation, InstanceCollator, InstanceDataset, background_threshold
+from pointwssis.training import InstanceCollator, InstanceDataset, augmentation_for, background_threshold
 
 
 @dataclass
@@ -67,7 +67,7 @@ def main() -> None:
     model.config.max_detections = args.max_detections
 
     # The trainer of transformers, with COCO's mask AP as its evaluation.
-    augmentation = Augmentation(horizontal_flip=0.5)
+    augmentation = augmentation_for({}, names)
     trainer = SegmentationTrainer(
         model=model,
         args=training_args,

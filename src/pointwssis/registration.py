@@ -5,6 +5,7 @@ Only the public registries and two name tables of transformers get new entries; 
 """
 
 from transformers import (
+    AutoBackbone,
     AutoConfig,
     AutoImageProcessor,
     AutoModel,
@@ -15,6 +16,8 @@ from transformers.models.auto.image_processing_auto import DEFAULT_TO_PIL_BACKEN
 from transformers.models.auto.modeling_auto import MODEL_FOR_INSTANCE_SEGMENTATION_MAPPING_NAMES
 from transformers.pipelines import PIPELINE_REGISTRY
 
+from .models.efficientnet_lite.configuration_efficientnet_lite import EfficientNetLiteConfig
+from .models.efficientnet_lite.modeling_efficientnet_lite import EfficientNetLiteBackbone
 from .models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .models.mask_refine_net.image_processing_mask_refine_net import MaskRefineNetImageProcessor
 from .models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
@@ -50,6 +53,8 @@ def _register_models() -> None:
     AutoConfig.register("mask_refine_net", MaskRefineNetConfig, exist_ok=True)
     AutoModel.register(MaskRefineNetConfig, MaskRefineNetForMaskRefinement, exist_ok=True)
     AutoImageProcessor.register(MaskRefineNetConfig, image_processor_classes=mask_refine_net, exist_ok=True)
+    AutoConfig.register("efficientnet_lite", EfficientNetLiteConfig, exist_ok=True)
+    AutoBackbone.register(EfficientNetLiteConfig, EfficientNetLiteBackbone, exist_ok=True)
     # The published numbers were measured with Pillow's resizing, so torchvision is used on request only.
     for processor in (SOLOv2ImageProcessor, MaskRefineNetImageProcessor):
         if processor.__name__ not in DEFAULT_TO_PIL_BACKEND_IMAGE_PROCESSORS:

@@ -68,6 +68,7 @@ def test_the_command_writes_nothing(shapes, tmp_path, capsys):
         ["rough", "point", "label"],
         ["refiner", "refiner", "train"],
         ["pseudo", "refined", "label"],
+        ["control", "control", "train"],
         ["student", "student_point", "train"],
         ["student", "student_refined", "train"],
         ["upper_bound", "upper_bound", "train"],

@@ -26,7 +26,7 @@ def test_types_and_defaults_are_shown():
         "  --labeled_fraction FLOAT  (default: 0.1)",
         "  --train_annotations TEXT or LIST OF TEXT  (default: null)",
         "  --image_size MAPPING  (default: {shortest_edge: 800, longest_edge: 1333})",
-        "  --stages LIST OF TEXT  (default: [teacher, rough, refiner, pseudo, student, upper_bound])",
+        "  --stages LIST OF TEXT  (default: [teacher, rough, refiner, pseudo, control, student, upper_bound])",
         "  --rough_fractions LIST OF FLOAT  (default: [0.6667, 0.8889])",
         "  --skip_bad BOOL  (default: false)",
     ):

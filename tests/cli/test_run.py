@@ -28,7 +28,16 @@ def test_all_stages_leave_a_table_results_and_a_contact_sheet(shapes, tmp_path, 
     assert "2 images with masks, 6 with points; 4 classes: ellipse, rectangle, triangle, star" in printed
     assert "| student, masks + points + MaskRefineNet |" in printed and "| refined masks |" in printed
     results = json.loads((out / "results.json").read_text())
-    assert set(results) == {"teacher", "student_point", "student_refined", "upper_bound", "pseudo_labels"}
+    assert set(results) == {
+        "teacher",
+        "control",
+        "student_point",
+        "student_refined",
+        "upper_bound",
+        "pseudo_labels",
+        "gate",
+        "shipped",
+    }
     assert (out / "results.md").read_text() in printed
     assert str(out / "student_refined") in printed and "results.json" in printed
     sheet = Image.open(out / "contact_sheet.png")
@@ -47,7 +56,7 @@ def test_files_instead_of_a_folder_and_some_stages(shapes, tmp_path, capsys):
     files += ["--image_dir", str(shapes / "images"), "--stages", "teacher,rough,pseudo", "--max_steps", "1"]
     assert run(tmp_path, *files, "--labeled_fraction", "0.5") == 0
     printed = capsys.readouterr().out
-    assert "4 images with masks, 4 with points" in printed and "not available" in printed
+    assert "3 images with masks (1 more held back), 4 with points" in printed and "not available" in printed
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["teacher"] is None and results["pseudo_labels"]["rough"]["AP"] is not None
     assert results["pseudo_labels"]["refined"] is None

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from transformers.utils import is_torchvision_available
 
-from common.not_applicable import MAY_SKIP, NEEDS_TORCHVISION, NOT_APPLICABLE
+from common.not_applicable import MAY_SKIP, NEEDS_TIMM, NEEDS_TORCHVISION, NOT_APPLICABLE
 from common.torchvision_shim import make_torchvision_importable
 
 make_torchvision_importable()
-SKIPPED = NOT_APPLICABLE if is_torchvision_available() else NOT_APPLICABLE | NEEDS_TORCHVISION
+SKIPPED = NOT_APPLICABLE if is_torchvision_available() else NOT_APPLICABLE | NEEDS_TORCHVISION | NEEDS_TIMM
 
 
 def find(table: dict[str, str], item: pytest.Item) -> str | None:

@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Fetches what the common tests need into `.cache/common-tests`, once: `python tests/common/fetch.py`.
 
-transformers' own tests are only in its source distribution, not in what pip installs, and torchvision is not a
-dependency, so both are unpacked into a folder of their own. Where they cannot be fetched, what needs them skips.
+transformers' own tests are only in its source distribution, not in what pip installs, and torchvision and timm are no
+dependencies, so all are unpacked into folders of their own. Where they cannot be fetched, what needs them skips.
 """
 
 import importlib.metadata
@@ -39,15 +39,16 @@ def fetch_transformers_tests() -> None:
     (target / "__init__.py").touch()  # last, as the sign that everything is there
 
 
-def fetch_torchvision() -> None:
-    """Unpack torchvision in the version that constraints.txt names, without changing the environment."""
+def fetch_torchvision_and_timm() -> None:
+    """Unpack both in the versions that constraints.txt names, without changing the environment."""
     target = CACHE / "torchvision"
-    if not (target / "torchvision").exists():
-        pip("install", "--no-deps", "--target", str(target), "-c", str(ROOT / "constraints.txt"), "torchvision")
+    for package in ("torchvision", "timm"):
+        if not (target / package).exists():
+            pip("install", "--no-deps", "--target", str(target), "-c", str(ROOT / "constraints.txt"), package)
 
 
 if __name__ == "__main__":
-    for fetch in (fetch_transformers_tests, fetch_torchvision):
+    for fetch in (fetch_transformers_tests, fetch_torchvision_and_timm):
         try:
             fetch()
         except subprocess.CalledProcessError as error:

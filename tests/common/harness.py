@@ -54,8 +54,16 @@ sys.path.insert(0, str(FETCHED))
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", pytest.PytestUnknownMarkWarning)  # marks that transformers' own conftest declares
+    from transformers_tests.test_backbone_common import BackboneTesterMixin
     from transformers_tests.test_configuration_common import ConfigTester
     from transformers_tests.test_image_processing_common import ImageProcessingTester, ImageProcessingTestMixin
     from transformers_tests.test_modeling_common import ModelTesterMixin, floats_tensor
 
-__all__ = ["ConfigTester", "ImageProcessingTestMixin", "ImageProcessingTester", "ModelTesterMixin", "floats_tensor"]
+__all__ = [
+    "BackboneTesterMixin",
+    "ConfigTester",
+    "ImageProcessingTestMixin",
+    "ImageProcessingTester",
+    "ModelTesterMixin",
+    "floats_tensor",
+]

@@ -59,6 +59,9 @@ NEEDS_TORCHVISION = {
     "*ImageProcessingTest.test_new_models_require_torchvision_backend": "needs torchvision",
 }
 
+# Our own tests against timm, which cannot be imported without torchvision.
+NEEDS_TIMM = {"*_timm*": "needs timm and torchvision"}
+
 # Skip themselves where something else is missing that they need.
 MAY_SKIP = {
     "*ModelTest.test_can_load_with_device_context_manager": "needs an accelerator",

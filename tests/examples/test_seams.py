@@ -90,7 +90,7 @@ def test_the_scripts_run_a_recipe(shapes, tmp_path, monkeypatch, trainings):
         words = [model, recipe, "--data_dir", str(shapes), "--output_dir", str(tmp_path / script)]
         monkeypatch.setattr(sys, "argv", [f"{script}.py", *words])
         runpy.run_path(str(EXAMPLES / f"{script}.py"), run_name="__main__")
-    students = ["student_point", "student_refined", "upper_bound"]
+    students = ["control", "student_point", "student_refined", "upper_bound"]
     assert trainings == ["teacher", *students, "refiner", *students]
     for script in models:
         results = json.loads((tmp_path / script / "results.json").read_text("utf-8"))

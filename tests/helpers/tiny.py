@@ -25,12 +25,22 @@ RESNET = {
     "hidden_sizes": [8, 12, 16, 24],
     "out_features": ["stage1", "stage2", "stage3", "stage4"],
 }
+# Fewer and narrower groups of blocks than in Lite0, with its strides
+EFFICIENTNET_LITE = {
+    "model_type": "efficientnet_lite",
+    "embedding_size": 8,
+    "hidden_sizes": [8, 8, 8, 16, 16],
+    "depths": [1, 1, 2, 1, 1],
+    "kernel_sizes": [3, 3, 5, 3, 5],
+    "strides": [1, 2, 2, 2, 2],
+    "expand_ratios": [1, 2, 2, 2, 2],
+    "out_features": ["stage1", "stage2", "stage3", "stage4"],
+}
 GRIDS = {
     "num_grids": [10, 8, 6, 4, 2],
     "scale_ranges": [[1, 24], [12, 48], [24, 96], [48, 192], [96, 2048]],
 }
-SEGMENTER = {
-    "backbone_config": RESNET,
+HEADS = {
     "fpn_channels": 16,
     "instance_channels": 16,
     "num_instance_convs": 1,
@@ -40,6 +50,7 @@ SEGMENTER = {
     "update_threshold": 0.0,
     **GRIDS,
 }
+SEGMENTER = {"backbone_config": RESNET, **HEADS}
 REFINER = {"backbone_config": RESNET, "input_channels": 8, "crop_size": 48}
 
 

@@ -59,6 +59,7 @@ def main(folder: Path) -> None:
         per_device_train_batch_size=1,
         per_device_eval_batch_size=2,
         max_steps=9,
+        average_weights=0.5,
         logging_steps=3,
         save_strategy="no",
         use_cpu=True,

@@ -7,6 +7,7 @@ from transformers import pipeline
 
 from helpers import tiny
 from helpers.answers import POINTS, as_array
+from pointwssis.models.mask_refine_net.named_mask_refine_net import find_refiner
 
 LABELS = ["star", None, "ellipse"]
 
@@ -81,3 +82,26 @@ def test_a_wrong_result_of_a_callable_names_the_image(pipe, change, message):
 def test_a_missing_refiner_says_what_to_do(pipe):
     with pytest.raises(OSError, match="pointwssis/no-refiner was not found; pointwssis has released"):
         pipe(tiny.picture(), points=POINTS, refiner="pointwssis/no-refiner")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("genral", "did you mean 'general'"), ("outputs", "use 'general', a fol")]
+)
+def test_a_mistyped_refiner_is_an_error_before_anything_is_loaded(pipe, name, message):
+    with pytest.raises(ValueError, match=f"there is no refiner '{name}'.*{message}"):
+        pipe(tiny.picture(), points=POINTS, refiner=name)
+
+
+def test_the_general_refiner_takes_any_class_and_improves_a_crude_mask(pipe):
+    pixels = np.full((90, 120, 3), 60, np.uint8)
+    pixels += np.random.default_rng(0).integers(0, 30, pixels.shape, dtype=np.uint8)
+    truth = np.zeros((90, 120), bool)
+    truth[30:62, 40:80] = True
+    pixels[truth] += 120
+    # A mask that is too small on one side and too large on the other
+    rough = np.roll(truth, (5, 8), axis=(0, 1))
+    refine = pipeline("point-mask-refinement", model=str(find_refiner("general")))
+    answer = refine.refine(Image.fromarray(pixels), rough[None], [[58.0, 45.0]], ["anything"])["masks"][0]
+    before, after = (np.count_nonzero(mask & truth) / np.count_nonzero(mask | truth) for mask in (rough, answer))
+    assert after > max(before, 0.8)
+    assert len(pipe(tiny.picture(), points=POINTS, refiner="general")) == len(POINTS)

@@ -155,5 +155,5 @@ def test_enough_steps(full, batch, steps):
 
 
 def test_students():
-    assert num_students(facts()) == 3 and num_students(facts(known=False)) == num_students(facts(point=0)) == 1
+    assert num_students(facts()) == 4 and num_students(facts(known=False)) == num_students(facts(point=0)) == 1
     assert Steps(1, 1, 1, 0.0).teacher == 1

@@ -49,7 +49,7 @@ def corner_proposer(images, classes):
 def test_the_whole_loop_with_callables(shapes, tmp_path, trainings):
     recipe = tiny.recipe(tmp_path, data_dir=str(shapes))
     results = Run(recipe, teacher=square_teacher, refiner=growing_refiner).run()
-    assert trainings == ["student_point", "student_refined", "upper_bound"]
+    assert trainings == ["control", "student_point", "student_refined", "upper_bound"]
     assert results["teacher"] is None and results["student_refined"]["AP"] is not None
     for name, side in (("rough", SIDE), ("refined", SIDE + 2)):
         widest = [item["bbox"][2] for row in stored_rows(tmp_path / "pseudo" / name) for item in row["objects"]]

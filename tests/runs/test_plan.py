@@ -17,6 +17,7 @@ def test_a_plan_before_and_after(shapes, tmp_path, trainings):
         ("rough", "point", "label"),
         ("refiner", "refiner", "train"),
         ("pseudo", "refined", "label"),
+        ("control", "control", "train"),
         ("student", "student_point", "train"),
         ("student", "student_refined", "train"),
         ("upper_bound", "upper_bound", "train"),
@@ -24,7 +25,8 @@ def test_a_plan_before_and_after(shapes, tmp_path, trainings):
     assert not any(each.is_done for each in plan)
     assert {each.steps for each in plan} == {3, None}
     by_name = {each.name: each for each in plan}
-    assert by_name["teacher"].images == 2 and by_name["student_point"].images == by_name["upper_bound"].images == 8
+    assert by_name["teacher"].images == by_name["control"].images == 2
+    assert by_name["student_point"].images == by_name["upper_bound"].images == 8
     assert by_name["upper_bound"].objects == sum(map(len, run.data.train["objects"]))
     assert trainings == [] and not (tmp_path / "out" / "teacher").exists()
 

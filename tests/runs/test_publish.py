@@ -50,6 +50,7 @@ def test_every_trained_folder_has_a_card(run_folder):
         "teacher": "teacher",
         "refiner": "refiner",
         "student_point": "student",
+        "control": "control",
         "upper_bound": "upper_bound",
     }.items():
         facts, text = TrainingFacts.load(run_folder / name), (run_folder / name / "README.md").read_text("utf-8")

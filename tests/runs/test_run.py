@@ -18,7 +18,8 @@ from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.run import Run
 from pointwssis.training.trainer import SegmentationTrainer
 
-TRAINED = ["teacher", "refiner", "student_point", "student_refined", "upper_bound"]
+TRAINED = ["teacher", "refiner", "control", "student_point", "student_refined", "upper_bound"]
+SEGMENTERS = [name for name in TRAINED if name != "refiner"]
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,8 @@ def finished(shapes, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
 
 def test_results_have_the_promised_keys_and_types(finished):
     folder, results = finished
-    assert list(results) == ["teacher", "student_point", "student_refined", "upper_bound", "pseudo_labels"]
-    for name in ("teacher", "student_point", "student_refined", "upper_bound"):
+    assert list(results) == [*SEGMENTERS, "pseudo_labels", "gate", "shipped"]
+    for name in SEGMENTERS:
         assert {"AP", "AP50", "AP75", "AR100"} <= set(results[name])
         assert all(value is None or 0 <= value <= 1 for value in results[name].values())
         assert isinstance(results[name]["AP"], float)
@@ -136,7 +137,7 @@ def test_an_interrupted_student_ends_as_if_nothing_had_happened(finished, shapes
 
     interrupted(monkeypatch, Run(made), "training_step", when)
     assert (tmp_path / "student_refined" / "checkpoints" / "checkpoint-2").is_dir()
-    assert trainings == TRAINED[:4]
+    assert trainings == TRAINED[:5]
     trainings.clear()
     rest = Run(made)
     assert list(rest.plan.steps()) == ["student_refined", "upper_bound"]
@@ -165,9 +166,12 @@ def test_a_model_without_the_end_of_its_training_is_trained(shapes, tmp_path, tr
     assert trainings == ["teacher", "teacher"]
 
 
-def test_an_interruption_while_saving_takes_no_step_more(shapes, tmp_path, monkeypatch, trainings):
+@pytest.mark.parametrize("average_weights", [0.0, 0.9])
+def test_an_interruption_while_saving_takes_no_step_more(shapes, tmp_path, monkeypatch, trainings, average_weights):
     def made(name: str) -> Recipe:
-        return recipe(tmp_path / name, data_dir=str(shapes), stages=["teacher"], labeled_fraction=0.9)
+        options = {"data_dir": str(shapes), "stages": ["teacher"], "labeled_fraction": 0.9}
+        options["teacher"] = {"average_weights": average_weights}
+        return recipe(tmp_path / name, **options)
 
     save = SegmentationTrainer.save_model
 
@@ -220,8 +224,8 @@ def test_stages_in_several_calls_and_without_a_refiner_first(finished, shapes, t
     assert trainings == ["teacher", "student_point"]
     assert second["teacher"] == first["teacher"] and second["student_point"]
     assert second["student_refined"] is None and second["pseudo_labels"]["refined"] is None
-    third = results("refiner", "pseudo", "student", "upper_bound")
-    assert trainings == ["teacher", "student_point", "refiner", "student_refined", "upper_bound"]
+    third = results("refiner", "pseudo", "control", "student", "upper_bound")
+    assert trainings == ["teacher", "student_point", "refiner", "control", "student_refined", "upper_bound"]
     assert third == finished[1]  # the same as all in one
     assert results("upper_bound") == third
 

@@ -7,52 +7,22 @@ import torch
 from PIL import Image
 
 from helpers import tiny
+from helpers.rectangles import COLORS, changed, mask, rectangle_rows
 from pointwssis.data import dataset_from_rows, make_object
 from pointwssis.ops.coco_masks import encode_mask
 from pointwssis.training.augmentation import Augmentation
 from pointwssis.training.collators import InstanceCollator, as_list
-from pointwssis.training.datasets import ImageDataset, InstanceDataset, RefinementDataset, jittered_point
+from pointwssis.training.datasets import ImageDataset, InstanceDataset
 from pointwssis.training.incomplete_labels import background_threshold
 from pointwssis.training.samplers import SimilarShapeSampler
 
 TURNS = Augmentation(horizontal_flip=0.5, vertical_flip=0.5, rotate90=True)
 COMPLETE = {"mask_weights": np.ones(1), "input_points": np.zeros((0, 2)), "incomplete_classes": np.zeros(4, bool)}
-COLORS = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
-
-
-def mask(height: int, width: int, box: tuple[int, int, int, int]) -> np.ndarray:
-    """Return a mask that fills an xyxy box."""
-    filled = np.zeros((height, width), bool)
-    filled[box[1] : box[3], box[0] : box[2]] = True
-    return filled
 
 
 @pytest.fixture
 def rows(tmp_path) -> Any:
-    """Return three images, 40 × 60, whose objects are rectangles, each in a unique color."""
-    made = []
-    boxes = [(2, 3, 12, 9), (30, 5, 33, 35), (40, 20, 58, 38)]
-    for index in range(3):
-        pixels = np.full((40, 60, 3), 100, np.uint8)
-        objects = []
-        for number, (box, color) in enumerate(zip(boxes, COLORS, strict=True)):
-            shape = mask(40, 60, box)
-            pixels[shape] = color
-            point = [(box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2]
-            rough = encode_mask(mask(40, 60, (box[0], box[1], box[2], box[3] + 2)))
-            values = {"point": point, "segmentation": encode_mask(shape), "rough_segmentation": rough}
-            objects.append(make_object(10 * index + number, number, **values))
-        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
-        row = {"image": str(tmp_path / f"{index}.png"), "image_id": index, "width": 60, "height": 40}
-        row |= {"file_name": f"{index}.png", "complete": True, "image_labels": None, "objects": objects}
-        made.append(row)
-    return dataset_from_rows(made, ["a", "b", "c"])
-
-
-def changed(rows: Any, change) -> Any:
-    """Return the rows with other objects in the first image."""
-    first, *others = rows
-    return dataset_from_rows([{**first, "objects": change(first["objects"])}, *others], ["a", "b", "c"])
+    return rectangle_rows(tmp_path)
 
 
 def assert_masks_lie_on_their_colors(sample: dict[str, Any]) -> None:
@@ -173,6 +143,35 @@ def test_random_windows_keep_image_and_masks_together(rows):
     assert len(sizes) > 10 and len(counts) > 1  # what left the window is gone
 
 
+def test_scale_jitter_zooms_in_and_out(rows):
+    dataset, widths = InstanceDataset(changed(rows, unmasked), Augmentation(0.0, scale_jitter=2.0)), []
+    for epoch in range(60):
+        dataset.set_epoch(epoch)
+        sample = dataset[0]
+        height, width = sample["images"].shape[:2]
+        assert height / width == pytest.approx(40 / 60, abs=0.03)
+        assert_masks_lie_on_their_colors(sample)
+        for x, y in sample["input_points"]:
+            assert tuple(sample["images"][round(y), round(x)]) in COLORS[1:]
+        # A larger canvas is filled with the mean color and holds everything.
+        if width > 60:
+            mean = np.asarray(Image.open(rows[0]["image"]["path"])).mean(axis=(0, 1)).round()
+            assert (sample["images"] == mean).all(axis=-1).sum() == height * width - 40 * 60
+            assert len(sample["class_labels"]) == 1 and len(sample["input_points"]) == 2
+        widths.append(width)
+    # The window is between half of the image and twice the image.
+    assert 30 <= min(widths) < 36 and 100 < max(widths) <= 120
+    assert 20 < sum(width > 60 for width in widths) < 40
+
+
+def test_scale_jitter_and_crops_multiply(rows):
+    dataset, widths = InstanceDataset(rows, Augmentation(0.0, min_crop=0.5, scale_jitter=1.5)), []
+    for epoch in range(80):
+        dataset.set_epoch(epoch)
+        widths.append(dataset[0]["images"].shape[1])
+    assert 20 <= min(widths) < 26 and 70 < max(widths) <= 90
+
+
 def test_light_changes_the_image_alone(rows):
     dataset = InstanceDataset(rows, Augmentation(0.0, brightness=0.5, contrast=0.5))
     plain = InstanceDataset(rows)[0]
@@ -291,90 +290,3 @@ def test_the_sampler_puts_similar_shapes_into_one_batch():
     assert mixed <= 1
     firsts = [batch[0] % 2 for batch in batches.tolist()]
     assert firsts != sorted(firsts)  # wide and tall batches take turns
-
-
-# -- samples for the refiner
-
-
-def test_a_refinement_sample_keeps_image_masks_and_point_together(rows):
-    _, processor = tiny.refiner(names=["a", "b", "c"])
-    color_of = [np.array(color) / 255 for color in COLORS]
-    mean, std = np.array(processor.image_mean), np.array(processor.image_std)
-    dataset = RefinementDataset(rows, processor, augmentation=TURNS, seed=5)
-    assert len(dataset) == 9
-    for epoch in range(4):
-        dataset.set_epoch(epoch)
-        for index in range(9):
-            sample = dataset[index]
-            assert sample["pixel_values"].shape == (3, 48, 48) and sample["rough_masks"].shape == (1, 48, 48)
-            label, truth = int(sample["class_labels"]), sample["mask_labels"].bool()
-            assert label == index % 3
-            colors = sample["pixel_values"].permute(1, 2, 0).numpy() * std + mean
-            painted = torch.from_numpy(np.abs(colors - color_of[label]).max(axis=-1) < 0.2)
-            assert (painted == truth).float().mean() > 0.85  # images are resized bilinearly, masks to the nearest
-            x, y = sample["input_points"].tolist()
-            assert truth[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].any()
-            assert sample["rough_masks"].sum() > truth.sum()  # the rough masks here are larger
-
-
-def test_refinement_samples_depend_on_seed_epoch_and_index_alone(rows):
-    _, processor = tiny.refiner(names=["a", "b", "c"])
-    first, again, other = (RefinementDataset(rows, processor, augmentation=TURNS, seed=seed) for seed in (1, 1, 2))
-    assert all(torch.equal(first[4][name], again[4][name]) for name in first[4])
-    assert any(not torch.equal(first[index]["pixel_values"], other[index]["pixel_values"]) for index in range(3))
-    before = [first[index]["pixel_values"] for index in range(3)]
-    first.set_epoch(1)
-    assert any(not torch.equal(value, first[index]["pixel_values"]) for index, value in enumerate(before))
-
-
-def test_crops_are_drawn_between_the_two_scales(rows):
-    _, processor = tiny.refiner(names=["a", "b", "c"])
-
-    def covered(scales: tuple[float, float]) -> list[float]:
-        dataset = RefinementDataset(rows, processor, scales, point_jitter=0.0)
-        parts = []
-        for epoch in range(6):
-            dataset.set_epoch(epoch)
-            parts.append(dataset[2]["rough_masks"].mean().item())
-        return parts
-
-    assert min(covered((1.0, 1.0))) > 0.95 and max(covered((2.0, 2.0))) < 0.6
-    between = covered((1.0, 2.0))
-    assert max(between) - min(between) > 0.1
-
-
-def test_what_has_no_truth_or_no_rough_mask_is_no_sample(rows):
-    _, processor = tiny.refiner(names=["a", "b", "c"])
-    empty = encode_mask(np.zeros((40, 60), bool))
-
-    def change(objects):
-        crowd, no_rough, empty_rough = ({**item} for item in objects)
-        crowd["iscrowd"], no_rough["rough_segmentation"], empty_rough["rough_segmentation"] = True, None, empty
-        no_truth, empty_truth = {**objects[0], "id": 8, "segmentation": None}, {**objects[0], "segmentation": empty}
-        return [crowd, no_rough, empty_rough, no_truth, empty_truth]
-
-    dataset = RefinementDataset(changed(rows, change).select([0]), processor)
-    assert dataset.objects == [(0, 2)]  # a rough mask without a pixel is one: the point alone says where
-    assert dataset[0]["rough_masks"].sum() == 0 and dataset[0]["mask_labels"].sum() > 0
-    with pytest.raises(ValueError, match="no object has both a mask and a rough mask"):
-        RefinementDataset(changed(rows, lambda objects: []).select([0]), processor)
-
-
-# -- points
-
-
-@pytest.mark.parametrize("box", [(0, 0, 1, 1), (0, 0, 60, 40), (59, 39, 60, 40), (10, 5, 12, 35)])
-def test_a_jittered_point_lies_inside_of_a_convex_mask(box):
-    shape = mask(40, 60, box)
-    points = {jittered_point(shape, 0.3, np.random.default_rng(seed)) for seed in range(40)}
-    for x, y in points:
-        assert shape[round(y), round(x)]
-    assert len(points) > 5 or shape.sum() == 1
-
-
-def test_no_jitter_is_the_center_of_mass_and_a_hole_is_no_place():
-    ring = mask(41, 41, (0, 0, 41, 41)) & ~mask(41, 41, (5, 5, 36, 36))
-    assert jittered_point(ring, 0.0, np.random.default_rng(0)) == (20.0, 20.0)  # where a derived label lies, too
-    found = [jittered_point(ring, 0.5, np.random.default_rng(seed)) for seed in range(30)]
-    inside = [ring[round(y), round(x)] for x, y in found]
-    assert all(hit or point == (20.0, 20.0) for hit, point in zip(inside, found, strict=True)) and sum(inside) > 15

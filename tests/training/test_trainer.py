@@ -135,9 +135,11 @@ class StopAt(TrainerCallback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("saved_at", [2, 5])  # inside of the first and of the second epoch, of four steps each
-def test_resuming_equals_the_uninterrupted_training_bit_for_bit(tmp_path, saved_at):
+# Inside of the first and of the second epoch, of four steps each
+@pytest.mark.parametrize(("saved_at", "average_weights"), [(2, 0.0), (5, 0.0), (5, 0.9)])
+def test_resuming_equals_the_uninterrupted_training_bit_for_bit(tmp_path, saved_at, average_weights):
     options = {"max_steps": 10, "save_strategy": "steps", "save_steps": saved_at, "dataloader_num_workers": 0}
+    options["average_weights"] = average_weights
     rows = mixed_rows(8)
     whole = trainer(tmp_path / "whole", rows, **options)
     whole.train()

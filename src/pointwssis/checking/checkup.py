@@ -10,6 +10,7 @@ from ..data import class_names
 from ..data.errors import LoadReport
 from ..runs.data import RunData, load_data
 from ..runs.recipe import Recipe
+from ..training.flips import FLIPS_ARE_OFF, names_against_flips, shown_names
 from .findings import ERROR, NOTE, WARNING, Findings
 from .image_checks import ImageScan, scan_images
 from .label_checks import LabelCounts, check_classes
@@ -91,6 +92,7 @@ def check_data(recipe: Recipe, data: RunData, findings: Findings | None = None) 
     # Where a saved model is the teacher, masks are not required.
     has_teacher = (recipe.teacher_name_or_path or recipe.model_name_or_path) is not None
     check_classes(splits["train"].labels, validation and validation.labels, findings, has_teacher)
+    check_flips(recipe, data.class_names, findings)
     # Only thumbnails and digests are compared; the images are not opened again.
     if validation is not None:
         find_leaks(splits["train"].scan, validation.scan, findings)
@@ -111,6 +113,18 @@ def check_split(rows: Dataset, name: str, recipe: Recipe, findings: Findings) ->
             fit.add(row, position)
     students.conclude()
     return SplitCheck(rows, labels, students, teacher, scan_images(rows, name, findings))
+
+
+def check_flips(recipe: Recipe, names: list[str], findings: Findings) -> None:
+    """Report class names that say left or right, up or down, where augmentation may make them wrong."""
+    for key, opposed in names_against_flips(names).items():
+        # Settings of the recipe are kept; only the default flip is switched off.
+        if key not in recipe.augmentation and key == "horizontal_flip" and opposed:
+            findings.add(NOTE, "class names with a direction", shown_names(opposed), FLIPS_ARE_OFF, count=len(opposed))
+        elif recipe.augmentation.get(key) and opposed:
+            remedy = "these labels would be wrong in such training images; leave the setting out"
+            what = f"class names that contradict augmentation.{key}"
+            findings.add(WARNING, what, shown_names(opposed), remedy, count=len(opposed))
 
 
 def _as_labeled(recipe: Recipe) -> Recipe:

@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--threshold", default=0.3, type=float, help="minimum score of an instance, 0 to 1 (%(default)s)")
     # Clicks: one mask for each, whatever its score
     add("--points", type=Path, help="table of clicks: image, x, y and optionally label (CSV, TSV, JSON lines)")
-    add("--refiner", help="folder or Hub repository of a MaskRefineNet that refines the masks of clicks")
+    add("--refiner", help="MaskRefineNet that refines the masks of clicks: a folder, a Hub repository, or general")
     # Format and speed
     add("--label_format", default="png", choices=("png", "tiff"), help="format of the label images (%(default)s)")
     add("--batch_size", default=4, type=int, help="images per forward pass (%(default)s)")

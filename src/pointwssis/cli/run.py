@@ -11,6 +11,7 @@ from transformers.utils import logging as transformers_logging
 from ..planning.estimates import CostModel
 from ..runs.cache import is_first_process
 from ..runs.data import load_data
+from ..runs.held_back import with_validation
 from ..runs.plan import RunPlan
 from ..runs.progress import duration
 from ..runs.publish import Push
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str]) -> None:
     """Run a recipe, or print what a run would do."""
     parser = argparse.ArgumentParser(
         prog="pointwssis run",
-        usage="pointwssis run RECIPE [--dry_run] [--KEY VALUE ...]",
+        usage="pointwssis run RECIPE [--dry_run] [--update] [--KEY VALUE ...]",
         description="Run all stages of a recipe. Stages that are complete in output_dir are not repeated.",
         epilog=EPILOG + recipe_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -44,26 +45,29 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--dry_run", action="store_true", help="print stages, estimated time and disk space; write nothing"
     )
+    parser.add_argument(
+        "--update", action="store_true", help="remove and repeat what changed settings outdate; keep earlier stages"
+    )
     options, words = parser.parse_known_args(arguments)
     # Words that are not options of the command are keys of the recipe.
     recipe = Recipe.from_arguments(words)
     hide_progress_bars()
     if options.dry_run:
         # A dry run loads the data and times a few steps, but writes nothing.
-        data = load_data(recipe)
+        data = with_validation(recipe, load_data(recipe))
         print(data.summary())
         print("measuring a few training steps …", flush=True)
-        print("\n" + dry_run_report(RunPlan(recipe, data).stages(), CostModel(recipe, data)))
+        print("\n" + dry_run_report(RunPlan(recipe, data, update=options.update).stages(), CostModel(recipe, data)))
     else:
-        execute(recipe)
+        execute(recipe, options.update)
 
 
-def execute(recipe: Recipe) -> Run:
-    """Run a recipe, print its table and the paths of its results."""
+def execute(recipe: Recipe, update: bool = False) -> Run:
+    """Run a recipe, print its table and the paths of its results; `update` as in `Run`."""
     started = time.monotonic()
     # Write access and data are checked before the first stage.
     push = Push(recipe)
-    run = Run(recipe)
+    run = Run(recipe, update=update)
     print(run.data.summary())
     run.run()
     # One process is enough for the report and the upload.

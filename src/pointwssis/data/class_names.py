@@ -1,8 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Class names of public datasets and text files, and the union and comparison of the names of several files."""
+"""Class names: of public datasets and text files, united and compared across files, and searched for directions."""
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -23,6 +24,32 @@ COCO_NAMES = (
 BDD100K_NAMES = ("pedestrian", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle")
 
 DATASETS = {"coco": COCO_NAMES, "bdd100k": BDD100K_NAMES}
+
+# Words that a mirror image makes wrong, and words that an image turned upside down makes wrong.
+SIDES = {
+    "left", "right", "lefthand", "righthand", "lefthanded", "righthanded", "leftward", "rightward", "leftwards",
+    "rightwards", "leftmost", "rightmost", "clockwise", "counterclockwise", "anticlockwise",
+}  # fmt: skip
+HEIGHTS = {
+    "up", "down", "upper", "lower", "top", "bottom", "upward", "downward", "upwards", "downwards", "topmost",
+    "bottommost", "uppermost", "lowermost",
+}  # fmt: skip
+# Words that mean a direction only if another class has the opposite word in the same place.
+SIDE_PAIRS = (
+    ("l", "r"), ("lh", "rh"), ("east", "west"), ("eastbound", "westbound"), ("port", "starboard"), ("links", "rechts"),
+    ("linke", "rechte"), ("linker", "rechter"), ("linkes", "rechtes"), ("gauche", "droite"), ("izquierda", "derecha"),
+    ("izquierdo", "derecho"), ("sinistra", "destra"),
+)  # fmt: skip
+HEIGHT_PAIRS = (
+    ("north", "south"), ("northbound", "southbound"), ("superior", "inferior"), ("above", "below"), ("oben", "unten"),
+)  # fmt: skip
+# Followed by one of these words, "left" and "right" are no sides.
+_NO_SIDES = {
+    "left": {"over", "overs"},
+    "right": {"angle", "angled", "triangle", "triangles", "way", "whale", "whales"},
+}
+# Words of spaced, hyphenated, snake_case and CamelCase names; "mIoU" and digits need no special care here.
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def read_class_names(labels: str | Path) -> list[str]:
@@ -112,6 +139,50 @@ def check_known(found: Iterable[str], class_names: Sequence[str], source: str) -
         f"{source}: {_some(unknown)} are not among the classes {_some(class_names)}{hint}; map them, as with "
         f"{_label_map(first, target)}, or rename or remove them"
     )
+
+
+def names_with_sides(class_names: Sequence[str]) -> list[str]:
+    """Return the class names that distinguish left from right, so that a mirrored image has wrong labels.
+
+    Args:
+        class_names: names of all classes. Single letters (`eye_L`), compass points and words of other languages count
+            only where another class is named for the opposite side.
+
+    Example:
+        >>> names_with_sides(["left hand", "turnRight", "eye_l", "eye_r", "bright star", "right whale", "L bracket"])
+        ['left hand', 'turnRight', 'eye_l', 'eye_r']
+    """
+    return _directed(class_names, SIDES, SIDE_PAIRS)
+
+
+def names_with_heights(class_names: Sequence[str]) -> list[str]:
+    """Return the class names that distinguish up from down, so that an image turned upside down has wrong labels.
+
+    Args:
+        class_names: names of all classes.
+
+    Example:
+        >>> names_with_heights(["arrow-up", "LowerJaw", "upright piano", "downtown", "north face"])
+        ['arrow-up', 'LowerJaw']
+    """
+    return _directed(class_names, HEIGHTS, HEIGHT_PAIRS)
+
+
+def _directed(class_names: Sequence[str], words: set[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the names with one of the words, or with a word of a pair whose other word completes another name."""
+    opposites = {first: second for pair in pairs for first, second in (pair, pair[::-1])}
+    split = [[word.lower() for word in _WORD.findall(name)] for name in class_names]
+    found = []
+    for name, parts in zip(class_names, split, strict=True):
+        for place, word in enumerate(parts):
+            following = parts[place + 1] if place + 1 < len(parts) else ""
+            is_direction = word in words and following not in _NO_SIDES.get(word, ())
+            # The name of the opposite class differs in this word only.
+            mirrored = [*parts[:place], opposites.get(word), *parts[place + 1 :]]
+            if is_direction or mirrored in split:
+                found.append(name)
+                break
+    return found
 
 
 def _label_map(name: str, target: str) -> str:

@@ -10,14 +10,15 @@ from typing import Any
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from torch import nn
-from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig, PreTrainedModel
+from transformers import AutoImageProcessor, PreTrainedConfig, PreTrainedModel
 
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
+from .backbones import backbone_preprocessing, pretrained_backbone, pretrained_config
 from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
-from .solov2.configuration_solov2 import STAGES, SOLOv2Config
+from .solov2.configuration_solov2 import SOLOv2Config
 from .solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from .solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 
@@ -75,9 +76,9 @@ def new_segmenter(
         model: fields of `SOLOv2Config`.
         image_size: `size` of the image processor.
         pad_size: fixed size of the padded input, or None.
-        backbone_name_or_path: pretrained backbone, whose stride placement, channel order, mean and standard deviation
-            are adopted. With None all weights are random, norms are trainable and nothing is frozen, unless `model`
-            overrides that.
+        backbone_name_or_path: pretrained backbone (see `pretrained_config`), whose stride placement, channel order,
+            mean and standard deviation are adopted. With None all weights are random, norms are trainable and nothing
+            is frozen, unless `model` overrides that.
 
     Raises:
         UserError: a field does not exist or has a bad value.
@@ -136,45 +137,6 @@ def new_refiner(
             preprocessing |= {name: preprocessing[name][::-1] for name in ("image_mean", "image_std")}
     size = {"height": config.crop_size, "width": config.crop_size}
     return refiner, MaskRefineNetImageProcessorPil(size=size, box_scale=config.box_scale, **preprocessing)
-
-
-def pretrained_config(name_or_path: str) -> PreTrainedConfig:
-    """Load the configuration of a pretrained backbone, set to return its four stages.
-
-    Raises:
-        UserError: there is no such model, or it is not a backbone.
-    """
-    with as_user_error(OSError, ValueError, source=name_or_path):
-        return AutoConfig.from_pretrained(name_or_path, out_features=STAGES)
-
-
-def pretrained_backbone(backbone: PreTrainedModel, name_or_path: str) -> PreTrainedModel:
-    """Load the pretrained backbone of a repository, in the class of `backbone`.
-
-    Transformers itself leaves the backbone of a new model at random weights.
-
-    Raises:
-        UserError: the repository lacks weights of the backbone.
-    """
-    config = pretrained_config(name_or_path)
-    loaded, info = type(backbone).from_pretrained(name_or_path, config=config, output_loading_info=True)
-    # Backbones such as ConvNeXt and Swin normalize their feature maps; pretrained weights contain no such norms.
-    missing = sorted(name for name in info["missing_keys"] if not name.startswith("hidden_states_norms."))
-    if missing:
-        raise UserError(f"{name_or_path}: lacks {len(missing)} backbone weights, first {missing[:3]}")
-    return loaded
-
-
-def backbone_preprocessing(name_or_path: str) -> dict[str, Any]:
-    """Return the mean, standard deviation, scale and channel order that a backbone was trained with."""
-    processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil")
-    return {
-        "image_mean": list(processor.image_mean),
-        "image_std": list(processor.image_std),
-        "do_rescale": processor.do_rescale,
-        "rescale_factor": processor.rescale_factor,
-        "do_flip_channel_order": bool(getattr(processor, "do_flip_channel_order", False)),
-    }
 
 
 def saved_model(name_or_path: str, class_names: Sequence[str], **preprocessing: Any) -> tuple[PreTrainedModel, Any]:

@@ -6,6 +6,7 @@ from .images import check_image, read_image
 from .losses import dice_loss, sigmoid_focal_loss
 from .mask_ops import centers_of_mass, downscale_masks, mask_iou, masks_to_boxes
 from .nms import mask_nms, matrix_nms, point_nms
+from .overlaps import settle_overlaps
 from .points import point_from_mask
 from .polygons import join_polygons, mask_to_polygons
 from .rle import RLE, decode_rle, encode_mask
@@ -32,5 +33,6 @@ __all__ = [
     "rle_coverage",
     "rle_iou",
     "segmentation_to_rle",
+    "settle_overlaps",
     "sigmoid_focal_loss",
 ]

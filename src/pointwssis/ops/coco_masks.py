@@ -9,11 +9,22 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from pycocotools import mask as coco_mask
 
 from .rle import RLE, checked_rle, decode_rle, encode_mask
 
-__all__ = ["RLE", "decode_rle", "encode_mask", "rle_area", "rle_box", "rle_coverage", "rle_iou", "segmentation_to_rle"]
+__all__ = [
+    "RLE",
+    "decode_rle",
+    "encode_mask",
+    "rle_area",
+    "rle_box",
+    "rle_coverage",
+    "rle_coverages",
+    "rle_iou",
+    "segmentation_to_rle",
+]
 
 
 def rle_area(rle: RLE) -> int:
@@ -28,10 +39,16 @@ def rle_iou(rle: RLE, other: RLE) -> float:
 
 def rle_coverage(rle: RLE, others: Sequence[RLE]) -> list[float]:
     """Return the fraction of a mask, 0 … 1, that lies inside each of the other masks of the same image."""
-    if not others:
-        return []
+    return rle_coverages([rle], others)[0].tolist()
+
+
+def rle_coverages(rles: Sequence[RLE], others: Sequence[RLE]) -> np.ndarray:
+    """Return the (N, M) fraction of each of N masks, 0 … 1, that lies inside each of M other masks of the same image."""
+    if not rles or not others:
+        return np.zeros((len(rles), len(others)))
     # For crowds COCO's overlap is the intersection over the area of the first mask.
-    return coco_mask.iou([_with_bytes(rle)], [_with_bytes(other) for other in others], [1] * len(others))[0].tolist()
+    encoded = [_with_bytes(rle) for rle in rles]
+    return coco_mask.iou(encoded, [_with_bytes(other) for other in others], [1] * len(others))
 
 
 def rle_box(rle: RLE) -> list[float]:

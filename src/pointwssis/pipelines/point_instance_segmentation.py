@@ -98,7 +98,8 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             top_k: number of classes in `alternatives` of a point of unknown class (default 5); without points the most
                 instances per image.
             level_strategy: "adaptive" (default) lets each point choose its pyramid level, "finest" always takes P2.
-            refiner: refiner of the masks of points: a MaskRefineNet, its repository or folder, a
+            refiner: refiner of the masks of points: "general" (that of the package), a MaskRefineNet, its repository or
+                folder, a
                 `point-mask-refinement` pipeline, or a callable (image, rough masks (N, H, W), points, class names) →
                 masks (N, H, W), see `Refiner`.
             timeout: seconds to wait for an image's URL; None (default) waits forever.

@@ -11,6 +11,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, Pipeline, PreTrainedModel
 
 from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..ops.user_error import UserError
 from .point_mask_refinement import TASK, PointMaskRefinementPipeline
 
@@ -25,7 +26,7 @@ def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dt
     """Return any form of a refiner as a callable.
 
     Args:
-        refiner: a repository, a folder, a model, a `point-mask-refinement` pipeline, or a `Refiner`.
+        refiner: "general", a repository, a folder, a model, a `point-mask-refinement` pipeline, or a `Refiner`.
         device: device of a pipeline that is created here.
         dtype: dtype of a model that is loaded here.
 
@@ -53,7 +54,14 @@ def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dt
 def load_refiner(
     name_or_path: str | Path, device: torch.device | None, dtype: torch.dtype | None
 ) -> PointMaskRefinementPipeline:
-    """Load a MaskRefineNet and its image processor as a pipeline."""
+    """Load a MaskRefineNet and its image processor as a pipeline.
+
+    Args:
+        name_or_path: see `find_refiner`.
+        device: device of the pipeline; None is that of transformers.
+        dtype: dtype of the model; None is that of its configuration.
+    """
+    name_or_path = find_refiner(name_or_path)
     # The type is checked before the weights are loaded.
     fields, _ = MaskRefineNetConfig.get_config_dict(name_or_path)
     _check_model_type(name_or_path, fields.get("model_type"))

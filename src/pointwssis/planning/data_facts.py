@@ -3,7 +3,7 @@
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class DataFacts:
         point: number of images that get pseudo labels.
         masks: number of objects that teacher and refiner learn from.
         ground_truth_is_known: True if the masks of all objects are known, including those in images with points.
+        class_names: names of the classes.
     """
 
     image_sizes: np.ndarray
@@ -40,6 +41,7 @@ class DataFacts:
     point: int
     masks: int
     ground_truth_is_known: bool
+    class_names: list[str] = field(default_factory=list)
 
     @property
     def aspect_ratios(self) -> np.ndarray:
@@ -108,6 +110,7 @@ def facts_of(data: RunData) -> DataFacts:
         point=len(data.point),
         masks=sum(len(objects_with_mask(row)) for row in learned),
         ground_truth_is_known=data.ground_truth_is_known,
+        class_names=data.class_names,
     )
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from datasets import Dataset
 
-from ..models.factory import new_refiner, new_segmenter
+from ..models.factory import new_segmenter
 from ..runs.data import RunData
 from ..runs.plan import StagePlan
 from ..runs.recipe import Recipe
+from ..runs.stages import starting_refiner
 from .speed import refiner_batch_size, refiner_seconds, segmenter_batch_size, segmenter_seconds, some_rows
 
 # A forward pass with decoding takes about half the time of a training sample (forward, backward, loading and
@@ -88,7 +89,7 @@ class CostModel:
     def _refiner(self, plan: StagePlan) -> StageEstimate:
         """Estimate the time and disk space of training the refiner, including the rough masks that it learns from."""
         per_step, per_image = self._refiner_step(), self._seconds_per_labeled_image()
-        model, _ = new_refiner(self.data.class_names, self.recipe.refiner_model, self.recipe.backbone_name_or_path)
+        model, _ = starting_refiner(self.recipe, self.data.class_names, self.recipe.refiner_name_or_path)
         # Each intermediate teacher labels all images with masks.
         labelings = len(self.recipe.rough_fractions)
         disk = _bytes_of(model) + labelings * plan.objects * BYTES_PER_OBJECT

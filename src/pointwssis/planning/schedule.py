@@ -27,9 +27,9 @@ class Steps:
 def num_students(facts: DataFacts) -> int:
     """Return the number of trainings that start from the teacher.
 
-    With known ground truth, a student without refiner and the upper bound are trained for comparison.
+    With known ground truth, the control, a student without refiner, and the upper bound are trained for comparison.
     """
-    return 3 if facts.ground_truth_is_known and facts.point else 1
+    return 4 if facts.ground_truth_is_known and facts.point else 1
 
 
 def teacher_steps(minutes: float, step_seconds: float, facts: DataFacts, batch_size: int) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ops.wording import counted
+from ..training.flips import names_against_flips, shown_names
 from .data_facts import DataFacts
 from .settings import Setting
 
@@ -126,8 +127,16 @@ def augmentation_setting(facts: DataFacts) -> Setting:
     if crowd >= CROWD:
         values["min_crop"] = 0.6
         reason += f", and random crops are taken, since half of the images show at least {crowd:.0f} objects"
-    hint = "For images without a natural orientation (microscopy, satellites) add vertical_flip: 0.5, rotate90: true"
-    return Setting("augmentation", values, f"{reason}. {hint}")
+    # Flips and rotations make some class names wrong.
+    opposed = names_against_flips(facts.class_names)
+    if opposed["horizontal_flip"]:
+        values["horizontal_flip"] = 0.0
+        reason += f". Flips are off, since class names say left or right: {shown_names(opposed['horizontal_flip'])}"
+    if not opposed["rotate90"]:
+        reason += (
+            ". For images without a natural orientation (microscopy, satellites) add vertical_flip: 0.5, rotate90: true"
+        )
+    return Setting("augmentation", values, reason)
 
 
 def pyramid_settings(facts: DataFacts, size: InputSize, crowded: dict[int, float]) -> list[Setting]:

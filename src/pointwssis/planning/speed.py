@@ -13,12 +13,14 @@ from datasets import Dataset
 from torch.utils.data import default_collate
 
 from ..data import class_names, objects_with_mask
-from ..models.factory import new_refiner, new_segmenter
+from ..models.factory import new_segmenter
 from ..ops.devices import autocast, best_device, choose_dtype, for_device
 from ..runs.recipe import Recipe
+from ..runs.stages import starting_refiner
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
-from ..training.datasets import Augmentation, InstanceDataset, RefinementDataset
+from ..training.datasets import Augmentation, InstanceDataset
+from ..training.refinement_dataset import RefinementDataset
 
 TIMED_STEPS = 3  # the fastest of them counts: other programs can only slow a step down
 TIME_LIMIT = 12.0  # seconds after which no further step starts
@@ -64,7 +66,7 @@ def refiner_seconds(recipe: Recipe, rows: Dataset) -> float:
         rows: rows of the schema with masks.
     """
     names = class_names(rows)
-    model, processor = new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
+    model, processor = starting_refiner(recipe, names, recipe.refiner_name_or_path)
     rough = rows.with_format(None).map(_with_ground_truth_as_rough, features=rows.features)
     augmentation = Augmentation(**recipe.augmentation)
     dataset = RefinementDataset(rough, processor, tuple(model.config.train_box_scale), augmentation=augmentation)

@@ -93,7 +93,7 @@ def mask_refine_net_refiner(name_or_path: str | Path, dtype: torch.dtype = torch
     """Return a trained MaskRefineNet as the refiner that `refine_rough_masks` takes.
 
     Args:
-        name_or_path: folder or Hub repository of the model.
+        name_or_path: "general", or folder or Hub repository of the model.
         dtype: dtype of the computation, float32 or bfloat16.
     """
     # The pipeline crops and resizes; the refiner returns masks in the frame of the image.

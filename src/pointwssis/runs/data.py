@@ -36,6 +36,7 @@ class RunData:
         image: images with image-level labels.
         none: images without labels.
         validation: images to evaluate on, or None.
+        validation_is_held_back: True if the validation images were taken from the images with masks.
     """
 
     train: Dataset
@@ -44,6 +45,7 @@ class RunData:
     image: Dataset
     none: Dataset
     validation: Dataset | None
+    validation_is_held_back: bool = False
 
     @property
     def class_names(self) -> list[str]:
@@ -57,7 +59,8 @@ class RunData:
 
     def summary(self) -> str:
         """Return the numbers of images and the class names in one line."""
-        parts = [f"{counted(len(self.full), 'image')} with masks", f"{len(self.point):,} with points"]
+        held_back = f" ({len(self.validation)} more held back)" if self.validation_is_held_back else ""
+        parts = [f"{counted(len(self.full), 'image')} with masks{held_back}", f"{len(self.point):,} with points"]
         others = (("image-level labels", self.image), ("no labels", self.none))
         parts += [f"{len(rows):,} with {title}" for title, rows in others if len(rows)]
         shown = ", ".join(self.class_names[:8]) + (", …" if len(self.class_names) > 8 else "")

@@ -12,11 +12,15 @@ from transformers import AutoConfig
 from ..data.annotation_cost import SECONDS_PER_DAY, annotation_cost
 from ..hub.cards import CURVES_FILE, TrainingFacts, write_card
 from ..hub.cards.released import backbone_name
+from ..models.efficientnet_lite.convert_efficientnet_lite import EFFICIENTNET_LITE_SCALES
+from ..models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER
 from ..visualization.curves import draw_curves
 from .data import RunData
 from .labeling import QUALITY_FILE
 from .names import MODELS, role_of
+from .plan import round_name
 from .recipe import Recipe
+from .shipping import shipped_model
 from .stages import is_trained
 
 KEYS_WITH_LOCAL_PATHS = ("data_dir", "train_annotations", "val_annotations", "image_dir", "output_dir")
@@ -38,7 +42,10 @@ def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts)
     names = [model.name for model in MODELS]
     # Every card links to the other models of the run, so that all of them are collected first.
     models = {name: folder / name for name in names if is_trained(folder / name)}
-    family = {role_of(name): str(path) for name, path in models.items()}  # the refined student comes last
+    # Of several models of a role, the better one represents it.
+    family = {}
+    for role in {role_of(name) for name in models}:
+        family[role] = str(shipped_model(folder, (role,)))
     for name, path in models.items():
         model_facts(recipe, data, folder, name, labels).save(path)
         # Curves are drawn once, from the log of the training; a log may hold nothing to draw.
@@ -54,7 +61,9 @@ def label_costs(data: RunData) -> LabelCosts:
     """Return the number of images and the days of labeling per kind of label, over all training data of a run."""
     images: dict[str, int] = {}
     days: dict[str, float] = {}
-    for rows in (data.full, data.point, data.image, data.none):
+    # Held-back images were labeled for this run too.
+    held_back = [data.validation] if data.validation_is_held_back else []
+    for rows in (data.full, data.point, data.image, data.none, *held_back):
         # Empty subsets are skipped; the others are added up per kind of label.
         if not len(rows):
             continue
@@ -80,7 +89,7 @@ def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: 
     start, base_model = starting_point(recipe, part)
     # Files that the stages have written; each may be missing.
     quality = read_json(folder / "pseudo" / QUALITY_FILE) or {}
-    settings = read_json(folder / name / "training_settings.json")
+    settings = training_settings(recipe, folder, name)
     # `repo` is kept from earlier facts: pushing records it there.
     return TrainingFacts(
         part=part,
@@ -101,6 +110,16 @@ def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: 
         versions={package: version(package) for package in ("pointwssis", "transformers", "torch")},
         repo=(read_json(folder / name / "training_facts.json") or {}).get("repo"),
     )
+
+
+def training_settings(recipe: Recipe, folder: Path, name: str) -> dict[str, Any] | None:
+    """Return the settings that a model was trained with; `steps` counts all rounds of labels. None if not trained."""
+    settings = read_json(folder / name / "training_settings.json")
+    for number in range(1, recipe.label_rounds):
+        earlier = read_json(folder / round_name(name, number) / "training_settings.json")
+        if settings and earlier:
+            settings["steps"] += earlier["steps"]
+    return settings
 
 
 def read_json(path: Path) -> Any:
@@ -124,6 +143,7 @@ def data_names(recipe: Recipe, data: RunData) -> dict[str, Any]:
         files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
         id, name = None, ", ".join(Path(str(file)).name for file in files)
         val_name = Path(recipe.val_annotations).name if recipe.val_annotations else None
+    val_name = f"{name}, held-back images" if data.validation_is_held_back else val_name
     names = {"name": name, "images": len(data.train), "id": id}
     return names if data.validation is None else {**names, "val_name": val_name, "val_images": len(data.validation)}
 
@@ -149,6 +169,8 @@ def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
     )
     if own == "teacher":
         return "the teacher of the same run", "teacher"
+    if part == "refiner" and own == GENERAL_REFINER:
+        return "the general refiner of the package", None
     weights = own or recipe.model_name_or_path
     if weights is not None:
         return (weights, weights) if is_hub_name(weights) else ("a local model", None)
@@ -156,6 +178,8 @@ def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
     backbone = recipe.backbone_name_or_path
     if backbone is None:
         return "random weights", None
+    if backbone in EFFICIENTNET_LITE_SCALES:
+        return f"random weights with the backbone {backbone}, pretrained on ImageNet", None
     if is_hub_name(backbone):
         return f"random weights with the backbone of {backbone}", backbone
     return "random weights with a pretrained backbone", None
@@ -174,7 +198,10 @@ def public_recipe(recipe: Recipe) -> dict[str, Any]:
         # Only decisions that shaped the model are published.
         if key in KEYS_WITH_LOCAL_PATHS or key in KEYS_WITHOUT_EFFECT_ON_MODELS or value == defaults[key]:
             continue
-        # A name that is no repository of the Hub is a path on the user's disk.
-        is_path = key.endswith("_name_or_path") or key == "dataset_name"
-        values[key] = "a local folder" if is_path and value != "teacher" and not is_hub_name(value) else value
+        # A name that is neither ours nor that of a repository of the Hub is a path on the user's disk.
+        is_path = (key.endswith("_name_or_path") or key == "dataset_name") and value not in (
+            "teacher",
+            *EFFICIENTNET_LITE_SCALES,
+        )
+        values[key] = "a local folder" if is_path and not is_hub_name(value) else value
     return values

@@ -5,6 +5,7 @@ Every dataset is made once and then read from its folder. Masks are predicted by
 callables that were passed to `Run`.
 """
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +15,11 @@ from typing import Any
 import torch
 from datasets import Dataset, concatenate_datasets
 
-from ..data import to_coco
+from ..data import hide_masks, to_coco
 from ..evaluation import evaluate_pseudo_labels
 from ..hub.cards import write_if_changed
 from ..models.factory import is_saved_model
 from ..ops.devices import best_device, choose_dtype
-from ..ops.user_error import UserError
 from ..pseudo_labeling import (
     Proposer,
     Refiner,
@@ -32,12 +32,15 @@ from ..pseudo_labeling import (
     solov2_proposer,
     solov2_teacher,
 )
+from ..pseudo_labeling.gate import Gate, apply_gate, decide, measure_refinement
 from .cache import cached, is_first_process, stored_rows
 from .data import RunData
+from .held_back import late_images, without
 from .names import PSEUDO_LABELS
 from .recipe import Recipe
+from .reuse import intermediate_weights, labeling_model, reused_model, trained_model
 
-QUALITY_FILE = "quality.json"
+QUALITY_FILE, GATE_FILE = "quality.json", "gate.json"
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,21 @@ def qualified_name(labeler: Callable) -> str:
     return f"{named.__module__}.{named.__qualname__}"
 
 
+@dataclass(frozen=True)
+class LabelRound:
+    """A later round of labels, made by a student of the run.
+
+    Args:
+        student: folder of the student, which predicts rough masks in place of the teacher.
+        folder: folder of the labels.
+        refines: True if the rough masks are refined.
+    """
+
+    student: Path
+    folder: Path
+    refines: bool
+
+
 class Labeling:
     """The labels of a run.
 
@@ -67,11 +85,18 @@ class Labeling:
         recipe: recipe of the run.
         data: data of the run.
         given: callables in place of trained models.
+        later: the round, for labels that a student makes; None for those of the teacher.
     """
 
-    def __init__(self, recipe: Recipe, data: RunData, given: GivenLabelers):
-        self.recipe, self.data, self.given = recipe, data, given
-        self.folder = Path(recipe.output_dir)
+    def __init__(self, recipe: Recipe, data: RunData, given: GivenLabelers, later: LabelRound | None = None):
+        self.recipe, self.data, self.given, self.later = recipe, data, given, later
+        self.run_folder = Path(recipe.output_dir)
+        self.folder = self.run_folder if later is None else later.folder
+
+    @property
+    def uses_refiner(self) -> bool:
+        """True if rough masks are refined."""
+        return uses_refiner(self.recipe, self.given) if self.later is None else self.later.refines
 
     # -- the callables
 
@@ -80,21 +105,26 @@ class Labeling:
         """Dtype in which trained models compute."""
         return choose_dtype(best_device(), self.recipe.bf16)
 
+    def segmenter(self) -> str:
+        """Return the SOLOv2 that labels: the student of a later round, or the teacher."""
+        return labeling_model(self.recipe, "teacher") if self.later is None else str(self.later.student)
+
     def teacher(self) -> Teacher:
-        """Return the given teacher, or the trained one."""
-        return self.given.teacher or solov2_teacher(trained_model(self.folder, "teacher"), self.dtype)
+        """Return the given teacher, or the trained one; in later rounds the student."""
+        given = self.given.teacher if self.later is None else None
+        return given or solov2_teacher(self.segmenter(), self.dtype)
 
     def refiner(self) -> Refiner:
         """Return the given refiner, or the trained one."""
-        return self.given.refiner or mask_refine_net_refiner(trained_model(self.folder, "refiner"), self.dtype)
+        return self.given.refiner or mask_refine_net_refiner(labeling_model(self.recipe, "refiner"), self.dtype)
 
     def proposer(self) -> Proposer:
-        """Return the given proposer, or the trained teacher with the thresholds of the recipe."""
+        """Return the given proposer, or the SOLOv2 that labels with the thresholds of the recipe."""
         if self.given.proposer is not None:
             return self.given.proposer
         # Images without labels and images with image-level labels have thresholds of their own.
         thresholds = (self.recipe.unlabeled_threshold, self.recipe.image_level_threshold)
-        return solov2_proposer(trained_model(self.folder, "teacher"), *thresholds, self.dtype)
+        return solov2_proposer(self.segmenter(), *thresholds, self.dtype)
 
     # -- rough masks
 
@@ -102,29 +132,93 @@ class Labeling:
         """Return fraction of the teacher's training → folder of its weights at that step."""
         folders = {}
         for fraction in self.recipe.rough_fractions:
-            folders[fraction] = self.folder / "teacher" / f"weights_at_{round(100 * fraction)}_percent"
+            folders[fraction] = self.run_folder / "teacher" / f"weights_at_{round(100 * fraction)}_percent"
         return folders
+
+    def intermediate_teachers(self) -> list[Path]:
+        """Return the SOLOv2s whose rough masks the refiner learns from, the earliest first.
+
+        They are the intermediate weights of the teacher; a reused teacher without any stands for itself.
+        """
+        teacher = reused_model(self.recipe, "teacher")
+        if teacher is None:
+            folders = self.intermediate_folders()
+            return [trained_model(self.run_folder, f"teacher/{folders[fraction].name}") for fraction in sorted(folders)]
+        return intermediate_weights(teacher)
+
+    # -- the gate of the refiner
+
+    @functools.cached_property
+    def late_images(self) -> list[int]:
+        """Positions in `data.masked` of the images that are held back for the gate; see `held_back.late_images`."""
+        return late_images(self.recipe, self.data)
+
+    @functools.cached_property
+    def held_back(self) -> Dataset:
+        """Images with masks that measure the refiner; without a gate there are none."""
+        if self.recipe.gate and self.data.validation_is_held_back:
+            return self.data.validation
+        return self.data.masked.select(self.late_images)
+
+    def gate(self) -> Gate | None:
+        """Return the decision which labels take refined masks; None if nothing was held back to measure it on.
+
+        Rough masks of held-back images come from weights that have not learned from these images: the teacher itself if
+        no model learns from them, else its first intermediate weights.
+        """
+        if not len(self.held_back):
+            return None
+        path, rough_folder = self.run_folder / "refiner" / GATE_FILE, self.run_folder / "rough"
+        if path.is_file():
+            return Gate.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        # The masks are hidden, so that the images are labeled like images with points.
+        hidden = hide_masks(self.held_back)
+        rough = cached(rough_folder / "held_back", lambda: predict_rough_masks(hidden, self._unbiased_teacher()))
+        refined = cached(rough_folder / "held_back_refined", lambda: refine_rough_masks(rough, self.refiner()))
+        gate = decide(measure_refinement(self.held_back, refined))
+        if is_first_process():
+            path.parent.mkdir(exist_ok=True)
+            write_if_changed(path, json.dumps(gate.to_dict(), indent=1))
+            print(f"gate: {gate.summary()}", flush=True)
+        return gate
+
+    def _unbiased_teacher(self) -> Teacher:
+        """Return the teacher that has not learned from the held-back images."""
+        if self.given.teacher is not None or self.data.validation_is_held_back:
+            return self.teacher()
+        return solov2_teacher(self.intermediate_teachers()[0], self.dtype)
+
+    def _refined(self, rough: Dataset) -> Dataset:
+        """Return refined labels; where the gate is closed, objects keep their rough masks."""
+        gate = self.gate()
+        if gate is not None and gate.decision == "none":
+            return keep_rough_masks(rough)
+        refined = refine_rough_masks(rough, self.refiner())
+        return refined if gate is None else apply_gate(refined, gate)
+
+    # -- rough masks for the training of the refiner
 
     def rough_full(self) -> Dataset:
         """Return the images with masks, with rough masks of intermediate teachers: training data of the refiner.
 
         They are decoded from points, exactly as for labeling. The official code decodes them with the ground-truth
         sizes ("point_with_size"), so that its refiner is trained on other rough masks than it later refines. A teacher
-        that was passed to `Run` has no intermediate weights and labels these images once.
+        that was passed to `Run` has no intermediate weights and labels these images once. Images that are held back for
+        the gate are left out.
         """
-        rough = self.folder / "rough"
+        rough, rows = self.run_folder / "rough", without(self.data.masked, self.late_images)
         # A given teacher has no training from which intermediate weights could be taken.
         if self.given.teacher is not None:
-            return cached(rough / "full", lambda: predict_rough_masks(self.data.masked, self.given.teacher))
+            return cached(rough / "full", lambda: predict_rough_masks(rows, self.given.teacher))
         # Each intermediate teacher labels all images once; the refiner learns from the rough masks of all of them.
         parts = []
-        for weights in self.intermediate_folders().values():
-            parts.append(cached(rough / f"full_{weights.name}", lambda path=weights: self._rough_full_of(path)))
-        return concatenate_datasets(parts)
+        for weights in self.intermediate_teachers():
 
-    def _rough_full_of(self, weights: Path) -> Dataset:
-        folder = trained_model(self.folder, str(weights.relative_to(self.folder)))
-        return predict_rough_masks(self.data.masked, solov2_teacher(folder, self.dtype))
+            def make(path: Path = weights) -> Dataset:
+                return predict_rough_masks(rows, solov2_teacher(path, self.dtype))
+
+            parts.append(cached(rough / f"full_{weights.name}", make))
+        return concatenate_datasets(parts)
 
     def rough_point(self) -> Dataset:
         """Return the images with points, with one rough mask per point (paper, section 3.2).
@@ -171,9 +265,9 @@ class Labeling:
             # Rough labels are always kept, beside the refined ones: both are measured.
             name = f"{prefix}rough"
             labels[name] = cached(folder / name, lambda rows=rough: keep_rough_masks(rows))
-            if uses_refiner(self.recipe, self.given):
+            if self.uses_refiner:
                 name = f"{prefix}refined"
-                labels[name] = cached(folder / name, lambda rows=rough: refine_rough_masks(rows, self.refiner()))
+                labels[name] = cached(folder / name, lambda rows=rough: self._refined(rows))
         # COCO files serve other programs; the first process writes each of them once.
         for name, rows in labels.items():
             path = folder / f"{name}.json"
@@ -203,18 +297,6 @@ class Labeling:
 
 
 def uses_refiner(recipe: Recipe, given: GivenLabelers) -> bool:
-    """Return True if the run refines its labels: it trains a refiner, has trained one, or was given one."""
+    """Return True if the run refines its labels: it trains a refiner, has trained one, or was given a trained one."""
     is_trained_here = "refiner" in recipe.stages or is_saved_model(Path(recipe.output_dir) / "refiner")
-    return given.refiner is not None or is_trained_here
-
-
-def trained_model(run_folder: Path, name: str) -> Path:
-    """Return the folder of a model that an earlier stage has trained.
-
-    Raises:
-        UserError: the folder holds no model; the message names the stage to run.
-    """
-    folder = run_folder / name
-    if not is_saved_model(folder):
-        raise UserError(f"{folder}: holds no model yet; run the stage {Path(name).parts[0]!r} first")
-    return folder
+    return given.refiner is not None or is_trained_here or recipe.refiner_name_or_path is not None

@@ -25,6 +25,7 @@ class ModelName:
 MODELS = (
     ModelName("teacher", "teacher", "teacher", "teacher, the few masks alone"),
     ModelName("refiner", "refiner", "refiner", "MaskRefineNet"),
+    ModelName("control", "control", "control", "control: the few masks alone, as many steps"),
     ModelName("student_point", "student", "student", "student, masks + points"),
     ModelName("student_refined", "student", "student", "student, masks + points + MaskRefineNet"),
     ModelName("upper_bound", "upper_bound", "upper_bound", "all masks (upper bound)"),
@@ -41,7 +42,7 @@ PSEUDO_LABELS = {
     "proposed_refined": "proposals, refined masks",
 }
 
-# The upper bound is left out: it is only for comparison.
+# Control and upper bound are left out: they are only for comparison.
 PUBLISHED_ROLES = ("student", "teacher", "refiner")
 
 

@@ -1,8 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The plan of a run: the models and labels of each stage, with images, objects and steps, and whether it is done."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,20 @@ from datasets import Dataset, concatenate_datasets
 
 from ..models.factory import check_configuration, check_fields
 from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
+from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
 from ..ops.user_error import UserError
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
 from .data import RunData
 from .labeling import GivenLabelers, uses_refiner
 from .names import MODELS
+from .outdated import check_folder
 from .recipe import STAGES, Recipe
+from .reuse import check_reused_models
 from .stages import is_trained, refiner_settings, training_arguments
 
 TRAIN, LABEL, GIVEN = "train", "label", "given"
-RECIPE_FILE, LABELERS_FILE = "recipe.yaml", "labelers.json"
-# Keys that may differ between two runs in one output folder, because they change no result.
-FREE_KEYS = {"stages", "output_dir", "skip_bad", "push_to_hub", "hub_model_id", "hub_private"}
+ROUNDS_FOLDER = "rounds"
 
 
 @dataclass(frozen=True)
@@ -55,25 +55,28 @@ class RunPlan:
         recipe: recipe of the run.
         data: data of the run.
         given: callables in place of trained models.
+        update: True if results of other settings in the output folder will be removed.
 
     Raises:
-        UserError: the recipe cannot be run, or its output folder belongs to another one.
+        UserError: the recipe cannot be run, or its output folder holds results of other settings.
     """
 
-    def __init__(self, recipe: Recipe, data: RunData, given: GivenLabelers | None = None):
+    def __init__(self, recipe: Recipe, data: RunData, given: GivenLabelers | None = None, update: bool = False):
         self.recipe, self.data, self.given = recipe, data, given or GivenLabelers()
         self.folder = Path(recipe.output_dir)
         self.uses_refiner = uses_refiner(recipe, self.given)
         # Whatever can fail is checked here, before the first stage takes its hours.
         self._check_models()
+        check_reused_models(recipe, data.class_names)
         self._check_given()
-        self._check_folder()
+        if not update:
+            check_folder(recipe, self.given.names())
 
     # -- checks before anything is trained
 
     @property
     def segmenter_fields(self) -> dict[str, Any]:
-        """Fields of `SOLOv2Config` of students and upper bound."""
+        """Fields of `SOLOv2Config` of students, control and upper bound."""
         return {"max_detections": self.recipe.max_detections, **self.recipe.model}
 
     @property
@@ -86,6 +89,8 @@ class RunPlan:
         """Raise an error for an invalid model configuration, before any model is trained."""
         check_configuration(SOLOv2Config, self.teacher_fields, "teacher_model")
         check_configuration(SOLOv2Config, self.segmenter_fields, "model")
+        if self.recipe.refiner_name_or_path is not None:
+            find_refiner(self.recipe.refiner_name_or_path)  # raises for an unknown name
         if self.recipe.backbone_name_or_path is None:
             check_configuration(MaskRefineNetConfig, self.recipe.refiner_model, "refiner_model")
         else:  # the widths of a pretrained backbone are not known here
@@ -109,25 +114,6 @@ class RunPlan:
                 "these images out"
             )
 
-    def _check_folder(self) -> None:
-        """Raise an error if the output folder holds stages of another recipe: mixed results would belong to neither."""
-        path, labelers = self.folder / RECIPE_FILE, self.folder / LABELERS_FILE
-        stages = [*(model.name for model in MODELS), "rough", "pseudo"]
-        # A folder without any result may be claimed by another recipe.
-        if not path.is_file() or not any((self.folder / stage).is_dir() for stage in stages):
-            return
-        # Keys that change no result are free; callables are compared by their qualified names.
-        before, now = asdict(Recipe.load(path)), asdict(self.recipe)
-        changed = sorted(key for key in now if key not in FREE_KEYS and now[key] != before[key])
-        known = json.loads(labelers.read_text(encoding="utf-8")) if labelers.is_file() else {}
-        given = self.given.names()
-        changed += [f"the given {role}" for role in {*known, *given} if known.get(role) != given.get(role)]
-        if changed:
-            raise UserError(
-                f"{self.folder}: holds a run with other settings of {', '.join(changed)}; choose another output_dir or "
-                "delete it"
-            )
-
     # -- models
 
     @property
@@ -135,10 +121,31 @@ class RunPlan:
         """True if both students are trained: ground truth to compare them is known, and there are images to label."""
         return self.data.ground_truth_is_known and len(self.data.point) + len(self.data.without_points) > 0
 
+    @property
+    def has_control(self) -> bool:
+        """True if a control is trained: students are compared with each other and on validation images."""
+        return self.compares and self.data.validation is not None and len(self.data.masked) > 0
+
     def student_names(self) -> list[str]:
         """Return the students to train: without ground truth to compare them with, only the better one."""
         names = ["student_point", "student_refined"] if self.uses_refiner else ["student_point"]
         return names if self.compares else names[-1:]
+
+    def round_arguments(self) -> list[dict[str, Any]]:
+        """Return the training arguments of a student in each round of labels, with equal shares of its steps."""
+        whole = training_arguments(self.recipe, self.folder, self.recipe.training, self.recipe.student)
+        rounds = min(self.recipe.label_rounds, whole.max_steps)
+        if rounds == 1:
+            return [self.recipe.student]
+        share = whole.max_steps // rounds
+        steps = [share] * (rounds - 1) + [whole.max_steps - share * (rounds - 1)]
+        # Each round warms up for the same fraction of its steps; below 1, `warmup_steps` is a fraction already.
+        warmup = whole.warmup_steps
+        arguments = []
+        for count in steps:
+            own = max(1, int(warmup * count / whole.max_steps)) if warmup >= 1 else warmup
+            arguments.append({**self.recipe.student, "max_steps": count, "warmup_steps": own})
+        return arguments
 
     def trainings(self) -> dict[str, tuple[Dataset | None, tuple[dict[str, Any], ...]]]:
         """Return name → rows and training arguments of every model that the stages of the recipe train.
@@ -153,8 +160,14 @@ class RunPlan:
             wanted["refiner"] = (data.masked, (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)))
         if "student" in recipe.stages:
             for name in self.student_names():
-                wanted[name] = (None, (recipe.training, recipe.student))
-        # The upper bound is trained like a student, on the hidden masks too.
+                # One training per round of labels; the last one leaves the student itself.
+                *earlier, last = self.round_arguments()
+                for number, arguments in enumerate(earlier, start=1):
+                    wanted[round_name(name, number)] = (None, (recipe.training, arguments))
+                wanted[name] = (None, (recipe.training, last))
+        # Control and upper bound are trained like a student: on the masks alone, and on the hidden masks too.
+        if "control" in recipe.stages and self.has_control:
+            wanted["control"] = (data.masked, (recipe.training, recipe.student))
         if "upper_bound" in recipe.stages and data.ground_truth_is_known:
             wanted["upper_bound"] = (data.train, (recipe.training, recipe.student))
         return wanted
@@ -165,7 +178,9 @@ class RunPlan:
         for name, (rows, settings) in self.trainings().items():
             # A training without rows takes no steps: the model to start from is kept as it is.
             has_rows = rows is None or len(rows) > 0
-            if has_rows and not is_trained(self.folder / name):
+            # Earlier rounds of a student that is trained are done, even if their folders were deleted.
+            is_done = is_trained(self.folder / name) or is_trained(self.folder / student_of(name))
+            if has_rows and not is_done:
                 steps[name] = training_arguments(self.recipe, self.folder, *settings).max_steps
         return steps
 
@@ -203,9 +218,25 @@ class RunPlan:
             if model.stage == stage and model.name in trainings:
                 rows, _ = trainings[model.name]
                 rows = labeled if rows is None else rows
-                size = (len(rows), count_objects(rows), steps.get(model.name, 0))
+                count = sum(steps[name] for name in steps if student_of(name) == model.name)
+                size = (len(rows), count_objects(rows), count)
                 plans.append(StagePlan(stage, model.name, TRAIN, *size, is_trained(self.folder / model.name)))
         return plans
+
+
+def round_name(student: str, number: int) -> str:
+    """Return the folder of a student after an earlier round of labels, relative to the output folder.
+
+    Example:
+        >>> round_name("student_refined", 1), student_of("rounds/student_refined_1")
+        ('rounds/student_refined_1', 'student_refined')
+    """
+    return f"{ROUNDS_FOLDER}/{student}_{number}"
+
+
+def student_of(name: str) -> str:
+    """Return the name of the model that a training belongs to: the student of a round, or the name itself."""
+    return name.split("/")[1].rpartition("_")[0] if name.startswith(f"{ROUNDS_FOLDER}/") else name
 
 
 def count_objects(rows: Dataset) -> int:

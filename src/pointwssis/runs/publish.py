@@ -13,8 +13,9 @@ from ..hub.client import check_write_access, push_folder
 from ..models.factory import is_saved_model
 from ..ops.user_error import UserFileNotFoundError
 from .cache import is_first_process
-from .names import PUBLISHED_ROLES, candidates_for
+from .names import PUBLISHED_ROLES
 from .recipe import Recipe
+from .shipping import shipped_model
 
 MODEL_TYPES = ("solov2", "mask_refine_net")
 
@@ -65,12 +66,12 @@ def repo_names(hub_model_id: str) -> dict[str, str]:
 
 
 def run_models(folder: str | Path) -> dict[str, Path]:
-    """Return role → folder of the best model that a run has trained for it."""
+    """Return role → folder of the best model that a run has trained for it; see `shipped_model`."""
     models = {}
     for role in PUBLISHED_ROLES:
-        # Candidates come best first; the first one that was saved is taken.
-        saved = [Path(folder) / name for name in candidates_for(role) if is_saved_model(Path(folder) / name)]
-        models |= {role: saved[0]} if saved else {}
+        # A control that is better than the students is published in their place.
+        best = shipped_model(Path(folder), ("student", "control") if role == "student" else (role,))
+        models |= {} if best is None else {role: best}
     return models
 
 

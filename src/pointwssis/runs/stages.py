@@ -11,6 +11,7 @@ import json
 import logging
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,19 +23,24 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import class_names
 from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
+from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
+from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import best_device, choose_dtype, for_device
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
-from ..training.augmentation import Augmentation
 from ..training.collators import InstanceCollator
-from ..training.datasets import DEFAULT_POINT_JITTER, InstanceDataset, RefinementDataset
+from ..training.datasets import InstanceDataset
+from ..training.flips import augmentation_for
 from ..training.incomplete_labels import background_threshold
+from ..training.late_images import LateInstanceDataset, first_epoch_after
+from ..training.refinement_dataset import RefinementDataset, RefinementSampling
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
-from .recipe import Recipe
+from .recipe import Recipe, refiner_sampling
 from .results import percent
 
 logger = logging.getLogger(__name__)
@@ -54,6 +60,7 @@ class SegmenterTraining:
         arguments: training arguments that override the recipe's `training`.
         start: saved model to start from; None starts from new weights.
         intermediate_folders: fraction of the training → folder for the weights at that step.
+        late_images: positions of the rows that are learned from only after the first of these weights.
     """
 
     name: str
@@ -62,6 +69,7 @@ class SegmenterTraining:
     arguments: dict[str, Any]
     start: str | None = None
     intermediate_folders: dict[float, Path] = field(default_factory=dict)
+    late_images: Sequence[int] = ()
 
 
 # -- training arguments
@@ -113,25 +121,36 @@ def check_arguments(values: dict[str, Any]) -> None:
 
 
 def refiner_settings(recipe: Recipe) -> dict[str, Any]:
-    """Return the training arguments of the recipe's `refiner`, without the option of its samples."""
-    return {name: value for name, value in recipe.refiner.items() if name != "point_jitter"}
+    """Return the training arguments of the recipe's `refiner`, without the options of its samples."""
+    options = {option.name for option in dataclasses.fields(RefinementSampling)}
+    return {name: value for name, value in recipe.refiner.items() if name not in options}
 
 
 # -- SOLOv2
 
 
 class SaveIntermediateWeights(TrainerCallback):
-    """Save the weights after given fractions of a training run, apart from the checkpoints that it resumes from."""
+    """Save the weights after given fractions of a training run, apart from the checkpoints that it resumes from.
 
-    def __init__(self, folders: dict[float, Path], image_processor: Any):
-        self.folders, self.image_processor = folders, image_processor
+    Args:
+        folders: fraction of the training → folder.
+        trainer: trainer of the model; averaged weights are saved where it keeps an average.
+    """
+
+    def __init__(self, folders: dict[float, Path], trainer: SegmentationTrainer):
+        self.folders, self.trainer = folders, trainer
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         for fraction, folder in self.folders.items():
-            # A fraction is rounded to a step; the first step is the earliest.
-            if state.global_step == max(1, round(fraction * state.max_steps)) and state.is_world_process_zero:
-                model.save_pretrained(folder)
-                self.image_processor.save_pretrained(folder)
+            if state.global_step == step_of(fraction, state.max_steps) and state.is_world_process_zero:
+                with self.trainer.averaged_weights():
+                    model.save_pretrained(folder)
+                self.trainer.processing_class.save_pretrained(folder)
+
+
+def step_of(fraction: float, max_steps: int) -> int:
+    """Return the step at a fraction of a training run, at least 1."""
+    return max(1, round(fraction * max_steps))
 
 
 def train_segmenter(
@@ -186,23 +205,38 @@ def segmenter_trainer(
 ) -> SegmentationTrainer:
     """Return the trainer of one SOLOv2."""
     folder = Path(recipe.output_dir) / training.name
-    augmentation = Augmentation(**recipe.augmentation)
-    callbacks: list[TrainerCallback] = []
-    # Only the teacher has intermediate weights to save.
-    if training.intermediate_folders:
-        callbacks.append(SaveIntermediateWeights(training.intermediate_folders, processor))
+    args = training_arguments(recipe, folder, recipe.training, training.arguments)
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
-        args=training_arguments(recipe, folder, recipe.training, training.arguments),
-        train_dataset=InstanceDataset(training.rows, augmentation, recipe.seed, recipe.weigh_pseudo_labels),
+        args=args,
+        train_dataset=training_samples(recipe, training, args),
         data_collator=InstanceCollator(processor, recipe.train_shortest_edges or None),
         processing_class=processor,
         eval_dataset=validation,
         # COCO's AP at 100 is measured beside that of the recipe's limit.
         max_detections=sorted({100, recipe.max_detections}),
-        callbacks=callbacks,
     )
+    # Only the teacher has intermediate weights to save.
+    if training.intermediate_folders:
+        trainer.add_callback(SaveIntermediateWeights(training.intermediate_folders, trainer))
     return without_printing(trainer)
+
+
+def training_samples(
+    recipe: Recipe, training: SegmenterTraining, args: SegmentationTrainingArguments
+) -> InstanceDataset:
+    """Return the training samples of one SOLOv2."""
+    options = {
+        "augmentation": augmentation_for(recipe.augmentation, class_names(training.rows)),
+        "seed": recipe.seed,
+        "weigh_pseudo_labels": recipe.weigh_pseudo_labels,
+    }
+    if not training.late_images:
+        return InstanceDataset(training.rows, **options)
+    # Held-back images join when the weights that predict their rough masks are saved.
+    first_step = step_of(min(training.intermediate_folders), args.max_steps)
+    first_epoch = first_epoch_after(first_step, len(training.rows), args)
+    return LateInstanceDataset(training.rows, training.late_images, first_epoch, **options)
 
 
 def starting_segmenter(
@@ -273,7 +307,7 @@ def train_refiner(
         rough_rows: rows with `segmentation` and `rough_segmentation`; if there are none, the model to start from is
             saved unchanged.
         folder: folder of the model.
-        name_or_path: saved model to start from; None starts from new weights.
+        name_or_path: saved model to start from, see `find_refiner`; None starts from new weights.
         eta: callback that prints the progress; None prints nothing.
     """
     if is_trained(folder):
@@ -281,19 +315,14 @@ def train_refiner(
         return
     names = class_names(rough_rows)
     set_seed(recipe.seed)
-    # New weights, or saved ones adapted to the classes of the rows
-    if name_or_path is None:
-        model, processor = new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
-    else:
-        model, processor = saved_model(name_or_path, names)
-
+    model, processor = starting_refiner(recipe, names, name_or_path)
     # Without rough masks there is no dataset, and the model to start from is saved unchanged.
     dataset = None
     if len(rough_rows):
-        # Samples vary in the scale of their crop and in the position of their point.
-        scales, augmentation = tuple(model.config.train_box_scale), Augmentation(**recipe.augmentation)
-        jitter = recipe.refiner.get("point_jitter", DEFAULT_POINT_JITTER)
-        dataset = RefinementDataset(rough_rows, processor, scales, jitter, augmentation, recipe.seed)
+        # Samples vary in the scale of their crop, in the position of their point, and in their rough mask.
+        scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
+        sampling = refiner_sampling(recipe.refiner)
+        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, recipe.seed)
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
         args=training_arguments(recipe, folder, MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)),
@@ -303,6 +332,23 @@ def train_refiner(
     )
     without_printing(trainer)
     train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
+
+
+def starting_refiner(
+    recipe: Recipe, names: Sequence[str], name_or_path: str | None
+) -> tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]:
+    """Return the MaskRefineNet that a training run starts from, with its image processor.
+
+    A saved model keeps its architecture and its crop size.
+
+    Args:
+        recipe: recipe of the run.
+        names: names of the classes, in order.
+        name_or_path: saved model; None creates a new one from the recipe's `refiner_model`.
+    """
+    if name_or_path is None:
+        return new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
+    return saved_model(find_refiner(name_or_path), names)
 
 
 # -- shared
@@ -325,7 +371,7 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
         trainer.train(resume_from_checkpoint=checkpoint)
     else:  # interrupted while saving; the Trainer would train one more step
         trainer.state = state
-        trainer.model.load_state_dict(type(trainer.model).from_pretrained(checkpoint).state_dict())
+        trainer.load_checkpoint(checkpoint)
     trainer.save_model(str(folder))
     # Only losses and validation AP are kept, for the curves.
     history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]

@@ -4,19 +4,25 @@
 from .arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from .augmentation import Augmentation
 from .collators import InstanceCollator
-from .datasets import InstanceDataset, RefinementDataset
+from .datasets import InstanceDataset
+from .expected_iou import ExpectedIou
+from .flips import augmentation_for
 from .incomplete_labels import background_threshold
+from .refinement_dataset import RefinementDataset, RefinementSampling
 from .samplers import SimilarShapeSampler
 from .trainer import SegmentationTrainer
 
 __all__ = [
     "MASK_REFINE_NET_ARGUMENTS",
     "Augmentation",
+    "ExpectedIou",
     "InstanceCollator",
     "InstanceDataset",
     "RefinementDataset",
+    "RefinementSampling",
     "SegmentationTrainer",
     "SegmentationTrainingArguments",
     "SimilarShapeSampler",
+    "augmentation_for",
     "background_threshold",
 ]

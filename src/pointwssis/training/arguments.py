@@ -16,6 +16,11 @@ class SegmentationTrainingArguments(TrainingArguments):
             iterations 210k and 250k of 270k. An empty list selects transformers' `lr_scheduler_type`.
         gamma: factor of the learning rate at each milestone.
         warmup_factor: factor of the learning rate at the first step of the warm-up.
+        average_weights: decay per step of an exponential moving average of the weights, which is what is evaluated and
+            saved at the end; see `WeightAverage`. 0 keeps no average.
+
+    Raises:
+        ValueError: `average_weights` is not in [0, 1), or transformers refuses an argument.
     """
 
     # The official schedule of SOLOv2 for COCO
@@ -35,11 +40,22 @@ class SegmentationTrainingArguments(TrainingArguments):
         metadata={"help": "Fractions of the training after which the learning rate is multiplied by gamma."},
     )
     gamma: float = field(default=0.1, metadata={"help": "Factor of the learning rate at each milestone."})
+    average_weights: float = field(
+        default=0.0, metadata={"help": "Decay per step of a moving average of the weights; 0 keeps none."}
+    )
     # Samples and losses of this package, whatever the schedule
     remove_unused_columns: bool | None = field(default=False)
     label_names: list[str] | None = field(default_factory=lambda: ["mask_labels", "class_labels"])
     report_to: None | str | list[str] = field(default="none")
     ddp_find_unused_parameters: bool | None = field(default=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.average_weights < 1:
+            raise ValueError(
+                f"average_weights is {self.average_weights}; it must be a decay per step, 0 ≤ decay < 1 (0 keeps no "
+                "average)"
+            )
 
 
 # The official schedule of MaskRefineNet: Adam with cosine decay.

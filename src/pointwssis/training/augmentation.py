@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..ops.user_error import UserError
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -17,6 +19,15 @@ class Augmentation:
         brightness: largest change of brightness; the factor is drawn from 1 ± this value.
         contrast: largest change of contrast; the factor is drawn from 1 ± this value.
         min_crop: SOLOv2 only: the sides of a random window are drawn between this fraction and 1 of the image's sides.
+        copy_paste: SOLOv2 only: probability that objects with annotated masks of another training image are pasted into
+            an image; see `CopyPaste`.
+        scale_jitter: SOLOv2 only: the content is scaled by a random factor from 1 / this value to this value, uniform
+            on a logarithmic scale; 1 keeps its scale. Content that becomes larger is cropped to a random window;
+            content that becomes smaller lies at a random place on a canvas of the image's mean color. The sides of the
+            window are those of `min_crop` divided by the factor, so both settings multiply.
+
+    Raises:
+        UserError: `copy_paste` is no probability, or `scale_jitter` is below 1.
     """
 
     horizontal_flip: float = 0.5
@@ -25,6 +36,23 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 0.0
     min_crop: float = 1.0
+    copy_paste: float = 0.0
+    scale_jitter: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.copy_paste <= 1:
+            raise UserError(f"augmentation.copy_paste is {self.copy_paste}; it must be a probability from 0 to 1")
+        if not self.scale_jitter >= 1:
+            raise UserError(
+                f"augmentation.scale_jitter is {self.scale_jitter}; it must be at least 1, the largest factor of scale"
+            )
+
+    def window_fraction(self, generator: np.random.Generator) -> float:
+        """Draw the side of a sample's window divided by the image's side, for `windowed`."""
+        fraction = float(generator.uniform(self.min_crop, 1))
+        if self.scale_jitter > 1:
+            fraction /= self.scale_jitter ** generator.uniform(-1, 1)
+        return fraction
 
 
 def augmented(
@@ -70,26 +98,44 @@ def augmented(
     return np.ascontiguousarray(image), masks, points
 
 
-def cropped(
+def windowed(
     image: np.ndarray, masks: np.ndarray, points: np.ndarray, fraction: float, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cut a random window out of an image with its masks and points; points outside the window are dropped.
+    """Take a random window of an image with its masks and points: a part of it, or a canvas around it.
 
     Args:
         image: (H, W, 3) uint8.
         masks: (N, H, W) bool; a mask may be empty afterwards.
-        points: (M, 2) float, (x, y) in pixels of the image.
-        fraction: window side / image side, for both sides.
+        points: (M, 2) float, (x, y) in pixels of the image; those outside of the window are dropped.
+        fraction: window side / image side, for both sides; above 1, the window exceeds the image and is filled with its
+            mean color.
         generator: source of randomness.
     """
     # A window with the aspect ratio of the image, at a random place
     full_height, full_width = image.shape[:2]
     height, width = max(1, round(full_height * fraction)), max(1, round(full_width * fraction))
-    top = int(generator.integers(full_height - height + 1))
-    left = int(generator.integers(full_width - width + 1))
+    top = int(generator.integers(abs(full_height - height) + 1))
+    left = int(generator.integers(abs(full_width - width) + 1))
+    if fraction > 1:
+        return _on_canvas(image, masks, points, (height, width), (top, left))
     window = (slice(top, top + height), slice(left, left + width))
 
     # Points move into the frame of the window.
     points = points - np.array([left, top])
     inside = ((points >= 0) & (points <= np.array([width - 1, height - 1]))).all(axis=1)
     return image[window], masks[:, *window], points[inside]
+
+
+def _on_canvas(
+    image: np.ndarray, masks: np.ndarray, points: np.ndarray, size: tuple[int, int], corner: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Place an image with its masks and points at a corner (top, left) of a larger canvas of (height, width)."""
+    (height, width), (top, left) = size, corner
+    window = (slice(top, top + image.shape[0]), slice(left, left + image.shape[1]))
+    canvas = np.empty((height, width, 3), dtype=np.uint8)
+    canvas[:] = image.mean(axis=(0, 1)).round()
+    canvas[window] = image
+    # Masks keep their memory layout, which goes down the columns.
+    placed = np.zeros((len(masks), width, height), dtype=bool).transpose(0, 2, 1)
+    placed[:, *window] = masks
+    return canvas, placed, points + np.array([left, top])

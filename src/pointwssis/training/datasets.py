@@ -1,30 +1,27 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Datasets that turn rows of the schema into training and evaluation samples, for SOLOv2 and for MaskRefineNet.
+"""Datasets that turn rows of the schema into training and evaluation samples of SOLOv2.
 
 Augmentation draws from a generator seeded by (seed, epoch, index), so that a resumed run sees exactly the samples of an
 uninterrupted one. Samples use the names of the image processors: `images`, `mask_labels`, `class_labels`,
 `input_points`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from datasets import Dataset as HFDataset
 from torch.utils.data import Dataset
 
 from ..data.schema import class_names, objects_with_mask
-from ..ops.coco_masks import decode_rle, rle_area
+from ..ops.coco_masks import decode_rle
 from ..ops.images import read_image
-from ..ops.user_error import UserError
-from .augmentation import Augmentation, augmented, cropped
+from .augmentation import Augmentation, augmented, windowed
+from .copy_paste import CopyPaste
 from .incomplete_labels import ignore_points, incomplete_classes, mask_weight
 
-DEFAULT_POINT_JITTER = 0.15  # fraction of the object's width and height
 
-
-class _SeededDataset(Dataset):
+class SeededDataset(Dataset):
     """A dataset whose random numbers depend only on seed, epoch and index; the Trainer sets the epoch."""
 
     def __init__(self, seed: int):
@@ -39,7 +36,7 @@ class _SeededDataset(Dataset):
         return np.random.default_rng([self.seed, self.epoch, index])
 
 
-class InstanceDataset(_SeededDataset):
+class InstanceDataset(SeededDataset):
     """Training samples of SOLOv2: one image with the masks of its objects; crowds are left out.
 
     An object without a mask (or with an empty one, where the teacher found nothing) does not count as background: its
@@ -59,7 +56,8 @@ class InstanceDataset(_SeededDataset):
         rows: rows of the schema.
         augmentation: random changes of each image; None leaves images unchanged.
         seed: seed of the augmentation.
-        weigh_pseudo_labels: weigh the masks of pseudo labels by `mask_weight`; False gives all masks the weight 1.
+        weigh_pseudo_labels: True weighs the masks of pseudo labels by `mask_weight`; a function returns the weight of
+            an object with a pseudo label, such as `ExpectedIou`; False gives all masks the weight 1.
     """
 
     def __init__(
@@ -67,12 +65,15 @@ class InstanceDataset(_SeededDataset):
         rows: HFDataset,
         augmentation: Augmentation | None = None,
         seed: int = 0,
-        weigh_pseudo_labels: bool = False,
+        weigh_pseudo_labels: bool | Callable[[Mapping[str, Any]], float] = False,
     ):
         super().__init__(seed)
         self.rows, self.augmentation = rows.with_format(None), augmentation
         self.weigh_pseudo_labels = weigh_pseudo_labels
         self.num_labels = len(class_names(rows))
+        # Objects to paste are found once, without opening an image.
+        pastes = augmentation is not None and augmentation.copy_paste > 0
+        self.copy_paste = CopyPaste(self.rows, augmentation) if pastes else None
         # Sizes come from the rows, so that samplers need not open the images.
         self.sizes = list(zip(rows["height"], rows["width"], strict=True))
 
@@ -89,16 +90,19 @@ class InstanceDataset(_SeededDataset):
 
         # One generator draws everything about a sample, in a fixed order.
         generator = self.generator(index)
+        if self.copy_paste is not None and generator.random() < self.augmentation.copy_paste:
+            image, masks, points, pasted = self.copy_paste(index, image, masks, points, generator)
+            objects += pasted
         if self.augmentation is not None:
             image, masks, points = augmented(image, masks, points, self.augmentation, generator)
-            fraction = generator.uniform(self.augmentation.min_crop, 1)
-            image, masks, points = cropped(image, masks, points, fraction, generator)
+            fraction = self.augmentation.window_fraction(generator)
+            image, masks, points = windowed(image, masks, points, fraction, generator)
 
-        # Drop masks without a pixel: empty ones, and those that left the window.
+        # Drop masks without a pixel: empty ones, hidden ones, and those that left the window.
         visible = masks.any(axis=(1, 2))
         objects = [item for item, is_visible in zip(objects, visible, strict=True) if is_visible]
         # Pseudo labels weigh like annotated masks, as in the paper, unless asked otherwise.
-        weights = [mask_weight(item) if self.weigh_pseudo_labels else 1 for item in objects]
+        weights = [self._mask_weight(item) for item in objects]
         return {
             "images": image,
             "mask_labels": masks if visible.all() else masks[visible],
@@ -108,6 +112,12 @@ class InstanceDataset(_SeededDataset):
             "incomplete_classes": incomplete_classes(row, self.num_labels),
             "scale_draw": float(generator.random()),
         }
+
+    def _mask_weight(self, item: Mapping[str, Any]) -> float:
+        """Return the weight of an object in the mask loss; 1 for an annotated mask."""
+        if not self.weigh_pseudo_labels or item["score"] is None:
+            return 1.0
+        return mask_weight(item) if self.weigh_pseudo_labels is True else self.weigh_pseudo_labels(item)
 
 
 def decode_masks(objects: Sequence[Mapping[str, Any]], height: int, width: int) -> np.ndarray:
@@ -141,103 +151,3 @@ class ImageDataset(Dataset):
         row = self.rows[index]
         encoded = self.image_processor([read_image(row)], return_tensors="pt")
         return {"image_id": row["image_id"], "size": (row["height"], row["width"]), **encoded}
-
-
-class RefinementDataset(_SeededDataset):
-    """Training samples of MaskRefineNet: one object with its mask, its point and one of its rough masks.
-
-    The crop is that of inference (`crop_box_around`) at a random scale. The point is drawn near the center of mass,
-    inside the mask, because clicks by annotators miss the center; the official code puts it at the center of the
-    cropped mask.
-
-    Args:
-        rows: rows of the schema, with `segmentation` and `rough_segmentation`; an image may occur several times with
-            different rough masks.
-        image_processor: image processor of MaskRefineNet.
-        box_scales: range of the crop's size divided by the rough mask's extent.
-        point_jitter: standard deviation of the point's offset, as a fraction of the object's width and height.
-        augmentation: random changes of image and masks together; None leaves them unchanged.
-        seed: seed of augmentation, crop scale and point.
-
-    Raises:
-        UserError: no object has both masks.
-    """
-
-    def __init__(
-        self,
-        rows: HFDataset,
-        image_processor: Any,
-        box_scales: tuple[float, float] = (1.0, 2.0),
-        point_jitter: float = DEFAULT_POINT_JITTER,
-        augmentation: Augmentation | None = None,
-        seed: int = 0,
-    ):
-        super().__init__(seed)
-        self.rows, self.image_processor = rows.with_format(None), image_processor
-        self.box_scales, self.point_jitter, self.augmentation = box_scales, point_jitter, augmentation
-        # Samples are objects, not images.
-        self.objects: list[tuple[int, int]] = []  # row index, position in its `objects`
-        for index, objects in enumerate(self.rows["objects"]):
-            self.objects += [(index, position) for position, item in enumerate(objects) if is_refinable(item)]
-        if not self.objects:
-            raise UserError(
-                "no object has both a mask and a rough mask; first predict rough masks of images with masks "
-                "(predict_rough_masks)"
-            )
-
-    def __len__(self) -> int:
-        return len(self.objects)
-
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        row_index, position = self.objects[index]
-        row, generator = self.rows[row_index], self.generator(index)
-        item = row["objects"][position]
-        image = np.asarray(read_image(row))
-        # Both masks are augmented together; the point is drawn from the true mask afterwards.
-        masks = np.stack([decode_rle(item["segmentation"]), decode_rle(item["rough_segmentation"])])
-        if self.augmentation is not None:
-            image, masks, _ = augmented(image, masks, np.zeros((0, 2)), self.augmentation, generator)
-        mask, rough_mask = masks
-        # The image processor crops around the rough mask, scaled at random, and draws the point as a heatmap.
-        encoded = self.image_processor(
-            [image],
-            rough_masks=[rough_mask[None]],
-            input_points=[np.array([jittered_point(mask, self.point_jitter, generator)])],
-            class_labels=[[item["category"]]],
-            mask_labels=[mask[None].astype(np.int64)],
-            box_scales=[[generator.uniform(*self.box_scales)]],
-            return_tensors="pt",
-        )
-        # The image processor returns a batch of one.
-        names = ("pixel_values", "rough_masks", "input_points", "class_labels", "mask_labels")
-        return {name: encoded[name][0] for name in names}
-
-
-def is_refinable(item: Mapping[str, Any]) -> bool:
-    """Return True for an object with a mask that is not empty and a rough mask (which may be empty); not a crowd."""
-    if item["iscrowd"] or item["rough_segmentation"] is None:
-        return False
-    return item["segmentation"] is not None and rle_area(item["segmentation"]) > 0
-
-
-def jittered_point(mask: np.ndarray, jitter: float, generator: np.random.Generator) -> tuple[float, float]:
-    """Draw a point near the center of mass, inside the mask where one of a few draws hits it.
-
-    Args:
-        mask: (H, W) bool, not empty.
-        jitter: standard deviation as a fraction of the mask's width and height.
-        generator: source of randomness.
-
-    Returns:
-        (x, y) in pixels; the center of mass itself if no draw hits the mask.
-    """
-    # Center and extent in the order of (x, y)
-    rows, columns = np.nonzero(mask)
-    center = np.array([columns.mean(), rows.mean()])
-    extent = np.array([np.ptp(columns) + 1, np.ptp(rows) + 1])
-    # A draw may miss a thin or concave mask, so there are several.
-    for _ in range(8):
-        x, y = np.rint(center + generator.normal(0, jitter, 2) * extent).astype(int)
-        if 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x]:
-            return float(x), float(y)
-    return float(center[0]), float(center[1])

@@ -37,11 +37,16 @@ def mask_weight(item: Mapping[str, Any]) -> float:
     """Return the weight of an object in the mask loss: 1 for an annotated mask.
 
     The weight of a pseudo label is its score times the IoU of its rough and its refined mask, which is high where
-    teacher and MaskRefineNet agree.
+    teacher and MaskRefineNet agree. `ExpectedIou` gives weights that were fitted to known masks instead.
     """
-    if item["score"] is None or item["rough_segmentation"] is None:
+    return 1.0 if item["score"] is None else item["score"] * label_agreement(item)
+
+
+def label_agreement(item: Mapping[str, Any]) -> float:
+    """Return the IoU of the rough mask of a pseudo label and the label; 1 for a label without a rough mask."""
+    if item["rough_segmentation"] is None:
         return 1.0
-    return item["score"] * rle_iou(item["segmentation"], item["rough_segmentation"])
+    return rle_iou(item["segmentation"], item["rough_segmentation"])
 
 
 def incomplete_classes(row: Mapping[str, Any], num_labels: int) -> np.ndarray:

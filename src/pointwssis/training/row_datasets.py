@@ -8,14 +8,15 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedModel
 
 from ..data.schema import class_names
-from .augmentation import Augmentation
-from .datasets import ImageDataset, InstanceDataset, RefinementDataset
+from .datasets import ImageDataset, InstanceDataset
+from .flips import augmentation_for, warn_about_flips
+from .refinement_dataset import RefinementDataset, RefinementSampling
 
 COLUMNS = ("image", "image_id", "height", "width", "complete", "image_labels", "objects")
 
 
 def wrap_train_rows(rows: HFDataset, model: PreTrainedModel, image_processor: Any, seed: int) -> Dataset:
-    """Return training samples of rows, with the official augmentation.
+    """Return training samples of rows, with the official augmentation: a horizontal flip, where class names allow it.
 
     Args:
         rows: rows of the schema; for MaskRefineNet with rough masks.
@@ -27,11 +28,14 @@ def wrap_train_rows(rows: HFDataset, model: PreTrainedModel, image_processor: An
         ValueError: the rows do not fit the schema or the model's classes, or there is no image processor.
     """
     check_rows("train_dataset", rows, model, image_processor)
+    names = class_names(rows)
+    warn_about_flips({}, names)
+    augmentation = augmentation_for({}, names)
     # Crops at random scales for MaskRefineNet, whole images for SOLOv2
     if model.config.model_type == "mask_refine_net":
         scales = tuple(model.config.train_box_scale)
-        return RefinementDataset(rows, image_processor, scales, augmentation=Augmentation(), seed=seed)
-    return InstanceDataset(rows, Augmentation(), seed)
+        return RefinementDataset(rows, image_processor, scales, augmentation=augmentation, seed=seed)
+    return InstanceDataset(rows, augmentation, seed)
 
 
 def wrap_eval_rows(rows: HFDataset, model: PreTrainedModel, image_processor: Any) -> Dataset:
@@ -43,7 +47,7 @@ def wrap_eval_rows(rows: HFDataset, model: PreTrainedModel, image_processor: Any
     # Fixed scale and point, so that every evaluation sees the same crops
     if model.config.model_type == "mask_refine_net":
         scale = model.config.box_scale
-        return RefinementDataset(rows, image_processor, (scale, scale), point_jitter=0.0)
+        return RefinementDataset(rows, image_processor, (scale, scale), RefinementSampling(point_jitter=0.0))
     return ImageDataset(rows, image_processor)
 
 

@@ -3,6 +3,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from ..hub.cards.released import bare_card
 from ..ops.user_error import UserError
 from .arguments import SegmentationTrainingArguments
 from .collators import InstanceCollator, as_list
-from .datasets import ImageDataset, InstanceDataset, RefinementDataset
+from .datasets import ImageDataset, InstanceDataset, SeededDataset
 from .learning_rate import warmup_multistep_factor
 from .row_datasets import wrap_eval_rows, wrap_train_rows
 from .samplers import ShapeOrderSampler, SimilarShapeSampler
+from .weight_averaging import WeightAverage
 
 
 class SetEpochCallback(TrainerCallback):
@@ -31,7 +33,7 @@ class SetEpochCallback(TrainerCallback):
     accelerate does so too, but neither with several processes nor in the epoch in which a training run resumes.
     """
 
-    def __init__(self, dataset: InstanceDataset | RefinementDataset):
+    def __init__(self, dataset: SeededDataset):
         self.dataset = dataset
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -49,8 +51,9 @@ class SegmentationTrainer(Trainer):
         model: SOLOv2 or MaskRefineNet.
         args: training arguments.
         data_collator: None is `InstanceCollator(processing_class)` for SOLOv2, transformers' default for MaskRefineNet.
-        train_dataset: rows of the schema, which are augmented by a horizontal flip as in the official code; or an
-            `InstanceDataset` or `RefinementDataset` with other settings. MaskRefineNet needs rough masks.
+        train_dataset: rows of the schema, which are augmented by a horizontal flip as in the official code, unless
+            class names distinguish left from right; or an `InstanceDataset` or `RefinementDataset` with other settings.
+            MaskRefineNet needs rough masks.
         eval_dataset: rows of the schema, or a dict of them.
         processing_class: image processor of the model.
         max_detections: see `CocoEvaluator`.
@@ -58,6 +61,7 @@ class SegmentationTrainer(Trainer):
 
     Attributes:
         evaluator: the `CocoEvaluator` of the latest evaluation of a SOLOv2; None before.
+        weight_average: the moving average of the weights; None unless the arguments set `average_weights`.
 
     Example:
         ```python
@@ -99,8 +103,11 @@ class SegmentationTrainer(Trainer):
             self.train_dataset = wrap_train_rows(train_dataset, self.model, processing_class, args.seed)
         if isinstance(self.train_dataset, InstanceDataset) and data_collator is None:
             self.data_collator = InstanceCollator(processing_class)
-        if isinstance(self.train_dataset, (InstanceDataset, RefinementDataset)):
+        if isinstance(self.train_dataset, SeededDataset):
             self.add_callback(SetEpochCallback(self.train_dataset))
+        self.weight_average = WeightAverage(self.model, args.average_weights) if args.average_weights else None
+        if self.weight_average is not None:
+            self.add_callback(self.weight_average)
         if isinstance(eval_dataset, dict):
             self.eval_dataset = {name: self._wrapped(dataset) for name, dataset in eval_dataset.items()}
         else:
@@ -250,12 +257,14 @@ class SegmentationTrainer(Trainer):
         `{"label": class index, "score": float, "rle": RLE of the original image's size}`.
         """
         dataset = dataloader.dataset
-        if not isinstance(dataset, ImageDataset):
-            return super().evaluation_loop(
+        if isinstance(dataset, ImageDataset):
+            self.evaluator, self._predictions = CocoEvaluator(dataset.rows, self.max_detections), {}
+        with self.averaged_weights():
+            output = super().evaluation_loop(
                 dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
             )
-        self.evaluator, self._predictions = CocoEvaluator(dataset.rows, self.max_detections), {}
-        output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
+        if not isinstance(dataset, ImageDataset):
+            return output
 
         # Every process has seen its share of the images.
         self.evaluator.merge(gather_object([self.evaluator.results]))
@@ -271,7 +280,31 @@ class SegmentationTrainer(Trainer):
         self._predictions = {}
         return output._replace(predictions=[found[image_id] for image_id in dataset.rows["image_id"]])
 
-    # -- saving
+    # -- saving and averaged weights
+
+    def averaged_weights(self) -> AbstractContextManager[None]:
+        """Return a context in which the model has its averaged weights, if a training keeps an average."""
+        return nullcontext() if self.weight_average is None else self.weight_average.applied()
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the model; into a checkpoint, also the average of its weights."""
+        super().save_model(output_dir, _internal_call)
+        # A checkpoint keeps the trained weights too, because the training goes on from them.
+        is_checkpoint = _internal_call and self.weight_average is not None and self.weight_average.values
+        if is_checkpoint and self.args.should_save:
+            self.weight_average.save(output_dir or self.args.output_dir)
+
+    def load_checkpoint(self, checkpoint: str) -> None:
+        """Give the model the weights of a checkpoint, averaged if the arguments set `average_weights`."""
+        self.model.load_state_dict(type(self.model).from_pretrained(checkpoint).state_dict())
+        if self.weight_average is not None:
+            self.weight_average.load(checkpoint)
+            self.weight_average.take_over()
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if self.weight_average is not None:
+            self.weight_average.load(resume_from_checkpoint)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write our card of a model without a training history, for `push_to_hub`, in place of the Trainer's."""

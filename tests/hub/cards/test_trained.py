@@ -54,7 +54,7 @@ def index_of(text: str) -> dict[str, float]:
     return {(one.task_name, one.metric_type): one.metric_value for one in ModelCard(text).data.eval_results or []}
 
 
-@pytest.mark.parametrize("part", ["teacher", "refiner", "student", "upper_bound"])
+@pytest.mark.parametrize("part", ["teacher", "refiner", "control", "student", "upper_bound"])
 def test_every_part_has_a_card_of_its_own(part):
     text = trained_card(facts(part), "me/cells", FAMILY, on_hub=True)
     data = ModelCard(text).data
@@ -166,7 +166,7 @@ def test_facts_there_and_back(tmp_path):
     }
 
 
-@pytest.mark.parametrize("part", ["teacher", "refiner", "refiner alone", "student", "upper_bound"])
+@pytest.mark.parametrize("part", ["teacher", "refiner", "refiner alone", "control", "student", "upper_bound"])
 def test_the_code_of_a_card_runs(part, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     tiny.picture().save("photo.jpg")

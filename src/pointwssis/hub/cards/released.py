@@ -136,6 +136,8 @@ def bare_card(repo: str, config: Any) -> str:
 
 def backbone_name(config: Any) -> str:
     """Return the name of a ResNet, such as "ResNet-101" (number of layers with weights), or another model's type."""
+    if config.model_type == "efficientnet_lite":
+        return "EfficientNet-Lite"
     if config.model_type != "resnet":
         return config.model_type
     # The first convolution and the last linear layer, and 3 or 2 convolutions per block.

@@ -38,6 +38,7 @@ _SEGMENTER = _HEAD + 'segmenter = pipeline("point-instance-segmentation", model=
 USAGES = {
     "teacher": _SEGMENTER + _CLICKS,
     "student": _SEGMENTER + _INSTANCES,
+    "control": _SEGMENTER + _INSTANCES,
     "upper_bound": _SEGMENTER + _INSTANCES,
     "refiner": _HEAD
     + 'segmenter = pipeline("point-instance-segmentation", model="$teacher", refiner="$name")'
@@ -121,7 +122,7 @@ def trained_card(
         summary=_summary(facts),
         family=_family({**others, facts.part: name}, facts.part, on_hub),
         usage=_usage(facts, name, others.get("teacher")),
-        usage_note=USAGE_NOTES["student" if facts.part == "upper_bound" else facts.part],
+        usage_note=USAGE_NOTES["student" if facts.part in ("control", "upper_bound") else facts.part],
         results=_results(facts),
         data=_data(facts),
         training=_training(facts, others),
@@ -149,6 +150,11 @@ def _summary(facts: TrainingFacts) -> str:
     )
     if facts.part == "teacher":
         return f"{trained} with masks. It is the teacher that labels the other images of its run."
+    if facts.part == "control":
+        return (
+            f"{trained} with masks, for as many steps as the student of its run. It is the control that the student is "
+            "compared with: it has never seen a point."
+        )
     if facts.part == "upper_bound":
         return f"{trained}, all with masks. It is the upper bound that the student of its run is compared with."
     repeats = f" (each {count['full_repeats']} times per epoch)" if count.get("full_repeats", 1) > 1 else ""

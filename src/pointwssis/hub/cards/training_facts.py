@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 FACTS_FILE = "training_facts.json"
-PARTS = {"teacher": "teacher", "refiner": "refiner", "student": "student", "upper_bound": "upper bound"}
+PARTS = {
+    "teacher": "teacher",
+    "refiner": "refiner",
+    "control": "control",
+    "student": "student",
+    "upper_bound": "upper bound",
+}
 
 
 @dataclass(frozen=True)

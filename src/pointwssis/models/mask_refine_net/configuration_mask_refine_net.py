@@ -6,6 +6,7 @@ from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 from ...hub.mixins import HubConfig
+from ..backbone_stages import NUM_STAGES, lacks_stages, return_four_stages
 
 ARCHITECTURES = ("unet", "fpn")
 
@@ -15,8 +16,9 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
     r"""Configuration of a [`MaskRefineNetForMaskRefinement`]. The defaults are those of the official code.
 
     backbone_config (`PreTrainedConfig` or `dict`, *optional*):
-        Any transformers backbone with four feature maps, each half the size of the previous one. Defaults to ResNet-101
-        with the stride in the 3 × 3 convolution (v1.5).
+        Any transformers backbone with four feature maps, each half the size of the previous one. A dictionary without
+        `out_features` gets the last four stages. Defaults to ResNet-101 with the stride in the 3 × 3 convolution
+        (v1.5).
     architecture (`str`, *optional*, defaults to `"unet"`):
         `"unet"` is the U-Net with atrous spatial pyramid pooling of the official code, `"fpn"` the feature pyramid of
         the paper, whose only output is P2 (section 4.1).
@@ -79,7 +81,10 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
         self.train_box_scale = list(self.train_box_scale)
         self.aspp_rates = list(self.aspp_rates)
         self.decoder_channels = self.decoder_channels and list(self.decoder_channels)
+        returns_default = lacks_stages(self.backbone_config)
         super().__post_init__(**kwargs)
+        if returns_default:  # transformers' default is the last stage alone
+            return_four_stages(self.backbone_config)
 
     @property
     def num_point_channels(self) -> int:
@@ -110,11 +115,11 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
         self._validate_backbone()
 
     def _validate_backbone(self):
-        stages = self.backbone_config.out_features
-        if len(stages) != 4:
+        stages = self.backbone_config.out_indices
+        if len(stages) != NUM_STAGES:
             raise ValueError(
-                f"backbone_config returns {len(stages)} feature maps ({', '.join(stages)}); MaskRefineNet needs four: "
-                f"set its out_features to {self.backbone_config.stage_names[-4:]}"
+                f"backbone_config returns {len(stages)} feature maps (out_indices {stages}); MaskRefineNet needs four: "
+                "leave out its out_features, or set them to its last four stages"
             )
         if self.backbone_config.model_type == "resnet" and self.backbone_config.embedding_size != self.input_channels:
             raise ValueError(

@@ -6,6 +6,7 @@ from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 from ...hub.mixins import HubConfig
+from ..backbone_stages import lacks_stages, return_four_stages
 
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 
@@ -21,14 +22,15 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
     r"""Configuration of a [`SOLOv2ForInstanceSegmentation`]. The defaults are those of the official ResNet-101 student.
 
     backbone_config (`PreTrainedConfig` or `dict`, *optional*):
-        Any transformers backbone with four feature maps at strides 4, 8, 16 and 32. Defaults to ResNet-101 with the
-        stride in the first 1 × 1 convolution of a stage (the MSRA weights of the official models).
+        Any transformers backbone with four feature maps at strides 4, 8, 16 and 32. A dictionary without `out_features`
+        gets the last four stages. Defaults to ResNet-101 with the stride in the first 1 × 1 convolution of a stage
+        (the MSRA weights of the official models).
     freeze_backbone_norm (`bool`, *optional*, defaults to `True`):
         Keep the batch norms of the backbone at their loaded statistics, as the official code does. Set it to `False` to
         train from scratch.
     freeze_backbone_stages (`int`, *optional*, defaults to 2):
-        Number of early modules of the backbone that are frozen: 1 is the stem, 2 the stem and the first stage, and so
-        on (detectron2's FREEZE_AT).
+        Number of early parts of the backbone that are frozen, with their norms: 1 is the stem, 2 the stem and the first
+        stage, and so on (detectron2's FREEZE_AT); 5 is the whole backbone.
     fpn_channels (`int`, *optional*, defaults to 256):
         Width of the feature pyramid.
     num_grids (`list[int]`, *optional*, defaults to `(40, 36, 24, 16, 12)`):
@@ -130,7 +132,10 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
         self.num_grids = list(self.num_grids)
         self.scale_ranges = [list(scale_range) for scale_range in self.scale_ranges]
         self.strides = list(self.strides)
+        returns_default = lacks_stages(self.backbone_config)
         super().__post_init__(**kwargs)
+        if returns_default:  # transformers' default is the last stage alone
+            return_four_stages(self.backbone_config)
 
     def validate_architecture(self):
         super().validate_architecture()
@@ -146,6 +151,8 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
             raise ValueError(
                 f"scale_ranges must be [lower, upper] with lower < upper on every level, got {self.scale_ranges}"
             )
+        if self.freeze_backbone_stages < 0:
+            raise ValueError(f"freeze_backbone_stages must be at least 0, got {self.freeze_backbone_stages}")
         # Widths and depths, probabilities, and names of methods.
         for name in ("fpn_channels", "instance_channels", "num_instance_convs", "kernel_channels", "mask_channels"):
             if getattr(self, name) < 1:

@@ -19,6 +19,7 @@ from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
 from ...hub.mixins import HubModel
+from ..backbone_stages import frozen_modules
 from ..forward_arguments import check_no_unknown_arguments
 from .configuration_solov2 import SOLOv2Config
 from .decoding_solov2 import DecodingSettings
@@ -214,30 +215,11 @@ class SOLOv2PreTrainedModel(HubModel, PreTrainedModel):
             for module in backbone.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval().requires_grad_(False)
+        # Frozen modules are as in inference: their norms keep their statistics, and nothing is dropped at random.
         for module in frozen_modules(backbone, self.config.freeze_backbone_stages):
-            module.requires_grad_(False)
-
-
-def frozen_modules(backbone: nn.Module, count: int) -> list[nn.Module]:
-    """Return the first `count` modules of a backbone, of its stem and its stages.
-
-    Transformers' backbones call them embedder or embeddings, and stages or layers.
-
-    Raises:
-        ValueError: the backbone has no such modules.
-    """
-    if count <= 0:
-        return []
-    network = backbone.base_model  # some backbones wrap their network
-    stem = getattr(network, "embedder", None) or getattr(network, "embeddings", None)
-    encoder = getattr(network, "encoder", network)
-    stages = getattr(encoder, "stages", None) or getattr(encoder, "layers", None)
-    if stem is None or stages is None:
-        raise ValueError(
-            f"freeze_backbone_stages is {count}, but the stem and the stages of {type(backbone).__name__} cannot be "
-            "identified; set freeze_backbone_stages to 0"
-        )
-    return [stem, *stages][:count]
+            module.training = False
+            for parameter in module.parameters(recurse=False):
+                parameter.requires_grad_(False)
 
 
 class SOLOv2Model(SOLOv2PreTrainedModel):

@@ -1,0 +1,95 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Held-back images: images with masks that some models of a run do not learn from, so that they can be measured on them.
+
+- With validation images, they serve the gate: the refiner never learns from them, and the teacher only after it has
+  saved its first intermediate weights, which predict their rough masks.
+- Without validation images, they take the place of these: no model learns from them.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+
+from ..data.schema import objects_with_mask
+from .data import RunData
+from .recipe import Recipe
+from .reuse import reused_model
+
+# With fewer images with masks, none can be spared.
+MIN_MASKED_IMAGES = 4
+HELD_BACK_FILE = "held_back.json"
+
+
+def held_back_count(recipe: Recipe, num_masked: int) -> int:
+    """Return the number of images to hold back, of those that show an object with a mask.
+
+    Example:
+        >>> [held_back_count(Recipe(), count) for count in (3, 4, 8, 40)]
+        [0, 1, 2, 8]
+    """
+    if not recipe.held_back_fraction or num_masked < MIN_MASKED_IMAGES:
+        return 0
+    # At least one image is held back, and at least one is left.
+    return min(max(1, round(recipe.held_back_fraction * num_masked)), num_masked - 1)
+
+
+def with_validation(recipe: Recipe, data: RunData) -> RunData:
+    """Return data with validation images: those of the data, or else held-back ones, which leave the training images.
+
+    Args:
+        recipe: recipe of the run.
+        data: data of the run. Only images whose objects all have masks can be held back.
+
+    Returns:
+        The data itself if it has validation images, or if no image can be held back.
+    """
+    if data.validation is not None:
+        return data
+    chosen = _drawn(recipe, data.full)
+    if not chosen:
+        return data
+    validation = data.full.select(chosen)
+    held_back = set(validation["image_id"])
+    # Images are matched by id, since the training images include them too.
+    left = {}
+    for name in ("train", "full"):
+        rows = getattr(data, name)
+        left[name] = rows.select([place for place, id in enumerate(rows["image_id"]) if id not in held_back])
+    return replace(data, **left, validation=validation, validation_is_held_back=True)
+
+
+def late_images(recipe: Recipe, data: RunData) -> list[int]:
+    """Return the positions in `data.masked` of the images that the refiner does not learn from, and the teacher late.
+
+    None are held back without a gate, nor where held-back images are the validation images already. A reused teacher
+    brings the file names of its own held-back images.
+    """
+    if not recipe.gate or data.validation_is_held_back:
+        return []
+    known = held_back_names(recipe)
+    names = data.masked["file_name"]
+    found = [place for place, name in enumerate(names) if name in known]
+    # At least one image has to be left for the refiner.
+    return found if 0 < len(found) < len(names) else _drawn(recipe, data.masked)
+
+
+def held_back_names(recipe: Recipe) -> set[str]:
+    """Return the file names of the images that a reused teacher has joined late; empty if they are not known."""
+    teacher = reused_model(recipe, "teacher")
+    path = None if teacher is None else Path(teacher) / HELD_BACK_FILE
+    return set(json.loads(path.read_text(encoding="utf-8"))) if path is not None and path.is_file() else set()
+
+
+def _drawn(recipe: Recipe, rows: Dataset) -> list[int]:
+    """Draw the positions of the images to hold back, in ascending order; only images with a masked object count."""
+    masked = [place for place, row in enumerate(rows.with_format(None)) if objects_with_mask(row)]
+    count = held_back_count(recipe, len(masked))
+    return sorted(np.random.default_rng(recipe.seed).permutation(masked)[:count].tolist())
+
+
+def without(rows: Dataset, positions: list[int]) -> Dataset:
+    """Return the rows at all other positions."""
+    return rows.select(sorted(set(range(len(rows))) - set(positions)))

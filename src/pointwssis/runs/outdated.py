@@ -1,0 +1,126 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The results in an output folder that changed settings outdate. Results of earlier stages stay valid."""
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from ..ops.user_error import UserError
+from .cache import POLL_SECONDS, is_first_process
+from .recipe import STAGES, Recipe
+
+RECIPE_FILE, LABELERS_FILE = "recipe.yaml", "labelers.json"
+
+# First stage that a key of the recipe affects → its keys
+KEYS = {
+    # The data, which every stage reads, and whatever the teacher is trained with
+    "teacher": (
+        "data_dir", "train_annotations", "val_annotations", "image_dir", "dataset_name", "dataset_config", "label_map",
+        "complete", "point_source", "include_unlabeled", "labeled_fraction", "image_level_fraction",
+        "unlabeled_fraction", "point_noise", "seed", "max_steps", "bf16", "image_size", "pad_size",
+        "backbone_name_or_path", "model_name_or_path", "teacher_name_or_path", "model", "teacher_model", "training",
+        "teacher", "train_shortest_edges", "augmentation", "rough_fractions", "gate", "held_back_fraction",
+        "max_detections",
+    ),
+    "rough": ("image_level_threshold", "unlabeled_threshold"),
+    "refiner": ("refiner_name_or_path", "refiner_model", "refiner"),
+    "control": ("student_name_or_path", "student"),
+    "student": ("full_repeats", "weigh_pseudo_labels", "label_rounds"),
+}  # fmt: skip
+
+# Keys that change no result
+FREE_KEYS = ("stages", "output_dir", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")
+
+FIRST_STAGE = {key: stage for stage, keys in KEYS.items() for key in keys}
+
+# First stage that is affected → all stages whose results are outdated then
+AFFECTED = {
+    "teacher": STAGES,
+    "rough": ("rough", "pseudo", "student"),
+    "refiner": ("refiner", "pseudo", "student"),
+    "control": ("control", "student", "upper_bound"),
+    "student": ("student",),
+}
+
+# Role of a callable that is passed to `Run` → first stage that it affects
+FIRST_STAGE_OF_LABELER = {"teacher": "teacher", "refiner": "refiner", "proposer": "rough"}
+
+# Stage → its results in the output folder, as patterns
+RESULTS = {
+    "teacher": ("teacher",),
+    "rough": ("rough/point", "rough/proposed"),
+    "refiner": ("refiner", "rough/full*", "rough/held_back*"),
+    "pseudo": ("pseudo",),
+    "control": ("control",),
+    "student": ("student_point", "student_refined", "rounds"),
+    "upper_bound": ("upper_bound",),
+}
+
+
+def changed_settings(recipe: Recipe, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the changed settings of an output folder, each with the first stage that it affects.
+
+    Args:
+        recipe: recipe of the run.
+        given: role → name of each callable in place of a trained model.
+    """
+    folder = Path(recipe.output_dir)
+    path, labelers = folder / RECIPE_FILE, folder / LABELERS_FILE
+    if not path.is_file():
+        return {}
+    before, now = asdict(Recipe.load(path)), asdict(recipe)
+    changed = {key: FIRST_STAGE[key] for key in sorted(FIRST_STAGE) if now[key] != before[key]}
+    # Callables are compared by their qualified names.
+    known = json.loads(labelers.read_text(encoding="utf-8")) if labelers.is_file() else {}
+    for role, stage in FIRST_STAGE_OF_LABELER.items():
+        if known.get(role) != given.get(role):
+            changed[f"the given {role}"] = stage
+    return changed
+
+
+def outdated_results(folder: Path, changed: Mapping[str, str]) -> list[Path]:
+    """Return the results in a folder that changed settings outdate, in the order of the stages."""
+    affected = {stage for first in changed.values() for stage in AFFECTED[first]}
+    found = []
+    for stage in STAGES:
+        for pattern in RESULTS[stage] if stage in affected else ():
+            found += sorted(folder.glob(pattern))
+    return found
+
+
+def check_folder(recipe: Recipe, given: Mapping[str, str]) -> None:
+    """Raise a `UserError` if the output folder holds results of other settings.
+
+    Mixed results would belong to neither recipe.
+
+    Args:
+        recipe: recipe of the run.
+        given: role → name of each callable in place of a trained model.
+    """
+    folder, changed = Path(recipe.output_dir), changed_settings(recipe, given)
+    outdated = outdated_results(folder, changed)
+    if not outdated:
+        return
+    names = ", ".join(str(path.relative_to(folder)) for path in outdated)
+    raise UserError(
+        f"{folder}: holds a run with other settings of {', '.join(changed)}; choose another output_dir, or use --update "
+        f"(in Python: Run(..., update=True)), which removes the outdated results ({names}) and makes them again"
+    )
+
+
+def remove_outdated(recipe: Recipe, given: Mapping[str, str]) -> None:
+    """Remove the results in the output folder that changed settings outdate; all others stay.
+
+    Args:
+        recipe: recipe of the run.
+        given: role → name of each callable in place of a trained model.
+    """
+    folder, changed = Path(recipe.output_dir), changed_settings(recipe, given)
+    # One process removes, the others wait for it.
+    while not is_first_process() and outdated_results(folder, changed):
+        time.sleep(POLL_SECONDS)
+    for path in outdated_results(folder, changed) if is_first_process() else ():
+        shutil.rmtree(path)

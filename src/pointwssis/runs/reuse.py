@@ -1,0 +1,75 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The trained models that label: those of earlier stages, or those of other runs that take their place."""
+
+from pathlib import Path
+
+from transformers import PreTrainedConfig
+
+from ..models.factory import is_saved_model
+from ..ops.user_error import UserError, as_user_error
+from .recipe import Recipe
+
+# Stage → key of the recipe that names its model, type of the model, and its name in messages
+REUSABLE = {
+    "teacher": ("teacher_name_or_path", "solov2", "a SOLOv2"),
+    "refiner": ("refiner_name_or_path", "mask_refine_net", "a MaskRefineNet"),
+}
+
+
+def reused_model(recipe: Recipe, stage: str) -> str | None:
+    """Return the trained model that takes the place of a stage; None if this run trains it.
+
+    `teacher_name_or_path` and `refiner_name_or_path` are used as they are if their stage is not in `stages`. A model
+    that an earlier call has trained in the output folder takes precedence.
+
+    Args:
+        recipe: recipe of the run.
+        stage: "teacher" or "refiner".
+    """
+    if stage in recipe.stages or is_saved_model(Path(recipe.output_dir) / stage):
+        return None
+    return getattr(recipe, REUSABLE[stage][0])
+
+
+def labeling_model(recipe: Recipe, stage: str) -> str:
+    """Return the teacher or the refiner that labels: the reused one, or the one that this run has trained."""
+    return reused_model(recipe, stage) or str(trained_model(Path(recipe.output_dir), stage))
+
+
+def trained_model(run_folder: Path, name: str) -> Path:
+    """Return the folder of a model that an earlier stage has trained.
+
+    Raises:
+        UserError: the folder holds no model; the message names the stage to run.
+    """
+    folder = run_folder / name
+    if not is_saved_model(folder):
+        raise UserError(f"{folder}: holds no model yet; run the stage {Path(name).parts[0]!r} first")
+    return folder
+
+
+def intermediate_weights(teacher: str) -> list[Path]:
+    """Return the intermediate weights that were saved beside a teacher, the earliest first; without any the teacher."""
+    saved = [path for path in Path(teacher).glob("weights_at_*_percent") if is_saved_model(path)]
+    return sorted(saved, key=lambda path: int(path.name.split("_")[2])) or [Path(teacher)]
+
+
+def check_reused_models(recipe: Recipe, class_names: list[str]) -> None:
+    """Raise a `UserError` if a reused model does not exist, is of another type, or lacks a class of the data."""
+    for stage, (key, model_type, title) in REUSABLE.items():
+        name = reused_model(recipe, stage)
+        if name is None:
+            continue
+        with as_user_error(OSError):
+            fields, _ = PreTrainedConfig.get_config_dict(name)
+        found = fields.get("model_type")
+        if found != model_type:
+            raise UserError(f"{key} is {name!r}, a {found} model; expected {title}")
+        # A refiner that ignores classes refines objects of any class.
+        known = set(fields.get("id2label", {}).values())
+        missing = [label for label in class_names if label not in known]
+        if missing and fields.get("class_conditional", True):
+            raise UserError(
+                f"{key} is {name!r}, which does not know the classes {', '.join(missing)} of the data; add {stage!r} to "
+                "stages to train it on them"
+            )

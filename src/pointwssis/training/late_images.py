@@ -1,0 +1,64 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Training samples of SOLOv2 of which some images join late."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from datasets import Dataset as HFDataset
+
+from .arguments import SegmentationTrainingArguments
+from .datasets import InstanceDataset
+
+
+class LateInstanceDataset(InstanceDataset):
+    """An `InstanceDataset` in which other images take the places of some images until an epoch begins.
+
+    The number of samples per epoch does not change, so that steps and schedules stay the same. Which image takes a
+    place depends only on seed, epoch and index, as all random numbers do: a resumed training run sees the same samples.
+
+    Args:
+        rows: rows of the schema.
+        late: positions of the images that join late; at least one other image is left.
+        first_epoch: epoch from which on they are learned from.
+        options: further arguments of `InstanceDataset`.
+    """
+
+    def __init__(self, rows: HFDataset, late: Sequence[int], first_epoch: int, **options: Any):
+        super().__init__(rows, **options)
+        self.rows = _LateRows(self.rows, late, first_epoch, self.seed)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch, on which all random numbers and the images depend."""
+        super().set_epoch(epoch)
+        self.rows.epoch = epoch
+
+
+class _LateRows:
+    """Rows that return another row in place of a late one until its epoch begins; columns are those of all rows."""
+
+    def __init__(self, rows: HFDataset, late: Sequence[int], first_epoch: int, seed: int):
+        self.rows, self.late, self.first_epoch, self.seed, self.epoch = rows, set(late), first_epoch, seed, 0
+        self.early = [index for index in range(len(rows)) if index not in self.late]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: int | str) -> Any:
+        if key in self.late and self.epoch < self.first_epoch:
+            key = self.early[np.random.default_rng([self.seed, self.epoch, key]).integers(len(self.early))]
+        return self.rows[key]
+
+
+def first_epoch_after(step: int, num_samples: int, args: SegmentationTrainingArguments) -> int:
+    """Return the first epoch that begins at or after a step.
+
+    Args:
+        step: optimizer step.
+        num_samples: samples per epoch.
+        args: training arguments, with the batch size and the number of accumulated passes per step.
+    """
+    passes = math.ceil(num_samples / (args.train_batch_size * args.world_size))
+    steps_per_epoch = math.ceil(passes / args.gradient_accumulation_steps)
+    return math.ceil(step / steps_per_epoch)

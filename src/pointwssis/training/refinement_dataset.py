@@ -1,0 +1,227 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Training samples of MaskRefineNet: an object with its mask, a point, and a rough mask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset as HFDataset
+
+from ..models.mask_refine_net.crops_mask_refine_net import crop_box_around
+from ..ops.coco_masks import decode_rle, rle_area, rle_box
+from ..ops.images import read_image
+from ..ops.user_error import UserError
+from .augmentation import Augmentation, augmented
+from .datasets import SeededDataset
+from .rough_masks import disc_mask, perturbed_mask
+
+EMPTY_FRACTION = 0.25  # fraction of the dropped rough masks that are empty; the others are discs around the point
+DISC_DIAMETERS = (0.15, 1.0)  # range of the disc's diameter, as a fraction of the object's longer side
+
+
+@dataclass(frozen=True)
+class RefinementSampling:
+    """Choice of the point and the rough mask of each training sample of MaskRefineNet.
+
+    Args:
+        point_jitter: standard deviation of the point's offset, as a fraction of the object's width and height.
+        perturb: fraction of the samples whose rough mask is a perturbed ground truth instead of a predicted mask. Above
+            0, objects without a predicted mask are samples too.
+        drop_rough: fraction of the samples whose rough mask is empty or a small disc around the point.
+        color_jitter: largest change of color; the gain of each channel is drawn from 1 ± this value, gamma from
+            exp(± this value).
+
+    Raises:
+        UserError: a fraction lies outside 0 to 1, or `perturb` and `drop_rough` exceed 1 together.
+    """
+
+    point_jitter: float = 0.15
+    perturb: float = 0.0
+    drop_rough: float = 0.0
+    color_jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.point_jitter < 0:
+            raise UserError(f"point_jitter is {self.point_jitter}; it must be at least 0")
+        for name in ("perturb", "drop_rough", "color_jitter"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise UserError(f"{name} is {value}; it must lie between 0 and 1")
+        if self.perturb + self.drop_rough > 1:
+            raise UserError(
+                f"perturb is {self.perturb} and drop_rough is {self.drop_rough}; both are fractions of the samples, so "
+                "their sum must be at most 1"
+            )
+
+
+class RefinementDataset(SeededDataset):
+    """Training samples of MaskRefineNet: one object with its mask, its point and one rough mask.
+
+    The crop is that of inference (`crop_box_around`) at a random scale. The point is drawn near the center of mass,
+    inside the mask, because clicks by annotators miss the center; the official code puts it at the center of the
+    cropped mask. Predicted rough masks are used unless `sampling` replaces some of them, which the official code does
+    not.
+
+    Args:
+        rows: rows of the schema, with `segmentation` and, unless all rough masks are replaced, `rough_segmentation`; an
+            image may occur several times with different rough masks.
+        image_processor: image processor of MaskRefineNet.
+        box_scales: range of the crop's size divided by the rough mask's extent.
+        sampling: choice of the points and the rough masks.
+        augmentation: random changes of image and masks together; None leaves them unchanged.
+        seed: seed of all random numbers.
+
+    Raises:
+        UserError: no object has the required masks.
+    """
+
+    def __init__(
+        self,
+        rows: HFDataset,
+        image_processor: Any,
+        box_scales: tuple[float, float] = (1.0, 2.0),
+        sampling: RefinementSampling | None = None,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+    ):
+        super().__init__(seed)
+        self.rows, self.image_processor, self.box_scales = rows.with_format(None), image_processor, box_scales
+        self.sampling, self.augmentation = sampling or RefinementSampling(), augmentation
+        # Samples are objects, not images. Perturbation needs no predicted mask.
+        needs_rough = self.sampling.perturb == 0
+        self.objects: list[tuple[int, int]] = []  # row index, position in its `objects`
+        for index, objects in enumerate(self.rows["objects"]):
+            self.objects += [(index, place) for place, item in enumerate(objects) if is_refinable(item, needs_rough)]
+        if not self.objects and not needs_rough:
+            raise UserError("no object has a mask; annotate some masks")
+        if not self.objects:
+            raise UserError(
+                "no object has both a mask and a rough mask; first predict rough masks of images with masks "
+                "(predict_rough_masks)"
+            )
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        row_index, position = self.objects[index]
+        row, generator = self.rows[row_index], self.generator(index)
+        mask = decode_rle(row["objects"][position]["segmentation"])
+        point = jittered_point(mask, self.sampling.point_jitter, generator)
+        rough_mask = self._rough_mask(row["objects"], position, mask, point, generator)
+        scale = generator.uniform(*self.box_scales)
+        # Only the crop is augmented. The crop around an empty mask depends on the size of the whole image.
+        image, masks, points = np.asarray(read_image(row)), np.stack([mask, rough_mask]), np.array([point])
+        if rough_mask.any():
+            x0, y0, x1, y1 = crop_box_around(rough_mask, point, scale)
+            image, masks, points = image[y0:y1, x0:x1], masks[:, y0:y1, x0:x1], points - np.array([x0, y0])
+        if self.augmentation is not None:
+            image, masks, points = augmented(image, masks, points, self.augmentation, generator)
+        image = recolored(image, self.sampling.color_jitter, generator)
+        # The image processor finds the same crop, resizes it, and draws the point as a heatmap.
+        encoded = self.image_processor(
+            [image],
+            rough_masks=[masks[1:]],
+            input_points=[points],
+            class_labels=[[row["objects"][position]["category"]]],
+            mask_labels=[masks[:1].astype(np.int64)],
+            box_scales=[[scale]],
+            input_data_format="channels_last",  # a crop may be 1 or 3 pixels high
+            return_tensors="pt",
+        )
+        # The image processor returns a batch of one.
+        names = ("pixel_values", "rough_masks", "input_points", "class_labels", "mask_labels")
+        return {name: encoded[name][0] for name in names}
+
+    def _rough_mask(
+        self,
+        objects: list[dict[str, Any]],
+        position: int,
+        mask: np.ndarray,
+        point: tuple[float, float],
+        generator: np.random.Generator,
+    ) -> np.ndarray:
+        """Return the rough mask of a sample: predicted, perturbed, or dropped."""
+        predicted, draw = objects[position]["rough_segmentation"], generator.random()
+        if draw < self.sampling.drop_rough:
+            return uninformative_mask(mask, point, generator)
+        if predicted is not None and draw >= self.sampling.drop_rough + self.sampling.perturb:
+            return decode_rle(predicted)
+        return perturbed_mask(mask, generator, random_neighbor(objects, position, generator))
+
+
+def is_refinable(item: Mapping[str, Any], needs_rough: bool = True) -> bool:
+    """Return True for an object that can be a sample: not a crowd, with a mask that is not empty.
+
+    Args:
+        item: object of a row.
+        needs_rough: also require a rough mask (which may be empty).
+    """
+    if item["iscrowd"] or (needs_rough and item["rough_segmentation"] is None):
+        return False
+    return item["segmentation"] is not None and rle_area(item["segmentation"]) > 0
+
+
+def jittered_point(mask: np.ndarray, jitter: float, generator: np.random.Generator) -> tuple[float, float]:
+    """Draw a point near the center of mass, inside the mask where one of a few draws hits it.
+
+    Args:
+        mask: (H, W) bool, not empty.
+        jitter: standard deviation as a fraction of the mask's width and height.
+        generator: source of randomness.
+
+    Returns:
+        (x, y) in pixels; the center of mass itself if no draw hits the mask.
+    """
+    # Center and extent in the order of (x, y)
+    rows, columns = np.nonzero(mask)
+    center = np.array([columns.mean(), rows.mean()])
+    extent = np.array([np.ptp(columns) + 1, np.ptp(rows) + 1])
+    # A draw may miss a thin or concave mask, so there are several.
+    for _ in range(8):
+        x, y = np.rint(center + generator.normal(0, jitter, 2) * extent).astype(int)
+        if 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x]:
+            return float(x), float(y)
+    return float(center[0]), float(center[1])
+
+
+def random_neighbor(objects: list[dict[str, Any]], position: int, generator: np.random.Generator) -> np.ndarray | None:
+    """Return the (H, W) bool mask of a random object whose box touches that of the object at `position`, or None."""
+    x, y, width, height = rle_box(objects[position]["segmentation"])
+    touching = []
+    for place, item in enumerate(objects):
+        if place == position or item["segmentation"] is None:
+            continue
+        left, top, other_width, other_height = rle_box(item["segmentation"])
+        # Boxes touch if neither lies beside the other.
+        if left <= x + width and x <= left + other_width and top <= y + height and y <= top + other_height:
+            touching.append(item)
+    return decode_rle(touching[generator.integers(len(touching))]["segmentation"]) if touching else None
+
+
+def uninformative_mask(mask: np.ndarray, point: tuple[float, float], generator: np.random.Generator) -> np.ndarray:
+    """Return an empty rough mask, or a disc around the point that is smaller than the object (H, W)."""
+    if generator.random() < EMPTY_FRACTION:
+        return np.zeros_like(mask)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    longer_side = max(np.ptp(rows), np.ptp(columns)) + 1
+    return disc_mask(mask.shape, point, generator.uniform(*DISC_DIAMETERS) * longer_side)
+
+
+def recolored(image: np.ndarray, jitter: float, generator: np.random.Generator) -> np.ndarray:
+    """Return a (H, W, 3) uint8 image with another gain of each channel, and another gamma.
+
+    Args:
+        image: (H, W, 3) uint8.
+        jitter: largest change, see `RefinementSampling`; 0 returns the image itself.
+        generator: source of randomness.
+    """
+    if jitter == 0:
+        return image
+    gains, gamma = 1 + generator.uniform(-jitter, jitter, 3), np.exp(generator.uniform(-jitter, jitter))
+    # One table of 256 values per channel
+    values = (np.arange(256) / 255) ** gamma
+    table = (values * gains[:, None] * 255).round().clip(0, 255).astype(np.uint8)  # (3, 256)
+    return np.stack([table[channel][image[..., channel]] for channel in range(3)], axis=-1)
