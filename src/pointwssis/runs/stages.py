@@ -230,6 +230,7 @@ def training_samples(
         "augmentation": augmentation_for(recipe.augmentation, class_names(training.rows)),
         "seed": recipe.seed,
         "weigh_pseudo_labels": recipe.weigh_pseudo_labels,
+        "tile_size": recipe.tile_size,
     }
     if not training.late_images:
         return InstanceDataset(training.rows, **options)
@@ -250,8 +251,10 @@ def starting_segmenter(
     if "background_threshold" not in fields:
         fields["background_threshold"] = background_threshold(rows)
     if name_or_path is None:
-        return new_segmenter(names, fields, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path)
-    model, processor = saved_model(name_or_path, names, size=recipe.image_size, pad_size=recipe.pad_size)
+        sizes = (recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path, recipe.tile_size)
+        return new_segmenter(names, fields, *sizes)
+    sizes = {"size": recipe.image_size, "pad_size": recipe.pad_size, "tile_size": recipe.tile_size}
+    model, processor = saved_model(name_or_path, names, **sizes)
     # The weights fix most fields; the others follow the recipe.
     model.config.update({name: value for name, value in fields.items() if name in CHANGEABLE_FIELDS})
     return model, processor

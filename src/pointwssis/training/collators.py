@@ -51,6 +51,8 @@ class InstanceCollator:
         values = {}
         for name in names:
             values[name] = [sample[name] for sample in samples]
+        if "window_side" in samples[0]:
+            values["window_sides"] = [sample["window_side"] for sample in samples]
         encoded = self.image_processor(**values, size=size, return_tensors="pt")
 
         # In training, points mark objects without a mask: there is no background loss around them.

@@ -32,10 +32,12 @@ class CopyPaste:
     Args:
         rows: rows of the schema, both sources and targets.
         augmentation: its flips and rotations apply to each pasted object.
+        relative: scale objects by the ratio of the shorter sides of both images, because the network sees images
+            resized by these. False keeps their scale in pixels, for tiles.
     """
 
-    def __init__(self, rows: HFDataset, augmentation: Augmentation):
-        self.rows = rows
+    def __init__(self, rows: HFDataset, augmentation: Augmentation, relative: bool = True):
+        self.rows, self.relative = rows, relative
         # Colors change once, together with those of the whole image.
         self.turns = dataclasses.replace(augmentation, brightness=0.0, contrast=0.0)
         # Images with objects to paste, and the positions of these in `objects`; read in chunks to save memory.
@@ -115,9 +117,11 @@ class CopyPaste:
         mask = decode_rle(item["segmentation"])[window]
         pixels, masks, _ = augmented(source[window], mask[None], np.zeros((0, 2)), self.turns, generator)
 
-        # Relative to the shorter sides, since images are resized by these; the object must fit.
+        # The object must fit into the image.
         height, width = masks.shape[1:]
-        factor = generator.uniform(*SCALES) * min(size) / min(source.shape[:2])
+        factor = generator.uniform(*SCALES)
+        if self.relative:
+            factor *= min(size) / min(source.shape[:2])
         factor = min(factor, size[0] / height, size[1] / width)
         new_size = (max(1, int(width * factor)), max(1, int(height * factor)))
         pixels = np.asarray(Image.fromarray(pixels).resize(new_size, Image.Resampling.BILINEAR))

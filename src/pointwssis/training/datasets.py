@@ -19,6 +19,7 @@ from ..ops.images import read_image
 from .augmentation import Augmentation, augmented, windowed
 from .copy_paste import CopyPaste
 from .incomplete_labels import ignore_points, incomplete_classes, mask_weight
+from .windows import objects_in_window, points_in_window, random_window
 
 
 class SeededDataset(Dataset):
@@ -51,6 +52,7 @@ class InstanceDataset(SeededDataset):
     - `input_points`: (M, 2) float, (x, y) in pixels of the image: points of objects without a mask.
     - `incomplete_classes`: (C,) bool, the classes without background in this image.
     - `scale_draw`: float in [0, 1), from which `InstanceCollator` picks the scale of the batch.
+    - `window_side`: int, with `tile_size` only: side in pixels of the window, which a smaller image does not fill.
 
     Args:
         rows: rows of the schema.
@@ -58,6 +60,8 @@ class InstanceDataset(SeededDataset):
         seed: seed of the augmentation.
         weigh_pseudo_labels: True weighs the masks of pseudo labels by `mask_weight`; a function returns the weight of
             an object with a pseudo label, such as `ExpectedIou`; False gives all masks the weight 1.
+        tile_size: side in pixels of a random square window that stands for the image in this epoch, that of the image
+            processor; the fraction of this side that `Augmentation.window_fraction` draws. None takes whole images.
     """
 
     def __init__(
@@ -66,16 +70,20 @@ class InstanceDataset(SeededDataset):
         augmentation: Augmentation | None = None,
         seed: int = 0,
         weigh_pseudo_labels: bool | Callable[[Mapping[str, Any]], float] = False,
+        tile_size: int | None = None,
     ):
         super().__init__(seed)
+        self.tile_size = tile_size
         self.rows, self.augmentation = rows.with_format(None), augmentation
         self.weigh_pseudo_labels = weigh_pseudo_labels
         self.num_labels = len(class_names(rows))
         # Objects to paste are found once, without opening an image.
         pastes = augmentation is not None and augmentation.copy_paste > 0
-        self.copy_paste = CopyPaste(self.rows, augmentation) if pastes else None
+        self.copy_paste = CopyPaste(self.rows, augmentation, tile_size is None) if pastes else None
         # Sizes come from the rows, so that samplers need not open the images.
         self.sizes = list(zip(rows["height"], rows["width"], strict=True))
+        if tile_size is not None:
+            self.sizes = [(min(height, tile_size), min(width, tile_size)) for height, width in self.sizes]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -85,25 +93,33 @@ class InstanceDataset(SeededDataset):
         image = np.asarray(read_image(row))
         # A mask without a class cannot be learned; its point is among those to ignore.
         objects = [item for item in objects_with_mask(row) if item["category"] is not None]
-        masks = decode_masks(objects, *image.shape[:2])
         points = ignore_points(row)
 
         # One generator draws everything about a sample, in a fixed order.
         generator = self.generator(index)
+        window_side = self._window_side(generator)
+        if window_side is None:
+            masks = decode_masks(objects, *image.shape[:2])
+        else:
+            # The window is cut first: masks outside of it need not be decoded.
+            window = random_window(*image.shape[:2], window_side, objects, generator)
+            image, points = image[window.slices], points_in_window(points, window)
+            objects, masks = objects_in_window(objects, window)
         if self.copy_paste is not None and generator.random() < self.augmentation.copy_paste:
             image, masks, points, pasted = self.copy_paste(index, image, masks, points, generator)
             objects += pasted
         if self.augmentation is not None:
             image, masks, points = augmented(image, masks, points, self.augmentation, generator)
-            fraction = self.augmentation.window_fraction(generator)
-            image, masks, points = windowed(image, masks, points, fraction, generator)
+            if window_side is None:
+                fraction = self.augmentation.window_fraction(generator)
+                image, masks, points = windowed(image, masks, points, fraction, generator)
 
         # Drop masks without a pixel: empty ones, hidden ones, and those that left the window.
         visible = masks.any(axis=(1, 2))
         objects = [item for item, is_visible in zip(objects, visible, strict=True) if is_visible]
         # Pseudo labels weigh like annotated masks, as in the paper, unless asked otherwise.
         weights = [self._mask_weight(item) for item in objects]
-        return {
+        sample = {
             "images": image,
             "mask_labels": masks if visible.all() else masks[visible],
             "class_labels": np.array([item["category"] for item in objects], dtype=np.int64),
@@ -112,6 +128,14 @@ class InstanceDataset(SeededDataset):
             "incomplete_classes": incomplete_classes(row, self.num_labels),
             "scale_draw": float(generator.random()),
         }
+        return sample if window_side is None else {**sample, "window_side": window_side}
+
+    def _window_side(self, generator: np.random.Generator) -> int | None:
+        """Draw the side of the window in pixels; None for whole images."""
+        if self.tile_size is None:
+            return None
+        fraction = 1.0 if self.augmentation is None else self.augmentation.window_fraction(generator)
+        return max(1, round(self.tile_size * fraction))
 
     def _mask_weight(self, item: Mapping[str, Any]) -> float:
         """Return the weight of an object in the mask loss; 1 for an annotated mask."""

@@ -28,11 +28,17 @@ class LateInstanceDataset(InstanceDataset):
     def __init__(self, rows: HFDataset, late: Sequence[int], first_epoch: int, **options: Any):
         super().__init__(rows, **options)
         self.rows = _LateRows(self.rows, late, first_epoch, self.seed)
+        self.sources = [] if self.copy_paste is None else self.copy_paste.sources
+        self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch, on which all random numbers and the images depend."""
         super().set_epoch(epoch)
         self.rows.epoch = epoch
+        # Nothing is pasted from an image that has not joined yet.
+        if self.copy_paste is not None:
+            hidden = self.rows.late if epoch < self.rows.first_epoch else set()
+            self.copy_paste.sources = [source for source in self.sources if source[0] not in hidden]
 
 
 class _LateRows:

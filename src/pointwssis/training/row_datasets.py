@@ -31,11 +31,11 @@ def wrap_train_rows(rows: HFDataset, model: PreTrainedModel, image_processor: An
     names = class_names(rows)
     warn_about_flips({}, names)
     augmentation = augmentation_for({}, names)
-    # Crops at random scales for MaskRefineNet, whole images for SOLOv2
+    # Crops at random scales for MaskRefineNet; whole images or windows for SOLOv2
     if model.config.model_type == "mask_refine_net":
         scales = tuple(model.config.train_box_scale)
         return RefinementDataset(rows, image_processor, scales, augmentation=augmentation, seed=seed)
-    return InstanceDataset(rows, augmentation, seed)
+    return InstanceDataset(rows, augmentation, seed, tile_size=image_processor.tile_size)
 
 
 def wrap_eval_rows(rows: HFDataset, model: PreTrainedModel, image_processor: Any) -> Dataset:

@@ -3,20 +3,30 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ...ops.rle import encode_mask
-from .decoding_solov2 import DecodingSettings, ImageOutputs, Instances, decode_instances, masks_in_image
+from ...ops.tiles import most_central_windows
+from .decoding_solov2 import DecodingSettings, ImageOutputs, Instances, decode_instances
+from .frames_solov2 import Frame, frames_of_images
 from .level_selection_solov2 import PointInstances, decode_every_level, decode_points
+from .merging_solov2 import TileInstances, merge_tiles
 from .official_prompts_solov2 import decode_official_prompt
 from .prompts_solov2 import box_sizes, check_counts, checked_image_labels, checked_labels, checked_points
 
 
 class SOLOv2PostProcessing:
-    """Mixin for the image processors of SOLOv2."""
+    """Mixin for the image processors of SOLOv2.
+
+    With `tile_size`, outputs hold the tiles of each image one after the other, and every method needs `target_sizes`.
+    Instances of all tiles are merged (`merge_tiles`); a point is decoded in the tile in which it is most central.
+    """
+
+    tile_size: int | None
 
     def post_process_instance_segmentation(
         self,
@@ -53,25 +63,20 @@ class SOLOv2PostProcessing:
             ValueError: an argument does not have one entry per image, or an image label does not exist.
         """
         settings = _settings(outputs, mask_threshold=mask_threshold, max_detections=top_k)
-        check_counts(len(outputs["valid_sizes"]), target_sizes=target_sizes, image_labels=image_labels)
-        frames = _frames(outputs, target_sizes)
+        frames = frames_of_images(outputs, target_sizes, self.tile_size)
+        check_counts(len(frames), image_labels=image_labels)
         results = []
-        for image, frame in enumerate(frames):
-            image_outputs = ImageOutputs.of(outputs, image)
+        for image, own_frames in enumerate(frames):
             labels = None if image_labels is None else image_labels[image]
-            classes = checked_image_labels(labels, image_outputs.num_labels, image)
-            # Instances above the threshold, and their masks in the original image.
-            found = decode_instances(image_outputs, settings, classes)
-            keep = found.scores >= threshold
-            found = Instances(*(values[keep] for values in found))
-            masks = frame.masks(found.probabilities, settings)
+            classes = checked_image_labels(labels, outputs["class_logits"][0].shape[1], image)
+            masks, found_labels, found_scores = _found_in_image(outputs, own_frames, settings, threshold, classes)
             # Masks in the requested form; a map may not show all of them.
             if return_coco_annotation or return_binary_maps:
                 shown = list(range(len(masks)))
                 segmentation = [encode_mask(mask) for mask in masks] if return_coco_annotation else masks
             else:
                 segmentation, shown = _instance_map(masks, overlap_mask_area_threshold)
-            class_ids, scores = found.labels.tolist(), found.scores.tolist()
+            class_ids, scores = found_labels.tolist(), found_scores.tolist()
             info = []
             for number, index in enumerate(shown):
                 info.append({"id": number, "label_id": class_ids[index], "score": scores[index], "was_fused": False})
@@ -111,10 +116,17 @@ class SOLOv2PostProcessing:
             ValueError: an argument does not have one entry per image, a point lies outside its image, a class does not
                 exist, or the strategy is unknown or lacks its boxes.
         """
-        points, labels = _checked_prompts(outputs, input_points, class_labels, target_sizes)
+        frames = frames_of_images(outputs, target_sizes, self.tile_size)
+        points, labels = _checked_prompts(outputs, input_points, class_labels, frames)
         check_counts(len(points), boxes=boxes)
         if level_strategy == "size" and boxes is None:
             raise ValueError("level_strategy 'size' needs `boxes`: their size determines the levels of each point")
+        for image, own_boxes in enumerate(boxes or []):
+            if len(own_boxes) != len(points[image]):
+                raise ValueError(
+                    f"level_strategy 'size' needs one box per point, got {len(own_boxes)} boxes for "
+                    f"{len(points[image])} points of image {image}"
+                )
         settings = _settings(outputs, mask_threshold=mask_threshold)
         return self.decode_checked_points(outputs, points, labels, target_sizes, settings, level_strategy, boxes, top_k)
 
@@ -143,13 +155,17 @@ class SOLOv2PostProcessing:
         """
         settings = settings or _settings(outputs)
         results = []
-        for image, frame in enumerate(_frames(outputs, target_sizes)):
-            # Points to the canvas, one instance per point, masks back to the original image.
-            image_outputs, positions, own_labels = _inputs_of_image(outputs, image, frame, points, labels)
-            sizes = None if boxes is None else box_sizes(boxes[image], frame.scale(positions.device))
-            found = decode_points(image_outputs, positions, own_labels, settings, level_strategy, sizes)
-            masks = frame.masks(found.probabilities, settings)
-            results.append(_point_results(found, masks, points[image], own_labels, top_k))
+        for image, frames in enumerate(frames_of_images(outputs, target_sizes, self.tile_size)):
+            instances = []
+            for part in _point_inputs(outputs, frames, points[image], labels[image]):
+                # Points on the canvas, one instance per point, masks back to the original image.
+                sizes = None
+                if boxes is not None:
+                    own_boxes = torch.as_tensor(boxes[image]).reshape(-1, 4)[part.rows]
+                    sizes = box_sizes(own_boxes, part.frame.scale(part.positions.device))
+                found = decode_points(part.outputs, part.positions, part.labels, settings, level_strategy, sizes)
+                instances += _point_results(found, part, points[image], settings, top_k)
+            results.append(sorted(instances, key=itemgetter("point_index")))
         return results
 
     def post_process_every_level(
@@ -165,15 +181,17 @@ class SOLOv2PostProcessing:
         Arguments and results are those of `post_process_point_instance_segmentation`; the five instances of a point
         follow each other from P2 to P6.
         """
-        points, labels = _checked_prompts(outputs, input_points, class_labels, target_sizes)
+        frames = frames_of_images(outputs, target_sizes, self.tile_size)
+        points, labels = _checked_prompts(outputs, input_points, class_labels, frames)
         settings = _settings(outputs, mask_threshold=mask_threshold)
         results = []
-        for image, frame in enumerate(_frames(outputs, target_sizes)):
-            # Points to the canvas, five instances per point, masks back to the original image.
-            image_outputs, positions, own_labels = _inputs_of_image(outputs, image, frame, points, labels)
-            found = decode_every_level(image_outputs, positions, own_labels, settings)
-            masks = frame.masks(found.probabilities, settings)
-            results.append(_point_results(found, masks, points[image], own_labels))
+        for image, own_frames in enumerate(frames):
+            instances = []
+            for part in _point_inputs(outputs, own_frames, points[image], labels[image]):
+                # Points on the canvas, five instances per point, masks back to the original image.
+                found = decode_every_level(part.outputs, part.positions, part.labels, settings)
+                instances += _point_results(found, part, points[image], settings)
+            results.append(sorted(instances, key=itemgetter("point_index")))
         return results
 
     def post_process_official_points(
@@ -204,60 +222,61 @@ class SOLOv2PostProcessing:
             ValueError: an argument does not have one entry per image, a point lies outside its image, or a class is
                 unknown.
         """
-        points, labels = _checked_prompts(outputs, input_points, class_labels, target_sizes)
+        frames = frames_of_images(outputs, target_sizes, self.tile_size)
+        points, labels = _checked_prompts(outputs, input_points, class_labels, frames)
         settings = _settings(outputs, mask_threshold=mask_threshold)
         results = []
-        for image, frame in enumerate(_frames(outputs, target_sizes)):
+        for image, own_frames in enumerate(frames):
             if (labels[image] < 0).any():
                 raise ValueError(
                     f"post_process_official_points needs the class of every point; image {image} lacks one"
                 )
-            # Points to the canvas, at most one instance per point, masks back to the original image.
-            image_outputs, positions, own_labels = _inputs_of_image(outputs, image, frame, points, labels)
-            found = decode_official_prompt("point", image_outputs, positions, None, own_labels, settings)
-            masks = frame.masks(found.probabilities, settings)
-            results.append(list(_basic_results(found, masks)))
+            instances = []
+            for part in _point_inputs(outputs, own_frames, points[image], labels[image]):
+                # Points on the canvas, at most one instance per point, masks back to the original image.
+                found = decode_official_prompt("point", part.outputs, part.positions, None, part.labels, settings)
+                masks = part.frame.in_image(part.frame.masks(found.probabilities, settings))
+                instances += _basic_results(found, masks)
+            results.append(sorted(instances, key=itemgetter("score"), reverse=True))
         return results
 
 
-class Frame(NamedTuple):
-    """Sizes between which points and masks of one image are translated, each (height, width)."""
-
-    valid_size: tuple[int, int]  # of the image inside the padded canvas
-    target_size: tuple[int, int]  # of the original image
-
-    def scale(self, device: torch.device) -> Tensor:
-        """Return the (2,) factors (x, y) from the original image to the network's input."""
-        factors = [self.valid_size[1] / self.target_size[1], self.valid_size[0] / self.target_size[0]]
-        return torch.tensor(factors, device=device)
-
-    def on_canvas(self, points: Tensor, device: torch.device) -> Tensor:
-        """Return (N, 2) points of the original image in float32 pixels of the padded canvas."""
-        points = points.float().to(device)
-        # A point on the right or bottom border lies in the last pixel, not in the padding behind it.
-        last = torch.tensor([self.target_size[1] - 1, self.target_size[0] - 1], device=device)
-        return torch.minimum(points, last) * self.scale(device)
-
-    def masks(self, probabilities: Tensor, settings: DecodingSettings) -> Tensor:
-        """Return (N, height, width) bool masks in the original image of (N, h, w) probabilities on the canvas."""
-        return masks_in_image(probabilities, self.valid_size, self.target_size, settings.mask_threshold)
+def _found_in_image(
+    outputs: Any, frames: Sequence[Frame], settings: DecodingSettings, threshold: float, classes: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return masks (N, height, width), labels (N,) and scores (N,) of one image, best first, merged over its tiles."""
+    parts = []
+    for frame in frames:
+        found = decode_instances(ImageOutputs.of(outputs, frame.index), settings, classes)
+        keep = found.scores >= threshold
+        masks = frame.masks(found.probabilities[keep], settings)
+        parts.append(TileInstances(frame, masks, found.labels[keep], found.scores[keep]))
+    return parts[0][1:] if len(parts) == 1 else merge_tiles(parts, settings.max_detections)
 
 
-def _frames(outputs: Any, target_sizes: Any) -> list[Frame]:
-    """Return the sizes of each image."""
-    valid = [tuple(size) for size in torch.as_tensor(outputs["valid_sizes"]).tolist()]
-    if target_sizes is None:
-        return [Frame(size, size) for size in valid]
-    return [Frame(size, (int(height), int(width))) for size, (height, width) in zip(valid, target_sizes, strict=True)]
+class _PointInputs(NamedTuple):
+    """Points of one frame, and what decodes them, all on one device."""
+
+    frame: Frame
+    rows: Tensor  # (N,) on the CPU, indices among the points of the image
+    outputs: ImageOutputs
+    positions: Tensor  # (N, 2) float32 in pixels of the canvas
+    labels: Tensor  # (N,)
 
 
-def _inputs_of_image(
-    outputs: Any, image: int, frame: Frame, points: Sequence[Tensor], labels: Sequence[Tensor]
-) -> tuple[ImageOutputs, Tensor, Tensor]:
-    """Return the outputs of one image, its points in pixels of the canvas, and its labels, all on one device."""
-    image_outputs = ImageOutputs.of(outputs, image)
-    device = image_outputs.mask_features.device
-    return image_outputs, frame.on_canvas(points[image], device), labels[image].to(device)
+def _point_inputs(outputs: Any, frames: Sequence[Frame], points: Tensor, labels: Tensor) -> Iterator[_PointInputs]:
+    """Yield the frames of one image with their points: each belongs to the tile in which it is most central."""
+    owners = torch.zeros(len(points), dtype=torch.long)
+    if len(frames) > 1:
+        windows = [frame.window for frame in frames]
+        owners = torch.from_numpy(most_central_windows(points.numpy(), windows, *frames[0].image_size))
+    for number, frame in enumerate(frames):
+        rows = (owners == number).nonzero().flatten()
+        if len(rows) or len(frames) == 1:
+            image_outputs = ImageOutputs.of(outputs, frame.index)
+            device = image_outputs.mask_features.device
+            positions = frame.on_canvas(points[rows], device)
+            yield _PointInputs(frame, rows, image_outputs, positions, labels[rows].to(device))
 
 
 def _settings(outputs: Any, **changes: Any) -> DecodingSettings:
@@ -267,16 +286,14 @@ def _settings(outputs: Any, **changes: Any) -> DecodingSettings:
 
 
 def _checked_prompts(
-    outputs: Any, input_points: Sequence[Any], class_labels: Sequence[Any] | None, target_sizes: Any
+    outputs: Any, input_points: Sequence[Any], class_labels: Sequence[Any] | None, frames: Sequence[Sequence[Frame]]
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Return for each image its (N, 2) points and its (N,) class ids, −1 for unknown."""
-    num_images = len(outputs["valid_sizes"])
-    check_counts(num_images, target_sizes=target_sizes, input_points=input_points, class_labels=class_labels)
-    frames = _frames(outputs, target_sizes)
+    check_counts(len(frames), input_points=input_points, class_labels=class_labels)
     num_labels = outputs["class_logits"][0].shape[1]
     points, labels = [], []
-    for image, frame in enumerate(frames):
-        points.append(checked_points(input_points[image], frame.target_size, image))
+    for image, own_frames in enumerate(frames):
+        points.append(checked_points(input_points[image], own_frames[0].image_size, image))
         given = None if class_labels is None else class_labels[image]
         labels.append(checked_labels(given, len(points[-1]), num_labels, image))
     return points, labels
@@ -290,30 +307,32 @@ def _basic_results(found: Instances | PointInstances, masks: Tensor) -> Iterator
 
 
 def _point_results(
-    found: PointInstances, masks: Tensor, points: Tensor, labels: Tensor, top_k: int = 5
+    found: PointInstances, part: _PointInputs, points: Tensor, settings: DecodingSettings, top_k: int = 5
 ) -> list[dict[str, Any]]:
     """Return the instances of points as dicts, with all values of each point.
 
     Args:
-        found: M instances of N points.
-        masks: (M, height, width) bool, their masks in the original image.
-        points: (N, 2) float64 on the CPU, (x, y) in pixels of the original image.
-        labels: (N,) given classes, −1 for unknown.
+        found: M instances of the N points of one frame.
+        part: frame, points and given classes.
+        points: (P, 2) float64 on the CPU, all points of the image, (x, y) in its pixels.
+        settings: decoding settings.
         top_k: number of alternatives.
     """
+    masks = part.frame.in_image(part.frame.masks(found.probabilities, settings))
+    numbers = part.rows[found.points.cpu()]  # (M,) among the points of the image
     # Does the mask cover the pixel of its point?
     height, width = masks.shape[1:]
-    own_points = points[found.points.cpu()]
+    own_points = points[numbers]
     columns, rows = own_points.float().round().long().to(masks.device).unbind(dim=1)
     inside = masks[torch.arange(len(masks)), rows.clamp(0, height - 1), columns.clamp(0, width - 1)].tolist()
 
     # The best classes, for points whose class was not given.
     best = found.class_scores.topk(min(top_k, found.class_scores.shape[1]), dim=1)
     best_labels, best_scores = best.indices.tolist(), best.values.tolist()
-    is_given = (labels[found.points] >= 0).tolist()
+    is_given = (part.labels[found.points] >= 0).tolist()
 
     results = []
-    coordinates, point_indices = own_points.tolist(), found.points.tolist()
+    coordinates, point_indices = own_points.tolist(), numbers.tolist()
     level_scores, background = found.level_scores.tolist(), found.background.tolist()
     for row, result in enumerate(_basic_results(found, masks)):
         alternatives = zip(best_labels[row], best_scores[row], strict=True)
