@@ -140,6 +140,22 @@ def selected(source: Path, content: Record, split: str) -> list[tuple[str, str, 
     return chosen
 
 
+def lines_of(header: Record, images: list[Record], annotations: list[Record]) -> str:
+    """Return a COCO file with one line per image, and one line with all annotations of an image."""
+    own = defaultdict(list)
+    for annotation in annotations:
+        own[annotation["image_id"]].append(compact(annotation))
+    start = ",\n".join(f'"{key}":{compact(value)}' for key, value in header.items())
+    image_lines = ",\n".join(compact(image) for image in images)
+    annotation_lines = ",\n".join(",".join(records) for records in own.values())
+    return f'{{{start},\n"images":[\n{image_lines}\n],\n"annotations":[\n{annotation_lines}\n]}}\n'
+
+
+def compact(value: Any) -> str:
+    """Return JSON without spaces."""
+    return json.dumps(value, separators=(",", ":"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("source", type=Path, help="folder in COCO's layout")
@@ -165,9 +181,9 @@ def main() -> None:
         # Only what this package reads; the licence lies beside the files.
         info = {"description": "Windows of BBBC038v1 for the demo of pointwssis", "license": "CC0-1.0"}
         categories = [{"id": 1, "name": "nucleus", "supercategory": "cell"}]
-        written = {"info": info, "licenses": [LICENSE], "images": images, "annotations": annotations}
+        header = {"info": info, "licenses": [LICENSE], "categories": categories}
         path = options.target / "annotations" / f"instances_{split}.json"
-        path.write_text(json.dumps({**written, "categories": categories}, separators=(",", ":")), encoding="utf-8")
+        path.write_text(lines_of(header, images, annotations), encoding="utf-8")
         print(f"{path}: {len(images)} images, {len(annotations)} nuclei")
 
 
