@@ -14,7 +14,7 @@ INSTALLED := .venv/.installed
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-14s%s\n", $$1, $$2}'
 
-demo: $(INSTALLED) ## all stages on drawn shapes, a few minutes on a CPU
+demo: $(INSTALLED) ## all stages on nuclei in microscopy images, a few minutes on a CPU
 	$(BIN)/pointwssis demo
 
 test: $(INSTALLED) ## doctests and tests, offline

@@ -13,7 +13,6 @@ import argparse
 import shutil
 from pathlib import Path
 
-from pointwssis.cli.demo import RECIPE
 from pointwssis.data import SHAPE_CLASSES, write_shapes_coco
 from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.run import Run
@@ -24,8 +23,8 @@ Metrics = dict[str, float | None]
 
 
 def recipe_of(folder: Path, name: str, seed: int, max_steps: int | None) -> Recipe:
-    """Return the recipe of `make demo` with one class and more steps; the network is the same."""
-    recipe = Recipe.load(RECIPE)
+    """Return the recipe of `pointwssis demo --shapes` with one class and more steps; the network is the same."""
+    recipe = Recipe.load("shapes")
     recipe.data_dir, recipe.output_dir = str(folder / "data"), str(folder / name.replace(" ", "_"))
     recipe.seed, recipe.max_steps, recipe.point_noise = seed, max_steps, NOISE[name]
     recipe.label_map = dict.fromkeys(SHAPE_CLASSES, "shape")

@@ -1,7 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The front page: its Python runs, its pictures and links exist, its figures are those of docs/results.md."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from PIL import Image
 
 from helpers import tiny
 from helpers.paths import ROOT
-from pointwssis.data import write_shapes_coco
+from pointwssis.data import DEMO_NUCLEI, write_shapes_coco
 
 README = (ROOT / "README.md").read_text("utf-8")
 PIPELINES = (ROOT / "docs" / "pipelines.md").read_text("utf-8")
@@ -33,15 +35,34 @@ def table_numbers(text: str) -> set[str]:
 def trained_folders(tmp_path, monkeypatch):
     """Change to a folder with the output of `make demo` and of a run on nuclei; the models have learned nothing."""
     outputs = tmp_path / "outputs"
-    write_shapes_coco(outputs / "demo" / "data", num_train=3, num_val=3)
-    tiny.saved_segmenter(outputs / "demo" / "student_refined")
-    tiny.saved_refiner(outputs / "demo" / "refiner")
+    # The models know the classes of the nuclei and of the drawn shapes.
+    names = [*tiny.NAMES, "nucleus"]
+    for folder in (outputs / "demo", outputs / "shapes"):
+        write_shapes_coco(folder / "data", num_train=3, num_val=3)
+        tiny.saved_segmenter(folder / "student_refined", names=names)
+        tiny.saved_refiner(folder / "refiner", names=names)
+    # A few of the nuclei of the package are enough to run the code.
+    nuclei = tmp_path / "demo_nuclei"
+    nuclei_folder(nuclei, images=10)
+    monkeypatch.setattr("pointwssis.data.DEMO_NUCLEI", nuclei)
     tiny.saved_segmenter(outputs / "nuclei" / "teacher", names=["nucleus"])
     tiny.saved_refiner(outputs / "nuclei" / "refiner", names=["nucleus"])
     images = tmp_path / "data" / "nuclei" / "images"
     images.mkdir(parents=True)
     Image.new("RGB", (360, 360)).save(images / "797945873ca2a95f.jpg")
     monkeypatch.chdir(tmp_path)
+
+
+def nuclei_folder(folder: Path, images: int) -> None:
+    """Copy the nuclei of the package, with the annotations of the first images of each split."""
+    shutil.copytree(DEMO_NUCLEI, folder)
+    for split in ("train", "val"):
+        path = folder / "annotations" / f"instances_{split}.json"
+        content = json.loads(path.read_text("utf-8"))
+        content["images"] = content["images"][:images]
+        kept = {image["id"] for image in content["images"]}
+        content["annotations"] = [record for record in content["annotations"] if record["image_id"] in kept]
+        path.write_text(json.dumps(content), "utf-8")
 
 
 def run_blocks(text: str) -> None:

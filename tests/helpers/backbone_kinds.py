@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What every kind of backbone must do, given a folder in which it was saved."""
+"""Checks of a backbone of any kind, given a folder in which it was saved."""
 
 import json
 from pathlib import Path

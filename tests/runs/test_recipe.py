@@ -29,7 +29,7 @@ def test_our_recipes_load_and_survive_the_round_trip(name, tmp_path):
 
 def test_recipes_are_found_by_name_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert {"coco10", "demo", "nuclei", "nuclei_gpu", "own_data"} <= set(named_recipes())
+    assert {"coco10", "demo", "nuclei", "nuclei_gpu", "own_data", "shapes"} <= set(named_recipes())
     assert Recipe.from_arguments(["nuclei", "--seed", "4"]).seed == 4
     assert Recipe.load("coco10").backbone_name_or_path == "microsoft/resnet-101"
 

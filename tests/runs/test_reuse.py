@@ -31,6 +31,8 @@ def test_a_given_teacher_labels_and_starts_the_students(shapes, tmp_path, teache
     names = sorted(path.name for path in (tmp_path / "out" / "rough").glob("full_*"))
     assert names == ["full_weights_at_100_percent", "full_weights_at_67_percent"]
     assert results["gate"] is not None
+    facts = json.loads((tmp_path / "out" / "student_refined" / "training_facts.json").read_text())
+    assert (facts["start"], facts["base_model"]) == ("a local model", None)
 
 
 def test_intermediate_weights_stand_in_order_or_the_teacher_for_itself(teacher, tmp_path):

@@ -1,37 +1,47 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""`pointwssis demo`: all stages on synthetic shapes, with the same loading, training and labeling code as real runs."""
+"""`pointwssis demo`: all stages on nuclei of the package, with the same loading, training and labeling as real runs."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..data import write_shapes_coco
+from ..data import DEMO_NUCLEI, write_shapes_coco
 from ..runs.recipe import Recipe
 from ..runs.recipe_values import parse_overrides
 from .run import execute, hide_progress_bars
 
-RECIPE = "demo"
+NUCLEI_RECIPE, SHAPES_RECIPE = "demo", "shapes"
+# Validation images to try the trained model on
+NUCLEI_EXAMPLE, SHAPES_EXAMPLE = "images/val_lilac_stain_05.webp", "images/val_00000.png"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Draw the shapes unless they exist, run all stages, and print a command that uses the trained model."""
+    """Run all stages on nuclei or drawn shapes, and print a command that uses the trained model."""
     parser = argparse.ArgumentParser(
         prog="pointwssis demo",
-        usage="pointwssis demo [--output_dir DIR] [--KEY VALUE ...]",
-        description="Draw synthetic shapes and run all stages on them. Accepts the options of `pointwssis run`.",
+        usage="pointwssis demo [--shapes] [--output_dir DIR] [--KEY VALUE ...]",
+        description="Run all stages on microscopy images of the package. Accepts the options of `pointwssis run`.",
+        allow_abbrev=False,
     )
-    # Everything but --help belongs to the recipe.
-    _, rest = parser.parse_known_args(arguments)
-    recipe = Recipe.load(RECIPE, parse_overrides(rest))
-    # Without data of the user, draw shapes; those of an earlier call are used again.
+    parser.add_argument("--shapes", action="store_true", help="draw synthetic shapes, and run all stages on them")
+    # Everything else belongs to the recipe.
+    options, rest = parser.parse_known_args(arguments)
+    recipe = Recipe.load(SHAPES_RECIPE if options.shapes else NUCLEI_RECIPE, parse_overrides(rest))
+    # Without data of the user, take the nuclei in place, or draw shapes.
+    example = None
     if recipe.data_dir is None and recipe.train_annotations is None and recipe.dataset_name is None:
-        data_dir = Path(recipe.output_dir) / "data"
-        if not (data_dir / "annotations" / "instances_val.json").is_file():
-            write_shapes_coco(data_dir, num_train=240, num_val=60, seed=recipe.seed)
+        data_dir = drawn_shapes(recipe) if options.shapes else DEMO_NUCLEI
         recipe.data_dir = str(data_dir)
+        example = data_dir / (SHAPES_EXAMPLE if options.shapes else NUCLEI_EXAMPLE)
     hide_progress_bars()
     run = execute(recipe)
-    # This image exists only among the drawn shapes.
-    image = run.folder / "data" / "images" / "val_00000.png"
-    if image.is_file():
-        print(f"try it: pointwssis predict {run.shipped} {image}")
+    if example is not None:
+        print(f"try it: pointwssis predict {run.shipped} {example}")
+
+
+def drawn_shapes(recipe: Recipe) -> Path:
+    """Draw the shapes into the output folder of a recipe unless an earlier call has, and return their folder."""
+    data_dir = Path(recipe.output_dir) / "data"
+    if not (data_dir / "annotations" / "instances_val.json").is_file():
+        write_shapes_coco(data_dir, num_train=240, num_val=60, seed=recipe.seed)
+    return data_dir

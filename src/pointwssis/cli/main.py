@@ -13,7 +13,7 @@ from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean, with_hint
 
 COMMANDS = {
-    "demo": "run all stages on synthetic shapes, in a few minutes",
+    "demo": "run all stages on microscopy images of the package, in a few minutes",
     "run": "run all stages of a recipe on your data",
     "recipes": "list the recipes that come with the package, or print one",
     "check": "report the content and the problems of a dataset; propose a recipe for it",

@@ -14,6 +14,7 @@ from .annotation_cost import (
     labeling_budget,
     labeling_seconds,
 )
+from .demo_images import DEMO_NUCLEI
 from .errors import LoadReport
 from .formats.bdd100k import load_bdd100k
 from .formats.click_table import load_click_table, read_click_table
@@ -47,6 +48,7 @@ from .splits import hide_masks, split_supervision
 from .synthetic import SHAPE_CLASSES, make_shapes_dataset, write_shapes_coco
 
 __all__ = [
+    "DEMO_NUCLEI",
     "SHAPE_CLASSES",
     "ImageContent",
     "LabelingBudget",

@@ -43,7 +43,7 @@ def rle_coverage(rle: RLE, others: Sequence[RLE]) -> list[float]:
 
 
 def rle_coverages(rles: Sequence[RLE], others: Sequence[RLE]) -> np.ndarray:
-    """Return the (N, M) fraction of each of N masks, 0 … 1, that lies inside each of M other masks of the same image."""
+    """Return the (N, M) fraction of each of N masks, 0 … 1, that lies inside each of M other masks of one image."""
     if not rles or not others:
         return np.zeros((len(rles), len(others)))
     # For crowds COCO's overlap is the intersection over the area of the first mask.

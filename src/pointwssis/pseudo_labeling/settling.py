@@ -24,8 +24,8 @@ def settle_rough_masks(row: Row) -> None:
 def settled_labels(row: Row, items: Sequence[Row], masks: Sequence[RLE]) -> list[RLE]:
     """Return the masks of the pseudo labels of a row without overlaps.
 
-    Annotated masks do not change and keep their pixels; crowds, which are regions, claim none. Proposals, which have no point, take what objects
-    with points leave; among themselves their centers of mass decide.
+    Annotated masks do not change and keep their pixels; crowds, which are regions, claim none. Proposals, which have no
+    point, take what objects with points leave; among themselves their centers of mass decide.
 
     Args:
         row: row of the image.

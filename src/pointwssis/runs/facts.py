@@ -20,6 +20,7 @@ from .labeling import QUALITY_FILE
 from .names import MODELS, role_of
 from .plan import round_name
 from .recipe import Recipe
+from .reuse import reused_model
 from .shipping import shipped_model
 from .stages import is_trained
 
@@ -168,7 +169,10 @@ def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
         part, recipe.student_name_or_path
     )
     if own == "teacher":
-        return "the teacher of the same run", "teacher"
+        own = reused_model(recipe, "teacher")
+        # A reused teacher is named as what it is.
+        if own is None:
+            return "the teacher of the same run", "teacher"
     if part == "refiner" and own == GENERAL_REFINER:
         return "the general refiner of the package", None
     weights = own or recipe.model_name_or_path

@@ -137,7 +137,6 @@ class Labeling:
             flips=self.recipe.label_flips and not names_with_sides(self.data.class_names),
             scales=self.recipe.label_scales,
             zoom=self.recipe.label_zoom,
-            level_strategy="points" if self.recipe.settle_overlaps else "adaptive",
         )
 
     # -- rough masks

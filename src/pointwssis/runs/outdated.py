@@ -25,7 +25,9 @@ KEYS = {
         "teacher", "train_shortest_edges", "augmentation", "rough_fractions", "gate", "held_back_fraction",
         "max_detections",
     ),
-    "rough": ("image_level_threshold", "unlabeled_threshold"),
+    "rough": (
+        "image_level_threshold", "unlabeled_threshold", "settle_overlaps", "label_flips", "label_scales", "label_zoom",
+    ),
     "refiner": ("refiner_name_or_path", "refiner_model", "refiner"),
     "control": ("student_name_or_path", "student"),
     "student": ("rough_student", "full_repeats", "weigh_pseudo_labels", "label_rounds"),
@@ -39,7 +41,7 @@ FIRST_STAGE = {key: stage for stage, keys in KEYS.items() for key in keys}
 # First stage that is affected → all stages whose results are outdated then
 AFFECTED = {
     "teacher": STAGES,
-    "rough": ("rough", "pseudo", "student"),
+    "rough": ("rough", "refiner", "pseudo", "student"),  # the refiner learns from rough masks
     "refiner": ("refiner", "pseudo", "student"),
     "control": ("control", "student", "upper_bound"),
     "student": ("student",),

@@ -119,9 +119,8 @@ class Recipe:
             fewer than 4; 0 holds none back.
         label_rounds: number of rounds of labels for the students. After each equal share of its steps, a student labels
             the images with points again, and continues from its own weights on the new labels. The paper has 1.
-        settle_overlaps: the points of an image decide about its masks: of the pyramid levels, those are preferred whose
-            mask holds its own point and no other, and pixels that several masks claim go to the object with the nearest
-            point. false selects levels by their score alone and keeps overlaps, as in the paper.
+        settle_overlaps: pixels that several masks of an image claim go to the object with the nearest point, relative
+            to its size; no mask holds the point of another object. false keeps overlaps, as in the paper.
         label_flips: average the masks of each image and its mirror image when labeling, unless class names distinguish
             left from right. Labeling takes twice as long. false labels the image alone, as in the paper.
         label_scales: sizes of the network's input when labeling, as factors of `image_size`; scores and masks are

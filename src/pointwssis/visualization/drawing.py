@@ -30,6 +30,8 @@ LEVEL_NAMES = ("P2", "P3", "P4", "P5", "P6")
 LEVEL_COLORS: tuple[Color, ...] = ((240, 228, 66), (86, 180, 233), (0, 158, 115), (213, 94, 0), (204, 121, 167))
 UNKNOWN_COLOR: Color = (150, 150, 150)
 PANEL_TITLES = ("image", "points", "rough masks", "refined masks", "ground truth")
+PANEL_OPACITY = 0.35  # of the fillings, so that the image shows through
+PANEL_OUTLINE = 2  # width of the outlines in pixels of a panel whose longer side is MIN_SIDE
 MIN_SIDE = 256  # images with a shorter side below this, in pixels, are enlarged
 
 
@@ -208,6 +210,9 @@ def pseudo_label_panels(
     """
     # Colors belong to the ids of the objects, so that they agree in all panels.
     image = read_image(row)
+    shown, _ = _enlarged(image, MIN_SIDE)
+    # Outlines stay visible when the panel is fitted into a cell of the contact sheet.
+    outline_width = max(2, round(PANEL_OUTLINE * max(shown.size) / MIN_SIDE))
     ids = [item["id"] for item in row["objects"]]
     color_of = dict(zip(ids, instance_colors(len(ids)), strict=True))
 
@@ -216,13 +221,16 @@ def pseudo_label_panels(
         objects = objects_with_mask(source, field)
         colors = [color_of.get(item["id"], UNKNOWN_COLOR) for item in objects]
         masks = [decode_rle(item[field]) for item in objects]
-        return draw_instances(image.convert("L"), masks, colors=colors) if objects else None
+        if not objects:
+            return None
+        gray = image.convert("L")
+        return draw_instances(gray, masks, colors=colors, opacity=PANEL_OPACITY, outline_width=outline_width)
 
     pointed = objects_with_point(row)
     points = draw_points(image, [item["point"] for item in pointed], [color_of[item["id"]] for item in pointed])
     masks = [panel(row, "rough_segmentation"), panel(row, "segmentation")]
     ground_truth_panel = None if ground_truth is None else panel(ground_truth, "segmentation")
-    return [_enlarged(image, MIN_SIDE)[0], points, *masks, ground_truth_panel]
+    return [shown, points, *masks, ground_truth_panel]
 
 
 def _enlarged(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:

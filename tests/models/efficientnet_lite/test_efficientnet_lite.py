@@ -126,3 +126,21 @@ def test_the_facts_of_a_model_name_the_backbone():
         None,
     )
     assert json.dumps(public_recipe(recipe)) == '{"backbone_name_or_path": "efficientnet-lite0"}'
+
+
+def test_training_under_autocast_agrees_with_float32():
+    """Depthwise convolutions that have a backward pass stay in float32 there."""
+    torch.manual_seed(0)
+    backbone = EfficientNetLiteBackbone(EfficientNetLiteConfig(**tiny.EFFICIENTNET_LITE)).eval()
+    images = torch.randn(2, 3, 64, 64)
+    expected = backbone(images).feature_maps
+    with torch.autocast("cpu", torch.bfloat16):
+        trained = backbone(images).feature_maps
+        with torch.no_grad():
+            inferred = backbone(images).feature_maps
+    for ours, inference, exact in zip(trained, inferred, expected, strict=True):
+        scale = exact.abs().max()
+        assert (ours - exact).abs().max() < 0.05 * scale and (inference - exact).abs().max() < 0.05 * scale
+        assert ours.is_contiguous()
+    sum(feature.float().sum() for feature in trained).backward()
+    assert all(parameter.grad is not None for parameter in backbone.parameters())

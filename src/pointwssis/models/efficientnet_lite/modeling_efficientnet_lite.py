@@ -40,8 +40,25 @@ class EfficientNetLiteConvLayer(nn.Module):
     def forward(self, hidden_states: Tensor) -> Tensor:
         if self.convolution.stride != (1, 1):
             hidden_states = pad_same(hidden_states, self.convolution.kernel_size[0], self.convolution.stride[0])
-        hidden_states = self.normalization(self.convolution(hidden_states))
+        if self.convolution.groups > 1 and trains_under_cpu_autocast(hidden_states, self.convolution.weight):
+            # The gradient of a depthwise convolution in bfloat16 takes up to three times as long as in float32.
+            with torch.autocast("cpu", enabled=False):
+                hidden_states = self.convolution(hidden_states.float()).to(hidden_states.dtype)
+        else:
+            hidden_states = self.convolution(hidden_states)
+        hidden_states = self.normalization(hidden_states)
         return hidden_states if self.is_projection else F.relu6(hidden_states)
+
+
+def trains_under_cpu_autocast(features: Tensor, weight: Tensor) -> bool:
+    """Return True if a convolution has a backward pass and runs under autocast on a CPU."""
+    has_gradient = torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad)
+    return has_gradient and features.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+
+
+def fastest_layout(images: Tensor) -> Tensor:
+    """Return (B, C, H, W) images in the memory layout that depthwise convolutions prefer: channels last on a CPU."""
+    return images.contiguous(memory_format=torch.channels_last) if images.device.type == "cpu" else images
 
 
 def pad_same(features: Tensor, kernel_size: int, stride: int) -> Tensor:
@@ -138,11 +155,11 @@ class EfficientNetLiteBackbone(BackboneMixin, EfficientNetLitePreTrainedModel):
         output_hidden_states (`bool`, *optional*):
             Return the output of the stem and of every stage, too.
         """
-        hidden_states = (self.embedder(pixel_values),)
+        hidden_states = (self.embedder(fastest_layout(pixel_values)),)
         for stage in self.stages:
             hidden_states += (stage(hidden_states[-1]),)
         maps = dict(zip(self.stage_names, hidden_states, strict=True))
-        feature_maps = tuple(maps[name] for name in self.out_features)
+        feature_maps = tuple(maps[name].contiguous() for name in self.out_features)
         return BackboneOutput(feature_maps=feature_maps, hidden_states=hidden_states)
 
 
