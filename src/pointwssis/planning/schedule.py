@@ -10,7 +10,7 @@ REFINER_SHARE = 0.15  # fraction of the training time for the refiner
 STUDENT_SHARE = 1.0  # student steps per teacher step; students start from the teacher's weights
 LEAST_STEPS = 10  # of every training of a SOLOv2
 SUFFICIENT_STEPS = 400  # teacher steps from scratch; on 53 images of nuclei they gave 24.2 AP
-SUFFICIENT_PRETRAINED_STEPS = 160  # the same with a pretrained backbone
+SUFFICIENT_PRETRAINED_STEPS = 240  # the same with a pretrained backbone
 MIN_REFINER_STEPS = 100  # with fewer, a refiner copies its rough masks
 SUFFICIENT_EPOCHS = 100  # the same in epochs; the smaller one counts
 # Upper limits. The official schedules for COCO with 1% and with all masks have 135 and 37 epochs.
