@@ -33,23 +33,17 @@ def table_numbers(text: str) -> set[str]:
 
 @pytest.fixture
 def trained_folders(tmp_path, monkeypatch):
-    """Change to a folder with the output of `make demo` and of a run on nuclei; the models have learned nothing."""
+    """Change to a folder with the output of `pointwssis demo` and `demo --shapes`; the models have learned nothing."""
     outputs = tmp_path / "outputs"
-    # The models know the classes of the nuclei and of the drawn shapes.
-    names = [*tiny.NAMES, "nucleus"]
-    for folder in (outputs / "demo", outputs / "shapes"):
-        write_shapes_coco(folder / "data", num_train=3, num_val=3)
+    # Each model knows the classes of its data.
+    for folder, names in ((outputs / "demo", ["nucleus"]), (outputs / "shapes", tiny.NAMES)):
         tiny.saved_segmenter(folder / "student_refined", names=names)
         tiny.saved_refiner(folder / "refiner", names=names)
+    write_shapes_coco(outputs / "shapes" / "data", num_train=3, num_val=3)
     # A few of the nuclei of the package are enough to run the code.
     nuclei = tmp_path / "demo_nuclei"
     nuclei_folder(nuclei, images=10)
     monkeypatch.setattr("pointwssis.data.DEMO_NUCLEI", nuclei)
-    tiny.saved_segmenter(outputs / "nuclei" / "teacher", names=["nucleus"])
-    tiny.saved_refiner(outputs / "nuclei" / "refiner", names=["nucleus"])
-    images = tmp_path / "data" / "nuclei" / "images"
-    images.mkdir(parents=True)
-    Image.new("RGB", (360, 360)).save(images / "797945873ca2a95f.jpg")
     monkeypatch.chdir(tmp_path)
 
 
