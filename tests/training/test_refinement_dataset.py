@@ -70,6 +70,21 @@ def test_crops_are_drawn_between_the_two_scales(rows):
     assert max(between) - min(between) > 0.1
 
 
+def test_a_point_beside_the_crop_of_its_rough_mask_is_no_error(rows):
+    # The ring's center of mass lies between pixels and outside of it; the rough mask is one pixel far from both.
+    ring, dot = mask(40, 60, (10, 10, 22, 22)), mask(40, 60, (50, 3, 51, 4))
+    ring[12:20, 12:20] = False
+
+    def moved(objects):
+        return [{**objects[0], "segmentation": encode_mask(ring), "rough_segmentation": encode_mask(dot)}]
+
+    _, processor = tiny.refiner(names=["a", "b", "c"])
+    samples = RefinementDataset(changed(rows, moved), processor, augmentation=TURNS)
+    for epoch in range(6):
+        samples.set_epoch(epoch)
+        assert samples[0]["rough_masks"].any()
+
+
 def test_what_has_no_truth_or_no_rough_mask_is_no_sample(rows):
     _, processor = tiny.refiner(names=["a", "b", "c"])
     empty = encode_mask(np.zeros((40, 60), bool))

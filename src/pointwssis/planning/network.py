@@ -37,9 +37,12 @@ _SHARED_TRAINING = {
     "max_grad_norm": 3.0,
     "milestones": [0.75, 0.9],
 }
+# Samples of the refiner
+_REFINER = {"perturb": 0.25, "color_jitter": 0.1}
 _REASONS = {
     "optim": "AdamW learns much faster than SGD in short trainings; clipping stabilizes it",
     "backbone_learning_rate_factor": "pretrained weights need small changes only",
+    "perturb": "a quarter of the rough masks are perturbed ground truth, so that few masks teach many mistakes",
 }
 
 
@@ -60,7 +63,7 @@ def network_settings(full: int, backbone: str | None = None) -> list[Setting]:
     batch_size, rate = min(16 if gpu else 8, max(1, full)), 0.0005 if gpu else 0.001
     training: dict[str, Any] = {"per_device_train_batch_size": batch_size, **_SHARED_TRAINING, "learning_rate": rate}
     # The refiner sees crops of single objects, so its batches are larger.
-    refiner: dict[str, Any] = {"per_device_train_batch_size": 64 if gpu else 32, "learning_rate": rate}
+    refiner: dict[str, Any] = {"per_device_train_batch_size": 64 if gpu else 32, "learning_rate": rate, **_REFINER}
     if backbone is not None:
         training["backbone_learning_rate_factor"] = BACKBONE_RATE_FACTOR
     # Worker processes load and augment images while the GPU computes.
@@ -69,7 +72,7 @@ def network_settings(full: int, backbone: str | None = None) -> list[Setting]:
     return [
         *backbone_settings(backbone),
         *(Setting(f"training.{key}", value, _REASONS.get(key, "")) for key, value in training.items()),
-        *(Setting(f"refiner.{key}", value) for key, value in refiner.items()),
+        *(Setting(f"refiner.{key}", value, _REASONS.get(key, "")) for key, value in refiner.items()),
     ]
 
 

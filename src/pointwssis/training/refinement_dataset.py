@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from datasets import Dataset as HFDataset
 
-from ..models.mask_refine_net.crops_mask_refine_net import crop_box_around
+from ..models.mask_refine_net.crops_mask_refine_net import CropBox, crop_box_around
 from ..ops.coco_masks import decode_rle, rle_area, rle_box
 from ..ops.images import read_image
 from ..ops.user_error import UserError
@@ -115,7 +115,7 @@ class RefinementDataset(SeededDataset):
         # Only the crop is augmented. The crop around an empty mask depends on the size of the whole image.
         image, masks, points = np.asarray(read_image(row)), np.stack([mask, rough_mask]), np.array([point])
         if rough_mask.any():
-            x0, y0, x1, y1 = crop_box_around(rough_mask, point, scale)
+            x0, y0, x1, y1 = with_point(crop_box_around(rough_mask, point, scale), point)
             image, masks, points = image[y0:y1, x0:x1], masks[:, y0:y1, x0:x1], points - np.array([x0, y0])
         if self.augmentation is not None:
             image, masks, points = augmented(image, masks, points, self.augmentation, generator)
@@ -150,6 +150,18 @@ class RefinementDataset(SeededDataset):
         if predicted is not None and draw >= self.sampling.drop_rough + self.sampling.perturb:
             return decode_rle(predicted)
         return perturbed_mask(mask, generator, random_neighbor(objects, position, generator))
+
+
+def with_point(box: CropBox, point: tuple[float, float]) -> CropBox:
+    """Return a box that holds a point too, which may lie beside the crop of a rough mask that misses its object.
+
+    Example:
+        >>> with_point((4, 4, 8, 8), (2.5, 6.0))
+        (2, 4, 8, 8)
+    """
+    # A point between two pixels needs both, so that it stays inside when the crop is flipped.
+    (x, y), (right, bottom) = np.floor(point).astype(int).tolist(), np.ceil(point).astype(int).tolist()
+    return min(box[0], x), min(box[1], y), max(box[2], right + 1), max(box[3], bottom + 1)
 
 
 def is_refinable(item: Mapping[str, Any], needs_rough: bool = True) -> bool:
