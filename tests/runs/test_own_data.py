@@ -48,7 +48,7 @@ def test_one_command_from_masks_and_clicks_to_a_student(files, tmp_path):
     ]
     small = {"shortest_edge": 64, "longest_edge": 64}
     small_steps = ["--max_steps", "1", "--bf16", "false", "--image_size", json.dumps(small)]
-    small_steps += ["--model.num_grids", "[8, 6, 4, 3, 2]", "--refiner_model.crop_size", "48"]
+    small_steps += ["--model.num_grids", "[8, 6, 4, 3, 2]"]
     small_steps += ["--training.per_device_train_batch_size", "2", "--refiner.per_device_train_batch_size", "2"]
     assert main([*command, *small_steps, "--label_map", json.dumps(files["label_map"])]) == 0
     results = json.loads((tmp_path / "outputs" / "mine" / "results.json").read_text())
