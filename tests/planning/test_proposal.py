@@ -101,7 +101,7 @@ def test_supervision_of_the_files_stays(shapes, tmp_path):
 
 
 def test_it_runs(shapes, tmp_path, monkeypatch):
-    monkeypatch.setattr(network, "_RESNET18", tiny.RESNET)
+    monkeypatch.setattr(network, "_SMALL_RESNET", tiny.RESNET)
     monkeypatch.setattr(network, "_NARROW", dict.fromkeys(network._NARROW, 16) | {"num_instance_convs": 1})
     base = shapes_with_points(shapes, tmp_path / "train.json", output_dir=str(tmp_path / "out"))
     recipe = proposed(base).recipe

@@ -24,8 +24,10 @@ from pointwssis.planning.sizing import (
     finest_grid,
     input_settings,
     input_size,
+    object_sizes,
     pyramid_settings,
     side_for,
+    tiled_input,
 )
 
 
@@ -84,6 +86,20 @@ def test_input_of_square_images():
     assert made["augmentation"] == {"brightness": 0.2, "contrast": 0.2}
     crowd = facts(boxes=[(9, 9)] * 80)
     assert values(input_settings(crowd, InputSize(320, 320, True), ""))["augmentation"]["min_crop"] == 0.6
+
+
+def test_small_objects_are_seen_in_tiles():
+    # At 512 the objects have 16 pixels; tiles of half the image's side show them as large on a canvas of 256.
+    data = facts(box=(8, 8))
+    tiles = tiled_input(data, side_for(data, 10, 16))
+    assert tiles == InputSize(256, 256, square=True, tile=128)
+    assert object_sizes(data, tiles) == pytest.approx([16] * 8)
+    made = values(input_settings(data, tiles, ""))
+    assert (made["tile_size"], made["pad_size"]) == (128, {"height": 256, "width": 256})
+    assert made["augmentation"]["min_crop"] == 0.8 and "train_shortest_edges" not in made
+    # Tiles would cut large objects, and whole images suffice where objects are large.
+    assert tiled_input(facts(boxes=[(8, 8)] * 8 + [(60, 60)] * 2), 512) is None
+    assert tiled_input(facts(box=(30, 30)), 256) is None
 
 
 @pytest.mark.parametrize("box", [(1, 1), (11, 11), (20, 20), (90, 90), (250, 250)])

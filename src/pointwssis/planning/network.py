@@ -9,23 +9,29 @@ import torch
 from .settings import Setting
 
 # Backbones without pretrained weights
-_RESNET18 = {
+_SMALL_RESNET = {
     "model_type": "resnet",
     "layer_type": "basic",
-    "depths": [2, 2, 2, 2],
-    "hidden_sizes": [64, 128, 256, 512],
+    "depths": [1, 1, 1, 1],
+    "embedding_size": 32,
+    "hidden_sizes": [32, 64, 128, 256],
 }
 _RESNET50 = {"model_type": "resnet", "depths": [3, 4, 6, 3]}
-# Narrower heads, for machines without a GPU
+# Widths of the heads for machines without a GPU: from scratch, and with a pretrained backbone
 _NARROW = {
-    "fpn_channels": 128,
-    "instance_channels": 128,
+    "fpn_channels": 64,
+    "instance_channels": 64,
     "num_instance_convs": 2,
-    "kernel_channels": 64,
-    "mask_channels": 64,
+    "kernel_channels": 32,
+    "mask_channels": 32,
 }
-# With a pretrained backbone, whose features need less refinement, they can be narrower still.
-_NARROWER = {"fpn_channels": 96, "instance_channels": 96, "kernel_channels": 48, "mask_channels": 48}
+_NARROW_PRETRAINED = {
+    "fpn_channels": 96,
+    "instance_channels": 96,
+    "num_instance_convs": 2,
+    "kernel_channels": 48,
+    "mask_channels": 48,
+}
 # Stem and first two stages keep their pretrained weights, the others learn slowly.
 FROZEN_STAGES, BACKBONE_RATE_FACTOR = 3, 0.2
 # Settings of the trainings, whatever the machine
@@ -82,7 +88,7 @@ def backbone_settings(backbone: str | None) -> list[Setting]:
     Args:
         backbone: pretrained backbone to use; None starts from random weights.
     """
-    narrow = _NARROW if backbone is None else {**_NARROW, **_NARROWER}
+    narrow = _NARROW if backbone is None else _NARROW_PRETRAINED
     widths = [] if has_gpu() else [Setting(f"model.{key}", value) for key, value in narrow.items()]
     if backbone is not None:
         frozen = "stem and stages up to stride 8 keep their weights; 5 freezes the whole backbone, which is faster"
@@ -92,7 +98,7 @@ def backbone_settings(backbone: str | None) -> list[Setting]:
             *widths,
         ]
     # A GPU affords a larger network.
-    config, name = (_RESNET50, "ResNet-50") if has_gpu() else (_RESNET18, "ResNet-18 (small enough for a CPU)")
+    config, name = (_RESNET50, "ResNet-50") if has_gpu() else (_SMALL_RESNET, "a ResNet-10 of half the width")
     why = f"{name} from scratch; for photographs use backbone_name_or_path: efficientnet-lite0, which is pretrained"
     return [Setting("model.backbone_config", config, why), *widths]
 

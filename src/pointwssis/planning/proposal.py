@@ -29,6 +29,7 @@ from .sizing import (
     input_size,
     pyramid_settings,
     side_for,
+    tiled_input,
 )
 from .speed import machine_name, refiner_seconds, segmenter_seconds, some_rows
 
@@ -106,17 +107,23 @@ def propose(
     network, sample = network_settings(facts.full, backbone), some_rows(data.masked)
     starts = model_settings(base)
 
-    def seconds_at(side: int) -> float:
-        size = input_size(facts, side)
+    def seconds_for(size: InputSize) -> float:
         scaled = [Setting("image_size", size.image_size), Setting("pad_size", size.pad_size)]
-        return measure(recipe_from([*network, *starts, *scaled]), sample)
+        return measure(recipe_from([*network, *starts, *scaled, Setting("tile_size", size.tile)]), sample)
 
-    # The input is as large as the objects need and the machine allows.
+    def seconds_at(side: int) -> float:
+        return seconds_for(input_size(facts, side))
+
+    # The input is as large as the objects need and the machine allows; small objects are seen in tiles.
     wanted = side_for(facts, 10, TARGET_SIZE)
     batch_size = value_of(network, "training.per_device_train_batch_size")
     enough = enough_steps(facts, batch_size, backbone is not None)
-    side, seconds, slow = affordable_side(facts, wanted, minutes, batch_size, enough, seconds_at)
-    size = input_size(facts, side)
+    size, slow = tiled_input(facts, wanted), ""
+    if size is not None:
+        seconds = seconds_for(size)
+    else:
+        side, seconds, slow = affordable_side(facts, wanted, minutes, batch_size, enough, seconds_at)
+        size = input_size(facts, side)
     settings = [
         *data_settings,
         *input_settings(facts, size, slow),
@@ -172,7 +179,7 @@ def crowded_shares(rows: Dataset, size: InputSize) -> dict[int, float]:
     """Return finest grid → fraction of the points that share their cell with another point of their class."""
     # Scale ranges play no role where only the cells of points are counted.
     ranges = [(1, 2)] * len(FINEST_GRIDS)
-    settings = InputSettings(size.image_size, size.pad_size, FINEST_GRIDS, ranges, max_detections=10**9)
+    settings = InputSettings(size.image_size, size.pad_size, FINEST_GRIDS, ranges, 10**9, size.tile)
     fit = PyramidFit("train", settings, Findings())
     for position in range(0, len(rows), max(1, len(rows) // _CROWDING_SAMPLE)):
         fit.add(rows[position], position)

@@ -24,6 +24,8 @@ MIN_SIZE = 8  # size that half of the objects must have
 STRIDE = 32  # inputs are multiples of the coarsest stride
 MIN_SIDE, MAX_SIDE = 128, 1344  # limits of the input's longer side
 MAX_ENLARGEMENT = 2  # limit relative to the original images: more adds pixels, but no detail
+TILE_CANVAS = 256  # pixels of the input along the side of a tile
+TILE_EXTENTS = 3  # least side of a tile, as a multiple of the length of 90% of the objects
 MAX_SQUARE_RATIO = 1.25  # median aspect ratio up to which images share one square canvas
 MAX_FINEST_SIZE = 256  # limit of the finest level's range; the coarsest level begins at four times that
 FINEST_GRIDS = (24, 32, 40, 48, 64, 80)
@@ -34,11 +36,15 @@ CROWD = 10  # objects per image from which a random crop still holds enough of t
 
 @dataclass(frozen=True)
 class InputSize:
-    """Scaling of images: shortest edge and maximum longest edge in pixels, and whether the canvas is a fixed square."""
+    """Scaling of images: shortest edge and maximum longest edge in pixels, and whether the canvas is a fixed square.
+
+    With a `tile` the network sees square windows with this side in pixels of the original image, in place of images.
+    """
 
     shortest: int
     longest: int
     square: bool
+    tile: int | None = None
 
     @property
     def image_size(self) -> dict[str, int]:
@@ -85,6 +91,26 @@ def side_for(facts: DataFacts, percentile: float, pixels: float) -> int:
     return most
 
 
+def tiled_input(facts: DataFacts, wanted: int) -> InputSize | None:
+    """Return an input of tiles that show objects as large as whole images with a longer side of `wanted` would.
+
+    Returns:
+        None where whole images are small enough for the canvas of a tile, or where tiles would cut large objects.
+    """
+    tile = round(TILE_CANVAS * facts.longest_side / wanted)
+    extent = float(np.percentile(facts.boxes.max(axis=1), 90))
+    if wanted <= TILE_CANVAS or tile < TILE_EXTENTS * extent:
+        return None
+    return InputSize(TILE_CANVAS, TILE_CANVAS, square=True, tile=tile)
+
+
+def object_sizes(facts: DataFacts, size: InputSize) -> np.ndarray:
+    """Return the (M,) square roots of the areas of the boxes, in pixels of an input."""
+    if size.tile is None:
+        return facts.sizes_at(size.shortest, size.longest)
+    return np.sqrt(facts.boxes.prod(axis=1)) * size.longest / size.tile
+
+
 def input_settings(facts: DataFacts, size: InputSize, slow: str) -> list[Setting]:
     """Return the settings of the input: size, canvas, scales and augmentation.
 
@@ -94,8 +120,10 @@ def input_settings(facts: DataFacts, size: InputSize, slow: str) -> list[Setting
         slow: reason why the input is smaller than the objects need; empty if it is not.
     """
     # The reasons for the size and for the canvas.
-    tenth, median = np.percentile(facts.sizes_at(size.shortest, size.longest), (10, 50))
+    tenth, median = np.percentile(object_sizes(facts, size), (10, 50))
     reason = f"at this input half of the objects have at least {median:.0f} pixels, and 90% at least {tenth:.0f}"
+    if size.tile is not None:
+        return tile_settings(facts, size, reason)
     if slow:
         reason += f". {slow}"
     elif tenth < TARGET_SIZE:
@@ -118,12 +146,32 @@ def input_settings(facts: DataFacts, size: InputSize, slow: str) -> list[Setting
     ]
 
 
-def augmentation_setting(facts: DataFacts) -> Setting:
+def tile_settings(facts: DataFacts, size: InputSize, reason: str) -> list[Setting]:
+    """Return the settings of an input of tiles.
+
+    Args:
+        facts: statistics of the data.
+        size: chosen input, with a `tile`.
+        reason: sizes of the objects at this input.
+    """
+    small = f"objects are small: tiles are enlarged {size.longest / size.tile:.1f} times, and no object is cut often"
+    return [
+        Setting("tile_size", size.tile, f"{small}, since 90% are at most a third as long as a tile"),
+        Setting("image_size", size.image_size, reason),
+        Setting("pad_size", size.pad_size, "all tiles share one square canvas"),
+        augmentation_setting(facts, tiled=True),
+    ]
+
+
+def augmentation_setting(facts: DataFacts, tiled: bool = False) -> Setting:
     """Return the augmentation, without flips and rotations that only the user knows to be allowed."""
     values: dict[str, float] = {"brightness": 0.2, "contrast": 0.2}
     reason = "few images have masks, so brightness and contrast are varied"
     crowd = float(np.median(facts.objects_per_image))
-    if crowd >= CROWD:
+    if tiled:
+        values["min_crop"] = 0.8
+        reason += ", and tiles are up to a fifth smaller"
+    elif crowd >= CROWD:
         values["min_crop"] = 0.6
         reason += f", and random crops are taken, since half of the images show at least {crowd:.0f} objects"
     # Flips and rotations make some class names wrong.
@@ -146,7 +194,7 @@ def pyramid_settings(facts: DataFacts, size: InputSize, crowded: dict[int, float
         size: chosen input.
         crowded: finest grid → fraction of the points that share a cell with another point of their class.
     """
-    median = float(np.median(facts.sizes_at(size.shortest, size.longest)))
+    median = float(np.median(object_sizes(facts, size)))
     base = min(max(8, math.ceil(1.15 * median / 8) * 8), MAX_FINEST_SIZE)
     ranges = [[1, base], [base // 2, 2 * base], [base, 4 * base], [2 * base, 8 * base], [4 * base, 2048]]
     finest = finest_grid(size, crowded)
