@@ -14,6 +14,7 @@ import functools
 import json
 import re
 import shutil
+import string
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,27 @@ for instance in refiner(image, rough_masks=[rough_mask], points=[(30, 30)], labe
     ),
 }
 
+# Our backbones: `model_type` of the backbone's configuration → classes of the configuration and of the backbone.
+BACKBONES = {
+    "efficientnet_lite": (
+        "models.efficientnet_lite.configuration_efficientnet_lite.EfficientNetLiteConfig",
+        "models.efficientnet_lite.modeling_efficientnet_lite.EfficientNetLiteBackbone",
+    ),
+}
+
+# End of the configuration's module of a model with such a backbone
+REGISTRATION = """
+# Register the backbone of this model, unless pointwssis or another export has done so.
+from transformers import CONFIG_MAPPING, AutoBackbone, AutoConfig
+
+from .$config_module import $config_class
+from .$backbone_module import $backbone_class
+
+if "$model_type" not in CONFIG_MAPPING:
+    AutoConfig.register("$model_type", $config_class)
+    AutoBackbone.register($config_class, $backbone_class)
+"""
+
 
 def export(model_dir: Path, output_dir: Path, name: str) -> list[str]:
     """Write weights, configuration, code and card of a model to a folder.
@@ -118,7 +140,7 @@ def export(model_dir: Path, output_dir: Path, name: str) -> list[str]:
     if config.model_type not in MODELS:
         raise ValueError(f"{model_dir}: is a {config.model_type} model; expected one of {', '.join(MODELS)}")
     exported = MODELS[config.model_type]
-    code = flat_modules([*exported.auto_classes.values(), exported.image_processor, exported.pipeline])
+    code = model_code(exported, config.backbone_config.model_type)
     # Weights, as they are.
     output_dir.mkdir(parents=True, exist_ok=True)
     for weights in model_dir.glob("*.safetensors*"):
@@ -152,14 +174,46 @@ def extend_json(source: Path, target: Path, file: str, **values: Any) -> None:
 
 
 def exported_card(card: str, name: str, usage: str) -> str:
-    """Return a model card with the title, the code and the library of the export; the rest is unchanged."""
-    card = re.sub(r"```python\n.*?```", lambda _: f"```python\n{usage}```", card, count=1, flags=re.S)
+    """Return a model card with the title, the code and the library of the export; the rest is unchanged.
+
+    The first Python code is replaced. A card without any gets a section at its end.
+    """
+    code = f"```python\n{usage}```"
+    card, num_replaced = re.subn(r"```python\n.*?```", lambda _: code, card, count=1, flags=re.S)
+    if num_replaced == 0:
+        card = f"{card.rstrip()}\n\n## Usage\n\n{code}\n"
     card = re.sub(r"^# .*$", f"# {name.rstrip('/').rpartition('/')[2]}", card, count=1, flags=re.M)
     card = re.sub(r"<!-- Written by pointwssis\..*-->\n?", "", card)
     return card.replace("library_name: pointwssis", "library_name: transformers", 1)
 
 
 # -- code
+
+
+def model_code(exported: Exported, backbone_type: str) -> dict[str, str]:
+    """Return file name → source for a model with a backbone of the given `model_type`.
+
+    If the backbone is ours, the model's configuration registers it: transformers imports the configuration first.
+    """
+    references = [*exported.auto_classes.values(), exported.image_processor, exported.pipeline]
+    if backbone_type not in BACKBONES:
+        return flat_modules(references)
+    code = flat_modules([*references, *BACKBONES[backbone_type]])
+    config_module, _, _ = flat_reference(exported.auto_classes["AutoConfig"]).partition(".")
+    code[f"{config_module}.py"] += backbone_registration(backbone_type)
+    return code
+
+
+def backbone_registration(backbone_type: str) -> str:
+    """Return the statements that register one of our backbones with transformers."""
+    config, backbone = (flat_reference(reference).split(".") for reference in BACKBONES[backbone_type])
+    return string.Template(REGISTRATION).substitute(
+        model_type=backbone_type,
+        config_module=config[0],
+        config_class=config[1],
+        backbone_module=backbone[0],
+        backbone_class=backbone[1],
+    )
 
 
 def flat_reference(reference: str) -> str:
