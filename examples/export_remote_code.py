@@ -3,9 +3,10 @@ r"""Export a model with its code, for environments with transformers, torch, Num
 
 python examples/export_remote_code.py outputs/nuclei/student_refined outputs/remote
 python examples/export_remote_code.py outputs/nuclei/student_refined outputs/remote --push_to_hub me/nuclei-remote
+python examples/export_remote_code.py general outputs/general_remote
 
-The exported model is loaded with `trust_remote_code=True`. Its modules lie beside the weights without folders, as
-transformers requires.
+`general` is the refiner of the package. The exported model is loaded with `trust_remote_code=True`. Its modules lie
+beside the weights without folders, as transformers requires.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from transformers import AutoConfig
 import pointwssis
 from pointwssis.hub.cards.released import bare_card
 from pointwssis.hub.client import push_folder
+from pointwssis.models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER, find_refiner
 
 PACKAGE = Path(pointwssis.__file__).parent
 # Required by transformers itself, and Pillow, which every program that reads images has.
@@ -311,12 +313,14 @@ def stands_alone(module: str) -> bool:
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="folder of a teacher, a student or a refiner")
+    parser.add_argument("model", type=Path, help="folder of a teacher, a student or a refiner; or general")
     parser.add_argument("output_dir", type=Path, help="new folder")
     parser.add_argument("--push_to_hub", metavar="REPO", help="upload to this repository, such as me/nuclei-remote")
     parser.add_argument("--private", action="store_true", help="make a new repository private")
     options = parser.parse_args()
-    files = export(options.model, options.output_dir, options.push_to_hub or str(options.output_dir))
+    is_general = options.model == Path(GENERAL_REFINER)
+    model_dir = Path(find_refiner(GENERAL_REFINER)) if is_general else options.model
+    files = export(model_dir, options.output_dir, options.push_to_hub or str(options.output_dir))
     print(f"{options.output_dir}: {len(files)} modules beside the weights")
     if options.push_to_hub:
         print(push_folder(options.output_dir, options.push_to_hub, options.private))
