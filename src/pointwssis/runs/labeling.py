@@ -33,7 +33,7 @@ from ..pseudo_labeling import (
     solov2_proposer,
     solov2_teacher,
 )
-from ..pseudo_labeling.gate import Gate, apply_gate, decide, measure_refinement
+from ..pseudo_labeling.gate import ALL, NONE, Gate, apply_gate, decide, measure_refinement
 from ..training.expected_iou import ExpectedIou
 from .cache import cached, is_first_process, stored_rows
 from .data import RunData
@@ -206,7 +206,7 @@ class Labeling:
         if gate is None:
             labels = keep_rough_masks(self._held_back_rough(), self.recipe.settle_overlaps)
         else:
-            labels = apply_gate(self._held_back_refined(), gate)
+            labels = apply_gate(self._held_back_refined(), gate, self.recipe.settle_overlaps)
         return ExpectedIou.fit(labels, self.held_back)
 
     def _held_back_rough(self) -> Dataset:
@@ -231,11 +231,13 @@ class Labeling:
 
     def _refined(self, rough: Dataset) -> Dataset:
         """Return refined labels; where the gate is closed, objects keep their rough masks."""
-        gate = self.gate()
-        if gate is not None and gate.decision == "none":
-            return keep_rough_masks(rough, self.recipe.settle_overlaps)
-        refined = self._all_refined(rough)
-        return refined if gate is None else apply_gate(refined, gate)
+        gate, settles = self.gate(), self.recipe.settle_overlaps
+        if gate is None or gate.decision == ALL:
+            return self._all_refined(rough)
+        if gate.decision == NONE:
+            return keep_rough_masks(rough, settles)
+        # Overlaps are settled after the choice: a refined mask loses nothing to one that is not taken.
+        return apply_gate(refine_rough_masks(rough, self.refiner(), settle_overlaps=False), gate, settles)
 
     # -- rough masks for the training of the refiner
 
