@@ -53,6 +53,18 @@ def test_the_images_that_a_teacher_joined_late_are_held_back_again(shapes, tmp_p
     assert run.labeling.late_images == [other]
 
 
+def test_labels_of_a_reused_teacher_do_not_stay_beside_a_trained_one(shapes, tmp_path, teacher):
+    options = {"data_dir": str(shapes), "teacher_name_or_path": str(teacher), "max_steps": 1}
+    Run(recipe(tmp_path, stages=["rough"], **options)).run()
+    Run(recipe(tmp_path, stages=["rough", "student"], **options))
+    own = recipe(tmp_path, stages=["teacher", "rough"], **options)
+    with pytest.raises(ValueError, match=r"other settings of stages \(with or without teacher\); .*\(rough/point\)"):
+        Run(own)
+    Run(own, update=True).run()
+    # The teacher that this run has trained takes precedence from now on.
+    assert Run(recipe(tmp_path, stages=["rough"], **options)).plan.stages()[0].is_done
+
+
 def test_a_given_refiner_refines_without_training(shapes, tmp_path, teacher, trainings):
     refiner = tiny.saved_refiner(tmp_path / "refiner")
     models = {"teacher_name_or_path": str(teacher), "refiner_name_or_path": refiner}
