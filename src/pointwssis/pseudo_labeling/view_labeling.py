@@ -174,9 +174,7 @@ class ViewLabeler:
                         encoded[index].append(EncodedView(frame, outputs, is_flipped))
         return encoded
 
-    def _inputs(
-        self, image: Image.Image, scale: float, side: int | None
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def _inputs(self, image: Image.Image, scale: float, side: int | None) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the (1, 3, H, W) input and the (1, H, W) mask of its padding, at `scale` times the usual size."""
         sizes: dict[str, Any] = {}
         if scale != 1:

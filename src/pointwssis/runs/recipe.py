@@ -260,7 +260,6 @@ class Recipe:
         names = ("max_steps", "tile_size", "max_detections", "full_repeats", "label_rounds", "seed")
         for name in names:
             value, least = getattr(self, name), 0 if name == "seed" else 1
-            value = getattr(self, name)
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be an integer of at least {least}")
         # At 0 percent of its training, a teacher has learned nothing.

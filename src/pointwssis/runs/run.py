@@ -23,7 +23,7 @@ from ..training.flips import warn_about_flips
 from .cache import is_first_process, stored_rows
 from .data import RunData, load_data
 from .facts import LabelCosts, label_costs, read_json, write_cards
-from .held_back import HELD_BACK_FILE, with_validation
+from .held_back import save_held_back, with_validation
 from .labeling import GATE_FILE, GivenLabelers, Labeling, LabelRound
 from .names import SEGMENTERS
 from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated
@@ -193,9 +193,8 @@ class Run:
         )
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
         # A run that reuses this teacher holds back the same images.
-        if self.labeling.late_images and is_first_process():
-            names = self.data.masked.select(self.labeling.late_images)["file_name"]
-            write_if_changed(self.folder / "teacher" / HELD_BACK_FILE, json.dumps(list(names), indent=1))
+        if is_first_process():
+            save_held_back(self.recipe, self.data, self.folder / "teacher")
         self.write_cards()
         return metrics
 
