@@ -7,7 +7,7 @@ callables that were passed to `Run`.
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,8 +133,7 @@ class Labeling:
         return solov2_teacher(
             folder,
             self.dtype,
-            # In a mirrored image, the labels of a left and a right hand would be exchanged.
-            flips=self.recipe.label_flips and not names_with_sides(self.data.class_names),
+            flips=labels_mirrored_views(self.recipe, self.data.class_names),
             scales=self.recipe.label_scales,
             zoom=self.recipe.label_zoom,
         )
@@ -337,6 +336,11 @@ class Labeling:
         if folder.is_dir() and is_first_process():
             write_if_changed(folder / QUALITY_FILE, json.dumps(quality, indent=1))
         return quality
+
+
+def labels_mirrored_views(recipe: Recipe, class_names: Sequence[str]) -> bool:
+    """Return True if mirrored images are labeled too; in these, a left and a right hand would exchange their labels."""
+    return recipe.label_flips and not names_with_sides(class_names)
 
 
 def uses_refiner(recipe: Recipe, given: GivenLabelers) -> bool:
