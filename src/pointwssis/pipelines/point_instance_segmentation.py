@@ -100,9 +100,8 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
                 instances per image.
             level_strategy: "adaptive" (default) lets each point choose its pyramid level, "finest" always takes P2.
             refiner: refiner of the masks of points: "general" (that of the package), a MaskRefineNet, its repository or
-                folder, a
-                `point-mask-refinement` pipeline, or a callable (image, rough masks (N, H, W), points, class names) →
-                masks (N, H, W), see `Refiner`.
+                folder, a `point-mask-refinement` pipeline, or a callable (image, rough masks (N, H, W), points, class
+                names) → masks (N, H, W), see `Refiner`.
             timeout: seconds to wait for an image's URL; None (default) waits forever.
             batch_size, num_workers: as in transformers' pipelines; images of one size go through the network together,
                 so that a batch gives the same results as its images one by one.

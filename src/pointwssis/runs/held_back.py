@@ -7,13 +7,15 @@
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from datasets import Dataset
 
-from ..data.schema import objects_with_mask
+from ..data.schema import objects_with_mask, objects_with_point
 from ..hub.cards import write_if_changed
 from .data import RunData
 from .recipe import Recipe
@@ -102,11 +104,17 @@ def _chosen(recipe: Recipe, rows: Dataset) -> list[int]:
 
 
 def _drawn(recipe: Recipe, rows: Dataset) -> list[int]:
-    """Draw the positions of the images to hold back, in ascending order; only images with a masked object count."""
+    """Draw the positions of the images to hold back, in ascending order; only images that can be measured count."""
     labels = rows.select_columns(["objects"]).with_format(None)  # without the bytes of images
-    masked = [place for place, row in enumerate(labels) if objects_with_mask(row)]
+    masked = [place for place, row in enumerate(labels) if _is_measurable(row)]
     count = held_back_count(recipe, len(masked))
     return sorted(np.random.default_rng(recipe.seed).permutation(masked)[:count].tolist())
+
+
+def _is_measurable(row: Mapping[str, Any]) -> bool:
+    """Return True for an image with a masked object, all objects of which have a point to label them from."""
+    num_objects = sum(not item["iscrowd"] for item in row["objects"])
+    return len(objects_with_mask(row)) > 0 and len(objects_with_point(row)) == num_objects
 
 
 def without(rows: Dataset, positions: list[int]) -> Dataset:

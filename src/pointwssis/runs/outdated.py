@@ -30,11 +30,11 @@ KEYS = {
     "proposals": ("image_level_threshold", "unlabeled_threshold"),
     "refiner": ("refiner_name_or_path", "refiner_model", "refiner"),
     "control": ("student_name_or_path", "student"),
-    "student": ("rough_student", "full_repeats", "weigh_pseudo_labels", "label_rounds"),
+    "student": ("full_repeats", "weigh_pseudo_labels", "label_rounds"),
 }  # fmt: skip
 
-# Keys that change no result
-FREE_KEYS = ("stages", "output_dir", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")
+# Keys that change no result, but only which results there are
+FREE_KEYS = ("stages", "rough_student", "output_dir", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")
 
 FIRST_STAGE = {key: stage for stage, keys in KEYS.items() for key in keys}
 

@@ -71,12 +71,15 @@ class Run:
         update: bool = False,
     ):
         self.recipe, self.folder = recipe, Path(recipe.output_dir)
-        self.data = with_validation(recipe, data or load_data(recipe))
+        loaded = data or load_data(recipe)
+        self.data = with_validation(recipe, loaded)
         self.given = GivenLabelers(teacher, refiner, proposer)
         # The plan checks recipe and folder before the folder is claimed.
         self.plan = RunPlan(recipe, self.data, self.given, update)
         if update:
             remove_outdated(recipe, self.given.names())
+            # Without the removed models, others may be reused, which have held back other images.
+            self.data = with_validation(recipe, loaded)
             self.plan = RunPlan(recipe, self.data, self.given)
         self.labeling = Labeling(recipe, self.data, self.given)
         # Only trainings that are still to come count toward the time left.
@@ -100,8 +103,9 @@ class Run:
 
         Returns:
             The content of `results.json`: name of each SOLOv2 of the run → its metrics (fractions from 0 to 1), and
-            "pseudo_labels" → name of the labels → their quality, "gate" → what the gate measured and decided (None
-            without one), and "shipped" → name of the best model. Stages of earlier runs in this folder are included.
+            "pseudo_labels" → name of the labels → their quality, "label_rounds" (with several) → round → the same for
+            the labels of a student, "gate" → what the gate measured and decided (None without one), and "shipped" →
+            name of the best model. Stages of earlier runs in this folder are included.
         """
         stages = self.recipe.stages
         # The order is that of the paper: each stage reads what earlier ones have written.
