@@ -61,6 +61,12 @@ def test_views_and_tiles_multiply_the_time_of_labeling(recipe, changes, factor):
     assert estimate(model, "rough", "point", None).seconds == factor * plain
 
 
+def test_students_label_after_each_round_but_the_last(recipe):
+    plain = estimate(costs(recipe, []), "student", "student_point", 100).seconds
+    rounds = costs(replace(recipe, label_rounds=3), [])
+    assert estimate(rounds, "student", "student_point", 100).seconds == plain + 2 * 4 * 0.5 * 2 / 2
+
+
 def test_every_configuration_is_measured_once(recipe):
     measured: list = []
     model = costs(recipe, measured)

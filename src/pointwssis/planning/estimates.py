@@ -86,7 +86,12 @@ class CostModel:
         # Validation images are segmented once, at the end of the training.
         validation = 0 if self.data.validation is None else len(self.data.validation)
         per_image = LABELING_SHARE * per_step / segmenter_batch_size(recipe) * self._inputs_per_image()
-        return StageEstimate(plan.steps * per_step + validation * per_image, disk)
+        seconds = plan.steps * per_step + validation * per_image
+        if plan.stage == "student":
+            # After each round but the last one, a student labels all images with points.
+            labeled = (recipe.label_rounds - 1) * len(self.data.point)
+            seconds += labeled * per_image * self._size_of_views()
+        return StageEstimate(seconds, disk)
 
     def _refiner(self, plan: StagePlan) -> StageEstimate:
         """Estimate the time and disk space of training the refiner, including the rough masks that it learns from."""

@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The plan of a run: the models and labels of each stage, with images, objects and steps, and whether it is done."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCAL
 from ..ops.user_error import UserError
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
 from .data import RunData
+from .held_back import late_images, without
 from .labeling import GivenLabelers, uses_refiner
 from .names import MODELS
 from .outdated import check_folder
@@ -127,6 +129,11 @@ class RunPlan:
         """True if a control is trained: students are compared with each other and on validation images."""
         return self.compares and self.data.validation is not None and len(self.data.masked) > 0
 
+    @functools.cached_property
+    def refiner_rows(self) -> Dataset:
+        """Images that the refiner learns from: those with masks, without held-back ones."""
+        return without(self.data.masked, late_images(self.recipe, self.data))
+
     def student_names(self) -> list[str]:
         """Return the students to train: both if they are to be compared, else only the better one."""
         names = ["student_point", "student_refined"] if self.uses_refiner else ["student_point"]
@@ -158,7 +165,7 @@ class RunPlan:
         if "teacher" in recipe.stages and self.given.teacher is None:
             wanted["teacher"] = (data.masked, (recipe.training, recipe.teacher))
         if "refiner" in recipe.stages and self.given.refiner is None:
-            wanted["refiner"] = (data.masked, (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)))
+            wanted["refiner"] = (self.refiner_rows, (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)))
         if "student" in recipe.stages:
             for name in self.student_names():
                 # One training per round of labels; the last one leaves the student itself.
