@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from ..data.schema import class_names, dataset_from_rows, objects_with_mask
+from ..data.schema import class_names, dataset_from_rows, masks_by_id
 from ..ops.coco_masks import rle_area, rle_iou
 from .generate import set_labels
 
@@ -129,10 +129,7 @@ def measure_refinement(ground_truth: Dataset, refined: Dataset) -> list[Measured
         refined: rows of the same images and object ids, whose masks were hidden, with `rough_segmentation`, `score`
             and the refined `segmentation`. An object that gets no mask has an IoU of 0.
     """
-    true_masks: dict[int, Any] = {}
-    for row in ground_truth.with_format(None):
-        true_masks |= {item["id"]: item["segmentation"] for item in objects_with_mask(row)}
-    measured = []
+    true_masks, measured = masks_by_id(ground_truth), []
     for row in refined.with_format(None):
         for item in row["objects"]:
             # Objects that have never had a mask cannot be measured.
