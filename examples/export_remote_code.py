@@ -3,9 +3,10 @@ r"""Export a model with its code, for environments with transformers, torch, Num
 
 python examples/export_remote_code.py outputs/nuclei/student_refined outputs/remote
 python examples/export_remote_code.py outputs/nuclei/student_refined outputs/remote --push_to_hub me/nuclei-remote
+python examples/export_remote_code.py general outputs/general_remote
 
-The exported model is loaded with `trust_remote_code=True`. Its modules lie beside the weights without folders, as
-transformers requires.
+`general` is the refiner of the package. The exported model is loaded with `trust_remote_code=True`. Its modules lie
+beside the weights without folders, as transformers requires.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import functools
 import json
 import re
 import shutil
+import string
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ from transformers import AutoConfig
 import pointwssis
 from pointwssis.hub.cards.released import bare_card
 from pointwssis.hub.client import push_folder
+from pointwssis.models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER, find_refiner
 
 PACKAGE = Path(pointwssis.__file__).parent
 # Required by transformers itself, and Pillow, which every program that reads images has.
@@ -97,6 +100,27 @@ for instance in refiner(image, rough_masks=[rough_mask], points=[(30, 30)], labe
     ),
 }
 
+# Our backbones: `model_type` of the backbone's configuration → classes of the configuration and of the backbone.
+BACKBONES = {
+    "efficientnet_lite": (
+        "models.efficientnet_lite.configuration_efficientnet_lite.EfficientNetLiteConfig",
+        "models.efficientnet_lite.modeling_efficientnet_lite.EfficientNetLiteBackbone",
+    ),
+}
+
+# End of the configuration's module of a model with such a backbone
+REGISTRATION = """
+# Register the backbone of this model, unless pointwssis or another export has done so.
+from transformers import CONFIG_MAPPING, AutoBackbone, AutoConfig
+
+from .$config_module import $config_class
+from .$backbone_module import $backbone_class
+
+if "$model_type" not in CONFIG_MAPPING:
+    AutoConfig.register("$model_type", $config_class)
+    AutoBackbone.register($config_class, $backbone_class)
+"""
+
 
 def export(model_dir: Path, output_dir: Path, name: str) -> list[str]:
     """Write weights, configuration, code and card of a model to a folder.
@@ -118,7 +142,7 @@ def export(model_dir: Path, output_dir: Path, name: str) -> list[str]:
     if config.model_type not in MODELS:
         raise ValueError(f"{model_dir}: is a {config.model_type} model; expected one of {', '.join(MODELS)}")
     exported = MODELS[config.model_type]
-    code = flat_modules([*exported.auto_classes.values(), exported.image_processor, exported.pipeline])
+    code = model_code(exported, config.backbone_config.model_type)
     # Weights, as they are.
     output_dir.mkdir(parents=True, exist_ok=True)
     for weights in model_dir.glob("*.safetensors*"):
@@ -152,14 +176,46 @@ def extend_json(source: Path, target: Path, file: str, **values: Any) -> None:
 
 
 def exported_card(card: str, name: str, usage: str) -> str:
-    """Return a model card with the title, the code and the library of the export; the rest is unchanged."""
-    card = re.sub(r"```python\n.*?```", lambda _: f"```python\n{usage}```", card, count=1, flags=re.S)
+    """Return a model card with the title, the code and the library of the export; the rest is unchanged.
+
+    The first Python code is replaced. A card without any gets a section at its end.
+    """
+    code = f"```python\n{usage}```"
+    card, num_replaced = re.subn(r"```python\n.*?```", lambda _: code, card, count=1, flags=re.S)
+    if num_replaced == 0:
+        card = f"{card.rstrip()}\n\n## Usage\n\n{code}\n"
     card = re.sub(r"^# .*$", f"# {name.rstrip('/').rpartition('/')[2]}", card, count=1, flags=re.M)
     card = re.sub(r"<!-- Written by pointwssis\..*-->\n?", "", card)
     return card.replace("library_name: pointwssis", "library_name: transformers", 1)
 
 
 # -- code
+
+
+def model_code(exported: Exported, backbone_type: str) -> dict[str, str]:
+    """Return file name → source for a model with a backbone of the given `model_type`.
+
+    If the backbone is ours, the model's configuration registers it: transformers imports the configuration first.
+    """
+    references = [*exported.auto_classes.values(), exported.image_processor, exported.pipeline]
+    if backbone_type not in BACKBONES:
+        return flat_modules(references)
+    code = flat_modules([*references, *BACKBONES[backbone_type]])
+    config_module, _, _ = flat_reference(exported.auto_classes["AutoConfig"]).partition(".")
+    code[f"{config_module}.py"] += backbone_registration(backbone_type)
+    return code
+
+
+def backbone_registration(backbone_type: str) -> str:
+    """Return the statements that register one of our backbones with transformers."""
+    config, backbone = (flat_reference(reference).split(".") for reference in BACKBONES[backbone_type])
+    return string.Template(REGISTRATION).substitute(
+        model_type=backbone_type,
+        config_module=config[0],
+        config_class=config[1],
+        backbone_module=backbone[0],
+        backbone_class=backbone[1],
+    )
 
 
 def flat_reference(reference: str) -> str:
@@ -257,12 +313,14 @@ def stands_alone(module: str) -> bool:
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="folder of a teacher, a student or a refiner")
+    parser.add_argument("model", type=Path, help="folder of a teacher, a student or a refiner; or general")
     parser.add_argument("output_dir", type=Path, help="new folder")
     parser.add_argument("--push_to_hub", metavar="REPO", help="upload to this repository, such as me/nuclei-remote")
     parser.add_argument("--private", action="store_true", help="make a new repository private")
     options = parser.parse_args()
-    files = export(options.model, options.output_dir, options.push_to_hub or str(options.output_dir))
+    is_general = options.model == Path(GENERAL_REFINER)
+    model_dir = Path(find_refiner(GENERAL_REFINER)) if is_general else options.model
+    files = export(model_dir, options.output_dir, options.push_to_hub or str(options.output_dir))
     print(f"{options.output_dir}: {len(files)} modules beside the weights")
     if options.push_to_hub:
         print(push_folder(options.output_dir, options.push_to_hub, options.private))

@@ -6,19 +6,25 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from huggingface_hub import HfApi, ModelCard
-from transformers import ResNetConfig, pipeline
+from transformers import CONFIG_MAPPING, ResNetConfig, pipeline
+from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from helpers import tiny
 from helpers.paths import EXAMPLES
+from pointwssis import SOLOv2Config
 from pointwssis.hub.client import push_folder
+from pointwssis.models.efficientnet_lite import EfficientNetLiteConfig
+from pointwssis.models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER_FOLDER
 
 EXAMPLE = EXAMPLES / "export_remote_code.py"
+TILE_SIZE = 40  # the picture of 64 × 64 pixels has several tiles
 CLICKS = {"points": [(10, 20), (50, 40)], "labels": ["star", None]}
 
 # Nothing that pointwssis asks for beyond transformers can be imported.
@@ -41,6 +47,10 @@ try:
     mend(image, rough_masks=[[[0, 0, 9, 0, 9, 9]]], points=[(3, 3)], labels=["star"])
 except ImportError as error:
     polygons = str(error)
+try:
+    teach(image, **clicks, refiner="general")
+except ValueError as error:
+    general = str(error)
 answers = {
     "rough": rough,
     "by_hand": by_hand(image, **clicks, mask_format="rle"),
@@ -49,6 +59,7 @@ answers = {
     "both": teach(image, **clicks, refiner=mend, mask_format="rle"),
     "stock": len(pipeline("image-segmentation", model=segmenter, trust_remote_code=True)(image, threshold=0.0)),
     "polygons": polygons,
+    "general": general,
 }
 for usage in usages:
     exec(compile(usage, "README.md", "exec"), {})
@@ -65,16 +76,30 @@ def example():
     return module
 
 
-@pytest.fixture(scope="module")
-def exported(example, tmp_path_factory) -> Path:
-    """Return a folder with `segmenter`, `refiner`, and an export of each."""
-    tmp_path = tmp_path_factory.mktemp("exported")
-    tiny.saved_segmenter(tmp_path / "segmenter")
-    tiny.saved_refiner(tmp_path / "refiner")
+@pytest.fixture(scope="module", params=["resnet", "efficientnet_lite"])
+def exported(request, example, tmp_path_factory) -> Path:
+    """Return a folder with `segmenter`, `refiner`, and an export of each.
+
+    With our own backbone, the image processor of the segmenter cuts tiles, and the refiner is that of the package.
+    """
+    tmp_path = tmp_path_factory.mktemp(request.param)
+    if request.param == "resnet":
+        tiny.saved_segmenter(tmp_path / "segmenter")
+        tiny.saved_refiner(tmp_path / "refiner")
+    else:
+        model, processor = tiny.segmenter(backbone_config=tiny.EFFICIENTNET_LITE)
+        processor.tile_size = TILE_SIZE
+        tiny.saved(tmp_path / "segmenter", (model, processor))
+        shutil.copytree(GENERAL_REFINER_FOLDER, tmp_path / "refiner")
     tiny.picture().save(tmp_path / "photo.jpg", quality=95)
     for name in ("segmenter", "refiner"):
         example.export(tmp_path / name, tmp_path / f"{name}_remote", f"{name}_remote")
     return tmp_path
+
+
+def is_ours(exported: Path) -> bool:
+    """Return True if the models in the folder of the fixture have our own backbone."""
+    return exported.name.startswith("efficientnet_lite")
 
 
 def test_the_same_masks_without_the_package(exported, hub, monkeypatch):
@@ -113,6 +138,7 @@ def test_the_same_masks_without_the_package(exported, hub, monkeypatch):
     *printed, last = done.stdout.splitlines()
     answers = json.loads(last)
     assert answers.pop("polygons") == "this needs the package pointwssis"
+    assert "is in the package pointwssis, not in this exported model" in answers.pop("general")
     assert answers == json.loads(json.dumps(expected))
     assert len(printed) == 3 and all(line.endswith("(64, 64)") for line in printed)  # the cards' own code
 
@@ -124,6 +150,8 @@ def test_what_is_exported(exported):
         assert (folder / "model.safetensors").read_bytes() == (exported / name / "model.safetensors").read_bytes()
         config = json.loads((folder / "config.json").read_text())
         processor = json.loads((folder / "preprocessor_config.json").read_text())
+        if name == "segmenter":
+            assert processor.get("tile_size") == (TILE_SIZE if is_ours(exported) else None)
         references = [*config["auto_map"].values(), *processor["auto_map"].values()]
         references += [each["impl"] for each in config["custom_pipelines"].values()]
         for reference in references:
@@ -150,6 +178,8 @@ def test_the_card_says_how_it_is_loaded(exported, example):
     )
     changed = example.exported_card(trained, "me/b", "use\n")
     assert changed == "---\nlibrary_name: transformers\n---\n# b\n```python\nuse\n```\n| AP |\n```python\ny\n```\n"
+    without_code = example.exported_card("# a\n\ntext\n", "me/b", "use\n")
+    assert without_code == "# b\n\ntext\n\n## Usage\n\n```python\nuse\n```\n"
 
 
 def test_to_the_hub(exported, example, hub, monkeypatch, capsys):
@@ -162,6 +192,13 @@ def test_to_the_hub(exported, example, hub, monkeypatch, capsys):
     assert HfApi().model_info("tester/remote").private
 
 
+def test_the_refiner_of_the_package_by_name(example, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["export_remote_code.py", "general", "out"])
+    example.main()
+    assert Path("out/model.safetensors").read_bytes() == (GENERAL_REFINER_FOLDER / "model.safetensors").read_bytes()
+
+
 def test_the_package_still_loads_an_export(exported):
     """With pointwssis installed, only the pipeline of the export needs trust_remote_code, not the model."""
     local = pipeline("point-instance-segmentation", model=str(exported / "segmenter"))
@@ -169,6 +206,22 @@ def test_the_package_still_loads_an_export(exported):
     trusted = pipeline("point-instance-segmentation", model=str(exported / "segmenter_remote"), trust_remote_code=True)
     assert type(trusted.model) is type(local.model)
     assert trusted(image, **CLICKS, mask_format="rle") == local(image, **CLICKS, mask_format="rle")
+
+
+def test_only_models_with_our_backbone_bring_it(exported):
+    for name in ("segmenter", "refiner"):
+        files = sorted(path.name for path in (exported / f"{name}_remote").glob("*efficientnet_lite*"))
+        expected = ["configuration_efficientnet_lite.py", "modeling_efficientnet_lite.py"]
+        assert files == (expected if is_ours(exported) else [])
+
+
+def test_an_export_leaves_the_backbone_of_the_package_registered(exported):
+    """The configuration of the export is imported, and the backbone class of the package remains in use."""
+    folder = exported / "segmenter_remote"
+    config_class = get_class_from_dynamic_module("configuration_solov2.SOLOv2Config", folder)
+    assert config_class is not SOLOv2Config
+    assert CONFIG_MAPPING["efficientnet_lite"] is EfficientNetLiteConfig
+    assert type(config_class(backbone_config=tiny.EFFICIENTNET_LITE).backbone_config) is EfficientNetLiteConfig
 
 
 def test_what_cannot_be_exported(example, tmp_path):

@@ -18,7 +18,7 @@ def find_refiner(name_or_path: str | Path) -> str:
             existing folder takes precedence.
 
     Raises:
-        UserError: it is none of these.
+        UserError: it is none of these, or "general" in a model that was exported with its code.
 
     Example:
         >>> Path(find_refiner("general")).name
@@ -28,6 +28,12 @@ def find_refiner(name_or_path: str | Path) -> str:
     if Path(name).is_dir():
         return name
     if name == GENERAL_REFINER:
+        # A model that was exported with its code has this module, but not the folder.
+        if not GENERAL_REFINER_FOLDER.is_dir():
+            raise UserError(
+                f"refiner {name!r} is in the package pointwssis, not in this exported model; export it as well and "
+                "pass its pipeline"
+            )
         return str(GENERAL_REFINER_FOLDER)
     # Repositories have the form user/name; anything else is a typing error.
     if not isinstance(name_or_path, str) or name.count("/") != 1 or name.startswith((".", "/", "~")):
