@@ -68,7 +68,7 @@ def test_the_teacher_joins_held_back_images_late_and_resumes_with_the_same_image
     seen, original = [], InstanceDataset.__getitem__
 
     def watched(self, index):
-        seen.append((self.epoch, self.rows[index]["image_id"]))
+        seen.append((self.epoch, self.rows[self.row_index(index)]["image_id"]))
         return original(self, index)
 
     monkeypatch.setattr(InstanceDataset, "__getitem__", watched)
