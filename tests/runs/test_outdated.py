@@ -72,11 +72,16 @@ def test_the_command_updates(shapes, tmp_path, capsys):
     out = tmp_path / "out"
     for name in ("teacher", "control"):
         tiny.saved_segmenter(out / name)
+        (out / name / "training_log.json").write_text("[]")
     path = tiny.recipe_file(tmp_path / "r.yaml", data_dir=str(shapes), output_dir=str(out), max_steps=1)
     Recipe.load(path).save(out / "recipe.yaml")
     words = ["run", str(path), "--stages", "control", "--student.learning_rate", "0.5"]
     assert main(words) == 1
     assert "(control)" in capsys.readouterr().err
+    capsys.readouterr()
     assert main([*words, "--update", "--dry_run"]) == 0 and (out / "control").is_dir()
+    # The plan is that of the folder without the outdated results.
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("control"))
+    assert "done" not in line
     assert main([*words, "--update"]) == 0
     assert (out / "control" / "training_log.json").is_file() and (out / "teacher").is_dir()

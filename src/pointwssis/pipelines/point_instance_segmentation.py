@@ -20,7 +20,7 @@ from .outputs import check_mask_format, formatted
 from .refiners import Refiner, as_refiner, checked_refined_masks
 from .validation import checked_prompts
 
-LEVEL_STRATEGIES = ("adaptive", "finest")
+OFFERED_STRATEGIES = ("adaptive", "finest")
 PARAMETERS = ("threshold", "mask_format", "top_k", "level_strategy", "refiner", "timeout", "batch_size", "num_workers")
 POINT_KEYS = ("point", "level", "level_scores", "point_in_mask", "background_score")  # results of points only
 
@@ -137,8 +137,8 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             check_at_least_one("top_k", top_k)
         if threshold is not None and not (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1):
             raise UserError(f"threshold must be a score from 0 to 1, got {threshold!r}")
-        if level_strategy is not None and level_strategy not in LEVEL_STRATEGIES:
-            raise UserError(f"level_strategy must be one of {LEVEL_STRATEGIES}, got {level_strategy!r}")
+        if level_strategy is not None and level_strategy not in OFFERED_STRATEGIES:
+            raise UserError(f"level_strategy must be one of {OFFERED_STRATEGIES}, got {level_strategy!r}")
         if mask_format is not None:
             check_mask_format(mask_format)
         # Parameters of preprocess, _forward and postprocess; those that are not given keep their defaults.

@@ -18,7 +18,7 @@ from .data import RunData
 from .held_back import late_images, without
 from .labeling import GivenLabelers, uses_refiner
 from .names import MODELS
-from .outdated import check_folder
+from .outdated import changed_settings, check_folder, outdated_results
 from .recipe import STAGES, Recipe
 from .reuse import check_reused_models
 from .stage_arguments import refiner_settings, training_arguments
@@ -72,7 +72,11 @@ class RunPlan:
         self._check_models()
         check_reused_models(recipe, data.class_names)
         self._check_given()
-        if not update:
+        # Results that the run will remove are not there for the plan.
+        self.outdated: list[Path] = []
+        if update:
+            self.outdated = outdated_results(self.folder, changed_settings(recipe, self.given.names()))
+        else:
             check_folder(recipe, self.given.names())
 
     # -- checks before anything is trained
@@ -187,7 +191,7 @@ class RunPlan:
             # A training without rows takes no steps: the model to start from is kept as it is.
             has_rows = rows is None or len(rows) > 0
             # Earlier rounds of a student that is trained are done, even if their folders were deleted.
-            is_done = is_trained(self.folder / name) or is_trained(self.folder / student_of(name))
+            is_done = self._is_trained(name) or self._is_trained(student_of(name))
             if has_rows and not is_done:
                 steps[name] = training_arguments(self.recipe, self.folder, *settings).max_steps
         return steps
@@ -214,7 +218,8 @@ class RunPlan:
         folders = {"rough": ("point", "proposed"), "pseudo": (kind, f"proposed_{kind}")}[stage]
         for name, rows in zip(folders, (self.data.point, self.data.without_points), strict=True):
             if len(rows):
-                is_done = (self.folder / stage / name).is_dir()
+                path = self.folder / stage / name
+                is_done = path.is_dir() and not self._is_outdated(path)
                 plans.append(StagePlan(stage, name, LABEL, len(rows), count_objects(rows), None, is_done))
         return plans
 
@@ -228,8 +233,16 @@ class RunPlan:
                 rows = labeled if rows is None else rows
                 count = sum(steps[name] for name in steps if student_of(name) == model.name)
                 size = (len(rows), count_objects(rows), count)
-                plans.append(StagePlan(stage, model.name, TRAIN, *size, is_trained(self.folder / model.name)))
+                plans.append(StagePlan(stage, model.name, TRAIN, *size, self._is_trained(model.name)))
         return plans
+
+    def _is_trained(self, name: str) -> bool:
+        """Return True if a training is complete and its result stays."""
+        path = self.folder / name
+        return is_trained(path) and not self._is_outdated(path)
+
+    def _is_outdated(self, path: Path) -> bool:
+        return any(path == removed or removed in path.parents for removed in self.outdated)
 
 
 def round_name(student: str, number: int) -> str:
