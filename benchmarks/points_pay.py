@@ -2,9 +2,8 @@
 """Measure what each ingredient of a run adds, beside the control and the upper bound.
 
 The first row is the paper's method. Every further row adds one ingredient to the row above it, and keeps the results
-that do not depend on it. Labels are measured in every row; the student, the control (as many
-steps on the masks alone) and the upper bound (as many steps on all masks) in the rows named by `--students`. Prints
-Markdown tables.
+that do not depend on it. Labels are measured in every row; the student, the control (as many steps on the masks alone)
+and the upper bound (as many steps on all masks) in the rows named by `--students`. Prints Markdown tables.
 
     python benchmarks/points_pay.py demo --output_dir outputs/points_pay --seeds 1 2
     python benchmarks/points_pay.py shapes --output_dir outputs/points_pay_shapes --seeds 1 2

@@ -118,6 +118,24 @@ def training_rows(photos: Dataset, amount: float, seed: int) -> Dataset:
     return concatenate_datasets(tables)
 
 
+def training_arguments(args: argparse.Namespace) -> SegmentationTrainingArguments:
+    """Return the training arguments that follow from the command line."""
+    own = {
+        "output_dir": str(args.output_dir / "checkpoints"),
+        "max_steps": args.max_steps,
+        "per_device_train_batch_size": args.batch_size,
+        "learning_rate": args.learning_rate,
+        "weight_decay": 0.01,
+        "warmup_steps": args.max_steps // 20,
+        "logging_steps": 50,
+        "save_strategy": "no",
+        "seed": args.seed,
+        "use_cpu": True,
+        "disable_tqdm": True,
+    }
+    return SegmentationTrainingArguments(**{**MASK_REFINE_NET_ARGUMENTS, **own})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", type=Path, required=True)
@@ -155,25 +173,10 @@ def main() -> None:
         name: RefinementDataset(each, processor, (scale, scale), MEASURED_SAMPLING) for name, each in measured.items()
     }
 
-    arguments = SegmentationTrainingArguments(
-        **{
-            **MASK_REFINE_NET_ARGUMENTS,
-            "output_dir": str(args.output_dir / "checkpoints"),
-            "max_steps": args.max_steps,
-            "per_device_train_batch_size": args.batch_size,
-            "learning_rate": args.learning_rate,
-            "weight_decay": 0.01,
-            "warmup_steps": args.max_steps // 20,
-            "logging_steps": 50,
-            "save_strategy": "no",
-            "seed": args.seed,
-            "use_cpu": True,
-            "disable_tqdm": True,
-        }
-    )
     scales = tuple(model.config.train_box_scale)
     dataset = RefinementDataset(rows, processor, scales, SAMPLING, AUGMENTATION, args.seed)
     model = model.to(memory_format=torch.channels_last)  # a third faster on CPUs
+    arguments = training_arguments(args)
     trainer = SegmentationTrainer(model=model, args=arguments, train_dataset=dataset, processing_class=processor)
     trainer.train()
     # Half precision halves the file; the configuration makes it load in float32.

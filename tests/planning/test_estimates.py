@@ -1,6 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Expected time and disk space of the stages of a run."""
 
+from dataclasses import replace
+
 import pytest
 
 from helpers import tiny
@@ -12,7 +14,7 @@ from pointwssis.runs.plan import StagePlan
 @pytest.fixture
 def recipe(shapes, tmp_path):
     batches = {"training": {"per_device_train_batch_size": 2}, "refiner": {"per_device_train_batch_size": 4}}
-    return tiny.recipe(tmp_path, data_dir=str(shapes), labeled_fraction=0.5, **batches)
+    return tiny.recipe(tmp_path, data_dir=str(shapes), labeled_fraction=0.5, label_flips=False, **batches)
 
 
 def costs(recipe, measured: list) -> CostModel:
@@ -47,6 +49,22 @@ def test_labeling_takes_half_of_a_training_sample(recipe):
     assert estimate(model, "pseudo", "rough", None).seconds == 0  # copies of the rough masks
     refiner = estimate(model, "refiner", "refiner", 10)
     assert refiner.seconds == 10 * 1 + 2 * 4 * 0.5 * 2 / 2  # rough masks of four images by two teachers
+
+
+@pytest.mark.parametrize(
+    ("changes", "factor"),
+    [({"label_flips": True}, 2), ({"label_scales": [1.0, 2.0]}, 5), ({"tile_size": 32}, 3 * 3)],
+)
+def test_views_and_tiles_multiply_the_time_of_labeling(recipe, changes, factor):
+    plain = estimate(costs(recipe, []), "rough", "point", None).seconds
+    model = costs(replace(recipe, **changes), [])
+    assert estimate(model, "rough", "point", None).seconds == factor * plain
+
+
+def test_students_label_after_each_round_but_the_last(recipe):
+    plain = estimate(costs(recipe, []), "student", "student_point", 100).seconds
+    rounds = costs(replace(recipe, label_rounds=3), [])
+    assert estimate(rounds, "student", "student_point", 100).seconds == plain + 2 * 4 * 0.5 * 2 / 2
 
 
 def test_every_configuration_is_measured_once(recipe):

@@ -104,3 +104,23 @@ def test_closed_bins_keep_rough_masks_and_annotated_masks_never_change(make):
     assert decode_rle(second["segmentation"]).sum() == 64
     opened = decide(measured(20, 0.1))
     assert apply_gate(labels, opened) is labels
+
+
+@pytest.mark.parametrize("settle_overlaps", [True, False])
+def test_rough_masks_beside_refined_ones_are_settled_again(make, settle_overlaps):
+    gate = decide(measured(40, -0.2, size=5.0) + measured(40, 0.1, size=50.0, seed=1))
+    refined, rough, annotated = np.zeros((3, 20, 120), dtype=bool)
+    refined[:, :90], rough[:3, 80:90], annotated[15:, :] = True, True, True
+    # The large object takes its refined mask, the small one its rough mask, and both claim pixels of others.
+    wide = {"rough_segmentation": encode_mask(np.ones((20, 120), dtype=bool)), "segmentation": encode_mask(refined)}
+    small = {"rough_segmentation": encode_mask(rough), "segmentation": encode_mask(np.zeros_like(rough))}
+    objects = [
+        make_object(1, 0, point=[10, 10], score=0.5, **wide),
+        make_object(2, 0, point=[85, 1], score=0.5, **small),
+        make_object(3, 0, point=[60, 18], segmentation=encode_mask(annotated)),
+    ]
+    labels = make({**row(*objects), "width": 120})
+    found = apply_gate(labels, gate, settle_overlaps)[0]["objects"]
+    masks = [decode_rle(item["segmentation"]) for item in found]
+    assert bool(np.sum(masks, axis=0).max() == 1) is settle_overlaps
+    assert masks[1].sum() == 30 and (masks[2] == annotated).all()

@@ -31,7 +31,9 @@ def with_pad_size(folder, tmp_path, **fields):
     return tmp_path
 
 
-@pytest.mark.parametrize("fields", [{}, {"pad_size": {"height": 96, "width": 96}}, {"tile_size": 32}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"pad_size": {"height": 96, "width": 96}}, {"tile_size": 32}, {"tile_size": 60}]
+)
 def test_one_view_equals_the_pipeline(folder, tmp_path, fields):
     folder = with_pad_size(folder, tmp_path, **fields)
     pipe = PointInstanceSegmentationPipeline(

@@ -57,6 +57,8 @@ def test_a_run_measures_its_refiner_on_images_that_it_has_not_seen(shapes, tmp_p
     assert results["gate"] == gate and gate["decision"] in ("all", "some", "none")
     assert capsys.readouterr().out.count("gate: labels ") == 1
     assert "gate: labels " in (tmp_path / "results.md").read_text()
+    counts = [json.loads((tmp_path / name / "training_facts.json").read_text()) for name in ("teacher", "refiner")]
+    assert [facts["learned_from"]["full"] for facts in counts] == [6, 5]
     names = json.loads((tmp_path / "teacher" / "held_back.json").read_text())
     assert names == run.data.masked.select(run.labeling.late_images)["file_name"]
     assert Run(made).run() == results
@@ -66,7 +68,7 @@ def test_the_teacher_joins_held_back_images_late_and_resumes_with_the_same_image
     seen, original = [], InstanceDataset.__getitem__
 
     def watched(self, index):
-        seen.append((self.epoch, self.rows[index]["image_id"]))
+        seen.append((self.epoch, self.rows[self.row_index(index)]["image_id"]))
         return original(self, index)
 
     monkeypatch.setattr(InstanceDataset, "__getitem__", watched)
@@ -164,6 +166,7 @@ def test_without_validation_images_some_with_masks_take_their_place(shapes, tmp_
     names = ("teacher", "control", "student_point", "student_refined", "upper_bound")
     assert all(results[name]["AP"] is not None for name in names)
     assert results["gate"]["overall"]["objects"] == len(run.data.validation[0]["objects"])
+    assert json.loads((tmp_path / "teacher" / "held_back.json").read_text()) == run.data.validation["file_name"]
     facts = json.loads((tmp_path / "teacher" / "training_facts.json").read_text())
     assert facts["labels"] == {"full": 6, "point": 2} and facts["data"]["val_images"] == 1
     assert facts["data"]["val_name"] == "instances_train.json, held-back images"

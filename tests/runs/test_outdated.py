@@ -8,7 +8,7 @@ import pytest
 from helpers import tiny
 from pointwssis.cli.main import main
 from pointwssis.runs.names import MODELS
-from pointwssis.runs.outdated import AFFECTED, FIRST_STAGE, FREE_KEYS, KEYS, RESULTS
+from pointwssis.runs.outdated import AFFECTED, FIRST_STAGE, FREE_KEYS, KEYS, RECIPE_FILE, RESULTS, remove_outdated
 from pointwssis.runs.recipe import STAGES, Recipe
 from pointwssis.runs.run import Run
 
@@ -17,8 +17,11 @@ def test_every_key_has_its_first_stage():
     keys = [*FIRST_STAGE, *FREE_KEYS]
     assert sorted(keys) == sorted(field.name for field in fields(Recipe))
     assert sum(map(len, KEYS.values())) == len(FIRST_STAGE)  # no key stands twice
-    assert set(KEYS) == set(AFFECTED) <= set(STAGES) == set(RESULTS)
-    assert all(stage in AFFECTED[stage] for stage in AFFECTED)
+    assert set(KEYS) == set(AFFECTED) <= {*STAGES, "proposals"} and set(STAGES) == set(RESULTS)
+    assert all(stage in AFFECTED[stage] for stage in AFFECTED if stage in STAGES)
+    # Thresholds of proposals leave the refiner, which learns from rough masks of points; views of points do not.
+    assert "refiner" not in AFFECTED[FIRST_STAGE["image_level_threshold"]]
+    assert "refiner" in AFFECTED[FIRST_STAGE["label_flips"]]
     assert {model.name for model in MODELS} <= {pattern for patterns in RESULTS.values() for pattern in patterns}
 
 
@@ -48,15 +51,37 @@ def test_what_nothing_was_made_with_may_change(shapes, tmp_path):
         Run(tiny.recipe(tmp_path, seed=7, **options))
 
 
+def test_a_waiting_process_goes_on_when_the_folder_is_claimed(tmp_path, monkeypatch):
+    old, new = tiny.recipe(tmp_path), tiny.recipe(tmp_path, seed=7)
+    tiny.saved_segmenter(tmp_path / "teacher")
+    old.save(tmp_path / RECIPE_FILE)
+    waited = []
+
+    def claim(seconds):
+        # The first process claims the folder, and has made a new teacher before this one looks again.
+        waited.append(seconds)
+        new.save(tmp_path / RECIPE_FILE)
+
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr("pointwssis.runs.outdated.time.sleep", claim)
+    remove_outdated(new, {})
+    assert len(waited) == 1 and (tmp_path / "teacher").is_dir()
+
+
 def test_the_command_updates(shapes, tmp_path, capsys):
     out = tmp_path / "out"
     for name in ("teacher", "control"):
         tiny.saved_segmenter(out / name)
+        (out / name / "training_log.json").write_text("[]")
     path = tiny.recipe_file(tmp_path / "r.yaml", data_dir=str(shapes), output_dir=str(out), max_steps=1)
     Recipe.load(path).save(out / "recipe.yaml")
     words = ["run", str(path), "--stages", "control", "--student.learning_rate", "0.5"]
     assert main(words) == 1
     assert "(control)" in capsys.readouterr().err
+    capsys.readouterr()
     assert main([*words, "--update", "--dry_run"]) == 0 and (out / "control").is_dir()
+    # The plan is that of the folder without the outdated results.
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("control"))
+    assert "done" not in line
     assert main([*words, "--update"]) == 0
     assert (out / "control" / "training_log.json").is_file() and (out / "teacher").is_dir()

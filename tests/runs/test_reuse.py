@@ -51,6 +51,23 @@ def test_the_images_that_a_teacher_joined_late_are_held_back_again(shapes, tmp_p
     (known / "held_back.json").write_text(json.dumps([name]))
     run = Run(recipe(tmp_path / "b", stages=["rough"], teacher_name_or_path=str(known), **options))
     assert run.labeling.late_images == [other]
+    # Without validation images, they take the place of these, because the teacher has not learned from them.
+    files = {"train_annotations": str(shapes / "annotations" / "instances_train.json"), "labeled_fraction": 0.75}
+    options = {"stages": ["rough"], "image_dir": str(shapes / "images"), "teacher_name_or_path": str(known), **files}
+    assert Run(recipe(tmp_path / "c", **options)).data.validation["file_name"] == [name]
+    assert Run(recipe(tmp_path / "d", held_back_fraction=0.0, **options)).data.validation is None
+
+
+def test_labels_of_a_reused_teacher_do_not_stay_beside_a_trained_one(shapes, tmp_path, teacher):
+    options = {"data_dir": str(shapes), "teacher_name_or_path": str(teacher), "max_steps": 1}
+    Run(recipe(tmp_path, stages=["rough"], **options)).run()
+    Run(recipe(tmp_path, stages=["rough", "student"], **options))
+    own = recipe(tmp_path, stages=["teacher", "rough"], **options)
+    with pytest.raises(ValueError, match=r"other settings of stages \(with or without teacher\); .*\(rough/point\)"):
+        Run(own)
+    Run(own, update=True).run()
+    # The teacher that this run has trained takes precedence from now on.
+    assert Run(recipe(tmp_path, stages=["rough"], **options)).plan.stages()[0].is_done
 
 
 def test_a_given_refiner_refines_without_training(shapes, tmp_path, teacher, trainings):

@@ -196,7 +196,7 @@ def test_an_interruption_while_saving_takes_no_step_more(shapes, tmp_path, monke
 def test_interrupted_labeling_leaves_no_half_dataset(shapes, tmp_path, monkeypatch):
     made = recipe(tmp_path, data_dir=str(shapes), stages=["teacher", "rough"])
 
-    def stopping(*arguments):
+    def stopping(*arguments, **options):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -27,6 +27,11 @@ def test_objects_of_any_size_at_any_border_have_rough_masks(box):
         assert rough.any() or truth.sum() < 10
 
 
+def test_specks_far_apart_have_rough_masks():
+    specks = mask(900, 900, (10, 10, 11, 11)) | mask(900, 900, (880, 880, 881, 881))
+    assert all(perturbed_mask(specks, np.random.default_rng(seed)).any() for seed in range(5))
+
+
 def test_a_neighbor_is_merged_into_some_rough_masks():
     truth, neighbor = mask(64, 64, (10, 20, 30, 40)), mask(64, 64, (31, 20, 50, 40))
     covered = []

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..data import DEMO_NUCLEI, write_shapes_coco
 from ..runs.recipe import Recipe
 from ..runs.recipe_values import parse_overrides
-from .run import execute, hide_progress_bars
+from .run import UPDATE_HELP, execute, hide_progress_bars
 
 NUCLEI_RECIPE, SHAPES_RECIPE = "demo", "shapes"
 # Validation images to try the trained model on
@@ -19,11 +19,12 @@ def main(arguments: Sequence[str]) -> None:
     """Run all stages on nuclei or drawn shapes, and print a command that uses the trained model."""
     parser = argparse.ArgumentParser(
         prog="pointwssis demo",
-        usage="pointwssis demo [--shapes] [--output_dir DIR] [--KEY VALUE ...]",
+        usage="pointwssis demo [--shapes] [--update] [--output_dir DIR] [--KEY VALUE ...]",
         description="Run all stages on microscopy images of the package. Accepts the options of `pointwssis run`.",
         allow_abbrev=False,
     )
     parser.add_argument("--shapes", action="store_true", help="draw synthetic shapes, and run all stages on them")
+    parser.add_argument("--update", action="store_true", help=UPDATE_HELP)
     # Everything else belongs to the recipe.
     options, rest = parser.parse_known_args(arguments)
     recipe = Recipe.load(SHAPES_RECIPE if options.shapes else NUCLEI_RECIPE, parse_overrides(rest))
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str]) -> None:
         recipe.data_dir = str(data_dir)
         example = data_dir / (SHAPES_EXAMPLE if options.shapes else NUCLEI_EXAMPLE)
     hide_progress_bars()
-    run = execute(recipe)
+    run = execute(recipe, options.update)
     if example is not None:
         print(f"try it: pointwssis predict {run.shipped} {example}")
 

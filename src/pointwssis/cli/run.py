@@ -20,6 +20,7 @@ from ..runs.run import Run
 from .dry_run import dry_run_report
 from .recipe_help import recipe_help
 
+UPDATE_HELP = "remove and repeat what changed settings outdate; keep earlier stages"
 EPILOG = """examples:
   pointwssis run nuclei --data_dir data/nuclei --output_dir outputs/nuclei
   pointwssis run own_data --train_annotations masks.json,clicks.csv --image_dir images --dry_run
@@ -45,9 +46,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--dry_run", action="store_true", help="print stages, estimated time and disk space; write nothing"
     )
-    parser.add_argument(
-        "--update", action="store_true", help="remove and repeat what changed settings outdate; keep earlier stages"
-    )
+    parser.add_argument("--update", action="store_true", help=UPDATE_HELP)
     options, words = parser.parse_known_args(arguments)
     # Words that are not options of the command are keys of the recipe.
     recipe = Recipe.from_arguments(words)

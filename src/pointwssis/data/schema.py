@@ -148,6 +148,15 @@ def objects_with_mask(row: Mapping[str, Any], field: str = "segmentation") -> li
     return [item for item in row["objects"] if not item["iscrowd"] and item[field] is not None]
 
 
+def masks_by_id(dataset: Dataset) -> dict[int, dict[str, Any]]:
+    """Return object id → mask of all objects of rows that have one, without crowds."""
+    masks = {}
+    for row in dataset.select_columns(["objects"]).with_format(None):
+        for item in objects_with_mask(row):
+            masks[item["id"]] = item["segmentation"]
+    return masks
+
+
 def objects_with_point(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the objects of a row that have a point, without crowds, in the order of the row."""
     return [item for item in row["objects"] if not item["iscrowd"] and item["point"] is not None]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from ..data.schema import objects_with_mask, objects_with_point
+from ..data.schema import masks_by_id, objects_with_mask, objects_with_point
 from ..ops.coco_masks import rle_area, rle_iou
 from .coco_evaluator import CocoEvaluator
 
@@ -37,9 +37,7 @@ def evaluate_pseudo_labels(
     ground_truth = ground_truth.with_format(None).select(common)
     # The evaluator measures AP, and masks by object id give the IoU of each point.
     evaluator = CocoEvaluator(ground_truth, max_detections)
-    hidden_masks: dict[int, Any] = {}
-    for row in ground_truth:
-        hidden_masks |= {item["id"]: item["segmentation"] for item in objects_with_mask(row)}
+    hidden_masks = masks_by_id(ground_truth)
 
     points = labels = 0
     overlaps: list[float] = []

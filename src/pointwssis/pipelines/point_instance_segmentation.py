@@ -20,7 +20,7 @@ from .outputs import check_mask_format, formatted
 from .refiners import Refiner, as_refiner, checked_refined_masks
 from .validation import checked_prompts
 
-LEVEL_STRATEGIES = ("adaptive", "finest")
+OFFERED_STRATEGIES = ("adaptive", "finest")
 PARAMETERS = ("threshold", "mask_format", "top_k", "level_strategy", "refiner", "timeout", "batch_size", "num_workers")
 POINT_KEYS = ("point", "level", "level_scores", "point_in_mask", "background_score")  # results of points only
 
@@ -100,9 +100,8 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
                 instances per image.
             level_strategy: "adaptive" (default) lets each point choose its pyramid level, "finest" always takes P2.
             refiner: refiner of the masks of points: "general" (that of the package), a MaskRefineNet, its repository or
-                folder, a
-                `point-mask-refinement` pipeline, or a callable (image, rough masks (N, H, W), points, class names) →
-                masks (N, H, W), see `Refiner`.
+                folder, a `point-mask-refinement` pipeline, or a callable (image, rough masks (N, H, W), points, class
+                names) → masks (N, H, W), see `Refiner`.
             timeout: seconds to wait for an image's URL; None (default) waits forever.
             batch_size, num_workers: as in transformers' pipelines; images of one size go through the network together,
                 so that a batch gives the same results as its images one by one.
@@ -138,8 +137,8 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             check_at_least_one("top_k", top_k)
         if threshold is not None and not (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1):
             raise UserError(f"threshold must be a score from 0 to 1, got {threshold!r}")
-        if level_strategy is not None and level_strategy not in LEVEL_STRATEGIES:
-            raise UserError(f"level_strategy must be one of {LEVEL_STRATEGIES}, got {level_strategy!r}")
+        if level_strategy is not None and level_strategy not in OFFERED_STRATEGIES:
+            raise UserError(f"level_strategy must be one of {OFFERED_STRATEGIES}, got {level_strategy!r}")
         if mask_format is not None:
             check_mask_format(mask_format)
         # Parameters of preprocess, _forward and postprocess; those that are not given keep their defaults.

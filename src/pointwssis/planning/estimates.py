@@ -9,7 +9,9 @@ from typing import Any
 from datasets import Dataset
 
 from ..models.factory import new_segmenter
+from ..ops.tiles import tile_windows
 from ..runs.data import RunData
+from ..runs.labeling import labels_mirrored_views
 from ..runs.plan import StagePlan
 from ..runs.recipe import Recipe
 from ..runs.stages import starting_refiner
@@ -83,8 +85,13 @@ class CostModel:
             return StageEstimate(None, disk)
         # Validation images are segmented once, at the end of the training.
         validation = 0 if self.data.validation is None else len(self.data.validation)
-        per_image = LABELING_SHARE * per_step / segmenter_batch_size(recipe)
-        return StageEstimate(plan.steps * per_step + validation * per_image, disk)
+        per_image = LABELING_SHARE * per_step / segmenter_batch_size(recipe) * self._inputs_per_image()
+        seconds = plan.steps * per_step + validation * per_image
+        if plan.stage == "student":
+            # After each round but the last one, a student labels all images with points.
+            labeled = (recipe.label_rounds - 1) * len(self.data.point)
+            seconds += labeled * per_image * self._size_of_views()
+        return StageEstimate(seconds, disk)
 
     def _refiner(self, plan: StagePlan) -> StageEstimate:
         """Estimate the time and disk space of training the refiner, including the rough masks that it learns from."""
@@ -101,7 +108,7 @@ class CostModel:
         """Estimate the time and disk space of predicting or refining rough masks."""
         disk = plan.objects * BYTES_PER_OBJECT
         if plan.stage == "rough":
-            per_image = self._seconds_per_labeled_image()
+            per_image = self._seconds_per_labeled_image(has_points=plan.name == "point")
             return StageEstimate(None if per_image is None else plan.images * per_image, disk)
         # Pseudo labels are stored twice, as rows and as COCO JSON; without a refiner they are copies of rough masks.
         if not plan.name.endswith("refined"):
@@ -126,10 +133,27 @@ class CostModel:
     def _refiner_step(self) -> float | None:
         return self._measured("refiner", lambda: self.measure_refiner(self.recipe, self.sample))
 
-    def _seconds_per_labeled_image(self) -> float | None:
+    def _seconds_per_labeled_image(self, has_points: bool = True) -> float | None:
+        """Return the seconds that a teacher takes for one image; only points are decoded from several views."""
         teacher = self._recipe_of("teacher")
         per_step = self._segmenter_step(teacher)
-        return None if per_step is None else LABELING_SHARE * per_step / segmenter_batch_size(teacher)
+        if per_step is None:
+            return None
+        inputs = self._inputs_per_image() * (self._size_of_views() if has_points else 1)
+        return LABELING_SHARE * per_step / segmenter_batch_size(teacher) * inputs
+
+    def _inputs_per_image(self) -> float:
+        """Return the mean number of tiles per image; 1 for whole images."""
+        tile_size = self.recipe.tile_size
+        if tile_size is None or not len(self.sample):
+            return 1.0
+        sizes = zip(self.sample["height"], self.sample["width"], strict=True)
+        return sum(len(tile_windows(*size, tile_size)) for size in sizes) / len(self.sample)
+
+    def _size_of_views(self) -> float:
+        """Return the pixels of all views of an image, relative to those of the plain one."""
+        mirrored = 2 if labels_mirrored_views(self.recipe, self.data.class_names) else 1
+        return mirrored * sum(scale**2 for scale in self.recipe.label_scales)
 
     def _measured(self, key: str, measure: Callable[[], float]) -> float | None:
         """Return a measurement, made at its first use; None without images to measure on."""

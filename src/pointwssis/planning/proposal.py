@@ -111,19 +111,9 @@ def propose(
         scaled = [Setting("image_size", size.image_size), Setting("pad_size", size.pad_size)]
         return measure(recipe_from([*network, *starts, *scaled, Setting("tile_size", size.tile)]), sample)
 
-    def seconds_at(side: int) -> float:
-        return seconds_for(input_size(facts, side))
-
-    # The input is as large as the objects need and the machine allows; small objects are seen in tiles.
-    wanted = side_for(facts, 10, TARGET_SIZE)
     batch_size = value_of(network, "training.per_device_train_batch_size")
     enough = enough_steps(facts, batch_size, backbone is not None)
-    size, slow = tiled_input(facts, wanted), ""
-    if size is not None:
-        seconds = seconds_for(size)
-    else:
-        side, seconds, slow = affordable_side(facts, wanted, minutes, batch_size, enough, seconds_at)
-        size = input_size(facts, side)
+    size, seconds, slow = chosen_input(facts, minutes, batch_size, enough, seconds_for)
     settings = [
         *data_settings,
         *input_settings(facts, size, slow),
@@ -184,6 +174,33 @@ def crowded_shares(rows: Dataset, size: InputSize) -> dict[int, float]:
     for position in range(0, len(rows), max(1, len(rows) // _CROWDING_SAMPLE)):
         fit.add(rows[position], position)
     return {grid: count / max(1, fit.points) for grid, count in zip(FINEST_GRIDS, fit.crowded, strict=True)}
+
+
+def chosen_input(
+    facts: DataFacts, minutes: float, batch_size: int, enough: int, seconds_for: Callable[[InputSize], float]
+) -> tuple[InputSize, float, str]:
+    """Return an input as large as the objects need and the machine allows; tiles show small objects.
+
+    Args:
+        facts: statistics of the data.
+        minutes: time that the whole run may take.
+        batch_size: images per training step of the teacher.
+        enough: steps that the teacher needs.
+        seconds_for: measures the seconds per step at an input.
+
+    Returns:
+        The input, seconds per step there, and the reason why it is smaller than wanted (empty if it is not).
+    """
+    wanted = side_for(facts, 10, TARGET_SIZE)
+    tiled = tiled_input(facts, wanted)
+    if tiled is not None:
+        return tiled, seconds_for(tiled), ""
+
+    def seconds_at(side: int) -> float:
+        return seconds_for(input_size(facts, side))
+
+    side, seconds, slow = affordable_side(facts, wanted, minutes, batch_size, enough, seconds_at)
+    return input_size(facts, side), seconds, slow
 
 
 def affordable_side(

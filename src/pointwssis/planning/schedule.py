@@ -11,8 +11,8 @@ STUDENT_SHARE = 1.0  # student steps per teacher step; students start from the t
 LEAST_STEPS = 10  # of every training of a SOLOv2
 SUFFICIENT_STEPS = 400  # teacher steps from scratch; on 53 images of nuclei they gave 24.2 AP
 SUFFICIENT_PRETRAINED_STEPS = 240  # the same with a pretrained backbone
+SUFFICIENT_EPOCHS = 100  # epochs of the teacher that are enough, where they take fewer steps
 MIN_REFINER_STEPS = 100  # with fewer, a refiner copies its rough masks
-SUFFICIENT_EPOCHS = 100  # the same in epochs; the smaller one counts
 # Upper limits. The official schedules for COCO with 1% and with all masks have 135 and 37 epochs.
 MAX_TEACHER_EPOCHS, MAX_STUDENT_EPOCHS = 300, 100
 
@@ -78,7 +78,7 @@ def plan_steps(
 def enough_steps(facts: DataFacts, batch_size: int, pretrained: bool = False) -> int:
     """Return the teacher steps that a training needs; an input that allows fewer is made smaller instead."""
     sufficient = SUFFICIENT_PRETRAINED_STEPS if pretrained else SUFFICIENT_STEPS
-    return min(sufficient, max(10, SUFFICIENT_EPOCHS * facts.full // batch_size))
+    return min(sufficient, max(LEAST_STEPS, SUFFICIENT_EPOCHS * facts.full // batch_size))
 
 
 def steps_of_epochs(epochs: int, samples: int, batch_size: int) -> float:

@@ -15,7 +15,7 @@ from torch.utils.data import default_collate
 from ..data import class_names, objects_with_mask
 from ..models.factory import new_segmenter
 from ..ops.devices import autocast, best_device, choose_dtype, for_device
-from ..runs.recipe import Recipe
+from ..runs.recipe import Recipe, refiner_sampling
 from ..runs.stages import starting_refiner
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
@@ -68,8 +68,8 @@ def refiner_seconds(recipe: Recipe, rows: Dataset) -> float:
     names = class_names(rows)
     model, processor = starting_refiner(recipe, names, recipe.refiner_name_or_path)
     rough = rows.with_format(None).map(_with_ground_truth_as_rough, features=rows.features)
-    augmentation = Augmentation(**recipe.augmentation)
-    dataset = RefinementDataset(rough, processor, tuple(model.config.train_box_scale), augmentation=augmentation)
+    sampling, augmentation = refiner_sampling(recipe.refiner), Augmentation(**recipe.augmentation)
+    dataset = RefinementDataset(rough, processor, tuple(model.config.train_box_scale), sampling, augmentation)
     batches = _batches(dataset, refiner_batch_size(recipe))
     return _fastest_step(model, recipe, map(default_collate, batches))
 

@@ -7,16 +7,16 @@ refiner nor the teacher of their rough masks has seen show what it does to the m
 
 import bisect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from datasets import Dataset
 
-from ..data.schema import class_names, dataset_from_rows, objects_with_mask
+from ..data.schema import class_names, dataset_from_rows, masks_by_id
 from ..ops.coco_masks import rle_area, rle_iou
-from .generate import set_pseudo_mask
+from .generate import set_labels
 
 ALL, SOME, NONE = "all", "some", "none"
 # A gain counts if it exceeds this many standard errors of its mean: overall, and in a bin, of which there are several.
@@ -129,10 +129,7 @@ def measure_refinement(ground_truth: Dataset, refined: Dataset) -> list[Measured
         refined: rows of the same images and object ids, whose masks were hidden, with `rough_segmentation`, `score`
             and the refined `segmentation`. An object that gets no mask has an IoU of 0.
     """
-    true_masks: dict[int, Any] = {}
-    for row in ground_truth.with_format(None):
-        true_masks |= {item["id"]: item["segmentation"] for item in objects_with_mask(row)}
-    measured = []
+    true_masks, measured = masks_by_id(ground_truth), []
     for row in refined.with_format(None):
         for item in row["objects"]:
             # Objects that have never had a mask cannot be measured.
@@ -207,23 +204,27 @@ def _bin(measured: Sequence[MeasuredObject], opens_all: bool = False) -> GateBin
 # -- applying
 
 
-def apply_gate(labels: Dataset, gate: Gate) -> Dataset:
+def apply_gate(labels: Dataset, gate: Gate, settle_overlaps: bool = True) -> Dataset:
     """Return refined labels in which objects keep their rough masks wherever the gate is closed.
 
     Args:
         labels: rows with `rough_segmentation`, `score` and the refined `segmentation`. Annotated masks, which have no
             score, do not change.
         gate: decision for each size and score.
+        settle_overlaps: settle overlaps between rough and refined masks of an image; see `refine_rough_masks`.
     """
     if gate.decision == ALL:
         return labels
-    return dataset_from_rows(_with_gated_masks(labels, gate), class_names(labels))
+    return dataset_from_rows(_with_gated_masks(labels, gate, settle_overlaps), class_names(labels))
 
 
-def _with_gated_masks(labels: Dataset, gate: Gate) -> Any:
+def _with_gated_masks(labels: Dataset, gate: Gate, settle_overlaps: bool) -> Iterator[dict[str, Any]]:
     for row in labels.with_format(None):
+        objects, masks = [], []
         for item in row["objects"]:
             rough, is_pseudo = item["rough_segmentation"], item["score"] is not None
-            if is_pseudo and rough is not None and not gate.is_open(size_of(rough), item["score"]):
-                set_pseudo_mask(item, rough)
+            if is_pseudo and rough is not None:
+                objects.append(item)
+                masks.append(item["segmentation"] if gate.is_open(size_of(rough), item["score"]) else rough)
+        set_labels(row, objects, masks, settle_overlaps)
         yield row

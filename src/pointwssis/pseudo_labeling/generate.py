@@ -210,7 +210,7 @@ def _with_refined_masks(dataset: Dataset, refiner: Refiner, settle_overlaps: boo
             image = read_image(row)
             masks = refiner(image, rough_masks, points, labels)
             masks = checked_refined_masks(masks, len(objects), image, image_title(row))
-            _set_labels(row, objects, [encode_mask(mask) for mask in masks], settle_overlaps)
+            set_labels(row, objects, [encode_mask(mask) for mask in masks], settle_overlaps)
         yield row
 
 
@@ -232,11 +232,11 @@ def keep_rough_masks(dataset: Dataset, settle_overlaps: bool = True) -> Dataset:
 def _with_kept_masks(dataset: Dataset, settle_overlaps: bool) -> Iterator[Row]:
     for row in dataset.with_format(None):
         objects = pseudo_objects(row)
-        _set_labels(row, objects, [item["rough_segmentation"] for item in objects], settle_overlaps)
+        set_labels(row, objects, [item["rough_segmentation"] for item in objects], settle_overlaps)
         yield row
 
 
-def _set_labels(row: Row, objects: Sequence[Row], masks: Sequence[RLE], settle_overlaps: bool) -> None:
+def set_labels(row: Row, objects: Sequence[Row], masks: Sequence[RLE], settle_overlaps: bool) -> None:
     """Set the masks of an image as the labels of its objects."""
     masks = settled_labels(row, objects, masks) if settle_overlaps else masks
     for item, mask in zip(objects, masks, strict=True):

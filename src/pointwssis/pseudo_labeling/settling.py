@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..data.schema import objects_with_point
+from ..data.schema import objects_with_mask, objects_with_point
 from ..ops.coco_masks import RLE, decode_rle, rle_area
 from ..ops.overlaps import free_part, settle_overlaps
 from ..ops.points import point_from_mask
@@ -29,12 +29,13 @@ def settled_labels(row: Row, items: Sequence[Row], masks: Sequence[RLE]) -> list
 
     Args:
         row: row of the image.
-        items: objects of the row that get pseudo labels.
+        items: objects of the row that get pseudo labels; a mask that they have already does not count.
         masks: their masks.
     """
+    labeled = {id(item) for item in items}
     annotated = []
-    for item in row["objects"]:
-        if item["segmentation"] is not None and not item["iscrowd"]:
+    for item in objects_with_mask(row):
+        if id(item) not in labeled:
             annotated.append(item["segmentation"])
     settled = list(masks)
     # Objects with points come first.

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from PIL import Image, ImageOps
 
+from ..models.solov2.batches_solov2 import TILES_PER_PASS
 from ..models.solov2.decoding_solov2 import DecodingSettings, ImageOutputs
 from ..models.solov2.frames_solov2 import Frame
 from ..models.solov2.transforms_solov2 import shortest_edge_size
@@ -49,6 +50,7 @@ class Part(NamedTuple):
     image: int  # index in the batch
     window: Window
     members: list[int]  # indices among the points of the image
+    side: int | None  # of a whole tile, in pixels of the image, which a smaller image does not fill; None for an image
 
 
 class ViewLabeler:
@@ -99,10 +101,8 @@ class ViewLabeler:
         """Return tiles, smaller than the parts of the first pass by the zoom, with the points that have small masks."""
         parts = []
         for number, (image, instances) in enumerate(zip(images, found, strict=True)):
-            # The sides of a part of the first pass, and of its tiles
-            seen = image.size
-            if self.tile_size is not None:
-                seen = (min(self.tile_size, image.width), min(self.tile_size, image.height))
+            # The sides of a whole part of the first pass, and of its tiles
+            seen = image.size if self.tile_size is None else (self.tile_size, self.tile_size)
             tile_size = math.ceil(min(seen) / self.views.zoom)
             limit = (SMALL_SIDE / self._input_scale(seen)) ** 2
             small = [row for row, instance in enumerate(instances) if 0 < rle_area(instance["mask"]) < limit]
@@ -122,17 +122,26 @@ class ViewLabeler:
         self, images: Sequence[Image.Image], prompts: Sequence[Prompts], parts: Sequence[Part]
     ) -> Iterator[tuple[Part, int, Instance]]:
         """Yield part, index of the point, and instance of every point of the parts."""
-        encoded = self._encoded(images, parts)
-        for part, views in zip(parts, encoded, strict=True):
-            points, labels = prompts[part.image]["points"], prompts[part.image]["labels"]
-            # Points that belong to other windows matter to the level selection only.
-            others = _inside(points, part.window) if self.views.level_strategy == "points" else []
-            rows = sorted({*part.members, *others})
-            instances = self._instances(views, points[rows], labels[rows])
-            for row, instance in zip(rows, instances, strict=True):
-                if row in part.members:
-                    mask = _moved(instance["mask"], part.window, images[part.image].size)
-                    yield part, row, {**instance, "mask": mask}
+        # Outputs of few parts are kept at once, because a large image has many tiles.
+        count = max(len(images), TILES_PER_PASS)
+        for start in range(0, len(parts), count):
+            chunk = parts[start : start + count]
+            for part, views in zip(chunk, self._encoded(images, chunk), strict=True):
+                yield from self._decoded_part(images[part.image], prompts[part.image], part, views)
+
+    def _decoded_part(
+        self, image: Image.Image, prompts: Prompts, part: Part, views: Sequence[EncodedView]
+    ) -> Iterator[tuple[Part, int, Instance]]:
+        """Yield part, index of the point, and instance of every point of one part."""
+        points, labels = prompts["points"], prompts["labels"]
+        # Points that belong to other windows matter to the level selection only.
+        others = _inside(points, part.window) if self.views.level_strategy == "points" else []
+        rows = sorted({*part.members, *others})
+        instances = self._instances(views, points[rows], labels[rows])
+        for row, instance in zip(rows, instances, strict=True):
+            if row in part.members:
+                mask = _moved(instance["mask"], part.window, image.size)
+                yield part, row, {**instance, "mask": mask}
 
     def _instances(self, views: Sequence[EncodedView], points: torch.Tensor, labels: torch.Tensor) -> list[Instance]:
         """Return one instance per point, with masks in the window of the views."""
@@ -153,7 +162,7 @@ class ViewLabeler:
             inputs, groups = [], defaultdict(list)
             for index, part in enumerate(parts):
                 image = images[part.image].crop(part.window)
-                inputs.append(self._inputs(ImageOps.mirror(image) if is_flipped else image, scale))
+                inputs.append(self._inputs(ImageOps.mirror(image) if is_flipped else image, scale, part.side))
                 groups[tuple(inputs[-1][0].shape[-2:])].append(index)
             for indices in groups.values():
                 # At most as many inputs at once as there are images
@@ -165,14 +174,16 @@ class ViewLabeler:
                         encoded[index].append(EncodedView(frame, outputs, is_flipped))
         return encoded
 
-    def _inputs(self, image: Image.Image, scale: float) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def _inputs(self, image: Image.Image, scale: float, side: int | None) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the (1, 3, H, W) input and the (1, H, W) mask of its padding, at `scale` times the usual size."""
         sizes: dict[str, Any] = {}
         if scale != 1:
             sizes["size"] = _scaled(self.processor.size, scale, 1)
             if self.processor.pad_size is not None:
                 sizes["pad_size"] = _scaled(self.processor.pad_size, scale, self.processor.size_divisor or 1)
-        encoded = self.processor(images=[image], return_tensors="pt", **sizes)
+        # A tile that the image does not fill is scaled like one that it fills, as in training and evaluation.
+        sides = None if side is None else [side]
+        encoded = self.processor(images=[image], window_sides=sides, return_tensors="pt", **sizes)
         return encoded["pixel_values"], encoded.get("pixel_mask")
 
     def _forward(
@@ -198,7 +209,7 @@ def _parts(
     owners = most_central_windows(prompts["points"][list(rows)].numpy(), windows, height, width)
     for row, owner in zip(rows, owners.tolist(), strict=True):
         members[owner].append(row)
-    return [Part(number, windows[owner], own) for owner, own in sorted(members.items())]
+    return [Part(number, windows[owner], own, tile_size) for owner, own in sorted(members.items())]
 
 
 def _inside(points: torch.Tensor, window: Window) -> list[int]:

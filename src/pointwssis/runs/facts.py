@@ -16,6 +16,7 @@ from ..models.efficientnet_lite.convert_efficientnet_lite import EFFICIENTNET_LI
 from ..models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER
 from ..visualization.curves import draw_curves
 from .data import RunData
+from .held_back import late_images
 from .labeling import QUALITY_FILE
 from .names import MODELS, role_of
 from .plan import round_name
@@ -158,8 +159,9 @@ def learned_from(recipe: Recipe, data: RunData, part: str) -> dict[str, int]:
         # Students learn from masks, and from pseudo labels of all other images.
         pseudo = len(data.point) + len(data.without_points)
         return {"full": len(data.full), "pseudo": pseudo, "full_repeats": recipe.full_repeats}
-    # Teacher and refiner learn from images with masks only.
-    return {"full": len(data.masked)}
+    # Teacher, refiner and control learn from images with masks only, the refiner not from held-back ones.
+    held_back = len(late_images(recipe, data)) if part == "refiner" else 0
+    return {"full": len(data.masked) - held_back}
 
 
 def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
@@ -205,6 +207,7 @@ def public_recipe(recipe: Recipe) -> dict[str, Any]:
         # A name that is neither ours nor that of a repository of the Hub is a path on the user's disk.
         is_path = (key.endswith("_name_or_path") or key == "dataset_name") and value not in (
             "teacher",
+            GENERAL_REFINER,
             *EFFICIENTNET_LITE_SCALES,
         )
         values[key] = "a local folder" if is_path and not is_hub_name(value) else value

@@ -7,13 +7,16 @@
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from datasets import Dataset
 
-from ..data.schema import objects_with_mask
+from ..data.schema import objects_with_mask, objects_with_point
+from ..hub.cards import write_if_changed
 from .data import RunData
 from .recipe import Recipe
 from .reuse import reused_model
@@ -44,11 +47,12 @@ def with_validation(recipe: Recipe, data: RunData) -> RunData:
         data: data of the run. Only images whose objects all have masks can be held back.
 
     Returns:
-        The data itself if it has validation images, or if no image can be held back.
+        The data itself if it has validation images, or if no image can be held back. A reused teacher brings the file
+        names of its own held-back images, so that it is not evaluated on images that it has learned from.
     """
     if data.validation is not None:
         return data
-    chosen = _drawn(recipe, data.full)
+    chosen = _chosen(recipe, data.full)
     if not chosen:
         return data
     validation = data.full.select(chosen)
@@ -69,25 +73,48 @@ def late_images(recipe: Recipe, data: RunData) -> list[int]:
     """
     if not recipe.gate or data.validation_is_held_back:
         return []
-    known = held_back_names(recipe)
-    names = data.masked["file_name"]
-    found = [place for place, name in enumerate(names) if name in known]
-    # At least one image has to be left for the refiner.
-    return found if 0 < len(found) < len(names) else _drawn(recipe, data.masked)
+    return _chosen(recipe, data.masked)
+
+
+def save_held_back(recipe: Recipe, data: RunData, teacher: Path) -> None:
+    """Write the file names of the held-back images beside a teacher, for runs that reuse it."""
+    if data.validation_is_held_back:
+        names = data.validation["file_name"]
+    else:
+        names = data.masked.select(late_images(recipe, data))["file_name"]
+    if len(names):
+        write_if_changed(teacher / HELD_BACK_FILE, json.dumps(list(names), indent=1))
 
 
 def held_back_names(recipe: Recipe) -> set[str]:
-    """Return the file names of the images that a reused teacher has joined late; empty if they are not known."""
+    """Return the file names of the images that a reused teacher has held back; empty if they are not known."""
     teacher = reused_model(recipe, "teacher")
     path = None if teacher is None else Path(teacher) / HELD_BACK_FILE
     return set(json.loads(path.read_text(encoding="utf-8"))) if path is not None and path.is_file() else set()
 
 
+def _chosen(recipe: Recipe, rows: Dataset) -> list[int]:
+    """Return the positions of the images to hold back: those of a reused teacher, else drawn ones."""
+    if not recipe.held_back_fraction:
+        return []
+    names, known = rows["file_name"], held_back_names(recipe)
+    found = [place for place, name in enumerate(names) if name in known]
+    # At least one image has to be left to learn from.
+    return found if 0 < len(found) < len(names) else _drawn(recipe, rows)
+
+
 def _drawn(recipe: Recipe, rows: Dataset) -> list[int]:
-    """Draw the positions of the images to hold back, in ascending order; only images with a masked object count."""
-    masked = [place for place, row in enumerate(rows.with_format(None)) if objects_with_mask(row)]
+    """Draw the positions of the images to hold back, in ascending order; only images that can be measured count."""
+    labels = rows.select_columns(["objects"]).with_format(None)  # without the bytes of images
+    masked = [place for place, row in enumerate(labels) if _is_measurable(row)]
     count = held_back_count(recipe, len(masked))
     return sorted(np.random.default_rng(recipe.seed).permutation(masked)[:count].tolist())
+
+
+def _is_measurable(row: Mapping[str, Any]) -> bool:
+    """Return True for an image with a masked object, all objects of which have a point to label them from."""
+    num_objects = sum(not item["iscrowd"] for item in row["objects"])
+    return len(objects_with_mask(row)) > 0 and len(objects_with_point(row)) == num_objects
 
 
 def without(rows: Dataset, positions: list[int]) -> Dataset:

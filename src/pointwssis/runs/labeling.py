@@ -7,7 +7,7 @@ callables that were passed to `Run`.
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from ..pseudo_labeling import (
     solov2_proposer,
     solov2_teacher,
 )
-from ..pseudo_labeling.gate import Gate, apply_gate, decide, measure_refinement
+from ..pseudo_labeling.gate import ALL, NONE, Gate, apply_gate, decide, measure_refinement
 from ..training.expected_iou import ExpectedIou
 from .cache import cached, is_first_process, stored_rows
 from .data import RunData
@@ -133,8 +133,7 @@ class Labeling:
         return solov2_teacher(
             folder,
             self.dtype,
-            # In a mirrored image, the labels of a left and a right hand would be exchanged.
-            flips=self.recipe.label_flips and not names_with_sides(self.data.class_names),
+            flips=labels_mirrored_views(self.recipe, self.data.class_names),
             scales=self.recipe.label_scales,
             zoom=self.recipe.label_zoom,
         )
@@ -206,7 +205,7 @@ class Labeling:
         if gate is None:
             labels = keep_rough_masks(self._held_back_rough(), self.recipe.settle_overlaps)
         else:
-            labels = apply_gate(self._held_back_refined(), gate)
+            labels = apply_gate(self._held_back_refined(), gate, self.recipe.settle_overlaps)
         return ExpectedIou.fit(labels, self.held_back)
 
     def _held_back_rough(self) -> Dataset:
@@ -231,11 +230,13 @@ class Labeling:
 
     def _refined(self, rough: Dataset) -> Dataset:
         """Return refined labels; where the gate is closed, objects keep their rough masks."""
-        gate = self.gate()
-        if gate is not None and gate.decision == "none":
-            return keep_rough_masks(rough, self.recipe.settle_overlaps)
-        refined = self._all_refined(rough)
-        return refined if gate is None else apply_gate(refined, gate)
+        gate, settles = self.gate(), self.recipe.settle_overlaps
+        if gate is None or gate.decision == ALL:
+            return self._all_refined(rough)
+        if gate.decision == NONE:
+            return keep_rough_masks(rough, settles)
+        # Overlaps are settled after the choice: a refined mask loses nothing to one that is not taken.
+        return apply_gate(refine_rough_masks(rough, self.refiner(), settle_overlaps=False), gate, settles)
 
     # -- rough masks for the training of the refiner
 
@@ -335,6 +336,11 @@ class Labeling:
         if folder.is_dir() and is_first_process():
             write_if_changed(folder / QUALITY_FILE, json.dumps(quality, indent=1))
         return quality
+
+
+def labels_mirrored_views(recipe: Recipe, class_names: Sequence[str]) -> bool:
+    """Return True if mirrored images are labeled too; in these, a left and a right hand would exchange their labels."""
+    return recipe.label_flips and not names_with_sides(class_names)
 
 
 def uses_refiner(recipe: Recipe, given: GivenLabelers) -> bool:

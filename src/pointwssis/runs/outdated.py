@@ -5,16 +5,17 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..ops.user_error import UserError
 from .cache import POLL_SECONDS, is_first_process
 from .recipe import STAGES, Recipe
+from .reuse import REUSABLE, is_reused
 
 RECIPE_FILE, LABELERS_FILE = "recipe.yaml", "labelers.json"
 
-# First stage that a key of the recipe affects → its keys
+# What a key of the recipe affects first, a stage or the proposals of the stage "rough" → its keys
 KEYS = {
     # The data, which every stage reads, and whatever the teacher is trained with
     "teacher": (
@@ -25,30 +26,30 @@ KEYS = {
         "teacher", "train_shortest_edges", "augmentation", "rough_fractions", "gate", "held_back_fraction",
         "max_detections",
     ),
-    "rough": (
-        "image_level_threshold", "unlabeled_threshold", "settle_overlaps", "label_flips", "label_scales", "label_zoom",
-    ),
+    "rough": ("settle_overlaps", "label_flips", "label_scales", "label_zoom"),
+    "proposals": ("image_level_threshold", "unlabeled_threshold"),
     "refiner": ("refiner_name_or_path", "refiner_model", "refiner"),
     "control": ("student_name_or_path", "student"),
-    "student": ("rough_student", "full_repeats", "weigh_pseudo_labels", "label_rounds"),
+    "student": ("full_repeats", "weigh_pseudo_labels", "label_rounds"),
 }  # fmt: skip
 
-# Keys that change no result
-FREE_KEYS = ("stages", "output_dir", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")
+# Keys that change no result, but only which results there are
+FREE_KEYS = ("stages", "rough_student", "output_dir", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")
 
 FIRST_STAGE = {key: stage for stage, keys in KEYS.items() for key in keys}
 
-# First stage that is affected → all stages whose results are outdated then
+# What is affected first → all stages whose results are outdated then
 AFFECTED = {
     "teacher": STAGES,
-    "rough": ("rough", "refiner", "pseudo", "student"),  # the refiner learns from rough masks
+    "rough": ("rough", "refiner", "pseudo", "student"),  # the refiner learns from rough masks of points
+    "proposals": ("rough", "pseudo", "student"),
     "refiner": ("refiner", "pseudo", "student"),
     "control": ("control", "student", "upper_bound"),
     "student": ("student",),
 }
 
-# Role of a callable that is passed to `Run` → first stage that it affects
-FIRST_STAGE_OF_LABELER = {"teacher": "teacher", "refiner": "refiner", "proposer": "rough"}
+# Role of a callable that is passed to `Run` → what it affects first
+FIRST_STAGE_OF_LABELER = {"teacher": "teacher", "refiner": "refiner", "proposer": "proposals"}
 
 # Stage → its results in the output folder, as patterns
 RESULTS = {
@@ -63,7 +64,7 @@ RESULTS = {
 
 
 def changed_settings(recipe: Recipe, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the changed settings of an output folder, each with the first stage that it affects.
+    """Return the changed settings of an output folder, each with what it affects first, a key of `AFFECTED`.
 
     Args:
         recipe: recipe of the run.
@@ -73,13 +74,18 @@ def changed_settings(recipe: Recipe, given: Mapping[str, str]) -> dict[str, str]
     path, labelers = folder / RECIPE_FILE, folder / LABELERS_FILE
     if not path.is_file():
         return {}
-    before, now = asdict(Recipe.load(path)), asdict(recipe)
+    earlier = replace(Recipe.load(path), output_dir=recipe.output_dir)  # the folder may have been moved
+    before, now = asdict(earlier), asdict(recipe)
     changed = {key: FIRST_STAGE[key] for key in sorted(FIRST_STAGE) if now[key] != before[key]}
     # Callables are compared by their qualified names.
     known = json.loads(labelers.read_text(encoding="utf-8")) if labelers.is_file() else {}
     for role, stage in FIRST_STAGE_OF_LABELER.items():
         if known.get(role) != given.get(role):
             changed[f"the given {role}"] = stage
+    # Stages change no result, unless a model of another run has labeled in place of one that is to be trained now.
+    for stage in REUSABLE:
+        if is_reused(earlier, stage) != is_reused(recipe, stage):
+            changed[f"stages (with or without {stage})"] = stage
     return changed
 
 
@@ -122,9 +128,10 @@ def remove_outdated(recipe: Recipe, given: Mapping[str, str]) -> None:
         recipe: recipe of the run.
         given: role → name of each callable in place of a trained model.
     """
-    folder, changed = Path(recipe.output_dir), changed_settings(recipe, given)
-    # One process removes, the others wait for it.
-    while not is_first_process() and outdated_results(folder, changed):
+    folder = Path(recipe.output_dir)
+    # One process removes, the others wait for it. They look for changes each time: as soon as it has claimed the folder
+    # for this recipe, there are none, and new results may appear.
+    while not is_first_process() and outdated_results(folder, changed_settings(recipe, given)):
         time.sleep(POLL_SECONDS)
-    for path in outdated_results(folder, changed) if is_first_process() else ():
+    for path in outdated_results(folder, changed_settings(recipe, given)) if is_first_process() else ():
         shutil.rmtree(path)

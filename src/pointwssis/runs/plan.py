@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The plan of a run: the models and labels of each stage, with images, objects and steps, and whether it is done."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCAL
 from ..ops.user_error import UserError
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
 from .data import RunData
+from .held_back import late_images, without
 from .labeling import GivenLabelers, uses_refiner
 from .names import MODELS
-from .outdated import check_folder
+from .outdated import changed_settings, check_folder, outdated_results
 from .recipe import STAGES, Recipe
 from .reuse import check_reused_models
 from .stage_arguments import refiner_settings, training_arguments
@@ -70,7 +72,11 @@ class RunPlan:
         self._check_models()
         check_reused_models(recipe, data.class_names)
         self._check_given()
-        if not update:
+        # Results that the run will remove are not there for the plan.
+        self.outdated: list[Path] = []
+        if update:
+            self.outdated = outdated_results(self.folder, changed_settings(recipe, self.given.names()))
+        else:
             check_folder(recipe, self.given.names())
 
     # -- checks before anything is trained
@@ -127,6 +133,11 @@ class RunPlan:
         """True if a control is trained: students are compared with each other and on validation images."""
         return self.compares and self.data.validation is not None and len(self.data.masked) > 0
 
+    @functools.cached_property
+    def refiner_rows(self) -> Dataset:
+        """Images that the refiner learns from: those with masks, without held-back ones."""
+        return without(self.data.masked, late_images(self.recipe, self.data))
+
     def student_names(self) -> list[str]:
         """Return the students to train: both if they are to be compared, else only the better one."""
         names = ["student_point", "student_refined"] if self.uses_refiner else ["student_point"]
@@ -158,7 +169,7 @@ class RunPlan:
         if "teacher" in recipe.stages and self.given.teacher is None:
             wanted["teacher"] = (data.masked, (recipe.training, recipe.teacher))
         if "refiner" in recipe.stages and self.given.refiner is None:
-            wanted["refiner"] = (data.masked, (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)))
+            wanted["refiner"] = (self.refiner_rows, (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)))
         if "student" in recipe.stages:
             for name in self.student_names():
                 # One training per round of labels; the last one leaves the student itself.
@@ -180,7 +191,7 @@ class RunPlan:
             # A training without rows takes no steps: the model to start from is kept as it is.
             has_rows = rows is None or len(rows) > 0
             # Earlier rounds of a student that is trained are done, even if their folders were deleted.
-            is_done = is_trained(self.folder / name) or is_trained(self.folder / student_of(name))
+            is_done = self._is_trained(name) or self._is_trained(student_of(name))
             if has_rows and not is_done:
                 steps[name] = training_arguments(self.recipe, self.folder, *settings).max_steps
         return steps
@@ -207,7 +218,8 @@ class RunPlan:
         folders = {"rough": ("point", "proposed"), "pseudo": (kind, f"proposed_{kind}")}[stage]
         for name, rows in zip(folders, (self.data.point, self.data.without_points), strict=True):
             if len(rows):
-                is_done = (self.folder / stage / name).is_dir()
+                path = self.folder / stage / name
+                is_done = path.is_dir() and not self._is_outdated(path)
                 plans.append(StagePlan(stage, name, LABEL, len(rows), count_objects(rows), None, is_done))
         return plans
 
@@ -221,8 +233,16 @@ class RunPlan:
                 rows = labeled if rows is None else rows
                 count = sum(steps[name] for name in steps if student_of(name) == model.name)
                 size = (len(rows), count_objects(rows), count)
-                plans.append(StagePlan(stage, model.name, TRAIN, *size, is_trained(self.folder / model.name)))
+                plans.append(StagePlan(stage, model.name, TRAIN, *size, self._is_trained(model.name)))
         return plans
+
+    def _is_trained(self, name: str) -> bool:
+        """Return True if a training is complete and its result stays."""
+        path = self.folder / name
+        return is_trained(path) and not self._is_outdated(path)
+
+    def _is_outdated(self, path: Path) -> bool:
+        return any(path == removed or removed in path.parents for removed in self.outdated)
 
 
 def round_name(student: str, number: int) -> str:

@@ -105,7 +105,7 @@ class Recipe:
             image with pseudo labels. The paper uses 1.
         weigh_pseudo_labels: weigh the mask loss of a pseudo label by the IoU to expect of it, which is estimated on the
             held-back images from its score and from the IoU of its rough and its refined mask. Without such images,
-            the product of the two is its weight. The paper weighs all masks equally.
+            or without `gate`, the product of the two is its weight. The paper weighs all masks equally.
 
         **Labeling**
 
@@ -115,16 +115,16 @@ class Recipe:
             sizes and scores of rough masks. false refines all labels, as in the paper.
         held_back_fraction: fraction of the images with masks that are held back. They measure the refiner for the gate,
             so it does not learn from them, and the teacher only after its first intermediate weights. Without
-            validation images, they take the place of these, and no model learns from them. None are held back of
-            fewer than 4; 0 holds none back.
+            validation images, they take the place of these, and no model learns from them. A reused teacher brings its
+            own from its run. None are held back of fewer than 4; 0 holds none back.
         label_rounds: number of rounds of labels for the students. After each equal share of its steps, a student labels
             the images with points again, and continues from its own weights on the new labels. The paper has 1.
         settle_overlaps: pixels that several masks of an image claim go to the object with the nearest point, relative
             to its size; no mask holds the point of another object. false keeps overlaps, as in the paper.
-        label_flips: average the masks of each image and its mirror image when labeling, unless class names distinguish
-            left from right. Labeling takes twice as long. false labels the image alone, as in the paper.
-        label_scales: sizes of the network's input when labeling, as factors of `image_size`; scores and masks are
-            averaged. [1.0] is that of the paper.
+        label_flips: average the masks of points in each image and its mirror image when labeling, unless class names
+            distinguish left from right. Labeling takes twice as long. false labels the image alone, as in the paper.
+        label_scales: sizes of the network's input when labeling points, as factors of `image_size`; scores and masks
+            are averaged. [1.0] is that of the paper.
         label_zoom: factor above 1 that enlarges overlapping parts of the images when labeling, in which objects with
             masks of less than 32 × 32 pixels of the input are labeled again. Train with augmentation.min_crop ≤ 1 /
             label_zoom, or scale_jitter ≥ label_zoom. 1 is off, as in the paper.
@@ -260,7 +260,6 @@ class Recipe:
         names = ("max_steps", "tile_size", "max_detections", "full_repeats", "label_rounds", "seed")
         for name in names:
             value, least = getattr(self, name), 0 if name == "seed" else 1
-            value = getattr(self, name)
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be an integer of at least {least}")
         # At 0 percent of its training, a teacher has learned nothing.

@@ -17,6 +17,12 @@ REUSABLE = {
 }
 
 
+def is_reused(recipe: Recipe, stage: str) -> bool:
+    """Return True if a model that the recipe names takes the place of a stage; see `reused_model`."""
+    is_trained_here = stage in recipe.stages or is_saved_model(Path(recipe.output_dir) / stage)
+    return not is_trained_here and getattr(recipe, REUSABLE[stage][0]) is not None
+
+
 def reused_model(recipe: Recipe, stage: str) -> str | None:
     """Return the trained model that takes the place of a stage; None if this run trains it.
 
@@ -27,10 +33,10 @@ def reused_model(recipe: Recipe, stage: str) -> str | None:
         recipe: recipe of the run.
         stage: "teacher" or "refiner".
     """
-    if stage in recipe.stages or is_saved_model(Path(recipe.output_dir) / stage):
+    if not is_reused(recipe, stage):
         return None
     name = getattr(recipe, REUSABLE[stage][0])
-    return find_refiner(name) if stage == "refiner" and name is not None else name
+    return find_refiner(name) if stage == "refiner" else name
 
 
 def labeling_model(recipe: Recipe, stage: str) -> str:

@@ -23,7 +23,7 @@ from ..training.flips import warn_about_flips
 from .cache import is_first_process, stored_rows
 from .data import RunData, load_data
 from .facts import LabelCosts, label_costs, read_json, write_cards
-from .held_back import HELD_BACK_FILE, with_validation
+from .held_back import save_held_back, with_validation
 from .labeling import GATE_FILE, GivenLabelers, Labeling, LabelRound
 from .names import SEGMENTERS
 from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated
@@ -71,12 +71,15 @@ class Run:
         update: bool = False,
     ):
         self.recipe, self.folder = recipe, Path(recipe.output_dir)
-        self.data = with_validation(recipe, data or load_data(recipe))
+        loaded = data or load_data(recipe)
+        self.data = with_validation(recipe, loaded)
         self.given = GivenLabelers(teacher, refiner, proposer)
         # The plan checks recipe and folder before the folder is claimed.
         self.plan = RunPlan(recipe, self.data, self.given, update)
         if update:
             remove_outdated(recipe, self.given.names())
+            # Without the removed models, others may be reused, which have held back other images.
+            self.data = with_validation(recipe, loaded)
             self.plan = RunPlan(recipe, self.data, self.given)
         self.labeling = Labeling(recipe, self.data, self.given)
         # Only trainings that are still to come count toward the time left.
@@ -100,8 +103,9 @@ class Run:
 
         Returns:
             The content of `results.json`: name of each SOLOv2 of the run → its metrics (fractions from 0 to 1), and
-            "pseudo_labels" → name of the labels → their quality, "gate" → what the gate measured and decided (None
-            without one), and "shipped" → name of the best model. Stages of earlier runs in this folder are included.
+            "pseudo_labels" → name of the labels → their quality, "label_rounds" (with several) → round → the same for
+            the labels of a student, "gate" → what the gate measured and decided (None without one), and "shipped" →
+            name of the best model. Stages of earlier runs in this folder are included.
         """
         stages = self.recipe.stages
         # The order is that of the paper: each stage reads what earlier ones have written.
@@ -193,9 +197,8 @@ class Run:
         )
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
         # A run that reuses this teacher holds back the same images.
-        if self.labeling.late_images and is_first_process():
-            names = self.data.masked.select(self.labeling.late_images)["file_name"]
-            write_if_changed(self.folder / "teacher" / HELD_BACK_FILE, json.dumps(list(names), indent=1))
+        if is_first_process():
+            save_held_back(self.recipe, self.data, self.folder / "teacher")
         self.write_cards()
         return metrics
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..ops.tiles import Window
 from ..ops.user_error import UserError
+from .windows import points_in_window
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,8 @@ def windowed(
     left = int(generator.integers(abs(full_width - width) + 1))
     if fraction > 1:
         return _on_canvas(image, masks, points, (height, width), (top, left))
-    window = (slice(top, top + height), slice(left, left + width))
-
-    # Points move into the frame of the window.
-    points = points - np.array([left, top])
-    inside = ((points >= 0) & (points <= np.array([width - 1, height - 1]))).all(axis=1)
-    return image[window], masks[:, *window], points[inside]
+    window = Window(left, top, left + width, top + height)
+    return image[window.slices], masks[:, *window.slices], points_in_window(points, window)
 
 
 def _on_canvas(

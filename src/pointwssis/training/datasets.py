@@ -88,8 +88,13 @@ class InstanceDataset(SeededDataset):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def row_index(self, index: int) -> int:
+        """Return the position of the row of a sample in the current epoch."""
+        return index
+
     def __getitem__(self, index: int) -> dict[str, Any]:
-        row = self.rows[index]
+        row_index = self.row_index(index)
+        row = self.rows[row_index]
         image = np.asarray(read_image(row))
         # A mask without a class cannot be learned; its point is among those to ignore.
         objects = [item for item in objects_with_mask(row) if item["category"] is not None]
@@ -106,7 +111,7 @@ class InstanceDataset(SeededDataset):
             image, points = image[window.slices], points_in_window(points, window)
             objects, masks = objects_in_window(objects, window)
         if self.copy_paste is not None and generator.random() < self.augmentation.copy_paste:
-            image, masks, points, pasted = self.copy_paste(index, image, masks, points, generator)
+            image, masks, points, pasted = self.copy_paste(row_index, image, masks, points, generator)
             objects += pasted
         if self.augmentation is not None:
             image, masks, points = augmented(image, masks, points, self.augmentation, generator)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset as HFDataset
 
-from ..data.schema import objects_with_mask
+from ..data.schema import masks_by_id, objects_with_mask
 from ..ops.coco_masks import rle_iou
 from ..ops.user_error import UserError
 from .incomplete_labels import label_agreement
@@ -58,11 +58,8 @@ class ExpectedIou:
         Raises:
             UserError: no object has both a pseudo label and an annotated mask.
         """
-        true_masks: dict[int, Any] = {}
-        for row in ground_truth.with_format(None):
-            true_masks |= {item["id"]: item["segmentation"] for item in objects_with_mask(row)}
         # One line per pseudo label: score, agreement, and the IoU to explain
-        lines = []
+        true_masks, lines = masks_by_id(ground_truth), []
         for row in labels.with_format(None):
             for item in objects_with_mask(row):
                 if item["score"] is not None and item["id"] in true_masks:

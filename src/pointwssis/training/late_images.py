@@ -5,7 +5,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from datasets import Dataset as HFDataset
 
 from .arguments import SegmentationTrainingArguments
@@ -27,34 +26,24 @@ class LateInstanceDataset(InstanceDataset):
 
     def __init__(self, rows: HFDataset, late: Sequence[int], first_epoch: int, **options: Any):
         super().__init__(rows, **options)
-        self.rows = _LateRows(self.rows, late, first_epoch, self.seed)
+        self.late, self.first_epoch = set(late), first_epoch
+        self.early = [index for index in range(len(rows)) if index not in self.late]
         self.sources = [] if self.copy_paste is None else self.copy_paste.sources
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch, on which all random numbers and the images depend."""
         super().set_epoch(epoch)
-        self.rows.epoch = epoch
         # Nothing is pasted from an image that has not joined yet.
         if self.copy_paste is not None:
-            hidden = self.rows.late if epoch < self.rows.first_epoch else set()
+            hidden = self.late if epoch < self.first_epoch else set()
             self.copy_paste.sources = [source for source in self.sources if source[0] not in hidden]
 
-
-class _LateRows:
-    """Rows that return another row in place of a late one until its epoch begins; columns are those of all rows."""
-
-    def __init__(self, rows: HFDataset, late: Sequence[int], first_epoch: int, seed: int):
-        self.rows, self.late, self.first_epoch, self.seed, self.epoch = rows, set(late), first_epoch, seed, 0
-        self.early = [index for index in range(len(rows)) if index not in self.late]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, key: int | str) -> Any:
-        if key in self.late and self.epoch < self.first_epoch:
-            key = self.early[np.random.default_rng([self.seed, self.epoch, key]).integers(len(self.early))]
-        return self.rows[key]
+    def row_index(self, index: int) -> int:
+        """Return the position of the row of a sample; before the late images join, another row stands for each."""
+        if index in self.late and self.epoch < self.first_epoch:
+            return self.early[self.generator(index).integers(len(self.early))]
+        return index
 
 
 def first_epoch_after(step: int, num_samples: int, args: SegmentationTrainingArguments) -> int:

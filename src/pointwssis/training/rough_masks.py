@@ -79,7 +79,10 @@ def _perturbed_window(
     longer = max(target.shape)
     side = min(longer, round(np.exp(generator.uniform(np.log(lowest), np.log(highest)))))
     grid = tuple(max(2, round(length * side / longer)) for length in target.shape)
-    moved = _moved(_on_grid(target, grid), strength, generator)
+    coverage = _on_grid(target, grid)
+    if not coverage.any():  # specks far apart, which the grid does not show
+        return target
+    moved = _moved(coverage, strength, generator)
     # All further errors change the signed distance to the outline, in cells, positive inside.
     distance = _signed_distance(moved)
     size = max(1.0, np.count_nonzero(moved) ** 0.5)
@@ -113,7 +116,8 @@ def _moved(coverage: np.ndarray, strength: float, generator: np.random.Generator
         coverage.shape[::-1], Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
     )
     values = np.asarray(moved)
-    # Half of the highest coverage, so that thin objects stay.
+    # Half of the highest coverage, so that thin objects stay; one that was moved away entirely stays where it was.
+    values = values if values.any() else coverage
     threshold = min(128, max(1, int(values.max()) // 2))
     return values >= threshold
 
