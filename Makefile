@@ -20,12 +20,13 @@ demo: $(INSTALLED) ## all stages on nuclei in microscopy images, a few minutes o
 test: $(INSTALLED) ## doctests and tests, offline
 	$(BIN)/python -m pytest
 
-# A run on nuclei trains the models: pointwssis run nuclei --data_dir data/nuclei --output_dir outputs/nuclei
+# Trained by: pointwssis run nuclei --data_dir data/nuclei --output_dir outputs/nuclei, and make demo
 DATA ?= data/nuclei
 MODELS ?= outputs/nuclei
+DEMO ?= outputs/demo
 
 pictures: $(INSTALLED) ## the pictures of the docs, from DATA=data/nuclei and MODELS=outputs/nuclei
-	$(BIN)/python docs/make_pictures.py --data_dir $(DATA) --models $(MODELS)
+	$(BIN)/python docs/make_pictures.py --data_dir $(DATA) --models $(MODELS) --demo $(DEMO)
 
 common-tests: $(INSTALLED) ## transformers' own tests on our classes, in both image processor backends
 	$(BIN)/python tests/common/fetch.py

@@ -5,7 +5,7 @@ Its encoder starts from ImageNet weights, and its rough masks are perturbed grou
 fraction of the photos is only measured. Prints the mean IoU of rough and refined masks on drawn shapes, on the photos
 held out and on each folder of `--measure`, and writes it to `measured.json`.
 
-    python benchmarks/pretrain_refiner.py --output_dir outputs/general_refiner --photos shared/data/coco_mini
+    python benchmarks/pretrain_refiner.py --output_dir outputs/general_refiner --photos data/coco_mini
 """
 
 import argparse

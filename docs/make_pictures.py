@@ -1,8 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-r"""Draw the pictures of the docs from a run on nuclei: hero, animation, contact sheet, method and chart.
+r"""Draw the pictures of the docs from a run on nuclei and from the demo: hero, code, animation, contact sheet, method, chart.
 
 pointwssis run nuclei --data_dir data/nuclei --output_dir outputs/nuclei
-python docs/make_pictures.py --data_dir data/nuclei --models outputs/nuclei --output_dir docs/images
+pointwssis demo
+python docs/make_pictures.py --data_dir data/nuclei --models outputs/nuclei --demo outputs/demo --output_dir docs/images
 
 `make pictures DATA=data/nuclei MODELS=outputs/nuclei` does the same. The images are from BBBC038v1 (CC0).
 """
@@ -19,15 +20,16 @@ from PIL import Image, ImageOps
 from transformers import pipeline
 
 from pointwssis import load_coco_folder
-from pointwssis.data import object_masks, read_image
+from pointwssis.data import DEMO_NUCLEI, object_masks, read_image
 from pointwssis.visualization.drawing import contact_sheet, draw_instances, draw_points, instance_colors
 
-ENLARGEMENT = 4  # images are enlarged before they are segmented, so that outlines are smooth
+ENLARGEMENT = 4  # images and masks are drawn larger than they are
 BRIGHT = (
     (255, 196, 0), (0, 205, 255), (120, 230, 90), (255, 110, 80), (200, 130, 255),
     (255, 150, 200), (60, 140, 255), (0, 210, 170), (255, 140, 0), (190, 230, 60),
 )  # fmt: skip
 SHEET = ("86f9087eb1d0875f.jpg", "be26966900aa0e5b.jpg", "589f86dee5b480a8.jpg")
+README_CODE = ("val_lilac_stain_05.webp", ((50, 126), (22, 58), (141, 95)))  # image and clicks of README.md
 CAPTIONS = ("image", "points", "rough masks", "refined masks", "ground truth")
 
 
@@ -39,22 +41,26 @@ class Scene:
         row: row of the schema.
         objects: positions of the clicked objects in the row; None clicks on all of them.
         colors: one color per click; None takes those of `instance_colors`.
+        clicks: (x, y) in pixels of the image; None clicks on the points of the objects.
     """
 
     row: dict[str, Any]
     objects: Sequence[int] | None = None
     colors: Sequence[figures.Color] | None = None
+    clicks: Sequence[Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
-        image = read_image(self.row)
-        size = (image.width * ENLARGEMENT, image.height * ENLARGEMENT)
-        self.source = image.resize(size, Image.Resampling.LANCZOS)
+        self.source = read_image(self.row)
+        size = (self.source.width * ENLARGEMENT, self.source.height * ENLARGEMENT)
+        enlarged = self.source.resize(size, Image.Resampling.LANCZOS)
         # Dark images are brightened for the drawing only.
-        is_dark = np.asarray(self.source).mean() < 80
-        self.image = ImageOps.autocontrast(self.source, cutoff=0.1, preserve_tone=True) if is_dark else self.source
+        is_dark = np.asarray(enlarged).mean() < 80
+        self.image = ImageOps.autocontrast(enlarged, cutoff=0.1, preserve_tone=True) if is_dark else enlarged
         chosen = range(len(self.row["objects"])) if self.objects is None else self.objects
-        self.points = [[ENLARGEMENT * (value + 0.5) for value in self.row["objects"][k]["point"]] for k in chosen]
-        self.ground_truth = [self.enlarged(object_masks(self.row)[k]) for k in chosen]
+        if self.clicks is None:
+            self.clicks = [self.row["objects"][position]["point"] for position in chosen]
+        self.points = [[ENLARGEMENT * (value + 0.5) for value in click] for click in self.clicks]
+        self.ground_truth = [self.enlarged(object_masks(self.row)[position]) for position in chosen]
         self.colors = (self.colors or instance_colors(len(self.points)))[: len(self.points)]
 
     def enlarged(self, mask: np.ndarray) -> np.ndarray:
@@ -63,8 +69,11 @@ class Scene:
         return np.asarray(pixels) > 127
 
     def segment(self, segmenter: Any, refiner: str | None = None) -> list[dict[str, Any]]:
-        """Return one instance per click."""
-        return segmenter(self.source, points=self.points, refiner=refiner, mask_format="numpy")
+        """Return one instance per click, with enlarged masks."""
+        instances = segmenter(self.source, points=self.clicks, refiner=refiner, mask_format="numpy")
+        for instance in instances:
+            instance |= {key: self.enlarged(instance[key]) for key in ("mask", "rough_mask") if key in instance}
+        return instances
 
     def draw(self, masks: Sequence[np.ndarray]) -> Image.Image:
         """Draw the masks of the first clicks over the image."""
@@ -105,6 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_dir", type=Path, required=True, help="nuclei in COCO's layout")
     parser.add_argument("--models", type=Path, required=True, help="output_dir of `pointwssis run nuclei`")
+    parser.add_argument("--demo", type=Path, default=Path("outputs/demo"), help="output_dir of `pointwssis demo`")
     parser.add_argument("--output_dir", type=Path, default=Path("docs/images"))
     args = parser.parse_args()
     args.output_dir.mkdir(parents=True, exist_ok=True)
@@ -119,8 +129,14 @@ def main() -> None:
     panels = [tissue.image, *clicks_and_masks(tissue, tissue.segment(teacher))]
     figures.side_by_side(panels, ["photo", "three clicks", "masks"]).save(args.output_dir / "hero.webp", quality=88)
 
-    cells = Scene(rows["797945873ca2a95f.jpg"], (0, 6, 9), BRIGHT)  # the clicks in README.md
-    panels = clicks_and_masks(cells, cells.segment(teacher, refiner))
+    # The picture of the code in README, by the models of the demo.
+    name, clicks = README_CODE
+    shown = next(
+        row for row in load_coco_folder(DEMO_NUCLEI)["validation"].with_format(None) if row["file_name"] == name
+    )
+    student = pipeline("point-instance-segmentation", model=str(args.demo / "student_refined"))
+    code = Scene(shown, (), BRIGHT, clicks)
+    panels = clicks_and_masks(code, code.segment(student, str(args.demo / "refiner")))
     figures.side_by_side(panels, ["points", "masks"]).save(args.output_dir / "code.webp", quality=88)
 
     session = Scene(rows["86f9087eb1d0875f.jpg"], (17, 1, 4, 15, 9, 11, 0, 7, 19, 10), BRIGHT)
