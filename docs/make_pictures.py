@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-r"""Draw the pictures of the docs from a run on nuclei and from the demo: hero, code, animation, contact sheet, method, chart.
+r"""Draw the pictures of the docs from a run on nuclei and from the demo.
 
 pointwssis run nuclei --data_dir data/nuclei --output_dir outputs/nuclei
 pointwssis demo
