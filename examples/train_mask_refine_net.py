@@ -39,7 +39,6 @@ class ScriptArguments:
     backbone_name_or_path: str | None = field(default=None, metadata={"help": "Pretrained ResNet of a new one."})
     point_jitter: float = field(default=0.15, metadata={"help": "Deviation of the points, relative to the objects."})
     perturb: float = field(default=0.0, metadata={"help": "Fraction of rough masks that are perturbed ground truth."})
-    drop_rough: float = field(default=0.0, metadata={"help": "Fraction of rough masks that are empty or tiny discs."})
 
 
 def rough_rows(rows: Dataset, teachers: list[str]) -> Dataset:
@@ -73,7 +72,7 @@ def main() -> None:
         train_rows,
         processor,
         box_scales=tuple(model.config.train_box_scale),
-        sampling=RefinementSampling(args.point_jitter, args.perturb, args.drop_rough),
+        sampling=RefinementSampling(args.point_jitter, args.perturb),
         augmentation=augmentation_for({}, names),
         seed=training_args.seed,
     )

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from huggingface_hub import HfApi, ModelCard
 from transformers import CONFIG_MAPPING, ResNetConfig, pipeline
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
@@ -102,7 +103,16 @@ def is_ours(exported: Path) -> bool:
     return exported.name.startswith("efficientnet_lite")
 
 
-def test_the_same_masks_without_the_package(exported, hub, monkeypatch):
+@pytest.fixture
+def one_thread():
+    """Compute with one thread, as the other process does: sums in another order round differently."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_the_same_masks_without_the_package(exported, hub, monkeypatch, one_thread):
     """The one comes from the Hub, the other from a folder."""
     push_folder(exported / "segmenter_remote", "tester/remote")
     monkeypatch.chdir(exported)

@@ -49,7 +49,7 @@ class TestConfig:
             ({"box_scale": 0.9}, "box_scale must be at least 1"),
             ({"decoder_channels": [8, 8]}, "decoder_channels must have 4 entries"),
             ({"input_channels": 16}, "make them equal"),
-            ({"backbone_config": ResNetConfig(out_features=["stage4"])}, "set its out_features to"),
+            ({"backbone_config": ResNetConfig(out_features=["stage4"])}, "leave out its out_features"),
         ],
     )
     def test_bad_values_are_errors(self, make_config, values, message):
