@@ -73,6 +73,8 @@ def test_a_backbone_with_too_few_stages():
 
 def test_a_model_that_is_no_backbone(tmp_path):
     BertConfig().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="efficientnet-lite9; did you mean 'efficientnet-lite"):
+        pretrained_config("efficientnet-lite9")
     with pytest.raises(UserError, match="a bert model cannot serve as backbone"):
         pretrained_config(str(tmp_path))
 
@@ -90,7 +92,7 @@ def test_a_model_of_timm_without_timm(tmp_path, monkeypatch, model_type):
 
 
 def test_more_parts_than_the_backbone_has():
-    with pytest.raises(ValueError, match="freeze_backbone_stages is 6, but the backbone has 5 parts.*4 stages"):
+    with pytest.raises(UserError, match="freeze_backbone_stages is 6, but the backbone has 5 parts.*4 stages"):
         tiny.segmenter(freeze_backbone_stages=6)
     with pytest.raises(StrictDataclassError, match="freeze_backbone_stages must be at least 0, got -1"):
         tiny.segmenter(freeze_backbone_stages=-1)

@@ -6,6 +6,8 @@ from itertools import pairwise
 from torch import nn
 from transformers.backbone_utils import BackboneConfigMixin
 
+from ..ops.user_error import UserError
+
 NUM_STAGES = 4  # the networks read feature maps at strides 4, 8, 16 and 32
 
 
@@ -16,7 +18,7 @@ def return_four_stages(config: BackboneConfigMixin) -> None:
         config: configuration of a backbone; it is changed.
 
     Raises:
-        ValueError: the backbone has fewer stages.
+        UserError: the backbone has fewer stages.
 
     Example:
         >>> from transformers import SwinConfig
@@ -30,7 +32,7 @@ def return_four_stages(config: BackboneConfigMixin) -> None:
         # A backbone of timm knows the names of its stages when it is built, so they are counted from the end.
         config.out_indices = list(range(-NUM_STAGES, 0))
     elif len(names) < NUM_STAGES:
-        raise ValueError(f"a {config.model_type} backbone with the stages {names} has fewer than {NUM_STAGES} stages")
+        raise UserError(f"a {config.model_type} backbone with the stages {names} has fewer than {NUM_STAGES} stages")
     else:
         config.out_features = list(names[-NUM_STAGES:])
 
@@ -48,18 +50,18 @@ def frozen_modules(backbone: nn.Module, count: int) -> list[nn.Module]:
         count: 0 is none, 1 the stem, 2 the stem and the first stage, and so on.
 
     Raises:
-        ValueError: the backbone has fewer parts, or its parts cannot be identified.
+        UserError: the backbone has fewer parts, or its parts cannot be identified.
     """
     if count <= 0:
         return []
     parts = _timm_parts(backbone) if hasattr(backbone, "_backbone") else _parts(backbone)
     if not parts:
-        raise ValueError(
+        raise UserError(
             f"freeze_backbone_stages is {count}, but the stem and the stages of {type(backbone).__name__} cannot be "
             "identified; set freeze_backbone_stages to 0"
         )
     if count > len(parts):
-        raise ValueError(
+        raise UserError(
             f"freeze_backbone_stages is {count}, but the backbone has {len(parts)} parts: its stem and "
             f"{len(parts) - 1} stages; use a smaller number"
         )

@@ -8,6 +8,7 @@ from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig, PreTr
 from transformers.backbone_utils import BackboneConfigMixin
 
 from ..ops.user_error import UserError, as_user_error
+from ..ops.wording import did_you_mean, with_hint
 from .backbone_stages import return_four_stages
 from .efficientnet_lite.convert_efficientnet_lite import (
     EFFICIENTNET_LITE_SCALES,
@@ -33,7 +34,9 @@ def pretrained_config(name_or_path: str) -> PreTrainedConfig:
         weights_file(name_or_path)  # raises for a package that is not installed, before anything is built
         config = efficientnet_lite_config(name_or_path)
     else:
-        with as_user_error(OSError, ValueError, source=name_or_path):
+        # A name without a user is a typing error more often than a repository.
+        hint = did_you_mean(name_or_path, EFFICIENTNET_LITE_SCALES)
+        with as_user_error(OSError, ValueError, source=with_hint(name_or_path, hint)):
             config = (timm_config if is_timm(name_or_path) else AutoConfig.from_pretrained)(name_or_path)
     if not isinstance(config, BackboneConfigMixin):
         raise UserError(f"{name_or_path}: a {config.model_type} model cannot serve as backbone")
