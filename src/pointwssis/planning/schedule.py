@@ -9,8 +9,8 @@ TRAINING_SHARE = 0.7  # fraction of the time for training; labeling and evaluati
 REFINER_SHARE = 0.15  # fraction of the training time for the refiner
 STUDENT_SHARE = 1.0  # student steps per teacher step; students start from the teacher's weights
 LEAST_STEPS = 10  # of every training of a SOLOv2
-SUFFICIENT_STEPS = 400  # teacher steps from scratch; on 53 images of nuclei they gave 24.2 AP
-SUFFICIENT_PRETRAINED_STEPS = 240  # the same with a pretrained backbone
+SUFFICIENT_STEPS = 400  # teacher steps from scratch; on 53 images of nuclei, in tiles, they gave 40.2 AP
+SUFFICIENT_PRETRAINED_STEPS = 240  # the same with a pretrained backbone; estimated, not measured
 SUFFICIENT_EPOCHS = 100  # epochs of the teacher that are enough, where they take fewer steps
 MIN_REFINER_STEPS = 100  # with fewer, a refiner copies its rough masks
 # Upper limits. The official schedules for COCO with 1% and with all masks have 135 and 37 epochs.
@@ -38,8 +38,13 @@ def num_students(facts: DataFacts) -> int:
 def teacher_steps(minutes: float, step_seconds: float, facts: DataFacts, batch_size: int) -> int:
     """Return the number of teacher steps that fit into a run of this many minutes."""
     seconds = minutes * 60 * TRAINING_SHARE * (1 - REFINER_SHARE)
-    fitting = seconds / (step_seconds * (1 + STUDENT_SHARE * num_students(facts)))
-    return int(min(fitting, steps_of_epochs(MAX_TEACHER_EPOCHS, facts.full, batch_size)))
+    most = steps_of_epochs(MAX_TEACHER_EPOCHS, facts.full, batch_size)
+    return int(min(shared_steps(seconds, step_seconds, facts), most))
+
+
+def shared_steps(seconds: float, step_seconds: float, facts: DataFacts) -> float:
+    """Return the steps of the teacher if it and those that start from it share some seconds."""
+    return seconds / (step_seconds * (1 + STUDENT_SHARE * num_students(facts)))
 
 
 def plan_steps(
@@ -66,7 +71,7 @@ def plan_steps(
     refiner = rounded(max(MIN_REFINER_STEPS, int(min(seconds * REFINER_SHARE / refiner_seconds, most))))
     # Students share the rest with the teacher, because both take the same time per step.
     left = max(0.0, seconds - max(seconds * REFINER_SHARE, refiner * refiner_seconds))
-    fitting = left / step_seconds / (1 + STUDENT_SHARE * num_students(facts))
+    fitting = shared_steps(left, step_seconds, facts)
     most = steps_of_epochs(MAX_TEACHER_EPOCHS, facts.full, batch_size)
     teacher = rounded(max(LEAST_STEPS, int(min(fitting, most))))
     most = steps_of_epochs(MAX_STUDENT_EPOCHS, facts.full + facts.point, batch_size)
