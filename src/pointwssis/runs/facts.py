@@ -16,7 +16,7 @@ from ..models.efficientnet_lite.convert_efficientnet_lite import EFFICIENTNET_LI
 from ..models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER
 from ..visualization.curves import draw_curves
 from .data import RunData
-from .held_back import late_images
+from .held_back import late_images, teacher_rows
 from .labeling import QUALITY_FILE
 from .names import MODELS, role_of
 from .plan import round_name
@@ -159,7 +159,9 @@ def learned_from(recipe: Recipe, data: RunData, part: str) -> dict[str, int]:
         # Students learn from masks, and from pseudo labels of all other images.
         pseudo = len(data.point) + len(data.without_points)
         return {"full": len(data.full), "pseudo": pseudo, "full_repeats": recipe.full_repeats}
-    # Teacher, refiner and control learn from images with masks only, the refiner not from held-back ones.
+    # Teacher, refiner and control learn from images with masks only; two of them not from all held-back ones.
+    if part == "teacher":
+        return {"full": len(teacher_rows(recipe, data))}
     held_back = len(late_images(recipe, data)) if part == "refiner" else 0
     return {"full": len(data.masked) - held_back}
 

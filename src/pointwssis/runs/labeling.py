@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset, concatenate_datasets
 
@@ -135,7 +136,6 @@ class Labeling:
             self.dtype,
             flips=labels_mirrored_views(self.recipe, self.data.class_names),
             scales=self.recipe.label_scales,
-            zoom=self.recipe.label_zoom,
         )
 
     # -- rough masks
@@ -170,18 +170,18 @@ class Labeling:
 
     @functools.cached_property
     def held_back(self) -> Dataset:
-        """Images with masks that measure the refiner; without a gate there are none."""
-        if self.recipe.gate and self.data.validation_is_held_back:
+        """Images with masks that measure the refiner for the gate, and the teacher's labels for its patience."""
+        if self.data.validation_is_held_back:
             return self.data.validation
         return self.data.masked.select(self.late_images)
 
     def gate(self) -> Gate | None:
-        """Return the decision which labels take refined masks; None if nothing was held back to measure it on.
+        """Return the decision which labels take refined masks; None without a gate or without held-back images.
 
         Rough masks of held-back images come from weights that have not learned from these images: the teacher itself if
-        no model learns from them, else its first intermediate weights.
+        it never learns from them, else its first intermediate weights.
         """
-        if not len(self.held_back):
+        if not self.recipe.gate or not len(self.held_back):
             return None
         path = self.run_folder / "refiner" / GATE_FILE
         if path.is_file():
@@ -194,12 +194,12 @@ class Labeling:
         return gate
 
     def expected_iou(self, kind: str) -> ExpectedIou | None:
-        """Return the estimate of how well labels fit their objects, fitted to held-back objects; None without any.
+        """Return the estimate of how well labels fit their objects, fitted to held-back objects; None without a gate.
 
         Args:
             kind: "rough" or "refined", the kind of the labels.
         """
-        if not len(self.held_back):
+        if not self.recipe.gate or not len(self.held_back):
             return None
         gate = self.gate() if kind == "refined" else None
         if gate is None:
@@ -221,9 +221,17 @@ class Labeling:
 
     def _unbiased_teacher(self) -> Teacher:
         """Return the teacher that has not learned from the held-back images."""
-        if self.given.teacher is not None or self.data.validation_is_held_back:
+        # A reused teacher may have been trained without patience.
+        never_learned = self.recipe.teacher_patience > 0 and reused_model(self.recipe, "teacher") is None
+        if self.given.teacher is not None or self.data.validation_is_held_back or never_learned:
             return self.teacher()
         return self._solov2_teacher(self.intermediate_teachers()[0])
+
+    def mean_iou_of(self, weights: Path) -> float:
+        """Return the mean IoU of the rough labels that saved weights make of the held-back objects."""
+        rough = self._rough(hide_masks(self.held_back), self._solov2_teacher(weights))
+        labels = keep_rough_masks(rough, self.recipe.settle_overlaps)
+        return float(np.mean([one.rough_iou for one in measure_refinement(self.held_back, labels)]))
 
     def _all_refined(self, rough: Dataset) -> Dataset:
         return refine_rough_masks(rough, self.refiner(), self.recipe.settle_overlaps)

@@ -15,7 +15,7 @@ from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCAL
 from ..ops.user_error import UserError
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
 from .data import RunData
-from .held_back import late_images, without
+from .held_back import MIN_MASKED_IMAGES, late_images, teacher_rows, without
 from .labeling import GivenLabelers, uses_refiner
 from .names import MODELS
 from .outdated import changed_settings, check_folder, outdated_results
@@ -71,6 +71,7 @@ class RunPlan:
         # Whatever can fail is checked here, before the first stage takes its hours.
         self._check_models()
         check_reused_models(recipe, data.class_names)
+        self._check_patience()
         self._check_given()
         # Results that the run will remove are not there for the plan.
         self.outdated: list[Path] = []
@@ -102,6 +103,16 @@ class RunPlan:
             check_configuration(MaskRefineNetConfig, self.recipe.refiner_model, "refiner_model")
         else:  # the widths of a pretrained backbone are not known here
             check_fields(MaskRefineNetConfig, self.recipe.refiner_model)
+
+    def _check_patience(self) -> None:
+        """Raise an error if the teacher is to stop by the labels of held-back images, and there are none."""
+        recipe, data = self.recipe, self.data
+        trains = "teacher" in recipe.stages and self.given.teacher is None
+        if recipe.teacher_patience and trains and not (data.validation_is_held_back or late_images(recipe, data)):
+            raise UserError(
+                f"teacher_patience is {recipe.teacher_patience}, but no image is held back to measure labels on; raise "
+                f"held_back_fraction, give masks to at least {MIN_MASKED_IMAGES} images, or set teacher_patience to 0"
+            )
 
     def _check_given(self) -> None:
         """Raise an error if the recipe requires a trained teacher, or a proposer, that was not given."""
@@ -167,7 +178,7 @@ class RunPlan:
         recipe, data, wanted = self.recipe, self.data, {}
         # A callable of the caller replaces the training of its stage.
         if "teacher" in recipe.stages and self.given.teacher is None:
-            wanted["teacher"] = (data.masked, (recipe.training, recipe.teacher))
+            wanted["teacher"] = (teacher_rows(recipe, data), (recipe.training, recipe.teacher))
         if "refiner" in recipe.stages and self.given.refiner is None:
             wanted["refiner"] = (self.refiner_rows, (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)))
         if "student" in recipe.stages:

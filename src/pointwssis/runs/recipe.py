@@ -119,15 +119,16 @@ class Recipe:
             own from its run. None are held back of fewer than 4; 0 holds none back.
         label_rounds: number of rounds of labels for the students. After each equal share of its steps, a student labels
             the images with points again, and continues from its own weights on the new labels. The paper has 1.
+        teacher_patience: the teacher stops when its labels of the held-back images, which it then never learns from,
+            have not improved in this many measurements in a row, and keeps its best weights. There are 20 measurements
+            in its `max_steps`, the upper limit. `rough_fractions` are then fractions of the steps up to the best
+            weights. 0 trains for all steps, as in the paper.
         settle_overlaps: pixels that several masks of an image claim go to the object with the nearest point, relative
             to its size; no mask holds the point of another object. false keeps overlaps, as in the paper.
         label_flips: average the masks of points in each image and its mirror image when labeling, unless class names
             distinguish left from right. Labeling takes twice as long. false labels the image alone, as in the paper.
         label_scales: sizes of the network's input when labeling points, as factors of `image_size`; scores and masks
             are averaged. [1.0] is that of the paper.
-        label_zoom: factor above 1 that enlarges overlapping parts of the images when labeling, in which objects with
-            masks of less than 32 × 32 pixels of the input are labeled again. Train with augmentation.min_crop ≤ 1 /
-            label_zoom, or scale_jitter ≥ label_zoom. 1 is off, as in the paper.
         image_level_threshold: minimum score of a pseudo label in images with image-level labels (paper, table 5: 0.3).
         unlabeled_threshold: minimum score of a pseudo label in images without labels, and in the unlabeled regions of
             incomplete images. In the paper 0.3 is better than 0.1 and 0.5.
@@ -194,10 +195,10 @@ class Recipe:
     gate: bool = True
     held_back_fraction: float = 0.2
     label_rounds: int = 1
+    teacher_patience: int = 0
     settle_overlaps: bool = True
     label_flips: bool = True
     label_scales: list[float] = field(default_factory=lambda: [1.0])
-    label_zoom: float = 1.0
     image_level_threshold: float = 0.3
     unlabeled_threshold: float = 0.3
     # Evaluation
@@ -262,6 +263,8 @@ class Recipe:
             value, least = getattr(self, name), 0 if name == "seed" else 1
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be an integer of at least {least}")
+        if self.teacher_patience < 0:
+            raise UserError(f"teacher_patience is {self.teacher_patience}; it must be at least 0, which is off")
         # At 0 percent of its training, a teacher has learned nothing.
         fractions = self.rough_fractions
         if not fractions or not all(0 < fraction <= 1 for fraction in fractions):
@@ -270,8 +273,6 @@ class Recipe:
             raise UserError(
                 f"label_scales is {self.label_scales}; expected positive factors of image_size, such as [1.0]"
             )
-        if self.label_zoom < 1:
-            raise UserError(f"label_zoom is {self.label_zoom}; it must be at least 1, which is off")
         if any(edge < 1 for edge in self.train_shortest_edges or ()):
             raise UserError(f"train_shortest_edges is {self.train_shortest_edges}; expected positive numbers of pixels")
 

@@ -23,16 +23,17 @@ from ..training.flips import warn_about_flips
 from .cache import is_first_process, stored_rows
 from .data import RunData, load_data
 from .facts import LabelCosts, label_costs, read_json, write_cards
-from .held_back import save_held_back, with_validation
+from .held_back import save_held_back, teacher_rows, with_validation
 from .labeling import GATE_FILE, GivenLabelers, Labeling, LabelRound
 from .names import SEGMENTERS
+from .notes import notes_on
 from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated
 from .plan import RunPlan, round_name
 from .progress import EtaCallback
 from .recipe import Recipe
 from .results import write_contact_sheet, write_results
 from .reuse import labeling_model
-from .shipping import shipped_model
+from .shipping import save_validation_size, shipped_model
 from .stages import SegmenterTraining, is_trained, train_refiner, train_segmenter
 
 
@@ -95,6 +96,7 @@ class Run:
         if is_first_process():
             write_whole(self.folder / RECIPE_FILE, self.recipe.save)
             write_if_changed(self.folder / LABELERS_FILE, json.dumps(self.given.names()))
+            save_validation_size(self.data.validation, self.folder)
 
     # -- all stages
 
@@ -104,8 +106,9 @@ class Run:
         Returns:
             The content of `results.json`: name of each SOLOv2 of the run → its metrics (fractions from 0 to 1), and
             "pseudo_labels" → name of the labels → their quality, "label_rounds" (with several) → round → the same for
-            the labels of a student, "gate" → what the gate measured and decided (None without one), and "shipped" →
-            name of the best model. Stages of earlier runs in this folder are included.
+            the labels of a student, "gate" → what the gate measured and decided (None without one), "shipped" → name
+            of the best model, and "notes" → sentences on what has shaped or limits these results. Stages of earlier
+            runs in this folder are included.
         """
         stages = self.recipe.stages
         # The order is that of the paper: each stage reads what earlier ones have written.
@@ -138,6 +141,7 @@ class Run:
             results["label_rounds"] = self.round_quality()
         results["gate"] = read_json(self.folder / "refiner" / GATE_FILE)
         results["shipped"] = None if self.shipped is None else self.shipped.name
+        results["notes"] = notes_on(self.recipe, self.data)
         # Cards come after the quality, since they quote it.
         self.write_cards()
         if is_first_process():
@@ -188,13 +192,17 @@ class Run:
         # The refiner learns from the rough masks of intermediate weights, so they are saved on the way.
         training = SegmenterTraining(
             "teacher",
-            self.data.masked,
+            teacher_rows(self.recipe, self.data),
             self.plan.teacher_fields,
             self.recipe.teacher,
             start,
             self.labeling.intermediate_folders(),
-            self.labeling.late_images,
         )
+        # Held-back images join late, or tell when to stop.
+        if self.recipe.teacher_patience:
+            training = replace(training, measure_labels=self.labeling.mean_iou_of)
+        else:
+            training = replace(training, late_images=self.labeling.late_images)
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
         # A run that reuses this teacher holds back the same images.
         if is_first_process():
