@@ -40,6 +40,8 @@ def test_trainings_take_their_steps_and_an_evaluation(recipe, tmp_path):
     assert student.disk == pytest.approx((tmp_path / "model" / "model.safetensors").stat().st_size, rel=0.2)
     teacher = estimate(model, "teacher", "teacher", 100)
     assert teacher.disk == 3 * student.disk  # and the weights at two fractions of its training
+    patient = estimate(costs(replace(recipe, teacher_patience=3), []), "teacher", "teacher", 100)
+    assert patient.disk == 23 * student.disk
 
 
 def test_labeling_takes_half_of_a_training_sample(recipe):

@@ -134,7 +134,8 @@ def test_pipeline_session_teacher_and_proposer_of_a_saved_model_agree(folder):
     # Without points: the instances of all tiles
     instances = pipe(image, threshold=0.05)
     proposals = solov2_proposer(folder, 0.05, 0.05)([image], [None])[0]
-    assert [one["mask"] for one in proposals] == [one["mask"] for one in instances] and len(instances) > 1
+    assert [one["mask"] for one in proposals[:100]] == [one["mask"] for one in instances]
+    assert len(proposals) > len(instances) == 100  # the limit of detections is for results, not for proposals
 
 
 def test_images_of_several_sizes_in_one_batch(folder):

@@ -11,6 +11,7 @@ from datasets import Dataset
 from ..models.factory import new_segmenter
 from ..ops.tiles import tile_windows
 from ..runs.data import RunData
+from ..runs.label_stopping import MEASUREMENTS
 from ..runs.labeling import labels_mirrored_views
 from ..runs.plan import StagePlan
 from ..runs.recipe import Recipe
@@ -78,8 +79,11 @@ class CostModel:
         model, _ = new_segmenter(
             self.data.class_names, recipe.model, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path
         )
-        # The teacher also keeps the weights that predict the rough masks of the refiner.
-        copies = 1 + len(recipe.rough_fractions) if plan.name == "teacher" else 1
+        # The teacher also keeps the weights that predict the rough masks of the refiner, and with patience, until it is
+        # trained, those of every measurement.
+        copies = 1
+        if plan.name == "teacher":
+            copies += len(recipe.rough_fractions) + (MEASUREMENTS if recipe.teacher_patience else 0)
         disk = copies * _bytes_of(model)
         if per_step is None:
             return StageEstimate(None, disk)
