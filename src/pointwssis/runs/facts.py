@@ -115,9 +115,10 @@ def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: 
 
 
 def training_settings(recipe: Recipe, folder: Path, name: str) -> dict[str, Any] | None:
-    """Return the settings that a model was trained with; `steps` counts all rounds of labels. None if not trained."""
+    """Return the settings that a model was trained with; `steps` counts all its rounds. None if not trained."""
     settings = read_json(folder / name / "training_settings.json")
-    for number in range(1, recipe.label_rounds):
+    rounds = 2 if name == "refiner" else recipe.label_rounds
+    for number in range(1, rounds):
         earlier = read_json(folder / round_name(name, number) / "training_settings.json")
         if settings and earlier:
             settings["steps"] += earlier["steps"]

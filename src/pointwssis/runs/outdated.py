@@ -28,7 +28,7 @@ KEYS = {
     ),
     "rough": ("settle_overlaps", "label_flips", "label_scales", "label_zoom"),
     "proposals": ("image_level_threshold", "unlabeled_threshold"),
-    "refiner": ("refiner_name_or_path", "refiner_model", "refiner"),
+    "refiner": ("refiner_name_or_path", "refiner_model", "refiner", "rough_folds"),
     "control": ("student_name_or_path", "student"),
     "student": ("full_repeats", "weigh_pseudo_labels", "label_rounds"),
 }  # fmt: skip
@@ -53,12 +53,12 @@ FIRST_STAGE_OF_LABELER = {"teacher": "teacher", "refiner": "refiner", "proposer"
 
 # Stage → its results in the output folder, as patterns
 RESULTS = {
-    "teacher": ("teacher",),
+    "teacher": ("teacher", "folds"),  # other numbers of folds have other folders
     "rough": ("rough/point", "rough/proposed"),
-    "refiner": ("refiner", "rough/full*", "rough/held_back*"),
+    "refiner": ("refiner", "rounds/refiner*", "rough/full*", "rough/held_back*"),
     "pseudo": ("pseudo",),
     "control": ("control",),
-    "student": ("student_point", "student_refined", "rounds"),
+    "student": ("student_point", "student_refined", "rounds/student*"),
     "upper_bound": ("upper_bound",),
 }
 
