@@ -118,7 +118,9 @@ class RefinementDataset(SeededDataset):
                 "no object has both a mask and a rough mask; first predict rough masks of images with masks "
                 "(predict_rough_masks)"
             )
-        self.paste_neighbor = NeighborPaste(self.rows, self.objects, augmentation)
+        self.paste_neighbor: NeighborPaste | None = None
+        if self.sampling.paste_neighbors:
+            self.paste_neighbor = NeighborPaste(self.rows, self.objects, augmentation)
 
     def __len__(self) -> int:
         return len(self.objects)
@@ -129,8 +131,8 @@ class RefinementDataset(SeededDataset):
         row = self.rows[row_index]
         image, mask = np.asarray(read_image(row)), decode_rle(row["objects"][position]["segmentation"])
         neighbor = None
-        if self.sampling.paste_neighbors and generator.random() < self.sampling.paste_neighbors:
-            image, mask, neighbor = self.paste_neighbor(image, mask, generator)
+        if self.paste_neighbor is not None and generator.random() < self.sampling.paste_neighbors:
+            image, mask, neighbor = self.paste_neighbor(row_index, image, mask, generator)
         point = jittered_point(mask, self.sampling.point_jitter, generator)
         rough_mask = self._rough_mask(row["objects"], position, mask, point, generator, neighbor)
         scale = generator.uniform(*self.box_scales)
