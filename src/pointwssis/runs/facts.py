@@ -20,7 +20,7 @@ from .held_back import late_images
 from .labeling import QUALITY_FILE
 from .names import MODELS, role_of
 from .plan import round_name
-from .recipe import Recipe
+from .recipe import Recipe, refiner_sampling
 from .reuse import reused_model
 from .shipping import shipped_model
 from .stages import is_trained
@@ -160,9 +160,13 @@ def learned_from(recipe: Recipe, data: RunData, part: str) -> dict[str, int]:
         # Students learn from masks, and from pseudo labels of all other images.
         pseudo = len(data.point) + len(data.without_points)
         return {"full": len(data.full), "pseudo": pseudo, "full_repeats": recipe.full_repeats}
-    # Teacher, refiner and control learn from images with masks only, the refiner not from held-back ones.
-    held_back = len(late_images(recipe, data)) if part == "refiner" else 0
-    return {"full": len(data.masked) - held_back}
+    if part == "refiner":
+        # Held-back images are left out. In self-training, the refiner learns from its own labels too.
+        masked = {"full": len(data.masked) - len(late_images(recipe, data))}
+        self_trains = refiner_sampling(recipe.refiner).self_training > 0
+        return {**masked, "pseudo": len(data.point)} if self_trains else masked
+    # Teacher and control learn from images with masks only.
+    return {"full": len(data.masked)}
 
 
 def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
