@@ -265,15 +265,7 @@ class Recipe:
     def _check_numbers(self) -> None:
         """Raise a `UserError` for counts out of range."""
         # Limits that are null are not checked.
-        names = (
-            "max_steps",
-            "tile_size",
-            "max_detections",
-            "full_repeats",
-            "rough_folds",
-            "label_rounds",
-            "seed",
-        )
+        names = ("max_steps", "tile_size", "max_detections", "full_repeats", "rough_folds", "label_rounds", "seed")
         for name in names:
             value, least = getattr(self, name), 0 if name == "seed" else 1
             if value is not None and value < least:

@@ -36,6 +36,7 @@ def _labeled(labeling: Labeling, folder: Path) -> Dataset:
     if len(labeling.held_back):
         refined = refine_rough_masks(labeling.held_back_rough(), refiner, settles)
         gate = decide(measure_refinement(labeling.held_back, refined))
+        print(f"self-training: {gate.summary()}", flush=True)
     labels = refine_rough_masks(labeling.rough_point(), refiner, settles)
     return dataset_from_rows(_trusted(labels, gate), class_names(labels))
 

@@ -72,14 +72,14 @@ class RefinementDataset(SeededDataset):
     The crop is that of inference (`crop_box_around`) at a random scale. The point is drawn near the center of mass,
     inside the mask, because clicks by annotators miss the center; the official code puts it at the center of the
     cropped mask. Predicted rough masks are used unless `sampling` replaces some of them, which the official code does
-    not.
+    not. The length is the number of annotated objects; with `self_training`, pseudo labels take the place of some.
 
     Args:
         rows: rows of the schema, with `segmentation` and, unless all rough masks are replaced, `rough_segmentation`; an
             image may occur several times with different rough masks.
         image_processor: image processor of MaskRefineNet.
         box_scales: range of the crop's size divided by the rough mask's extent.
-        sampling: choice of the points and the rough masks.
+        sampling: choice of the objects, the points and the rough masks.
         augmentation: random changes of image and masks together; None leaves them unchanged.
         seed: seed of all random numbers.
 
