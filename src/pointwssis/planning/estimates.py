@@ -83,8 +83,8 @@ class CostModel:
         disk = copies * _bytes_of(model)
         if per_step is None:
             return StageEstimate(None, disk)
-        # Validation images are segmented once, at the end of the training.
-        validation = 0 if self.data.validation is None else len(self.data.validation)
+        # Validation images are segmented once, at the end of the training; teachers of folds are not evaluated.
+        validation = 0 if self.data.validation is None or plan.name == FOLDS else len(self.data.validation)
         per_image = LABELING_SHARE * per_step / segmenter_batch_size(recipe) * self._inputs_per_image()
         seconds = plan.steps * per_step + validation * per_image
         if plan.stage == "student":
