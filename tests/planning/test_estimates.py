@@ -69,6 +69,13 @@ def test_students_label_after_each_round_but_the_last(recipe):
     assert estimate(rounds, "student", "student_point", 100).seconds == plain + 2 * 4 * 0.5 * 2 / 2
 
 
+def test_folds_cost_steps_of_the_teacher_and_label_each_image_once(recipe):
+    model = costs(replace(recipe, rough_folds=3), [])
+    folds, one = estimate(model, "refiner", "folds", 100), estimate(model, "student", "student_point", 100)
+    assert (folds.seconds, folds.disk) == (100 * 2, 3 * one.disk)  # they are not evaluated
+    assert estimate(model, "refiner", "refiner", 10).seconds == 10 * 1 + 4 * 0.5 * 2 / 2
+
+
 def test_every_configuration_is_measured_once(recipe):
     measured: list = []
     model = costs(recipe, measured)

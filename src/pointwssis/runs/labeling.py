@@ -37,6 +37,7 @@ from ..pseudo_labeling import (
 from ..pseudo_labeling.gate import ALL, NONE, Gate, apply_gate, decide, measure_refinement
 from ..training.expected_iou import ExpectedIou
 from .cache import cached, is_first_process, stored_rows
+from .cross_fitting import fold_rows
 from .data import RunData
 from .held_back import late_images, without
 from .names import PSEUDO_LABELS
@@ -203,12 +204,12 @@ class Labeling:
             return None
         gate = self.gate() if kind == "refined" else None
         if gate is None:
-            labels = keep_rough_masks(self._held_back_rough(), self.recipe.settle_overlaps)
+            labels = keep_rough_masks(self.held_back_rough(), self.recipe.settle_overlaps)
         else:
             labels = apply_gate(self._held_back_refined(), gate, self.recipe.settle_overlaps)
         return ExpectedIou.fit(labels, self.held_back)
 
-    def _held_back_rough(self) -> Dataset:
+    def held_back_rough(self) -> Dataset:
         """Return the held-back images with rough masks; their own masks are hidden."""
         hidden = hide_masks(self.held_back)
         folder = self.run_folder / "rough" / "held_back"
@@ -216,7 +217,7 @@ class Labeling:
 
     def _held_back_refined(self) -> Dataset:
         """Return the held-back images with refined masks."""
-        rough = self._held_back_rough()
+        rough = self.held_back_rough()
         return cached(self.run_folder / "rough" / "held_back_refined", lambda: self._all_refined(rough))
 
     def _unbiased_teacher(self) -> Teacher:
@@ -253,19 +254,25 @@ class Labeling:
 
         They are decoded from points, exactly as for labeling. The official code decodes them with the ground-truth
         sizes ("point_with_size"), so that its refiner is trained on other rough masks than it later refines. A teacher
-        that was passed to `Run` has no intermediate weights and labels these images once. Images that are held back for
-        the gate are left out.
+        that was passed to `Run` has no intermediate weights and labels these images once. With `rough_folds`, each
+        image is labeled once, by the teacher that has not learned from it. Images that are held back for the gate are
+        left out.
         """
         rough, rows = self.run_folder / "rough", without(self.data.masked, self.late_images)
         # A given teacher has no training from which intermediate weights could be taken.
         if self.given.teacher is not None:
             return cached(rough / "full", lambda: self._rough(rows, self.given.teacher))
-        # Each intermediate teacher labels all images once; the refiner learns from the rough masks of all of them.
+        # Each intermediate teacher labels all images once; with folds, each teacher those that it has not seen. The
+        # refiner learns from the rough masks of all of them.
+        if self.recipe.rough_folds > 1:
+            labelers = {self.run_folder / name: own for name, (_, own) in fold_rows(self.recipe, rows).items()}
+        else:
+            labelers = dict.fromkeys(self.intermediate_teachers(), rows)
         parts = []
-        for weights in self.intermediate_teachers():
+        for weights, images in labelers.items():
 
-            def make(path: Path = weights) -> Dataset:
-                return self._rough(rows, self._solov2_teacher(path))
+            def make(path: Path = weights, images: Dataset = images) -> Dataset:
+                return self._rough(images, self._solov2_teacher(path))
 
             parts.append(cached(rough / f"full_{weights.name}", make))
         return concatenate_datasets(parts)

@@ -31,7 +31,7 @@ KEYS = {
     ),
     "rough": ("settle_overlaps", "label_flips", "label_scales"),
     "proposals": ("image_level_threshold", "unlabeled_threshold"),
-    "refiner": ("refiner_name_or_path", "refiner_model", "refiner"),
+    "refiner": ("refiner_name_or_path", "refiner_model", "refiner", "rough_folds"),
     "control": ("student_name_or_path", "student"),
     "student": ("full_repeats", "weigh_pseudo_labels", "label_rounds"),
     EVALUATION: ("max_detections",),
@@ -58,12 +58,12 @@ FIRST_STAGE_OF_LABELER = {"teacher": "teacher", "refiner": "refiner", "proposer"
 
 # Stage → its results in the output folder, as patterns
 RESULTS = {
-    "teacher": ("teacher",),
+    "teacher": ("teacher", "folds"),  # other numbers of folds have other folders
     "rough": ("rough/point", "rough/proposed"),
-    "refiner": ("refiner", "rough/full*", "rough/held_back*"),
+    "refiner": ("refiner", "rounds/refiner*", "rough/full*", "rough/held_back*"),
     "pseudo": ("pseudo",),
     "control": ("control",),
-    "student": ("student_point", "student_refined", "rounds"),
+    "student": ("student_point", "student_refined", "rounds/student*"),
     "upper_bound": ("upper_bound",),
     EVALUATION: tuple(f"{model.name}/metrics.json" for model in SEGMENTERS),
 }

@@ -81,8 +81,9 @@ class Recipe:
         teacher_name_or_path: saved SOLOv2 from which the teacher starts; overrides `model_name_or_path`.
         student_name_or_path: saved SOLOv2 from which students, control and upper bound start. "teacher" is the teacher
             of this run.
-        refiner_name_or_path: saved MaskRefineNet from which the refiner starts, with its architecture and crop size
-            instead of `refiner_model`. "general" is the class-agnostic refiner of the package.
+        refiner_name_or_path: saved MaskRefineNet from which the refiner starts, with its architecture instead of
+            `refiner_model`, of which crop_size, point_sigma, box_scale and train_box_scale still apply. "general" is
+            the class-agnostic refiner of the package.
         model: fields of `SOLOv2Config` for teacher, students, control and upper bound.
         teacher_model: fields of `SOLOv2Config` that differ for the teacher.
         refiner_model: fields of `MaskRefineNetConfig`.
@@ -93,7 +94,9 @@ class Recipe:
         teacher: training arguments that differ for the teacher.
         student: training arguments that differ for students, control and upper bound.
         refiner: `SegmentationTrainingArguments` of the refiner, and the options of its samples: point_jitter, perturb,
-            drop_rough, color_jitter; see `RefinementSampling`.
+            drop_rough, color_jitter, paste_neighbors, self_training, agreement; see `RefinementSampling`. With
+            self_training, the refiner is trained a second time, with as many steps, on masks and on its own labels of
+            images with points.
         train_shortest_edges: shortest edges in pixels; one is drawn per training batch. null uses that of `image_size`.
         augmentation: random changes of training images: horizontal_flip, vertical_flip, rotate90, brightness, contrast,
             min_crop, copy_paste, scale_jitter; see `Augmentation`. Without a horizontal_flip, images are flipped
@@ -111,6 +114,10 @@ class Recipe:
 
         rough_fractions: fractions of the teacher's training, 0 to 1, whose weights predict the rough masks that the
             refiner learns from.
+        rough_folds: number of folds of the images with masks for cross-fitting: one more teacher per fold learns from
+            all other folds, and predicts the rough masks that the refiner learns from in its own, in place of the
+            intermediate weights. With k folds, this takes k − 1 times as many steps as the teacher. 1 is off, as in the
+            paper.
         gate: labels take refined masks only where the refiner improves held-back objects: everywhere, or only for some
             sizes and scores of rough masks. false refines all labels, as in the paper.
         held_back_fraction: fraction of the images with masks that are held back. They measure the refiner for the gate,
@@ -192,6 +199,7 @@ class Recipe:
     weigh_pseudo_labels: bool = False
     # Labeling: how pseudo labels are made and filtered
     rough_fractions: list[float] = field(default_factory=lambda: [2 / 3, 8 / 9])
+    rough_folds: int = 1
     gate: bool = True
     held_back_fraction: float = 0.2
     label_rounds: int = 1
@@ -258,7 +266,7 @@ class Recipe:
     def _check_numbers(self) -> None:
         """Raise a `UserError` for counts out of range."""
         # Limits that are null are not checked.
-        names = ("max_steps", "tile_size", "max_detections", "full_repeats", "label_rounds", "seed")
+        names = ("max_steps", "tile_size", "max_detections", "full_repeats", "rough_folds", "label_rounds", "seed")
         for name in names:
             value, least = getattr(self, name), 0 if name == "seed" else 1
             if value is not None and value < least:

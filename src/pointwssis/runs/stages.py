@@ -21,7 +21,15 @@ from transformers import AutoConfig, PrinterCallback, ProgressCallback, TrainerC
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import class_names
-from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
+from ..models.factory import (
+    CHANGEABLE_FIELDS,
+    CROP_FIELDS,
+    is_saved_model,
+    new_refiner,
+    new_segmenter,
+    saved_model,
+    saved_refiner,
+)
 from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
@@ -253,7 +261,12 @@ def evaluate(
 
 
 def train_refiner(
-    recipe: Recipe, rough_rows: Dataset, folder: Path, name_or_path: str | None = None, eta: EtaCallback | None = None
+    recipe: Recipe,
+    rough_rows: Dataset,
+    folder: Path,
+    name_or_path: str | None = None,
+    eta: EtaCallback | None = None,
+    seed: int | None = None,
 ) -> None:
     """Train a MaskRefineNet on images that have both masks and rough masks (paper, section 3.3).
 
@@ -264,12 +277,13 @@ def train_refiner(
         folder: folder of the model.
         name_or_path: saved model to start from, see `find_refiner`; None starts from new weights.
         eta: callback that prints the progress; None prints nothing.
+        seed: seed of weights and samples; None takes that of the recipe.
     """
     if is_trained(folder):
         logger.warning("%s is done already; delete the folder to train it again", folder)
         return
-    names = class_names(rough_rows)
-    set_seed(recipe.seed)
+    names, seed = class_names(rough_rows), recipe.seed if seed is None else seed
+    set_seed(seed)
     model, processor = starting_refiner(recipe, names, name_or_path)
     # Without rough masks there is no dataset, and the model to start from is saved unchanged.
     dataset = None
@@ -277,13 +291,13 @@ def train_refiner(
         # Samples vary in the scale of their crop, in the position of their point, and in their rough mask.
         scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
         sampling = refiner_sampling(recipe.refiner)
-        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, recipe.seed)
+        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, seed)
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
         args=training_arguments(recipe, folder, MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)),
         train_dataset=dataset,
         processing_class=processor,
-        callbacks=[] if eta is None else [eta.for_stage(folder.name)],
+        callbacks=[] if eta is None else [eta.for_stage(folder.relative_to(recipe.output_dir).as_posix())],
     )
     without_printing(trainer)
     train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
@@ -294,7 +308,7 @@ def starting_refiner(
 ) -> tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]:
     """Return the MaskRefineNet that a training run starts from, with its image processor.
 
-    A saved model keeps its architecture and its crop size.
+    A saved model keeps its architecture; of the recipe's `refiner_model`, it takes what concerns its crops.
 
     Args:
         recipe: recipe of the run.
@@ -303,7 +317,8 @@ def starting_refiner(
     """
     if name_or_path is None:
         return new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
-    return saved_model(find_refiner(name_or_path), names)
+    crops = {name: value for name, value in recipe.refiner_model.items() if name in CROP_FIELDS}
+    return saved_refiner(find_refiner(name_or_path), names, crops)
 
 
 # -- shared
