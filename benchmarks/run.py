@@ -61,9 +61,8 @@ def line(result: Result) -> str:
     ours, yardstick = (f"{cost.processor_min * 1000:.1f} ms" for cost in (result.ours, result.yardstick))
     ratio = f"{result.ratio:.2f} ({result.wall_ratio:.2f})"
     goal = "" if result.goal is None else f"{result.goal:.2f}" + (" met" if result.ratio >= result.goal else " missed")
-    peaks = " / ".join(
-        "?" if cost.peak_mb is None else f"{cost.peak_mb:.0f}" for cost in (result.ours, result.yardstick)
-    )
+    peaks = [cost.peak_mb for cost in (result.ours, result.yardstick)]
+    memory = "not measured" if None in peaks else " / ".join(f"{peak:.0f}" for peak in peaks)
     return f"| {result.name} | {ours} | {yardstick} | {ratio} | {goal} | {memory} | {result.yardstick_name} |"
 
 

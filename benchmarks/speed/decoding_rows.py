@@ -17,7 +17,8 @@ from .scenes import disks, learned_outputs, random_points
 from .timing import Comparison
 from .yardsticks import dense_masks, float_matrix_nms, official_points, pairwise_mask_nms
 
-HEIGHT, WIDTH = 480, 640
+HEIGHT, WIDTH = 480, 640  # of the images
+CANVAS, VALID = (800, 1088), (800, 1067)  # of the network's input, with and without padding
 LARGE = (3000, 4000)  # 12 megapixels
 
 
@@ -29,11 +30,12 @@ def decode_points(outputs: Any, points: Tensor, labels: Tensor, size: tuple[int,
 
 def points_row(count: int, goal: float | None) -> Comparison:
     """Compare the decoding of `count` points after the network with the official algorithm."""
-    outputs = learned_outputs(HEIGHT, WIDTH)
+    outputs = learned_outputs(*CANVAS, valid_size=VALID)
     points, labels = random_points(count, HEIGHT, WIDTH), torch.arange(count) % 80
+    on_canvas = points * torch.tensor([VALID[1] / WIDTH, VALID[0] / HEIGHT])
     return Comparison(
         ours=partial(decode_points, outputs, points, labels, (HEIGHT, WIDTH)),
-        yardstick=partial(official_points, outputs, points, labels, (HEIGHT, WIDTH)),
+        yardstick=partial(official_points, outputs, on_canvas, labels, (HEIGHT, WIDTH)),
         yardstick_name="a convolution per point and level",
         goal=goal,
         check=assert_masks_agree,
@@ -48,19 +50,21 @@ def assert_masks_agree(found: list[dict[str, Any]], masks: Tensor) -> None:
 
 def masks_row(count: int, size: tuple[int, int]) -> Comparison:
     """Compare masks at the size of an image with two resizes of whole images."""
-    outputs = learned_outputs(HEIGHT, WIDTH)
-    kernels = outputs.kernels[0][0].flatten(1).T[:count]
-    probabilities = (kernels @ outputs.mask_features[0].flatten(1)).sigmoid().unflatten(1, (HEIGHT // 4, WIDTH // 4))
+    outputs = learned_outputs(*CANVAS, valid_size=VALID)
+    cells = torch.linspace(0, 40 * 40 - 1, count).long()
+    kernels = outputs.kernels[0][0].flatten(1).T[cells]
+    side = (CANVAS[0] // 4, CANVAS[1] // 4)
+    probabilities = (kernels @ outputs.mask_features[0].flatten(1)).sigmoid().unflatten(1, side)
     return Comparison(
-        ours=partial(masks_in_image, probabilities, (HEIGHT, WIDTH), size, 0.5),
-        yardstick=partial(dense_masks, probabilities, (HEIGHT, WIDTH), size),
+        ours=partial(masks_in_image, probabilities, VALID, size, 0.5),
+        yardstick=partial(dense_masks, probabilities, VALID, size),
         yardstick_name="two resizes of whole images",
     )
 
 
 def nms_row(kind: str, count: int) -> Comparison:
     """Compare non-maximum suppression of masks with a loop over pairs, or with floats."""
-    masks = disks(count, HEIGHT // 4, WIDTH // 4).float()
+    masks = disks(count, CANVAS[0] // 4, CANVAS[1] // 4).float()
     labels, scores = torch.arange(count) % 3, torch.linspace(1, 0.1, count)
     if kind == "mask":
         return Comparison(

@@ -58,6 +58,7 @@ def learned_outputs(
         channels: number of kernel channels.
         num_labels: number of classes.
         num_grids: cells along each side, of each level.
+        valid_size: (height, width) of the image inside the padded input; None if nothing is padding.
     """
     generator = torch.Generator().manual_seed(0)
     h, w = height // 4, width // 4
@@ -84,6 +85,6 @@ def learned_outputs(
         class_logits=tuple(class_logits),
         kernels=tuple(kernels),
         mask_features=features[None],
-        valid_sizes=torch.tensor([[height, width]]),
+        valid_sizes=torch.tensor([valid_size or (height, width)]),
         decoding=asdict(DecodingSettings.of(config)),
     )
