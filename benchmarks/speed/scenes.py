@@ -45,7 +45,8 @@ def learned_outputs(
     width: int,
     channels: int = 256,
     num_labels: int = 80,
-    num_grids: tuple[int, ...] = (40, 36, 24, 16, 12),
+    num_grids: tuple[int, ...] = DEFAULT_GRIDS,
+    valid_size: tuple[int, int] | None = None,
 ) -> SOLOv2InstanceSegmentationOutput:
     """Return raw outputs of one image in which each cell's kernel draws one compact object.
 
