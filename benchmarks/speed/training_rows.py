@@ -46,9 +46,10 @@ def assert_same_owners(found: tuple[Any, Tensor], expected: list[tuple[Tensor, l
 def training_step(model: torch.nn.Module, batch: dict[str, Any], dtype: torch.dtype) -> Callable[[], float]:
     """Return a function that runs one step of training and returns its loss."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    device = next(model.parameters()).device.type
 
     def step() -> float:
-        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        with torch.autocast(device, dtype, enabled=dtype != torch.float32):
             loss = model(**batch).loss
         loss.backward()
         optimizer.step()

@@ -17,8 +17,8 @@ from torch import Tensor
 GAUSSIAN_RADIUS = 19  # pixels: the official heat map is a square of 39
 
 
-def official_points(outputs: Any, points: Tensor, labels: Tensor, target_size: tuple[int, int]) -> Tensor:
-    """Return one mask per point: a convolution per point and level, then two resizes of all masks.
+def official_points(outputs: Any, points: Tensor, labels: Tensor, target_size: tuple[int, int]) -> tuple[Tensor, list]:
+    """Return the masks of points: a convolution per point and level, then the decoding of ordinary proposals.
 
     Args:
         outputs: raw outputs of one image.
@@ -27,29 +27,35 @@ def official_points(outputs: Any, points: Tensor, labels: Tensor, target_size: t
         target_size: (height, width) of the masks.
 
     Returns:
-        (N, height, width) bool.
+        (M, height, width) bool, and the M points whose masks non-maximum suppression keeps, best first.
     """
     features = outputs.mask_features  # (1, E, h, w)
     canvas = torch.tensor([4 * features.shape[3], 4 * features.shape[2]])
     chosen = []
     for point, label in zip(points, labels.tolist(), strict=True):
-        best, best_mask = -1.0, None
+        best, best_kernel = -1.0, None
         for logits, kernels in zip(outputs.class_logits, outputs.kernels, strict=True):
             grid = logits.shape[-1]
             column, row = (point / canvas * grid).long().tolist()
             # One convolution with the cell's kernel makes its mask.
-            mask = F.conv2d(features, kernels[0, :, row, column][None, :, None, None])[0, 0].sigmoid()
-            foreground = mask > 0.5
-            maskness = (mask * foreground).sum() / (foreground.sum() + 1e-8)
-            score = float(maskness * logits[0].sigmoid()[label, row, column])
+            kernel = kernels[0, :, row, column]
+            mask = F.conv2d(features, kernel[None, :, None, None])[0, 0].sigmoid()
+            score = float(maskness(mask) * logits[0].sigmoid()[label, row, column])
             if score > best:
-                best, best_mask = score, mask
-        chosen.append(best_mask)
+                best, best_kernel = score, kernel
+        chosen.append(best_kernel)
+    # The chosen cells are decoded like ordinary proposals: masks again, best first, and mask NMS.
+    masks = F.conv2d(features, torch.stack(chosen)[:, :, None, None])[0].sigmoid()
+    order = torch.stack([maskness(mask) for mask in masks]).argsort(descending=True)
+    kept = order[pairwise_mask_nms((masks[order] > 0.5).float(), labels[order])]
     # Enlarge by 4 and crop the padding, then resize to the image, all masks at once.
-    height, width = outputs.valid_sizes[0].tolist()
-    masks = F.interpolate(torch.stack(chosen)[None], scale_factor=4, mode="bilinear", align_corners=False)
-    masks = F.interpolate(masks[..., :height, :width], size=target_size, mode="bilinear", align_corners=False)
-    return masks[0] > 0.5
+    return dense_masks(masks[kept], tuple(outputs.valid_sizes[0].tolist()), target_size), kept.tolist()
+
+
+def maskness(mask: Tensor) -> Tensor:
+    """Return the mean probability of the foreground pixels of a mask."""
+    foreground = mask > 0.5
+    return (mask * foreground).sum() / (foreground.sum() + 1e-8)
 
 
 def official_targets(masks: Tensor, canvas: tuple[int, int], config: Any) -> list[tuple[Tensor, list[Tensor]]]:
