@@ -67,7 +67,9 @@ def test_the_rest_is_foretold_after_twenty_steps(shapes, tmp_path, capsys):
 def test_the_demo_brings_its_own_data(words, tmp_path, capsys, monkeypatch):
     small = tiny.recipe_file(tmp_path / "small.yaml", stages=["teacher"], max_steps=1)
     monkeypatch.setattr(demo, "SHAPES_RECIPE" if words else "NUCLEI_RECIPE", small)
-    monkeypatch.setattr(demo, "write_shapes_coco", lambda folder, **options: tiny.shapes_folder(folder))
+    monkeypatch.setattr(
+        "pointwssis.data.synthetic.write_shapes_coco", lambda folder, **options: tiny.shapes_folder(folder)
+    )
     assert main(["demo", *words, "--output_dir", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
     assert f"try it: pointwssis predict {tmp_path / 'out' / 'teacher'}" in out

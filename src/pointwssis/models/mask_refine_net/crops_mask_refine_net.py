@@ -101,7 +101,7 @@ def crop_objects(
         for name, resized in masks.items():
             mask = _part(getattr(prompts, name)[i][j], (x0, y0, x1, y1)).to(device)
             resized[row] = F.interpolate(mask[None, None], size=size, mode="nearest")[0, 0]
-    # A bilinear mean of normalized pixels is the normalized mean, so all crops are normalized at once when they are small.
+    # A bilinear mean of normalized pixels is the normalized mean, so all small crops are normalized at once.
     channels = (torch.as_tensor(values, dtype=torch.float32, device=device)[:, None, None] for values in (gain, offset))
     pixel_values.mul_(next(channels)).add_(next(channels))
     # Inputs of the model and what post-processing needs to paste masks back.
