@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 # Keys of a recipe that control how an annotation file is read.
-FORMAT_NAMES = ("yolo", "cvat", "label_studio", "via", "labelme", "coco")  # those of `EXPORT_FORMATS`
+FORMAT_NAMES = ("yolo", "cvat", "label_studio", "labelme", "via", "coco")  # those of `EXPORT_FORMATS`
 READING = ("label_map", "complete", "point_source", "skip_bad")
 EPILOG = """examples:
   pointwssis export outputs/mine/pseudo/refined --format cvat --output annotations.xml

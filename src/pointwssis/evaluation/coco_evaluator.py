@@ -201,21 +201,28 @@ def _match_class(ground_truth: list[Mapping[str, Any]], detections: list[Mapping
         overlaps = np.asarray(coco_mask.iou(masks, ground_truth_masks, crowd.astype(np.uint8)))
 
     # An object outside the area range is ignored, and so is a detection outside of it that matches nothing.
-    matched = np.zeros((len(AREA_RANGES), len(IOU_THRESHOLDS), len(masks)), dtype=bool)
-    ignored, positives = matched.copy(), np.zeros(len(AREA_RANGES), dtype=np.int64)
-    # The matching of an area range depends on which objects are ignored, so only its candidates are shared.
+    is_ignored = crowd | _outside(areas)  # (A, G)
     pairs, contested = _candidates(overlaps)
-    for a, (low, high) in enumerate(AREA_RANGES.values()):
-        is_ignored = crowd | (areas < low) | (areas > high)
-        _match_pairs(pairs, is_ignored, matched[a], ignored[a])
-        _match_greedily(contested, crowd, is_ignored, matched[a], ignored[a])
-        ignored[a] |= ~matched[a] & ((sizes < low) | (sizes > high))
-        positives[a] = np.count_nonzero(~is_ignored)
+    matched = np.zeros((len(AREA_RANGES), len(IOU_THRESHOLDS), len(masks)), dtype=bool)
+    ignored = matched.copy()
+    _match_pairs(pairs, is_ignored, matched, ignored)
+    # Whoever competes for an object is matched for each range, because it depends on which objects are ignored.
+    if contested:
+        for a in range(len(AREA_RANGES)):
+            _match_greedily(contested, crowd, is_ignored[a], matched[a], ignored[a])
+    ignored |= ~matched & _outside(sizes)[:, None]
+    positives = np.count_nonzero(~is_ignored, axis=1)
     return ClassMatches(scores[best], matched, ignored, positives)
 
 
 def _area(item: Mapping[str, Any]) -> float:
     return rle_area(item["segmentation"]) if item["area"] is None else item["area"]
+
+
+def _outside(areas: np.ndarray) -> np.ndarray:
+    """Return (A, N) bool, True where an area of (N,) pixels lies outside of an area range."""
+    low, high = np.array(list(AREA_RANGES.values()))[:, :, None].transpose(1, 0, 2)  # (A, 1) each
+    return (areas < low) | (areas > high)
 
 
 def _candidates(overlaps: np.ndarray) -> tuple[Pairs, Contested]:
@@ -239,10 +246,18 @@ def _candidates(overlaps: np.ndarray) -> tuple[Pairs, Contested]:
 
 
 def _match_pairs(pairs: Pairs, is_ignored: np.ndarray, matched: np.ndarray, ignored: np.ndarray) -> None:
-    """Match detections and objects without competitors wherever they reach the threshold; see `_match_greedily`."""
-    found, objects, overlaps = pairs
-    matched[:, found] = overlaps >= IOU_THRESHOLDS[:, None]
-    ignored[:, found] = matched[:, found] & is_ignored[objects]
+    """Match detections and objects without competitors wherever they reach the threshold.
+
+    Args:
+        pairs: detections, objects and overlaps of `_candidates`.
+        is_ignored: (A, G) bool: ground-truth objects that do not count, by area range.
+        matched: (A, T, D) bool, filled in place.
+        ignored: (A, T, D) bool, filled in place.
+    """
+    detections, objects, overlaps = pairs
+    reached = overlaps >= IOU_THRESHOLDS[:, None]  # (T, P)
+    matched[:, :, detections] = reached
+    ignored[:, :, detections] = reached & is_ignored[:, None, objects]
 
 
 def _match_greedily(

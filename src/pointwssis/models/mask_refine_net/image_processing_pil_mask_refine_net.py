@@ -23,7 +23,7 @@ class MaskRefineNetImageProcessorKwargs(ImagesKwargs, total=False):
 
 
 class MaskRefineNetImageProcessorBase:
-    """What both backends share: everything but the resizing of whole images."""
+    """Base class of both backends, which differ only in resizing whole images."""
 
     valid_kwargs = MaskRefineNetImageProcessorKwargs
     model_input_names = ["pixel_values", "rough_masks", "input_points", "class_labels"]
