@@ -11,18 +11,12 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from transformers import AutoConfig
 
-from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
-from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.coco_masks import decode_rle, rle_area, rle_box
-from ..ops.devices import best_device
 from ..ops.images import read_image
 from ..ops.points import point_from_mask
 from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
 from ..ops.wording import counted
-from ..pipelines import PointInstanceSegmentationPipeline
-from ..visualization.drawing import draw_instances
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 EPILOG = """written to output_dir:
@@ -40,6 +34,14 @@ CSV_COLUMNS = ("image", "class", "score", "area", "x_min", "y_min", "width", "he
 def main(arguments: Sequence[str]) -> None:
     """Segment images and write the instances."""
     options = _parser().parse_args(arguments)
+    # Imported after the options, so that the help does not wait for torch.
+    from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+    from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
+    from ..ops.devices import best_device
+    from ..pipelines import PointInstanceSegmentationPipeline
+    from ..registration import register
+
+    register()
     # Arguments, files and classes are checked before the weights are loaded.
     _check(options)
     files = image_files(options.paths)
@@ -163,6 +165,8 @@ def write_pictures(
     image: Image.Image, instances: Sequence[dict[str, Any]], folder: Path, name: str, label_format: str
 ) -> None:
     """Write the label image (0 for background, one number per instance, the best on top) and the overlay."""
+    from ..visualization.drawing import draw_instances
+
     masks = [decode_rle(instance["mask"]) for instance in instances]
     # Sixteen bits, since an image may show more than 255 instances.
     labels = np.zeros((image.height, image.width), dtype=np.uint16)
@@ -180,6 +184,8 @@ def class_names(model: str) -> list[str]:
         UserFileNotFoundError: there is no such model.
         UserError: it is another kind of model, which transformers would load with random weights.
     """
+    from transformers import AutoConfig
+
     try:
         config = AutoConfig.from_pretrained(model)
     except (OSError, ValueError) as error:

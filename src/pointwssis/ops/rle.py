@@ -8,15 +8,17 @@ the text format of pycocotools, without needing it: models loaded with `trust_re
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 RLE = dict[str, Any]
 
 
-def encode_mask(mask: np.ndarray | torch.Tensor) -> RLE:
+def encode_mask(mask: "np.ndarray | torch.Tensor") -> RLE:
     """Encode one mask as a compressed COCO RLE with `counts` as text, so that it fits into JSON and Arrow.
 
     Args:
@@ -26,7 +28,7 @@ def encode_mask(mask: np.ndarray | torch.Tensor) -> RLE:
         >>> encode_mask(np.eye(3, dtype=bool))
         {'size': [3, 3], 'counts': '013000'}
     """
-    array = np.asarray(mask.cpu() if isinstance(mask, torch.Tensor) else mask) != 0
+    array = np.asarray(mask.cpu() if hasattr(mask, "cpu") else mask) != 0
     if array.ndim != 2:
         raise ValueError(f"encode_mask takes one (height, width) mask, got an array of shape {array.shape}")
     # Run lengths between the places where the value changes, column by column.
