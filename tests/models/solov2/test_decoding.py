@@ -6,9 +6,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from helpers.raw_outputs import constant_outputs, random_outputs, settings_of, with_settings
+from helpers.resized_masks import masks_in_image
 from helpers.small_solov2 import drawn_batch, lively_model
-from pointwssis.models.solov2 import decoding_solov2
-from pointwssis.models.solov2.decoding_solov2 import ImageOutputs, masks_in_image
+from pointwssis.models.solov2 import decoding_solov2, mask_resizing_solov2
+from pointwssis.models.solov2.decoding_solov2 import ImageOutputs
 from pointwssis.models.solov2.grid_solov2 import cells_of_points
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from pointwssis.models.solov2.level_selection_solov2 import decode_points
@@ -230,6 +231,9 @@ def test_masks_do_not_depend_on_how_many_are_made_at_once(monkeypatch):
     outputs = random_outputs(64, 96, num_grids=(4, 3, 2, 1, 1))
     expected = [decode_all(outputs) for _ in range(2)]
     monkeypatch.setattr(decoding_solov2, "MASK_PIXELS_PER_CHUNK", 1)
+    monkeypatch.setattr(decoding_solov2, "MASK_PIXELS_PER_BLOCK", 1)
+    monkeypatch.setattr(decoding_solov2, "KERNELS_PER_BLOCK", 2)
+    monkeypatch.setattr(mask_resizing_solov2, "PIXELS_PER_STRIP", 1)
     for one, other in zip(expected[0], decode_all(outputs), strict=True):
         assert torch.equal(one["mask"], other["mask"]) and one["level"] == other["level"]
         assert one["score"] == pytest.approx(other["score"], rel=1e-5)
