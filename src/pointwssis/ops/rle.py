@@ -126,7 +126,8 @@ def _encoded_borders(borders: np.ndarray, size: Sequence[int]) -> RLE:
         size: [height, width] of the mask.
     """
     height, width = size
-    runs = np.diff(borders, prepend=0, append=height * width)
+    borders = np.concatenate([[0], borders, [height * width]])
+    runs = borders[1:] - borders[:-1]
     # A mask that ends in the foreground has no last run of background, and one without pixels has no run.
     if len(runs) and runs[-1] == 0:
         runs = runs[:-1]

@@ -92,7 +92,7 @@ class ImageOutputs(NamedTuple):
 
     def mask_probabilities(self, kernels: Tensor) -> Tensor:
         """Return (N, h, w) foreground probabilities of (N, E) kernels, computed as one matrix product."""
-        return (kernels @ self.mask_features.flatten(1)).sigmoid().unflatten(1, self.mask_features.shape[-2:])
+        return (kernels @ self.mask_features.flatten(1)).float().sigmoid_().unflatten(1, self.mask_features.shape[-2:])
 
     def probability_chunks(self, kernels: Tensor) -> Iterator[Tensor]:
         """Yield the `mask_probabilities` of (N, E) kernels, a few masks at a time."""
@@ -112,11 +112,19 @@ class ImageOutputs(NamedTuple):
         for start in range(0, len(kernels), KERNELS_PER_BLOCK):
             block = slice(start, start + KERNELS_PER_BLOCK)
             for part in features.split(max(1, pixels // len(kernels[block])), dim=1):
-                probabilities = (kernels[block] @ part).sigmoid_()
+                probabilities = (kernels[block] @ part).float().sigmoid_()
                 foreground = (probabilities > mask_threshold).float()
                 areas[block] += foreground.sum(1)
                 sums[block] += (foreground * probabilities).sum(1)
         return sums / areas.clamp(min=1), areas
+
+
+def in_float32(outputs: Any) -> Any:
+    """Return a `SOLOv2InstanceSegmentationOutput` in float32, so that repeated decoding converts nothing."""
+    changes: dict[str, Any] = {"mask_features": outputs["mask_features"].float()}
+    for name in ("class_logits", "kernels"):
+        changes[name] = tuple(level.float() for level in outputs[name])
+    return type(outputs)(**{**outputs, **changes})
 
 
 class Instances(NamedTuple):
@@ -174,7 +182,7 @@ def decode_score_maps(outputs: ImageOutputs, score_maps: list[Tensor], settings:
     # Non-maximum suppression.
     cells, labels, scores = cells[best], labels[best], scores[best]
     probabilities = outputs.mask_probabilities(kernels[cells])
-    binary = (probabilities > settings.mask_threshold).float()
+    binary = probabilities > settings.mask_threshold
     if settings.nms_type == "matrix":
         scores = matrix_nms(binary, labels, scores, settings.nms_kernel, settings.nms_sigma)
         kept = (scores >= settings.update_threshold).nonzero().flatten()

@@ -86,8 +86,9 @@ class MaskResizing(NamedTuple):
         """Return the (height, width) probabilities in a window of the image of (h, w) ones, in column-major order."""
         left, top, right, bottom = window
         rows, columns = self.rows.sources(top, bottom), self.columns.sources(left, right)
-        half = self.rows.weights[top:bottom, rows] @ source[rows, columns]
-        return (self.columns.weights[left:right, columns] @ half.T).T
+        with torch.autocast(source.device.type, enabled=False):  # a mean of bfloat16 would miss the threshold
+            half = self.rows.weights[top:bottom, rows] @ source[rows, columns]
+            return (self.columns.weights[left:right, columns] @ half.T).T
 
     def mask(self, source: Tensor, window: Window, mask_threshold: float) -> Tensor:
         """Return the (height, width) bool mask in a window of (h, w) probabilities, in column-major order."""
@@ -98,7 +99,7 @@ class MaskResizing(NamedTuple):
         for start in range(0, width, step):
             stop = min(start + step, width)
             strip = Window(window.left + start, window.top, window.left + stop, window.bottom)
-            torch.gt(self.probabilities(source, strip).T, mask_threshold, out=pixels[start:stop])
+            pixels[start:stop] = self.probabilities(source, strip).T > mask_threshold
         return pixels.T
 
     def masks(self, probabilities: Tensor, mask_threshold: float) -> Iterator[tuple[Window, Tensor]]:
