@@ -99,7 +99,8 @@ class MaskResizing(NamedTuple):
         for start in range(0, width, step):
             stop = min(start + step, width)
             strip = Window(window.left + start, window.top, window.left + stop, window.bottom)
-            pixels[start:stop] = self.probabilities(source, strip).T > mask_threshold
+            columns = self.probabilities(source, strip).T
+            pixels[start:stop] = columns > mask_threshold
         return pixels.T
 
     def masks(self, probabilities: Tensor, mask_threshold: float) -> Iterator[tuple[Window, Tensor]]:
