@@ -127,3 +127,16 @@ def test_coverage_is_the_part_of_the_first_mask():
     assert rle_coverage(encode_mask(small), rles) == [0.5, 1.0, 0.0]
     assert rle_coverage(encode_mask(large), rles[1:2]) == [2 / 20]
     assert rle_coverage(encode_mask(small), []) == []
+
+
+def test_overlaps_are_exact_on_every_processor(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    for count, others, pixels in ((1, 1, 1), (3, 5, 7), (17, 2, 1000), (40, 40, 4097)):
+        masks, second = (torch.rand(n, pixels, generator=generator) < 0.4 for n in (count, others))
+        intersection = (masks[:, None] & second[None]).sum(2)
+        expected = intersection / (masks[:, None] | second[None]).sum(2).clamp(min=1)
+        for capability in ("AVX2", "DEFAULT"):
+            monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda name=capability: name)
+            for dtype in (torch.bool, torch.uint8, torch.float32):
+                assert torch.equal(mask_iou(masks.to(dtype), second.to(dtype)), expected)
+            assert torch.equal(mask_iou(masks), mask_iou(masks, masks))

@@ -102,14 +102,27 @@ def mask_iou(masks: torch.Tensor, others: torch.Tensor | None = None) -> torch.T
     """Return the intersection over union of every mask with every other one.
 
     Args:
-        masks: (N, H, W) or (N, pixels), 0/1.
+        masks: (N, H, W) or (N, pixels), 0/1 or bool.
         others: (M, H, W) or (M, pixels); None compares the masks with themselves.
 
     Returns:
         (N, M) float32; two empty masks have IoU 0.
     """
-    first = masks.flatten(1).float()
-    second = first if others is None else others.flatten(1).float()
-    intersection = first @ second.T
-    union = first.sum(1)[:, None] + second.sum(1)[None, :] - intersection
+    first = masks.flatten(1)
+    second = first if others is None else others.flatten(1)
+    intersection = _intersections(first, second)
+    union = _areas(first)[:, None] + _areas(second)[None, :] - intersection
     return intersection / union.clamp(min=1)
+
+
+def _areas(masks: torch.Tensor) -> torch.Tensor:
+    """Return the (N,) float32 number of foreground pixels of (N, pixels) masks."""
+    return masks.sum(1, dtype=torch.int64 if masks.dtype == torch.bool else None).float()
+
+
+def _intersections(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Return the (N, M) float32 number of pixels that masks (N, pixels) and (M, pixels) share."""
+    # 8-bit products are exact, faster and smaller; torch has fast ones for x86 processors only.
+    if first.device.type == "cpu" and torch.backends.cpu.get_cpu_capability().startswith("AVX"):
+        return torch._int_mm(first.to(torch.int8), second.to(torch.int8).T).float()
+    return first.float() @ second.float().T

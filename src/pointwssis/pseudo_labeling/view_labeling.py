@@ -15,9 +15,7 @@ from ..models.solov2.batches_solov2 import TILES_PER_PASS
 from ..models.solov2.decoding_solov2 import DecodingSettings, ImageOutputs
 from ..models.solov2.frames_solov2 import Frame
 from ..models.solov2.views_solov2 import EncodedView, decode_views
-from ..ops.coco_masks import RLE
 from ..ops.devices import autocast
-from ..ops.rle import decode_pixels, encode_mask, encode_pixels
 from ..ops.tiles import Window, most_central_windows, tile_windows
 from ..pipelines.validation import checked_prompts
 from .labeler_types import Labels, Points
@@ -95,24 +93,24 @@ class ViewLabeler:
         for start in range(0, len(parts), count):
             chunk = parts[start : start + count]
             for part, views in zip(chunk, self._encoded(images, chunk), strict=True):
-                yield from self._decoded_part(images[part.image], prompts[part.image], part, views)
+                yield from self._decoded_part(prompts[part.image], part, views)
 
     def _decoded_part(
-        self, image: Image.Image, prompts: Prompts, part: Part, views: Sequence[EncodedView]
+        self, prompts: Prompts, part: Part, views: Sequence[EncodedView]
     ) -> Iterator[tuple[Part, int, Instance]]:
         """Yield part, index of the point, and instance of every point of one part."""
         points, labels = prompts["points"][part.members], prompts["labels"][part.members]
         for member, instance in zip(part.members, self._instances(views, points, labels), strict=True):
-            yield part, member, {**instance, "mask": _moved(instance["mask"], part.window, image.size)}
+            yield part, member, instance
 
     def _instances(self, views: Sequence[EncodedView], points: torch.Tensor, labels: torch.Tensor) -> list[Instance]:
-        """Return one instance per point, with masks in the window of the views."""
+        """Return one instance per point."""
         found = decode_views(views, points, labels, self.settings)
         names = [self.model.config.id2label[label] for label in found.labels.tolist()]
         instances = []
         columns = (found.masks, names, found.scores.tolist(), found.levels.tolist())
         for mask, label, score, level in zip(*columns, strict=True):
-            instances.append({"mask": encode_mask(mask), "label": label, "score": score, "level": level})
+            instances.append({"mask": mask.rle(), "label": label, "score": score, "level": level})
         return instances
 
     # -- the network
@@ -170,15 +168,6 @@ def _parts(number: int, image_size: tuple[int, int], prompts: Prompts, tile_size
     for member, owner in enumerate(owners.tolist()):
         members[owner].append(member)
     return [Part(number, windows[owner], own, tile_size) for owner, own in sorted(members.items())]
-
-
-def _moved(mask: RLE, window: Window, image_size: tuple[int, int]) -> RLE:
-    """Return the mask of a window as a mask of its image of (width, height)."""
-    width, height = image_size
-    if window == (0, 0, width, height):
-        return mask
-    column, row = divmod(decode_pixels(mask), window.bottom - window.top)
-    return encode_pixels((column + window.left) * height + row + window.top, [height, width])
 
 
 def _scaled(size: Any, scale: float, divisor: int) -> dict[str, int]:
