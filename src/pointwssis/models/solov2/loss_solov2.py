@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...ops.losses import dice_loss, sigmoid_focal_loss
-from ...ops.mask_ops import centers_of_mass, downscale_masks, masks_to_boxes
+from ...ops.mask_ops import downscale_masks, mask_extents
 from .grid_solov2 import LevelTargets, assign_cells
 from .loss_mask_solov2 import IncompleteLabels
 
@@ -33,19 +33,16 @@ def image_targets(
     Returns:
         One `LevelTargets` per level, and the masks at a quarter of the padded canvas, (N, H/4, W/4) bool.
     """
-    # A few objects at a time, because intermediate masks take four bytes per pixel.
-    chunks = masks.split(OBJECTS_PER_CHUNK)
-    boxes = torch.cat([masks_to_boxes(chunk) for chunk in chunks]) if boxes is None else boxes.float()
-    visible = torch.cat([chunk.flatten(1).any(dim=1) for chunk in chunks])
-    boxes = boxes.masked_fill(~visible[:, None], torch.nan)  # an object that vanished in resizing matches no level
-    centers = torch.cat([centers_of_mass(chunk) for chunk in chunks])
+    extents = mask_extents(masks)
+    boxes = extents.boxes if boxes is None else boxes.float()
+    boxes = boxes.masked_fill(extents.areas[:, None] == 0, torch.nan)  # an object that vanished in resizing: no level
     # The positive cells of every level.
     levels = []
     for grid, scale_range in zip(config.num_grids, config.scale_ranges, strict=True):
-        levels.append(assign_cells(centers, boxes, grid, scale_range, canvas, config.center_sigma))
-    # The masks at the resolution of the mask features.
+        levels.append(assign_cells(extents.centers, boxes, grid, scale_range, canvas, config.center_sigma))
+    # The masks at the resolution of the mask features, a few at a time to bound the memory.
     reduced = torch.zeros(len(masks), canvas[0] // 4, canvas[1] // 4, dtype=torch.bool, device=masks.device)
-    for part, chunk in zip(reduced.split(OBJECTS_PER_CHUNK), chunks, strict=True):
+    for part, chunk in zip(reduced.split(OBJECTS_PER_CHUNK), masks.split(OBJECTS_PER_CHUNK), strict=True):
         small = downscale_masks(chunk)[:, : canvas[0] // 4, : canvas[1] // 4]
         part[:, : small.shape[1], : small.shape[2]] = small
     return levels, reduced
