@@ -15,10 +15,12 @@ from torch.utils.data import default_collate
 from ..data import class_names, objects_with_mask
 from ..models.factory import new_segmenter
 from ..ops.devices import autocast, best_device, choose_dtype, for_device
+from ..runs.compute import fixed_settings
 from ..runs.recipe import Recipe, refiner_sampling
 from ..runs.stages import starting_refiner
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
+from ..training.compute_settings import candidates, fastest_settings, in_memory_format, using_threads
 from ..training.datasets import Augmentation, InstanceDataset
 from ..training.refinement_dataset import RefinementDataset
 
@@ -110,17 +112,26 @@ def _batches(dataset: Any, batch_size: int) -> Iterable[list[Any]]:
 
 def _fastest_step(model: torch.nn.Module, recipe: Recipe, batches: Iterable[dict[str, Any]]) -> float:
     """Return the seconds of the fastest step; the first one warms up caches and does not count."""
-    device = best_device()
+    device, batches = best_device(), iter(batches)
+    warm_up = next(batches)
     model = for_device(model, device).to(device).train()
+    dtype, threads = choose_dtype(device, recipe.bf16), torch.get_num_threads()
+    # On a CPU the steps are timed with the settings that a training would choose.
+    if device.type == "cpu":
+        chosen, _ = fastest_settings(model, warm_up, candidates(**fixed_settings(recipe, [])), TIME_LIMIT)
+        in_memory_format(model, chosen.channels_last)
+        dtype, threads = torch.bfloat16 if chosen.bf16 else torch.float32, chosen.threads
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
-    began, step_ends = time.monotonic(), []
-    for batch in batches:
-        _take_step(model, optimizer, batch, choose_dtype(device, recipe.bf16), device)
-        step_ends.append(time.monotonic())
-        # Even a very slow machine gets one timed step.
-        is_over_time = len(step_ends) > 1 and step_ends[-1] - began > TIME_LIMIT
-        if len(step_ends) > TIMED_STEPS or is_over_time:
-            break
+    with using_threads(threads):
+        _take_step(model, optimizer, warm_up, dtype, device)
+        began = time.monotonic()
+        step_ends = [began]
+        for batch in batches:
+            _take_step(model, optimizer, batch, dtype, device)
+            step_ends.append(time.monotonic())
+            # Even a very slow machine gets one timed step.
+            if len(step_ends) > TIMED_STEPS or step_ends[-1] - began > TIME_LIMIT:
+                break
     return min(end - start for start, end in pairwise(step_ends))
 
 

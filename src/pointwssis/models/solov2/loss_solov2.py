@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from ...ops.losses import dice_loss, sigmoid_focal_loss
 from ...ops.mask_ops import downscale_masks, mask_extents
@@ -17,6 +18,9 @@ from .grid_solov2 import LevelTargets, assign_cells
 from .loss_mask_solov2 import IncompleteLabels
 
 OBJECTS_PER_CHUNK = 8  # objects whose targets are computed together: bounds the memory, and is faster than all at once
+MASK_PIXELS_PER_CHUNK = (
+    2**22
+)  # pixels of predicted masks whose loss is computed together, 16 MB per intermediate tensor
 
 
 def image_targets(
@@ -113,16 +117,35 @@ def solov2_loss(
 def positive_cell_losses(outputs: Any, image: int, levels: list[LevelTargets], reduced: Tensor) -> Tensor:
     """Return the (P,) dice losses of the masks that the P positive cells of one image predict, at least one.
 
+    Many cells are computed in chunks that keep no intermediate masks for the backward pass, which computes them again:
+    the memory does not grow with the number of cells.
+
     Args:
         outputs: outputs of `SOLOv2Model`.
         image: index in the batch.
         levels: targets of each level.
         reduced: (N, H/4, W/4) bool, the masks of the image's objects.
     """
-    kernels = [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
+    kernels = torch.cat(
+        [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
+    )
     objects = torch.cat([level.objects for level in levels])
-    mask_logits = torch.cat(kernels) @ outputs.mask_features[image].flatten(1)  # (P, H/4 · W/4)
-    return dice_loss(mask_logits.float().sigmoid(), reduced.flatten(1)[objects])
+    features, masks = outputs.mask_features[image].flatten(1), reduced.flatten(1)
+    # Nothing is computed twice for the few cells of most images.
+    count = max(1, MASK_PIXELS_PER_CHUNK // features.shape[1])
+    if len(kernels) <= count:
+        return _dice_losses(kernels, features, masks, objects)
+    losses = []
+    for some_kernels, some_objects in zip(kernels.split(count), objects.split(count), strict=True):
+        inputs = (some_kernels, features, masks, some_objects)
+        losses.append(checkpoint(_dice_losses, *inputs, use_reentrant=False, preserve_rng_state=False))
+    return torch.cat(losses)
+
+
+def _dice_losses(kernels: Tensor, features: Tensor, masks: Tensor, objects: Tensor) -> Tensor:
+    """Return the (P,) dice losses of (P, E) kernels on (E, pixels) features and the (N, pixels) masks of objects."""
+    mask_logits = kernels @ features  # (P, H/4 · W/4)
+    return dice_loss(mask_logits.float().sigmoid(), masks[objects])
 
 
 def mean_mask_loss(outputs: Any, losses: list[Tensor], weights: list[Tensor]) -> Tensor:
