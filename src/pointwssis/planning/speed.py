@@ -4,7 +4,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -115,24 +115,29 @@ def _fastest_step(model: torch.nn.Module, recipe: Recipe, batches: Iterable[dict
     device, batches = best_device(), iter(batches)
     warm_up = next(batches)
     model = for_device(model, device).to(device).train()
-    dtype, threads = choose_dtype(device, recipe.bf16), torch.get_num_threads()
-    # On a CPU the steps are timed with the settings that a training would choose.
-    if device.type == "cpu":
-        chosen, _ = fastest_settings(model, warm_up, candidates(**fixed_settings(recipe, [])), TIME_LIMIT)
-        in_memory_format(model, chosen.channels_last)
-        dtype, threads = torch.bfloat16 if chosen.bf16 else torch.float32, chosen.threads
+    dtype, threads = _chosen_compute(model, recipe, warm_up, device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    began, step_ends = time.monotonic(), []
     with using_threads(threads):
-        _take_step(model, optimizer, warm_up, dtype, device)
-        began = time.monotonic()
-        step_ends = [began]
-        for batch in batches:
+        for batch in chain([warm_up], batches):
             _take_step(model, optimizer, batch, dtype, device)
             step_ends.append(time.monotonic())
             # Even a very slow machine gets one timed step.
-            if len(step_ends) > TIMED_STEPS or step_ends[-1] - began > TIME_LIMIT:
+            is_over_time = len(step_ends) > 1 and step_ends[-1] - began > TIME_LIMIT
+            if len(step_ends) > TIMED_STEPS or is_over_time:
                 break
     return min(end - start for start, end in pairwise(step_ends))
+
+
+def _chosen_compute(
+    model: torch.nn.Module, recipe: Recipe, batch: dict[str, Any], device: torch.device
+) -> tuple[torch.dtype, int]:
+    """Return the precision and the threads that a training chooses, and give the model its memory format."""
+    if device.type != "cpu":
+        return choose_dtype(device, recipe.bf16), torch.get_num_threads()
+    chosen, _ = fastest_settings(model, batch, candidates(**fixed_settings(recipe, [])), TIME_LIMIT)
+    in_memory_format(model, chosen.channels_last)
+    return torch.bfloat16 if chosen.bf16 else torch.float32, chosen.threads
 
 
 def _take_step(
