@@ -170,7 +170,8 @@ def segmenter_trainer(
     samples = training_samples(recipe, training, args)
     collator = InstanceCollator(processor, recipe.train_shortest_edges or None)
     # Precision, memory format and threads; only a training to come measures them.
-    timed = None if is_ready or not len(samples) else TimedSamples(samples, collator)
+    is_timed = best_device().type == "cpu" and not is_ready and len(samples)
+    timed = TimedSamples(samples, collator) if is_timed else None
     compute = compute_settings(recipe, "segmenter", settings, args, model, timed)
     trainer = SegmentationTrainer(
         model=in_memory_format(model, compute.channels_last),
@@ -293,7 +294,8 @@ def train_refiner(
         scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
         sampling = refiner_sampling(recipe.refiner)
         dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, recipe.seed)
-        timed = TimedSamples(dataset, default_data_collator)
+        # GPUs need no measuring.
+        timed = TimedSamples(dataset, default_data_collator) if best_device().type == "cpu" else None
     settings = (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe))
     args = training_arguments(recipe, folder, *settings)
     compute = compute_settings(recipe, "refiner", settings, args, model, timed)
