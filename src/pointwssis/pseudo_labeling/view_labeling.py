@@ -17,7 +17,6 @@ from ..models.solov2.frames_solov2 import Frame
 from ..models.solov2.transforms_solov2 import shortest_edge_size
 from ..models.solov2.views_solov2 import EncodedView, decode_views
 from ..ops.coco_masks import RLE, rle_area
-from ..ops.devices import autocast
 from ..ops.rle import decode_pixels, encode_mask, encode_pixels
 from ..ops.tiles import Window, most_central_windows, tile_windows
 from ..pipelines.validation import checked_prompts
@@ -57,15 +56,14 @@ class ViewLabeler:
     """A trained SOLOv2 as a `Teacher`.
 
     Args:
-        model: SOLOv2 in evaluation mode, on the device.
+        model: SOLOv2 in evaluation mode, on the device, in the dtype of the computation.
         processor: its image processor; with a `tile_size`, points are decoded in tiles of this size.
         views: views from which points are decoded.
         device: device of the model.
-        dtype: dtype of the computation, float32 or bfloat16.
     """
 
-    def __init__(self, model: Any, processor: Any, views: LabelingViews, device: torch.device, dtype: torch.dtype):
-        self.model, self.views, self.device, self.dtype = model, views, device, dtype
+    def __init__(self, model: Any, processor: Any, views: LabelingViews, device: torch.device):
+        self.model, self.views, self.device = model, views, device
         # Windows are cut here, so the image processor takes each as a whole image.
         self.tile_size, self.processor = processor.tile_size, copy.copy(processor)
         self.processor.tile_size = None
@@ -80,19 +78,18 @@ class ViewLabeler:
         for number, (image, own_points, own_labels) in enumerate(zip(images, points, labels, strict=True)):
             prompts.append(checked_prompts(own_points, own_labels, image, names, f"image {number}"))
         found: list[list[Instance]] = [[{} for _ in own_points] for own_points in points]
-        with autocast(self.device, self.dtype):
-            # Whole images, or tiles where the model was trained on tiles
-            parts = []
-            for number, (image, prompt) in enumerate(zip(images, prompts, strict=True)):
-                parts += _parts(number, image.size, prompt, range(len(found[number])), self.tile_size)
+        # Whole images, or tiles where the model was trained on tiles
+        parts = []
+        for number, (image, prompt) in enumerate(zip(images, prompts, strict=True)):
+            parts += _parts(number, image.size, prompt, range(len(found[number])), self.tile_size)
+        for part, member, instance in self._decoded(images, prompts, parts):
+            found[part.image][member] = instance
+        # Small objects again, in enlarged tiles; an empty mask does not replace another one.
+        if self.views.zoom > 1:
+            parts = self._small_parts(images, prompts, found)
             for part, member, instance in self._decoded(images, prompts, parts):
-                found[part.image][member] = instance
-            # Small objects again, in enlarged tiles; an empty mask does not replace another one.
-            if self.views.zoom > 1:
-                parts = self._small_parts(images, prompts, found)
-                for part, member, instance in self._decoded(images, prompts, parts):
-                    if rle_area(instance["mask"]):
-                        found[part.image][member] = instance
+                if rle_area(instance["mask"]):
+                    found[part.image][member] = instance
         return found
 
     def _small_parts(

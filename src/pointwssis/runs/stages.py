@@ -15,19 +15,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset
 from transformers import AutoConfig, PrinterCallback, ProgressCallback, TrainerCallback, TrainerState, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import class_names
 from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
+from ..models.inference import prepare_for_inference
 from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
-from ..ops.devices import best_device, choose_dtype, for_device
+from ..ops.bf16_speed import inference_dtype
+from ..ops.devices import best_device, for_device
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
 from ..training.datasets import InstanceDataset
@@ -214,7 +215,7 @@ def evaluate(
         rows: rows of the schema, with the classes of the model.
         max_detections: detections per image, of the model and in the evaluation.
         batch_size: images per forward pass.
-        bf16: compute in bfloat16; None does so where the device computes it in hardware.
+        bf16: compute in bfloat16; None does so where it is faster, see `bf16_infers_faster`.
     """
     names, device = class_names(rows), best_device()
     model, processor = saved_model(str(folder), names)
@@ -227,11 +228,10 @@ def evaluate(
         args = SegmentationTrainingArguments(
             output_dir=output_dir,
             per_device_eval_batch_size=batch_size,
-            bf16=choose_dtype(device, bf16) == torch.bfloat16,
             use_cpu=device.type == "cpu",
         )
         trainer = SegmentationTrainer(
-            model=for_device(model, device),
+            model=prepare_for_inference(model, device, inference_dtype(device, bf16)),
             args=args,
             processing_class=processor,
             eval_dataset=rows,
