@@ -10,6 +10,7 @@ from PIL import Image
 from torch import nn
 from transformers import RTDetrResNetConfig, pipeline
 
+import pointwssis
 from helpers import tiny
 from pointwssis.data import load_coco
 from pointwssis.data.demo_images import DEMO_NUCLEI
@@ -145,6 +146,16 @@ class TestPipelines:
         for given, expected in ({}, torch.float32), ({"dtype": torch.bfloat16}, torch.bfloat16):
             pipe = pipeline("point-instance-segmentation", model=str(folder), device="cpu", **given)
             assert pipe.model.dtype == expected
+
+    def test_a_pipeline_runs_a_prepared_model(self, tmp_path):
+        folder = tiny.saved(tmp_path, (segmenter(tiny.RESNET), tiny.segmenter()[1]))
+        pipe = pipeline("point-instance-segmentation", model=folder, device="cpu")
+        inputs = {"points": [(3, 4), (40, 30)], "labels": ["star", None], "mask_format": "numpy"}
+        plain = pipe(tiny.picture(), **inputs)
+        pipe.model = pointwssis.prepare_for_inference(pipe.model, pipe.device)
+        for one, other in zip(pipe(tiny.picture(), **inputs), plain, strict=True):
+            assert one["label"] == other["label"] and one["score"] == pytest.approx(other["score"], abs=1e-4)
+            assert (one["mask"] != other["mask"]).mean() < 0.001
 
     def test_a_pipeline_in_bfloat16_saves_the_same_weights(self, tmp_path):
         folder = tiny.saved_segmenter(tmp_path / "segmenter")

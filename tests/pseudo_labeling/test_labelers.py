@@ -7,6 +7,7 @@ import torch
 from PIL import Image, ImageOps
 
 from helpers import tiny
+from pointwssis.models.inference import fold_batch_norms
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from pointwssis.ops.coco_masks import decode_rle
@@ -37,7 +38,7 @@ def with_pad_size(folder, tmp_path, **fields):
 def test_one_view_equals_the_pipeline(folder, tmp_path, fields):
     folder = with_pad_size(folder, tmp_path, **fields)
     pipe = PointInstanceSegmentationPipeline(
-        model=SOLOv2ForInstanceSegmentation.from_pretrained(folder),
+        model=fold_batch_norms(SOLOv2ForInstanceSegmentation.from_pretrained(folder)),
         image_processor=SOLOv2ImageProcessorPil.from_pretrained(folder),
     )
     items = [

@@ -24,6 +24,8 @@ def prepare_for_inference(model: Network, device: torch.device, dtype: torch.dty
         device: device of the copy.
         dtype: dtype of the copy, float32 or bfloat16. Norms, sums, and activations are computed in it, too.
 
+    A pipeline takes the copy like any model: `pipe.model = prepare_for_inference(pipe.model, pipe.device)`.
+
     Example:
         >>> from pointwssis.models import new_segmenter
         >>> model, _ = new_segmenter(["cat"], {}, {"shortest_edge": 64, "longest_edge": 96})
