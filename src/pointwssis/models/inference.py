@@ -55,14 +55,15 @@ def fold_batch_norms(model: Network) -> Network:
         False
     """
     folded = copy.deepcopy(model).eval().requires_grad_(False)
-    for layer in folded.modules():
+    for layer in list(folded.modules()):
         convolution, norm = getattr(layer, "convolution", None), getattr(layer, "normalization", None)
-        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+        is_pair = isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        if is_pair:
             layer.convolution = fuse_conv_bn_eval(convolution, norm).requires_grad_(False)
             layer.normalization = nn.Identity()
-            # Nothing else reads the output of this convolution, so its activation may overwrite it.
-            if isinstance(getattr(layer, "activation", None), nn.ReLU):
-                layer.activation = nn.ReLU(inplace=True)
+        # Only the activation reads what it gets here, a convolved map or its sum with a shortcut; it may overwrite it.
+        if (is_pair or hasattr(layer, "shortcut")) and isinstance(getattr(layer, "activation", None), nn.ReLU):
+            layer.activation = nn.ReLU(inplace=True)
     folded.save_pretrained = _refuse_to_save
     return folded
 
