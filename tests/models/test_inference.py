@@ -175,3 +175,16 @@ class TestCompilation:
         compiled = torch.compile(model, fullgraph=True, backend="eager")(**inputs)
         assert type(compiled) is type(plain)
         assert torch.equal(numbers_of(compiled), numbers_of(plain))
+
+    def test_a_pipeline_runs_a_compiled_network(self, tmp_path):
+        pipe = pipeline("point-instance-segmentation", model=tiny.saved_segmenter(tmp_path), device="cpu")
+        inputs = {"inputs": tiny.picture(), "points": [(3, 4), (40, 30)], "mask_format": "rle"}
+        plain, graphs = pipe(**inputs), []
+
+        def backend(graph, _):
+            graphs.append(graph)
+            return graph.forward
+
+        pipe.model.model.compile(backend=backend, fullgraph=True)
+        assert pipe(**inputs) == plain
+        assert len(graphs) == 1
