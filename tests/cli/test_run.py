@@ -29,7 +29,7 @@ def test_all_stages_leave_a_table_results_and_a_contact_sheet(shapes, tmp_path, 
     assert "| student, masks + points + MaskRefineNet |" in printed and "| refined masks |" in printed
     results = json.loads((out / "results.json").read_text())
     segmenters = {"teacher", "control", "student_point", "student_refined", "upper_bound"}
-    assert set(results) == {*segmenters, "pseudo_labels", "gate", "shipped"}
+    assert set(results) == {*segmenters, "pseudo_labels", "gate", "shipped", "notes"}
     assert (out / "results.md").read_text() in printed
     assert str(out / "student_refined") in printed and "results.json" in printed
     sheet = Image.open(out / "contact_sheet.png")

@@ -97,40 +97,6 @@ def test_scales_are_averaged_and_each_costs_one_forward(folder, monkeypatch):
     assert sum(shape[0] for shape in shapes) == 3 * 4
 
 
-def test_small_masks_are_decoded_in_enlarged_tiles(folder, monkeypatch):
-    sizes = []
-    encode = SOLOv2ForInstanceSegmentation.encode
-
-    def counted(self, pixel_values, pixel_mask=None):
-        sizes.append(len(pixel_values))
-        return encode(self, pixel_values, pixel_mask)
-
-    monkeypatch.setattr(SOLOv2ForInstanceSegmentation, "encode", counted)
-    points = [[5.0, 5.0], [60.0, 60.0], [32.0, 32.0]]
-    plain = solov2_teacher(folder)(IMAGES[:1], [points], [[None] * 3])[0]
-    for limit, is_plain in ((0.0, True), (1000.0, False)):
-        monkeypatch.setattr("pointwssis.pseudo_labeling.view_labeling.SMALL_SIDE", limit)
-        sizes.clear()
-        found = solov2_teacher(folder, zoom=2.0)(IMAGES[:1], [points], [[None] * 3])[0]
-        assert (found == plain) is is_plain and sum(sizes) == (1 if is_plain else 4)
-        assert [decode_rle(one["mask"]).shape for one in found] == [(64, 64)] * 3
-        if not is_plain:
-            # A mask from a tile lies in the tile of its point, unless it was empty there.
-            first = decode_rle(found[0]["mask"])
-            assert found[0] == plain[0] or not (first[32:].any() or first[:, 32:].any())
-
-
-def test_level_strategy_points_prefers_masks_that_hold_their_point_alone(folder):
-    points = [[float(x), float(y)] for x in range(4, 64, 12) for y in range(4, 64, 12)]
-    held = {}
-    for level_strategy in ("adaptive", "points"):
-        teacher = solov2_teacher(folder, level_strategy=level_strategy)
-        (found,) = teacher(IMAGES[:1], [points], [[None] * len(points)])
-        masks = [decode_rle(one["mask"]) for one in found]
-        held[level_strategy] = sum(mask[int(y), int(x)] for mask, (x, y) in zip(masks, points, strict=True))
-    assert held["points"] > held["adaptive"]
-
-
 def test_unknown_labels_are_refused(folder):
     with pytest.raises(UserError, match="unknown label 'bird' of point 0 of image 0"):
         solov2_teacher(folder)([Image.new("RGB", (64, 64))], [[[3.0, 3.0]]], [["bird"]])

@@ -34,7 +34,7 @@ def finished(shapes, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
 
 def test_results_have_the_promised_keys_and_types(finished):
     folder, results = finished
-    assert list(results) == [*SEGMENTERS, "pseudo_labels", "gate", "shipped"]
+    assert list(results) == [*SEGMENTERS, "pseudo_labels", "gate", "shipped", "notes"]
     for name in SEGMENTERS:
         assert {"AP", "AP50", "AP75", "AR100"} <= set(results[name])
         assert all(value is None or 0 <= value <= 1 for value in results[name].values())

@@ -26,8 +26,6 @@ def solov2_teacher(
     dtype: torch.dtype = torch.float32,
     flips: bool = False,
     scales: Sequence[float] = (1.0,),
-    zoom: float = 1.0,
-    level_strategy: str = "adaptive",
 ) -> Teacher:
     """Return a trained SOLOv2 as the teacher that `predict_rough_masks` takes.
 
@@ -39,14 +37,10 @@ def solov2_teacher(
         dtype: dtype of the computation, float32 or bfloat16.
         flips: also decode the mirrored image. Unsuitable for classes that say left or right.
         scales: sizes of the network's input, as factors of the size of the image processor.
-        zoom: factor above 1 that enlarges overlapping tiles of the image, in which points with a mask of less than
-            32 × 32 pixels of the input are decoded again; 1 uses no tiles. The training must have seen such crops.
-        level_strategy: "adaptive" (paper) or "points", see `decode_points`.
     """
     device = best_device()
     model, processor = _segmenter(name_or_path, device, dtype)
-    views = LabelingViews(flips, tuple(scales), zoom, level_strategy)
-    return ViewLabeler(model, processor, views, device)
+    return ViewLabeler(model, processor, LabelingViews(flips, tuple(scales)), device)
 
 
 def solov2_proposer(
@@ -77,6 +71,7 @@ def solov2_proposer(
         (result,) = processor.post_process_instance_segmentation(
             outputs,
             threshold=unlabeled_threshold if present is None else image_level_threshold,
+            top_k=model.config.nms_top_k,  # `max_detections` limits the evaluation
             target_sizes=[(image.height, image.width)],
             return_coco_annotation=True,
             image_labels=[None if present is None else [ids[name] for name in present]],

@@ -48,6 +48,27 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
     return arguments
 
 
+def with_steps(settings: dict[str, Any], whole: SegmentationTrainingArguments, steps: int) -> dict[str, Any]:
+    """Return the settings of a training run with other steps, which warms up for the same fraction of them.
+
+    Args:
+        settings: training arguments of the recipe that differ for this run.
+        whole: the arguments that they lead to.
+        steps: the other number of steps.
+    """
+    # Below 1, `warmup_steps` is a fraction already.
+    warmup = whole.warmup_steps
+    own = max(1, int(warmup * steps / whole.max_steps)) if warmup >= 1 else warmup
+    return {**settings, "max_steps": steps, "warmup_steps": own}
+
+
+def fold_settings(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Return the training arguments of the teacher of one fold: it takes as many epochs as the teacher."""
+    whole = training_arguments(recipe, folder, recipe.training, recipe.teacher)
+    folds = recipe.rough_folds
+    return with_steps(recipe.teacher, whole, max(1, round(whole.max_steps * (folds - 1) / folds)))
+
+
 def check_arguments(values: dict[str, Any]) -> None:
     """Raise a `UserError` for a training argument that does not exist or has a value that cannot be."""
     known = {item.name: item.default for item in dataclasses.fields(SegmentationTrainingArguments) if item.init}

@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,15 @@ from transformers import AutoConfig, PrinterCallback, ProgressCallback, TrainerC
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import class_names
-from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
+from ..models.factory import (
+    CHANGEABLE_FIELDS,
+    CROP_FIELDS,
+    is_saved_model,
+    new_refiner,
+    new_segmenter,
+    saved_model,
+    saved_refiner,
+)
 from ..models.inference import prepare_for_inference
 from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
@@ -38,6 +46,7 @@ from ..training.incomplete_labels import background_threshold
 from ..training.late_images import LateInstanceDataset, first_epoch_after
 from ..training.refinement_dataset import RefinementDataset
 from ..training.trainer import SegmentationTrainer
+from .label_stopping import LabelStopping
 from .progress import EtaCallback
 from .recipe import Recipe, refiner_sampling
 from .results import percent
@@ -58,6 +67,8 @@ class SegmenterTraining:
         start: saved model to start from; None starts from new weights.
         intermediate_folders: fraction of the training → folder for the weights at that step.
         late_images: positions of the rows that are learned from only after the first of these weights.
+        measure_labels: function of saved weights that returns the mean IoU of their labels; where the recipe sets
+            `teacher_patience`, the training stops when it no longer improves.
         expected_iou: weight of each pseudo label where the recipe weighs them; None takes `mask_weight`.
     """
 
@@ -68,6 +79,7 @@ class SegmenterTraining:
     start: str | None = None
     intermediate_folders: dict[float, Path] = field(default_factory=dict)
     late_images: Sequence[int] = ()
+    measure_labels: Callable[[Path], float] | None = None
     expected_iou: ExpectedIou | None = None
 
 
@@ -129,9 +141,11 @@ def train_segmenter(
         trainer.add_callback(eta.for_stage(training.name))
     # Without rows, the model to start from is the result.
     if not is_ready and len(training.rows):
-        train_and_save(trainer, folder)
+        train_and_save(trainer, folder, training.intermediate_folders)
     elif not is_ready:
         save_untrained(trainer, folder)
+    elif trainer.is_world_process_zero():
+        model.config.save_pretrained(folder)  # its decoding is that of the recipe, which may have changed
 
     metrics = {}
     if validation is not None:
@@ -161,8 +175,10 @@ def segmenter_trainer(
         # COCO's AP at 100 is measured beside that of the recipe's limit.
         max_detections=sorted({100, recipe.max_detections}),
     )
-    # Only the teacher has intermediate weights to save.
-    if training.intermediate_folders:
+    # Only the teacher has intermediate weights to save; those of a training without a fixed end are chosen there.
+    if training.measure_labels is not None:
+        trainer.add_callback(LabelStopping(recipe.teacher_patience, training.measure_labels, trainer))
+    elif training.intermediate_folders:
         trainer.add_callback(SaveIntermediateWeights(training.intermediate_folders, trainer))
     return without_printing(trainer)
 
@@ -245,7 +261,12 @@ def evaluate(
 
 
 def train_refiner(
-    recipe: Recipe, rough_rows: Dataset, folder: Path, name_or_path: str | None = None, eta: EtaCallback | None = None
+    recipe: Recipe,
+    rough_rows: Dataset,
+    folder: Path,
+    name_or_path: str | None = None,
+    eta: EtaCallback | None = None,
+    seed: int | None = None,
 ) -> None:
     """Train a MaskRefineNet on images that have both masks and rough masks (paper, section 3.3).
 
@@ -256,12 +277,13 @@ def train_refiner(
         folder: folder of the model.
         name_or_path: saved model to start from, see `find_refiner`; None starts from new weights.
         eta: callback that prints the progress; None prints nothing.
+        seed: seed of weights and samples; None takes that of the recipe.
     """
     if is_trained(folder):
         logger.warning("%s is done already; delete the folder to train it again", folder)
         return
-    names = class_names(rough_rows)
-    set_seed(recipe.seed)
+    names, seed = class_names(rough_rows), recipe.seed if seed is None else seed
+    set_seed(seed)
     model, processor = starting_refiner(recipe, names, name_or_path)
     # Without rough masks there is no dataset, and the model to start from is saved unchanged.
     dataset = None
@@ -269,13 +291,13 @@ def train_refiner(
         # Samples vary in the scale of their crop, in the position of their point, and in their rough mask.
         scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
         sampling = refiner_sampling(recipe.refiner)
-        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, recipe.seed)
+        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, seed)
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
         args=training_arguments(recipe, folder, MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)),
         train_dataset=dataset,
         processing_class=processor,
-        callbacks=[] if eta is None else [eta.for_stage(folder.name)],
+        callbacks=[] if eta is None else [eta.for_stage(folder.relative_to(recipe.output_dir).as_posix())],
     )
     without_printing(trainer)
     train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
@@ -286,7 +308,7 @@ def starting_refiner(
 ) -> tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]:
     """Return the MaskRefineNet that a training run starts from, with its image processor.
 
-    A saved model keeps its architecture and its crop size.
+    A saved model keeps its architecture; of the recipe's `refiner_model`, it takes what concerns its crops.
 
     Args:
         recipe: recipe of the run.
@@ -295,7 +317,8 @@ def starting_refiner(
     """
     if name_or_path is None:
         return new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
-    return saved_model(find_refiner(name_or_path), names)
+    crops = {name: value for name, value in recipe.refiner_model.items() if name in CROP_FIELDS}
+    return saved_refiner(find_refiner(name_or_path), names, crops)
 
 
 # -- shared
@@ -308,8 +331,16 @@ def without_printing(trainer: SegmentationTrainer) -> SegmentationTrainer:
     return trainer
 
 
-def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
-    """Train from the last checkpoint if there is one, save model and image processor, and delete the checkpoints."""
+def train_and_save(
+    trainer: SegmentationTrainer, folder: Path, intermediate_folders: dict[float, Path] | None = None
+) -> None:
+    """Train from the last checkpoint if there is one, save model and image processor, and delete the checkpoints.
+
+    Args:
+        trainer: trainer of the model.
+        folder: folder of the model.
+        intermediate_folders: as in `SegmenterTraining`, for a training that keeps the weights with the best labels.
+    """
     checkpoints = Path(trainer.args.output_dir)
     checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
     # The state of a checkpoint tells how far the training came.
@@ -319,21 +350,24 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     else:  # interrupted while saving; the Trainer would train one more step
         trainer.state = state
         trainer.load_checkpoint(checkpoint)
+    # A training that stops by its labels keeps earlier weights than its last ones.
+    stopping = next((one for one in trainer.callback_handler.callbacks if isinstance(one, LabelStopping)), None)
+    steps = trainer.args.max_steps if stopping is None else stopping.keep_best(folder, intermediate_folders or {})
     trainer.save_model(str(folder))
     # Only losses and validation AP are kept, for the curves.
     history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]
     if trainer.is_world_process_zero():
         # The log marks the training as finished: it follows model and settings, and then the checkpoints may go.
-        write_json(folder / "training_settings.json", settings_of(trainer))
+        write_json(folder / "training_settings.json", settings_of(trainer, steps))
         write_json(folder / "training_log.json", history)
         shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def settings_of(trainer: SegmentationTrainer) -> dict[str, Any]:
-    """Return the settings of a training run, for the card of its model."""
+def settings_of(trainer: SegmentationTrainer, steps: int) -> dict[str, Any]:
+    """Return the settings of a training run of a number of steps, for the card of its model."""
     args = trainer.args
     return {
-        "steps": args.max_steps,
+        "steps": steps,
         # Images per step over all devices and accumulated passes
         "batch_size": args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
         "learning_rate": args.learning_rate,

@@ -10,7 +10,7 @@ from torch import Tensor
 from .decoding_solov2 import DecodingSettings, ImageOutputs
 from .grid_solov2 import cells_of_points
 
-LEVEL_STRATEGIES = ("adaptive", "points", "finest", "size")
+LEVEL_STRATEGIES = ("adaptive", "finest", "size")
 
 
 class PointInstances(NamedTuple):
@@ -65,9 +65,8 @@ def decode_points(
         class_labels: (N,) classes, −1 for an unknown class; None if all are unknown. A point of unknown class gets the
             class with the best score at its cells.
         settings: `level_score` is the score that the selection maximizes.
-        level_strategy: "adaptive" compares all levels (paper), "points" those whose mask holds its own point and no
-            other one of the image where there are any, "finest" takes P2, "size" compares the levels whose scale range
-            contains `sizes`.
+        level_strategy: "adaptive" compares all levels (paper), "finest" takes P2, "size" compares the levels whose
+            scale range contains `sizes`.
         sizes: (N,) square root of the box area of each object in pixels of the canvas, for "size".
 
     Returns:
@@ -78,11 +77,8 @@ def decode_points(
     """
     readings = read_cells(outputs, points, settings)
     scores = level_scores([readings], class_labels, settings)
-    if level_strategy == "points":
-        eligible = levels_by_points([points_in_masks(outputs, points, readings.kernels)], scores.compared > 0, settings)
-    else:
-        eligible = eligible_levels(level_strategy, len(points), sizes, settings).to(points.device)
-    levels = best_levels(scores.compared, eligible)
+    eligible = eligible_levels(level_strategy, len(points), sizes, settings).to(points.device)
+    levels = best_levels(scores.compared.masked_fill(~eligible, -1))
     return _instances(outputs, readings, scores, torch.arange(len(points), device=points.device), levels)
 
 
@@ -160,9 +156,9 @@ def level_scores(views: Sequence[CellReadings], class_labels: Tensor | None, set
     return LevelScores(labels, scores, compared, class_scores, background)
 
 
-def best_levels(compared: Tensor, eligible: Tensor) -> Tensor:
-    """Return the (N,) eligible level with the highest score; of equal scores the finest wins (official code)."""
-    return compared.masked_fill(~eligible, -1).argmax(dim=1)
+def best_levels(compared: Tensor) -> Tensor:
+    """Return the (N,) level with the highest of (N, L) scores; of equal scores the finest wins (official code)."""
+    return compared.argmax(dim=1)
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:
@@ -183,44 +179,12 @@ def background_scores(outputs: ImageOutputs, points: Tensor, confidence: Tensor,
         confidence: (N, L, C) class probabilities of each point's cells.
         kernels: (N, L, E) mask kernels of each point's cells.
     """
-    inside = (kernels * _features_at(outputs, points).T[:, None]).sum(dim=-1).sigmoid()  # (N, L)
-    return 1 - (confidence.amax(dim=-1) * inside).amax(dim=1)
-
-
-def _features_at(outputs: ImageOutputs, points: Tensor) -> Tensor:
-    """Return the (E, N) mask features at points, which have a quarter of the canvas' resolution."""
+    # Mask features have a quarter of the canvas' resolution.
     height, width = outputs.mask_features.shape[-2:]
     column, row = (points / 4).long().unbind(dim=1)
-    return outputs.mask_features[:, row.clamp(0, height - 1), column.clamp(0, width - 1)]
-
-
-def points_in_masks(outputs: ImageOutputs, points: Tensor, kernels: Tensor) -> Tensor:
-    """Return the (N, L, N) probability of each point's mask on each level at each point of the image.
-
-    Args:
-        outputs: outputs of one image.
-        points: (N, 2), (x, y) in pixels of the padded canvas.
-        kernels: (N, L, E) mask kernels of each point's cells.
-    """
-    return (kernels @ _features_at(outputs, points)).sigmoid()
-
-
-def levels_by_points(views: Sequence[Tensor], is_filled: Tensor, settings: DecodingSettings) -> Tensor:
-    """Return (N, L) bool: the levels whose mask fits the points of the image best.
-
-    Best are masks that hold their own point and no other one, then those that hold their own point, then all.
-
-    Args:
-        views: `points_in_masks` of each view.
-        is_filled: (N, L) bool, False for an empty mask.
-        settings: `mask_threshold` is the probability above which a mask holds a point.
-    """
-    holds = _mean(views) > settings.mask_threshold  # (N, L, N)
-    own = holds.diagonal(dim1=0, dim2=2).T & is_filled
-    is_alone = holds.sum(dim=2) == 1
-    # 2 for its own point only, 1 for its own and others, 0 for the rest
-    rank = own.long() + (own & is_alone).long()
-    return rank == rank.amax(dim=1, keepdim=True)
+    features = outputs.mask_features[:, row.clamp(0, height - 1), column.clamp(0, width - 1)]  # (E, N)
+    inside = (kernels * features.T[:, None]).sum(dim=-1).sigmoid()  # (N, L)
+    return 1 - (confidence.amax(dim=-1) * inside).amax(dim=1)
 
 
 def eligible_levels(level_strategy: str, num_points: int, sizes: Tensor | None, settings: DecodingSettings) -> Tensor:

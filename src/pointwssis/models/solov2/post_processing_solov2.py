@@ -102,7 +102,7 @@ class SOLOv2PostProcessing:
             class_labels: (N,) class ids of each image, −1 or None for an unknown class; None if all are unknown.
             target_sizes: (height, width) of each original image; the network's input without padding if None.
             mask_threshold: foreground probability of a mask's pixels; the configuration's if None.
-            level_strategy: "adaptive", "points", "finest" or "size" (needs `boxes`), see `decode_points`.
+            level_strategy: "adaptive", "finest" or "size" (needs `boxes`), see `decode_points`.
             boxes: (N, 4) xyxy boxes of the objects of each image in pixels of the original image, for "size".
             top_k: number of classes in `alternatives` of a point of unknown class.
 

@@ -9,14 +9,7 @@ from torch import Tensor
 
 from .decoding_solov2 import DecodingSettings, ImageOutputs, masks_per_chunk, resize_matrix
 from .frames_solov2 import Frame
-from .level_selection_solov2 import (
-    CellReadings,
-    best_levels,
-    level_scores,
-    levels_by_points,
-    points_in_masks,
-    read_cells,
-)
+from .level_selection_solov2 import CellReadings, best_levels, level_scores, read_cells
 
 
 class EncodedView(NamedTuple):
@@ -55,11 +48,7 @@ class ViewInstances(NamedTuple):
 
 
 def decode_views(
-    views: Sequence[EncodedView],
-    points: Tensor,
-    class_labels: Tensor,
-    settings: DecodingSettings,
-    level_strategy: str = "adaptive",
+    views: Sequence[EncodedView], points: Tensor, class_labels: Tensor, settings: DecodingSettings
 ) -> ViewInstances:
     """Decode one instance per point from several views of one window of an image.
 
@@ -71,20 +60,13 @@ def decode_views(
         points: (N, 2) float64 on the CPU, (x, y) in pixels of the original image, inside the window.
         class_labels: (N,) int64 classes, −1 for an unknown class.
         settings: decoding settings.
-        level_strategy: "adaptive" or "points", see `decode_points`.
     """
     device = views[0].outputs.mask_features.device
     # The same points on the canvas of each view, read there at one cell per level.
     positions = [view.on_canvas(points, device) for view in views]
     readings = [read_cells(view.outputs, own, settings) for view, own in zip(views, positions, strict=True)]
     scores = level_scores(readings, class_labels.to(device), settings)
-    eligible = torch.ones_like(scores.compared, dtype=torch.bool)
-    if level_strategy == "points":
-        held = []
-        for view, own, reading in zip(views, positions, readings, strict=True):
-            held.append(points_in_masks(view.outputs, own, reading.kernels))
-        eligible = levels_by_points(held, scores.compared > 0, settings)
-    levels = best_levels(scores.compared, eligible)
+    levels = best_levels(scores.compared)
     own_scores = scores.scores.gather(1, levels[:, None])[:, 0]
     masks = _masks(views, readings, levels, settings.mask_threshold)
     return ViewInstances(masks, scores.labels, own_scores, levels)
