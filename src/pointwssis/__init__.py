@@ -41,6 +41,8 @@ if TYPE_CHECKING:
         SOLOv2ImageProcessor,
         SOLOv2ImageProcessorPil,
         SOLOv2Model,
+        fold_batch_norms,
+        prepare_for_inference,
     )
     from .pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline, to_detections
     from .pseudo_labeling import generate_pseudo_labels, predict_rough_masks, refine_rough_masks
@@ -85,6 +87,7 @@ __all__ = [
     "drop_points",
     "evaluate_clicks",
     "evaluate_pseudo_labels",
+    "fold_batch_norms",
     "generate_pseudo_labels",
     "jitter_points",
     "labeling_budget",
@@ -96,6 +99,7 @@ __all__ = [
     "merge_annotations",
     "points_from_masks",
     "predict_rough_masks",
+    "prepare_for_inference",
     "refine_rough_masks",
     "split_supervision",
     "to_coco",

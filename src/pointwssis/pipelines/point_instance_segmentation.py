@@ -201,7 +201,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
 
     def _encode(self, items: Sequence[dict[str, Any]]) -> ModelOutput:
         """Return the network's outputs for items whose images have the same size after preprocessing."""
-        pixel_values = torch.cat([item["pixel_values"] for item in items]).to(self.device, self.model.dtype)
+        pixel_values = torch.cat([item["pixel_values"] for item in items]).to(self.device)
         pixel_mask = None
         if items[0]["pixel_mask"] is not None:
             pixel_mask = torch.cat([item["pixel_mask"] for item in items]).to(self.device)

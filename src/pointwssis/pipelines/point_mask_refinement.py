@@ -141,7 +141,7 @@ class PointMaskRefinementPipeline(ImagePipeline):
             encoded.pop("image_indices")  # all crops belong to the one image
             # Crops → refined masks in the image.
             with torch.no_grad():
-                logits = self.model(**encoded.to(self.device, self.model.dtype)).logits
+                logits = self.model(**encoded.to(self.device)).logits
             result = self.image_processor.post_process_masks(logits, boxes, [(image.height, image.width)], [rough])[0]
             masks[chunk], kept[chunk] = result["masks"], result["kept_rough_masks"]
         return {"masks": masks, "kept_rough_masks": kept, "points": points, "labels": labels}

@@ -15,7 +15,6 @@ from ..models.solov2.batches_solov2 import TILES_PER_PASS
 from ..models.solov2.decoding_solov2 import DecodingSettings, ImageOutputs
 from ..models.solov2.frames_solov2 import Frame
 from ..models.solov2.views_solov2 import EncodedView, decode_views
-from ..ops.devices import autocast
 from ..ops.tiles import Window, most_central_windows, tile_windows
 from ..pipelines.validation import checked_prompts
 from .labeler_types import Labels, Points
@@ -50,15 +49,14 @@ class ViewLabeler:
     """A trained SOLOv2 as a `Teacher`.
 
     Args:
-        model: SOLOv2 in evaluation mode, on the device.
+        model: SOLOv2 in evaluation mode, on the device, in the dtype of the computation.
         processor: its image processor; with a `tile_size`, points are decoded in tiles of this size.
         views: views from which points are decoded.
         device: device of the model.
-        dtype: dtype of the computation, float32 or bfloat16.
     """
 
-    def __init__(self, model: Any, processor: Any, views: LabelingViews, device: torch.device, dtype: torch.dtype):
-        self.model, self.views, self.device, self.dtype = model, views, device, dtype
+    def __init__(self, model: Any, processor: Any, views: LabelingViews, device: torch.device):
+        self.model, self.views, self.device = model, views, device
         # Windows are cut here, so the image processor takes each as a whole image.
         self.tile_size, self.processor = processor.tile_size, copy.copy(processor)
         self.processor.tile_size = None
@@ -73,13 +71,12 @@ class ViewLabeler:
         for number, (image, own_points, own_labels) in enumerate(zip(images, points, labels, strict=True)):
             prompts.append(checked_prompts(own_points, own_labels, image, names, f"image {number}"))
         found: list[list[Instance]] = [[{} for _ in own_points] for own_points in points]
-        with autocast(self.device, self.dtype):
-            # Whole images, or tiles where the model was trained on tiles
-            parts = []
-            for number, (image, prompt) in enumerate(zip(images, prompts, strict=True)):
-                parts += _parts(number, image.size, prompt, self.tile_size)
-            for part, member, instance in self._decoded(images, prompts, parts):
-                found[part.image][member] = instance
+        # Whole images, or tiles where the model was trained on tiles
+        parts = []
+        for number, (image, prompt) in enumerate(zip(images, prompts, strict=True)):
+            parts += _parts(number, image.size, prompt, self.tile_size)
+        for part, member, instance in self._decoded(images, prompts, parts):
+            found[part.image][member] = instance
         return found
 
     # -- decoding

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset
 from transformers import (
     AutoConfig,
@@ -38,12 +37,14 @@ from ..models.factory import (
     saved_model,
     saved_refiner,
 )
+from ..models.inference import prepare_for_inference
 from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
-from ..ops.devices import best_device, choose_dtype, for_device
+from ..ops.bf16_speed import inference_dtype
+from ..ops.devices import best_device
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
 from ..training.compute_settings import TimedSamples, in_memory_format
@@ -254,7 +255,7 @@ def evaluate(
         rows: rows of the schema, with the classes of the model.
         max_detections: detections per image, of the model and in the evaluation.
         batch_size: images per forward pass.
-        bf16: compute in bfloat16; None does so where the device computes it in hardware.
+        bf16: compute in bfloat16; None does so where it is faster, see `bf16_infers_faster`.
     """
     names, device = class_names(rows), best_device()
     model, processor = saved_model(str(folder), names)
@@ -267,11 +268,10 @@ def evaluate(
         args = SegmentationTrainingArguments(
             output_dir=output_dir,
             per_device_eval_batch_size=batch_size,
-            bf16=choose_dtype(device, bf16) == torch.bfloat16,
             use_cpu=device.type == "cpu",
         )
         trainer = SegmentationTrainer(
-            model=for_device(model, device),
+            model=prepare_for_inference(model, device, inference_dtype(device, bf16)),
             args=args,
             processing_class=processor,
             eval_dataset=rows,
