@@ -176,7 +176,7 @@ def test_an_interruption_while_saving_takes_no_step_more(shapes, tmp_path, monke
     save = SegmentationTrainer.save_model
 
     def stopping(self, output_dir=None, *arguments, **options):
-        if output_dir == str(tmp_path / "stopped" / "teacher"):
+        if output_dir == str(tmp_path / "stopped" / "teacher" / stages.UNFINISHED_MODEL):
             raise KeyboardInterrupt
         return save(self, output_dir, *arguments, **options)
 

@@ -6,6 +6,7 @@ and is skipped if that folder holds its result, so that an interrupted run resum
 order.
 """
 
+import functools
 import json
 import logging
 import shutil
@@ -18,7 +19,6 @@ from typing import Any
 import torch
 from datasets import Dataset
 from transformers import AutoConfig, PrinterCallback, ProgressCallback, TrainerCallback, TrainerState, set_seed
-from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import class_names
 from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
@@ -28,7 +28,10 @@ from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import best_device, choose_dtype, for_device
+from ..ops.full_disk import naming_full_disk
+from ..ops.whole_files import move_into_place, read_json, write_folder, write_json
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
+from ..training.checkpoints import last_whole_checkpoint, saving_on_signals
 from ..training.collators import InstanceCollator
 from ..training.datasets import InstanceDataset
 from ..training.expected_iou import ExpectedIou
@@ -43,6 +46,9 @@ from .results import percent
 from .stage_arguments import refiner_settings, training_arguments
 
 logger = logging.getLogger(__name__)
+
+LOG_FILE, SETTINGS_FILE = "training_log.json", "training_settings.json"
+UNFINISHED_MODEL = "unfinished"  # folder in that of a model, from which complete files are moved
 
 
 @dataclass(frozen=True)
@@ -87,9 +93,12 @@ class SaveIntermediateWeights(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         for fraction, folder in self.folders.items():
             if state.global_step == step_of(fraction, state.max_steps) and state.is_world_process_zero:
-                with self.trainer.averaged_weights():
-                    model.save_pretrained(folder)
-                self.trainer.processing_class.save_pretrained(folder)
+                write_folder(folder, functools.partial(self._save, model))
+
+    def _save(self, model: Any, folder: Path) -> None:
+        with self.trainer.averaged_weights():
+            model.save_pretrained(folder)
+        self.trainer.processing_class.save_pretrained(folder)
 
 
 def step_of(fraction: float, max_steps: int) -> int:
@@ -117,7 +126,7 @@ def train_segmenter(
     # The file of metrics is written last, so that it marks the stage as done.
     if is_ready and metrics_file.is_file():
         logger.warning("%s is done already; delete the folder to train it again", folder)
-        return json.loads(metrics_file.read_text(encoding="utf-8"))
+        return read_json(metrics_file)
 
     # A trained model without metrics is only evaluated.
     set_seed(recipe.seed)
@@ -138,7 +147,7 @@ def train_segmenter(
         metrics = trainer.evaluator.compute()
     # Empty metrics are written too, since the file marks the stage as done.
     if trainer.is_world_process_zero():
-        metrics_file.write_text(json.dumps(metrics, indent=1), encoding="utf-8")
+        write_json(metrics_file, metrics)
         if eta is not None and metrics:
             print(f"  AP {percent(metrics['AP'])}, AP50 {percent(metrics['AP50'])}", flush=True)
     return metrics
@@ -311,22 +320,53 @@ def without_printing(trainer: SegmentationTrainer) -> SegmentationTrainer:
 def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     """Train from the last checkpoint if there is one, save model and image processor, and delete the checkpoints."""
     checkpoints = Path(trainer.args.output_dir)
-    checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    checkpoint = last_whole_checkpoint(checkpoints)
     # The state of a checkpoint tells how far the training came.
     state = TrainerState() if checkpoint is None else TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
     if state.global_step < trainer.args.max_steps:
-        trainer.train(resume_from_checkpoint=checkpoint)
+        with saving_on_signals(trainer.save_in_time):
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     else:  # interrupted while saving; the Trainer would train one more step
         trainer.state = state
-        trainer.load_checkpoint(checkpoint)
-    trainer.save_model(str(folder))
+        trainer.load_checkpoint(str(checkpoint))
     # Only losses and validation AP are kept, for the curves.
     history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]
+    save_result(trainer, folder, history, settings_of(trainer))
     if trainer.is_world_process_zero():
-        # The log marks the training as finished: it follows model and settings, and then the checkpoints may go.
-        write_json(folder / "training_settings.json", settings_of(trainer))
-        write_json(folder / "training_log.json", history)
         shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def save_result(
+    trainer: SegmentationTrainer, folder: Path, history: list[dict[str, Any]], settings: dict[str, Any] | None = None
+) -> None:
+    """Write the result of a stage: model, image processor and settings, and last the log, which marks it as complete.
+
+    Args:
+        trainer: trainer of the model.
+        folder: folder of the model.
+        history: entries of the log.
+        settings: settings of the training; None for a model that was not trained.
+    """
+    unfinished = folder / UNFINISHED_MODEL
+    is_first = trainer.is_world_process_zero()
+    with naming_full_disk(folder / "model.safetensors"):
+        try:
+            # A run that was killed may have left some files behind.
+            if is_first:
+                shutil.rmtree(unfinished, ignore_errors=True)
+            trainer.save_model(str(unfinished))
+            if not is_first:
+                return
+            # All files are complete before the first one is moved to its place.
+            files = sorted(unfinished.iterdir())
+            contents = {LOG_FILE: history} if settings is None else {SETTINGS_FILE: settings, LOG_FILE: history}
+            for name, content in contents.items():
+                (unfinished / name).write_text(json.dumps(content, indent=1), encoding="utf-8")
+                files.append(unfinished / name)
+            move_into_place(files, folder)
+        finally:
+            if is_first:
+                shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def settings_of(trainer: SegmentationTrainer) -> dict[str, Any]:
@@ -346,16 +386,9 @@ def settings_of(trainer: SegmentationTrainer) -> dict[str, Any]:
 def save_untrained(trainer: SegmentationTrainer, folder: Path) -> None:
     """Save the model that a stage starts from as its result, because there are no masks to train on."""
     logger.warning("no masks to learn from: %s is the model that the recipe starts it from", folder)
-    trainer.save_model(str(folder))
-    if trainer.is_world_process_zero():
-        write_json(folder / "training_log.json", [])
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file."""
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    save_result(trainer, folder, [])
 
 
 def is_trained(folder: Path) -> bool:
     """Return True if a training run into this folder is complete: its log is written last."""
-    return is_saved_model(folder) and (folder / "training_log.json").is_file()
+    return is_saved_model(folder) and (folder / LOG_FILE).is_file()
