@@ -184,25 +184,25 @@ def read_json(path: Path) -> Any:
     """
     if not path.is_file():
         return None
-    if path.name in damaged_files_named(path.parent, [path.name]):
-        raise damage_of(path)
+    check_whole(path)
     try:
         return json.loads(path.read_bytes())
     except ValueError as error:
         raise damage_of(path) from error
 
 
-def damaged_files_named(folder: Path, names: Iterable[str]) -> list[str]:
-    """Return those of some existing files of a folder that are not as they were written."""
-    known = read_manifest(folder)
-    return [name for name in names if name in known and digest_of(folder / name) not in known[name]]
+def check_whole(path: Path) -> None:
+    """Raise a `DamagedFileError` if an existing file is not as it was written; files without a record pass."""
+    known = read_manifest(path.parent).get(path.name)
+    if known is not None and digest_of(path) not in known:
+        raise damage_of(path)
 
 
 def damage_of(path: Path) -> DamagedFileError:
     """Return the error for a damaged file of a run."""
     return DamagedFileError(
-        f"{path}: is damaged (cut, emptied or changed since it was written; {path.stat().st_size:,} bytes); restore it, "
-        f"or delete it and run the same command again"
+        f"{path}: is damaged (cut, emptied or changed since it was written; {path.stat().st_size:,} bytes); restore "
+        "it, or delete it and run the same command again"
     )
 
 

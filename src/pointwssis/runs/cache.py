@@ -2,13 +2,14 @@
 """A disk cache of rows of the schema: the result of a stage is made once, and saved completely or not at all."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, DatasetInfo, Features, Image, Value, load_from_disk
+
+from ..ops.whole_files import write_folder
 
 POLL_SECONDS = 2
 
@@ -31,13 +32,10 @@ def cached(folder: Path, make: Callable[[], Dataset]) -> Dataset:
     while not folder.is_dir() and not is_first_process():
         time.sleep(POLL_SECONDS)
     if not folder.is_dir():
-        unfinished = folder.with_name(folder.name + ".unfinished")
-        # A run that was stopped may have left part of the dataset behind.
-        shutil.rmtree(unfinished, ignore_errors=True)
         # Images are saved as plain columns, because `datasets` would embed the file of an `Image` in every stage.
         made = with_images_as(make(), {"bytes": Value("binary"), "path": Value("string")})
-        made.save_to_disk(str(unfinished), num_shards=None if len(made) else 1)  # without a shard it cannot be read
-        os.replace(unfinished, folder)
+        shards = None if len(made) else 1  # without a shard it cannot be read
+        write_folder(folder, lambda unfinished: made.save_to_disk(str(unfinished), num_shards=shards))
     return stored_rows(folder)
 
 

@@ -18,9 +18,9 @@ from datasets import Dataset, concatenate_datasets
 from ..data import hide_masks, to_coco
 from ..data.class_names import names_with_sides
 from ..evaluation import evaluate_pseudo_labels
-from ..hub.cards import write_if_changed
 from ..models.factory import is_saved_model
 from ..ops.devices import best_device, choose_dtype
+from ..ops.whole_files import read_json, write_json, write_text
 from ..pseudo_labeling import (
     Proposer,
     Refiner,
@@ -184,12 +184,13 @@ class Labeling:
         if not len(self.held_back):
             return None
         path = self.run_folder / "refiner" / GATE_FILE
-        if path.is_file():
-            return Gate.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        decided = read_json(path)
+        if decided is not None:
+            return Gate.from_dict(decided)
         gate = decide(measure_refinement(self.held_back, self._held_back_refined()))
         if is_first_process():
             path.parent.mkdir(exist_ok=True)
-            write_if_changed(path, json.dumps(gate.to_dict(), indent=1))
+            write_json(path, gate.to_dict())
             print(f"gate: {gate.summary()}", flush=True)
         return gate
 
@@ -314,7 +315,7 @@ class Labeling:
         for name, rows in labels.items():
             path = folder / f"{name}.json"
             if not path.is_file() and is_first_process():
-                path.write_text(json.dumps(to_coco(rows)), encoding="utf-8")
+                write_text(path, json.dumps(to_coco(rows)))
         return labels
 
     @property
@@ -334,7 +335,7 @@ class Labeling:
                 quality[name] = evaluate_pseudo_labels(labels, self.data.train, self.recipe.max_detections)
         # Model cards read the quality from this file.
         if folder.is_dir() and is_first_process():
-            write_if_changed(folder / QUALITY_FILE, json.dumps(quality, indent=1))
+            write_json(folder / QUALITY_FILE, quality)
         return quality
 
 

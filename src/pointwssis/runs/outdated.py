@@ -1,7 +1,6 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The results in an output folder that changed settings outdate. Results of earlier stages stay valid."""
 
-import json
 import shutil
 import time
 from collections.abc import Mapping
@@ -9,11 +8,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..ops.user_error import UserError
+from ..ops.whole_files import check_whole, read_json
 from .cache import POLL_SECONDS, is_first_process
 from .recipe import STAGES, Recipe
 from .reuse import REUSABLE, is_reused
 
-RECIPE_FILE, LABELERS_FILE = "recipe.yaml", "labelers.json"
+RECIPE_FILE, LABELERS_FILE, DATA_FILE = "recipe.yaml", "labelers.json", "data.json"
 
 # What a key of the recipe affects first, a stage or the proposals of the stage "rough" → its keys
 KEYS = {
@@ -74,11 +74,12 @@ def changed_settings(recipe: Recipe, given: Mapping[str, str]) -> dict[str, str]
     path, labelers = folder / RECIPE_FILE, folder / LABELERS_FILE
     if not path.is_file():
         return {}
+    check_whole(path)
     earlier = replace(Recipe.load(path), output_dir=recipe.output_dir)  # the folder may have been moved
     before, now = asdict(earlier), asdict(recipe)
     changed = {key: FIRST_STAGE[key] for key in sorted(FIRST_STAGE) if now[key] != before[key]}
     # Callables are compared by their qualified names.
-    known = json.loads(labelers.read_text(encoding="utf-8")) if labelers.is_file() else {}
+    known = read_json(labelers) or {}
     for role, stage in FIRST_STAGE_OF_LABELER.items():
         if known.get(role) != given.get(role):
             changed[f"the given {role}"] = stage

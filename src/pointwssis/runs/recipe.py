@@ -15,6 +15,7 @@ from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
 from ..training.augmentation import Augmentation
 from ..training.refinement_dataset import RefinementSampling
+from .credentials import refuse_credentials
 from .named_recipes import find_recipe
 from .recipe_values import checked_fields, parse_overrides, parse_value, parse_yaml
 
@@ -208,6 +209,7 @@ class Recipe:
     hub_private: bool = False
 
     def __post_init__(self) -> None:
+        refuse_credentials(dataclasses.asdict(self))
         self._check_data()
         self._check_supervision()
         self._check_numbers()
@@ -344,6 +346,7 @@ class Recipe:
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as YAML."""
+        refuse_credentials(dataclasses.asdict(self))  # they may have come in since it was made
         Path(path).write_text(yaml.safe_dump(dataclasses.asdict(self), sort_keys=False), encoding="utf-8")
 
 

@@ -6,9 +6,6 @@ on all masks as upper bound.
 """
 
 import functools
-import json
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +13,15 @@ from typing import Any
 from datasets import Dataset, concatenate_datasets
 from transformers import AutoConfig
 
-from ..hub.cards import write_if_changed
+from ..ops.full_disk import naming_full_disk
 from ..ops.user_error import UserError, as_user_error
+from ..ops.whole_files import read_json, write_json, write_whole
 from ..pseudo_labeling import Proposer, Refiner, Teacher
 from ..training.flips import warn_about_flips
 from .cache import is_first_process, stored_rows
+from .damage import remove_damaged
 from .data import RunData, load_data
-from .facts import LabelCosts, label_costs, read_json, write_cards
+from .facts import LabelCosts, label_costs, write_cards
 from .held_back import save_held_back, with_validation
 from .labeling import GATE_FILE, GivenLabelers, Labeling, LabelRound
 from .names import SEGMENTERS
@@ -81,6 +80,8 @@ class Run:
             # Without the removed models, others may be reused, which have held back other images.
             self.data = with_validation(recipe, loaded)
             self.plan = RunPlan(recipe, self.data, self.given)
+        if remove_damaged(self.folder):
+            self.plan = RunPlan(recipe, self.data, self.given)
         self.labeling = Labeling(recipe, self.data, self.given)
         # Only trainings that are still to come count toward the time left.
         self.eta = EtaCallback(self.plan.steps())
@@ -94,7 +95,7 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
         if is_first_process():
             write_whole(self.folder / RECIPE_FILE, self.recipe.save)
-            write_if_changed(self.folder / LABELERS_FILE, json.dumps(self.given.names()))
+            write_json(self.folder / LABELERS_FILE, self.given.names())
 
     # -- all stages
 
@@ -106,7 +107,16 @@ class Run:
             "pseudo_labels" → name of the labels → their quality, "label_rounds" (with several) → round → the same for
             the labels of a student, "gate" → what the gate measured and decided (None without one), and "shipped" →
             name of the best model. Stages of earlier runs in this folder are included.
+
+        Raises:
+            DiskFullError: the disk is full. Everything complete is kept; another call goes on from there.
         """
+        # Libraries write files of their own too.
+        with naming_full_disk(self.folder):
+            self._run_stages()
+            return self.write_results()
+
+    def _run_stages(self) -> None:
         stages = self.recipe.stages
         # The order is that of the paper: each stage reads what earlier ones have written.
         if "teacher" in stages and self.given.teacher is None:
@@ -127,7 +137,6 @@ class Run:
         # An upper bound exists only where no mask is really missing.
         if "upper_bound" in stages and self.data.ground_truth_is_known:
             self.student("upper_bound", self.data.train)
-        return self.write_results()
 
     def write_results(self) -> dict[str, Any]:
         """Collect the results of all stages that were run, and write them with cards and a contact sheet."""
@@ -166,8 +175,7 @@ class Run:
 
     def metrics(self, name: str) -> dict[str, float | None] | None:
         """Return the metrics of a model of this run; None without the model or without validation images."""
-        path = self.folder / name / "metrics.json"
-        return (json.loads(path.read_text(encoding="utf-8")) or None) if path.is_file() else None
+        return read_json(self.folder / name / "metrics.json") or None
 
     @property
     def shipped(self) -> Path | None:
@@ -302,10 +310,3 @@ def label_kind(student: str) -> str:
         ('rough', 'refined')
     """
     return {"student_point": "rough", "student_refined": "refined"}[student]
-
-
-def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a temporary file and move it into place when it is complete, because other processes read it."""
-    unfinished = path.with_name(path.name + ".new")
-    write(unfinished)
-    os.replace(unfinished, path)

@@ -1,10 +1,10 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The model that a run ships: the best one by its AP on the validation images."""
 
-import json
 from pathlib import Path
 
 from ..models.factory import is_saved_model
+from ..ops.whole_files import read_json
 from .names import candidates_for
 
 # The upper bound is left out: it has learned from hidden masks.
@@ -32,7 +32,5 @@ def shipped_model(folder: Path, roles: tuple[str, ...] = SHIPPED_ROLES) -> Path 
 
 def _average_precision(model: Path) -> float:
     """Return the AP of a model, −1 if it was not measured."""
-    path = model / "metrics.json"
-    metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    ap = metrics.get("AP")
+    ap = (read_json(model / "metrics.json") or {}).get("AP")
     return -1.0 if ap is None else ap

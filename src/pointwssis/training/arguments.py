@@ -25,8 +25,8 @@ class SegmentationTrainingArguments(TrainingArguments):
         save_minutes: minutes after which a checkpoint is saved, beside those of `save_steps`. 0 saves none by time.
 
     Raises:
-        ValueError: `average_weights` is not in [0, 1), `backbone_learning_rate_factor` is not positive, `save_minutes` is
-            negative, or transformers refuses an argument.
+        ValueError: `average_weights` is not in [0, 1), `backbone_learning_rate_factor` is not positive, `save_minutes`
+            is negative, or transformers refuses an argument.
     """
 
     # The official schedule of SOLOv2 for COCO

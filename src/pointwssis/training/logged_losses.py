@@ -17,8 +17,8 @@ SUMS_OF_TRAINER = ("_tr_loss", "_total_loss_scalar", "_globalstep_last_logged")
 class LoggedLosses(TrainerCallback):
     """The components of the loss, and the sums of a Trainer, since the last log.
 
-    transformers starts these sums anew when a training resumes, so that the first loss it logs then is the mean of fewer
-    steps than without the interruption. Every process keeps and saves its own sums.
+    transformers starts these sums anew when a training resumes, so that the first loss it logs then is the mean of
+    fewer steps than without the interruption. Every process keeps and saves its own sums.
 
     Args:
         trainer: trainer whose losses they are.
