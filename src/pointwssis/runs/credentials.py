@@ -37,5 +37,5 @@ def refuse_credentials(values: Any, name: str = "") -> None:
 def _refuse(name: str) -> None:
     raise UserError(
         f"{name} holds a token or a password, which a recipe must not: it is written into the output folder and the "
-        "cards of models. Remove it (and revoke it if others have seen it); log in with `hf auth login`, or set HF_TOKEN"
+        "cards of models. Remove it, and revoke it if others have seen it; log in with `hf auth login`, or set HF_TOKEN"
     )

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..ops.whole_files import MANIFEST, UNFINISHED, DamagedFileError, damage_of, damaged_files, is_whole_folder
-from .cache import POLL_SECONDS, is_first_process
+from .cache import EARLIER, POLL_SECONDS, is_first_process
 from .names import MODELS
-from .outdated import DATA_FILE, LABELERS_FILE, RECIPE_FILE
+from .outdated import ORIGIN_FILES
 
 logger = logging.getLogger(__name__)
 
 # Folders whose subfolders are datasets of labels, each written as a whole
-LABEL_FOLDERS = ("rough", "pseudo")
+LABEL_FOLDERS = ("rough", "pseudo", EARLIER)
 # A training checks its checkpoints itself.
 CHECKPOINTS = "checkpoints"
 # Files of a model that only a training can write
@@ -23,8 +23,6 @@ TRAINED_FILES = (
     "config.json", "model.safetensors", "preprocessor_config.json", "training_args.bin", "training_log.json",
     "training_settings.json",
 )  # fmt: skip
-# Files that say what the results were made with
-ORIGIN_FILES = (RECIPE_FILE, LABELERS_FILE, DATA_FILE)
 # A card belongs to the user, who may change it.
 FREE_FILES = ("README.md",)
 

@@ -35,14 +35,16 @@ from ..pseudo_labeling import (
 )
 from ..pseudo_labeling.gate import ALL, NONE, Gate, apply_gate, decide, measure_refinement
 from ..training.expected_iou import ExpectedIou
-from .cache import cached, is_first_process, stored_rows
+from .cache import cached, cached_by_image, is_first_process, stored_rows
 from .data import RunData
+from .data_record import identity_of, label_keys
 from .held_back import late_images, without
 from .names import PSEUDO_LABELS
 from .recipe import Recipe
 from .reuse import intermediate_weights, labeling_model, reused_model, trained_model
 
 QUALITY_FILE, GATE_FILE = "quality.json", "gate.json"
+SETTINGS_OF_LABELS = ("settle_overlaps", "label_flips", "label_scales", "label_zoom")
 
 
 @dataclass(frozen=True)
@@ -268,13 +270,17 @@ class Labeling:
 
         Incomplete images also get the objects that the proposer finds.
         """
+        folder, rows = self.folder / "rough" / "point", self.data.point
+        # Complete images show nothing beside their points, so that they need no proposer.
+        if all(rows["complete"]):
+            return cached_by_image(
+                folder, rows, lambda: self._keys(rows, "teacher"), lambda some: self._rough(some, self.teacher())
+            )
 
         def make() -> Dataset:
-            rows = self._rough(self.data.point, self.teacher())
-            # Complete images show nothing beside their points, so that they need no proposer.
-            return rows if all(rows["complete"]) else propose_rough_masks(rows, self.proposer(), self.first_free_id)
+            return propose_rough_masks(self._rough(rows, self.teacher()), self.proposer(), self.first_free_id)
 
-        return cached(self.folder / "rough" / "point", make)
+        return cached(folder, make)
 
     def rough_proposed(self) -> Dataset:
         """Return the images without points, with the objects that the proposer finds (paper, table 5)."""
@@ -286,6 +292,21 @@ class Labeling:
             return propose_rough_masks(self.data.without_points, self.proposer(), first_id)
 
         return cached(self.folder / "rough" / "proposed", make)
+
+    def _keys(self, rows: Dataset, stage: str) -> list[str]:
+        """Return a key per row, which depends on all that its labels depend on: its content, the labeler, settings.
+
+        Args:
+            rows: rows to label.
+            stage: "teacher" or "refiner".
+        """
+        labeler = self.given.names().get(stage)
+        if labeler is None or self.later is not None:
+            trained = self.segmenter() if stage == "teacher" else labeling_model(self.recipe, stage)
+            labeler = identity_of(trained)
+        gate = self.gate() if stage == "refiner" else None
+        settings = {key: getattr(self.recipe, key) for key in SETTINGS_OF_LABELS}
+        return label_keys(rows, [labeler, str(self.dtype), settings, gate and gate.to_dict()], self.run_folder)
 
     @property
     def first_free_id(self) -> int:
@@ -310,7 +331,8 @@ class Labeling:
             labels[name] = cached(folder / name, lambda rows=rough: keep_rough_masks(rows, self.recipe.settle_overlaps))
             if self.uses_refiner:
                 name = f"{prefix}refined"
-                labels[name] = cached(folder / name, lambda rows=rough: self._refined(rows))
+                keys = functools.partial(self._keys, rough, "refiner")
+                labels[name] = cached_by_image(folder / name, rough, keys, self._refined)
         # COCO files serve other programs; the first process writes each of them once.
         for name, rows in labels.items():
             path = folder / f"{name}.json"

@@ -15,10 +15,11 @@ from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCAL
 from ..ops.user_error import UserError
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
 from .data import RunData
+from .data_record import DataRecord
 from .held_back import late_images, without
 from .labeling import GivenLabelers, uses_refiner
 from .names import MODELS
-from .outdated import changed_settings, check_folder, outdated_results
+from .outdated import all_changes, check_folder, outdated_results
 from .recipe import STAGES, Recipe
 from .reuse import check_reused_models
 from .stage_arguments import refiner_settings, training_arguments
@@ -67,6 +68,7 @@ class RunPlan:
     def __init__(self, recipe: Recipe, data: RunData, given: GivenLabelers | None = None, update: bool = False):
         self.recipe, self.data, self.given = recipe, data, given or GivenLabelers()
         self.folder = Path(recipe.output_dir)
+        self.data_record = DataRecord(self.folder, data)
         self.uses_refiner = uses_refiner(recipe, self.given)
         # Whatever can fail is checked here, before the first stage takes its hours.
         self._check_models()
@@ -75,9 +77,10 @@ class RunPlan:
         # Results that the run will remove are not there for the plan.
         self.outdated: list[Path] = []
         if update:
-            self.outdated = outdated_results(self.folder, changed_settings(recipe, self.given.names()))
+            changed = all_changes(recipe, self.given.names(), self.data_record)
+            self.outdated = outdated_results(self.folder, changed)
         else:
-            check_folder(recipe, self.given.names())
+            check_folder(recipe, self.given.names(), self.data_record)
 
     # -- checks before anything is trained
 

@@ -346,8 +346,13 @@ class Recipe:
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as YAML."""
-        refuse_credentials(dataclasses.asdict(self))  # they may have come in since it was made
-        Path(path).write_text(yaml.safe_dump(dataclasses.asdict(self), sort_keys=False), encoding="utf-8")
+        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+
+    def to_yaml(self) -> str:
+        """Return the recipe as YAML."""
+        values = dataclasses.asdict(self)
+        refuse_credentials(values)  # they may have come in since it was made
+        return yaml.safe_dump(values, sort_keys=False)
 
 
 def refiner_sampling(refiner: Mapping[str, Any]) -> RefinementSampling:

@@ -15,7 +15,7 @@ from transformers import AutoConfig
 
 from ..ops.full_disk import naming_full_disk
 from ..ops.user_error import UserError, as_user_error
-from ..ops.whole_files import read_json, write_json, write_whole
+from ..ops.whole_files import read_json, write_json, write_text
 from ..pseudo_labeling import Proposer, Refiner, Teacher
 from ..training.flips import warn_about_flips
 from .cache import is_first_process, stored_rows
@@ -76,7 +76,7 @@ class Run:
         # The plan checks recipe and folder before the folder is claimed.
         self.plan = RunPlan(recipe, self.data, self.given, update)
         if update:
-            remove_outdated(recipe, self.given.names())
+            remove_outdated(recipe, self.given.names(), self.plan.data_record)
             # Without the removed models, others may be reused, which have held back other images.
             self.data = with_validation(recipe, loaded)
             self.plan = RunPlan(recipe, self.data, self.given)
@@ -94,7 +94,8 @@ class Run:
         with as_user_error(FileExistsError, NotADirectoryError, source="output_dir"):
             self.folder.mkdir(parents=True, exist_ok=True)
         if is_first_process():
-            write_whole(self.folder / RECIPE_FILE, self.recipe.save)
+            write_text(self.folder / RECIPE_FILE, self.recipe.to_yaml())
+            self.plan.data_record.save()
             write_json(self.folder / LABELERS_FILE, self.given.names())
 
     # -- all stages
