@@ -14,7 +14,6 @@ from pointwssis.runs.outdated import AFFECTED, FIRST_STAGE, FREE_KEYS, KEYS, REC
 from pointwssis.runs.recipe import STAGES, Recipe
 from pointwssis.runs.run import Run
 
-
 OF_DATA = {"points", "upper_bound", "evaluation"}  # changes of the data alone affect these
 
 

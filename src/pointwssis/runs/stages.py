@@ -31,7 +31,6 @@ from ..ops.devices import best_device, choose_dtype, for_device
 from ..ops.full_disk import naming_full_disk
 from ..ops.whole_files import move_into_place, read_json, write_folder, write_json
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
-from ..training.checkpoints import last_whole_checkpoint, saving_on_signals
 from ..training.collators import InstanceCollator
 from ..training.datasets import InstanceDataset
 from ..training.expected_iou import ExpectedIou
@@ -39,6 +38,7 @@ from ..training.flips import augmentation_for
 from ..training.incomplete_labels import background_threshold
 from ..training.late_images import LateInstanceDataset, first_epoch_after
 from ..training.refinement_dataset import RefinementDataset
+from ..training.saving import last_whole_checkpoint, saving_on_signals
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
 from .recipe import Recipe, refiner_sampling

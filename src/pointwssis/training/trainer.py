@@ -25,7 +25,6 @@ from ..ops.full_disk import naming_full_disk
 from ..ops.user_error import UserError
 from ..ops.whole_files import finish_folder
 from .arguments import SegmentationTrainingArguments
-from .checkpoints import UNFINISHED_CHECKPOINTS, SaveInTime
 from .collators import InstanceCollator, as_list
 from .datasets import ImageDataset, InstanceDataset, SeededDataset
 from .learning_rate import warmup_multistep_factor
@@ -33,6 +32,7 @@ from .logged_losses import LoggedLosses
 from .parameter_groups import parameter_groups
 from .row_datasets import wrap_eval_rows, wrap_train_rows
 from .samplers import ShapeOrderSampler, SimilarShapeSampler
+from .saving import UNFINISHED_CHECKPOINTS, SaveInTime
 from .weight_averaging import WeightAverage
 
 
