@@ -68,4 +68,3 @@ def finish(rig: Rig, name: str) -> list[str]:
         return [f"{name}: cannot be continued, exit code {code}\n{rig.log(name)[-2000:]}"]
     differences = rig.differences(name)
     return [f"{name}: differs in {', '.join(differences)}"] if differences else []
-
