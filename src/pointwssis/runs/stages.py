@@ -38,7 +38,7 @@ from ..training.flips import augmentation_for
 from ..training.incomplete_labels import background_threshold
 from ..training.late_images import LateInstanceDataset, first_epoch_after
 from ..training.refinement_dataset import RefinementDataset
-from ..training.saving import last_whole_checkpoint, saving_on_signals
+from ..training.saving import last_whole_checkpoint, remove_checkpoints_after, saving_on_signals
 from ..training.trainer import SegmentationTrainer
 from .progress import EtaCallback
 from .recipe import Recipe, refiner_sampling
@@ -321,6 +321,8 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     """Train from the last checkpoint if there is one, save model and image processor, and delete the checkpoints."""
     checkpoints = Path(trainer.args.output_dir)
     checkpoint = last_whole_checkpoint(checkpoints)
+    if trainer.is_world_process_zero():
+        remove_checkpoints_after(checkpoint, checkpoints)
     # The state of a checkpoint tells how far the training came.
     state = TrainerState() if checkpoint is None else TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
     if state.global_step < trainer.args.max_steps:

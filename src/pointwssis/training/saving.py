@@ -4,6 +4,7 @@
 import logging
 import os
 import re
+import shutil
 import signal
 import threading
 import time
@@ -28,18 +29,12 @@ UNFINISHED_CHECKPOINTS = "unfinished"  # folder beside the checkpoints
 def last_whole_checkpoint(folder: Path) -> Path | None:
     """Return the latest checkpoint whose files are all as they were written; None if there is none.
 
-    Later checkpoints, which are damaged, are named in a warning. They are left where they are: the training writes them
-    again when it comes there.
+    Later checkpoints, which are damaged, are named in a warning.
 
     Args:
         folder: folder of the checkpoints, which need not exist.
     """
-    found = {}
-    for path in folder.glob("checkpoint-*"):
-        name = CHECKPOINT_NAME.fullmatch(path.name)
-        if name and path.is_dir():
-            found[int(name[1])] = path
-    damaged = []
+    found, damaged = _checkpoints(folder), []
     for step in sorted(found, reverse=True):
         if is_whole_folder(found[step]):
             _warn_about(damaged, f"the training goes on from step {step:,}")
@@ -47,6 +42,29 @@ def last_whole_checkpoint(folder: Path) -> Path | None:
         damaged.append(found[step])
     _warn_about(damaged, "there is no other checkpoint, so the training starts anew")
     return None
+
+
+def remove_checkpoints_after(checkpoint: Path | None, folder: Path) -> None:
+    """Remove the checkpoints later than the one that a training goes on from, so that none is taken for newer.
+
+    Args:
+        checkpoint: result of `last_whole_checkpoint`; None removes all.
+        folder: folder of the checkpoints.
+    """
+    last = -1 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
+    for step, path in _checkpoints(folder).items():
+        if step > last:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _checkpoints(folder: Path) -> dict[int, Path]:
+    """Return step → checkpoint."""
+    found = {}
+    for path in folder.glob("checkpoint-*"):
+        name = CHECKPOINT_NAME.fullmatch(path.name)
+        if name and path.is_dir():
+            found[int(name[1])] = path
+    return found
 
 
 def _warn_about(damaged: list[Path], consequence: str) -> None:
