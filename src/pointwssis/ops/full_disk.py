@@ -10,7 +10,12 @@ from pathlib import Path
 from .user_error import UserError
 
 # Libraries written in C++ and Rust report a failed write by a text of their own.
-FULL_DISK_TEXTS = ("No space left on device", "Disk quota exceeded", "file write failed", "PytorchStreamWriter failed")
+FULL_DISK_TEXTS = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "PytorchStreamWriter failed",  # of torch.save, like the next one
+    "unexpected pos",
+)
 
 
 class DiskFullError(UserError, OSError):

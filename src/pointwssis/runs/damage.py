@@ -11,13 +11,12 @@ from ..ops.whole_files import MANIFEST, UNFINISHED, DamagedFileError, damage_of,
 from .cache import EARLIER, POLL_SECONDS, is_first_process
 from .names import MODELS
 from .outdated import ORIGIN_FILES
+from .stage_arguments import CHECKPOINTS
 
 logger = logging.getLogger(__name__)
 
 # Folders whose subfolders are datasets of labels, each written as a whole
 LABEL_FOLDERS = ("rough", "pseudo", EARLIER)
-# A training checks its checkpoints itself.
-CHECKPOINTS = "checkpoints"
 # Files of a model that only a training can write
 TRAINED_FILES = (
     "config.json", "model.safetensors", "preprocessor_config.json", "training_args.bin", "training_log.json",
@@ -59,7 +58,7 @@ def _damaged_results(folder: Path) -> Iterator[Path]:
     parts = [folder, *(path for path in sorted(folder.rglob("*")) if path.is_dir())] if folder.is_dir() else []
     for part in parts:
         inner = part.relative_to(folder).parts
-        # What was never finished is written again before anything reads it.
+        # A training checks its checkpoints itself. What was never finished is written again before anything reads it.
         if CHECKPOINTS in inner or any(name.startswith(UNFINISHED) for name in inner):
             continue
         # A dataset is made again as a whole.

@@ -40,10 +40,11 @@ from ..training.late_images import LateInstanceDataset, first_epoch_after
 from ..training.refinement_dataset import RefinementDataset
 from ..training.saving import last_whole_checkpoint, remove_checkpoints_after, saving_on_signals
 from ..training.trainer import SegmentationTrainer
+from .cache import is_first_process
 from .progress import EtaCallback
 from .recipe import Recipe, refiner_sampling
 from .results import percent
-from .stage_arguments import refiner_settings, training_arguments
+from .stage_arguments import CHECKPOINTS, refiner_settings, training_arguments
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +125,8 @@ def train_segmenter(
     metrics_file = folder / "metrics.json"
     is_ready = is_trained(folder)
     # The file of metrics is written last, so that it marks the stage as done.
+    if is_ready:
+        remove_checkpoints(folder)
     if is_ready and metrics_file.is_file():
         logger.warning("%s is done already; delete the folder to train it again", folder)
         return read_json(metrics_file)
@@ -267,6 +270,7 @@ def train_refiner(
         eta: callback that prints the progress; None prints nothing.
     """
     if is_trained(folder):
+        remove_checkpoints(folder)
         logger.warning("%s is done already; delete the folder to train it again", folder)
         return
     names = class_names(rough_rows)
@@ -334,8 +338,13 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     # Only losses and validation AP are kept, for the curves.
     history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]
     save_result(trainer, folder, history, settings_of(trainer))
-    if trainer.is_world_process_zero():
-        shutil.rmtree(checkpoints, ignore_errors=True)
+    remove_checkpoints(folder)
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of a model that is trained; a run that was killed may have left them behind."""
+    if is_first_process():
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
 
 def save_result(
