@@ -335,8 +335,9 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     else:  # interrupted while saving; the Trainer would train one more step
         trainer.state = state
         trainer.load_checkpoint(str(checkpoint))
-    # Only losses and validation AP are kept, for the curves.
-    history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]
+    # Only losses and validation AP are kept, for the curves. A checkpoint has sorted the keys of entries before it.
+    kept = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]
+    history = [dict(sorted(entry.items())) for entry in kept]
     save_result(trainer, folder, history, settings_of(trainer))
     remove_checkpoints(folder)
 
