@@ -28,7 +28,8 @@ def drill_full_disk(rig: Rig, sizes: int) -> tuple[int, list[str]]:
         (rig.folder / name / "out").mkdir(parents=True)
         size = int(needed * 1.5 * number / sizes)
         if mount(rig, name, f"size={size}") != 0:
-            raise PermissionError("this drill mounts small file systems: it needs the rights of root")
+            print("full disk: not tried, because mounting small file systems needs the rights of root", flush=True)
+            return count, problems
         try:
             code, log = rig.run(name), rig.log(name)
             if code == 0:  # large enough
