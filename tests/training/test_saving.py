@@ -166,6 +166,17 @@ def test_a_checkpoint_that_cannot_be_saved_leaves_nothing(tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_half_of_a_checkpoint_is_not_taken_over(tmp_path):
+    left = tmp_path / "unfinished" / "checkpoint-2"
+    left.mkdir(parents=True)
+    for name in ("unfinished-manifest.json", "leftover.pt"):
+        (left / name).write_text("half")
+    trainer(tmp_path, max_steps=2).train()
+    checkpoint = last_whole_checkpoint(tmp_path)
+    assert checkpoint == tmp_path / "checkpoint-2" and not (checkpoint / "leftover.pt").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-2"]
+
+
 def test_the_best_checkpoint_has_its_final_place(tmp_path):
     best = {"load_best_model_at_end": True, "metric_for_best_model": "AR100", "greater_is_better": True}
     made = trainer(tmp_path, eval_strategy="steps", eval_steps=2, max_steps=4, **best)

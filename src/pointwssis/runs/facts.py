@@ -23,7 +23,7 @@ from .plan import round_name
 from .recipe import Recipe
 from .reuse import reused_model
 from .shipping import shipped_model
-from .stages import is_trained
+from .stage_results import is_trained
 
 KEYS_WITH_LOCAL_PATHS = ("data_dir", "train_annotations", "val_annotations", "image_dir", "output_dir")
 KEYS_WITHOUT_EFFECT_ON_MODELS = ("stages", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")

@@ -23,7 +23,7 @@ from .outdated import all_changes, check_folder, outdated_results
 from .recipe import STAGES, Recipe
 from .reuse import check_reused_models
 from .stage_arguments import refiner_settings, training_arguments
-from .stages import is_trained
+from .stage_results import is_trained
 
 TRAIN, LABEL, GIVEN = "train", "label", "given"
 ROUNDS_FOLDER = "rounds"

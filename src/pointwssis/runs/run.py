@@ -32,7 +32,8 @@ from .recipe import Recipe
 from .results import write_contact_sheet, write_results
 from .reuse import labeling_model
 from .shipping import shipped_model
-from .stages import SegmenterTraining, is_trained, train_refiner, train_segmenter
+from .stage_results import is_trained
+from .stages import SegmenterTraining, train_refiner, train_segmenter
 
 
 class Run:

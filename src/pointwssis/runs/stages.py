@@ -7,9 +7,7 @@ order.
 """
 
 import functools
-import json
 import logging
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,15 +19,14 @@ from datasets import Dataset
 from transformers import AutoConfig, PrinterCallback, ProgressCallback, TrainerCallback, TrainerState, set_seed
 
 from ..data import class_names
-from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
+from ..models.factory import CHANGEABLE_FIELDS, new_refiner, new_segmenter, saved_model
 from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.devices import best_device, choose_dtype, for_device
-from ..ops.full_disk import naming_full_disk
-from ..ops.whole_files import move_into_place, read_json, write_folder, write_json
+from ..ops.whole_files import read_json, write_folder, write_json
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
 from ..training.datasets import InstanceDataset
@@ -40,16 +37,13 @@ from ..training.late_images import LateInstanceDataset, first_epoch_after
 from ..training.refinement_dataset import RefinementDataset
 from ..training.saving import last_whole_checkpoint, remove_checkpoints_after, saving_on_signals
 from ..training.trainer import SegmentationTrainer
-from .cache import is_first_process
 from .progress import EtaCallback
 from .recipe import Recipe, refiner_sampling
 from .results import percent
-from .stage_arguments import CHECKPOINTS, refiner_settings, training_arguments
+from .stage_arguments import refiner_settings, training_arguments
+from .stage_results import is_trained, remove_checkpoints, save_result
 
 logger = logging.getLogger(__name__)
-
-LOG_FILE, SETTINGS_FILE = "training_log.json", "training_settings.json"
-UNFINISHED_MODEL = "unfinished"  # folder in that of a model, from which complete files are moved
 
 
 @dataclass(frozen=True)
@@ -342,45 +336,6 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     remove_checkpoints(folder)
 
 
-def remove_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of a model that is trained; a run that was killed may have left them behind."""
-    if is_first_process():
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-
-
-def save_result(
-    trainer: SegmentationTrainer, folder: Path, history: list[dict[str, Any]], settings: dict[str, Any] | None = None
-) -> None:
-    """Write the result of a stage: model, image processor and settings, and last the log, which marks it as complete.
-
-    Args:
-        trainer: trainer of the model.
-        folder: folder of the model.
-        history: entries of the log.
-        settings: settings of the training; None for a model that was not trained.
-    """
-    unfinished = folder / UNFINISHED_MODEL
-    is_first = trainer.is_world_process_zero()
-    with naming_full_disk(folder / "model.safetensors"):
-        try:
-            # A run that was killed may have left some files behind.
-            if is_first:
-                shutil.rmtree(unfinished, ignore_errors=True)
-            trainer.save_model(str(unfinished))
-            if not is_first:
-                return
-            # All files are complete before the first one is moved to its place.
-            files = sorted(unfinished.iterdir())
-            contents = {LOG_FILE: history} if settings is None else {SETTINGS_FILE: settings, LOG_FILE: history}
-            for name, content in contents.items():
-                (unfinished / name).write_text(json.dumps(content, indent=1), encoding="utf-8")
-                files.append(unfinished / name)
-            move_into_place(files, folder)
-        finally:
-            if is_first:
-                shutil.rmtree(unfinished, ignore_errors=True)
-
-
 def settings_of(trainer: SegmentationTrainer) -> dict[str, Any]:
     """Return the settings of a training run, for the card of its model."""
     args = trainer.args
@@ -399,8 +354,3 @@ def save_untrained(trainer: SegmentationTrainer, folder: Path) -> None:
     """Save the model that a stage starts from as its result, because there are no masks to train on."""
     logger.warning("no masks to learn from: %s is the model that the recipe starts it from", folder)
     save_result(trainer, folder, [])
-
-
-def is_trained(folder: Path) -> bool:
-    """Return True if a training run into this folder is complete: its log is written last."""
-    return is_saved_model(folder) and (folder / LOG_FILE).is_file()

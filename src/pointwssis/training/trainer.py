@@ -301,6 +301,10 @@ class SegmentationTrainer(Trainer):
         """Write a checkpoint as a whole: into a folder beside the others, which is moved to them when complete."""
         folder, name = Path(self._get_output_dir(trial)), f"checkpoint-{self.state.global_step}"
         self._unfinished = unfinished = folder / UNFINISHED_CHECKPOINTS
+        # A training that was killed may have left half of a checkpoint behind.
+        if self.args.should_save:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
         try:
             with naming_full_disk(folder / name):
                 # transformers removes older checkpoints of the folder it writes to, where there are none.

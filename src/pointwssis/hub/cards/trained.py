@@ -84,7 +84,7 @@ def local_name(folder: str | Path) -> str:
     """Return the name of a folder in cards: its path if that is relative, else its last two parts.
 
     Example:
-        >>> local_name("outputs/nuclei/teacher"), local_name("/home/me/nuclei/teacher")
+        >>> local_name("outputs/nuclei/teacher"), local_name("/runs/nuclei/teacher")
         ('outputs/nuclei/teacher', 'nuclei/teacher')
     """
     folder = Path(folder)
