@@ -15,6 +15,7 @@ from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
 from ..training.augmentation import Augmentation
 from ..training.refinement_sampling import RefinementSampling
+from .credentials import refuse_credentials
 from .named_recipes import find_recipe
 from .recipe_values import checked_fields, parse_overrides, parse_value, parse_yaml
 
@@ -224,6 +225,7 @@ class Recipe:
     hub_private: bool = False
 
     def __post_init__(self) -> None:
+        refuse_credentials(dataclasses.asdict(self))
         self._check_data()
         self._check_supervision()
         self._check_numbers()
@@ -360,7 +362,13 @@ class Recipe:
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as YAML."""
-        Path(path).write_text(yaml.safe_dump(dataclasses.asdict(self), sort_keys=False), encoding="utf-8")
+        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+
+    def to_yaml(self) -> str:
+        """Return the recipe as YAML."""
+        values = dataclasses.asdict(self)
+        refuse_credentials(values)  # they may have come in since it was made
+        return yaml.safe_dump(values, sort_keys=False)
 
 
 def refiner_sampling(refiner: Mapping[str, Any]) -> RefinementSampling:
