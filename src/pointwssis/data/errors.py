@@ -6,13 +6,13 @@ from collections import Counter
 from typing import Any
 
 from ..ops.user_error import UserError
-from ..ops.wording import counted
+from ..ops.wording import brief, counted
 
 logger = logging.getLogger(__name__)
 
 SKIP_HINT = " (skip_bad leaves out bad records and counts them)"
 
-_MAX_VALUE_LENGTH = 80  # characters of a value that a message quotes
+_MAX_NAME_LENGTH = 120  # characters of the name of a record
 
 
 class AnnotationError(Exception):
@@ -65,7 +65,8 @@ class LoadReport:
     def reject(self, record: str, bad: AnnotationError) -> None:
         """Raise `bad.error` with file, record, field, value and hint; with `skip_bad`, count the record instead."""
         # The same message is raised, or kept as the account of a skipped record.
-        message = f"{self.source}: {record}: {bad.field} is {_shortened(bad.value)}: {bad.problem}; {bad.hint}"
+        place = f"{self.source}: {record:.{_MAX_NAME_LENGTH}}"
+        message = _on_one_line(f"{place}: {bad.field} is {brief(bad.value)}: {bad.problem}; {bad.hint}")
         if not self.skip_bad:
             raise bad.error(message + self.skip_hint) from bad
         # Count by the problem alone, which contains no values, and keep the first message as an example.
@@ -76,7 +77,7 @@ class LoadReport:
     def note(self, remark: str, record: str, field: str, value: Any) -> None:
         """Count a record that is kept but deserves attention."""
         self.notes[remark] += 1
-        self.examples.setdefault(remark, f"{self.source}: {record}: {field} is {_shortened(value)}")
+        self.examples.setdefault(remark, f"{self.source}: {record:.{_MAX_NAME_LENGTH}}: {field} is {brief(value)}")
 
     def table(self) -> str:
         """Return one line per problem or remark with its count and first example; empty without any."""
@@ -94,6 +95,6 @@ class LoadReport:
             logger.log(level, "%s: %s\n%s", self.source, loaded, self.table())
 
 
-def _shortened(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _MAX_VALUE_LENGTH else text[: _MAX_VALUE_LENGTH - 3] + "..."
+def _on_one_line(message: str) -> str:
+    """Return a message without line breaks, and with every character that a file or terminal can store."""
+    return " ".join(message.splitlines()).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -10,13 +10,14 @@ from typing import Any, get_args, get_type_hints
 
 import yaml
 
+from ..data.documents import parse_yaml, read_text
 from ..ops.points import PointSource
-from ..ops.user_error import UserError, as_user_error
+from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean, with_hint
 from ..training.augmentation import Augmentation
 from ..training.refinement_dataset import RefinementSampling
 from .named_recipes import find_recipe
-from .recipe_values import checked_fields, parse_overrides, parse_value, parse_yaml
+from .recipe_values import checked_fields, parse_overrides, parse_value
 
 STAGES = ("teacher", "rough", "refiner", "pseudo", "control", "student", "upper_bound")
 
@@ -293,12 +294,16 @@ class Recipe:
             2
         """
         path = find_recipe(name_or_path)
-        with as_user_error(UnicodeDecodeError, source=f"{path}: not a YAML file"):
-            text = path.read_text(encoding="utf-8")
-        values = parse_yaml(text, str(path)) or {}
+        values = parse_yaml(read_text(path), str(path)) or {}
         if not isinstance(values, dict):
             raise UserError(f"{path}: holds a {type(values).__name__}; a recipe is a mapping of keys to values")
-        return cls.from_values(values, overrides, source=str(path))
+        try:
+            return cls.from_values(values, overrides, source=str(path))
+        except UserError as error:
+            # Checks of single values do not know the file; those of options need not.
+            if str(path) in str(error) or "--" in str(error):
+                raise
+            raise UserError(f"{path}: {error}") from error
 
     @classmethod
     def from_arguments(cls, arguments: Sequence[str]) -> "Recipe":

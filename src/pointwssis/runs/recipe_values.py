@@ -1,40 +1,13 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Values of recipes: parsed from YAML and the command line, and checked against the types of fields."""
 
-import re
 from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-import yaml
-
+from ..data.documents import parse_yaml
 from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean, with_hint
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader that also reads 1e-4 as a number; YAML 1.1 requires a dot in it."""
-
-
-# Digits with an optional dot, and an exponent with an optional sign
-_EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, [*"-+.0123456789"])
-
-
-def parse_yaml(text: str, source: str) -> Any:
-    """Parse YAML.
-
-    Args:
-        text: YAML document.
-        source: file or option that the text comes from, for the message.
-
-    Raises:
-        UserError: the text is not YAML.
-    """
-    try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise UserError(f"{source}: is not YAML ({error})") from error
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:

@@ -28,6 +28,7 @@ from PIL import Image
 
 from ...ops.coco_masks import encode_mask
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ...ops.wording import brief
 from ..class_names import BDD100K_NAMES
 from ..errors import AnnotationError, LoadReport
 from ..schema import dataset_from_rows
@@ -76,7 +77,7 @@ def read_bdd100k(labels: str | Path, image_dir: str | Path, **options: Any) -> I
         name = record.get("name") if isinstance(record, Mapping) else None
         try:
             # The reader comes first, because the handler below takes the name of the record from it.
-            reader = _FrameReader(f"frame {name!r}" if name else f"frame at position {position}", report)
+            reader = _FrameReader(f"frame {brief(name)}" if name else f"frame at position {position}", report)
             row = _image(record, image_dir, settings.check_images)
             # The id is a hash of the name without folder and suffix, so a frame that is listed twice has the same id.
             if row["image_id"] in seen:

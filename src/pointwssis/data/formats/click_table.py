@@ -26,7 +26,6 @@ tabs or semicolons; with semicolons numbers may have a decimal comma, as in the 
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +38,7 @@ from datasets import Dataset
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import counted
 from ..class_names import check_known
+from ..documents import parse_json, read_text
 from ..errors import AnnotationError, LoadReport
 from .coco_records import read_point, read_size
 from .fields import read_flag, read_number, read_whole
@@ -80,7 +80,7 @@ def is_click_table(head: FileHead) -> bool:
     # JSON lines: the first object must hold the name of an image, unlike that of other JSON formats.
     if first.startswith("{"):
         try:
-            values = json.loads(first)
+            values = parse_json(first)
         except ValueError:
             return False
         return any(name in values for name in COLUMNS["image"])
@@ -213,16 +213,13 @@ def first_line(text: str) -> tuple[int, str, str | None]:
 def _lines(path: Path, report: LoadReport) -> Iterator[_Line]:
     if not path.is_file():
         raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of a table of clicks")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
+    text = read_text(path)
     # A leading brace marks JSON lines; the header of a table has none.
     return _json_lines(text, report) if text.lstrip().startswith("{") else _table_lines(text, report)
 
 
 def _json_lines(text: str, report: LoadReport) -> Iterator[_Line]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -236,7 +233,7 @@ def _json_lines(text: str, report: LoadReport) -> Iterator[_Line]:
 
 def _json_object(line: str) -> dict[str, Any]:
     try:
-        values = json.loads(line)
+        values = parse_json(line)
     except ValueError as error:
         hint = f"{error}; write one JSON object per line"
         raise AnnotationError("not JSON", "line", line.strip(), hint) from error

@@ -17,6 +17,7 @@ from typing import Any
 from datasets import Dataset, DatasetDict
 
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ...ops.wording import brief
 from ..class_names import check_known, unite_names
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
@@ -208,7 +209,7 @@ def _classes(
                 raise AnnotationError("duplicated category", "id, name", (category_id, name), "keep one of them")
             by_id[category_id] = name
         except AnnotationError as bad:
-            report.reject(f"category {record!r:.60}", bad)
+            report.reject(f"category {brief(record, 60)}", bad)
 
     # Class indices follow the ascending order of the category ids.
     class_of = {}
@@ -283,7 +284,7 @@ def _problem_of_ids(record: Any, images: Mapping[int, int | None]) -> Annotation
 
 def _record_name(kind: str, record: Any, position: int) -> str:
     has_id = isinstance(record, Mapping) and "id" in record
-    return f"{kind} {record['id']!r:.40}" if has_id else f"{kind} at position {position}"
+    return f"{kind} {brief(record['id'], 40)}" if has_id else f"{kind} at position {position}"
 
 
 def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:

@@ -58,6 +58,7 @@ def read_image_record(record: Mapping[str, Any], images: ImageIndex | Path, comp
     # A path instead of an index: trust the record and open nothing
     if isinstance(images, Path):
         path = (images / name).absolute()
+        _check_storable(str(path), "file_name")
     else:
         # The file may have the name that Label Studio gave to an upload
         path = images.find(name, uploaded=True, field="file_name")
@@ -73,7 +74,7 @@ def read_image_record(record: Mapping[str, Any], images: ImageIndex | Path, comp
 
 
 def _read_side(side: Any, field: str) -> int:
-    if isinstance(side, bool) or not isinstance(side, (int, float)) or side <= 0 or side != side // 1:
+    if isinstance(side, bool) or not isinstance(side, (int, float)) or side <= 0 or side != side // 1 or side >= 2**31:
         raise AnnotationError(f"{field} is not a positive integer", field, side, "give the size in pixels")
     return int(side)
 
@@ -89,6 +90,7 @@ def read_size(
         stated: (width, height) in the annotation file, None if it states none.
         field: field of the annotation file that names the image.
     """
+    _check_storable(str(path), field)
     try:
         size = check_image(path)
     except FileNotFoundError as error:
@@ -102,6 +104,14 @@ def read_size(
         hint = f"{path} has {size[0]} × {size[1]} pixels{note}; the annotations would not fit"
         raise AnnotationError("size differs from the image file", "width × height", f"{stated[0]} × {stated[1]}", hint)
     return size
+
+
+def _check_storable(path: str, field: str) -> None:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError as error:
+        hint = "rename the file, with characters of UTF-8 only"
+        raise AnnotationError("file name is not UTF-8", field, path, hint) from error
 
 
 def read_category(category_id: Any, index_of: Mapping[int, int], field: str = "category_id") -> int:
@@ -272,13 +282,6 @@ def box_center(bbox: Sequence[float], size: tuple[int, int]) -> list[float]:
 
 def read_mask(value: Any, field: str, width: int, height: int) -> RLE:
     """Read a COCO `segmentation` (polygons or run lengths) of an image of this size."""
-    # A stray vertex is cut off at the border; one that is very far away would overflow in pycocotools.
-    limit = 2 * max(width, height)
-    for polygon in value if isinstance(value, list) else []:
-        for number in polygon if isinstance(polygon, list) else []:
-            if isinstance(number, (int, float)) and limit < abs(number) < math.inf:
-                hint = f"coordinates are pixels of an image of {width} × {height}, {number} is far outside of it"
-                raise AnnotationError("polygon far outside of the image", field, value, hint)
     try:
         return segmentation_to_rle(value, height, width)
     except ValueError as error:
@@ -353,7 +356,11 @@ def read_numbers(value: Any, field: str, count: int) -> list[float]:
     # Python counts true and false as integers, so exclude them.
     if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in value):
         raise AnnotationError(f"{field} holds something that is not a number", field, value, f"give {count} numbers")
-    if not all(math.isfinite(number) for number in value):
+    try:
+        numbers = [float(number) for number in value]
+    except OverflowError:  # an integer of hundreds of digits
+        numbers = [math.inf]
+    if not all(math.isfinite(number) for number in numbers):
         hint = "give finite numbers or remove the annotation"
         raise AnnotationError(f"{field} is NaN or infinite", field, value, hint)
-    return [float(number) for number in value]
+    return numbers

@@ -26,8 +26,9 @@ def read_number(value: Any, field: str) -> float:
     """Read a finite number, also from text."""
     try:
         # Python's `float` also takes true and 1_000, which are mistakes in a file.
-        number = math.nan if isinstance(value, bool) or "_" in str(value) else float(value)
-    except (TypeError, ValueError):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        number = float(value) if is_number or (isinstance(value, str) and "_" not in value) else math.nan
+    except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         hint = "write it with digits and a decimal point, as in 12.5"
@@ -45,7 +46,7 @@ def read_whole(value: Any, field: str) -> int:
 
 def read_flag(value: Any, field: str) -> bool:
     """Read a truth value, also from text."""
-    text = str(value).strip().lower()
+    text = str(value).strip().lower() if isinstance(value, (str, bool, int)) else ""
     if text in ("true", "yes", "1"):
         return True
     if text in ("false", "no", "0"):

@@ -5,7 +5,7 @@ import difflib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -97,8 +97,7 @@ class ImageIndex:
     def _by_name(self) -> dict[str, list[PathParts]]:
         """Map each file name, with composed accents, to the parts of paths below the folder."""
         paths: dict[str, list[PathParts]] = {}
-        # Follow links, since the images themselves often lie elsewhere.
-        for folder, _, names in os.walk(self.folder, followlinks=True):
+        for folder, names in folders_below(self.folder):
             parts = Path(folder).relative_to(self.folder).parts
             for name in names:
                 paths.setdefault(_composed(name), []).append((*parts, name))
@@ -111,6 +110,24 @@ class ImageIndex:
         for name, found in self._by_name.items():
             paths.setdefault(re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_")), []).extend(found)
         return paths
+
+
+def folders_below(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield a folder and all folders below it, each with the names of its files.
+
+    Links are followed, since images often lie elsewhere; a folder that several paths lead to is visited once, so links
+    to a folder above end.
+    """
+    visited: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real_path = os.path.realpath(place)
+        if real_path in visited:
+            folders.clear()  # `os.walk` goes on with what is left here
+            continue
+        visited.add(real_path)
+        # The folder itself comes before links to it.
+        folders.sort(key=lambda name: (os.path.islink(os.path.join(place, name)), name))
+        yield place, names
 
 
 def path_parts(name: str) -> PathParts:

@@ -29,7 +29,7 @@ import numpy as np
 from datasets import Dataset
 
 from ...ops.user_error import UserError, UserFileNotFoundError
-from ...ops.wording import counted
+from ...ops.wording import brief, counted
 from ..errors import AnnotationError, LoadReport
 from .fields import (
     box,
@@ -98,7 +98,7 @@ def _images(tasks: JsonRecords, report: LoadReport) -> Iterator[ImageAnnotation]
     submitted = predicted = 0
     for position, task in enumerate(tasks):
         has_id = isinstance(task, Mapping) and "id" in task
-        record = f"task {task['id']!r:.40}" if has_id else f"task at position {position}"
+        record = f"task {brief(task['id'], 40)}" if has_id else f"task at position {position}"
         try:
             image = _image(task, record, report)
         except AnnotationError as bad:

@@ -35,6 +35,7 @@ from PIL import Image
 from ...ops.coco_masks import decode_rle
 from ...ops.polygons import mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ..documents import parse_json, read_text
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .coco_records import nearest_to_mean
@@ -132,7 +133,7 @@ def _images(files: Sequence[Path], path: Path, report: LoadReport) -> Iterator[I
 
 def _content(file: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = parse_json(read_text(file))
     except ValueError as error:
         raise AnnotationError("not valid JSON", "file", file.name, f"{error}; save it in LabelMe again") from error
     if not isinstance(content, Mapping) or not isinstance(content.get("shapes"), list):
