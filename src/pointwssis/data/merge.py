@@ -23,7 +23,7 @@ from datasets import Dataset
 
 from ..ops.coco_masks import decode_rle, rle_area, rle_iou
 from .class_names import check_known, unite_names
-from .errors import AnnotationError, LoadReport
+from .errors import AnnotationError, LoadReport, Remark
 from .formats.coco_records import read_size
 from .formats.image_index import ImageIndex
 from .schema import class_names as names_of
@@ -243,7 +243,7 @@ class _ObjectMerger:
         return True
 
     def _note(self, remark: str, item: Item) -> None:
-        self.report.note(remark, self._record_name(item), "point", item["point"])
+        self.report.note(self._record_name(item), Remark(remark, "point", item["point"]))
 
     def _record_name(self, item: Item) -> str:
         return f"image {self.rows[0]['file_name']}, object {item['id']}"

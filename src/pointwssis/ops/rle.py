@@ -57,6 +57,24 @@ def decode_rle(rle: RLE) -> np.ndarray:
     return pixels.reshape(width, height).T
 
 
+def rle_covers(rle: RLE, row: int, column: int) -> bool:
+    """Return True if a mask covers a pixel, without decoding the mask.
+
+    Args:
+        rle: compressed run lengths.
+        row: row of the pixel.
+        column: column of the pixel.
+
+    Example:
+        >>> rle_covers(encode_mask(np.eye(3, dtype=bool)), 1, 1), rle_covers(encode_mask(np.eye(3, dtype=bool)), 0, 1)
+        (True, False)
+    """
+    ends = np.cumsum(read_runs(rle["counts"]))
+    # Every second run is foreground, from the second one on.
+    position = column * rle["size"][0] + row
+    return bool(np.searchsorted(ends, position, side="right") % 2)
+
+
 def decode_pixels(rle: RLE) -> np.ndarray:
     """Return the foreground pixels of a compressed COCO RLE as ascending (N,) int64 indices, column · height + row.
 

@@ -36,10 +36,10 @@ from typing import Any
 from datasets import Dataset
 
 from ...ops.user_error import UserError, UserFileNotFoundError
-from ...ops.wording import counted
+from ...ops.wording import brief, counted
 from ..class_names import check_known
 from ..documents import parse_json, read_text
-from ..errors import AnnotationError, LoadReport
+from ..errors import AnnotationError, LoadReport, Remark
 from .coco_records import read_point, read_size
 from .fields import read_flag, read_number, read_whole
 from .image_index import ImageIndex, longest_common_ends, path_parts
@@ -252,16 +252,40 @@ def _table_lines(text: str, report: LoadReport) -> Iterator[_Line]:
     for _ in range(start):
         file.readline()
     rows = csv.reader(file, delimiter=delimiter, strict=True)
+    last, labels = None, set[str]()
     try:
         columns = _columns(next(rows, []), f"{report.source}: line {start + 1}")
         for cells in rows:
             # Spreadsheets write blank lines as rows of empty cells
             if any(cell.strip() for cell in cells):
-                yield _table_line(f"line {start + rows.line_num}", columns, cells, delimiter)
+                line = _table_line(f"line {start + rows.line_num}", columns, cells, delimiter)
+                labels.add(line.values.get("label", ""))
+                # One line is held back, because the last one is special.
+                if last is not None:
+                    yield last
+                last = line
     except csv.Error as error:
         # After a broken quote the borders of rows are unknown, so this row cannot simply be skipped.
         place = f"{report.source}: line {start + rows.line_num}"
         raise UserError(f"{place}: not a valid table ({error}); check its quotes") from error
+    if last is not None:
+        if not text.endswith(("\n", "\r")):
+            _check_last(last, labels, report)
+        yield last
+
+
+def _check_last(line: _Line, labels: set[str], report: LoadReport) -> None:
+    """Look for a cut in the last line of a table that does not end with a line break."""
+    label = line.values.get("label", "")
+    longer = [other for other in labels if label and other.startswith(label) and other != label]
+    if longer and line.bad is None:
+        hint = f"it may have been {brief(longer[0])}; restore the end of the file, or end it with a line break"
+        line.bad = AnnotationError("last line is cut off", "label", label, hint)
+    else:
+        # Writers of tables end every line with a break.
+        values = ", ".join(line.values.values())
+        remark = "last line without a line break (the file may be cut off)"
+        report.note(line.record_name, Remark(remark, "line", values, is_suspect=True))
 
 
 def _table_line(record_name: str, columns: Sequence[str | None], cells: Sequence[str], delimiter: str) -> _Line:
@@ -331,7 +355,7 @@ def _images(lines: Iterator[_Line], report: LoadReport) -> list[ImageAnnotation]
                 image.image_labels.append(label)
         elif (key := (name, str(x), str(y), str(label))) in clicks:
             # The same click with the same label is one object
-            report.note("click given twice", record_name, "x, y", (x, y))
+            report.note(record_name, Remark("click given twice", "x, y", (x, y)))
         else:
             clicks.add(key)
             image.objects.append(ObjectAnnotation(f"{record_name} ({name})", partial(_decode_click, values)))

@@ -9,6 +9,7 @@ may carry `complete` (false: not every object is annotated) and `image_labels` (
 """
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +20,17 @@ from datasets import Dataset, DatasetDict
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import brief
 from ..class_names import check_known, unite_names
-from ..errors import AnnotationError, LoadReport
+from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import class_names as names_of
 from ..schema import dataset_from_rows
 from .coco_folder import find_coco_split
 from .coco_records import build_object, read_id, read_image_labels, read_image_record, read_object_values
+from .doubts import FractionsCheck
 from .image_index import ImageIndex
 from .json_stream import JsonRecords, read_json
 from .load_options import LoadOptions
 from .sniffing import FileHead
+from .uniting import UNITED, unite_marks
 
 
 def is_coco(head: FileHead) -> bool:
@@ -74,8 +77,7 @@ def read_coco(
         raise UserFileNotFoundError(f"{image_dir}: image folder not found; {annotation_file} names files below it")
     # The scan keeps positions and ids; records are read when their row is taken.
     content = _read_content(Path(annotation_file))
-    categories = content.lists["categories"]
-    class_names, index_of = _classes(categories, settings.class_names, settings.label_map or {}, report.source)
+    class_names, index_of = _classes(content, settings.class_names, settings.label_map or {}, report)
     # Without checks a plain path stands for the index, and no image is opened.
     images = ImageIndex(image_dir) if settings.check_images else Path(image_dir)
     return class_names, _rows(content, _Context(index_of, images, report, settings))
@@ -131,12 +133,14 @@ class _Content:
         image_ids: id of each image.
         annotation_ids: id of each annotation.
         annotated_images: `image_id` of each annotation.
+        used_categories: `category_id` of any annotation, and `image_labels` of any image.
     """
 
     lists: dict[str, JsonRecords]
     image_ids: Sequence[int]
     annotation_ids: Sequence[int]
     annotated_images: Sequence[int]
+    used_categories: set[Any]
 
 
 @dataclass
@@ -162,12 +166,21 @@ def _read_content(path: Path) -> _Content:
     # Signed 64-bit integers: 8 bytes per id
     image_ids, annotation_ids, annotated_images = array("q"), array("q"), array("q")
 
+    used_categories: set[int] = set()
+
+    def visit_image(record: Any) -> None:
+        image_ids.append(_id_or_none(record, "id"))
+        labels = record.get("image_labels") if isinstance(record, dict) else None
+        for label in labels if isinstance(labels, list) else ():
+            used_categories.add(_id_or_none({"id": label}, "id"))
+
     def visit_annotation(record: Any) -> None:
         annotation_ids.append(_id_or_none(record, "id"))
         annotated_images.append(_id_or_none(record, "image_id"))
+        used_categories.add(_id_or_none(record, "category_id"))
 
     # Collect ids during the scan, which decodes every record anyway.
-    visit = {"images": lambda record: image_ids.append(_id_or_none(record, "id")), "annotations": visit_annotation}
+    visit = {"images": visit_image, "annotations": visit_annotation}
     try:
         content = read_json(path, visit)
     except ValueError as error:
@@ -183,7 +196,8 @@ def _read_content(path: Path) -> _Content:
     # A file may repeat a key; its last list counts.
     ids = [image_ids, annotation_ids, annotated_images]
     counts = [len(content[key]) for key in ("images", "annotations", "annotations")]
-    return _Content(content, *(found[len(found) - count :] for found, count in zip(ids, counts, strict=True)))
+    last = [found[len(found) - count :] for found, count in zip(ids, counts, strict=True)]
+    return _Content(content, *last, used_categories)
 
 
 def _id_or_none(record: Any, field: str) -> int:
@@ -194,16 +208,29 @@ def _id_or_none(record: Any, field: str) -> int:
 
 
 def _classes(
-    records: Sequence[Any], wanted: Sequence[str] | None, label_map: Mapping[str, str], source: str
+    content: _Content, wanted: Sequence[str] | None, label_map: Mapping[str, str], notes: LoadReport
 ) -> tuple[list[str], dict[int, int]]:
     """Return the class names, and the class index of every category id. A bad category cannot be skipped."""
+    source = notes.source
     report, by_id = LoadReport(source), {}
+    records = content.lists["categories"]
+    names = Counter(
+        record.get("name") for record in records if isinstance(record, dict) and _is_name(record.get("name"))
+    )
     for record in records:
         try:
             category_id = read_id(record)
             name = record.get("name")
-            if not isinstance(name, str) or not name:
+            if not _is_name(name):
                 raise AnnotationError("category without a name", "name", name, "give every category a name")
+            # Some exporters add a root category, without annotations, that bears the name of a class.
+            if names[name] > 1 and category_id not in content.used_categories:
+                names[name] -= 1
+                remark = Remark(
+                    "unused category with the name of another one (left out)", "name", name, is_suspect=True
+                )
+                notes.note(f"category {category_id}", remark)
+                continue
             # Id and name must both be unique, because either of them identifies a category.
             if category_id in by_id or name in by_id.values():
                 raise AnnotationError("duplicated category", "id, name", (category_id, name), "keep one of them")
@@ -222,6 +249,10 @@ def _classes(
     # Given classes must cover those of the file
     check_known(class_of.values(), class_names, source)
     return class_names, {category_id: class_names.index(name) for category_id, name in class_of.items()}
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and bool(name)
 
 
 def _positions_by_id(content: _Content, report: LoadReport) -> dict[int, int | None]:
@@ -294,6 +325,7 @@ def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
     # Settle which annotation belongs to which image before the first row
     images = _positions_by_id(content, report)
     annotations = _positions_by_image(content, images, report)
+    units = FractionsCheck()
     files: dict[str, tuple[int, bool]] = {}  # path → image id, and whether the file was found by searching
     for image_id, position in images.items():
         # Two files share this id, which has been reported.
@@ -311,16 +343,25 @@ def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
             continue
         row["objects"] = []
         # An annotation that was skipped, now or before, leaves the image incomplete
+        have_own_point = []
         for place in annotations[image_id]:
-            item = None if place is None else _object(content.lists["annotations"][place], row, context)
-            if item is None:
+            found = None if place is None else _object(content.lists["annotations"][place], row, context)
+            if found is None:
                 row["complete"] = False
             else:
-                row["objects"].append(item)
+                row["objects"].append(found[0])
+                have_own_point.append(found[1])
+        # A click and the mask around it may be two annotations of one object.
+        row["objects"], united = unite_marks(row["objects"], have_own_point)
+        for mark in united:
+            report.note(f"annotation {mark['id']} of image {image_id}", Remark(UNITED, "point", mark["point"]))
+        for item in row["objects"]:
+            units.add(item, (row["width"], row["height"]))
         report.images += 1
         report.objects += len(row["objects"])
         yield row
     report.log()
+    units.conclude(report.source)
     # An empty dataset is an error even with `skip_bad`
     if not report.images:
         reason = "all were skipped" if report.skipped else "'images' is empty"
@@ -336,8 +377,10 @@ def _check_found_once(row: Mapping[str, Any], name: str, files: dict[str, tuple[
         raise AnnotationError("two images find one file", "file_name", name, hint)
 
 
-def _object(annotation: Mapping[str, Any], row: Mapping[str, Any], context: _Context) -> dict[str, Any] | None:
-    """Return one entry of `objects` with its point; None if it was skipped."""
+def _object(
+    annotation: Mapping[str, Any], row: Mapping[str, Any], context: _Context
+) -> tuple[dict[str, Any], bool] | None:
+    """Return one entry of `objects` with its point, and whether the file states that; None if it was skipped."""
     record_name = f"annotation {annotation['id']} of image {row['image_id']}"
     size = (row["width"], row["height"])
     try:
@@ -348,14 +391,14 @@ def _object(annotation: Mapping[str, Any], row: Mapping[str, Any], context: _Con
             raise AnnotationError("crowd without a mask", "segmentation", None, hint)
         # Ids make the seed independent of the order of the file; the modulo keeps them from being negative.
         seed = [context.settings.seed, row["image_id"] % 2**63, id % 2**63]
-        item, remark = build_object(id, category, values, size, context.settings.point_source, seed)
+        item, remarks = build_object(id, category, values, size, context.settings.point_source, seed)
     except AnnotationError as bad:
         context.report.reject(record_name, bad)
         return None
-    # Count points that deserve attention, such as a center outside of its mask
-    if remark:
-        context.report.note(remark, record_name, "point", [round(value, 2) for value in item["point"]])
-    return item
+    # Count values that deserve attention, such as a center outside of its mask
+    for remark in remarks:
+        context.report.note(record_name, remark)
+    return item, values["point"] is not None
 
 
 # -- writing

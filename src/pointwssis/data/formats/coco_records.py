@@ -12,13 +12,17 @@ from ...ops.coco_masks import RLE, decode_rle, segmentation_to_rle
 from ...ops.images import check_image
 from ...ops.points import PointSource, point_from_mask
 from ...ops.user_error import UserFileNotFoundError
-from ..errors import AnnotationError
+from ..errors import AnnotationError, Remark
 from ..schema import make_object
+from .doubts import doubts
 from .image_index import ImageIndex
 from .mask_measures import MaskMeasures, measure_mask
 
 _BOX_HINT = ", or load with point_source='box_center' (on the command line: --point_source box_center)"
 _MAX_LISTED = 10  # category ids that a message lists
+_MAX_LEVELS = 16
+_CORNER_TOLERANCE = 0.01  # pixels; fractions of an image that are rounded in a file come close to the corner of a pixel
+BORDER_TOLERANCE = 1e-4  # part of the image's side by which rounding in a file may exceed it
 
 
 def read_id(record: Any, field: str = "id") -> int:
@@ -159,12 +163,41 @@ def read_object_values(
     for field in ("area", "score"):
         if record.get(field) is not None:
             values[field] = read_numbers([record[field]], field, 1)[0]
+    _check_ranges(values)
     if record.get("level") is not None:
-        values["level"] = int(read_numbers([record["level"]], "level", 1)[0])
+        values["level"] = _read_level(record["level"])
     # The teacher assigns a class to a click; everything else states its own.
     is_bare_click = record.get("category_id") is None and values["point"] is not None and "segmentation" not in values
     category = None if is_bare_click else read_category(required(record, "category_id"), index_of)
     return read_id(record), category, values
+
+
+def _check_ranges(values: Mapping[str, Any]) -> None:
+    if values.get("area", 0) < 0:
+        hint = "give the number of pixels, or leave area out"
+        raise AnnotationError("negative area", "area", values["area"], hint)
+    if not 0 <= values.get("score", 0) <= 1:
+        raise AnnotationError("score outside of 0 … 1", "score", values["score"], "give a fraction, or leave it out")
+    # Sides of at most one pixel, and no mask to tell the unit
+    box = values.get("bbox")
+    if box and "segmentation" not in values and _are_fractions(box):
+        hint = "multiply x and width by the width of the image in pixels, y and height by its height"
+        raise AnnotationError("coordinates seem to be parts of the image (0 to 1)", "bbox", box, hint)
+
+
+def _read_level(value: Any) -> int:
+    level = read_numbers([value], "level", 1)[0]
+    if level not in range(_MAX_LEVELS):
+        hint = "give the number of the pyramid level, 0, 1, …, or leave it out"
+        raise AnnotationError("level is not the number of a pyramid level", "level", value, hint)
+    return int(level)
+
+
+def _are_fractions(values: Sequence[Any]) -> bool:
+    """Return True for coordinates in parts of the image: all within 0 … 1, and not all at the corners of a pixel."""
+    numbers = [value for value in values if isinstance(value, (int, float))]
+    in_range = bool(numbers) and all(0 <= number <= 1 for number in numbers)
+    return in_range and any(abs(number - round(number)) > _CORNER_TOLERANCE for number in numbers)
 
 
 def build_object(
@@ -174,7 +207,7 @@ def build_object(
     size: tuple[int, int],
     point_source: PointSource = "center",
     seed: Sequence[int] = (0,),
-) -> tuple[dict[str, Any], str | None]:
+) -> tuple[dict[str, Any], list[Remark]]:
     """Build an entry of `objects`; missing values are derived from the mask, which is measured once.
 
     Args:
@@ -187,23 +220,26 @@ def build_object(
         seed: seed of a "random" point.
 
     Returns:
-        The object, and a remark if its point deserves attention.
+        The object, and remarks on values that deserve attention.
     """
     item = make_object(id, category, **values)
     # One pass over the run lengths serves area, box and point
     measures = None if item["segmentation"] is None else measure_mask(item["segmentation"])
+    remarks = []
     if measures is not None:
+        remarks = doubts(values, measures)
         # Values of the file win over measured ones
         if item["area"] is None:
             item["area"] = float(measures.area)
         if item["bbox"] is None and measures.area:
             item["bbox"] = measures.box
-    remark = None
     if item["point"] is None and not item["iscrowd"]:
         # Each object has a generator of its own, so its point does not depend on other objects.
         generator = np.random.default_rng(seed) if point_source == "random" else None
-        item["point"], remark = derive_point(item, size, point_source, generator, measures)
-    return item, remark
+        item["point"], text = derive_point(item, size, point_source, generator, measures)
+        if text:
+            remarks.append(Remark(text, "point", [round(value, 2) for value in item["point"]]))
+    return item, remarks
 
 
 def derive_point(
@@ -282,6 +318,10 @@ def box_center(bbox: Sequence[float], size: tuple[int, int]) -> list[float]:
 
 def read_mask(value: Any, field: str, width: int, height: int) -> RLE:
     """Read a COCO `segmentation` (polygons or run lengths) of an image of this size."""
+    polygons = value if isinstance(value, list) else []
+    if polygons and all(isinstance(polygon, list) and _are_fractions(polygon) for polygon in polygons):
+        hint = f"multiply x by the width {width} and y by the height {height} of the image"
+        raise AnnotationError("coordinates seem to be parts of the image (0 to 1)", field, value, hint)
     try:
         return segmentation_to_rle(value, height, width)
     except ValueError as error:
@@ -331,11 +371,13 @@ def _read_crowd(record: Mapping[str, Any]) -> bool:
 
 
 def read_point(value: Any, width: int, height: int, field: str = "point") -> list[float]:
-    """Read a point [x, y] in pixel indices of an image of this size."""
-    with np.errstate(over="ignore"):  # infinity lies outside as well
-        x, y = (float(np.float32(number)) for number in read_numbers(value, field, 2))  # the schema's precision
-    if 0 <= x < width and 0 <= y < height:
-        return [x, y]
+    """Read a point [x, y] in pixel indices of an image of this size; a point on its border is in the outermost pixel."""
+    x, y = read_numbers(value, field, 2)
+    sides = (width, height)
+    if all(-BORDER_TOLERANCE * side <= at <= (1 + BORDER_TOLERANCE) * side for at, side in zip((x, y), sides)):
+        # The schema stores float32, of which the largest below the side is still inside.
+        inside = [float(np.nextafter(np.float32(side), np.float32(0))) for side in sides]
+        return [min(max(float(np.float32(at)), 0.0), last) for at, last in zip((x, y), inside, strict=True)]
     hint = f"points are [x, y] in pixels of the image, 0 ≤ x < {width} and 0 ≤ y < {height}"
     raise AnnotationError("point outside of the image", field, value, hint + swapped_hint(x, y, width, height))
 

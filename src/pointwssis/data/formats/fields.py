@@ -15,11 +15,9 @@ import numpy as np
 from ...ops.coco_masks import encode_mask
 from ...ops.wording import counted
 from ..errors import AnnotationError
-from .coco_records import box_center, read_mask, read_point, swapped_hint
+from .coco_records import BORDER_TOLERANCE, box_center, read_mask, read_point, swapped_hint
 
 logger = logging.getLogger(__name__)
-
-_TOLERANCE = 1e-4  # part of the image's side by which rounding in a file may exceed it
 
 
 def read_number(value: Any, field: str) -> float:
@@ -76,7 +74,7 @@ def click(x: float, y: float, width: int, height: int, field: str, value: Any = 
     point = []
     for position, side in ((x, width), (y, height)):
         # Tolerate the rounding of a file; beyond that the click is wrong.
-        if not -_TOLERANCE * side <= position <= (1 + _TOLERANCE) * side:
+        if not -BORDER_TOLERANCE * side <= position <= (1 + BORDER_TOLERANCE) * side:
             hint = f"the image has {width} × {height} pixels; move the click or remove it"
             hint += swapped_hint(x, y, width, height)
             raise AnnotationError("click outside of the image", field, [x, y] if value is None else value, hint)

@@ -37,7 +37,7 @@ from ...ops.polygons import join_polygons, mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import brief, counted
 from ..documents import parse_yaml, read_text
-from ..errors import AnnotationError, LoadReport
+from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import class_names as names_of
 from .fields import box, polygon_mask, read_number
 from .image_index import IMAGE_SUFFIXES, ImageIndex, folders_below
@@ -251,8 +251,8 @@ def _annotated_images(
                 image.objects.append(ObjectAnnotation(f"{labels} line {number}", decode))
         if not image.was_annotated:
             # Count these images, because Ultralytics takes them as empty.
-            remark = "image without a label file (taken as unlabeled)"
-            report.note(remark, image.record_name, "label file", str(labels))
+            remark = Remark("image without a label file (taken as unlabeled)", "label file", str(labels))
+            report.note(image.record_name, remark)
         yield image
 
 
