@@ -222,7 +222,8 @@ def recipe() -> Target:
         Recipe.load(folder / "recipe.yaml")
 
     text = "# a comment\ndata_dir: x\nseed: 2\nlabeled_fraction: 0.1\nmodel: {fpn_channels: 64}\n"
-    text += "training:\n  learning_rate: 1e-4\n  max_steps: 20\nlabel_map:\n  Car: car\naugmentation: {horizontal_flip: 0.5}\n"
+    text += "training:\n  learning_rate: 1e-4\n  max_steps: 20\nlabel_map:\n  Car: car\n"
+    text += "augmentation: {horizontal_flip: 0.5}\n"
     text += "stages: &a [teacher, student]\n"
     return Target({"recipe.yaml": text.encode()}, load)
 

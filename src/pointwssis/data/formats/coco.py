@@ -214,14 +214,12 @@ def _classes(
     source = notes.source
     report, by_id = LoadReport(source), {}
     records = content.lists["categories"]
-    names = Counter(
-        record.get("name") for record in records if isinstance(record, dict) and _is_name(record.get("name"))
-    )
+    names = Counter(str(record.get("name")) for record in records if isinstance(record, dict))
     for record in records:
         try:
             category_id = read_id(record)
             name = record.get("name")
-            if not _is_name(name):
+            if not isinstance(name, str) or not name:
                 raise AnnotationError("category without a name", "name", name, "give every category a name")
             # Some exporters add a root category, without annotations, that bears the name of a class.
             if names[name] > 1 and category_id not in content.used_categories:
@@ -249,10 +247,6 @@ def _classes(
     # Given classes must cover those of the file
     check_known(class_of.values(), class_names, source)
     return class_names, {category_id: class_names.index(name) for category_id, name in class_of.items()}
-
-
-def _is_name(name: Any) -> bool:
-    return isinstance(name, str) and bool(name)
 
 
 def _positions_by_id(content: _Content, report: LoadReport) -> dict[int, int | None]:

@@ -371,10 +371,12 @@ def _read_crowd(record: Mapping[str, Any]) -> bool:
 
 
 def read_point(value: Any, width: int, height: int, field: str = "point") -> list[float]:
-    """Read a point [x, y] in pixel indices of an image of this size; a point on its border is in the outermost pixel."""
+    """Read a point [x, y] in pixel indices of an image of this size; its border belongs to the outermost pixel."""
     x, y = read_numbers(value, field, 2)
     sides = (width, height)
-    if all(-BORDER_TOLERANCE * side <= at <= (1 + BORDER_TOLERANCE) * side for at, side in zip((x, y), sides)):
+    if all(
+        -BORDER_TOLERANCE * side <= at <= (1 + BORDER_TOLERANCE) * side for at, side in zip((x, y), sides, strict=True)
+    ):
         # The schema stores float32, of which the largest below the side is still inside.
         inside = [float(np.nextafter(np.float32(side), np.float32(0))) for side in sides]
         return [min(max(float(np.float32(at)), 0.0), last) for at, last in zip((x, y), inside, strict=True)]
