@@ -17,7 +17,7 @@ from ..runs.recipe import Recipe
 from ..runs.recipe_values import parse_overrides
 
 # Keys of a recipe that control how an annotation file is read.
-READING = ("label_map", "complete", "point_source", "skip_bad")
+READING = ("label_map", "complete", "point_source", "skip_bad", "allow_outside")
 EPILOG = """examples:
   pointwssis export outputs/mine/pseudo/refined --format cvat --output annotations.xml
   pointwssis export outputs/mine/pseudo/refined --format label_studio --output tasks.json
@@ -27,7 +27,7 @@ EPILOG = """examples:
 LABELS is a folder that a run has written (pseudo/refined, pseudo/rough), or an annotation file of any format. Use the
 corrected labels with: pointwssis run --train_annotations corrected.xml ...
 With an annotation file, the options of `pointwssis run` about reading are accepted: label_map, complete, point_source,
-skip_bad."""
+skip_bad, allow_outside."""
 
 
 def main(arguments: Sequence[str]) -> None:

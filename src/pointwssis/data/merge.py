@@ -24,8 +24,8 @@ from datasets import Dataset
 from ..ops.coco_masks import decode_rle, rle_area, rle_iou
 from .class_names import check_known, unite_names
 from .errors import AnnotationError, LoadReport, Remark
-from .formats.coco_records import read_size
 from .formats.image_index import ImageIndex
+from .formats.image_records import read_size
 from .schema import class_names as names_of
 from .schema import dataset_from_rows, supervision
 
@@ -106,7 +106,7 @@ def unlabeled_rows(
             continue
         name = folder.name_of(path)
         try:
-            width, height = read_size(path, name)
+            width, height = read_size(path, name, decode=skip_bad)
         except AnnotationError as bad:
             report.reject(f"image {name}", bad)
             continue

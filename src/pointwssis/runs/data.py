@@ -191,7 +191,8 @@ def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, 
 
 def reading_options(recipe: Recipe) -> dict[str, Any]:
     """Return the options with which a recipe reads annotation files of any format."""
-    return {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad, "point_source": recipe.point_source}
+    keys = ("label_map", "skip_bad", "allow_outside", "point_source")
+    return {key: getattr(recipe, key) for key in keys}
 
 
 def of_kinds(rows: Dataset, *kinds: str) -> Dataset:

@@ -45,7 +45,9 @@ class Recipe:
         point_source: point of an object that has a mask or box but no point: center (of mass of its mask), box_center
             (which also accepts boxes without masks), or random (a random pixel of its mask).
         include_unlabeled: also use the images of `image_dir` that no annotation file lists, as images without labels.
-        skip_bad: skip unreadable images and invalid annotations, and report them, instead of stopping at the first.
+        skip_bad: skip unreadable images and invalid annotations, and report them, instead of stopping at the first;
+            every image is decoded then.
+        allow_outside: take images that annotation files name outside of the image folder.
 
         **Supervision**
 
@@ -157,6 +159,7 @@ class Recipe:
     point_source: str = "center"
     include_unlabeled: bool = False
     skip_bad: bool = False
+    allow_outside: bool = False
     # Supervision: which labels are kept
     labeled_fraction: float | None = 0.1
     image_level_fraction: float = 0.0

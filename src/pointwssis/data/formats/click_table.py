@@ -40,9 +40,10 @@ from ...ops.wording import brief, counted
 from ..class_names import check_known
 from ..documents import parse_json, read_text
 from ..errors import AnnotationError, LoadReport, Remark
-from .coco_records import read_point, read_size
+from .coco_records import read_point
 from .fields import read_flag, read_number, read_whole
 from .image_index import ImageIndex, longest_common_ends, path_parts
+from .image_records import read_size
 from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
 from .sniffing import FileHead
@@ -104,7 +105,7 @@ def load_click_table(path: str | Path, image_dir: str | Path, **options: Any) ->
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
     lines = _lines(path, report)
-    reader = AnnotationReader(ImageIndex(image_dir), report, settings, labels_are_classes=True)
+    reader = AnnotationReader(ImageIndex(image_dir, settings.allow_outside), report, settings, labels_are_classes=True)
     return reader.to_dataset(_images(lines, report))
 
 

@@ -24,9 +24,10 @@ from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import class_names as names_of
 from ..schema import dataset_from_rows
 from .coco_folder import find_coco_split
-from .coco_records import build_object, read_id, read_image_labels, read_image_record, read_object_values
+from .coco_records import build_object, read_id, read_image_labels, read_object_values
 from .doubts import FractionsCheck
 from .image_index import ImageIndex
+from .image_records import read_image_record
 from .json_stream import JsonRecords, read_json
 from .load_options import LoadOptions
 from .sniffing import FileHead
@@ -79,7 +80,7 @@ def read_coco(
     content = _read_content(Path(annotation_file))
     class_names, index_of = _classes(content, settings.class_names, settings.label_map or {}, report)
     # Without checks a plain path stands for the index, and no image is opened.
-    images = ImageIndex(image_dir) if settings.check_images else Path(image_dir)
+    images = ImageIndex(image_dir, settings.allow_outside) if settings.check_images else Path(image_dir)
     return class_names, _rows(content, _Context(index_of, images, report, settings))
 
 
@@ -314,8 +315,6 @@ def _record_name(kind: str, record: Any, position: int) -> str:
 
 def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
     report = context.report
-    # COCO annotates all objects, unless option or record say otherwise.
-    complete = True if context.settings.complete is None else context.settings.complete
     # Settle which annotation belongs to which image before the first row
     images = _positions_by_id(content, report)
     annotations = _positions_by_image(content, images, report)
@@ -327,7 +326,7 @@ def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
             continue
         record = content.lists["images"][position]
         try:
-            row = read_image_record(record, context.images, complete)
+            row = read_image_record(record, context.images, context.settings)
             row["image_labels"] = read_image_labels(record, context.index_of)
             # A search by the end of a path may find the file of another record
             if isinstance(context.images, ImageIndex):

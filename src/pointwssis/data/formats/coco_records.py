@@ -3,25 +3,20 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...ops.coco_masks import RLE, decode_rle, segmentation_to_rle
-from ...ops.images import check_image
 from ...ops.points import PointSource, point_from_mask
-from ...ops.user_error import UserFileNotFoundError
 from ..errors import AnnotationError, Remark
 from ..schema import make_object
-from .doubts import doubts
-from .image_index import ImageIndex
+from .doubts import are_fractions, doubts
 from .mask_measures import MaskMeasures, measure_mask
 
 _BOX_HINT = ", or load with point_source='box_center' (on the command line: --point_source box_center)"
 _MAX_LISTED = 10  # category ids that a message lists
 _MAX_LEVELS = 16
-_CORNER_TOLERANCE = 0.01  # pixels; fractions of an image that are rounded in a file come close to the corner of a pixel
 BORDER_TOLERANCE = 1e-4  # part of the image's side by which rounding in a file may exceed it
 
 
@@ -42,80 +37,6 @@ def required(record: Mapping[str, Any], field: str) -> Any:
     if field not in record:
         raise AnnotationError(f"missing key {field}", field, "missing", f"add it; the record has {sorted(record)}")
     return record[field]
-
-
-def read_image_record(record: Mapping[str, Any], images: ImageIndex | Path, complete: bool = True) -> dict[str, Any]:
-    """Read the file and size of an image, and compare the size with the header of the image file.
-
-    Args:
-        record: record of the image.
-        images: index of the image files; or the path of their folder, to trust the record without opening the image.
-        complete: value of `complete` if the record does not state it.
-
-    Returns:
-        The fields `image`, `image_id`, `width`, `height`, `file_name` and `complete` of a row.
-    """
-    name = required(record, "file_name")
-    width, height = (_read_side(required(record, field), field) for field in ("width", "height"))
-    if not isinstance(name, str) or not name:
-        raise AnnotationError("file_name is not text", "file_name", name, "give the path below the image folder")
-    # A path instead of an index: trust the record and open nothing
-    if isinstance(images, Path):
-        path = (images / name).absolute()
-        _check_storable(str(path), "file_name")
-    else:
-        # The file may have the name that Label Studio gave to an upload
-        path = images.find(name, uploaded=True, field="file_name")
-        read_size(path, name, (width, height))
-        if path != images.folder / name:  # found elsewhere below the folder
-            name = images.name_of(path)
-    # The record's own statement wins over the default
-    complete = record.get("complete", complete)
-    if not isinstance(complete, bool):
-        raise AnnotationError("complete is neither true nor false", "complete", complete, "write true or false")
-    fields = {"image": str(path), "image_id": read_id(record), "width": width, "height": height}
-    return {**fields, "file_name": name, "complete": complete}
-
-
-def _read_side(side: Any, field: str) -> int:
-    if isinstance(side, bool) or not isinstance(side, (int, float)) or side <= 0 or side != side // 1 or side >= 2**31:
-        raise AnnotationError(f"{field} is not a positive integer", field, side, "give the size in pixels")
-    return int(side)
-
-
-def read_size(
-    path: Path, name: str, stated: tuple[int, int] | None = None, field: str = "file_name"
-) -> tuple[int, int]:
-    """Read the (width, height) of an upright image from its header and compare it with the annotation file.
-
-    Args:
-        path: path of the image.
-        name: name of the image in the annotation file.
-        stated: (width, height) in the annotation file, None if it states none.
-        field: field of the annotation file that names the image.
-    """
-    _check_storable(str(path), field)
-    try:
-        size = check_image(path)
-    except FileNotFoundError as error:
-        raise AnnotationError("missing image file", field, name, str(error), UserFileNotFoundError) from error
-    except ValueError as error:
-        raise AnnotationError("unreadable image file", field, name, str(error)) from error
-    if stated is not None and size != stated:
-        # Swapped sides have a usual cause, which the message names.
-        swapped = " (swapped, as by an EXIF orientation: annotate the upright image, or strip the tag)"
-        note = swapped if size == stated[::-1] else ""
-        hint = f"{path} has {size[0]} × {size[1]} pixels{note}; the annotations would not fit"
-        raise AnnotationError("size differs from the image file", "width × height", f"{stated[0]} × {stated[1]}", hint)
-    return size
-
-
-def _check_storable(path: str, field: str) -> None:
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError as error:
-        hint = "rename the file, with characters of UTF-8 only"
-        raise AnnotationError("file name is not UTF-8", field, path, hint) from error
 
 
 def read_category(category_id: Any, index_of: Mapping[int, int], field: str = "category_id") -> int:
@@ -180,7 +101,7 @@ def _check_ranges(values: Mapping[str, Any]) -> None:
         raise AnnotationError("score outside of 0 … 1", "score", values["score"], "give a fraction, or leave it out")
     # Sides of at most one pixel, and no mask to tell the unit
     box = values.get("bbox")
-    if box and "segmentation" not in values and _are_fractions(box):
+    if box and "segmentation" not in values and are_fractions(box):
         hint = "multiply x and width by the width of the image in pixels, y and height by its height"
         raise AnnotationError("coordinates seem to be parts of the image (0 to 1)", "bbox", box, hint)
 
@@ -191,13 +112,6 @@ def _read_level(value: Any) -> int:
         hint = "give the number of the pyramid level, 0, 1, …, or leave it out"
         raise AnnotationError("level is not the number of a pyramid level", "level", value, hint)
     return int(level)
-
-
-def _are_fractions(values: Sequence[Any]) -> bool:
-    """Return True for coordinates in parts of the image: all within 0 … 1, and not all at the corners of a pixel."""
-    numbers = [value for value in values if isinstance(value, (int, float))]
-    in_range = bool(numbers) and all(0 <= number <= 1 for number in numbers)
-    return in_range and any(abs(number - round(number)) > _CORNER_TOLERANCE for number in numbers)
 
 
 def build_object(
@@ -319,7 +233,7 @@ def box_center(bbox: Sequence[float], size: tuple[int, int]) -> list[float]:
 def read_mask(value: Any, field: str, width: int, height: int) -> RLE:
     """Read a COCO `segmentation` (polygons or run lengths) of an image of this size."""
     polygons = value if isinstance(value, list) else []
-    if polygons and all(isinstance(polygon, list) and _are_fractions(polygon) for polygon in polygons):
+    if polygons and all(isinstance(polygon, list) and are_fractions(polygon) for polygon in polygons):
         hint = f"multiply x by the width {width} and y by the height {height} of the image"
         raise AnnotationError("coordinates seem to be parts of the image (0 to 1)", field, value, hint)
     try:

@@ -81,7 +81,7 @@ def load_cvat(path: str | Path, image_dir: str | Path, **options: Any) -> Datase
     if not path.is_file():
         raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of CVAT's annotations.xml")
     # The file is read twice: for the labels of the task, then image by image
-    index = ImageIndex(image_dir)
+    index = ImageIndex(image_dir, settings.allow_outside)
     reader = AnnotationReader(index, report, settings, declared_classes=_declared_classes(path), image_field="name")
     return reader.to_dataset(_images(path, index, report))
 

@@ -87,7 +87,9 @@ def load_label_studio(path: str | Path, image_dir: str | Path, **options: Any) -
         raise UserError(f"{path}: not valid JSON ({error}); export it again") from error
     if not isinstance(tasks, JsonRecords):
         raise UserError(f"{path}: holds no list of tasks; export the project as JSON")
-    reader = AnnotationReader(ImageIndex(image_dir), report, settings, uploaded=True, image_field="data.image")
+    reader = AnnotationReader(
+        ImageIndex(image_dir, settings.allow_outside), report, settings, uploaded=True, image_field="data.image"
+    )
     return reader.to_dataset(_images(tasks, report))
 
 

@@ -17,9 +17,10 @@ from ...ops.user_error import UserError
 from ..class_names import check_known, unite_names
 from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import dataset_from_rows
-from .coco_records import build_object, read_size
+from .coco_records import build_object
 from .doubts import FractionsCheck
 from .image_index import ImageIndex
+from .image_records import read_size
 from .load_options import LoadOptions
 from .uniting import UNITED, unite_marks
 
@@ -128,7 +129,7 @@ class AnnotationReader:
                     row["complete"] = False  # it lacks the objects of this record
                     hint = f"{first} is about {path} too; put all annotations of an image into one record"
                     raise AnnotationError("image given twice", self.image_field, image.file_name, hint)
-                size = read_size(path, image.file_name, image.size, self.image_field)
+                size = read_size(path, image.file_name, image.size, self.image_field, decode=self.options.skip_bad)
             except AnnotationError as bad:
                 self.report.reject(image.record_name, bad)
                 continue

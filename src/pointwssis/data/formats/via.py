@@ -74,7 +74,7 @@ def load_via(path: str | Path, image_dir: str | Path, class_attribute: str | Non
     # The choice of the attribute depends on all regions of the file
     images = _read_images(path)
     attribute = _class_attribute(images, class_attribute, path)
-    reader = AnnotationReader(ImageIndex(image_dir), report, settings, image_field="filename")
+    reader = AnnotationReader(ImageIndex(image_dir, settings.allow_outside), report, settings, image_field="filename")
     return reader.to_dataset(_images(images, attribute, report))
 
 
