@@ -72,6 +72,11 @@ class RunData:
         return concatenate_datasets([self.image, self.none])
 
     @functools.cached_property
+    def has_masks(self) -> bool:
+        """True if any object of the training images has a mask; empty images and crowds alone teach nothing."""
+        return any(len(masked_images(rows)) > 0 for rows in (self.full, self.point))
+
+    @functools.cached_property
     def masked(self) -> Dataset:
         """Images that a teacher is trained on: the full ones, and others with a mask of at least one object."""
         return concatenate_datasets([self.full, self.point.select(masked_images(self.point))])

@@ -180,9 +180,9 @@ class Run:
         """Train the teacher on the images with masks (step 1 of figure 3), and return its metrics."""
         start = self.start(self.recipe.teacher_name_or_path, "solov2")
         # A saved teacher may be used without training; without that and without masks, the run cannot start.
-        if not len(self.data.masked) and start is None:
+        if not self.data.has_masks and start is None:
             raise UserError(
-                "no object has a mask, and a teacher needs some; raise labeled_fraction, add masks, or give a trained "
+                "no object has a mask (crowds do not count), and a teacher needs some; raise labeled_fraction, add masks, or give a trained "
                 "SOLOv2 as teacher_name_or_path"
             )
         # The refiner learns from the rough masks of intermediate weights, so they are saved on the way.
@@ -208,11 +208,11 @@ class Run:
             return
         start, rows = self.start(self.recipe.refiner_name_or_path, "mask_refine_net"), self.data.masked
         # The refiner learns to turn rough masks of intermediate teachers into the true ones.
-        if len(rows):
+        if self.data.has_masks:
             rows = self.labeling.rough_full()
         elif start is None:
             raise UserError(
-                "no object has a mask, and a refiner needs some; give a trained one as refiner_name_or_path, or leave "
+                "no object has a mask (crowds do not count), and a refiner needs some; give a trained one as refiner_name_or_path, or leave "
                 "the stage 'refiner' out"
             )
         train_refiner(self.recipe, rows, self.folder / "refiner", start, self.eta)

@@ -5,12 +5,17 @@ from typing import Any
 
 import torch
 from transformers.image_processing_backends import TorchvisionBackend
+from transformers.utils import requires_backends
 
 from .image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorBase, MaskRefineNetImageProcessorKwargs
 
 
 class MaskRefineNetImageProcessor(MaskRefineNetImageProcessorBase, TorchvisionBackend):
     """Image processor of MaskRefineNet on torchvision."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        requires_backends(self, "torchvision")  # its methods would fail with a NameError
+        super().__init__(*args, **kwargs)
 
     def prepare_crop(self, crop: torch.Tensor, **settings: Any) -> torch.Tensor:
         """Rescale and normalize a (3, h, w) part of an image to a float tensor."""
