@@ -182,7 +182,7 @@ class Run:
         # A saved teacher may be used without training; without that and without masks, the run cannot start.
         if not self.data.has_masks and start is None:
             raise UserError(
-                "no object has a mask (crowds do not count), and a teacher needs some; raise labeled_fraction, add masks, or give a trained "
+                "no object has a mask, and a teacher needs some; raise labeled_fraction, add masks, or give a trained "
                 "SOLOv2 as teacher_name_or_path"
             )
         # The refiner learns from the rough masks of intermediate weights, so they are saved on the way.
@@ -212,7 +212,7 @@ class Run:
             rows = self.labeling.rough_full()
         elif start is None:
             raise UserError(
-                "no object has a mask (crowds do not count), and a refiner needs some; give a trained one as refiner_name_or_path, or leave "
+                "no object has a mask, and a refiner needs some; give a trained one as refiner_name_or_path, or leave "
                 "the stage 'refiner' out"
             )
         train_refiner(self.recipe, rows, self.folder / "refiner", start, self.eta)
