@@ -291,11 +291,17 @@ def read_point(value: Any, width: int, height: int, field: str = "point") -> lis
     if all(
         -BORDER_TOLERANCE * side <= at <= (1 + BORDER_TOLERANCE) * side for at, side in zip((x, y), sides, strict=True)
     ):
-        # The schema stores float32, of which the largest below the side is still inside.
-        inside = [float(np.nextafter(np.float32(side), np.float32(0))) for side in sides]
-        return [min(max(float(np.float32(at)), 0.0), last) for at, last in zip((x, y), inside, strict=True)]
+        return [_inside(at, int(side)) for at, side in zip((x, y), sides, strict=True)]
     hint = f"points are [x, y] in pixels of the image, 0 ≤ x < {width} and 0 ≤ y < {height}"
     raise AnnotationError("point outside of the image", field, value, hint + swapped_hint(x, y, width, height))
+
+
+def _inside(at: float, side: int) -> float:
+    """Return a coordinate in the schema's precision, at least 0 and below the side of the image."""
+    if at >= side:  # the border
+        return side - 1.0
+    # The largest float32 below the side is still inside.
+    return float(np.clip(np.float32(at), 0, np.nextafter(np.float32(side), np.float32(0))))
 
 
 def swapped_hint(x: float, y: float, width: int, height: int) -> str:
