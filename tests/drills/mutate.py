@@ -9,8 +9,10 @@ they are printed with their number, from which `--start` repeats them.
 """
 
 import argparse
+import base64
 import io
 import json
+import os
 import random
 import resource
 import signal
@@ -27,10 +29,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-if __package__:
-    from .mutations import mutated
-else:
-    from mutations import mutated
+from .mutations import mutated
 
 SECONDS = 5  # per file; beside other programs a second may pass without reason
 GIGABYTES = 2  # beyond what the libraries have taken
@@ -154,8 +153,6 @@ def jsonl() -> Target:
 def labelme() -> Target:
     mask = io.BytesIO()
     Image.fromarray(np.full((3, 5), 255, np.uint8)).save(mask, "PNG")
-    import base64
-
     shapes = [
         {"label": "cat", "shape_type": "point", "points": [[1.5, 1]], "group_id": None},
         {"label": "dog", "shape_type": "polygon", "points": [[1, 2], [15, 2.5], [9, 20]], "group_id": 1},
@@ -349,9 +346,10 @@ def run(name: str, count: int, start: int = 0) -> tuple[Counter[str], list[str]]
     end = start + count
     while start < end:
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, __file__, "--child", folder, "--loader", name]
+            command = [sys.executable, "-m", __spec__.name, "--child", folder, "--loader", name]
             command += ["--start", str(start), "--count", str(end - start)]
-            result = subprocess.run(command, capture_output=True, text=True, check=False)
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+            result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         lines = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("[")]
         for number, found in lines:
             if found in ("rows", "error"):

@@ -175,6 +175,7 @@ def training_samples(
         "seed": recipe.seed,
         "weigh_pseudo_labels": recipe.weigh_pseudo_labels and (training.expected_iou or True),
         "tile_size": recipe.tile_size,
+        "skip_bad": recipe.skip_bad,
     }
     if not training.late_images:
         return InstanceDataset(training.rows, **options)
@@ -269,7 +270,8 @@ def train_refiner(
         # Samples vary in the scale of their crop, in the position of their point, and in their rough mask.
         scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
         sampling = refiner_sampling(recipe.refiner)
-        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, recipe.seed)
+        samples = (rough_rows, processor, scales, sampling, augmentation, recipe.seed, recipe.skip_bad)
+        dataset = RefinementDataset(*samples)
     trainer = SegmentationTrainer(
         model=for_device(model, best_device()),
         args=training_arguments(recipe, folder, MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)),

@@ -72,6 +72,7 @@ class RefinementDataset(SeededDataset):
         sampling: choice of the points and the rough masks.
         augmentation: random changes of image and masks together; None leaves them unchanged.
         seed: seed of all random numbers.
+        skip_bad: where an image cannot be read, warn and take the next sample instead of raising.
 
     Raises:
         UserError: no object has the required masks.
@@ -85,8 +86,9 @@ class RefinementDataset(SeededDataset):
         sampling: RefinementSampling | None = None,
         augmentation: Augmentation | None = None,
         seed: int = 0,
+        skip_bad: bool = False,
     ):
-        super().__init__(seed)
+        super().__init__(seed, skip_bad)
         self.rows, self.image_processor, self.box_scales = rows.with_format(None), image_processor, box_scales
         self.sampling, self.augmentation = sampling or RefinementSampling(), augmentation
         # Samples are objects, not images. Perturbation needs no predicted mask.
@@ -105,7 +107,8 @@ class RefinementDataset(SeededDataset):
     def __len__(self) -> int:
         return len(self.objects)
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def sample(self, index: int) -> dict[str, torch.Tensor]:
+        """Return one sample, see the class."""
         row_index, position = self.objects[index]
         row, generator = self.rows[row_index], self.generator(index)
         mask = decode_rle(row["objects"][position]["segmentation"])
