@@ -13,6 +13,7 @@ from ..ops.user_error import UserError
 from ..ops.wording import brief
 
 _MAX_YAML_CHARACTERS = 1_000_000  # PyYAML takes seconds for more
+_MAX_YAML_DEPTH = 50  # brackets inside each other
 _MAX_YAML_VALUES = 200_000  # after each alias is replaced by what it stands for
 
 # The longer marks come first: that of UTF-32 begins with that of UTF-16.
@@ -104,6 +105,12 @@ def parse_yaml(text: str, source: str) -> Any:
 
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader that also reads 1e-4 as a number, and states the place of a value that it cannot read."""
+
+    def fetch_flow_collection_start(self, TokenClass: type) -> None:  # noqa: N803 (PyYAML's name)
+        # The time that PyYAML takes grows with the square of the depth.
+        if self.flow_level >= _MAX_YAML_DEPTH:
+            raise yaml.scanner.ScannerError(None, None, "nested too deeply", self.get_mark())
+        super().fetch_flow_collection_start(TokenClass)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:

@@ -13,7 +13,7 @@ import yaml
 from ..data.documents import parse_yaml, read_text
 from ..ops.points import PointSource
 from ..ops.user_error import UserError
-from ..ops.wording import did_you_mean, with_hint
+from ..ops.wording import brief, did_you_mean, with_hint
 from ..training.augmentation import Augmentation
 from ..training.refinement_dataset import RefinementSampling
 from .named_recipes import find_recipe
@@ -232,12 +232,12 @@ class Recipe:
         """Raise a `UserError` for two sources of data, or an unknown source of points."""
         # At most one source; a recipe without any may still be given loaded data.
         sources = {key: getattr(self, key) for key in ("data_dir", "train_annotations", "dataset_name")}
-        given = [f"{key} is {value!r}" for key, value in sources.items() if value is not None]
+        given = [f"{key} is {brief(value)}" for key, value in sources.items() if value is not None]
         if len(given) > 1:
             raise UserError(f"{' and '.join(given)}; keep one of them and set the other to null")
         choices = get_args(PointSource)
         if self.point_source not in choices:
-            raise UserError(f"point_source is {self.point_source!r}; it must be one of {', '.join(choices)}")
+            raise UserError(f"point_source is {brief(self.point_source)}; it must be one of {', '.join(choices)}")
 
     def _check_supervision(self) -> None:
         """Raise a `UserError` for fractions and thresholds out of range."""

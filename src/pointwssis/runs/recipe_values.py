@@ -6,8 +6,8 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from ..data.documents import parse_yaml
-from ..ops.user_error import UserError
-from ..ops.wording import did_you_mean, with_hint
+from ..ops.user_error import UserError, as_user_error
+from ..ops.wording import brief, did_you_mean, with_hint
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:
@@ -55,7 +55,7 @@ def parse_value(key: str, text: str, hint: Any) -> Any:
     if hint == str | list[str] | None and "[" not in text and text != "null":
         words = [word.strip() for word in text.split(",")]
         return words[0] if len(words) == 1 else words
-    return parse_yaml(text, f"--{key} {text!r}")
+    return parse_yaml(text, f"--{key} {brief(text)}")
 
 
 def checked_fields(values: Mapping[str, Any], kind: type, source: str) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def checked_fields(values: Mapping[str, Any], kind: type, source: str) -> dict[s
     hints = get_type_hints(kind)
     for key in values:
         if key not in hints:
-            raise UserError(with_hint(f"{source}: unknown key {key!r}", did_you_mean(key, hints)))
+            raise UserError(with_hint(f"{source}: unknown key {brief(key)}", did_you_mean(key, hints)))
     return {key: _checked(value, hints[key], f"{source}: {key}") for key, value in values.items()}
 
 
@@ -87,7 +87,8 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
         if plain in (int, float) and isinstance(value, bool):  # a bool is an int to isinstance
             continue
         if plain is float and isinstance(value, int):
-            return float(value)
+            with as_user_error(OverflowError, source=f"{name} is {brief(value)}"):
+                return float(value)
         # Items of containers are checked one by one.
         if plain is list and isinstance(value, list):
             return [_checked(item, inner[0], f"{name}[{index}]") for index, item in enumerate(value)]
@@ -96,7 +97,7 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
         if isinstance(value, plain):
             return value
     expected = " or ".join(kind_name(kind) for kind in kinds)
-    raise UserError(f"{name} is {value!r} ({type(value).__name__}); expected {expected}")
+    raise UserError(f"{name} is {brief(value)} ({type(value).__name__}); expected {expected}")
 
 
 def kind_name(kind: Any) -> str:
