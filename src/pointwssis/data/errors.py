@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 SKIP_HINT = " (skip_bad leaves out bad records and counts them)"
 
 _MAX_NAME_LENGTH = 120  # characters of the name of a record
+_MAX_HINT_LENGTH = 1000  # characters
 
 
 class AnnotationError(Exception):
@@ -86,7 +87,8 @@ class LoadReport:
         """Raise `bad.error` with file, record, field, value and hint; with `skip_bad`, count the record instead."""
         # The same message is raised, or kept as the account of a skipped record.
         place = f"{self.source}: {record:.{_MAX_NAME_LENGTH}}"
-        message = _on_one_line(f"{place}: {bad.field} is {brief(bad.value)}: {bad.problem}; {bad.hint}")
+        hint = f"{bad.hint:.{_MAX_HINT_LENGTH}}"
+        message = _on_one_line(f"{place}: {bad.field} is {brief(bad.value)}: {bad.problem}; {hint}")
         if not self.skip_bad:
             raise bad.error(message + self.skip_hint) from bad
         # Count by the problem alone, which contains no values, and keep the first message as an example.

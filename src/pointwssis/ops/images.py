@@ -130,10 +130,7 @@ def _open(source: Any) -> Iterator[Image.Image]:
             ) from error
         except Exception as error:  # as in _upright_rgb
             reason = " ".join(str(error).split())
-            known = ", ".join(FORMATS)
-            raise UserError(
-                f"{_name(source)}: not a readable image of {known} ({reason}); replace or remove it"
-            ) from error
+            raise UserError(f"{_name(source)}: not a readable image ({reason}); replace or remove it") from error
         if pages > 1:
             name = _name(source)
             raise UserError(f"{name}: contains {pages} pages or frames; save the labeled one as a separate file")
@@ -150,6 +147,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """Convert an image to 8-bit RGB by the rules of this module.
 
     Example:
+        >>> import numpy as np
         >>> to_rgb(Image.fromarray(np.array([[0, 1000], [2000, 4000]], dtype=np.uint16))).getpixel((1, 1))
         (255, 255, 255)
     """

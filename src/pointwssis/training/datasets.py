@@ -7,6 +7,7 @@ uninterrupted one. Samples use the names of the image processors: `images`, `mas
 """
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from .windows import objects_in_window, points_in_window, random_window
 logger = logging.getLogger(__name__)
 
 
-class SeededDataset(Dataset):
+class SeededDataset(Dataset, ABC):
     """A dataset whose random numbers depend only on seed, epoch and index; the Trainer sets the epoch.
 
     Args:
@@ -38,13 +39,13 @@ class SeededDataset(Dataset):
         self.seed, self.epoch, self.skip_bad = seed, 0, skip_bad
         self._warned: set[str] = set()
 
+    @abstractmethod
     def sample(self, index: int) -> dict[str, Any]:
         """Return one sample.
 
         Raises:
             UserError: its image cannot be read; the message names the file.
         """
-        raise NotImplementedError
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         if not self.skip_bad:

@@ -349,7 +349,7 @@ def test_images_outside_of_the_folder(images):
 def test_formats_of_images_come_from_a_list(images):
     Image.new("RGB", (120, 80)).save(images / "a.png", "EPS")
     message = error_of(write_coco(images, {"segmentation": SQUARE}), images)
-    assert "not a readable image of BMP, GIF, JPEG" in message
+    assert "not a readable image" in message
 
 
 def test_damaged_pixels_are_found_by_skip_bad_and_check(images):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ops.coco_masks import RLE, decode_rle, segmentation_to_rle
 from ...ops.points import PointSource, point_from_mask
+from ...ops.wording import brief
 from ..errors import AnnotationError, Remark
 from ..schema import make_object
 from .doubts import are_fractions, doubts
@@ -35,7 +36,9 @@ def read_id(record: Any, field: str = "id") -> int:
 def required(record: Mapping[str, Any], field: str) -> Any:
     """Return `record[field]`, which must exist."""
     if field not in record:
-        raise AnnotationError(f"missing key {field}", field, "missing", f"add it; the record has {sorted(record)}")
+        raise AnnotationError(
+            f"missing key {field}", field, "missing", f"add it; the record has {brief(sorted(record))}"
+        )
     return record[field]
 
 

@@ -40,9 +40,11 @@ def doubts(values: Mapping[str, Any], measures: MaskMeasures) -> list[Remark]:
         text = "center of mass outside of its mask" if is_center else "point outside of its mask"
         remarks.append(Remark(text, "point", _rounded(point), is_suspect=not is_center))
     if box is not None:
-        edges = [np.array([x, y, x + width, y + height]) for x, y, width, height in (box, measures.box)]
-        tolerance = max(_PIXELS, _BOX_TOLERANCE * max(measures.box[2:]))
-        if np.abs(edges[0] - edges[1]).max() > tolerance:
+        (left, top, width, height), (mask_left, mask_top, mask_width, mask_height) = box, measures.box
+        # Distances between the four edges
+        far = max(abs(left - mask_left), abs(top - mask_top))
+        far = max(far, abs(left + width - mask_left - mask_width), abs(top + height - mask_top - mask_height))
+        if far > max(_PIXELS, _BOX_TOLERANCE * max(mask_width, mask_height)):
             both = (_rounded(box), measures.box)
             field = "box of the file, and of the mask,"
             remarks.append(Remark("box that does not fit its mask", field, both, is_suspect=True))
