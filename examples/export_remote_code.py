@@ -121,6 +121,16 @@ if "$model_type" not in CONFIG_MAPPING:
     AutoBackbone.register($config_class, $backbone_class)
 """
 
+# End of the pipeline's module: `save_pretrained` copies the code of a pipeline with this attribute only.
+SAVED_CODE = """
+# Let `save_pretrained` copy this code beside the model, which names it in its configuration.
+from transformers import $auto_class
+
+$pipeline_class._registered_impl = {
+    "$task": {"impl": $pipeline_class, "pt": ($auto_class,), "type": "image"}
+}
+"""
+
 
 def export(model_dir: Path, output_dir: Path, name: str) -> list[str]:
     """Write weights, configuration, code and card of a model to a folder.
@@ -198,11 +208,15 @@ def model_code(exported: Exported, backbone_type: str) -> dict[str, str]:
     If the backbone is ours, the model's configuration registers it: transformers imports the configuration first.
     """
     references = [*exported.auto_classes.values(), exported.image_processor, exported.pipeline]
-    if backbone_type not in BACKBONES:
-        return flat_modules(references)
-    code = flat_modules([*references, *BACKBONES[backbone_type]])
-    config_module, _, _ = flat_reference(exported.auto_classes["AutoConfig"]).partition(".")
-    code[f"{config_module}.py"] += backbone_registration(backbone_type)
+    code = flat_modules([*references, *BACKBONES.get(backbone_type, ())])
+    if backbone_type in BACKBONES:
+        config_module, _, _ = flat_reference(exported.auto_classes["AutoConfig"]).partition(".")
+        code[f"{config_module}.py"] += backbone_registration(backbone_type)
+    # A pipeline that was loaded from the export can be saved, and loaded again.
+    pipeline_module, _, pipeline_class = flat_reference(exported.pipeline).partition(".")
+    code[f"{pipeline_module}.py"] += string.Template(SAVED_CODE).substitute(
+        auto_class=exported.pipeline_auto_class, pipeline_class=pipeline_class, task=exported.task
+    )
     return code
 
 

@@ -24,6 +24,7 @@ from pointwssis import (
 )
 from pointwssis.data import class_names
 from pointwssis.models.factory import new_refiner, saved_model
+from pointwssis.models.mask_refine_net.named_mask_refine_net import find_refiner
 from pointwssis.pseudo_labeling import solov2_teacher
 from pointwssis.training import MASK_REFINE_NET_ARGUMENTS, RefinementDataset, RefinementSampling, augmentation_for
 
@@ -35,7 +36,7 @@ class ScriptArguments:
     teacher_names_or_paths: list[str] = field(metadata={"help": "SOLOv2 models that predict the rough masks."})
     val_annotations: str | None = field(default=None, metadata={"help": "Annotation file for the evaluation loss."})
     labeled_fraction: float = field(default=1.0, metadata={"help": "Fraction of the images whose masks are used."})
-    model_name_or_path: str | None = field(default=None, metadata={"help": "MaskRefineNet to start from."})
+    model_name_or_path: str | None = field(default=None, metadata={"help": "MaskRefineNet to start from, or general."})
     backbone_name_or_path: str | None = field(default=None, metadata={"help": "Pretrained ResNet of a new one."})
     point_jitter: float = field(default=0.15, metadata={"help": "Deviation of the points, relative to the objects."})
     perturb: float = field(default=0.0, metadata={"help": "Fraction of rough masks that are perturbed ground truth."})
@@ -67,7 +68,7 @@ def main() -> None:
     if args.model_name_or_path is None:
         model, processor = new_refiner(names, {}, args.backbone_name_or_path)
     else:
-        model, processor = saved_model(args.model_name_or_path, names)
+        model, processor = saved_model(find_refiner(args.model_name_or_path), names)
     train_dataset = RefinementDataset(
         train_rows,
         processor,
@@ -77,11 +78,7 @@ def main() -> None:
         seed=training_args.seed,
     )
     trainer = SegmentationTrainer(
-        model=model,
-        args=training_args,
-        train_dataset=train_dataset,
-        eval_dataset=eval_rows,
-        processing_class=processor,
+        model=model, args=training_args, train_dataset=train_dataset, eval_dataset=eval_rows, processing_class=processor
     )
 
     result = trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)

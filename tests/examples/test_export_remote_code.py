@@ -62,6 +62,13 @@ answers = {
     "polygons": polygons,
     "general": general,
 }
+# A pipeline of an export is saved with its code, any number of times.
+for folder in ("saved", "saved_again"):
+    teach.save_pretrained(folder)
+    mend.save_pretrained(f"{folder}_refiner")
+    teach = pipeline("point-instance-segmentation", model=folder, trust_remote_code=True)
+    mend = pipeline("point-mask-refinement", model=f"{folder}_refiner", trust_remote_code=True)
+answers["saved"] = teach(image, **clicks, refiner=mend, mask_format="rle")
 for usage in usages:
     exec(compile(usage, "README.md", "exec"), {})
 print(json.dumps(answers))
@@ -126,6 +133,7 @@ def test_the_same_masks_without_the_package(exported, hub, monkeypatch, one_thre
         "instances": teach("photo.jpg", mask_format="rle"),
         "refined": mend("photo.jpg", **masks, labels=[each["label"] for each in rough], mask_format="rle"),
         "both": teach("photo.jpg", **CLICKS, refiner=mend, mask_format="rle"),
+        "saved": teach("photo.jpg", **CLICKS, refiner=mend, mask_format="rle"),
         "stock": len(pipeline("image-segmentation", model="segmenter")("photo.jpg", threshold=0.0)),
     }
     usages = [

@@ -15,6 +15,7 @@ from helpers import tiny
 from helpers.paths import EXAMPLES
 from pointwssis.data import load_coco
 from pointwssis.models.factory import is_saved_model
+from pointwssis.models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER_FOLDER
 from pointwssis.models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, SOLOv2Config
 from pointwssis.training import SegmentationTrainer
 
@@ -120,8 +121,12 @@ def test_new_models_from_a_pretrained_backbone(shapes, tmp_path, script, monkeyp
     script("train_student", *options, "--pseudo_labels", annotations)
     teacher = tiny.saved_segmenter(tmp_path / "tiny")
     script("train_mask_refine_net", *options, "--teacher_names_or_paths", teacher, "--milestones", "0.5")
+    # The refiner of the package is called by name.
+    script("train_mask_refine_net", *options, "--teacher_names_or_paths", teacher, "--model_name_or_path", "general")
 
-    solov2, student, refiner = built
+    solov2, student, refiner, general = built
+    packaged = tiny.refiner_state_of(GENERAL_REFINER_FOLDER)
+    assert tiny.same_weights(general.model.state_dict(), packaged)
     assert tuple(solov2.model.config.num_grids) == TEACHER_NUM_GRIDS
     assert solov2.model.config.id2label == student.model.config.id2label == dict(enumerate(tiny.NAMES))
     assert student.model.config.num_grids == SOLOv2Config().num_grids

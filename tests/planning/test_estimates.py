@@ -40,6 +40,8 @@ def test_trainings_take_their_steps_and_an_evaluation(recipe, tmp_path):
     assert student.disk == pytest.approx((tmp_path / "model" / "model.safetensors").stat().st_size, rel=0.2)
     teacher = estimate(model, "teacher", "teacher", 100)
     assert teacher.disk == 3 * student.disk  # and the weights at two fractions of its training
+    patient = estimate(costs(replace(recipe, teacher_patience=3), []), "teacher", "teacher", 100)
+    assert patient.disk == 23 * student.disk
 
 
 def test_labeling_takes_half_of_a_training_sample(recipe):
@@ -65,6 +67,13 @@ def test_students_label_after_each_round_but_the_last(recipe):
     plain = estimate(costs(recipe, []), "student", "student_point", 100).seconds
     rounds = costs(replace(recipe, label_rounds=3), [])
     assert estimate(rounds, "student", "student_point", 100).seconds == plain + 2 * 4 * 0.5 * 2 / 2
+
+
+def test_folds_cost_steps_of_the_teacher_and_label_each_image_once(recipe):
+    model = costs(replace(recipe, rough_folds=3), [])
+    folds, one = estimate(model, "refiner", "folds", 100), estimate(model, "student", "student_point", 100)
+    assert (folds.seconds, folds.disk) == (100 * 2, 3 * one.disk)  # they are not evaluated
+    assert estimate(model, "refiner", "refiner", 10).seconds == 10 * 1 + 4 * 0.5 * 2 / 2
 
 
 def test_every_configuration_is_measured_once(recipe):

@@ -4,11 +4,21 @@
 from dataclasses import fields
 
 import pytest
+from transformers import AutoConfig
 
 from helpers import tiny
 from pointwssis.cli.main import main
 from pointwssis.runs.names import MODELS
-from pointwssis.runs.outdated import AFFECTED, FIRST_STAGE, FREE_KEYS, KEYS, RECIPE_FILE, RESULTS, remove_outdated
+from pointwssis.runs.outdated import (
+    AFFECTED,
+    EVALUATION,
+    FIRST_STAGE,
+    FREE_KEYS,
+    KEYS,
+    RECIPE_FILE,
+    RESULTS,
+    remove_outdated,
+)
 from pointwssis.runs.recipe import STAGES, Recipe
 from pointwssis.runs.run import Run
 
@@ -17,8 +27,8 @@ def test_every_key_has_its_first_stage():
     keys = [*FIRST_STAGE, *FREE_KEYS]
     assert sorted(keys) == sorted(field.name for field in fields(Recipe))
     assert sum(map(len, KEYS.values())) == len(FIRST_STAGE)  # no key stands twice
-    assert set(KEYS) == set(AFFECTED) <= {*STAGES, "proposals"} and set(STAGES) == set(RESULTS)
-    assert all(stage in AFFECTED[stage] for stage in AFFECTED if stage in STAGES)
+    assert set(KEYS) == set(AFFECTED) <= {*STAGES, "proposals", EVALUATION} and {*STAGES, EVALUATION} == set(RESULTS)
+    assert all(stage in AFFECTED[stage] for stage in AFFECTED if stage in RESULTS)
     # Thresholds of proposals leave the refiner, which learns from rough masks of points; views of points do not.
     assert "refiner" not in AFFECTED[FIRST_STAGE["image_level_threshold"]]
     assert "refiner" in AFFECTED[FIRST_STAGE["label_flips"]]
@@ -40,6 +50,24 @@ def test_later_stages_are_made_again_and_earlier_ones_stay(shapes, tmp_path, tra
     assert trainings == ["teacher", "student_point", "student_point"]
     assert tiny.same_weights(tiny.state_of(tmp_path / "teacher"), teacher)
     assert Run(changed).plan.steps() == {}
+
+
+def test_another_limit_of_detections_only_evaluates_again(shapes, tmp_path, trainings):
+    options = {"data_dir": str(shapes), "stages": ["teacher", "rough", "pseudo"], "max_steps": 1}
+    Run(tiny.recipe(tmp_path, **options)).run()
+    teacher = tiny.state_of(tmp_path / "teacher")
+    changed = tiny.recipe(tmp_path, max_detections=120, **options)
+    message = r"other settings of max_detections; .*removes the outdated results \(teacher/metrics.json\)"
+    with pytest.raises(ValueError, match=message):
+        Run(changed)
+    run = Run(changed, update=True)
+    assert run.plan.steps() == {} and all(plan.is_done for plan in run.plan.stages())
+    assert "AR120" in run.run()["teacher"] and trainings == ["teacher"]
+    assert tiny.same_weights(tiny.state_of(tmp_path / "teacher"), teacher)
+    # The saved model follows the recipe, and a model that is outdated itself is removed once.
+    assert AutoConfig.from_pretrained(tmp_path / "teacher").max_detections == 120
+    Run(tiny.recipe(tmp_path, max_detections=130, seed=7, **options), update=True)
+    assert not (tmp_path / "teacher").exists()
 
 
 def test_what_nothing_was_made_with_may_change(shapes, tmp_path):

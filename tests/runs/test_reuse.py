@@ -55,7 +55,19 @@ def test_the_images_that_a_teacher_joined_late_are_held_back_again(shapes, tmp_p
     files = {"train_annotations": str(shapes / "annotations" / "instances_train.json"), "labeled_fraction": 0.75}
     options = {"stages": ["rough"], "image_dir": str(shapes / "images"), "teacher_name_or_path": str(known), **files}
     assert Run(recipe(tmp_path / "c", **options)).data.validation["file_name"] == [name]
-    assert Run(recipe(tmp_path / "d", held_back_fraction=0.0, **options)).data.validation is None
+    known_run = Run(recipe(tmp_path / "d", held_back_fraction=0.0, **options))
+    assert known_run.data.validation is None and known_run.write_results()["notes"] == []
+
+
+def test_a_teacher_that_may_know_the_held_back_images_is_noted(shapes, tmp_path, teacher):
+    options = {"data_dir": str(shapes), "labeled_fraction": 0.75, "teacher_name_or_path": str(teacher)}
+    stages = ["rough", "pseudo"]
+    (note,) = Run(recipe(tmp_path / "a", stages=stages, **options)).run()["notes"]
+    assert note.startswith(f"the teacher {teacher} has no held_back.json: if it has learned from the held-back images")
+    assert f"note: {note}" in (tmp_path / "a" / "results.md").read_text()
+    # Without held-back images, and for a teacher of this run, there is nothing to note.
+    assert Run(recipe(tmp_path / "b", stages=stages, held_back_fraction=0.0, **options)).write_results()["notes"] == []
+    assert Run(recipe(tmp_path / "c", stages=["teacher"], **options)).write_results()["notes"] == []
 
 
 def test_labels_of_a_reused_teacher_do_not_stay_beside_a_trained_one(shapes, tmp_path, teacher):

@@ -34,7 +34,7 @@ def finished(shapes, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
 
 def test_results_have_the_promised_keys_and_types(finished):
     folder, results = finished
-    assert list(results) == [*SEGMENTERS, "pseudo_labels", "gate", "shipped"]
+    assert list(results) == [*SEGMENTERS, "pseudo_labels", "gate", "shipped", "notes"]
     for name in SEGMENTERS:
         assert {"AP", "AP50", "AP75", "AR100"} <= set(results[name])
         assert all(value is None or 0 <= value <= 1 for value in results[name].values())
@@ -264,6 +264,7 @@ def test_evaluating_a_saved_model(finished, shapes, tmp_path, monkeypatch, caplo
     more = stages.evaluate(folder / "teacher", rows, max_detections=300, bf16=False)
     assert more["AR300"] >= more["AR100"] and more["AP@100"] == pytest.approx(metrics["AP"], abs=1e-9)
     assert list(tmp_path.iterdir()) == []  # it leaves nothing behind
+    assert stages.evaluate(folder / "teacher", rows, bf16=True)["AP"] == pytest.approx(metrics["AP"], abs=0.05)
     other = tiny.saved_segmenter(tmp_path / "other", names=["star", "cow"])
     stages.evaluate(other, rows, bf16=False)
     assert "never trained on the classes ellipse, rectangle, triangle" in caplog.text

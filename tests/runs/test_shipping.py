@@ -7,7 +7,7 @@ import pytest
 
 from helpers import tiny
 from pointwssis.runs.publish import run_models
-from pointwssis.runs.shipping import shipped_model
+from pointwssis.runs.shipping import save_validation_size, shipped_model
 
 
 @pytest.fixture
@@ -39,6 +39,14 @@ def test_a_better_control_takes_the_place_of_the_student(trained):
 def test_without_measurements_the_order_is_by_name(trained):
     assert shipped_model(trained(teacher=None, control=None, student_point=None)).name == "student_point"
     assert shipped_model(trained(student_refined=None)).name == "student_refined"
+
+
+def test_on_few_objects_the_order_is_by_name_too(trained):
+    folder = trained(teacher=0.3, control=0.5, student_point=0.4)
+    save_validation_size(tiny.shapes(2), folder)
+    assert shipped_model(folder).name == run_models(folder)["student"].name == "student_point"
+    save_validation_size(tiny.shapes(40), folder)
+    assert shipped_model(folder).name == "control"
 
 
 def test_nothing_ships_before_the_first_training(tmp_path):

@@ -10,7 +10,8 @@ from helpers.rectangles import COLORS, changed, mask, rectangle_rows
 from pointwssis.data import dataset_from_rows
 from pointwssis.ops.coco_masks import encode_mask
 from pointwssis.training.augmentation import Augmentation
-from pointwssis.training.refinement_dataset import RefinementDataset, RefinementSampling, jittered_point
+from pointwssis.training.refinement_dataset import RefinementDataset, jittered_point
+from pointwssis.training.refinement_sampling import RefinementSampling
 
 TURNS = Augmentation(horizontal_flip=0.5, vertical_flip=0.5, rotate90=True)
 
@@ -162,9 +163,60 @@ def test_color_jitter_changes_colors_and_nothing_else(rows):
     assert (plain["pixel_values"] - colored["pixel_values"]).abs().mean() > 0.05
 
 
+# -- pseudo labels
+
+
+def with_pseudo_labels(rows: Any, overlap: int) -> Any:
+    """Return the rows with pseudo labels in the first image, whose rough masks are that many rows longer."""
+
+    def change(objects):
+        pseudo = []
+        for item, box in zip(objects, [(2, 3, 12, 9), (30, 5, 33, 35), (40, 10, 58, 30)], strict=True):
+            left, top, right, bottom = box
+            rough = encode_mask(mask(40, 60, (left, top, right, bottom + overlap)))
+            label = encode_mask(mask(40, 60, box))
+            pseudo.append({**item, "score": 0.9, "segmentation": label, "rough_segmentation": rough})
+        return pseudo
+
+    return changed(rows, change)
+
+
+def test_a_fraction_of_the_samples_are_pseudo_labels_in_which_the_labelers_agree(rows):
+    _, processor = tiny.refiner(names=["a", "b", "c"])
+    sampling = RefinementSampling(self_training=0.5, agreement=0.8, point_jitter=0.0)
+    # Four rows more are a third of the first object's height, and an eighth and a fifth of the others'.
+    dataset = RefinementDataset(with_pseudo_labels(rows, 4), processor, (2.0, 2.0), sampling)
+    assert len(dataset) == 6 and dataset.pseudo_objects == [(0, 1), (0, 2)]
+    drawn = []
+    for epoch in range(30):
+        dataset.set_epoch(epoch)
+        drawn += [dataset[index]["class_labels"].item() for index in range(6)]
+    # Class 0 comes from annotated masks only, so that it has a sixth of the samples.
+    assert 0.1 < drawn.count(0) / len(drawn) < 0.24
+    # Predicted rough masks of pseudo labels are replaced.
+    everything = RefinementSampling(self_training=1.0, agreement=0.8, point_jitter=0.0)
+    dataset = RefinementDataset(with_pseudo_labels(rows, 4), processor, (2.0, 2.0), everything)
+    values = {round(iou(dataset[index]), 3) for index in range(6)}
+    assert len(values) == 6
+
+
+def test_without_pseudo_labels_self_training_changes_nothing(rows):
+    _, processor = tiny.refiner(names=["a", "b", "c"])
+    samplings = (RefinementSampling(), RefinementSampling(self_training=0.7))
+    plain, same = (RefinementDataset(rows, processor, sampling=sampling) for sampling in samplings)
+    assert len(same) == 9
+    assert all(torch.equal(plain[4][name], same[4][name]) for name in plain[4])
+    # Pseudo labels alone cannot be mixed with anything.
+    with pytest.raises(ValueError, match="no object has both a mask and a rough mask"):
+        RefinementDataset(with_pseudo_labels(rows, 4).select([0]), processor, sampling=samplings[1])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"paste_neighbors": 2.0}, "paste_neighbors is 2.0; it must lie between 0 and 1"),
+        ({"self_training": -0.5}, "self_training is -0.5"),
+        ({"agreement": 1.1}, "agreement is 1.1"),
         ({"perturb": 1.5}, "perturb is 1.5; it must lie between 0 and 1"),
         ({"drop_rough": -0.1}, "drop_rough is -0.1"),
         ({"point_jitter": -1.0}, "point_jitter is -1.0; it must be at least 0"),

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from helpers.rectangles import mask
-from pointwssis.training.rough_masks import disc_mask, perturbed_mask
+from pointwssis.training.rough_masks import disc_mask, leaked_mask, perturbed_mask
 
 
 def iou(one: np.ndarray, other: np.ndarray) -> float:
@@ -45,3 +45,19 @@ def test_a_disc_contains_its_point_even_if_it_is_tiny():
     assert disc_mask((20, 30), (29.0, 0.0), 0.0).sum() == 1
     assert disc_mask((20, 30), (29.4, 0.6), 0.0)[1, 29]
     assert abs(disc_mask((50, 50), (25.0, 25.0), 20.0).sum() - np.pi * 100) < 20
+
+
+def test_a_leak_covers_the_part_of_a_neighbor_that_is_next_to_the_object():
+    truth, neighbor = mask(60, 80, (10, 20, 30, 40)), mask(60, 80, (32, 20, 70, 40))
+    masks = [leaked_mask(truth, truth, neighbor, np.random.default_rng(seed)) for seed in range(60)]
+    leaks = [rough & ~truth for rough in masks if (rough != truth).any()]
+    assert 15 < len(leaks) < 45
+    for leak in leaks:
+        assert not (leak & ~neighbor).any() and leak[30, 32]
+    sizes = [leak.sum() / neighbor.sum() for leak in leaks]
+    assert min(sizes) < 0.4 and max(sizes) > 0.6
+    # Nothing leaks from an empty mask, nor into a neighbor that is not there.
+    empty = np.zeros_like(truth)
+    for seed in range(10):
+        assert not leaked_mask(empty, truth, neighbor, np.random.default_rng(seed)).any()
+        assert (leaked_mask(truth, truth, empty, np.random.default_rng(seed)) == truth).all()

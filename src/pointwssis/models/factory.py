@@ -30,6 +30,9 @@ CHANGEABLE_FIELDS = (
     "nms_sigma", "level_score", "background_threshold",
 )  # fmt: skip
 
+# Fields of `MaskRefineNetConfig` that may change after training: they affect crops and points, but not the weights.
+CROP_FIELDS = ("crop_size", "point_sigma", "box_scale", "train_box_scale")
+
 
 def check_fields(kind: type[PreTrainedConfig], fields: Mapping[str, Any]) -> None:
     """Raise a ValueError for a field that a configuration does not have; transformers keeps it silently."""
@@ -162,6 +165,50 @@ def saved_model(name_or_path: str, class_names: Sequence[str], **preprocessing: 
     model = kinds[model_type].from_pretrained(name_or_path, dtype=torch.float32)
     processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil", **preprocessing)
     return with_classes(model, class_names), processor
+
+
+def saved_refiner(
+    name_or_path: str, class_names: Sequence[str], crops: Mapping[str, Any]
+) -> tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]:
+    """Load a MaskRefineNet with its image processor as `saved_model` does, for crops of another size.
+
+    Args:
+        name_or_path: folder or Hub repository.
+        class_names: names of the classes, in order.
+        crops: values for some of `CROP_FIELDS`, which replace the saved ones.
+
+    Raises:
+        UserError: there is no such model, a value is invalid, or the backbone computes in one crop size only.
+    """
+    preprocessing: dict[str, Any] = {}
+    if "crop_size" in crops:
+        preprocessing["size"] = {"height": crops["crop_size"], "width": crops["crop_size"]}
+    if "box_scale" in crops:
+        preprocessing["box_scale"] = crops["box_scale"]
+    check_configuration(MaskRefineNetConfig, crops, "refiner_model")
+    model, processor = saved_model(name_or_path, class_names, **preprocessing)
+    old_size = model.config.crop_size
+    model.config.update(dict(crops))
+    if model.config.crop_size != old_size:
+        _check_crop_size(model, name_or_path, old_size)
+    return model, processor
+
+
+def _check_crop_size(model: MaskRefineNetForMaskRefinement, name_or_path: str, old_size: int) -> None:
+    """Raise a UserError for a backbone that cannot compute crops of the size in the configuration."""
+    side = model.config.crop_size
+    crop, point = torch.zeros(1, 1, side, side), torch.zeros(1, 2)
+    is_training = model.training
+    # Convolutions take any size; position embeddings, for example, may not.
+    try:
+        with torch.inference_mode():
+            model.eval()(crop.expand(-1, 3, -1, -1), crop, point, torch.zeros(1, dtype=torch.long))
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"refiner_model.crop_size is {side}, but the refiner {name_or_path} computes only crops of {old_size} "
+            f"pixels ({error}); use that size"
+        ) from error
+    model.train(is_training)
 
 
 def with_classes(model: PreTrainedModel, class_names: Sequence[str]) -> PreTrainedModel:

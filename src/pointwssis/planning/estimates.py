@@ -11,8 +11,9 @@ from datasets import Dataset
 from ..models.factory import new_segmenter
 from ..ops.tiles import tile_windows
 from ..runs.data import RunData
+from ..runs.label_stopping import MEASUREMENTS
 from ..runs.labeling import labels_mirrored_views
-from ..runs.plan import StagePlan
+from ..runs.plan import FOLDS, StagePlan
 from ..runs.recipe import Recipe
 from ..runs.stages import starting_refiner
 from .speed import refiner_batch_size, refiner_seconds, segmenter_batch_size, segmenter_seconds, some_rows
@@ -78,13 +79,18 @@ class CostModel:
         model, _ = new_segmenter(
             self.data.class_names, recipe.model, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path
         )
-        # The teacher also keeps the weights that predict the rough masks of the refiner.
-        copies = 1 + len(recipe.rough_fractions) if plan.name == "teacher" else 1
+        # The teacher also keeps the weights that predict the rough masks of the refiner, and with patience, until it is
+        # trained, those of every measurement; each fold has a teacher.
+        copies = 1
+        if plan.name == "teacher":
+            copies += len(recipe.rough_fractions) + (MEASUREMENTS if recipe.teacher_patience else 0)
+        elif plan.name == FOLDS:
+            copies = recipe.rough_folds
         disk = copies * _bytes_of(model)
         if per_step is None:
             return StageEstimate(None, disk)
-        # Validation images are segmented once, at the end of the training.
-        validation = 0 if self.data.validation is None else len(self.data.validation)
+        # Validation images are segmented once, at the end of the training; teachers of folds are not evaluated.
+        validation = 0 if self.data.validation is None or plan.name == FOLDS else len(self.data.validation)
         per_image = LABELING_SHARE * per_step / segmenter_batch_size(recipe) * self._inputs_per_image()
         seconds = plan.steps * per_step + validation * per_image
         if plan.stage == "student":
@@ -97,8 +103,8 @@ class CostModel:
         """Estimate the time and disk space of training the refiner, including the rough masks that it learns from."""
         per_step, per_image = self._refiner_step(), self._seconds_per_labeled_image()
         model, _ = starting_refiner(self.recipe, self.data.class_names, self.recipe.refiner_name_or_path)
-        # Each intermediate teacher labels all images with masks.
-        labelings = len(self.recipe.rough_fractions)
+        # Each intermediate teacher labels all images with masks; those of folds label each image once.
+        labelings = 1 if self.recipe.rough_folds > 1 else len(self.recipe.rough_fractions)
         disk = _bytes_of(model) + labelings * plan.objects * BYTES_PER_OBJECT
         if per_step is None or per_image is None:
             return StageEstimate(None, disk)
@@ -121,8 +127,9 @@ class CostModel:
     def _recipe_of(self, name: str) -> Recipe:
         """Return the recipe whose `model` and `training` are those of the teacher, or of students and upper bound."""
         recipe = self.recipe
-        own = recipe.teacher if name == "teacher" else recipe.student
-        model = recipe.model | recipe.teacher_model if name == "teacher" else recipe.model
+        is_teacher = name in ("teacher", FOLDS)
+        own = recipe.teacher if is_teacher else recipe.student
+        model = recipe.model | recipe.teacher_model if is_teacher else recipe.model
         return dataclasses.replace(recipe, model=model, training=recipe.training | own)
 
     def _segmenter_step(self, recipe: Recipe) -> float | None:

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Rough masks of a SOLOv2 from several views of each image: mirrored, at other scales, and in enlarged tiles."""
+"""Rough masks of a SOLOv2 from several views of each image: mirrored, and at other scales."""
 
 import copy
 import math
@@ -14,16 +14,10 @@ from PIL import Image, ImageOps
 from ..models.solov2.batches_solov2 import TILES_PER_PASS
 from ..models.solov2.decoding_solov2 import DecodingSettings, ImageOutputs
 from ..models.solov2.frames_solov2 import Frame
-from ..models.solov2.transforms_solov2 import shortest_edge_size
 from ..models.solov2.views_solov2 import EncodedView, decode_views
-from ..ops.coco_masks import RLE, rle_area
-from ..ops.devices import autocast
-from ..ops.rle import decode_pixels, encode_mask, encode_pixels
 from ..ops.tiles import Window, most_central_windows, tile_windows
 from ..pipelines.validation import checked_prompts
 from .labeler_types import Labels, Points
-
-SMALL_SIDE = 32.0  # √area in pixels of the network's input below which a mask is decoded again in a tile
 
 Instance = dict[str, Any]
 Prompts = dict[str, torch.Tensor]  # `points` (N, 2) and `labels` (N,) of one image, see `checked_prompts`
@@ -35,8 +29,6 @@ class LabelingViews:
 
     flips: bool = False
     scales: Sequence[float] = (1.0,)
-    zoom: float = 1.0
-    level_strategy: str = "adaptive"
 
     def each(self) -> list[tuple[float, bool]]:
         """Return scale of the input and flip of each view, the plain one first."""
@@ -57,15 +49,14 @@ class ViewLabeler:
     """A trained SOLOv2 as a `Teacher`.
 
     Args:
-        model: SOLOv2 in evaluation mode, on the device.
+        model: SOLOv2 in evaluation mode, on the device, in the dtype of the computation.
         processor: its image processor; with a `tile_size`, points are decoded in tiles of this size.
         views: views from which points are decoded.
         device: device of the model.
-        dtype: dtype of the computation, float32 or bfloat16.
     """
 
-    def __init__(self, model: Any, processor: Any, views: LabelingViews, device: torch.device, dtype: torch.dtype):
-        self.model, self.views, self.device, self.dtype = model, views, device, dtype
+    def __init__(self, model: Any, processor: Any, views: LabelingViews, device: torch.device):
+        self.model, self.views, self.device = model, views, device
         # Windows are cut here, so the image processor takes each as a whole image.
         self.tile_size, self.processor = processor.tile_size, copy.copy(processor)
         self.processor.tile_size = None
@@ -80,41 +71,13 @@ class ViewLabeler:
         for number, (image, own_points, own_labels) in enumerate(zip(images, points, labels, strict=True)):
             prompts.append(checked_prompts(own_points, own_labels, image, names, f"image {number}"))
         found: list[list[Instance]] = [[{} for _ in own_points] for own_points in points]
-        with autocast(self.device, self.dtype):
-            # Whole images, or tiles where the model was trained on tiles
-            parts = []
-            for number, (image, prompt) in enumerate(zip(images, prompts, strict=True)):
-                parts += _parts(number, image.size, prompt, range(len(found[number])), self.tile_size)
-            for part, member, instance in self._decoded(images, prompts, parts):
-                found[part.image][member] = instance
-            # Small objects again, in enlarged tiles; an empty mask does not replace another one.
-            if self.views.zoom > 1:
-                parts = self._small_parts(images, prompts, found)
-                for part, member, instance in self._decoded(images, prompts, parts):
-                    if rle_area(instance["mask"]):
-                        found[part.image][member] = instance
-        return found
-
-    def _small_parts(
-        self, images: Sequence[Image.Image], prompts: Sequence[Prompts], found: Sequence[Sequence[Instance]]
-    ) -> list[Part]:
-        """Return tiles, smaller than the parts of the first pass by the zoom, with the points that have small masks."""
+        # Whole images, or tiles where the model was trained on tiles
         parts = []
-        for number, (image, instances) in enumerate(zip(images, found, strict=True)):
-            # The sides of a whole part of the first pass, and of its tiles
-            seen = image.size if self.tile_size is None else (self.tile_size, self.tile_size)
-            tile_size = math.ceil(min(seen) / self.views.zoom)
-            limit = (SMALL_SIDE / self._input_scale(seen)) ** 2
-            small = [row for row, instance in enumerate(instances) if 0 < rle_area(instance["mask"]) < limit]
-            parts += _parts(number, image.size, prompts[number], small, tile_size)
-        return parts
-
-    def _input_scale(self, part_size: tuple[int, int]) -> float:
-        """Return the factor from a part of (width, height) in pixels of the image to the network's input."""
-        size = self.processor.size
-        if not size.shortest_edge:
-            return math.sqrt(size.height * size.width / math.prod(part_size))
-        return min(shortest_edge_size(*part_size, size.shortest_edge, size.longest_edge)) / min(part_size)
+        for number, (image, prompt) in enumerate(zip(images, prompts, strict=True)):
+            parts += _parts(number, image.size, prompt, self.tile_size)
+        for part, member, instance in self._decoded(images, prompts, parts):
+            found[part.image][member] = instance
+        return found
 
     # -- decoding
 
@@ -127,30 +90,24 @@ class ViewLabeler:
         for start in range(0, len(parts), count):
             chunk = parts[start : start + count]
             for part, views in zip(chunk, self._encoded(images, chunk), strict=True):
-                yield from self._decoded_part(images[part.image], prompts[part.image], part, views)
+                yield from self._decoded_part(prompts[part.image], part, views)
 
     def _decoded_part(
-        self, image: Image.Image, prompts: Prompts, part: Part, views: Sequence[EncodedView]
+        self, prompts: Prompts, part: Part, views: Sequence[EncodedView]
     ) -> Iterator[tuple[Part, int, Instance]]:
         """Yield part, index of the point, and instance of every point of one part."""
-        points, labels = prompts["points"], prompts["labels"]
-        # Points that belong to other windows matter to the level selection only.
-        others = _inside(points, part.window) if self.views.level_strategy == "points" else []
-        rows = sorted({*part.members, *others})
-        instances = self._instances(views, points[rows], labels[rows])
-        for row, instance in zip(rows, instances, strict=True):
-            if row in part.members:
-                mask = _moved(instance["mask"], part.window, image.size)
-                yield part, row, {**instance, "mask": mask}
+        points, labels = prompts["points"][part.members], prompts["labels"][part.members]
+        for member, instance in zip(part.members, self._instances(views, points, labels), strict=True):
+            yield part, member, instance
 
     def _instances(self, views: Sequence[EncodedView], points: torch.Tensor, labels: torch.Tensor) -> list[Instance]:
-        """Return one instance per point, with masks in the window of the views."""
-        found = decode_views(views, points, labels, self.settings, self.views.level_strategy)
+        """Return one instance per point."""
+        found = decode_views(views, points, labels, self.settings)
         names = [self.model.config.id2label[label] for label in found.labels.tolist()]
         instances = []
         columns = (found.masks, names, found.scores.tolist(), found.levels.tolist())
         for mask, label, score, level in zip(*columns, strict=True):
-            instances.append({"mask": encode_mask(mask), "label": label, "score": score, "level": level})
+            instances.append({"mask": mask.rle(), "label": label, "score": score, "level": level})
         return instances
 
     # -- the network
@@ -199,33 +156,15 @@ class ViewLabeler:
         return [(ImageOutputs.of(outputs, place), tuple(size)) for place, size in enumerate(sizes)]
 
 
-def _parts(
-    number: int, image_size: tuple[int, int], prompts: Prompts, rows: Sequence[int], tile_size: int | None
-) -> list[Part]:
-    """Return the windows of an image of (width, height) with the points `rows` that are most central in each."""
+def _parts(number: int, image_size: tuple[int, int], prompts: Prompts, tile_size: int | None) -> list[Part]:
+    """Return the windows of an image of (width, height) with the points that are most central in each."""
     width, height = image_size
     windows = [Window(0, 0, width, height)] if tile_size is None else tile_windows(height, width, tile_size)
     members = defaultdict(list)
-    owners = most_central_windows(prompts["points"][list(rows)].numpy(), windows, height, width)
-    for row, owner in zip(rows, owners.tolist(), strict=True):
-        members[owner].append(row)
+    owners = most_central_windows(prompts["points"].numpy(), windows, height, width)
+    for member, owner in enumerate(owners.tolist()):
+        members[owner].append(member)
     return [Part(number, windows[owner], own, tile_size) for owner, own in sorted(members.items())]
-
-
-def _inside(points: torch.Tensor, window: Window) -> list[int]:
-    """Return the indices of the points whose pixels lie in a window."""
-    x, y = points.unbind(dim=1)
-    inside = (x >= window.left) & (x <= window.right - 1) & (y >= window.top) & (y <= window.bottom - 1)
-    return inside.nonzero().flatten().tolist()
-
-
-def _moved(mask: RLE, window: Window, image_size: tuple[int, int]) -> RLE:
-    """Return the mask of a window as a mask of its image of (width, height)."""
-    width, height = image_size
-    if window == (0, 0, width, height):
-        return mask
-    column, row = divmod(decode_pixels(mask), window.bottom - window.top)
-    return encode_pixels((column + window.left) * height + row + window.top, [height, width])
 
 
 def _scaled(size: Any, scale: float, divisor: int) -> dict[str, int]:

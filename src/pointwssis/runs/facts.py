@@ -16,11 +16,11 @@ from ..models.efficientnet_lite.convert_efficientnet_lite import EFFICIENTNET_LI
 from ..models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER
 from ..visualization.curves import draw_curves
 from .data import RunData
-from .held_back import late_images
+from .held_back import late_images, teacher_rows
 from .labeling import QUALITY_FILE
 from .names import MODELS, role_of
 from .plan import round_name
-from .recipe import Recipe
+from .recipe import Recipe, refiner_sampling
 from .reuse import reused_model
 from .shipping import shipped_model
 from .stages import is_trained
@@ -115,9 +115,10 @@ def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: 
 
 
 def training_settings(recipe: Recipe, folder: Path, name: str) -> dict[str, Any] | None:
-    """Return the settings that a model was trained with; `steps` counts all rounds of labels. None if not trained."""
+    """Return the settings that a model was trained with; `steps` counts all its rounds. None if not trained."""
     settings = read_json(folder / name / "training_settings.json")
-    for number in range(1, recipe.label_rounds):
+    rounds = 2 if name == "refiner" else recipe.label_rounds
+    for number in range(1, rounds):
         earlier = read_json(folder / round_name(name, number) / "training_settings.json")
         if settings and earlier:
             settings["steps"] += earlier["steps"]
@@ -159,9 +160,15 @@ def learned_from(recipe: Recipe, data: RunData, part: str) -> dict[str, int]:
         # Students learn from masks, and from pseudo labels of all other images.
         pseudo = len(data.point) + len(data.without_points)
         return {"full": len(data.full), "pseudo": pseudo, "full_repeats": recipe.full_repeats}
-    # Teacher, refiner and control learn from images with masks only, the refiner not from held-back ones.
-    held_back = len(late_images(recipe, data)) if part == "refiner" else 0
-    return {"full": len(data.masked) - held_back}
+    # Teacher, refiner and control learn from images with masks only; two of them not from all held-back ones.
+    if part == "teacher":
+        return {"full": len(teacher_rows(recipe, data))}
+    if part == "refiner":
+        masked = {"full": len(data.masked) - len(late_images(recipe, data))}
+        # In self-training, the refiner learns from its own labels too.
+        self_trains = refiner_sampling(recipe.refiner).self_training > 0
+        return {**masked, "pseudo": len(data.point)} if self_trains else masked
+    return {"full": len(data.masked)}
 
 
 def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:

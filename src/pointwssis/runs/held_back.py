@@ -2,7 +2,8 @@
 """Held-back images: images with masks that some models do not learn from, so that they can be measured on them.
 
 - With validation images, they serve the gate: the refiner never learns from them, and the teacher only after it has
-  saved its first intermediate weights, which predict their rough masks.
+  saved its first intermediate weights, which predict their rough masks. With `teacher_patience`, they also measure the
+  labels of the teacher, which then never learns from them.
 - Without validation images, they take the place of these: no model learns from them.
 """
 
@@ -68,12 +69,18 @@ def with_validation(recipe: Recipe, data: RunData) -> RunData:
 def late_images(recipe: Recipe, data: RunData) -> list[int]:
     """Return the positions in `data.masked` of the images that the refiner does not learn from, and the teacher late.
 
-    None are held back without a gate, nor where held-back images are the validation images already. A reused teacher
-    brings the file names of its own held-back images.
+    With `teacher_patience`, the teacher never learns from them. None are held back without a gate and without patience,
+    nor where held-back images are the validation images already. A reused teacher brings the file names of its own
+    held-back images.
     """
-    if not recipe.gate or data.validation_is_held_back:
+    if not (recipe.gate or recipe.teacher_patience) or data.validation_is_held_back:
         return []
     return _chosen(recipe, data.masked)
+
+
+def teacher_rows(recipe: Recipe, data: RunData) -> Dataset:
+    """Return the images that the teacher learns from, late ones included."""
+    return without(data.masked, late_images(recipe, data)) if recipe.teacher_patience else data.masked
 
 
 def save_held_back(recipe: Recipe, data: RunData, teacher: Path) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset, concatenate_datasets
 
@@ -20,7 +21,8 @@ from ..data.class_names import names_with_sides
 from ..evaluation import evaluate_pseudo_labels
 from ..hub.cards import write_if_changed
 from ..models.factory import is_saved_model
-from ..ops.devices import best_device, choose_dtype
+from ..ops.bf16_speed import inference_dtype
+from ..ops.devices import best_device
 from ..pseudo_labeling import (
     Proposer,
     Refiner,
@@ -36,6 +38,7 @@ from ..pseudo_labeling import (
 from ..pseudo_labeling.gate import ALL, NONE, Gate, apply_gate, decide, measure_refinement
 from ..training.expected_iou import ExpectedIou
 from .cache import cached, is_first_process, stored_rows
+from .cross_fitting import fold_rows
 from .data import RunData
 from .held_back import late_images, without
 from .names import PSEUDO_LABELS
@@ -105,7 +108,7 @@ class Labeling:
     @property
     def dtype(self) -> torch.dtype:
         """Dtype in which trained models compute."""
-        return choose_dtype(best_device(), self.recipe.bf16)
+        return inference_dtype(best_device(), self.recipe.bf16)
 
     def segmenter(self) -> str:
         """Return the SOLOv2 that labels: the student of a later round, or the teacher."""
@@ -135,7 +138,6 @@ class Labeling:
             self.dtype,
             flips=labels_mirrored_views(self.recipe, self.data.class_names),
             scales=self.recipe.label_scales,
-            zoom=self.recipe.label_zoom,
         )
 
     # -- rough masks
@@ -170,18 +172,18 @@ class Labeling:
 
     @functools.cached_property
     def held_back(self) -> Dataset:
-        """Images with masks that measure the refiner; without a gate there are none."""
-        if self.recipe.gate and self.data.validation_is_held_back:
+        """Images with masks that measure the refiner for the gate, and the teacher's labels for its patience."""
+        if self.data.validation_is_held_back:
             return self.data.validation
         return self.data.masked.select(self.late_images)
 
     def gate(self) -> Gate | None:
-        """Return the decision which labels take refined masks; None if nothing was held back to measure it on.
+        """Return the decision which labels take refined masks; None without a gate or without held-back images.
 
         Rough masks of held-back images come from weights that have not learned from these images: the teacher itself if
-        no model learns from them, else its first intermediate weights.
+        it never learns from them, else its first intermediate weights.
         """
-        if not len(self.held_back):
+        if not self.recipe.gate or not len(self.held_back):
             return None
         path = self.run_folder / "refiner" / GATE_FILE
         if path.is_file():
@@ -194,21 +196,21 @@ class Labeling:
         return gate
 
     def expected_iou(self, kind: str) -> ExpectedIou | None:
-        """Return the estimate of how well labels fit their objects, fitted to held-back objects; None without any.
+        """Return the estimate of how well labels fit their objects, fitted to held-back objects; None without a gate.
 
         Args:
             kind: "rough" or "refined", the kind of the labels.
         """
-        if not len(self.held_back):
+        if not self.recipe.gate or not len(self.held_back):
             return None
         gate = self.gate() if kind == "refined" else None
         if gate is None:
-            labels = keep_rough_masks(self._held_back_rough(), self.recipe.settle_overlaps)
+            labels = keep_rough_masks(self.held_back_rough(), self.recipe.settle_overlaps)
         else:
             labels = apply_gate(self._held_back_refined(), gate, self.recipe.settle_overlaps)
         return ExpectedIou.fit(labels, self.held_back)
 
-    def _held_back_rough(self) -> Dataset:
+    def held_back_rough(self) -> Dataset:
         """Return the held-back images with rough masks; their own masks are hidden."""
         hidden = hide_masks(self.held_back)
         folder = self.run_folder / "rough" / "held_back"
@@ -216,14 +218,22 @@ class Labeling:
 
     def _held_back_refined(self) -> Dataset:
         """Return the held-back images with refined masks."""
-        rough = self._held_back_rough()
+        rough = self.held_back_rough()
         return cached(self.run_folder / "rough" / "held_back_refined", lambda: self._all_refined(rough))
 
     def _unbiased_teacher(self) -> Teacher:
         """Return the teacher that has not learned from the held-back images."""
-        if self.given.teacher is not None or self.data.validation_is_held_back:
+        # A reused teacher may have been trained without patience.
+        never_learned = self.recipe.teacher_patience > 0 and reused_model(self.recipe, "teacher") is None
+        if self.given.teacher is not None or self.data.validation_is_held_back or never_learned:
             return self.teacher()
         return self._solov2_teacher(self.intermediate_teachers()[0])
+
+    def mean_iou_of(self, weights: Path) -> float:
+        """Return the mean IoU of the rough labels that saved weights make of the held-back objects."""
+        rough = self._rough(hide_masks(self.held_back), self._solov2_teacher(weights))
+        labels = keep_rough_masks(rough, self.recipe.settle_overlaps)
+        return float(np.mean([one.rough_iou for one in measure_refinement(self.held_back, labels)]))
 
     def _all_refined(self, rough: Dataset) -> Dataset:
         return refine_rough_masks(rough, self.refiner(), self.recipe.settle_overlaps)
@@ -245,19 +255,25 @@ class Labeling:
 
         They are decoded from points, exactly as for labeling. The official code decodes them with the ground-truth
         sizes ("point_with_size"), so that its refiner is trained on other rough masks than it later refines. A teacher
-        that was passed to `Run` has no intermediate weights and labels these images once. Images that are held back for
-        the gate are left out.
+        that was passed to `Run` has no intermediate weights and labels these images once. With `rough_folds`, each
+        image is labeled once, by the teacher that has not learned from it. Images that are held back for the gate are
+        left out.
         """
         rough, rows = self.run_folder / "rough", without(self.data.masked, self.late_images)
         # A given teacher has no training from which intermediate weights could be taken.
         if self.given.teacher is not None:
             return cached(rough / "full", lambda: self._rough(rows, self.given.teacher))
-        # Each intermediate teacher labels all images once; the refiner learns from the rough masks of all of them.
+        # Each intermediate teacher labels all images once; with folds, each teacher those that it has not seen. The
+        # refiner learns from the rough masks of all of them.
+        if self.recipe.rough_folds > 1:
+            labelers = {self.run_folder / name: own for name, (_, own) in fold_rows(self.recipe, rows).items()}
+        else:
+            labelers = dict.fromkeys(self.intermediate_teachers(), rows)
         parts = []
-        for weights in self.intermediate_teachers():
+        for weights, images in labelers.items():
 
-            def make(path: Path = weights) -> Dataset:
-                return self._rough(rows, self._solov2_teacher(path))
+            def make(path: Path = weights, images: Dataset = images) -> Dataset:
+                return self._rough(images, self._solov2_teacher(path))
 
             parts.append(cached(rough / f"full_{weights.name}", make))
         return concatenate_datasets(parts)

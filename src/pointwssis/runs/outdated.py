@@ -10,12 +10,15 @@ from pathlib import Path
 
 from ..ops.user_error import UserError
 from .cache import POLL_SECONDS, is_first_process
+from .names import SEGMENTERS
 from .recipe import STAGES, Recipe
 from .reuse import REUSABLE, is_reused
 
 RECIPE_FILE, LABELERS_FILE = "recipe.yaml", "labelers.json"
 
-# What a key of the recipe affects first, a stage or the proposals of the stage "rough" → its keys
+EVALUATION = "evaluation"  # of all trained models; their weights stay
+
+# What a key of the recipe affects first, a stage, the proposals of the stage "rough", or the evaluation → its keys
 KEYS = {
     # The data, which every stage reads, and whatever the teacher is trained with
     "teacher": (
@@ -24,26 +27,21 @@ KEYS = {
         "unlabeled_fraction", "point_noise", "seed", "max_steps", "bf16", "image_size", "pad_size", "tile_size",
         "backbone_name_or_path", "model_name_or_path", "teacher_name_or_path", "model", "teacher_model", "training",
         "teacher", "train_shortest_edges", "augmentation", "rough_fractions", "gate", "held_back_fraction",
-        "max_detections",
+        "teacher_patience",
     ),
-    "rough": ("settle_overlaps", "label_flips", "label_scales", "label_zoom"),
+    "rough": ("settle_overlaps", "label_flips", "label_scales"),
     "proposals": ("image_level_threshold", "unlabeled_threshold"),
-    "refiner": ("refiner_name_or_path", "refiner_model", "refiner"),
+    "refiner": ("refiner_name_or_path", "refiner_model", "refiner", "rough_folds"),
     "control": ("student_name_or_path", "student"),
     "student": ("full_repeats", "weigh_pseudo_labels", "label_rounds"),
+    EVALUATION: ("max_detections",),
 }  # fmt: skip
 
 # Keys that change no result, but only which results there are
 FREE_KEYS = (
-    "stages",
-    "rough_student",
-    "output_dir",
-    "skip_bad",
-    "allow_outside",
-    "push_to_hub",
-    "hub_model_id",
-    "hub_private",
-)
+    "stages", "rough_student", "output_dir", "skip_bad", "allow_outside", "channels_last", "threads", "push_to_hub",
+    "hub_model_id", "hub_private",
+)  # fmt: skip
 
 FIRST_STAGE = {key: stage for stage, keys in KEYS.items() for key in keys}
 
@@ -55,6 +53,7 @@ AFFECTED = {
     "refiner": ("refiner", "pseudo", "student"),
     "control": ("control", "student", "upper_bound"),
     "student": ("student",),
+    EVALUATION: (EVALUATION,),
 }
 
 # Role of a callable that is passed to `Run` → what it affects first
@@ -62,13 +61,14 @@ FIRST_STAGE_OF_LABELER = {"teacher": "teacher", "refiner": "refiner", "proposer"
 
 # Stage → its results in the output folder, as patterns
 RESULTS = {
-    "teacher": ("teacher",),
+    "teacher": ("teacher", "folds"),  # other numbers of folds have other folders
     "rough": ("rough/point", "rough/proposed"),
-    "refiner": ("refiner", "rough/full*", "rough/held_back*"),
+    "refiner": ("refiner", "rounds/refiner*", "rough/full*", "rough/held_back*"),
     "pseudo": ("pseudo",),
     "control": ("control",),
-    "student": ("student_point", "student_refined", "rounds"),
+    "student": ("student_point", "student_refined", "rounds/student*"),
     "upper_bound": ("upper_bound",),
+    EVALUATION: tuple(f"{model.name}/metrics.json" for model in SEGMENTERS),
 }
 
 
@@ -101,10 +101,11 @@ def changed_settings(recipe: Recipe, given: Mapping[str, str]) -> dict[str, str]
 def outdated_results(folder: Path, changed: Mapping[str, str]) -> list[Path]:
     """Return the results in a folder that changed settings outdate, in the order of the stages."""
     affected = {stage for first in changed.values() for stage in AFFECTED[first]}
-    found = []
-    for stage in STAGES:
-        for pattern in RESULTS[stage] if stage in affected else ():
-            found += sorted(folder.glob(pattern))
+    found: list[Path] = []
+    for stage, patterns in RESULTS.items():
+        for pattern in patterns if stage in affected else ():
+            # Metrics of a model that is outdated itself go with its folder.
+            found += [path for path in sorted(folder.glob(pattern)) if path.parent not in found]
     return found
 
 
@@ -143,4 +144,4 @@ def remove_outdated(recipe: Recipe, given: Mapping[str, str]) -> None:
     while not is_first_process() and outdated_results(folder, changed_settings(recipe, given)):
         time.sleep(POLL_SECONDS)
     for path in outdated_results(folder, changed_settings(recipe, given)) if is_first_process() else ():
-        shutil.rmtree(path)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

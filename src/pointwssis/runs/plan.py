@@ -13,19 +13,21 @@ from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNet
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
 from ..ops.user_error import UserError
+from ..ops.wording import counted
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
+from .cross_fitting import fold_rows
 from .data import RunData
-from .held_back import late_images, without
+from .held_back import MIN_MASKED_IMAGES, late_images, teacher_rows, without
 from .labeling import GivenLabelers, uses_refiner
 from .names import MODELS
 from .outdated import changed_settings, check_folder, outdated_results
-from .recipe import STAGES, Recipe
+from .recipe import STAGES, Recipe, refiner_sampling
 from .reuse import check_reused_models
-from .stage_arguments import refiner_settings, training_arguments
-from .stages import is_trained
+from .stage_arguments import fold_settings, refiner_settings, training_arguments, with_steps
+from .stages import is_trained, starting_refiner
 
 TRAIN, LABEL, GIVEN = "train", "label", "given"
-ROUNDS_FOLDER = "rounds"
+ROUNDS_FOLDER, FOLDS = "rounds", "folds"
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ class RunPlan:
         # Whatever can fail is checked here, before the first stage takes its hours.
         self._check_models()
         check_reused_models(recipe, data.class_names)
+        self._check_patience()
         self._check_given()
+        self._check_folds()
         # Results that the run will remove are not there for the plan.
         self.outdated: list[Path] = []
         if update:
@@ -98,10 +102,23 @@ class RunPlan:
         check_configuration(SOLOv2Config, self.segmenter_fields, "model")
         if self.recipe.refiner_name_or_path is not None:
             find_refiner(self.recipe.refiner_name_or_path)  # raises for an unknown name
+            # A saved network may compute in one crop size only.
+            if self.trains_refiner and "crop_size" in self.recipe.refiner_model:
+                starting_refiner(self.recipe, self.data.class_names, self.recipe.refiner_name_or_path)
         if self.recipe.backbone_name_or_path is None:
             check_configuration(MaskRefineNetConfig, self.recipe.refiner_model, "refiner_model")
         else:  # the widths of a pretrained backbone are not known here
             check_fields(MaskRefineNetConfig, self.recipe.refiner_model)
+
+    def _check_patience(self) -> None:
+        """Raise an error if the teacher is to stop by the labels of held-back images, and there are none."""
+        recipe, data = self.recipe, self.data
+        trains = "teacher" in recipe.stages and self.given.teacher is None
+        if recipe.teacher_patience and trains and not (data.validation_is_held_back or late_images(recipe, data)):
+            raise UserError(
+                f"teacher_patience is {recipe.teacher_patience}, but no image is held back to measure labels on; raise "
+                f"held_back_fraction, give masks to at least {MIN_MASKED_IMAGES} images, or set teacher_patience to 0"
+            )
 
     def _check_given(self) -> None:
         """Raise an error if the recipe requires a trained teacher, or a proposer, that was not given."""
@@ -121,7 +138,33 @@ class RunPlan:
                 "these images out"
             )
 
+    def _check_folds(self) -> None:
+        """Raise an error if rough masks cannot be predicted by teachers of folds."""
+        folds = self.recipe.rough_folds
+        if folds == 1 or not self.trains_refiner:
+            return
+        if self.given.teacher is not None:
+            raise UserError(
+                f"rough_folds is {folds}, but the teacher is a callable, which cannot be trained for each fold; set it "
+                "to 1"
+            )
+        if len(self.refiner_rows) < folds:
+            raise UserError(
+                f"rough_folds is {folds}, but the refiner learns from {counted(len(self.refiner_rows), 'image')} with "
+                "masks; each fold needs at least one, so lower it, or set it to 1"
+            )
+
     # -- models
+
+    @property
+    def trains_refiner(self) -> bool:
+        """True if this run trains a refiner."""
+        return "refiner" in self.recipe.stages and self.given.refiner is None
+
+    @property
+    def self_trains(self) -> bool:
+        """True if the refiner is trained a second time, on its own labels too; they are mixed with annotated masks."""
+        return refiner_sampling(self.recipe.refiner).self_training > 0 and len(self.refiner_rows) > 0
 
     @property
     def compares(self) -> bool:
@@ -151,13 +194,7 @@ class RunPlan:
             return [self.recipe.student]
         share = whole.max_steps // rounds
         steps = [share] * (rounds - 1) + [whole.max_steps - share * (rounds - 1)]
-        # Each round warms up for the same fraction of its steps; below 1, `warmup_steps` is a fraction already.
-        warmup = whole.warmup_steps
-        arguments = []
-        for count in steps:
-            own = max(1, int(warmup * count / whole.max_steps)) if warmup >= 1 else warmup
-            arguments.append({**self.recipe.student, "max_steps": count, "warmup_steps": own})
-        return arguments
+        return [with_steps(self.recipe.student, whole, count) for count in steps]
 
     def trainings(self) -> dict[str, tuple[Dataset | None, tuple[dict[str, Any], ...]]]:
         """Return name → rows and training arguments of every model that the stages of the recipe train.
@@ -167,9 +204,14 @@ class RunPlan:
         recipe, data, wanted = self.recipe, self.data, {}
         # A callable of the caller replaces the training of its stage.
         if "teacher" in recipe.stages and self.given.teacher is None:
-            wanted["teacher"] = (data.masked, (recipe.training, recipe.teacher))
-        if "refiner" in recipe.stages and self.given.refiner is None:
-            wanted["refiner"] = (self.refiner_rows, (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)))
+            wanted["teacher"] = (teacher_rows(recipe, data), (recipe.training, recipe.teacher))
+        if self.trains_refiner:
+            if recipe.rough_folds > 1:
+                settings = (recipe.training, fold_settings(recipe, self.folder))
+                wanted |= {name: (rows, settings) for name, (rows, _) in fold_rows(recipe, self.refiner_rows).items()}
+            settings = (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe))
+            names = [round_name("refiner", 1), "refiner"] if self.self_trains else ["refiner"]
+            wanted |= dict.fromkeys(names, (self.refiner_rows, settings))
         if "student" in recipe.stages:
             for name in self.student_names():
                 # One training per round of labels; the last one leaves the student itself.
@@ -190,8 +232,8 @@ class RunPlan:
         for name, (rows, settings) in self.trainings().items():
             # A training without rows takes no steps: the model to start from is kept as it is.
             has_rows = rows is None or len(rows) > 0
-            # Earlier rounds of a student that is trained are done, even if their folders were deleted.
-            is_done = self._is_trained(name) or self._is_trained(student_of(name))
+            # What was trained on the way to a trained model is done, even if its folders were deleted.
+            is_done = self._is_trained(name) or self._is_trained(model_of(name))
             if has_rows and not is_done:
                 steps[name] = training_arguments(self.recipe, self.folder, *settings).max_steps
         return steps
@@ -202,7 +244,7 @@ class RunPlan:
         for stage in STAGES:
             if stage not in self.recipe.stages:
                 continue
-            # Labels may give two lines per stage, and students one line each; a given callable gives one.
+            # Labels may give two lines per stage, and models one line each; a given callable gives one.
             if stage in ("rough", "pseudo"):
                 plans += self._labeling(stage)
             elif stage in self.given.names():
@@ -227,11 +269,16 @@ class RunPlan:
         plans, steps, trainings = [], self.steps(), self.trainings()
         # The rows of students do not exist yet, but their images and objects are known.
         labeled = concatenate_datasets([self.data.full, self.data.point, self.data.without_points])
+        if stage == "refiner" and self.recipe.rough_folds > 1:
+            own = [count for name, count in steps.items() if name.startswith(FOLDS)]
+            size = (len(self.refiner_rows), count_objects(self.refiner_rows), sum(own))
+            plans.append(StagePlan(stage, FOLDS, TRAIN, *size, not own))
         for model in MODELS:
             if model.stage == stage and model.name in trainings:
                 rows, _ = trainings[model.name]
                 rows = labeled if rows is None else rows
-                count = sum(steps[name] for name in steps if student_of(name) == model.name)
+                names = [name for name in steps if model_of(name) == model.name and not name.startswith(FOLDS)]
+                count = sum(steps[name] for name in names)
                 size = (len(rows), count_objects(rows), count)
                 plans.append(StagePlan(stage, model.name, TRAIN, *size, self._is_trained(model.name)))
         return plans
@@ -245,18 +292,20 @@ class RunPlan:
         return any(path == removed or removed in path.parents for removed in self.outdated)
 
 
-def round_name(student: str, number: int) -> str:
-    """Return the folder of a student after an earlier round of labels, relative to the output folder.
+def round_name(model: str, number: int) -> str:
+    """Return the folder of a student or the refiner after an earlier round, relative to the output folder.
 
     Example:
-        >>> round_name("student_refined", 1), student_of("rounds/student_refined_1")
-        ('rounds/student_refined_1', 'student_refined')
+        >>> round_name("student_refined", 1), model_of("rounds/student_refined_1"), model_of("folds/1_of_2")
+        ('rounds/student_refined_1', 'student_refined', 'refiner')
     """
-    return f"{ROUNDS_FOLDER}/{student}_{number}"
+    return f"{ROUNDS_FOLDER}/{model}_{number}"
 
 
-def student_of(name: str) -> str:
-    """Return the name of the model that a training belongs to: the student of a round, or the name itself."""
+def model_of(name: str) -> str:
+    """Return the model that a training belongs to: that of a round, the refiner for folds, or the name itself."""
+    if name.startswith(f"{FOLDS}/"):
+        return "refiner"
     return name.split("/")[1].rpartition("_")[0] if name.startswith(f"{ROUNDS_FOLDER}/") else name
 
 

@@ -87,7 +87,7 @@ class EtaCallback(TrainerCallback):
 
 def kind_of(stage: str) -> str:
     """Return the kind of model that a stage trains; stages of one kind take the same time per step."""
-    return "refiner" if stage == "refiner" else "segmenter"
+    return "refiner" if stage in ("refiner", "rounds/refiner_1") else "segmenter"
 
 
 def duration(seconds: float) -> str:

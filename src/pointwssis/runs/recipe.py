@@ -15,7 +15,7 @@ from ..ops.points import PointSource
 from ..ops.user_error import UserError
 from ..ops.wording import brief, did_you_mean, with_hint
 from ..training.augmentation import Augmentation
-from ..training.refinement_dataset import RefinementSampling
+from ..training.refinement_sampling import RefinementSampling
 from .named_recipes import find_recipe
 from .recipe_values import checked_fields, parse_overrides, parse_value
 
@@ -65,7 +65,12 @@ class Recipe:
             learns from the masks alone, for comparison), student, upper_bound.
         seed: seed of the split, of the initial weights and of the augmentation.
         max_steps: upper limit on the training steps of every stage, for short trial runs.
-        bf16: train and label in bfloat16. null uses it where the hardware supports it.
+        bf16: train and label in bfloat16. null uses it where the hardware supports it; long trainings on a CPU measure
+            whether it is faster.
+        channels_last: keep weights and features with the channels last in memory when training. null measures, as
+            for `threads`; on a GPU it is true.
+        threads: threads that train on a CPU. null measures a few steps and takes the fastest number, up to the number
+            that PyTorch is set to.
 
         **Model**
 
@@ -84,8 +89,9 @@ class Recipe:
         teacher_name_or_path: saved SOLOv2 from which the teacher starts; overrides `model_name_or_path`.
         student_name_or_path: saved SOLOv2 from which students, control and upper bound start. "teacher" is the teacher
             of this run.
-        refiner_name_or_path: saved MaskRefineNet from which the refiner starts, with its architecture and crop size
-            instead of `refiner_model`. "general" is the class-agnostic refiner of the package.
+        refiner_name_or_path: saved MaskRefineNet from which the refiner starts, with its architecture instead of
+            `refiner_model`, of which crop_size, point_sigma, box_scale and train_box_scale still apply. "general" is
+            the class-agnostic refiner of the package.
         model: fields of `SOLOv2Config` for teacher, students, control and upper bound.
         teacher_model: fields of `SOLOv2Config` that differ for the teacher.
         refiner_model: fields of `MaskRefineNetConfig`.
@@ -96,7 +102,9 @@ class Recipe:
         teacher: training arguments that differ for the teacher.
         student: training arguments that differ for students, control and upper bound.
         refiner: `SegmentationTrainingArguments` of the refiner, and the options of its samples: point_jitter, perturb,
-            drop_rough, color_jitter; see `RefinementSampling`.
+            drop_rough, color_jitter, paste_neighbors, self_training, agreement; see `RefinementSampling`. With
+            self_training, the refiner is trained a second time, with as many steps, on masks and on its own labels of
+            images with points.
         train_shortest_edges: shortest edges in pixels; one is drawn per training batch. null uses that of `image_size`.
         augmentation: random changes of training images: horizontal_flip, vertical_flip, rotate90, brightness, contrast,
             min_crop, copy_paste, scale_jitter; see `Augmentation`. Without a horizontal_flip, images are flipped
@@ -114,6 +122,10 @@ class Recipe:
 
         rough_fractions: fractions of the teacher's training, 0 to 1, whose weights predict the rough masks that the
             refiner learns from.
+        rough_folds: number of folds of the images with masks for cross-fitting: one more teacher per fold learns from
+            all other folds, and predicts the rough masks that the refiner learns from in its own, in place of the
+            intermediate weights. With k folds, this takes k − 1 times as many steps as the teacher. 1 is off, as in the
+            paper.
         gate: labels take refined masks only where the refiner improves held-back objects: everywhere, or only for some
             sizes and scores of rough masks. false refines all labels, as in the paper.
         held_back_fraction: fraction of the images with masks that are held back. They measure the refiner for the gate,
@@ -122,15 +134,16 @@ class Recipe:
             own from its run. None are held back of fewer than 4; 0 holds none back.
         label_rounds: number of rounds of labels for the students. After each equal share of its steps, a student labels
             the images with points again, and continues from its own weights on the new labels. The paper has 1.
+        teacher_patience: the teacher stops when its labels of the held-back images, which it then never learns from,
+            have not improved in this many measurements in a row, and keeps its best weights. There are 20 measurements
+            in its `max_steps`, the upper limit. `rough_fractions` are then fractions of the steps up to the best
+            weights. 0 trains for all steps, as in the paper.
         settle_overlaps: pixels that several masks of an image claim go to the object with the nearest point, relative
             to its size; no mask holds the point of another object. false keeps overlaps, as in the paper.
         label_flips: average the masks of points in each image and its mirror image when labeling, unless class names
             distinguish left from right. Labeling takes twice as long. false labels the image alone, as in the paper.
         label_scales: sizes of the network's input when labeling points, as factors of `image_size`; scores and masks
             are averaged. [1.0] is that of the paper.
-        label_zoom: factor above 1 that enlarges overlapping parts of the images when labeling, in which objects with
-            masks of less than 32 × 32 pixels of the input are labeled again. Train with augmentation.min_crop ≤ 1 /
-            label_zoom, or scale_jitter ≥ label_zoom. 1 is off, as in the paper.
         image_level_threshold: minimum score of a pseudo label in images with image-level labels (paper, table 5: 0.3).
         unlabeled_threshold: minimum score of a pseudo label in images without labels, and in the unlabeled regions of
             incomplete images. In the paper 0.3 is better than 0.1 and 0.5.
@@ -171,6 +184,8 @@ class Recipe:
     seed: int = 1
     max_steps: int | None = None
     bf16: bool | None = None
+    channels_last: bool | None = None
+    threads: int | None = None
     # Model: input sizes, initial weights, configurations
     image_size: dict[str, int] = field(default_factory=lambda: {"shortest_edge": 800, "longest_edge": 1333})
     pad_size: dict[str, int] | None = None
@@ -195,13 +210,14 @@ class Recipe:
     weigh_pseudo_labels: bool = False
     # Labeling: how pseudo labels are made and filtered
     rough_fractions: list[float] = field(default_factory=lambda: [2 / 3, 8 / 9])
+    rough_folds: int = 1
     gate: bool = True
     held_back_fraction: float = 0.2
     label_rounds: int = 1
+    teacher_patience: int = 0
     settle_overlaps: bool = True
     label_flips: bool = True
     label_scales: list[float] = field(default_factory=lambda: [1.0])
-    label_zoom: float = 1.0
     image_level_threshold: float = 0.3
     unlabeled_threshold: float = 0.3
     # Evaluation
@@ -261,11 +277,13 @@ class Recipe:
     def _check_numbers(self) -> None:
         """Raise a `UserError` for counts out of range."""
         # Limits that are null are not checked.
-        names = ("max_steps", "tile_size", "max_detections", "full_repeats", "label_rounds", "seed")
-        for name in names:
+        names = ("max_steps", "threads", "tile_size", "max_detections", "full_repeats", "rough_folds", "label_rounds")
+        for name in (*names, "seed"):
             value, least = getattr(self, name), 0 if name == "seed" else 1
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be an integer of at least {least}")
+        if self.teacher_patience < 0:
+            raise UserError(f"teacher_patience is {self.teacher_patience}; it must be at least 0, which is off")
         # At 0 percent of its training, a teacher has learned nothing.
         fractions = self.rough_fractions
         if not fractions or not all(0 < fraction <= 1 for fraction in fractions):
@@ -274,8 +292,6 @@ class Recipe:
             raise UserError(
                 f"label_scales is {self.label_scales}; expected positive factors of image_size, such as [1.0]"
             )
-        if self.label_zoom < 1:
-            raise UserError(f"label_zoom is {self.label_zoom}; it must be at least 1, which is off")
         if any(edge < 1 for edge in self.train_shortest_edges or ()):
             raise UserError(f"train_shortest_edges is {self.train_shortest_edges}; expected positive numbers of pixels")
 

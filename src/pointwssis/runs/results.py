@@ -30,7 +30,7 @@ def write_results(results: dict[str, Any], folder: Path, max_detections: int = 1
 def result_table(results: dict[str, Any], max_detections: int = 100) -> str:
     """Return Markdown: two tables in percent (models on the validation images, pseudo labels against the hidden masks).
 
-    Below them stand the decision of the gate, if there is one, and the model that ships.
+    Below them stand the decision of the gate, if there is one, the model that ships, and notes.
 
     Args:
         results: results of `Run.run`.
@@ -42,6 +42,7 @@ def result_table(results: dict[str, Any], max_detections: int = 100) -> str:
         blocks.append(f"gate: {Gate.from_dict(results['gate']).summary()}\n")
     if results.get("shipped"):
         blocks.append(f"ships: {results['shipped']}\n")
+    blocks += [f"note: {note}\n" for note in results.get("notes") or []]
     return "\n".join(blocks)
 
 

@@ -21,18 +21,22 @@ from ..ops.user_error import UserError, as_user_error
 from ..pseudo_labeling import Proposer, Refiner, Teacher
 from ..training.flips import warn_about_flips
 from .cache import is_first_process, stored_rows
+from .cross_fitting import fold_rows
 from .data import RunData, load_data
 from .facts import LabelCosts, label_costs, read_json, write_cards
-from .held_back import save_held_back, with_validation
+from .held_back import save_held_back, teacher_rows, with_validation
 from .labeling import GATE_FILE, GivenLabelers, Labeling, LabelRound
 from .names import SEGMENTERS
+from .notes import notes_on
 from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated
 from .plan import RunPlan, round_name
 from .progress import EtaCallback
 from .recipe import Recipe
 from .results import write_contact_sheet, write_results
-from .reuse import labeling_model
-from .shipping import shipped_model
+from .reuse import is_reused, labeling_model
+from .self_training import self_training_rows
+from .shipping import save_validation_size, shipped_model
+from .stage_arguments import fold_settings
 from .stages import SegmenterTraining, is_trained, train_refiner, train_segmenter
 
 
@@ -95,6 +99,7 @@ class Run:
         if is_first_process():
             write_whole(self.folder / RECIPE_FILE, self.recipe.save)
             write_if_changed(self.folder / LABELERS_FILE, json.dumps(self.given.names()))
+            save_validation_size(self.data.validation, self.folder)
 
     # -- all stages
 
@@ -104,8 +109,9 @@ class Run:
         Returns:
             The content of `results.json`: name of each SOLOv2 of the run → its metrics (fractions from 0 to 1), and
             "pseudo_labels" → name of the labels → their quality, "label_rounds" (with several) → round → the same for
-            the labels of a student, "gate" → what the gate measured and decided (None without one), and "shipped" →
-            name of the best model. Stages of earlier runs in this folder are included.
+            the labels of a student, "gate" → what the gate measured and decided (None without one), "shipped" → name
+            of the best model, and "notes" → sentences on what has shaped or limits these results. Stages of earlier
+            runs in this folder are included.
         """
         stages = self.recipe.stages
         # The order is that of the paper: each stage reads what earlier ones have written.
@@ -138,6 +144,7 @@ class Run:
             results["label_rounds"] = self.round_quality()
         results["gate"] = read_json(self.folder / "refiner" / GATE_FILE)
         results["shipped"] = None if self.shipped is None else self.shipped.name
+        results["notes"] = notes_on(self.recipe, self.data)
         # Cards come after the quality, since they quote it.
         self.write_cards()
         if is_first_process():
@@ -188,13 +195,17 @@ class Run:
         # The refiner learns from the rough masks of intermediate weights, so they are saved on the way.
         training = SegmenterTraining(
             "teacher",
-            self.data.masked,
+            teacher_rows(self.recipe, self.data),
             self.plan.teacher_fields,
             self.recipe.teacher,
             start,
             self.labeling.intermediate_folders(),
-            self.labeling.late_images,
         )
+        # Held-back images join late, or tell when to stop.
+        if self.recipe.teacher_patience:
+            training = replace(training, measure_labels=self.labeling.mean_iou_of)
+        else:
+            training = replace(training, late_images=self.labeling.late_images)
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
         # A run that reuses this teacher holds back the same images.
         if is_first_process():
@@ -203,21 +214,42 @@ class Run:
         return metrics
 
     def refiner(self) -> None:
-        """Train MaskRefineNet on the images with masks and their rough masks (step 3 of figure 3)."""
+        """Train MaskRefineNet on the images with masks and their rough masks (step 3 of figure 3).
+
+        With `refiner.self_training`, it is trained a second time, on these and on its own labels of the other images.
+        """
         if is_trained(self.folder / "refiner"):
             return
         start, rows = self.start(self.recipe.refiner_name_or_path, "mask_refine_net"), self.data.masked
         # The refiner learns to turn rough masks of intermediate teachers into the true ones.
         if self.data.has_masks:
+            if self.recipe.rough_folds > 1 and self.given.teacher is None:
+                self._fold_teachers()
             rows = self.labeling.rough_full()
         elif start is None:
             raise UserError(
                 "no object has a mask, and a refiner needs some; give a trained one as refiner_name_or_path, or leave "
                 "the stage 'refiner' out"
             )
-        train_refiner(self.recipe, rows, self.folder / "refiner", start, self.eta)
+        seed = self.recipe.seed
+        if self.plan.self_trains:
+            first = self.folder / round_name("refiner", 1)
+            train_refiner(self.recipe, rows, first, start, self.eta)
+            rows = concatenate_datasets([rows, self_training_rows(self.labeling, first)])
+            # With another seed, the second training does not repeat the samples of the first.
+            start, seed = str(first), seed + 1
+        train_refiner(self.recipe, rows, self.folder / "refiner", start, self.eta, seed)
         self.labeling.gate()
         self.write_cards()
+
+    def _fold_teachers(self) -> None:
+        """Train the teachers of all folds, each on the images of the other folds."""
+        # A reused teacher has seen all images, so that these do not start from it.
+        own = None if is_reused(self.recipe, "teacher") else self.recipe.teacher_name_or_path
+        start, settings = self.start(own, "solov2"), fold_settings(self.recipe, self.folder)
+        for name, (rows, _) in fold_rows(self.recipe, self.plan.refiner_rows).items():
+            training = SegmenterTraining(name, rows, self.plan.teacher_fields, settings, start)
+            train_segmenter(self.recipe, training, None, self.eta)
 
     def student_rows(self) -> dict[str, Dataset]:
         """Return name → rows of each student: images with masks, and images with pseudo labels.

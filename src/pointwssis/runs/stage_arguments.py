@@ -11,7 +11,7 @@ from ..ops.devices import best_device, choose_dtype
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
 from ..training.arguments import SegmentationTrainingArguments
-from ..training.refinement_dataset import RefinementSampling
+from ..training.refinement_sampling import RefinementSampling
 from .recipe import Recipe
 
 POSITIVE_ARGUMENTS = ("max_steps", "per_device_train_batch_size", "per_device_eval_batch_size", "logging_steps")
@@ -46,6 +46,27 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
     if not any("save_steps" in setting for setting in settings):
         arguments.save_steps = max(1, arguments.max_steps // 5)
     return arguments
+
+
+def with_steps(settings: dict[str, Any], whole: SegmentationTrainingArguments, steps: int) -> dict[str, Any]:
+    """Return the settings of a training run with other steps, which warms up for the same fraction of them.
+
+    Args:
+        settings: training arguments of the recipe that differ for this run.
+        whole: the arguments that they lead to.
+        steps: the other number of steps.
+    """
+    # Below 1, `warmup_steps` is a fraction already.
+    warmup = whole.warmup_steps
+    own = max(1, int(warmup * steps / whole.max_steps)) if warmup >= 1 else warmup
+    return {**settings, "max_steps": steps, "warmup_steps": own}
+
+
+def fold_settings(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Return the training arguments of the teacher of one fold: it takes as many epochs as the teacher."""
+    whole = training_arguments(recipe, folder, recipe.training, recipe.teacher)
+    folds = recipe.rough_folds
+    return with_steps(recipe.teacher, whole, max(1, round(whole.max_steps * (folds - 1) / folds)))
 
 
 def check_arguments(values: dict[str, Any]) -> None:

@@ -10,33 +10,54 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset
-from transformers import AutoConfig, PrinterCallback, ProgressCallback, TrainerCallback, TrainerState, set_seed
+from transformers import (
+    AutoConfig,
+    PrinterCallback,
+    ProgressCallback,
+    TrainerCallback,
+    TrainerState,
+    default_data_collator,
+    set_seed,
+)
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import class_names
-from ..models.factory import CHANGEABLE_FIELDS, is_saved_model, new_refiner, new_segmenter, saved_model
+from ..models.factory import (
+    CHANGEABLE_FIELDS,
+    CROP_FIELDS,
+    is_saved_model,
+    new_refiner,
+    new_segmenter,
+    saved_model,
+    saved_refiner,
+)
+from ..models.inference import prepare_for_inference
 from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
-from ..ops.devices import best_device, choose_dtype, for_device
+from ..ops.bf16_speed import inference_dtype
+from ..ops.devices import best_device
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
+from ..training.compute_settings import TimedSamples, in_memory_format
 from ..training.datasets import InstanceDataset
 from ..training.expected_iou import ExpectedIou
 from ..training.flips import augmentation_for
 from ..training.incomplete_labels import background_threshold
 from ..training.late_images import LateInstanceDataset, first_epoch_after
 from ..training.refinement_dataset import RefinementDataset
+from ..training.threads import ThreadsCallback
 from ..training.trainer import SegmentationTrainer
+from .compute import compute_settings
+from .label_stopping import LabelStopping
 from .progress import EtaCallback
 from .recipe import Recipe, refiner_sampling
 from .results import percent
@@ -57,6 +78,8 @@ class SegmenterTraining:
         start: saved model to start from; None starts from new weights.
         intermediate_folders: fraction of the training → folder for the weights at that step.
         late_images: positions of the rows that are learned from only after the first of these weights.
+        measure_labels: function of saved weights that returns the mean IoU of their labels; where the recipe sets
+            `teacher_patience`, the training stops when it no longer improves.
         expected_iou: weight of each pseudo label where the recipe weighs them; None takes `mask_weight`.
     """
 
@@ -67,6 +90,7 @@ class SegmenterTraining:
     start: str | None = None
     intermediate_folders: dict[float, Path] = field(default_factory=dict)
     late_images: Sequence[int] = ()
+    measure_labels: Callable[[Path], float] | None = None
     expected_iou: ExpectedIou | None = None
 
 
@@ -123,14 +147,16 @@ def train_segmenter(
     set_seed(recipe.seed)
     start = str(folder) if is_ready else training.start
     model, processor = starting_segmenter(recipe, training.rows, training.model_fields, start)
-    trainer = segmenter_trainer(recipe, training, validation, model, processor)
+    trainer = segmenter_trainer(recipe, training, validation, model, processor, is_ready)
     if eta is not None:
         trainer.add_callback(eta.for_stage(training.name))
     # Without rows, the model to start from is the result.
     if not is_ready and len(training.rows):
-        train_and_save(trainer, folder)
+        train_and_save(trainer, folder, training.intermediate_folders)
     elif not is_ready:
         save_untrained(trainer, folder)
+    elif trainer.is_world_process_zero():
+        model.config.save_pretrained(folder)  # its decoding is that of the recipe, which may have changed
 
     metrics = {}
     if validation is not None:
@@ -145,23 +171,38 @@ def train_segmenter(
 
 
 def segmenter_trainer(
-    recipe: Recipe, training: SegmenterTraining, validation: Dataset | None, model: Any, processor: Any
+    recipe: Recipe,
+    training: SegmenterTraining,
+    validation: Dataset | None,
+    model: Any,
+    processor: Any,
+    is_ready: bool = False,
 ) -> SegmentationTrainer:
-    """Return the trainer of one SOLOv2."""
+    """Return the trainer of one SOLOv2; one that is trained already is only evaluated."""
     folder = Path(recipe.output_dir) / training.name
-    args = training_arguments(recipe, folder, recipe.training, training.arguments)
+    settings = (recipe.training, training.arguments)
+    args = training_arguments(recipe, folder, *settings)
+    samples = training_samples(recipe, training, args)
+    collator = InstanceCollator(processor, recipe.train_shortest_edges or None)
+    # Precision, memory format and threads; only a training to come measures them.
+    is_timed = best_device().type == "cpu" and not is_ready and len(samples)
+    timed = TimedSamples(samples, collator) if is_timed else None
+    compute = compute_settings(recipe, "segmenter", settings, args, model, timed)
     trainer = SegmentationTrainer(
-        model=for_device(model, best_device()),
-        args=args,
-        train_dataset=training_samples(recipe, training, args),
-        data_collator=InstanceCollator(processor, recipe.train_shortest_edges or None),
+        model=in_memory_format(model, compute.channels_last),
+        args=training_arguments(recipe, folder, *settings, {"bf16": compute.bf16}),
+        train_dataset=samples,
+        data_collator=collator,
         processing_class=processor,
         eval_dataset=validation,
+        callbacks=[ThreadsCallback(compute, timed, recipe.threads is not None)],
         # COCO's AP at 100 is measured beside that of the recipe's limit.
         max_detections=sorted({100, recipe.max_detections}),
     )
-    # Only the teacher has intermediate weights to save.
-    if training.intermediate_folders:
+    # Only the teacher has intermediate weights to save; those of a training without a fixed end are chosen there.
+    if training.measure_labels is not None:
+        trainer.add_callback(LabelStopping(recipe.teacher_patience, training.measure_labels, trainer))
+    elif training.intermediate_folders:
         trainer.add_callback(SaveIntermediateWeights(training.intermediate_folders, trainer))
     return without_printing(trainer)
 
@@ -215,7 +256,7 @@ def evaluate(
         rows: rows of the schema, with the classes of the model.
         max_detections: detections per image, of the model and in the evaluation.
         batch_size: images per forward pass.
-        bf16: compute in bfloat16; None does so where the device computes it in hardware.
+        bf16: compute in bfloat16; None does so where it is faster, see `bf16_infers_faster`.
     """
     names, device = class_names(rows), best_device()
     model, processor = saved_model(str(folder), names)
@@ -228,11 +269,10 @@ def evaluate(
         args = SegmentationTrainingArguments(
             output_dir=output_dir,
             per_device_eval_batch_size=batch_size,
-            bf16=choose_dtype(device, bf16) == torch.bfloat16,
             use_cpu=device.type == "cpu",
         )
         trainer = SegmentationTrainer(
-            model=for_device(model, device),
+            model=prepare_for_inference(model, device, inference_dtype(device, bf16)),
             args=args,
             processing_class=processor,
             eval_dataset=rows,
@@ -246,7 +286,12 @@ def evaluate(
 
 
 def train_refiner(
-    recipe: Recipe, rough_rows: Dataset, folder: Path, name_or_path: str | None = None, eta: EtaCallback | None = None
+    recipe: Recipe,
+    rough_rows: Dataset,
+    folder: Path,
+    name_or_path: str | None = None,
+    eta: EtaCallback | None = None,
+    seed: int | None = None,
 ) -> None:
     """Train a MaskRefineNet on images that have both masks and rough masks (paper, section 3.3).
 
@@ -257,28 +302,36 @@ def train_refiner(
         folder: folder of the model.
         name_or_path: saved model to start from, see `find_refiner`; None starts from new weights.
         eta: callback that prints the progress; None prints nothing.
+        seed: seed of weights and samples; None takes that of the recipe.
     """
     if is_trained(folder):
         logger.warning("%s is done already; delete the folder to train it again", folder)
         return
-    names = class_names(rough_rows)
-    set_seed(recipe.seed)
+    names, seed = class_names(rough_rows), recipe.seed if seed is None else seed
+    set_seed(seed)
     model, processor = starting_refiner(recipe, names, name_or_path)
     # Without rough masks there is no dataset, and the model to start from is saved unchanged.
-    dataset = None
+    dataset = timed = None
     if len(rough_rows):
         # Samples vary in the scale of their crop, in the position of their point, and in their rough mask.
         scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
         sampling = refiner_sampling(recipe.refiner)
-        samples = (rough_rows, processor, scales, sampling, augmentation, recipe.seed, recipe.skip_bad)
-        dataset = RefinementDataset(*samples)
+        options = {"seed": seed, "skip_bad": recipe.skip_bad}
+        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, **options)
+        # GPUs need no measuring.
+        timed = TimedSamples(dataset, default_data_collator) if best_device().type == "cpu" else None
+    settings = (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe))
+    args = training_arguments(recipe, folder, *settings)
+    compute = compute_settings(recipe, "refiner", settings, args, model, timed)
     trainer = SegmentationTrainer(
-        model=for_device(model, best_device()),
-        args=training_arguments(recipe, folder, MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)),
+        model=in_memory_format(model, compute.channels_last),
+        args=training_arguments(recipe, folder, *settings, {"bf16": compute.bf16}),
         train_dataset=dataset,
         processing_class=processor,
-        callbacks=[] if eta is None else [eta.for_stage(folder.name)],
+        callbacks=[ThreadsCallback(compute, timed, recipe.threads is not None)],
     )
+    if eta is not None:
+        trainer.add_callback(eta.for_stage(folder.relative_to(recipe.output_dir).as_posix()))
     without_printing(trainer)
     train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
 
@@ -288,7 +341,7 @@ def starting_refiner(
 ) -> tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]:
     """Return the MaskRefineNet that a training run starts from, with its image processor.
 
-    A saved model keeps its architecture and its crop size.
+    A saved model keeps its architecture; of the recipe's `refiner_model`, it takes what concerns its crops.
 
     Args:
         recipe: recipe of the run.
@@ -297,7 +350,8 @@ def starting_refiner(
     """
     if name_or_path is None:
         return new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
-    return saved_model(find_refiner(name_or_path), names)
+    crops = {name: value for name, value in recipe.refiner_model.items() if name in CROP_FIELDS}
+    return saved_refiner(find_refiner(name_or_path), names, crops)
 
 
 # -- shared
@@ -310,8 +364,16 @@ def without_printing(trainer: SegmentationTrainer) -> SegmentationTrainer:
     return trainer
 
 
-def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
-    """Train from the last checkpoint if there is one, save model and image processor, and delete the checkpoints."""
+def train_and_save(
+    trainer: SegmentationTrainer, folder: Path, intermediate_folders: dict[float, Path] | None = None
+) -> None:
+    """Train from the last checkpoint if there is one, save model and image processor, and delete the checkpoints.
+
+    Args:
+        trainer: trainer of the model.
+        folder: folder of the model.
+        intermediate_folders: as in `SegmenterTraining`, for a training that keeps the weights with the best labels.
+    """
     checkpoints = Path(trainer.args.output_dir)
     checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
     # The state of a checkpoint tells how far the training came.
@@ -321,21 +383,24 @@ def train_and_save(trainer: SegmentationTrainer, folder: Path) -> None:
     else:  # interrupted while saving; the Trainer would train one more step
         trainer.state = state
         trainer.load_checkpoint(checkpoint)
+    # A training that stops by its labels keeps earlier weights than its last ones.
+    stopping = next((one for one in trainer.callback_handler.callbacks if isinstance(one, LabelStopping)), None)
+    steps = trainer.args.max_steps if stopping is None else stopping.keep_best(folder, intermediate_folders or {})
     trainer.save_model(str(folder))
     # Only losses and validation AP are kept, for the curves.
     history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]
     if trainer.is_world_process_zero():
         # The log marks the training as finished: it follows model and settings, and then the checkpoints may go.
-        write_json(folder / "training_settings.json", settings_of(trainer))
+        write_json(folder / "training_settings.json", settings_of(trainer, steps))
         write_json(folder / "training_log.json", history)
         shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def settings_of(trainer: SegmentationTrainer) -> dict[str, Any]:
-    """Return the settings of a training run, for the card of its model."""
+def settings_of(trainer: SegmentationTrainer, steps: int) -> dict[str, Any]:
+    """Return the settings of a training run of a number of steps, for the card of its model."""
     args = trainer.args
     return {
-        "steps": args.max_steps,
+        "steps": steps,
         # Images per step over all devices and accumulated passes
         "batch_size": args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
         "learning_rate": args.learning_rate,

@@ -11,17 +11,16 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset as HFDataset
-from PIL import Image, ImageFilter
 
-from ..ops.coco_masks import decode_rle, rle_area, rle_box
+from ..ops.coco_masks import rle_area
 from ..ops.images import read_image
 from ..ops.points import pixel_of
-from .augmentation import Augmentation, augmented
+from .augmentation import Augmentation
+from .cutouts import blended, cut_out, resized_cutout
 
 MAX_OBJECTS = 5  # per image
 SCALES = (0.5, 1.5)  # relative to the object's size in its own image, when both images have the same shorter side
 MIN_VISIBLE = 0.1  # visible fraction below which an object that was covered is dropped
-EDGE = 2  # pixels around a mask over which a pasted object fades out
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class CopyPaste:
             left = position_of(mask.shape[1], image.shape[1], cutout.cut_columns, generator)
             window = (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1]))
             # The object fades into the image around its mask, and hides the masks beneath.
-            image[window] = (opacity * cutout.pixels + (1 - opacity) * image[window]).round().astype(np.uint8)
+            image[window] = blended(image[window], cutout.pixels, opacity)
             lost[:number] += (enlarged[:number, *window] & mask).sum(axis=(1, 2))
             enlarged[:number, *window] &= ~mask
             enlarged[number, *window] = mask
@@ -136,29 +135,19 @@ class CopyPaste:
             size: (height, width) of the image that it will be pasted into.
             generator: source of randomness.
         """
-        # Only the window of the object is processed.
-        x, y, width, height = (int(value) for value in rle_box(item["segmentation"]))
-        window = (slice(max(0, y - EDGE), y + height + EDGE), slice(max(0, x - EDGE), x + width + EDGE))
-        mask = decode_rle(item["segmentation"])[window]
-        pixels, masks, _ = augmented(source[window], mask[None], np.zeros((0, 2)), self.turns, generator)
+        pixels, mask = cut_out(item, source, self.turns, generator)
         # The window has a margin around the mask except where the image ends.
-        filled_rows, filled_columns = masks[0].any(axis=1), masks[0].any(axis=0)
+        filled_rows, filled_columns = mask.any(axis=1), mask.any(axis=0)
         cut_rows = (bool(filled_rows[0]), bool(filled_rows[-1]))
         cut_columns = (bool(filled_columns[0]), bool(filled_columns[-1]))
 
         # The object must fit into the image.
-        height, width = masks.shape[1:]
+        height, width = mask.shape
         factor = generator.uniform(*SCALES)
         if self.relative:
             factor *= min(size) / min(source.shape[:2])
         factor = min(factor, size[0] / height, size[1] / width)
-        new_size = (max(1, int(width * factor)), max(1, int(height * factor)))
-        pixels = np.asarray(Image.fromarray(pixels).resize(new_size, Image.Resampling.BILINEAR))
-        shade = Image.fromarray(masks[0].astype(np.uint8) * 255).resize(new_size, Image.Resampling.BILINEAR)
-        mask = np.asarray(shade) >= 128
-        # Outside of the mask, a blurred one is the opacity.
-        blurred = np.asarray(shade.filter(ImageFilter.GaussianBlur(EDGE / 2)), dtype=np.float32) / 255
-        return Cutout(pixels, mask, np.where(mask, np.float32(1), blurred)[..., None], cut_rows, cut_columns)
+        return Cutout(*resized_cutout(pixels, mask, factor), cut_rows, cut_columns)
 
 
 def is_annotated(item: Mapping[str, Any]) -> bool:

@@ -2,7 +2,6 @@
 """Training samples of MaskRefineNet: an object with its mask, a point, and a rough mask."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,50 +9,17 @@ import torch
 from datasets import Dataset as HFDataset
 
 from ..models.mask_refine_net.crops_mask_refine_net import CropBox, crop_box_around
-from ..ops.coco_masks import decode_rle, rle_area, rle_box
+from ..ops.coco_masks import decode_rle, rle_area, rle_box, rle_iou
 from ..ops.images import read_image
 from ..ops.user_error import UserError
 from .augmentation import Augmentation, augmented
 from .datasets import SeededDataset
-from .rough_masks import disc_mask, perturbed_mask
+from .pasted_neighbors import NeighborPaste
+from .refinement_sampling import RefinementSampling
+from .rough_masks import disc_mask, leaked_mask, perturbed_mask
 
 EMPTY_FRACTION = 0.25  # fraction of the dropped rough masks that are empty; the others are discs around the point
 DISC_DIAMETERS = (0.15, 1.0)  # range of the disc's diameter, as a fraction of the object's longer side
-
-
-@dataclass(frozen=True)
-class RefinementSampling:
-    """Choice of the point and the rough mask of each training sample of MaskRefineNet.
-
-    Args:
-        point_jitter: standard deviation of the point's offset, as a fraction of the object's width and height.
-        perturb: fraction of the samples whose rough mask is a perturbed ground truth instead of a predicted mask. Above
-            0, objects without a predicted mask are samples too.
-        drop_rough: fraction of the samples whose rough mask is empty or a small disc around the point.
-        color_jitter: largest change of color; the gain of each channel is drawn from 1 ± this value, gamma from
-            exp(± this value).
-
-    Raises:
-        UserError: a fraction lies outside 0 to 1, or `perturb` and `drop_rough` exceed 1 together.
-    """
-
-    point_jitter: float = 0.15
-    perturb: float = 0.0
-    drop_rough: float = 0.0
-    color_jitter: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.point_jitter < 0:
-            raise UserError(f"point_jitter is {self.point_jitter}; it must be at least 0")
-        for name in ("perturb", "drop_rough", "color_jitter"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise UserError(f"{name} is {value}; it must lie between 0 and 1")
-        if self.perturb + self.drop_rough > 1:
-            raise UserError(
-                f"perturb is {self.perturb} and drop_rough is {self.drop_rough}; both are fractions of the samples, so "
-                "their sum must be at most 1"
-            )
 
 
 class RefinementDataset(SeededDataset):
@@ -62,14 +28,14 @@ class RefinementDataset(SeededDataset):
     The crop is that of inference (`crop_box_around`) at a random scale. The point is drawn near the center of mass,
     inside the mask, because clicks by annotators miss the center; the official code puts it at the center of the
     cropped mask. Predicted rough masks are used unless `sampling` replaces some of them, which the official code does
-    not.
+    not. The length is the number of annotated objects; with `self_training`, pseudo labels take the place of some.
 
     Args:
         rows: rows of the schema, with `segmentation` and, unless all rough masks are replaced, `rough_segmentation`; an
             image may occur several times with different rough masks.
         image_processor: image processor of MaskRefineNet.
         box_scales: range of the crop's size divided by the rough mask's extent.
-        sampling: choice of the points and the rough masks.
+        sampling: choice of the objects, the points and the rough masks.
         augmentation: random changes of image and masks together; None leaves them unchanged.
         seed: seed of all random numbers.
         skip_bad: where an image cannot be read, warn and take the next sample instead of raising.
@@ -94,8 +60,15 @@ class RefinementDataset(SeededDataset):
         # Samples are objects, not images. Perturbation needs no predicted mask.
         needs_rough = self.sampling.perturb == 0
         self.objects: list[tuple[int, int]] = []  # row index, position in its `objects`
+        self.pseudo_objects: list[tuple[int, int]] = []  # the samples of self-training
         for index, objects in enumerate(self.rows["objects"]):
-            self.objects += [(index, place) for place, item in enumerate(objects) if is_refinable(item, needs_rough)]
+            for place, item in enumerate(objects):
+                if not is_refinable(item, needs_rough):
+                    continue
+                if not self.sampling.self_training or item["score"] is None:
+                    self.objects.append((index, place))
+                elif agreement_of(item) >= self.sampling.agreement:
+                    self.pseudo_objects.append((index, place))
         if not self.objects and not needs_rough:
             raise UserError("no object has a mask; annotate some masks")
         if not self.objects:
@@ -103,20 +76,27 @@ class RefinementDataset(SeededDataset):
                 "no object has both a mask and a rough mask; first predict rough masks of images with masks "
                 "(predict_rough_masks)"
             )
+        self.paste_neighbor: NeighborPaste | None = None
+        if self.sampling.paste_neighbors:
+            self.paste_neighbor = NeighborPaste(self.rows, self.objects, augmentation)
 
     def __len__(self) -> int:
         return len(self.objects)
 
     def sample(self, index: int) -> dict[str, torch.Tensor]:
         """Return one sample, see the class."""
-        row_index, position = self.objects[index]
-        row, generator = self.rows[row_index], self.generator(index)
-        mask = decode_rle(row["objects"][position]["segmentation"])
+        generator = self.generator(index)
+        row_index, position = self._drawn_object(index, generator)
+        row = self.rows[row_index]
+        image, mask = np.asarray(read_image(row)), decode_rle(row["objects"][position]["segmentation"])
+        neighbor = None
+        if self.paste_neighbor is not None and generator.random() < self.sampling.paste_neighbors:
+            image, mask, neighbor = self.paste_neighbor(row_index, image, mask, generator)
         point = jittered_point(mask, self.sampling.point_jitter, generator)
-        rough_mask = self._rough_mask(row["objects"], position, mask, point, generator)
+        rough_mask = self._rough_mask(row["objects"], position, mask, point, generator, neighbor)
         scale = generator.uniform(*self.box_scales)
         # Only the crop is augmented. The crop around an empty mask depends on the size of the whole image.
-        image, masks, points = np.asarray(read_image(row)), np.stack([mask, rough_mask]), np.array([point])
+        masks, points = np.stack([mask, rough_mask]), np.array([point])
         if rough_mask.any():
             x0, y0, x1, y1 = with_point(crop_box_around(rough_mask, point, scale), point)
             image, masks, points = image[y0:y1, x0:x1], masks[:, y0:y1, x0:x1], points - np.array([x0, y0])
@@ -138,6 +118,12 @@ class RefinementDataset(SeededDataset):
         names = ("pixel_values", "rough_masks", "input_points", "class_labels", "mask_labels")
         return {name: encoded[name][0] for name in names}
 
+    def _drawn_object(self, index: int, generator: np.random.Generator) -> tuple[int, int]:
+        """Return the object of a sample: its own, or a random one with a pseudo label."""
+        if self.pseudo_objects and generator.random() < self.sampling.self_training:
+            return self.pseudo_objects[int(generator.integers(len(self.pseudo_objects)))]
+        return self.objects[index]
+
     def _rough_mask(
         self,
         objects: list[dict[str, Any]],
@@ -145,14 +131,22 @@ class RefinementDataset(SeededDataset):
         mask: np.ndarray,
         point: tuple[float, float],
         generator: np.random.Generator,
+        pasted: np.ndarray | None,
     ) -> np.ndarray:
-        """Return the rough mask of a sample: predicted, perturbed, or dropped."""
-        predicted, draw = objects[position]["rough_segmentation"], generator.random()
+        """Return the rough mask of a sample: predicted, perturbed, or dropped; it may leak into a pasted neighbor."""
+        item, draw = objects[position], generator.random()
         if draw < self.sampling.drop_rough:
             return uninformative_mask(mask, point, generator)
-        if predicted is not None and draw >= self.sampling.drop_rough + self.sampling.perturb:
-            return decode_rle(predicted)
-        return perturbed_mask(mask, generator, random_neighbor(objects, position, generator))
+        is_pseudo = bool(self.sampling.self_training) and item["score"] is not None
+        keeps_predicted = item["rough_segmentation"] is not None and not is_pseudo
+        if keeps_predicted and draw >= self.sampling.drop_rough + self.sampling.perturb:
+            rough = decode_rle(item["rough_segmentation"])
+            # The neighbor was not there when the mask was predicted.
+            rough = rough if pasted is None else rough & ~pasted
+        else:
+            neighbor = random_neighbor(objects, position, generator) if pasted is None else pasted
+            rough = perturbed_mask(mask, generator, neighbor)
+        return rough if pasted is None else leaked_mask(rough, mask, pasted, generator)
 
 
 def with_point(box: CropBox, point: tuple[float, float]) -> CropBox:
@@ -177,6 +171,12 @@ def is_refinable(item: Mapping[str, Any], needs_rough: bool = True) -> bool:
     if item["iscrowd"] or (needs_rough and item["rough_segmentation"] is None):
         return False
     return item["segmentation"] is not None and rle_area(item["segmentation"]) > 0
+
+
+def agreement_of(item: Mapping[str, Any]) -> float:
+    """Return the IoU of the rough mask of an object and its mask; 0 without a rough mask."""
+    rough = item["rough_segmentation"]
+    return 0.0 if rough is None else rle_iou(rough, item["segmentation"])
 
 
 def jittered_point(mask: np.ndarray, jitter: float, generator: np.random.Generator) -> tuple[float, float]:

@@ -13,6 +13,8 @@ from PIL import Image
 MARGIN = 0.6  # border of the window around the object, as a fraction of its longer side
 GRID_SIDES = (24, 64)  # cells along the longer side of the window; a cell is never smaller than a pixel
 LOWEST_IOU = 0.2  # masks with less in common with the object are drawn again, with weaker errors
+LEAK_FRACTION = 0.5  # fraction of the rough masks that leak into a neighbor which was pasted
+LEAK_DIAMETERS = (0.5, 2.5)  # range of the diameter of the leak, relative to the square root of the neighbor's area
 
 
 def perturbed_mask(mask: np.ndarray, generator: np.random.Generator, neighbor: np.ndarray | None = None) -> np.ndarray:
@@ -58,6 +60,29 @@ def disc_mask(shape: tuple[int, int], point: tuple[float, float], diameter: floa
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     radius = max(diameter / 2, 0.75)
     return (columns - point[0]) ** 2 + (rows - point[1]) ** 2 <= radius**2
+
+
+def leaked_mask(
+    rough: np.ndarray, mask: np.ndarray, neighbor: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """Return a rough mask that may also cover the part of a neighbor that is next to the object.
+
+    Args:
+        rough: (H, W) bool, rough mask of the object.
+        mask: (H, W) bool, ground-truth mask of the object, not empty.
+        neighbor: (H, W) bool, mask of the neighbor.
+        generator: source of randomness.
+
+    Returns:
+        (H, W) bool: the rough mask itself, or with a leak.
+    """
+    if generator.random() >= LEAK_FRACTION or not rough.any() or not neighbor.any():
+        return rough
+    # The leak begins at the pixel of the neighbor that is nearest to the center of the object.
+    pixels, center = np.argwhere(neighbor), np.argwhere(mask).mean(axis=0)
+    y, x = pixels[np.hypot(*(pixels - center).T).argmin()].tolist()
+    diameter = generator.uniform(*LEAK_DIAMETERS) * len(pixels) ** 0.5
+    return rough | (neighbor & disc_mask(mask.shape, (x, y), diameter))
 
 
 def _window_around(mask: np.ndarray) -> tuple[slice, slice]:

@@ -36,9 +36,7 @@ def read_id(record: Any, field: str = "id") -> int:
 def required(record: Mapping[str, Any], field: str) -> Any:
     """Return `record[field]`, which must exist."""
     if field not in record:
-        raise AnnotationError(
-            f"missing key {field}", field, "missing", f"add it; the record has {brief(sorted(record))}"
-        )
+        raise AnnotationError(f"missing key {field}", field, "missing", f"add it to {brief(sorted(record))}")
     return record[field]
 
 

@@ -10,13 +10,13 @@ from torch import Tensor
 from .decoding_solov2 import DecodingSettings, ImageOutputs
 from .grid_solov2 import cells_of_points
 
-LEVEL_STRATEGIES = ("adaptive", "points", "finest", "size")
+LEVEL_STRATEGIES = ("adaptive", "finest", "size")
 
 
 class PointInstances(NamedTuple):
     """Instances of points: one per point in their order, or one per point and level (`decode_every_level`)."""
 
-    probabilities: Tensor  # (N, h, w) at a quarter of the padded canvas
+    kernels: Tensor  # (N, E) mask kernels; `ImageOutputs.mask_probabilities` makes the masks
     labels: Tensor  # (N,)
     scores: Tensor  # (N,) class confidence × maskness at the chosen level, whatever the selection maximized
     levels: Tensor  # (N,) chosen level, 0 … 4 for P2 … P6
@@ -65,9 +65,8 @@ def decode_points(
         class_labels: (N,) classes, −1 for an unknown class; None if all are unknown. A point of unknown class gets the
             class with the best score at its cells.
         settings: `level_score` is the score that the selection maximizes.
-        level_strategy: "adaptive" compares all levels (paper), "points" those whose mask holds its own point and no
-            other one of the image where there are any, "finest" takes P2, "size" compares the levels whose scale range
-            contains `sizes`.
+        level_strategy: "adaptive" compares all levels (paper), "finest" takes P2, "size" compares the levels whose
+            scale range contains `sizes`.
         sizes: (N,) square root of the box area of each object in pixels of the canvas, for "size".
 
     Returns:
@@ -78,12 +77,9 @@ def decode_points(
     """
     readings = read_cells(outputs, points, settings)
     scores = level_scores([readings], class_labels, settings)
-    if level_strategy == "points":
-        eligible = levels_by_points([points_in_masks(outputs, points, readings.kernels)], scores.compared > 0, settings)
-    else:
-        eligible = eligible_levels(level_strategy, len(points), sizes, settings).to(points.device)
-    levels = best_levels(scores.compared, eligible)
-    return _instances(outputs, readings, scores, torch.arange(len(points), device=points.device), levels)
+    eligible = eligible_levels(level_strategy, len(points), sizes, settings).to(points.device)
+    levels = best_levels(scores.compared.masked_fill(~eligible, -1))
+    return _instances(readings, scores, torch.arange(len(points), device=points.device), levels)
 
 
 def decode_every_level(
@@ -105,15 +101,13 @@ def decode_every_level(
     num_points, num_levels = scores.scores.shape
     rows = torch.arange(num_points, device=points.device).repeat_interleave(num_levels)
     levels = torch.arange(num_levels, device=points.device).repeat(num_points)
-    return _instances(outputs, readings, scores, rows, levels)
+    return _instances(readings, scores, rows, levels)
 
 
-def _instances(
-    outputs: ImageOutputs, readings: CellReadings, scores: LevelScores, rows: Tensor, levels: Tensor
-) -> PointInstances:
+def _instances(readings: CellReadings, scores: LevelScores, rows: Tensor, levels: Tensor) -> PointInstances:
     """Return the instances of points `rows` (M,) at `levels` (M,)."""
     return PointInstances(
-        probabilities=outputs.mask_probabilities(readings.kernels[rows, levels]),
+        kernels=readings.kernels[rows, levels],
         labels=scores.labels[rows],
         scores=scores.scores[rows, levels],
         levels=levels,
@@ -127,11 +121,15 @@ def _instances(
 def read_cells(outputs: ImageOutputs, points: Tensor, settings: DecodingSettings) -> CellReadings:
     """Read confidences and kernels at the cell of each point on every level; arguments as in `decode_points`."""
     cells = cells_of_points(points, settings.num_grids, outputs.canvas)  # (N, L)
-    kernels = outputs.kernel_table()[cells]  # (N, L, E)
-    confidence = torch.cat([logits.sigmoid().flatten(1).T for logits in outputs.class_logits])[cells]  # (N, L, C)
-    maskness, _ = outputs.masknesses(kernels.flatten(0, 1), settings.mask_threshold)
+    kernels, logits = outputs.at_cells(cells)  # (N, L, E), (N, L, C)
+    confidence = logits.sigmoid()
+    # Points that share a cell share its mask, so each is measured once.
+    unique, place = cells.unique(return_inverse=True)
+    one_each = kernels.new_empty(len(unique), kernels.shape[-1])
+    one_each[place] = kernels
+    maskness, _ = outputs.masknesses(one_each, settings.mask_threshold)
     background = background_scores(outputs, points, confidence, kernels)
-    return CellReadings(kernels, confidence, maskness.view(cells.shape), background)
+    return CellReadings(kernels, confidence, maskness[place], background)
 
 
 def level_scores(views: Sequence[CellReadings], class_labels: Tensor | None, settings: DecodingSettings) -> LevelScores:
@@ -160,9 +158,9 @@ def level_scores(views: Sequence[CellReadings], class_labels: Tensor | None, set
     return LevelScores(labels, scores, compared, class_scores, background)
 
 
-def best_levels(compared: Tensor, eligible: Tensor) -> Tensor:
-    """Return the (N,) eligible level with the highest score; of equal scores the finest wins (official code)."""
-    return compared.masked_fill(~eligible, -1).argmax(dim=1)
+def best_levels(compared: Tensor) -> Tensor:
+    """Return the (N,) level with the highest of (N, L) scores; of equal scores the finest wins (official code)."""
+    return compared.argmax(dim=1)
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:
@@ -183,44 +181,12 @@ def background_scores(outputs: ImageOutputs, points: Tensor, confidence: Tensor,
         confidence: (N, L, C) class probabilities of each point's cells.
         kernels: (N, L, E) mask kernels of each point's cells.
     """
-    inside = (kernels * _features_at(outputs, points).T[:, None]).sum(dim=-1).sigmoid()  # (N, L)
-    return 1 - (confidence.amax(dim=-1) * inside).amax(dim=1)
-
-
-def _features_at(outputs: ImageOutputs, points: Tensor) -> Tensor:
-    """Return the (E, N) mask features at points, which have a quarter of the canvas' resolution."""
+    # Mask features have a quarter of the canvas' resolution.
     height, width = outputs.mask_features.shape[-2:]
     column, row = (points / 4).long().unbind(dim=1)
-    return outputs.mask_features[:, row.clamp(0, height - 1), column.clamp(0, width - 1)]
-
-
-def points_in_masks(outputs: ImageOutputs, points: Tensor, kernels: Tensor) -> Tensor:
-    """Return the (N, L, N) probability of each point's mask on each level at each point of the image.
-
-    Args:
-        outputs: outputs of one image.
-        points: (N, 2), (x, y) in pixels of the padded canvas.
-        kernels: (N, L, E) mask kernels of each point's cells.
-    """
-    return (kernels @ _features_at(outputs, points)).sigmoid()
-
-
-def levels_by_points(views: Sequence[Tensor], is_filled: Tensor, settings: DecodingSettings) -> Tensor:
-    """Return (N, L) bool: the levels whose mask fits the points of the image best.
-
-    Best are masks that hold their own point and no other one, then those that hold their own point, then all.
-
-    Args:
-        views: `points_in_masks` of each view.
-        is_filled: (N, L) bool, False for an empty mask.
-        settings: `mask_threshold` is the probability above which a mask holds a point.
-    """
-    holds = _mean(views) > settings.mask_threshold  # (N, L, N)
-    own = holds.diagonal(dim1=0, dim2=2).T & is_filled
-    is_alone = holds.sum(dim=2) == 1
-    # 2 for its own point only, 1 for its own and others, 0 for the rest
-    rank = own.long() + (own & is_alone).long()
-    return rank == rank.amax(dim=1, keepdim=True)
+    features = outputs.mask_features[:, row.clamp(0, height - 1), column.clamp(0, width - 1)]  # (E, N)
+    inside = (kernels * features.T[:, None]).sum(dim=-1).sigmoid()  # (N, L)
+    return 1 - (confidence.amax(dim=-1) * inside).amax(dim=1)
 
 
 def eligible_levels(level_strategy: str, num_points: int, sizes: Tensor | None, settings: DecodingSettings) -> Tensor:

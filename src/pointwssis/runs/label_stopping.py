@@ -1,0 +1,112 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""A teacher that trains until the labels that it makes of held-back images stop improving."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from accelerate.utils import broadcast_object_list
+from torch.random import fork_rng
+from transformers import TrainerCallback
+
+from ..training.trainer import SegmentationTrainer
+from .cache import is_first_process
+
+MEASUREMENTS = 20  # per training of all steps
+FILE = "held_back_labels.json"
+
+
+class LabelStopping(TrainerCallback):
+    """Measure the labels of a teacher at even distances, stop when they stop improving, and keep the best weights.
+
+    The weights of every measurement stay beside the checkpoints until the training is complete. A resumed training
+    repeats the measurements after its checkpoint.
+
+    Args:
+        patience: number of measurements in a row without a better one after which the training stops.
+        measure: function of a folder with a SOLOv2 that returns the mean IoU of its labels with the annotated masks.
+        trainer: trainer of the teacher; averaged weights are measured where it keeps an average.
+    """
+
+    def __init__(self, patience: int, measure: Callable[[Path], float], trainer: SegmentationTrainer):
+        self.patience, self.measure, self.trainer = patience, measure, trainer
+        self.folder = Path(trainer.args.output_dir) / "measured"
+        self.interval = max(1, trainer.args.max_steps // MEASUREMENTS)
+        # Step → mean IoU, in ascending order
+        path = self.folder / FILE
+        saved = json.loads(path.read_text(encoding="utf-8"))["mean_iou"] if path.is_file() else {}
+        self.mean_iou: dict[int, float] = {int(step): value for step, value in saved.items()}
+
+    @property
+    def best_step(self) -> int:
+        """Step with the best labels, the first of equal ones."""
+        return max(self.mean_iou, key=self.mean_iou.__getitem__)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.mean_iou = {step: value for step, value in self.mean_iou.items() if step <= state.global_step}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        step = state.global_step
+        if step % self.interval and step < state.max_steps:
+            return
+        # The first process measures; all others learn the result from it, so that they stop together.
+        measured = [self._measured(step, model) if state.is_world_process_zero else None]
+        broadcast_object_list(measured)
+        self.mean_iou[step] = measured[0]
+        if state.is_world_process_zero:
+            self._write(self.folder, step)
+        if step - self.best_step >= self.patience * self.interval:
+            control.should_training_stop = True
+
+    def _measured(self, step: int, model: Any) -> float:
+        folder = self._weights(step)
+        with self.trainer.averaged_weights():
+            model.save_pretrained(folder)
+        self.trainer.processing_class.save_pretrained(folder)
+        with fork_rng(devices=[]):  # the training draws the same random numbers as without the measurement
+            return self.measure(folder)
+
+    def keep_best(self, folder: Path, intermediate_folders: dict[float, Path]) -> int:
+        """Give the model the weights with the best labels, after the training, and return their step.
+
+        Args:
+            folder: folder of the teacher, for the file with all measurements.
+            intermediate_folders: fraction of the steps up to the best labels → folder for the weights that were
+                measured nearest to it.
+        """
+        model, best = self.trainer.model, self.best_step
+        model.load_state_dict(type(model).from_pretrained(self._weights(best)).state_dict())
+        if is_first_process():
+            for fraction, target in intermediate_folders.items():
+                nearest = min(self.mean_iou, key=lambda step, wanted=fraction * best: abs(step - wanted))
+                shutil.copytree(self._weights(nearest), target, dirs_exist_ok=True)
+            self._write(folder, max(self.mean_iou))
+            print(f"  {summary(folder)}", flush=True)
+        return best
+
+    def _weights(self, step: int) -> Path:
+        return self.folder / f"step_{step}"
+
+    def _write(self, folder: Path, stopped_at: int) -> None:
+        """Write all measurements into a folder."""
+        values = {"best_step": self.best_step, "stopped_at": stopped_at, "mean_iou": self.mean_iou}
+        (folder / FILE).write_text(json.dumps(values, indent=1), encoding="utf-8")
+
+
+def summary(folder: Path) -> str | None:
+    """Return one line about the stopping of a teacher; None without `teacher_patience`.
+
+    Args:
+        folder: folder of the teacher.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    measured = json.loads(path.read_text(encoding="utf-8"))
+    best = measured["best_step"]
+    return (
+        f"teacher: weights of step {best} of {measured['stopped_at']}, with the best labels of held-back objects (mean "
+        f"IoU {measured['mean_iou'][str(best)]:.3f})"
+    )
