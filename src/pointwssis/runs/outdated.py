@@ -42,8 +42,8 @@ KEYS = {
 
 # Keys that change no result, but only which results there are
 FREE_KEYS = (
-    "stages", "rough_student", "output_dir", "skip_bad", "channels_last", "threads", "push_to_hub", "hub_model_id",
-    "hub_private",
+    "stages", "rough_student", "output_dir", "skip_bad", "allow_outside", "channels_last", "threads", "push_to_hub",
+    "hub_model_id", "hub_private",
 )  # fmt: skip
 
 FIRST_STAGE = {key: stage for stage, keys in KEYS.items() for key in keys}

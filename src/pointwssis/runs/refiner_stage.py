@@ -69,7 +69,8 @@ def train_refiner(
         # Samples vary in the scale of their crop, in the position of their point, and in their rough mask.
         scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
         sampling = refiner_sampling(recipe.refiner)
-        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, seed)
+        options = {"seed": seed, "skip_bad": recipe.skip_bad}
+        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, **options)
         # GPUs need no measuring.
         timed = TimedSamples(dataset, default_data_collator) if best_device().type == "cpu" else None
     settings = (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe))

@@ -198,7 +198,7 @@ class Run:
         """Train the teacher on the images with masks (step 1 of figure 3), and return its metrics."""
         start = self.start(self.recipe.teacher_name_or_path, "solov2")
         # A saved teacher may be used without training; without that and without masks, the run cannot start.
-        if not len(self.data.masked) and start is None:
+        if not self.data.has_masks and start is None:
             raise UserError(
                 "no object has a mask, and a teacher needs some; raise labeled_fraction, add masks, or give a trained "
                 "SOLOv2 as teacher_name_or_path"
@@ -233,7 +233,7 @@ class Run:
             return
         start, rows = self.start(self.recipe.refiner_name_or_path, "mask_refine_net"), self.data.masked
         # The refiner learns to turn rough masks of intermediate teachers into the true ones.
-        if len(rows):
+        if self.data.has_masks:
             if self.recipe.rough_folds > 1 and self.given.teacher is None:
                 self._fold_teachers()
             rows = self.labeling.rough_full()

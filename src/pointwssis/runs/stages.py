@@ -207,6 +207,7 @@ def training_samples(
         "seed": recipe.seed,
         "weigh_pseudo_labels": recipe.weigh_pseudo_labels and (training.expected_iou or True),
         "tile_size": recipe.tile_size,
+        "skip_bad": recipe.skip_bad,
     }
     if not training.late_images:
         return InstanceDataset(training.rows, **options)
