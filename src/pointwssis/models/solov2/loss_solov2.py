@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ...ops.losses import dice_loss, sigmoid_focal_loss
 from ...ops.mask_ops import downscale_masks, mask_extents
+from ...ops.processes import sum_over_processes
 from .grid_solov2 import LevelTargets, assign_cells
 from .loss_mask_solov2 import IncompleteLabels
 
@@ -64,7 +65,8 @@ def solov2_loss(
 
     The dice loss is the mean over all positive cells of all images and levels. The focal loss is the sum over all cells
     divided by the number of cells with a class, plus one. `incomplete` extends paper and official code, which assume
-    that every image is completely labeled and every mask equally reliable.
+    that every image is completely labeled and every mask equally reliable. In a training on several processes, both are
+    the losses of their common batch; the official code averages the losses of its GPUs.
 
     Args:
         outputs: outputs of `SOLOv2Model`.
@@ -108,9 +110,13 @@ def solov2_loss(
             mask_weights = torch.ones(len(masks)) if incomplete.mask_weights is None else incomplete.mask_weights[image]
             weights.append(mask_weights.to(dice[-1])[objects])  # of the mask that each positive cell learns
     focal = focal_loss_sum(outputs.class_logits, class_targets, loss_mask, config)
+    mask_loss, weight = weighted_mask_loss(outputs, dice, weights)
+    # Sums and their divisors are those of all processes that train together.
+    sums = torch.stack([focal, focal.new_tensor(num_cells), mask_loss, weight])
+    focal, total_cells, mask_loss, weight = sum_over_processes(sums)
     return {
-        "loss_class": config.class_loss_weight * focal / (num_cells + 1),
-        "loss_mask": config.mask_loss_weight * mean_mask_loss(outputs, dice, weights),
+        "loss_class": config.class_loss_weight * focal / (total_cells + 1),
+        "loss_mask": config.mask_loss_weight * mask_loss / weight.clamp(min=1e-6),
     }
 
 
@@ -148,10 +154,11 @@ def _dice_losses(kernels: Tensor, features: Tensor, masks: Tensor, objects: Tens
     return dice_loss(mask_logits.float().sigmoid(), masks[objects])
 
 
-def mean_mask_loss(outputs: Any, losses: list[Tensor], weights: list[Tensor]) -> Tensor:
-    """Return the weighted mean of the dice losses of a batch.
+def weighted_mask_loss(outputs: Any, losses: list[Tensor], weights: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the weighted sum of the dice losses of a batch, and the sum of the weights, both () float32.
 
-    In a batch without positive cells it is zero and still reaches every parameter; the official code raises an error.
+    In a batch without positive cells both are zero, and the loss still reaches every parameter; the official code
+    raises an error.
 
     Args:
         outputs: outputs of `SOLOv2Model`.
@@ -159,9 +166,10 @@ def mean_mask_loss(outputs: Any, losses: list[Tensor], weights: list[Tensor]) ->
         weights: (P,) weights of each of these images.
     """
     if not losses:
-        return 0 * (outputs.mask_features.float().sum() + sum(k.float().sum() for k in outputs.kernels))
+        zero = 0 * (outputs.mask_features.float().sum() + sum(k.float().sum() for k in outputs.kernels))
+        return zero, zero.detach()
     weight = torch.cat(weights)
-    return (weight * torch.cat(losses)).sum() / weight.sum().clamp(min=1e-6)
+    return (weight * torch.cat(losses)).sum(), weight.sum()
 
 
 def focal_loss_sum(
