@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from helpers import tiny
 from pointwssis.data import class_names, dataset_from_rows, make_object
+from pointwssis.models.mask_refine_net.loss_mask_refine_net import mask_refinement_loss
 from pointwssis.pipelines import PointInstanceSegmentationPipeline
 from pointwssis.training.arguments import SegmentationTrainingArguments
 from pointwssis.training.augmentation import Augmentation
@@ -51,6 +54,42 @@ class Watched(InstanceDataset):
         return super().__getitem__(index)
 
 
+def loss_curve(folder: Path, images_per_process: int) -> list[dict[str, float]]:
+    """Return the losses and gradient norms of a training of four steps on images of one size; the third is empty."""
+    rows = tiny.shapes(7)
+    changed = [{**row, "objects": [] if index == 2 else row["objects"]} for index, row in enumerate(rows)]
+    model, processor = tiny.segmenter()
+    arguments = SegmentationTrainingArguments(
+        output_dir=str(folder / "curve"),
+        per_device_train_batch_size=images_per_process,
+        max_steps=4,
+        warmup_steps=1,
+        logging_steps=1,
+        save_strategy="no",
+        use_cpu=True,
+        disable_tqdm=True,
+    )
+    trainer = SegmentationTrainer(
+        model=model.train(),
+        args=arguments,
+        train_dataset=dataset_from_rows(changed, class_names(rows)),
+        processing_class=processor,
+    )
+    trainer.train()
+    names = ("loss", "loss_class", "loss_mask", "grad_norm")
+    return [{name: entry[name] for name in names} for entry in trainer.state.log_history if "loss" in entry]
+
+
+def refinement_gradient(crops: slice) -> tuple[float, list[float]]:
+    """Return the loss of MaskRefineNet of some of four crops, and the gradient of each of their logits."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(4, 2, 6, 6, generator=generator)[crops].requires_grad_()
+    labels = torch.randint(0, 2, (4, 6, 6), generator=generator)[crops]
+    loss = mask_refinement_loss(logits, labels)
+    loss.backward()
+    return loss.item(), logits.grad.flatten().tolist()
+
+
 def main(folder: Path) -> None:
     model, processor = tiny.segmenter()
     dataset = Watched(mixed_rows(6), Augmentation(), 7)
@@ -78,7 +117,9 @@ def main(folder: Path) -> None:
     )
     metrics = {name: value for name, value in other.evaluate().items() if "AP" in name or "AR" in name}
     weights = sum(value.double().abs().sum().item() for value in model.parameters())
-    answer = {"metrics": metrics, "weights": weights, "seen": dataset.seen}
+    answer = {"metrics": metrics, "weights": weights, "seen": dataset.seen, "curve": loss_curve(folder, 1)}
+    rank = int(os.environ["RANK"])
+    answer["refinement"] = refinement_gradient(slice(3 * rank, 3 + rank))  # three crops, and one
     (folder / f"rank{os.environ['RANK']}.json").write_text(json.dumps(answer))
 
 

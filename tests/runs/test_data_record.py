@@ -12,8 +12,8 @@ from PIL import Image, ImageOps
 
 from helpers import tiny
 from pointwssis.runs import labeling
-from pointwssis.runs.cache import stored_rows
 from pointwssis.runs.run import Run
+from pointwssis.runs.saved_rows import stored_rows
 
 STAGES = ["teacher", "rough", "refiner", "pseudo", "student"]
 

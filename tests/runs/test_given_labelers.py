@@ -8,9 +8,9 @@ import pytest
 
 from helpers import tiny
 from pointwssis.ops.coco_masks import decode_rle, encode_mask
-from pointwssis.runs.cache import stored_rows
 from pointwssis.runs.data import load_data
 from pointwssis.runs.run import Run
+from pointwssis.runs.saved_rows import stored_rows
 
 SIDE = 9  # pixels of the masks that the callables make
 

@@ -10,10 +10,10 @@ import pytest
 from helpers import tiny
 from helpers.tiny import recipe
 from pointwssis.ops.coco_masks import decode_rle, encode_mask
-from pointwssis.runs.cache import stored_rows
 from pointwssis.runs.data import load_data
 from pointwssis.runs.held_back import late_images, with_validation
 from pointwssis.runs.run import Run
+from pointwssis.runs.saved_rows import stored_rows
 from pointwssis.training.datasets import InstanceDataset
 from pointwssis.training.trainer import SegmentationTrainer
 

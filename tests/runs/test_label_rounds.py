@@ -7,8 +7,8 @@ import pytest
 
 from helpers import tiny
 from helpers.tiny import recipe
-from pointwssis.runs.cache import stored_rows
 from pointwssis.runs.run import Run
+from pointwssis.runs.saved_rows import stored_rows
 from pointwssis.training.trainer import SegmentationTrainer
 
 STUDENTS = ["student_point", "student_refined"]

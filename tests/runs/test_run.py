@@ -12,10 +12,10 @@ from helpers import tiny
 from helpers.tiny import recipe
 from pointwssis.data import class_names, hide_masks, load_coco, read_image
 from pointwssis.runs import stages
-from pointwssis.runs.cache import stored_rows
 from pointwssis.runs.data import load_data
 from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.run import Run
+from pointwssis.runs.saved_rows import stored_rows
 from pointwssis.runs.stage_results import UNFINISHED_MODEL
 from pointwssis.training.trainer import SegmentationTrainer
 

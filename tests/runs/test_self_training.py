@@ -8,8 +8,8 @@ import pytest
 from helpers import tiny
 from helpers.tiny import recipe, recipe_values
 from pointwssis.pseudo_labeling.gate import Gate, GateBin
-from pointwssis.runs.cache import stored_rows
 from pointwssis.runs.run import Run
+from pointwssis.runs.saved_rows import stored_rows
 from pointwssis.training.refinement_dataset import RefinementDataset
 from pointwssis.training.trainer import SegmentationTrainer
 

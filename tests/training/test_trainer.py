@@ -1,8 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +8,7 @@ from transformers import TrainerCallback, TrainingArguments
 
 from helpers import tiny
 from helpers import training_in_two_processes as script
-from helpers.paths import TESTS
+from helpers.processes import run_together
 from helpers.training_in_two_processes import answered_rows, mixed_rows
 from pointwssis.evaluation import CocoEvaluator
 from pointwssis.training.arguments import SegmentationTrainingArguments
@@ -274,16 +271,18 @@ def test_a_perfect_model_has_an_ap_of_one(tmp_path, monkeypatch):
     assert made.evaluate()["eval_AP"] == pytest.approx(1.0)
 
 
-def test_two_processes_train_and_evaluate_as_one(tmp_path):
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory) -> list[dict]:
+    """Return the answers of the two processes of `training_in_two_processes`."""
+    folder = tmp_path_factory.mktemp("two")
+    for code, output in run_together(script, 2, folder):
+        assert code == 0, output[-3000:]
+    return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1)]
+
+
+def test_two_processes_train_and_evaluate_as_one(two_processes, tmp_path):
     """An image without objects on one of them, an odd number of images, and the same answer."""
-    paths = [str(TESTS), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = subprocess.run(
-        [*command, script.__file__, str(tmp_path)], capture_output=True, text=True, env=environment, timeout=300
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    first, second = (json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in (0, 1))
+    first, second = two_processes
     assert first["metrics"] == second["metrics"] and first["weights"] == second["weights"]
     # Every epoch, each process takes half of the images, and both augment anew.
     for epoch in range(3):
@@ -291,6 +290,24 @@ def test_two_processes_train_and_evaluate_as_one(tmp_path):
         assert seen == list(range(6))
     alone, _ = evaluated(tmp_path, answered_rows(), per_device_eval_batch_size=2)
     assert first["metrics"] == pytest.approx(alone, abs=1e-9) and alone["eval_AP"] > 0.2
+
+
+def test_two_processes_follow_the_losses_of_one_with_the_same_batch(two_processes, tmp_path):
+    """Processes with different numbers of objects weigh them alike: divisors are those of the common batch."""
+    alone = script.loss_curve(tmp_path, 2)
+    assert len(alone) == 4 and alone[0]["loss"] > alone[-1]["loss"] > 0
+    for answer in two_processes:
+        for step, expected in zip(answer["curve"], alone, strict=True):
+            assert step == pytest.approx(expected, rel=1e-4)
+
+
+def test_two_processes_share_the_loss_of_a_refiner(two_processes):
+    loss, gradient = script.refinement_gradient(slice(0, 4))
+    # DistributedDataParallel divides the sum of the gradients by the number of processes.
+    shared = [value / 2 for answer in two_processes for value in answer["refinement"][1]]
+    assert shared == pytest.approx(gradient, abs=1e-6)
+    for answer in two_processes:
+        assert answer["refinement"][0] == pytest.approx(loss, abs=1e-6)
 
 
 # -- rows of the schema, as they are

@@ -73,8 +73,8 @@ def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> 
         words: `--KEY VALUE` options that control how an annotation file is read.
     """
     from ..data import load_annotations
-    from ..runs.cache import stored_rows
     from ..runs.data import reading_options
+    from ..runs.saved_rows import stored_rows
 
     # `datasets` leaves this file in every folder that it writes.
     if (Path(labels) / "dataset_info.json").is_file():

@@ -69,8 +69,8 @@ def print_dry_run(recipe: Recipe, update: bool) -> None:
 
 def execute(recipe: Recipe, update: bool = False) -> "Run":
     """Run a recipe, print its table and the paths of its results; `update` as in `Run`."""
+    from ..ops.processes import is_first_process
     from ..registration import register
-    from ..runs.cache import is_first_process
     from ..runs.progress import duration
     from ..runs.publish import Push
     from ..runs.run import Run
@@ -80,7 +80,8 @@ def execute(recipe: Recipe, update: bool = False) -> "Run":
     # Write access and data are checked before the first stage.
     push = Push(recipe)
     run = Run(recipe, update=update)
-    print(run.data.summary())
+    if is_first_process():
+        print(run.data.summary())
     run.run()
     # One process is enough for the report and the upload.
     if not is_first_process():

@@ -48,8 +48,8 @@ def process_count() -> int:
 
 
 def process_index() -> int:
-    """Return the index of this process, from 0."""
-    return distributed.get_rank() if distributed.is_initialized() else 0
+    """Return the index of this process, from 0; `torchrun` sets it before the processes are connected."""
+    return distributed.get_rank() if distributed.is_initialized() else int(os.environ.get("RANK", "0"))
 
 
 def is_first_process() -> bool:

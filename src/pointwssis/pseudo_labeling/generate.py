@@ -23,6 +23,7 @@ from .settling import settle_rough_masks, settled_labels
 
 Row = dict[str, Any]
 
+IMAGES_PER_BATCH = 8  # per call of a teacher or proposer
 SAME_OBJECT = 0.5  # fraction of a proposal that one annotated mask must cover to be the same object
 
 
@@ -30,7 +31,7 @@ def generate_pseudo_labels(
     dataset: Dataset,
     teacher: Teacher,
     refiner: Refiner | None = None,
-    batch_size: int = 8,
+    batch_size: int = IMAGES_PER_BATCH,
     settle_overlaps: bool = True,
 ) -> Dataset:
     """Turn points into masks (paper, figure 3, bottom): predict rough masks and refine them.
@@ -53,7 +54,7 @@ def generate_pseudo_labels(
 
 
 def predict_rough_masks(
-    dataset: Dataset, teacher: Teacher, batch_size: int = 8, settle_overlaps: bool = True
+    dataset: Dataset, teacher: Teacher, batch_size: int = IMAGES_PER_BATCH, settle_overlaps: bool = True
 ) -> Dataset:
     """Give every object with a point a `rough_segmentation`, a `score` and a `level`.
 
@@ -76,7 +77,7 @@ def predict_rough_masks(
 
 def _with_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int, settle_overlaps: bool) -> Iterator[Row]:
     names = class_names(dataset)
-    for rows in _batches(dataset.with_format(None), range(len(dataset)), batch_size, "Rough masks"):
+    for rows in _batches(dataset, batch_size, "Rough masks"):
         # Ask the teacher for all points of a batch of images at once.
         objects = [objects_with_point(row) for row in rows]
         images = [read_image(row) for row in rows]
@@ -108,7 +109,9 @@ def _class_name(item: Row, names: Sequence[str]) -> str | None:
 # -- objects without points
 
 
-def propose_rough_masks(dataset: Dataset, proposer: Proposer, first_id: int, batch_size: int = 8) -> Dataset:
+def propose_rough_masks(
+    dataset: Dataset, proposer: Proposer, first_id: int, batch_size: int = IMAGES_PER_BATCH
+) -> Dataset:
     """Add the unannotated objects that a network finds in incomplete images.
 
     Incomplete are images without labels or with image-level labels (paper, table 5), and here also images in which
@@ -124,42 +127,36 @@ def propose_rough_masks(dataset: Dataset, proposer: Proposer, first_id: int, bat
     Raises:
         ValueError: the proposer returns something other than documented.
     """
-    # Complete images show nothing that is not annotated, so the network need not run.
-    if all(dataset["complete"]):
-        return dataset
     return dataset_from_rows(_with_proposals(dataset, proposer, first_id, batch_size), class_names(dataset))
 
 
 def _with_proposals(dataset: Dataset, proposer: Proposer, first_id: int, batch_size: int) -> Iterator[Row]:
-    # Only incomplete images go through the network; its answers arrive in the order of these rows.
     names, ids = class_names(dataset), itertools.count(first_id)
-    rows = dataset.with_format(None)
-    incomplete = [index for index, complete in enumerate(rows["complete"]) if not complete]
-    proposals = _proposals(rows, incomplete, names, proposer, batch_size)
-    # Complete images pass unchanged and consume no answer.
-    for row in rows:
-        for instance in [] if row["complete"] else next(proposals):
-            if is_annotated(instance["mask"], row["objects"]):
-                continue
-            # The label itself is made later: a proposal begins as a rough mask, like the masks of points.
-            category = class_index("proposer", row, instance["label"], names)
-            values = {"rough_segmentation": instance["mask"], "score": float(instance["score"])}
-            row["objects"].append(make_object(next(ids), category, **values))
-        yield row
+    for rows in _batches(dataset, batch_size, "Proposals"):
+        # Complete images show nothing that is not annotated, so they do not go through the network.
+        incomplete = [row for row in rows if not row["complete"]]
+        for row, instances in zip(incomplete, _proposals(incomplete, names, proposer), strict=True):
+            for instance in instances:
+                if is_annotated(instance["mask"], row["objects"]):
+                    continue
+                # The label itself is made later: a proposal begins as a rough mask, like the masks of points.
+                category = class_index("proposer", row, instance["label"], names)
+                values = {"rough_segmentation": instance["mask"], "score": float(instance["score"])}
+                row["objects"].append(make_object(next(ids), category, **values))
+        yield from rows
 
 
-def _proposals(
-    dataset: Dataset, indices: Sequence[int], names: Sequence[str], proposer: Proposer, batch_size: int
-) -> Iterator[list[dict[str, Any]]]:
-    """Yield the proposals for each of these images that are not empty."""
-    for rows in _batches(dataset, indices, batch_size, "Proposals"):
-        # Known classes of an image restrict what the proposer may find.
-        classes = [_present_classes(row, names) for row in rows]
-        answers = proposer([read_image(row) for row in rows], classes)
-        check_batch("proposer", rows, answers)
-        for row, instances in zip(rows, answers, strict=True):
-            check_instances("proposer", row, instances)
-            yield [instance for instance in instances if rle_area(instance["mask"])]
+def _proposals(rows: Sequence[Row], names: Sequence[str], proposer: Proposer) -> Iterator[list[dict[str, Any]]]:
+    """Yield the proposals for each image of a batch that are not empty."""
+    if not rows:
+        return
+    # Known classes of an image restrict what the proposer may find.
+    classes = [_present_classes(row, names) for row in rows]
+    answers = proposer([read_image(row) for row in rows], classes)
+    check_batch("proposer", rows, answers)
+    for row, instances in zip(rows, answers, strict=True):
+        check_instances("proposer", row, instances)
+        yield [instance for instance in instances if rle_area(instance["mask"])]
 
 
 def _present_classes(row: Row, names: Sequence[str]) -> list[str] | None:
@@ -254,10 +251,11 @@ def set_pseudo_mask(item: Row, rle: RLE) -> None:
     item["segmentation"], item["bbox"], item["area"] = rle, rle_box(rle), float(rle_area(rle))
 
 
-def _batches(dataset: Dataset, indices: Sequence[int], batch_size: int, title: str) -> Iterator[list[Row]]:
+def _batches(dataset: Dataset, batch_size: int, title: str) -> Iterator[list[Row]]:
     """Yield rows in batches, with a progress bar that counts images and is silent without a terminal."""
-    with tqdm(total=len(indices), desc=title, unit="image", disable=None) as progress:
-        for start in range(0, len(indices), batch_size):
-            rows = [dataset[index] for index in indices[start : start + batch_size]]
+    plain = dataset.with_format(None)
+    with tqdm(total=len(plain), desc=title, unit="image", disable=None) as progress:
+        for start in range(0, len(plain), batch_size):
+            rows = [plain[index] for index in range(start, min(start + batch_size, len(plain)))]
             yield rows
             progress.update(len(rows))

@@ -1,58 +1,51 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""A disk cache of rows of the schema: the result of a stage is made once, and saved completely or not at all."""
+"""A disk cache of labels: those of a stage are made once, and saved completely or not at all."""
 
 import json
 import logging
-import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, DatasetInfo, Features, Image, Value, load_from_disk
+from datasets import Dataset
 
 from ..data.schema import class_names, dataset_from_rows
+from ..ops.processes import from_first_process, is_first_process, wait_for_all
 from ..ops.whole_files import is_whole_folder, write_folder
+from .saved_rows import save_rows, stored_rows
+from .shards import label_in_shards
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 2
 KEYS_FILE = "keys.json"  # key per row of labels
 EARLIER = "earlier"  # folder of labels that are kept aside
 
 
-def is_first_process() -> bool:
-    """Return True in the process that writes files, the first one of those that `torchrun` starts."""
-    return os.environ.get("RANK", "0") == "0"
+def cached(
+    folder: Path, rows: Dataset, label: Callable[[Dataset], Dataset], first_new_id: Callable[[], int] | None = None
+) -> Dataset:
+    """Return the labels in a folder; if there are none, make and save them first.
 
-
-def cached(folder: Path, make: Callable[[], Dataset]) -> Dataset:
-    """Return the dataset in a folder; if there is none, make and save it first.
-
-    It is written to a temporary folder, which is renamed when it is complete. Of several processes the first one makes
-    it. The others wait for the folder, because labeling may take longer than any timeout of their communication.
+    All processes call this together, and each labels its share of the images. The folder is written under a temporary
+    name, and renamed when it is complete.
 
     Args:
-        folder: folder of the dataset.
-        make: function that returns rows of the schema.
+        folder: folder of the labels.
+        rows: rows to label.
+        label: function that labels some rows; see `label_in_shards`.
+        first_new_id: function that returns the lowest id of objects that `label` adds; None if it adds none.
     """
-    while not folder.is_dir() and not is_first_process():
-        time.sleep(POLL_SECONDS)
-    if not folder.is_dir():
-        write_folder(folder, lambda unfinished: _save_rows(make(), unfinished))
+    if not from_first_process(folder.is_dir):
+        made = label_in_shards(folder, rows, label, None if first_new_id is None else first_new_id())
+        if made is not None:
+            write_folder(folder, lambda unfinished: save_rows(made, unfinished))
+        wait_for_all()
     return stored_rows(folder)
 
 
-def _save_rows(rows: Dataset, folder: Path) -> None:
-    """Save rows of the schema to a folder."""
-    # Images are saved as plain columns, because `datasets` would embed the file of an `Image` in every stage.
-    plain = with_images_as(rows, {"bytes": Value("binary"), "path": Value("string")})
-    plain.save_to_disk(str(folder), num_shards=None if len(plain) else 1)  # without a shard it cannot be read
-
-
 def cached_by_image(
-    folder: Path, rows: Dataset, keys: Callable[[], list[str]], make: Callable[[Dataset], Dataset]
+    folder: Path, rows: Dataset, keys: Callable[[], list[str]], label: Callable[[Dataset], Dataset]
 ) -> Dataset:
     """Return the labels in a folder; if there are none, make and save them first, as `cached` does.
 
@@ -61,31 +54,41 @@ def cached_by_image(
     Args:
         folder: folder of the labels.
         rows: rows to label.
-        keys: function that returns a key per row: equal keys have equal labels, apart from the ids in them.
-        make: function that labels rows, each for itself: it changes neither their order nor that of their objects.
+        keys: function without communication that returns a key per row: equal keys have equal labels, apart from the
+            ids in them.
+        label: function that labels rows, each for itself: it changes neither their order nor that of their objects.
     """
-
-    def save(unfinished: Path) -> None:
-        own = keys()
-        earlier, known = _kept_aside(earlier_labels(folder))
-        missing = [place for place, key in enumerate(own) if key not in known]
-        if known:
-            logger.warning("%s: %s of %s images are labeled anew", folder, f"{len(missing):,}", f"{len(own):,}")
-        made = make(rows.select(missing) if known else rows)
-        if known:
-            places = {key: known[key] for key in own if key in known}
-            made = dataset_from_rows(_merged(rows, own, places, earlier, made), class_names(rows))
-        _save_rows(made, unfinished)
-        (unfinished / KEYS_FILE).write_text(json.dumps(own), encoding="utf-8")
-
-    while not folder.is_dir() and not is_first_process():
-        time.sleep(POLL_SECONDS)
-    if not folder.is_dir():
-        write_folder(folder, save)
+    if not from_first_process(folder.is_dir):
+        own = from_first_process(keys)
+        missing = from_first_process(lambda: _missing(folder, own))
+        made = label_in_shards(folder, rows if missing is None else rows.select(missing), label)
+        if made is not None:
+            write_folder(folder, lambda unfinished: _save_with_keys(unfinished, folder, rows, own, made))
+        wait_for_all()
     # They have served.
     if is_first_process():
         shutil.rmtree(earlier_labels(folder), ignore_errors=True)
     return stored_rows(folder)
+
+
+def _missing(folder: Path, keys: list[str]) -> list[int] | None:
+    """Return the positions of the rows without labels that were kept aside; None if no labels were."""
+    _, known = _kept_aside(earlier_labels(folder))
+    if not known:
+        return None
+    missing = [place for place, key in enumerate(keys) if key not in known]
+    logger.warning("%s: %s of %s images are labeled anew", folder, f"{len(missing):,}", f"{len(keys):,}")
+    return missing
+
+
+def _save_with_keys(unfinished: Path, folder: Path, rows: Dataset, keys: list[str], made: Dataset) -> None:
+    """Save new labels, with those that were kept aside, and the keys of all."""
+    earlier, known = _kept_aside(earlier_labels(folder))
+    if known:
+        places = {key: known[key] for key in keys if key in known}
+        made = dataset_from_rows(_merged(rows, keys, places, earlier, made), class_names(rows))
+    save_rows(made, unfinished)
+    (unfinished / KEYS_FILE).write_text(json.dumps(keys), encoding="utf-8")
 
 
 def _merged(
@@ -125,14 +128,3 @@ def earlier_labels(folder: Path) -> Path:
 def holds_keys(folder: Path) -> bool:
     """Return True if a folder holds labels with a key per image."""
     return (folder / KEYS_FILE).is_file()
-
-
-def stored_rows(folder: Path) -> Dataset:
-    """Return the rows of the schema that `cached` has saved."""
-    return with_images_as(load_from_disk(str(folder)), Image(decode=False))
-
-
-def with_images_as(rows: Dataset, feature: Any) -> Dataset:
-    """Return the same rows with another feature for their images: an `Image`, or two columns `{path, bytes}`."""
-    features = Features({**rows.features, "image": feature})
-    return Dataset(rows.data.replace_schema_metadata(None), info=DatasetInfo(features=features))

@@ -11,10 +11,10 @@ from torch import nn
 
 from ..ops.bf16_speed import inference_dtype
 from ..ops.devices import best_device
+from ..ops.processes import from_first_process
 from ..ops.whole_files import read_json, write_json
 from ..training.arguments import SegmentationTrainingArguments
 from ..training.compute_settings import TIMED_SAMPLES, ComputeSettings, TimedSamples, candidates, fastest_settings
-from .cache import is_first_process
 from .recipe import Recipe
 
 SPEED_FILE = "speed.json"
@@ -70,12 +70,17 @@ def labeling_dtype(recipe: Recipe) -> torch.dtype:
 
     The choice is kept in `speed.json`, so that all labels of a run are made alike.
     """
+    # Processes on different machines compute alike too.
+    return from_first_process(lambda: _labeling_dtype(recipe))
+
+
+def _labeling_dtype(recipe: Recipe) -> torch.dtype:
     path = Path(recipe.output_dir) / SPEED_FILE
     kept = read_json(path) or {}
     if recipe.bf16 is not None or LABELING in kept:
         return inference_dtype(best_device(), kept[LABELING] if recipe.bf16 is None else recipe.bf16)
     dtype = inference_dtype(best_device(), None)
-    if is_first_process() and path.parent.is_dir():
+    if path.parent.is_dir():
         write_json(path, {**kept, LABELING: dtype == torch.bfloat16})
     return dtype
 

@@ -3,12 +3,12 @@
 
 import logging
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..ops.processes import from_first_process, wait_for_all
 from ..ops.whole_files import MANIFEST, UNFINISHED, DamagedFileError, damage_of, damaged_files, is_whole_folder
-from .cache import EARLIER, POLL_SECONDS, is_first_process
+from .cache import EARLIER
 from .names import MODELS
 from .outdated import ORIGIN_FILES
 from .stage_arguments import CHECKPOINTS
@@ -41,16 +41,17 @@ def remove_damaged(folder: Path) -> bool:
         DamagedFileError: a file is damaged that only a training can write, or that says what the results were made
             with; the message names the remedy.
     """
-    # One process removes, the others wait for it.
+    # One process removes, after all have looked at the folder; the others wait for it.
+    wait_for_all()
+    return from_first_process(lambda: _remove_damaged(folder))
+
+
+def _remove_damaged(folder: Path) -> bool:
     damaged = list(_damaged_results(folder))
-    was_damaged = bool(damaged)
-    while damaged and not is_first_process():
-        time.sleep(POLL_SECONDS)
-        damaged = list(_damaged_results(folder))
     for path in damaged:
         logger.warning("%s: was damaged (cut, emptied or changed); it is made again", path)
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return was_damaged
+    return bool(damaged)
 
 
 def _damaged_results(folder: Path) -> Iterator[Path]:

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from accelerate.utils import broadcast_object_list
 from torch.random import fork_rng
 from transformers import TrainerCallback
 
+from ..ops.processes import is_first_process, wait_for_all
 from ..ops.whole_files import read_json, write_json
 from ..training.trainer import SegmentationTrainer
-from .cache import is_first_process
 
 MEASUREMENTS = 20  # per training of all steps
 FILE = "held_back_labels.json"
@@ -26,7 +25,8 @@ class LabelStopping(TrainerCallback):
 
     Args:
         patience: number of measurements in a row without a better one after which the training stops.
-        measure: function of a folder with a SOLOv2 that returns the mean IoU of its labels with the annotated masks.
+        measure: function of a folder with a SOLOv2 that returns the mean IoU of its labels with the annotated
+            masks; all processes call it together, and it returns the same to all.
         trainer: trainer of the teacher; averaged weights are measured where it keeps an average.
     """
 
@@ -50,10 +50,7 @@ class LabelStopping(TrainerCallback):
         step = state.global_step
         if step % self.interval and step < state.max_steps:
             return
-        # The first process measures; all others learn the result from it, so that they stop together.
-        measured = [self._measured(step, model) if state.is_world_process_zero else None]
-        broadcast_object_list(measured)
-        self.mean_iou[step] = measured[0]
+        self.mean_iou[step] = self._measured(step, model)
         if state.is_world_process_zero:
             self._write(self.folder, step)
         if step - self.best_step >= self.patience * self.interval:
@@ -61,9 +58,11 @@ class LabelStopping(TrainerCallback):
 
     def _measured(self, step: int, model: Any) -> float:
         folder = self._weights(step)
-        with self.trainer.averaged_weights():
-            model.save_pretrained(folder)
-        self.trainer.processing_class.save_pretrained(folder)
+        if is_first_process():
+            with self.trainer.averaged_weights():
+                model.save_pretrained(folder)
+            self.trainer.processing_class.save_pretrained(folder)
+        wait_for_all()
         with fork_rng(devices=[]):  # the training draws the same random numbers as without the measurement
             return self.measure(folder)
 

@@ -20,6 +20,7 @@ from ..data import hide_masks, to_coco
 from ..data.class_names import names_with_sides
 from ..evaluation import evaluate_pseudo_labels
 from ..models.factory import is_saved_model
+from ..ops.processes import from_first_process, is_first_process
 from ..ops.whole_files import read_json, write_json, write_text
 from ..pseudo_labeling import (
     Proposer,
@@ -35,7 +36,7 @@ from ..pseudo_labeling import (
 )
 from ..pseudo_labeling.gate import ALL, NONE, Gate, apply_gate, decide, measure_refinement
 from ..training.expected_iou import ExpectedIou
-from .cache import cached, cached_by_image, is_first_process, stored_rows
+from .cache import cached, cached_by_image
 from .compute import labeling_dtype
 from .cross_fitting import fold_rows
 from .data import RunData
@@ -44,6 +45,8 @@ from .held_back import late_images, without
 from .names import PSEUDO_LABELS
 from .recipe import Recipe
 from .reuse import intermediate_weights, labeling_model, reused_model, trained_model
+from .saved_rows import stored_rows
+from .shards import label_in_shards
 
 QUALITY_FILE, GATE_FILE = "quality.json", "gate.json"
 SETTINGS_OF_LABELS = ("settle_overlaps", "label_flips", "label_scales")
@@ -106,7 +109,7 @@ class Labeling:
 
     # -- the callables
 
-    @property
+    @functools.cached_property
     def dtype(self) -> torch.dtype:
         """Dtype in which trained models compute."""
         return labeling_dtype(self.recipe)
@@ -187,10 +190,11 @@ class Labeling:
         if not self.recipe.gate or not len(self.held_back):
             return None
         path = self.run_folder / "refiner" / GATE_FILE
-        decided = read_json(path)
+        decided = from_first_process(lambda: read_json(path))
         if decided is not None:
             return Gate.from_dict(decided)
-        gate = decide(measure_refinement(self.held_back, self._held_back_refined()))
+        refined = self._held_back_refined()
+        gate = from_first_process(lambda: decide(measure_refinement(self.held_back, refined)))
         if is_first_process():
             path.parent.mkdir(exist_ok=True)
             write_json(path, gate.to_dict())
@@ -216,12 +220,11 @@ class Labeling:
         """Return the held-back images with rough masks; their own masks are hidden."""
         hidden = hide_masks(self.held_back)
         folder = self.run_folder / "rough" / "held_back"
-        return cached(folder, lambda: self._rough(hidden, self._unbiased_teacher()))
+        return cached(folder, hidden, lambda rows: self._rough(rows, self._unbiased_teacher()))
 
     def _held_back_refined(self) -> Dataset:
         """Return the held-back images with refined masks."""
-        rough = self.held_back_rough()
-        return cached(self.run_folder / "rough" / "held_back_refined", lambda: self._all_refined(rough))
+        return cached(self.run_folder / "rough" / "held_back_refined", self.held_back_rough(), self._all_refined)
 
     def _unbiased_teacher(self) -> Teacher:
         """Return the teacher that has not learned from the held-back images."""
@@ -233,9 +236,15 @@ class Labeling:
 
     def mean_iou_of(self, weights: Path) -> float:
         """Return the mean IoU of the rough labels that saved weights make of the held-back objects."""
-        rough = self._rough(hide_masks(self.held_back), self._solov2_teacher(weights))
-        labels = keep_rough_masks(rough, self.recipe.settle_overlaps)
-        return float(np.mean([one.rough_iou for one in measure_refinement(self.held_back, labels)]))
+        teacher, settles = self._solov2_teacher(weights), self.recipe.settle_overlaps
+
+        def label(rows: Dataset) -> Dataset:
+            return keep_rough_masks(self._rough(rows, teacher), settles)
+
+        labels = label_in_shards(weights / "labels", hide_masks(self.held_back), label)
+        return from_first_process(
+            lambda: float(np.mean([one.rough_iou for one in measure_refinement(self.held_back, labels)]))
+        )
 
     def _all_refined(self, rough: Dataset) -> Dataset:
         return refine_rough_masks(rough, self.refiner(), self.recipe.settle_overlaps)
@@ -264,7 +273,7 @@ class Labeling:
         rough, rows = self.run_folder / "rough", without(self.data.masked, self.late_images)
         # A given teacher has no training from which intermediate weights could be taken.
         if self.given.teacher is not None:
-            return cached(rough / "full", lambda: self._rough(rows, self.given.teacher))
+            return cached(rough / "full", rows, lambda some: self._rough(some, self.given.teacher))
         # Each intermediate teacher labels all images once; with folds, each teacher those that it has not seen. The
         # refiner learns from the rough masks of all of them.
         if self.recipe.rough_folds > 1:
@@ -274,10 +283,10 @@ class Labeling:
         parts = []
         for weights, images in labelers.items():
 
-            def make(path: Path = weights, images: Dataset = images) -> Dataset:
-                return self._rough(images, self._solov2_teacher(path))
+            def label(some: Dataset, path: Path = weights) -> Dataset:
+                return self._rough(some, self._solov2_teacher(path))
 
-            parts.append(cached(rough / f"full_{weights.name}", make))
+            parts.append(cached(rough / f"full_{weights.name}", images, label))
         return concatenate_datasets(parts)
 
     def rough_point(self) -> Dataset:
@@ -289,27 +298,32 @@ class Labeling:
         # Complete images show nothing beside their points, so that they need no proposer.
         if all(rows["complete"]):
             return cached_by_image(
-                folder, rows, lambda: self._keys(rows, "teacher"), lambda some: self._rough(some, self.teacher())
+                folder, rows, self._keys(rows, "teacher"), lambda some: self._rough(some, self.teacher())
             )
 
-        def make() -> Dataset:
-            return propose_rough_masks(self._rough(rows, self.teacher()), self.proposer(), self.first_free_id)
+        def label(some: Dataset) -> Dataset:
+            return propose_rough_masks(self._rough(some, self.teacher()), self.proposer(), self.first_free_id)
 
-        return cached(folder, make)
+        return cached(folder, rows, label, lambda: self.first_free_id)
 
     def rough_proposed(self) -> Dataset:
         """Return the images without points, with the objects that the proposer finds (paper, table 5)."""
+        rough_point = self.rough_point()
 
-        def make() -> Dataset:
+        @functools.cache
+        def first_id() -> int:
             # New objects are numbered after those of the data and those proposed in images with points.
-            taken = [item["id"] for objects in self.rough_point()["objects"] for item in objects]
-            first_id = max([self.first_free_id, *(number + 1 for number in taken)])
-            return propose_rough_masks(self.data.without_points, self.proposer(), first_id)
+            taken = [item["id"] for objects in rough_point["objects"] for item in objects]
+            return max([self.first_free_id, *(number + 1 for number in taken)])
 
-        return cached(self.folder / "rough" / "proposed", make)
+        def label(some: Dataset) -> Dataset:
+            return propose_rough_masks(some, self.proposer(), first_id())
 
-    def _keys(self, rows: Dataset, stage: str) -> list[str]:
-        """Return a key per row, which depends on all that its labels depend on: its content, the labeler, settings.
+        return cached(self.folder / "rough" / "proposed", self.data.without_points, label, first_id)
+
+    def _keys(self, rows: Dataset, stage: str) -> Callable[[], list[str]]:
+        """Return a function that returns a key per row, which depends on all that its labels depend on: its content,
+        the labeler, settings.
 
         Args:
             rows: rows to label.
@@ -321,9 +335,10 @@ class Labeling:
             labeler = identity_of(trained)
         gate = self.gate() if stage == "refiner" else None
         settings = {key: getattr(self.recipe, key) for key in SETTINGS_OF_LABELS}
-        return label_keys(rows, [labeler, str(self.dtype), settings, gate and gate.to_dict()], self.run_folder)
+        maker = [labeler, str(self.dtype), settings, gate and gate.to_dict()]
+        return lambda: label_keys(rows, maker, self.run_folder)
 
-    @property
+    @functools.cached_property
     def first_free_id(self) -> int:
         """The lowest id that is greater than those of all objects of the data."""
         return 1 + max((item["id"] for objects in self.data.train["objects"] for item in objects), default=0)
@@ -343,11 +358,12 @@ class Labeling:
         for prefix, rough in self.rough_masks().items():
             # Rough labels are always kept, beside the refined ones: both are measured.
             name = f"{prefix}rough"
-            labels[name] = cached(folder / name, lambda rows=rough: keep_rough_masks(rows, self.recipe.settle_overlaps))
+            labels[name] = cached(
+                folder / name, rough, lambda rows: keep_rough_masks(rows, self.recipe.settle_overlaps)
+            )
             if self.uses_refiner:
                 name = f"{prefix}refined"
-                keys = functools.partial(self._keys, rough, "refiner")
-                labels[name] = cached_by_image(folder / name, rough, keys, self._refined)
+                labels[name] = cached_by_image(folder / name, rough, self._keys(rough, "refiner"), self._refined)
         # COCO files serve other programs; the first process writes each of them once.
         for name, rows in labels.items():
             path = folder / f"{name}.json"
@@ -363,6 +379,9 @@ class Labeling:
 
     def quality(self) -> dict[str, dict[str, Any] | None]:
         """Return name in `PSEUDO_LABELS` → quality against the hidden masks; None for labels that do not exist."""
+        return from_first_process(self._quality)
+
+    def _quality(self) -> dict[str, dict[str, Any] | None]:
         folder = self.folder / "pseudo"
         # These two are always listed; proposals are listed only where a run has made some.
         quality: dict[str, dict[str, Any] | None] = {"rough": None, "refined": None}
@@ -371,7 +390,7 @@ class Labeling:
                 labels = stored_rows(folder / name)
                 quality[name] = evaluate_pseudo_labels(labels, self.data.train, self.recipe.max_detections)
         # Model cards read the quality from this file.
-        if folder.is_dir() and is_first_process():
+        if folder.is_dir():
             write_json(folder / QUALITY_FILE, quality)
         return quality
 

@@ -3,14 +3,14 @@
 
 import os
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from ..ops.processes import is_first_process, wait_for_all
 from ..ops.user_error import UserError
 from ..ops.whole_files import check_whole, read_json
-from .cache import POLL_SECONDS, earlier_labels, holds_keys, is_first_process
+from .cache import earlier_labels, holds_keys
 from .data_record import DATA_FILE, DataRecord
 from .names import SEGMENTERS
 from .recipe import STAGES, Recipe
@@ -168,10 +168,8 @@ def remove_outdated(recipe: Recipe, given: Mapping[str, str], record: DataRecord
         record: data of the run.
     """
     folder = Path(recipe.output_dir)
-    # One process removes, the others wait for it. They look for changes each time: as soon as it has claimed the folder
-    # for this recipe, there are none, and new results may appear.
-    while not is_first_process() and outdated_results(folder, all_changes(recipe, given, record)):
-        time.sleep(POLL_SECONDS)
+    # One process removes, after all have looked; the others wait for it.
+    wait_for_all()
     for path in outdated_results(folder, all_changes(recipe, given, record)) if is_first_process() else ():
         # The pseudo labels' folder holds several datasets of labels; that of rough masks is one.
         for labels in (path, *path.glob("*/")):
@@ -184,3 +182,4 @@ def remove_outdated(recipe: Recipe, given: Mapping[str, str], record: DataRecord
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+    wait_for_all()

@@ -11,8 +11,8 @@ from ..hub.cards import FACTS_FILE, TrainingFacts, card_of
 from ..hub.cards.released import bare_card
 from ..hub.client import check_write_access, push_folder
 from ..models.factory import is_saved_model
+from ..ops.processes import is_first_process
 from ..ops.user_error import UserFileNotFoundError
-from .cache import is_first_process
 from .names import PUBLISHED_ROLES
 from .recipe import Recipe
 from .shipping import shipped_model

@@ -14,11 +14,11 @@ from datasets import Dataset, concatenate_datasets
 from transformers import AutoConfig
 
 from ..ops.full_disk import naming_full_disk
+from ..ops.processes import connect_processes, is_first_process, wait_for_all
 from ..ops.user_error import UserError, as_user_error
 from ..ops.whole_files import read_json, write_json, write_text
 from ..pseudo_labeling import Proposer, Refiner, Teacher
 from ..training.flips import warn_about_flips
-from .cache import is_first_process, stored_rows
 from .cross_fitting import fold_rows
 from .damage import remove_damaged
 from .data import RunData, load_data
@@ -34,15 +34,20 @@ from .recipe import Recipe
 from .refiner_stage import train_refiner
 from .results import write_contact_sheet, write_results
 from .reuse import is_reused, labeling_model
+from .saved_rows import stored_rows
 from .self_training import self_training_rows
 from .shipping import save_validation_size, shipped_model
 from .stage_arguments import fold_settings
 from .stage_results import is_trained
 from .stages import SegmenterTraining, train_segmenter
 
+TIMEOUT = 1800  # seconds that processes wait for each other, as in transformers
+
 
 class Run:
     """One recipe on its data, stage by stage. Every method may be called again: existing results are read from disk.
+
+    Under `torchrun`, all processes call the same methods: they train together, and each labels its share of the images.
 
     Args:
         recipe: settings of the run.
@@ -75,6 +80,7 @@ class Run:
         proposer: Proposer | None = None,
         update: bool = False,
     ):
+        connect_processes(recipe.training.get("ddp_timeout", TIMEOUT))
         self.recipe, self.folder = recipe, Path(recipe.output_dir)
         loaded = data or load_data(recipe)
         self.data = with_validation(recipe, loaded)
@@ -91,6 +97,7 @@ class Run:
         self.labeling = Labeling(recipe, self.data, self.given)
         # Only trainings that are still to come count toward the time left.
         self.eta = EtaCallback(self.plan.steps())
+        wait_for_all()  # all have looked at the folder
         self._claim_folder()
         if is_first_process():
             warn_about_flips(recipe.augmentation, self.data.class_names)
@@ -104,6 +111,7 @@ class Run:
             self.plan.data_record.save()
             write_json(self.folder / LABELERS_FILE, self.given.names())
             save_validation_size(self.data.validation, self.folder)
+        wait_for_all()
 
     # -- all stages
 
@@ -162,6 +170,7 @@ class Run:
         if is_first_process():
             write_results(results, self.folder, self.recipe.max_detections)
             self.write_contact_sheet()
+        wait_for_all()
         return results
 
     def write_contact_sheet(self) -> None:

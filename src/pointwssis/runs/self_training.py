@@ -10,6 +10,7 @@ from typing import Any
 from datasets import Dataset
 
 from ..data.schema import class_names, dataset_from_rows
+from ..ops.processes import from_first_process, is_first_process
 from ..pseudo_labeling import mask_refine_net_refiner, refine_rough_masks
 from ..pseudo_labeling.gate import Gate, decide, measure_refinement, size_of
 from .cache import cached
@@ -26,18 +27,21 @@ def self_training_rows(labeling: Labeling, refiner: Path) -> Dataset:
         labeling: labels of the run.
         refiner: folder of the refiner after its first training; the labels are saved in it.
     """
-    return cached(refiner / "labels", lambda: _labeled(labeling, refiner))
+    return cached(refiner / "labels", labeling.rough_point(), lambda rows: _labeled(labeling, refiner, rows))
 
 
-def _labeled(labeling: Labeling, folder: Path) -> Dataset:
+def _labeled(labeling: Labeling, folder: Path, rows: Dataset) -> Dataset:
     refiner, settles = mask_refine_net_refiner(folder, labeling.dtype), labeling.recipe.settle_overlaps
     # Without held-back objects, the refiner is trusted everywhere, as when it labels for students.
     gate = None
     if len(labeling.held_back):
-        refined = refine_rough_masks(labeling.held_back_rough(), refiner, settles)
-        gate = decide(measure_refinement(labeling.held_back, refined))
-        print(f"self-training: {gate.summary()}", flush=True)
-    labels = refine_rough_masks(labeling.rough_point(), refiner, settles)
+        held_back = labeling.held_back_rough()
+        gate = from_first_process(
+            lambda: decide(measure_refinement(labeling.held_back, refine_rough_masks(held_back, refiner, settles)))
+        )
+        if is_first_process():
+            print(f"self-training: {gate.summary()}", flush=True)
+    labels = refine_rough_masks(rows, refiner, settles)
     return dataset_from_rows(_trusted(labels, gate), class_names(labels))
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..models.factory import is_saved_model
 from ..ops.full_disk import naming_full_disk
+from ..ops.processes import is_first_process
 from ..ops.whole_files import move_into_place
 from ..training.trainer import SegmentationTrainer
-from .cache import is_first_process
 from .stage_arguments import CHECKPOINTS
 
 LOG_FILE, SETTINGS_FILE = "training_log.json", "training_settings.json"

@@ -11,6 +11,7 @@ from transformers import (
     TrainerState,
 )
 
+from ..ops.processes import from_first_process, wait_for_all
 from ..training.saving import last_whole_checkpoint, remove_checkpoints_after, saving_on_signals
 from ..training.trainer import SegmentationTrainer
 from .label_stopping import LabelStopping
@@ -37,9 +38,7 @@ def train_and_save(
         intermediate_folders: as in `SegmenterTraining`, for a training that keeps the weights with the best labels.
     """
     checkpoints = Path(trainer.args.output_dir)
-    checkpoint = last_whole_checkpoint(checkpoints)
-    if trainer.is_world_process_zero():
-        remove_checkpoints_after(checkpoint, checkpoints)
+    checkpoint = from_first_process(lambda: _checkpoint_to_go_on_from(checkpoints))
     # The state of a checkpoint tells how far the training came.
     state = TrainerState() if checkpoint is None else TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
     if state.global_step < trainer.args.max_steps:
@@ -55,7 +54,15 @@ def train_and_save(
     kept = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]
     history = [dict(sorted(entry.items())) for entry in kept]
     save_result(trainer, folder, history, settings_of(trainer, steps))
+    wait_for_all()  # every process has read its checkpoint
     remove_checkpoints(folder)
+
+
+def _checkpoint_to_go_on_from(folder: Path) -> Path | None:
+    """Return the last whole checkpoint, and remove later ones."""
+    checkpoint = last_whole_checkpoint(folder)
+    remove_checkpoints_after(checkpoint, folder)
+    return checkpoint
 
 
 def settings_of(trainer: SegmentationTrainer, steps: int) -> dict[str, Any]:
@@ -76,3 +83,4 @@ def save_untrained(trainer: SegmentationTrainer, folder: Path) -> None:
     """Save the model that a stage starts from as its result, because there are no masks to train on."""
     logger.warning("no masks to learn from: %s is the model that the recipe starts it from", folder)
     save_result(trainer, folder, [])
+    wait_for_all()

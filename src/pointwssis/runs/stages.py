@@ -32,6 +32,7 @@ from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.bf16_speed import inference_dtype
 from ..ops.devices import best_device
+from ..ops.processes import wait_for_all
 from ..ops.whole_files import read_json, write_folder, write_json
 from ..training.arguments import SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
@@ -158,6 +159,7 @@ def train_segmenter(
         write_json(metrics_file, metrics)
         if eta is not None and metrics:
             print(f"  AP {percent(metrics['AP'])}, AP50 {percent(metrics['AP50'])}", flush=True)
+    wait_for_all()  # the next stage reads what the first process has written
     return metrics
 
 
