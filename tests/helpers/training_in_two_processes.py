@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The script that `test_trainer` starts on two processes: three epochs of training, and an evaluation."""
 
+import itertools
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ from pointwssis.training.arguments import SegmentationTrainingArguments
 from pointwssis.training.augmentation import Augmentation
 from pointwssis.training.collators import InstanceCollator
 from pointwssis.training.datasets import InstanceDataset
+from pointwssis.training.streams import InstanceStream
 from pointwssis.training.trainer import SegmentationTrainer
 
 
@@ -119,6 +121,8 @@ def main(folder: Path) -> None:
     weights = sum(value.double().abs().sum().item() for value in model.parameters())
     answer = {"metrics": metrics, "weights": weights, "seen": dataset.seen, "curve": loss_curve(folder, 1)}
     rank = int(os.environ["RANK"])
+    stream = InstanceStream(tiny.shapes(7).to_iterable_dataset())
+    answer["streamed"] = [int(sample["images"].sum()) for sample in itertools.islice(stream, 4 - rank)]
     answer["refinement"] = refinement_gradient(slice(3 * rank, 3 + rank))  # three crops, and one
     (folder / f"rank{os.environ['RANK']}.json").write_text(json.dumps(answer))
 

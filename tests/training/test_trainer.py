@@ -2,6 +2,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import TrainerCallback, TrainingArguments
@@ -10,6 +11,7 @@ from helpers import tiny
 from helpers import training_in_two_processes as script
 from helpers.processes import run_together
 from helpers.training_in_two_processes import answered_rows, mixed_rows
+from pointwssis.data import read_image
 from pointwssis.evaluation import CocoEvaluator
 from pointwssis.training.arguments import SegmentationTrainingArguments
 from pointwssis.training.augmentation import Augmentation
@@ -308,6 +310,12 @@ def test_two_processes_share_the_loss_of_a_refiner(two_processes):
     assert shared == pytest.approx(gradient, abs=1e-6)
     for answer in two_processes:
         assert answer["refinement"][0] == pytest.approx(loss, abs=1e-6)
+
+
+def test_two_processes_share_a_stream(two_processes):
+    images = [np.asarray(read_image(row)) for row in tiny.shapes(7).with_format(None)]
+    seen = [image for answer in two_processes for image in answer["streamed"]]
+    assert sorted(seen) == sorted(int(image.sum()) for image in images)
 
 
 # -- rows of the schema, as they are

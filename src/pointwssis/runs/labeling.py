@@ -41,6 +41,7 @@ from .compute import labeling_dtype
 from .cross_fitting import fold_rows
 from .data import RunData
 from .data_record import identity_of, label_keys
+from .given_labelers import GivenLabelers
 from .held_back import late_images, without
 from .names import PSEUDO_LABELS
 from .recipe import Recipe
@@ -50,26 +51,6 @@ from .shards import label_in_shards
 
 QUALITY_FILE, GATE_FILE = "quality.json", "gate.json"
 SETTINGS_OF_LABELS = ("settle_overlaps", "label_flips", "label_scales")
-
-
-@dataclass(frozen=True)
-class GivenLabelers:
-    """Callables that were passed to `Run` in place of trained models; None uses the model of the run."""
-
-    teacher: Teacher | None = None
-    refiner: Refiner | None = None
-    proposer: Proposer | None = None
-
-    def names(self) -> dict[str, str]:
-        """Return role → qualified name of each callable."""
-        given = {role: labeler for role, labeler in vars(self).items() if labeler is not None}
-        return {role: qualified_name(labeler) for role, labeler in given.items()}
-
-
-def qualified_name(labeler: Callable) -> str:
-    """Return the name of a callable, or that of its class, with its module."""
-    named = labeler if hasattr(labeler, "__qualname__") else type(labeler)
-    return f"{named.__module__}.{named.__qualname__}"
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
 from .cross_fitting import fold_rows
 from .data import RunData
 from .data_record import DataRecord
+from .given_labelers import GivenLabelers
 from .held_back import MIN_MASKED_IMAGES, late_images, teacher_rows, without
-from .labeling import GivenLabelers, uses_refiner
+from .labeling import uses_refiner
 from .names import MODELS
 from .outdated import all_changes, check_folder, outdated_results
 from .recipe import STAGES, Recipe, refiner_sampling

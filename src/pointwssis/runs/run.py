@@ -23,8 +23,9 @@ from .cross_fitting import fold_rows
 from .damage import remove_damaged
 from .data import RunData, load_data
 from .facts import LabelCosts, label_costs, write_cards
+from .given_labelers import GivenLabelers
 from .held_back import save_held_back, teacher_rows, with_validation
-from .labeling import GATE_FILE, GivenLabelers, Labeling, LabelRound
+from .labeling import GATE_FILE, Labeling, LabelRound
 from .names import SEGMENTERS
 from .notes import notes_on
 from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated

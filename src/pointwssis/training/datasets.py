@@ -129,15 +129,17 @@ class InstanceDataset(SeededDataset):
 
     def sample(self, index: int) -> dict[str, Any]:
         """Return one sample, see the class."""
+        # One generator draws everything about a sample, in a fixed order.
         row_index = self.row_index(index)
-        row = self.rows[row_index]
+        return self.sample_of(self.rows[row_index], row_index, self.generator(index))
+
+    def sample_of(self, row: Mapping[str, Any], row_index: int, generator: np.random.Generator) -> dict[str, Any]:
+        """Return the sample of a row at a position of the data; see the class."""
         image = np.asarray(read_image(row))
         # A mask without a class cannot be learned; its point is among those to ignore.
         objects = [item for item in objects_with_mask(row) if item["category"] is not None]
         points = ignore_points(row)
 
-        # One generator draws everything about a sample, in a fixed order.
-        generator = self.generator(index)
         window_side = self._window_side(generator)
         if window_side is None:
             masks = decode_masks(objects, *image.shape[:2])

@@ -4,23 +4,28 @@
 from typing import Any
 
 from datasets import Dataset as HFDataset
+from datasets import IterableDataset as HFIterableDataset
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel
 
 from ..data.schema import class_names
+from ..ops.user_error import UserError
 from .datasets import ImageDataset, InstanceDataset
 from .flips import augmentation_for, warn_about_flips
 from .refinement_dataset import RefinementDataset
 from .refinement_sampling import RefinementSampling
+from .streams import InstanceStream
 
 COLUMNS = ("image", "image_id", "height", "width", "complete", "image_labels", "objects")
 
 
-def wrap_train_rows(rows: HFDataset, model: PreTrainedModel, image_processor: Any, seed: int) -> Dataset:
+def wrap_train_rows(
+    rows: HFDataset | HFIterableDataset, model: PreTrainedModel, image_processor: Any, seed: int
+) -> Dataset:
     """Return training samples of rows, with the official augmentation: a horizontal flip, where class names allow it.
 
     Args:
-        rows: rows of the schema; for MaskRefineNet with rough masks.
+        rows: rows of the schema, for SOLOv2 also a stream of them; for MaskRefineNet with rough masks.
         model: SOLOv2 or MaskRefineNet.
         image_processor: image processor of the model.
         seed: seed of the augmentation.
@@ -33,10 +38,14 @@ def wrap_train_rows(rows: HFDataset, model: PreTrainedModel, image_processor: An
     warn_about_flips({}, names)
     augmentation = augmentation_for({}, names)
     # Crops at random scales for MaskRefineNet; whole images or windows for SOLOv2
+    is_stream = isinstance(rows, HFIterableDataset)
     if model.config.model_type == "mask_refine_net":
+        if is_stream:
+            raise UserError("MaskRefineNet draws objects of all rows; pass a Dataset as train_dataset, not a stream")
         scales = tuple(model.config.train_box_scale)
         return RefinementDataset(rows, image_processor, scales, augmentation=augmentation, seed=seed)
-    return InstanceDataset(rows, augmentation, seed, tile_size=image_processor.tile_size)
+    kind = InstanceStream if is_stream else InstanceDataset
+    return kind(rows, augmentation, seed, tile_size=image_processor.tile_size)
 
 
 def wrap_eval_rows(rows: HFDataset, model: PreTrainedModel, image_processor: Any) -> Dataset:
@@ -52,8 +61,12 @@ def wrap_eval_rows(rows: HFDataset, model: PreTrainedModel, image_processor: Any
     return ImageDataset(rows, image_processor)
 
 
-def check_rows(argument: str, rows: HFDataset, model: PreTrainedModel, image_processor: Any) -> None:
+def check_rows(
+    argument: str, rows: HFDataset | HFIterableDataset, model: PreTrainedModel, image_processor: Any
+) -> None:
     """Raise a ValueError if rows do not fit the schema or the model."""
+    if rows.features is None:
+        raise ValueError(f"{argument} is a stream of unknown columns; give it features=dataset_features(class_names)")
     # Rows that were not made by this package lack some columns.
     missing = [name for name in COLUMNS if name not in rows.column_names]
     if missing:

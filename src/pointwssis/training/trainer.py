@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset as HFDataset
+from datasets import IterableDataset as HFIterableDataset
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 from transformers import PreTrainedModel, Trainer, TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import SaveStrategy, rotate_checkpoints
@@ -33,6 +34,7 @@ from .parameter_groups import parameter_groups
 from .row_datasets import wrap_eval_rows, wrap_train_rows
 from .samplers import ShapeOrderSampler, SimilarShapeSampler
 from .saving import UNFINISHED_CHECKPOINTS, SaveInTime
+from .streams import InstanceStream
 from .weight_averaging import WeightAverage
 
 
@@ -61,9 +63,9 @@ class SegmentationTrainer(Trainer):
         model: SOLOv2 or MaskRefineNet.
         args: training arguments.
         data_collator: None is `InstanceCollator(processing_class)` for SOLOv2, transformers' default for MaskRefineNet.
-        train_dataset: rows of the schema, which are augmented by a horizontal flip as in the official code, unless
-            class names distinguish left from right; or an `InstanceDataset` or `RefinementDataset` with other settings.
-            MaskRefineNet needs rough masks.
+        train_dataset: rows of the schema, or for SOLOv2 a stream of them (see `InstanceStream`), which are augmented by
+            a horizontal flip as in the official code, unless class names distinguish left from right; or an
+            `InstanceDataset` or `RefinementDataset` with other settings. MaskRefineNet needs rough masks.
         eval_dataset: rows of the schema, or a dict of them.
         processing_class: image processor of the model.
         max_detections: see `CocoEvaluator`.
@@ -114,9 +116,9 @@ class SegmentationTrainer(Trainer):
             self.add_callback(self.save_in_time)
 
         # Rows are wrapped and checked here, so that errors in them are raised before training starts.
-        if isinstance(train_dataset, HFDataset):
+        if isinstance(train_dataset, (HFDataset, HFIterableDataset)):
             self.train_dataset = wrap_train_rows(train_dataset, self.model, processing_class, args.seed)
-        if isinstance(self.train_dataset, InstanceDataset) and data_collator is None:
+        if isinstance(self.train_dataset, (InstanceDataset, InstanceStream)) and data_collator is None:
             self.data_collator = InstanceCollator(processing_class)
         if isinstance(self.train_dataset, SeededDataset):
             self.add_callback(SetEpochCallback(self.train_dataset))
@@ -183,6 +185,9 @@ class SegmentationTrainer(Trainer):
     def _get_dataloader(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         # Rows come here from `evaluate(rows)` and `predict(rows)`.
         dataset, collator = self._wrapped(dataset), self.data_collator
+        # A stream shares its rows among the processes itself; accelerate would share them once more.
+        if isinstance(dataset, InstanceStream):
+            return self._stream_loader(dataset)
         # Images of different sizes are collated into a list, in this loader only.
         if isinstance(dataset, ImageDataset):
             self.data_collator = as_list
@@ -190,6 +195,17 @@ class SegmentationTrainer(Trainer):
             return super()._get_dataloader(dataset, *args, **kwargs)
         finally:
             self.data_collator = collator
+
+    def _stream_loader(self, stream: InstanceStream) -> DataLoader:
+        args = self.args
+        return DataLoader(
+            stream,
+            args.train_batch_size,
+            collate_fn=self.data_collator,
+            num_workers=args.dataloader_num_workers,
+            pin_memory=args.dataloader_pin_memory and args.device.type == "cuda",
+            prefetch_factor=args.dataloader_prefetch_factor,
+        )
 
     # -- losses
 
