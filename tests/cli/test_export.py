@@ -14,7 +14,7 @@ from pointwssis.runs.cache import cached
 def labels(shapes, tmp_path):
     """Write rows as a run does; here the labels are masks."""
     dataset = load_coco_folder(shapes)["train"]
-    cached(tmp_path / "pseudo", lambda: dataset)
+    cached(tmp_path / "pseudo", dataset, lambda rows: rows)
     return dataset, tmp_path / "pseudo"
 
 

@@ -58,7 +58,7 @@ class Watched(InstanceDataset):
 
 def loss_curve(folder: Path, images_per_process: int) -> list[dict[str, float]]:
     """Return the losses and gradient norms of a training of four steps on images of one size; the third is empty."""
-    rows = tiny.shapes(7)
+    rows = tiny.shapes(8)
     changed = [{**row, "objects": [] if index == 2 else row["objects"]} for index, row in enumerate(rows)]
     model, processor = tiny.segmenter()
     arguments = SegmentationTrainingArguments(

@@ -8,8 +8,7 @@ from transformers import AutoConfig
 
 from helpers import tiny
 from pointwssis.cli.main import main
-from pointwssis.runs.data import load_data
-from pointwssis.runs.data_record import PARTS, DataRecord
+from pointwssis.runs.data_record import PARTS
 from pointwssis.runs.names import MODELS
 from pointwssis.runs.outdated import (
     AFFECTED,
@@ -17,9 +16,7 @@ from pointwssis.runs.outdated import (
     FIRST_STAGE,
     FREE_KEYS,
     KEYS,
-    RECIPE_FILE,
     RESULTS,
-    remove_outdated,
 )
 from pointwssis.runs.recipe import STAGES, Recipe
 from pointwssis.runs.run import Run
@@ -82,23 +79,6 @@ def test_what_nothing_was_made_with_may_change(shapes, tmp_path):
     assert (tmp_path / "teacher").is_dir()
     with pytest.raises(ValueError, match=r"other settings of seed; .*\(teacher\)"):
         Run(tiny.recipe(tmp_path, seed=7, **options))
-
-
-def test_a_waiting_process_goes_on_when_the_folder_is_claimed(shapes, tmp_path, monkeypatch):
-    old, new = tiny.recipe(tmp_path), tiny.recipe(tmp_path, seed=7)
-    tiny.saved_segmenter(tmp_path / "teacher")
-    old.save(tmp_path / RECIPE_FILE)
-    waited = []
-
-    def claim(seconds):
-        # The first process claims the folder, and has made a new teacher before this one looks again.
-        waited.append(seconds)
-        new.save(tmp_path / RECIPE_FILE)
-
-    monkeypatch.setenv("RANK", "1")
-    monkeypatch.setattr("pointwssis.runs.outdated.time.sleep", claim)
-    remove_outdated(new, {}, DataRecord(tmp_path, load_data(tiny.recipe(tmp_path, data_dir=str(shapes)))))
-    assert len(waited) == 1 and (tmp_path / "teacher").is_dir()
 
 
 def test_the_command_updates(shapes, tmp_path, capsys):

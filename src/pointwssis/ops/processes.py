@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, distributed
 
+from .user_error import UserError
+
 T = TypeVar("T")
 
 
-class LostProcessError(RuntimeError):
+class LostProcessError(UserError):
     """Another process of the run has ended, or does not answer."""
 
 
@@ -38,7 +40,7 @@ def connect_processes(timeout: float) -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         backend = "cpu:gloo,cuda:nccl"
-    with _naming_lost_processes():
+    with naming_lost_processes():
         distributed.init_process_group(backend, timeout=timedelta(seconds=timeout))
 
 
@@ -64,7 +66,7 @@ def wait_for_all() -> None:
         LostProcessError: another process has ended, or has not come in time.
     """
     if process_count() > 1:
-        with _naming_lost_processes():
+        with naming_lost_processes():
             distributed.all_gather_object([None] * process_count(), None)
 
 
@@ -80,7 +82,7 @@ def from_first_process(decide: Callable[[], T]) -> T:
     if process_count() == 1:
         return decide()
     decided: list[Any] = [decide() if is_first_process() else None]
-    with _naming_lost_processes():
+    with naming_lost_processes():
         distributed.broadcast_object_list(decided, src=0)
     return decided[0]
 
@@ -100,17 +102,21 @@ def sum_over_processes(values: Tensor) -> Tensor:
         return values
     own = values.detach()
     total = own.clone()
-    with _naming_lost_processes():
+    with naming_lost_processes():
         distributed.all_reduce(total)
     # The difference is zero and carries the gradient.
     return total + count * (values - own)
 
 
 @contextmanager
-def _naming_lost_processes() -> Iterator[None]:
+def naming_lost_processes() -> Iterator[None]:
+    """Turn errors of the communication inside the block into `LostProcessError`; all others pass through unchanged."""
     try:
         yield
     except RuntimeError as error:
+        is_lost = isinstance(error, distributed.DistError) or any(name in str(error) for name in ("gloo", "NCCL"))
+        if not is_lost:
+            raise
         raise LostProcessError(
             f"process {os.environ.get('RANK', '0')} has lost another process of this run, which has ended or does not "
             "answer; look for the error of that process, and run the same command again: complete results are kept. "

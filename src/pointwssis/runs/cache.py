@@ -54,12 +54,11 @@ def cached_by_image(
     Args:
         folder: folder of the labels.
         rows: rows to label.
-        keys: function without communication that returns a key per row: equal keys have equal labels, apart from the
-            ids in them.
+        keys: function that returns a key per row: equal keys have equal labels, apart from the ids in them.
         label: function that labels rows, each for itself: it changes neither their order nor that of their objects.
     """
     if not from_first_process(folder.is_dir):
-        own = from_first_process(keys)
+        own = keys()
         missing = from_first_process(lambda: _missing(folder, own))
         made = label_in_shards(folder, rows if missing is None else rows.select(missing), label)
         if made is not None:

@@ -7,7 +7,7 @@ callables that were passed to `Run`.
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -279,7 +279,7 @@ class Labeling:
         # Complete images show nothing beside their points, so that they need no proposer.
         if all(rows["complete"]):
             return cached_by_image(
-                folder, rows, self._keys(rows, "teacher"), lambda some: self._rough(some, self.teacher())
+                folder, rows, lambda: self._keys(rows, "teacher"), lambda some: self._rough(some, self.teacher())
             )
 
         def label(some: Dataset) -> Dataset:
@@ -289,12 +289,11 @@ class Labeling:
 
     def rough_proposed(self) -> Dataset:
         """Return the images without points, with the objects that the proposer finds (paper, table 5)."""
-        rough_point = self.rough_point()
 
         @functools.cache
         def first_id() -> int:
             # New objects are numbered after those of the data and those proposed in images with points.
-            taken = [item["id"] for objects in rough_point["objects"] for item in objects]
+            taken = [item["id"] for objects in self.rough_point()["objects"] for item in objects]
             return max([self.first_free_id, *(number + 1 for number in taken)])
 
         def label(some: Dataset) -> Dataset:
@@ -302,9 +301,8 @@ class Labeling:
 
         return cached(self.folder / "rough" / "proposed", self.data.without_points, label, first_id)
 
-    def _keys(self, rows: Dataset, stage: str) -> Callable[[], list[str]]:
-        """Return a function that returns a key per row, which depends on all that its labels depend on: its content,
-        the labeler, settings.
+    def _keys(self, rows: Dataset, stage: str) -> list[str]:
+        """Return a key per row, which depends on all that its labels depend on: its content, the labeler, settings.
 
         Args:
             rows: rows to label.
@@ -316,8 +314,7 @@ class Labeling:
             labeler = identity_of(trained)
         gate = self.gate() if stage == "refiner" else None
         settings = {key: getattr(self.recipe, key) for key in SETTINGS_OF_LABELS}
-        maker = [labeler, str(self.dtype), settings, gate and gate.to_dict()]
-        return lambda: label_keys(rows, maker, self.run_folder)
+        return label_keys(rows, [labeler, str(self.dtype), settings, gate and gate.to_dict()], self.run_folder)
 
     @functools.cached_property
     def first_free_id(self) -> int:
@@ -344,7 +341,8 @@ class Labeling:
             )
             if self.uses_refiner:
                 name = f"{prefix}refined"
-                labels[name] = cached_by_image(folder / name, rough, self._keys(rough, "refiner"), self._refined)
+                keys = functools.partial(self._keys, rough, "refiner")
+                labels[name] = cached_by_image(folder / name, rough, keys, self._refined)
         # COCO files serve other programs; the first process writes each of them once.
         for name, rows in labels.items():
             path = folder / f"{name}.json"

@@ -11,7 +11,7 @@ from transformers import (
     TrainerState,
 )
 
-from ..ops.processes import from_first_process, wait_for_all
+from ..ops.processes import from_first_process, naming_lost_processes, wait_for_all
 from ..training.saving import last_whole_checkpoint, remove_checkpoints_after, saving_on_signals
 from ..training.trainer import SegmentationTrainer
 from .label_stopping import LabelStopping
@@ -42,7 +42,7 @@ def train_and_save(
     # The state of a checkpoint tells how far the training came.
     state = TrainerState() if checkpoint is None else TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
     if state.global_step < trainer.args.max_steps:
-        with saving_on_signals(trainer.save_in_time):
+        with naming_lost_processes(), saving_on_signals(trainer.save_in_time):
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     else:  # interrupted while saving; the Trainer would train one more step
         trainer.state = state
