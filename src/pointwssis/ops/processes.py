@@ -50,13 +50,13 @@ def process_count() -> int:
 
 
 def process_index() -> int:
-    """Return the index of this process, from 0; `torchrun` sets it before the processes are connected."""
-    return distributed.get_rank() if distributed.is_initialized() else int(os.environ.get("RANK", "0"))
+    """Return the index of this process, from 0."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
 
 
 def is_first_process() -> bool:
-    """Return True in the process that writes files, the first one."""
-    return process_index() == 0
+    """Return True in the process that writes files, the first one, also before the processes are connected."""
+    return (process_index() if distributed.is_initialized() else int(os.environ.get("RANK", "0"))) == 0
 
 
 def wait_for_all() -> None:

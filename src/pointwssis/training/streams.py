@@ -20,8 +20,8 @@ from .datasets import InstanceDataset
 class InstanceStream(IterableDataset):
     """Endless training samples of SOLOv2 from a stream of rows: when the stream ends, it begins again.
 
-    Samples are those of `InstanceDataset`, without copied objects. Processes and the workers of their data loaders
-    share the rows of each pass: every row is read by one of them. The order is that of the stream, so shuffle it, with
+    Samples are those of `InstanceDataset`, without copied objects. Processes (those that are connected when the stream is
+    made) and the workers of their data loaders share the rows of each pass: every row is read by one of them. The order is that of the stream, so shuffle it, with
     a seed: `rows.shuffle(seed=0, buffer_size=1000)` has another order in each pass.
 
     Args:
@@ -45,17 +45,19 @@ class InstanceStream(IterableDataset):
         if augmentation is not None and augmentation.copy_paste > 0:
             raise UserError("copy_paste needs all rows at once; set it to 0 for a stream of rows")
         self.rows = rows.cast_column("image", Image(decode=False))
+        # Workers are not connected with other processes.
+        self.process, self.num_processes = process_index(), process_count()
         # It makes samples of rows that it is given.
         self.samples = InstanceDataset(
             dataset_from_rows([], class_names(rows)), augmentation, seed, tile_size=tile_size
         )
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        process, worker = process_index(), get_worker_info()
+        worker = get_worker_info()
         worker_index, num_workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        rows = split_dataset_by_node(self.rows, process, process_count())
+        rows = split_dataset_by_node(self.rows, self.process, self.num_processes)
         # Samples of different readers differ in their random numbers.
-        reader, num_readers = process * num_workers + worker_index, process_count() * num_workers
+        reader, num_readers = self.process * num_workers + worker_index, self.num_processes * num_workers
         for epoch in itertools.count():
             rows.set_epoch(epoch)
             self.samples.set_epoch(epoch)
@@ -66,4 +68,6 @@ class InstanceStream(IterableDataset):
             if place is None and worker_index:
                 return
             if place is None:
-                raise UserError(f"process {process} of {process_count()} gets no row of the stream of training rows")
+                raise UserError(
+                    f"process {self.process} of {self.num_processes} gets no row of the stream of training rows"
+                )
