@@ -20,9 +20,10 @@ from .datasets import InstanceDataset
 class InstanceStream(IterableDataset):
     """Endless training samples of SOLOv2 from a stream of rows: when the stream ends, it begins again.
 
-    Samples are those of `InstanceDataset`, without copied objects. Processes (those that are connected when the stream is
-    made) and the workers of their data loaders share the rows of each pass: every row is read by one of them. The order is that of the stream, so shuffle it, with
-    a seed: `rows.shuffle(seed=0, buffer_size=1000)` has another order in each pass.
+    Samples are those of `InstanceDataset`, without copied objects. Processes (those that are connected when the stream
+    is made) and the workers of their data loaders share the rows of each pass: every row is read by one of them. The
+    order is that of the stream, so shuffle it, with a seed: `rows.shuffle(seed=0, buffer_size=1000)` has another order
+    in each pass.
 
     Args:
         rows: stream of rows of the schema. Workers share its shards (`rows.num_shards`), processes too if their number
