@@ -11,12 +11,12 @@ from typing import Any, get_args, get_type_hints
 import yaml
 
 from ..ops.points import PointSource
-from ..ops.user_error import UserError, as_user_error
+from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean, with_hint
 from ..training.augmentation import Augmentation
 from ..training.refinement_dataset import RefinementSampling
-from .named_recipes import find_recipe
-from .recipe_values import checked_fields, parse_overrides, parse_value, parse_yaml
+from .named_recipes import find_recipe, recipe_file_values
+from .recipe_values import checked_fields, parse_overrides, parse_value
 
 STAGES = ("teacher", "rough", "refiner", "pseudo", "control", "student", "upper_bound")
 
@@ -289,7 +289,8 @@ class Recipe:
         """Load a recipe and override some of its keys.
 
         Args:
-            name_or_path: YAML file, or name of a recipe of the package, such as "nuclei".
+            name_or_path: YAML file, or name of a recipe of the package, such as "nuclei". A file may start from another
+                recipe: `base: coco10` takes over the keys that it lacks.
             overrides: key → text as on the command line, parsed as YAML; a dot reaches into a mapping
                 (`model.fpn_channels`).
 
@@ -302,12 +303,7 @@ class Recipe:
             2
         """
         path = find_recipe(name_or_path)
-        with as_user_error(UnicodeDecodeError, source=f"{path}: not a YAML file"):
-            text = path.read_text(encoding="utf-8")
-        values = parse_yaml(text, str(path)) or {}
-        if not isinstance(values, dict):
-            raise UserError(f"{path}: holds a {type(values).__name__}; a recipe is a mapping of keys to values")
-        return cls.from_values(values, overrides, source=str(path))
+        return cls.from_values(recipe_file_values(path), overrides, source=str(path))
 
     @classmethod
     def from_arguments(cls, arguments: Sequence[str]) -> "Recipe":
