@@ -23,6 +23,7 @@ from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
 from ..ops.wording import counted
 from ..pipelines import PointInstanceSegmentationPipeline
 from ..visualization.drawing import draw_instances
+from .submission import read_image_info, results_of_image
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 EPILOG = """written to output_dir:
@@ -33,7 +34,9 @@ EPILOG = """written to output_dir:
 
 examples:
   pointwssis predict outputs/nuclei/student_refined images --threshold 0.4
-  pointwssis predict me/nuclei photo.png --points clicks.csv --refiner me/nuclei-refiner"""
+  pointwssis predict me/nuclei photo.png --points clicks.csv --refiner me/nuclei-refiner
+  pointwssis predict outputs/coco10/student_refined data/coco/test2017 --test_dev image_info_test-dev2017.json"""
+RESULTS_FILE = "detections_test-dev2017_pointwssis_results.json"
 CSV_COLUMNS = ("image", "class", "score", "area", "x_min", "y_min", "width", "height", "center_x", "center_y")
 
 
@@ -44,18 +47,15 @@ def main(arguments: Sequence[str]) -> None:
     _check(options)
     files = image_files(options.paths)
     names = class_names(options.model)
+    if options.test_dev is not None:
+        write_test_dev(options, list(files), names)
+        return
     clicks = None
     if options.points is not None:
         from ..data.formats.click_table import read_click_table  # imports datasets, which images alone do not need
 
         clicks = read_click_table(options.points, files, names)
-    # A pipeline in this process: its model is known to be a SOLOv2.
-    pipe = PointInstanceSegmentationPipeline(
-        model=SOLOv2ForInstanceSegmentation.from_pretrained(options.model),
-        image_processor=SOLOv2ImageProcessorPil.from_pretrained(options.model),
-        refiner=options.refiner,
-        device=best_device(),
-    )
+    pipe = load_pipeline(options)
     # Segment batch by batch, and write the pictures of each image at once.
     for folder in ("labels", "overlays"):
         with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
@@ -73,6 +73,31 @@ def main(arguments: Sequence[str]) -> None:
     coco.write(options.output_dir)
     found_text = f"{counted(len(coco.rows), 'instance')} in {counted(len(files), 'image')}"
     print(f"{found_text}: {options.output_dir}")
+
+
+def load_pipeline(options: argparse.Namespace) -> PointInstanceSegmentationPipeline:
+    """Return a pipeline in this process: its model is known to be a SOLOv2."""
+    return PointInstanceSegmentationPipeline(
+        model=SOLOv2ForInstanceSegmentation.from_pretrained(options.model),
+        image_processor=SOLOv2ImageProcessorPil.from_pretrained(options.model),
+        refiner=options.refiner,
+        device=best_device(),
+    )
+
+
+def write_test_dev(options: argparse.Namespace, found: Sequence[Path], names: Sequence[str]) -> None:
+    """Segment the images of a list, and write all detections in the form of COCO's evaluation server."""
+    listed = read_image_info(options.test_dev, found, names)
+    pipe, records = load_pipeline(options), []
+    # The server ranks detections by score, so that none is left out.
+    inputs = ({"image": str(path)} for path in listed.files)
+    answers = pipe(inputs, threshold=0.0, mask_format="rle", batch_size=options.batch_size)
+    for image_id, instances in zip(listed.files.values(), answers, strict=True):
+        records += results_of_image(image_id, instances, listed.category_ids)
+    options.output_dir.mkdir(parents=True, exist_ok=True)
+    path = options.output_dir / RESULTS_FILE
+    path.write_text(json.dumps(records), encoding="utf-8")
+    print(f"{counted(len(records), 'detection')} in {counted(len(listed.files), 'image')}: {path}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,6 +119,12 @@ def _parser() -> argparse.ArgumentParser:
     # Clicks: one mask for each, whatever its score
     add("--points", type=Path, help="table of clicks: image, x, y and optionally label (CSV, TSV, JSON lines)")
     add("--refiner", help="MaskRefineNet that refines the masks of clicks: a folder, a Hub repository, or general")
+    add(
+        "--test_dev",
+        type=Path,
+        metavar="FILE",
+        help=f"image_info_test-dev2017.json: write {RESULTS_FILE} for COCO's evaluation server, and nothing else",
+    )
     # Format and speed
     add("--label_format", default="png", choices=("png", "tiff"), help="format of the label images (%(default)s)")
     add("--batch_size", default=4, type=int, help="images per forward pass (%(default)s)")
@@ -104,6 +135,8 @@ def _check(options: argparse.Namespace) -> None:
     """Raise a `UserError` for numbers out of range."""
     if not 0 <= options.threshold <= 1:
         raise UserError(f"--threshold is {options.threshold}; it must be between 0 and 1")
+    if options.test_dev is not None and (options.points or options.refiner):
+        raise UserError("--test_dev takes no --points and no --refiner; COCO's evaluation server expects detections")
     if options.batch_size < 1:
         raise UserError(f"--batch_size is {options.batch_size}; it must be at least 1")
 
