@@ -30,7 +30,9 @@ from pointwssis.runs.recipe_values import parse_overrides
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--preset", choices=tuple(PRESETS), default="cpu", help="size of the experiments")
     parser.add_argument("--tables", nargs="+", choices=EVERYTHING, help="tables and figures; by default of the preset")
     parser.add_argument("--data", default="shapes-v1", help="shapes-v1, shapes-v1/LEVEL, nuclei, or a folder like COCO")

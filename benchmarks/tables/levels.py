@@ -80,7 +80,7 @@ def measure_levels(rows: Dataset, folder: Path, max_detections: int) -> dict[str
     decoder = LevelDecoder(folder)
     # Five masks per point need a higher limit, under which AP counts them all.
     limits = {name: (5 if name == "every_level" else 1) * max_detections for name in STRATEGIES}
-    evaluators = {name: CocoEvaluator(rows, [100, limits[name]]) for name in STRATEGIES}
+    evaluators = {name: CocoEvaluator(rows, sorted({100, limits[name]})) for name in STRATEGIES}
     for row in rows.with_format(None):
         found = decoder(row) if objects_with_mask(row) else dict.fromkeys(STRATEGIES, ())
         for name, evaluator in evaluators.items():

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from datasets import Dataset
 from PIL import Image, ImageDraw, ImageFont
 
@@ -164,7 +163,7 @@ def segmenter(folder: Path) -> PointInstanceSegmentationPipeline:
     """Return the pipeline of a trained model."""
     model = SOLOv2ForInstanceSegmentation.from_pretrained(folder)
     processor = SOLOv2ImageProcessorPil.from_pretrained(folder)
-    return PointInstanceSegmentationPipeline(model=model, image_processor=processor, device=torch.device(best_device()))
+    return PointInstanceSegmentationPipeline(model=model, image_processor=processor, device=best_device())
 
 
 def busy(rows: Dataset) -> list[dict[str, Any]]:

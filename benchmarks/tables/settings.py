@@ -11,6 +11,8 @@ from pointwssis.runs.recipe import STAGES, Recipe
 RECIPES = Path(__file__).parent
 SHAPES_SEED = 1  # of the drawings, for all seeds of the experiments
 NUCLEI = "nuclei"
+# Keys of the recipe that differ between the runs of a table
+FIXED_KEYS = ("data_dir", "output_dir", "seed", "labeled_fraction", "stages", "student_name_or_path")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ class Settings:
     overrides: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        fixed = [key for key in self.overrides if key in FIXED_KEYS]
+        if fixed:
+            raise UserError(
+                f"--{fixed[0]}: the tables set it themselves; use --data, --seeds, --preset or --output_dir"
+            )
         if self.level is not None and self.level not in SHAPE_LEVELS:
             raise UserError(f"--data is {self.data!r}; the levels of {SHAPES_VERSION} are {', '.join(SHAPE_LEVELS)}")
 

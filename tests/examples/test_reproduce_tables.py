@@ -176,3 +176,5 @@ def test_data_of_the_tables(tmp_path):
     assert Settings("shapes-v1", TINY, tmp_path).level == "medium" and Settings("nuclei", TINY, tmp_path).level is None
     with pytest.raises(UserError, match=f"the levels of shapes-v1 are {', '.join(SHAPE_LEVELS)}"):
         Settings("shapes-v1/extreme", TINY, tmp_path)
+    with pytest.raises(UserError, match="--seed: the tables set it themselves; use --data, --seeds"):
+        Settings("shapes-v1", TINY, tmp_path, {"seed": "3"})
