@@ -19,8 +19,8 @@ from pointwssis.pseudo_labeling import (
     solov2_teacher,
 )
 from pointwssis.runs.recipe import Recipe
+from pointwssis.runs.refiner_stage import train_refiner
 from pointwssis.runs.run import Run
-from pointwssis.runs.stages import train_refiner
 
 from .levels import Metrics, measure_levels
 from .settings import Settings, folder_of

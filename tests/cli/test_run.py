@@ -1,7 +1,10 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """`pointwssis`, `pointwssis run` and `pointwssis demo`."""
 
+import errno
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +16,7 @@ import pointwssis
 from helpers import tiny
 from pointwssis.cli import demo
 from pointwssis.cli.main import COMMANDS, main
+from pointwssis.data import synthetic
 from pointwssis.ops.user_error import UserError
 from pointwssis.runs.named_recipes import named_recipes
 from pointwssis.runs.recipe import Recipe
@@ -67,7 +71,7 @@ def test_the_rest_is_foretold_after_twenty_steps(shapes, tmp_path, capsys):
 def test_the_demo_brings_its_own_data(words, tmp_path, capsys, monkeypatch):
     small = tiny.recipe_file(tmp_path / "small.yaml", stages=["teacher"], max_steps=1)
     monkeypatch.setattr(demo, "SHAPES_RECIPE" if words else "NUCLEI_RECIPE", small)
-    monkeypatch.setattr(demo, "write_shapes_coco", lambda folder, **options: tiny.shapes_folder(folder))
+    monkeypatch.setattr(synthetic, "write_shapes_coco", lambda folder, **options: tiny.shapes_folder(folder))
     assert main(["demo", *words, "--output_dir", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
     assert f"try it: pointwssis predict {tmp_path / 'out' / 'teacher'}" in out
@@ -113,6 +117,27 @@ def test_an_interruption_says_how_to_go_on(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("pointwssis.cli.run.execute", stopping)
     assert main(["run", str(tiny.recipe_file(tmp_path / "r.yaml"))]) == 130
     assert "run the same command again to resume" in capsys.readouterr().err
+
+
+def test_a_termination_has_its_own_exit_code(monkeypatch, capsys, tmp_path):
+    def stopping(recipe, update):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    former = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("pointwssis.cli.run.execute", stopping)
+    assert main(["run", str(tiny.recipe_file(tmp_path / "r.yaml"))]) == 143
+    assert "interrupted; run the same command again to resume" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == former
+
+
+def test_a_full_disk_is_one_line(monkeypatch, capsys, tmp_path):
+    def stopping(recipe, update):
+        raise OSError(errno.ENOSPC, "No space left on device", "cache/file.arrow")
+
+    monkeypatch.setattr("pointwssis.cli.run.execute", stopping)
+    assert main(["run", str(tiny.recipe_file(tmp_path / "r.yaml"))]) == 1
+    error = capsys.readouterr().err
+    assert "the disk is full" in error and "cache/file.arrow" in error and "Traceback" not in error
 
 
 def test_usage_and_unknown_commands(capsys):

@@ -16,6 +16,7 @@ from pointwssis.runs.cache import stored_rows
 from pointwssis.runs.data import load_data
 from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.run import Run
+from pointwssis.runs.stage_results import UNFINISHED_MODEL
 from pointwssis.training.trainer import SegmentationTrainer
 
 TRAINED = ["teacher", "refiner", "control", "student_point", "student_refined", "upper_bound"]
@@ -176,7 +177,7 @@ def test_an_interruption_while_saving_takes_no_step_more(shapes, tmp_path, monke
     save = SegmentationTrainer.save_model
 
     def stopping(self, output_dir=None, *arguments, **options):
-        if output_dir == str(tmp_path / "stopped" / "teacher"):
+        if output_dir == str(tmp_path / "stopped" / "teacher" / UNFINISHED_MODEL):
             raise KeyboardInterrupt
         return save(self, output_dir, *arguments, **options)
 
@@ -264,6 +265,7 @@ def test_evaluating_a_saved_model(finished, shapes, tmp_path, monkeypatch, caplo
     more = stages.evaluate(folder / "teacher", rows, max_detections=300, bf16=False)
     assert more["AR300"] >= more["AR100"] and more["AP@100"] == pytest.approx(metrics["AP"], abs=1e-9)
     assert list(tmp_path.iterdir()) == []  # it leaves nothing behind
+    assert stages.evaluate(folder / "teacher", rows, bf16=True)["AP"] == pytest.approx(metrics["AP"], abs=0.05)
     other = tiny.saved_segmenter(tmp_path / "other", names=["star", "cow"])
     stages.evaluate(other, rows, bf16=False)
     assert "never trained on the classes ellipse, rectangle, triangle" in caplog.text

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ..data.documents import parse_yaml, read_text
 from ..data.formats.sniffing import FileHead
 from ..data.formats.table import FORMATS
 from ..data.prepared.opening import prepared_files
@@ -15,11 +14,8 @@ from ..ops.wording import did_you_mean, with_hint
 from ..runs.named_recipes import named_recipes
 from ..runs.recipe import Recipe
 from ..runs.recipe_values import parse_overrides
+from .source_help import SOURCE_HELP
 
-SOURCE_HELP = (
-    "a recipe (name or file), a folder in COCO's layout, one or several annotation files (with --image_dir), a YOLO "
-    "data.yaml, or a prepared dataset"
-)
 YAML_SUFFIXES = (".yaml", ".yml")
 
 
@@ -122,7 +118,7 @@ def _describes_yolo_data(path: Path) -> bool:
 def _yaml_of(path: Path) -> dict[str, Any]:
     """Return the mapping that a YAML file holds; empty if it holds none, which is reported when it is loaded."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        content = parse_yaml(read_text(path), str(path))
+    except UserError:
         return {}
     return content if isinstance(content, dict) else {}

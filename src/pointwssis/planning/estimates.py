@@ -16,8 +16,8 @@ from ..runs.label_stopping import MEASUREMENTS
 from ..runs.labeling import labels_mirrored_views
 from ..runs.plan import FOLDS, StagePlan
 from ..runs.recipe import Recipe
+from ..runs.refiner_stage import starting_refiner
 from ..runs.stage_arguments import refiner_settings, training_arguments
-from ..runs.stages import starting_refiner
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
 from .speed import refiner_batch_size, refiner_seconds, segmenter_batch_size, segmenter_seconds, some_rows
 

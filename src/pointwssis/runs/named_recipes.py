@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
+from ..data.documents import parse_yaml, read_text
+from ..ops.user_error import UserError, UserFileNotFoundError
 from ..ops.wording import did_you_mean
-from .recipe_values import parse_yaml
 
 RECIPE_FOLDER = Path(__file__).with_name("recipes")
 
@@ -58,9 +58,7 @@ def recipe_file_values(path: Path, above: tuple[Path, ...] = ()) -> dict[str, An
     """
     if path in above:
         raise UserError(f"{above[0]}: base leads back to {path}; a recipe cannot start from itself")
-    with as_user_error(UnicodeDecodeError, source=f"{path}: not a YAML file"):
-        text = path.read_text(encoding="utf-8")
-    values = parse_yaml(text, str(path)) or {}
+    values = parse_yaml(read_text(path), str(path)) or {}
     if not isinstance(values, dict):
         raise UserError(f"{path}: holds a {type(values).__name__}; a recipe is a mapping of keys to values")
     base = values.pop("base", None)

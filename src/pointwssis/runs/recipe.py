@@ -12,9 +12,10 @@ import yaml
 
 from ..ops.points import PointSource
 from ..ops.user_error import UserError
-from ..ops.wording import did_you_mean, with_hint
+from ..ops.wording import brief, did_you_mean, with_hint
 from ..training.augmentation import Augmentation
-from ..training.refinement_dataset import RefinementSampling
+from ..training.refinement_sampling import RefinementSampling
+from .credentials import refuse_credentials
 from .named_recipes import find_recipe, recipe_file_values
 from .recipe_values import checked_fields, parse_overrides, parse_value
 
@@ -44,7 +45,9 @@ class Recipe:
         point_source: point of an object that has a mask or box but no point: center (of mass of its mask), box_center
             (which also accepts boxes without masks), or random (a random pixel of its mask).
         include_unlabeled: also use the images of `image_dir` that no annotation file lists, as images without labels.
-        skip_bad: skip unreadable images and invalid annotations, and report them, instead of stopping at the first.
+        skip_bad: skip unreadable images and invalid annotations, and report them, instead of stopping at the first;
+            every image is decoded then.
+        allow_outside: take images that annotation files name outside of the image folder.
 
         **Supervision**
 
@@ -62,7 +65,12 @@ class Recipe:
             learns from the masks alone, for comparison), student, upper_bound.
         seed: seed of the split, of the initial weights and of the augmentation.
         max_steps: upper limit on the training steps of every stage, for short trial runs.
-        bf16: train and label in bfloat16. null uses it where the hardware supports it.
+        bf16: train and label in bfloat16. null uses it where the hardware supports it; long trainings on a CPU measure
+            whether it is faster.
+        channels_last: keep weights and features with the channels last in memory when training. null measures, as
+            for `threads`; on a GPU it is true.
+        threads: threads that train on a CPU. null measures a few steps and takes the fastest number, up to the number
+            that PyTorch is set to.
 
         **Model**
 
@@ -164,6 +172,7 @@ class Recipe:
     point_source: str = "center"
     include_unlabeled: bool = False
     skip_bad: bool = False
+    allow_outside: bool = False
     # Supervision: which labels are kept
     labeled_fraction: float | None = 0.1
     image_level_fraction: float = 0.0
@@ -175,6 +184,8 @@ class Recipe:
     seed: int = 1
     max_steps: int | None = None
     bf16: bool | None = None
+    channels_last: bool | None = None
+    threads: int | None = None
     # Model: input sizes, initial weights, configurations
     image_size: dict[str, int] = field(default_factory=lambda: {"shortest_edge": 800, "longest_edge": 1333})
     pad_size: dict[str, int] | None = None
@@ -217,6 +228,7 @@ class Recipe:
     hub_private: bool = False
 
     def __post_init__(self) -> None:
+        refuse_credentials(dataclasses.asdict(self))
         self._check_data()
         self._check_supervision()
         self._check_numbers()
@@ -237,12 +249,12 @@ class Recipe:
         """Raise a `UserError` for two sources of data, or an unknown source of points."""
         # At most one source; a recipe without any may still be given loaded data.
         sources = {key: getattr(self, key) for key in ("data_dir", "train_annotations", "dataset_name")}
-        given = [f"{key} is {value!r}" for key, value in sources.items() if value is not None]
+        given = [f"{key} is {brief(value)}" for key, value in sources.items() if value is not None]
         if len(given) > 1:
             raise UserError(f"{' and '.join(given)}; keep one of them and set the other to null")
         choices = get_args(PointSource)
         if self.point_source not in choices:
-            raise UserError(f"point_source is {self.point_source!r}; it must be one of {', '.join(choices)}")
+            raise UserError(f"point_source is {brief(self.point_source)}; it must be one of {', '.join(choices)}")
 
     def _check_supervision(self) -> None:
         """Raise a `UserError` for fractions and thresholds out of range."""
@@ -266,8 +278,8 @@ class Recipe:
     def _check_numbers(self) -> None:
         """Raise a `UserError` for counts out of range."""
         # Limits that are null are not checked.
-        names = ("max_steps", "tile_size", "max_detections", "full_repeats", "rough_folds", "label_rounds", "seed")
-        for name in names:
+        names = ("max_steps", "threads", "tile_size", "max_detections", "full_repeats", "rough_folds", "label_rounds")
+        for name in (*names, "seed"):
             value, least = getattr(self, name), 0 if name == "seed" else 1
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be an integer of at least {least}")
@@ -303,7 +315,14 @@ class Recipe:
             2
         """
         path = find_recipe(name_or_path)
-        return cls.from_values(recipe_file_values(path), overrides, source=str(path))
+        values = recipe_file_values(path)
+        try:
+            return cls.from_values(values, overrides, source=str(path))
+        except UserError as error:
+            # Checks of single values do not know the file; those of options need not.
+            if str(path) in str(error) or "--" in str(error):
+                raise
+            raise UserError(f"{path}: {error}") from error
 
     @classmethod
     def from_arguments(cls, arguments: Sequence[str]) -> "Recipe":
@@ -349,7 +368,13 @@ class Recipe:
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as YAML."""
-        Path(path).write_text(yaml.safe_dump(dataclasses.asdict(self), sort_keys=False), encoding="utf-8")
+        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+
+    def to_yaml(self) -> str:
+        """Return the recipe as YAML."""
+        values = dataclasses.asdict(self)
+        refuse_credentials(values)  # they may have come in since it was made
+        return yaml.safe_dump(values, sort_keys=False)
 
 
 def refiner_sampling(refiner: Mapping[str, Any]) -> RefinementSampling:
