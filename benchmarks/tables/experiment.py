@@ -2,9 +2,9 @@
 """The experiments of one seed and one fraction of masks. Models are shared between tables, results are kept on disk."""
 
 import functools
-import json
-import os
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,14 @@ from datasets import Dataset
 
 from pointwssis.data import annotation_cost, jitter_points, points_from_masks
 from pointwssis.evaluation import evaluate_pseudo_labels
+from pointwssis.ops.whole_files import read_json, write_json
 from pointwssis.pseudo_labeling import (
     mask_refine_net_refiner,
     predict_rough_masks,
     refine_rough_masks,
     solov2_teacher,
 )
+from pointwssis.runs.compute import SPEED_FILE
 from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.refiner_stage import train_refiner
 from pointwssis.runs.run import Run
@@ -57,15 +59,12 @@ class Experiment:
     def measure(self, job: str, *arguments: float) -> None:
         """Run a job, the name of a method, unless its results are known, and write them to `measured.json`."""
         path, name = self.folder / MEASURED_FILE, job_name(job, *arguments)
-        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        known = read_json(path) or {}
         if name in known:
             return
         print(f"\nseed {self.seed}, {100 * self.fraction:g}% masks: {name.replace('_', ' ')}", flush=True)
         known[name] = getattr(self, job)(*arguments)
-        # Written whole, because other programs read it.
-        unfinished = path.with_suffix(".new")
-        unfinished.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        os.replace(unfinished, path)
+        write_json(path, known)
 
     @functools.cached_property
     def run(self) -> Run:
@@ -117,7 +116,7 @@ class Experiment:
         count = min(len(self.run.data.train), int((masks.total_seconds + points.total_seconds) / per_image))
         fraction = count / len(self.run.data.train)
         changes = {"labeled_fraction": fraction, "stages": ["teacher", "control"]}
-        run = Run(replace(self.recipe, output_dir=str(self.folder / "same_time"), **changes))
+        run = Run(replace(self.recipe, output_dir=str(self._other_folder("same_time")), **changes))
         run.teacher()
         found = run.student("control", run.data.masked)
         return {"same_time": {**found, "images_with_masks": len(run.data.full)}}
@@ -155,8 +154,16 @@ class Experiment:
 
     def _reusing(self, name: str, **changes: Any) -> Recipe:
         """Return the recipe of another run, which starts from the teacher of this seed and fraction."""
-        teacher = str(self.run.folder / "teacher")
-        return replace(self.recipe, output_dir=str(self.folder / name), teacher_name_or_path=teacher, **changes)
+        folder, teacher = self._other_folder(name), str(self.run.folder / "teacher")
+        return replace(self.recipe, output_dir=str(folder), teacher_name_or_path=teacher, **changes)
+
+    def _other_folder(self, name: str) -> Path:
+        """Return the folder of another run, whose models compute with the settings that the first one has chosen."""
+        folder, chosen = self.folder / name, self.run.folder / SPEED_FILE
+        folder.mkdir(parents=True, exist_ok=True)
+        if chosen.is_file():
+            shutil.copy(chosen, folder / SPEED_FILE)
+        return folder
 
     # -- labels alone
 
@@ -225,7 +232,7 @@ def measured(settings: Settings) -> dict[int, dict[float, dict[str, Metrics]]]:
         percent = float(path.parts[-2].partition("_")[2])
         # The names of all jobs are distinct.
         values: dict[str, Metrics] = {}
-        for results in json.loads(path.read_text(encoding="utf-8")).values():
+        for results in (read_json(path) or {}).values():
             values |= results
         found.setdefault(seed, {})[round(percent / 100, 6)] = values
     return found
