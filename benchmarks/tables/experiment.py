@@ -2,7 +2,6 @@
 """The experiments of one seed and one fraction of masks. Models are shared between tables, results are kept on disk."""
 
 import functools
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -159,10 +158,10 @@ class Experiment:
 
     def _other_folder(self, name: str) -> Path:
         """Return the folder of another run, whose models compute with the settings that the first one has chosen."""
-        folder, chosen = self.folder / name, self.run.folder / SPEED_FILE
+        folder, chosen = self.folder / name, read_json(self.run.folder / SPEED_FILE)
         folder.mkdir(parents=True, exist_ok=True)
-        if chosen.is_file():
-            shutil.copy(chosen, folder / SPEED_FILE)
+        if chosen is not None and not (folder / SPEED_FILE).is_file():
+            write_json(folder / SPEED_FILE, chosen)
         return folder
 
     # -- labels alone
