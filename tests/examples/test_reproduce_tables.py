@@ -22,6 +22,7 @@ from benchmarks.tables.report import NOT_RESOLVED, Report
 from benchmarks.tables.settings import EVERYTHING, PRESETS, Preset, Settings
 
 from pointwssis.data import SHAPE_LEVELS
+from pointwssis.models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from pointwssis.ops.user_error import UserError
 from pointwssis.planning.estimates import StageEstimate
 from pointwssis.runs.recipe import Recipe
@@ -81,11 +82,10 @@ def test_the_inputs_of_the_refiner(shapes, tmp_path):
         experiment.measure(*job)
     results = json.loads((folder_of(tmp_path, 2, 0.5) / "measured.json").read_text())
     assert set(results["refiner_inputs"]) == {row.key for row in all_tables(TINY)["3"].rows[1:5]}
-    configs = {
-        folder.name: json.loads((folder / "config.json").read_text())
-        for folder in (experiment.run.folder / "refiner_inputs").iterdir()
-    }
-    seen = {name: (values["use_rough_mask"], values["use_point"]) for name, values in configs.items()}
+    seen = {}
+    for folder in (experiment.run.folder / "refiner_inputs").iterdir():
+        config = MaskRefineNetConfig.from_pretrained(folder)
+        seen[folder.name] = (config.use_rough_mask, config.use_point)
     wanted = {"image": (False, False), "image_and_rough_mask": (True, False), "image_and_point": (False, True)}
     assert seen == {**wanted, "all": (True, True)}
 
