@@ -135,8 +135,8 @@ class Experiment:
     def _proposals(self, name: str, **options: Any) -> dict[str, Metrics]:
         changes = {"stages": ["rough", "pseudo", "student"], "refiner_name_or_path": None, **options}
         run = Run(self._reusing(name, **changes))
-        rows = run.student_rows()["student_point"]
-        quality = run.labeling.quality()["proposed_rough"]
+        rows, proposals = run.student_rows()["student_point"], run.labeling.pseudo_labels()["proposed_rough"]
+        quality = evaluate_pseudo_labels(proposals, run.data.train, self.recipe.max_detections)
         return {f"labels_{name}": quality, name: run.student("student_point", rows)}
 
     def fewer_points(self, share: float) -> dict[str, Metrics]:
