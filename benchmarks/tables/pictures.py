@@ -41,7 +41,7 @@ CURVES = {
     "+ points": "student_point",
     "+ points + MaskRefineNet": "student_refined",
 }
-PLOT, MARGIN = (640, 400), 60  # pixels
+PLOT, MARGIN = (720, 400), 60  # pixels
 
 
 def draw_figure(name: str, experiment: Experiment, path: Path) -> None:
@@ -122,7 +122,7 @@ def draw_figure_6(report: Report, fractions: Sequence[float], path: Path) -> Non
         series[title] = {fraction: own for fraction, own in values.items() if own}
     upper = list(report.values(Row("", "upper_bound"), "AP").values())
     everything = [value for curve in series.values() for own in curve.values() for value in own] + upper
-    highest = 10 * math.ceil(max(everything, default=10) / 10)
+    highest = max(10, 10 * math.ceil(max(everything, default=0) / 10))
     picture = Image.new("RGB", PLOT, (255, 255, 255))
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
     least, most = math.log(min(fractions)), math.log(max(fractions))
@@ -155,7 +155,7 @@ def draw_figure_6(report: Report, fractions: Sequence[float], path: Path) -> Non
             draw.circle(points[-1], 3, color)
         if len(points) > 1:
             draw.line(points, color, 2)
-        draw.text((MARGIN + 140 * number, 16), title, color, font)
+        draw.text((MARGIN + 155 * number, 16), title, color, font)
     picture.save(path)
 
 

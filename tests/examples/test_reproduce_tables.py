@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from helpers import tiny
 from helpers.paths import ROOT
@@ -17,6 +18,7 @@ sys.path.insert(0, str(ROOT))  # for benchmarks
 from benchmarks.tables import costs, settings
 from benchmarks.tables.experiment import Experiment, folder_of
 from benchmarks.tables.jobs import jobs_of
+from benchmarks.tables.pictures import draw_figure_6
 from benchmarks.tables.published import CONTROLS, Claim, Row, all_tables
 from benchmarks.tables.report import NOT_RESOLVED, Report
 from benchmarks.tables.settings import EVERYTHING, PRESETS, Preset, Settings
@@ -26,6 +28,7 @@ from pointwssis.models.mask_refine_net.configuration_mask_refine_net import Mask
 from pointwssis.ops.user_error import UserError
 from pointwssis.planning.estimates import StageEstimate
 from pointwssis.runs.recipe import Recipe
+from pointwssis.visualization.curves import COLORS
 
 TINY = Preset((0, 0), (2, 2, 2), 0.5, (0.25, 0.5), (0.5,), EVERYTHING)
 # The recipe of folders, with the networks of the tests
@@ -51,10 +54,11 @@ def test_tables_end_to_end_and_again(shapes, tmp_path, script, monkeypatch, trai
     monkeypatch.setitem(PRESETS, "quick", TINY)
     words = ["--preset", "quick", "--data", str(shapes), "--output_dir", str(tmp_path)]
     words += [word for key, value in OVERRIDES.items() for word in (f"--{key}", value)]
-    words += ["--tables", "2", "4", "5", "figure4"]
+    pictures = ["figure2", "figure4", "figure5", "figure7"]
+    words += ["--tables", "2", "4", "5", *pictures]
     printed = script("reproduce_tables", *words)
     assert "## Table 2" in printed and "## Table 5" in printed and "## Table 3" not in printed
-    assert (tmp_path / "figure4.png").is_file()
+    assert all(Image.open(tmp_path / f"{name}.png").width > 300 for name in pictures)
     content = json.loads((tmp_path / "tables.json").read_text())
     assert content["seeds"] == [1] and content["steps"] == {"teacher": 2, "student": 2, "refiner": 2}
     # Every row of ours has a value of this seed, and the paper's beside it.
@@ -70,7 +74,7 @@ def test_tables_end_to_end_and_again(shapes, tmp_path, script, monkeypatch, trai
     assert trainings.count("student_point") == 5 and trainings.count("control") == 3
     # A second call trains nothing, and another table only what is missing.
     trainings.clear()
-    words[words.index("2") : words.index("figure4")] = ["2", "6"]
+    words[words.index("--tables") + 1 :] = ["2", "6"]
     script("reproduce_tables", *words)
     assert trainings == ["student_refined"]
 
@@ -153,6 +157,16 @@ def test_rows_of_undertrained_networks_say_so(upper_bound, is_undertrained):
 def test_seeds_that_lack_a_row_do_not_count():
     report = Report(results({"a": 0.1}, {"b": 0.2}, {"a": 0.3}), 0.5)
     assert report.values(Row("", "a"), "AP") == pytest.approx({1: 10, 3: 30})
+
+
+def test_figure_6_shows_every_kind_of_label(tmp_path):
+    keys = dict.fromkeys(["control", "unlabeled_0.3", "student_point", "student_refined", "upper_bound"], {"AP": 0.2})
+    fractions = dict.fromkeys((0.05, 0.5), keys)
+    draw_figure_6(Report({1: fractions, 2: fractions}, 0.5), (0.05, 0.5), tmp_path / "figure6.png")
+    colors = {color for _, color in Image.open(tmp_path / "figure6.png").getcolors(100_000)}
+    assert set(COLORS[:4]) <= colors
+    # Nothing measured yet is an empty plot.
+    draw_figure_6(Report({}, 0.5), (0.05, 0.5), tmp_path / "empty.png")
 
 
 # -- settings
