@@ -40,7 +40,7 @@ class Statement:
         One seed has no standard deviation, so that it resolves nothing.
         """
         gaps = list(self.gaps.values())
-        if len(gaps) < 2 or abs(statistics.mean(gaps)) < statistics.stdev(gaps):
+        if len(gaps) < 2 or abs(statistics.mean(gaps)) <= statistics.stdev(gaps):
             return NOT_RESOLVED
         return "holds" if statistics.mean(gaps) > 0 else "the opposite holds"
 
@@ -97,7 +97,7 @@ class Report:
             # Values of untrained networks say so in their own row.
             title = f"{row.title} (undertrained)" if is_undertrained and row.key is not None else row.title
             values = [self.values(row, metric) for metric in table.metrics]
-            seeds = len(values[-1]) if values[-1] else MISSING
+            seeds = max(map(len, values)) or MISSING
             lines.append(_line([title, published(row), *map(cell, values), str(seeds)]))
         lines.append("")
         for claim in table.claims:
