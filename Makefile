@@ -37,6 +37,10 @@ common-tests: $(INSTALLED) ## transformers' own tests on our classes, in both im
 	$(BIN)/python tests/common/fetch.py
 	PYTHONPATH=.cache/common-tests/torchvision $(BIN)/python -m pytest tests/common || test $$? -eq 5 # all skipped
 
+bench: $(INSTALLED) ## speed beside yardsticks, on an idle machine; ONLY="points-1 help" measures some rows
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
+
 test-versions: $(INSTALLED) ## the lowest and the newest supported transformers, and supervision
 	$(BIN)/python tests/versions.py
 
