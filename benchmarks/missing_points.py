@@ -23,8 +23,11 @@ Metrics = dict[str, float | None]
 
 
 def recipe_of(folder: Path, name: str, seed: int, max_steps: int | None) -> Recipe:
-    """Return the recipe of `pointwssis demo --shapes` with one class and more steps; the network is the same."""
-    recipe = Recipe.load("shapes")
+    """Return the recipe of `pointwssis demo` for shapes of one class: the same small network, and more steps."""
+    recipe = Recipe.load("demo")
+    recipe.image_size = {"shortest_edge": 128, "longest_edge": 128}
+    recipe.augmentation = {"vertical_flip": 0.5, "rotate90": True, "brightness": 0.2, "contrast": 0.2}
+    recipe.full_repeats, recipe.rough_student = 1, True
     recipe.data_dir, recipe.output_dir = str(folder / "data"), str(folder / name.replace(" ", "_"))
     recipe.seed, recipe.max_steps, recipe.point_noise = seed, max_steps, NOISE[name]
     recipe.label_map = dict.fromkeys(SHAPE_CLASSES, "shape")

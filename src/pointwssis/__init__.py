@@ -2,67 +2,72 @@
 """Instance segmentation from few masks and many points.
 
 `import pointwssis` registers the models with transformers: the Auto classes load them and
-`pipeline("point-instance-segmentation")` runs them. Everything else is imported on first use.
+`pipeline("point-instance-segmentation")` runs them. Everything else is imported on first use. Only a process of the
+command `pointwssis` registers later, when a command needs models, so that its help does not wait for torch.
 """
 
-import importlib
-from typing import Any
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
-from .models.mask_refine_net.image_processing_mask_refine_net import MaskRefineNetImageProcessor
-from .models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
-from .models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
-from .models.solov2.configuration_solov2 import SOLOv2Config
-from .models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
-from .models.solov2.image_processing_solov2 import SOLOv2ImageProcessor
-from .models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation, SOLOv2Model
-from .pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline
-from .registration import register
+from .ops.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from .data import (
+        annotation_cost,
+        apply_point_noise,
+        corrupt_labels,
+        drop_points,
+        jitter_points,
+        labeling_budget,
+        labeling_seconds,
+        load_annotations,
+        load_coco,
+        load_coco_folder,
+        make_shapes_dataset,
+        merge_annotations,
+        points_from_masks,
+        split_supervision,
+        to_coco,
+    )
+    from .evaluation import CocoEvaluator, evaluate_clicks, evaluate_pseudo_labels
+    from .models import (
+        MaskRefineNetConfig,
+        MaskRefineNetForMaskRefinement,
+        MaskRefineNetImageProcessor,
+        MaskRefineNetImageProcessorPil,
+        SOLOv2Config,
+        SOLOv2ForInstanceSegmentation,
+        SOLOv2ImageProcessor,
+        SOLOv2ImageProcessorPil,
+        SOLOv2Model,
+        fold_batch_norms,
+        prepare_for_inference,
+    )
+    from .pipelines import PointInstanceSegmentationPipeline, PointMaskRefinementPipeline, to_detections
+    from .pseudo_labeling import generate_pseudo_labels, predict_rough_masks, refine_rough_masks
+    from .training import SegmentationTrainer, SegmentationTrainingArguments
 
 __version__ = "0.1.0"
 
-# Packages of the other public names.
-_LAZY = {
-    "CocoEvaluator": "evaluation",
-    "apply_point_noise": "data",
-    "annotation_cost": "data",
-    "drop_points": "data",
-    "evaluate_clicks": "evaluation",
-    "evaluate_pseudo_labels": "evaluation",
-    "jitter_points": "data",
-    "labeling_budget": "data",
-    "labeling_seconds": "data",
-    "load_annotations": "data",
-    "load_coco": "data",
-    "load_coco_folder": "data",
-    "make_shapes_dataset": "data",
-    "merge_annotations": "data",
-    "points_from_masks": "data",
-    "split_supervision": "data",
-    "to_coco": "data",
-    "corrupt_labels": "data",
-    "generate_pseudo_labels": "pseudo_labeling",
-    "predict_rough_masks": "pseudo_labeling",
-    "refine_rough_masks": "pseudo_labeling",
-    "SegmentationTrainer": "training",
-    "SegmentationTrainingArguments": "training",
-    "to_detections": "pipelines",
-}
+__getattr__, __dir__ = lazy_names(__name__, __file__)
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def _is_command() -> bool:
+    """Return True in a process that was started as `pointwssis` or `python -m pointwssis`."""
+    # While Python looks for the module of -m, that is all that sys.argv says.
+    if sys.argv[0] == "-m":
+        return ("-m", __name__) in zip(sys.orig_argv, sys.orig_argv[1:], strict=False)
+    return Path(sys.argv[0]).stem == __name__
 
 
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_LAZY])
+if not _is_command():
+    from .registration import register
 
-
-register()
+    register()
 
 __all__ = [
+    "CocoEvaluator",
     "MaskRefineNetConfig",
     "MaskRefineNetForMaskRefinement",
     "MaskRefineNetImageProcessor",
@@ -74,5 +79,29 @@ __all__ = [
     "SOLOv2ImageProcessor",
     "SOLOv2ImageProcessorPil",
     "SOLOv2Model",
-    *_LAZY,
+    "SegmentationTrainer",
+    "SegmentationTrainingArguments",
+    "annotation_cost",
+    "apply_point_noise",
+    "corrupt_labels",
+    "drop_points",
+    "evaluate_clicks",
+    "evaluate_pseudo_labels",
+    "fold_batch_norms",
+    "generate_pseudo_labels",
+    "jitter_points",
+    "labeling_budget",
+    "labeling_seconds",
+    "load_annotations",
+    "load_coco",
+    "load_coco_folder",
+    "make_shapes_dataset",
+    "merge_annotations",
+    "points_from_masks",
+    "predict_rough_masks",
+    "prepare_for_inference",
+    "refine_rough_masks",
+    "split_supervision",
+    "to_coco",
+    "to_detections",
 ]

@@ -165,7 +165,7 @@ def test_wrong_input_is_one_line(words, message, shapes, capsys):
 
 
 def test_a_recipe_is_written(shapes, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("pointwssis.cli.check.propose", lambda recipe, data, minutes, deep: propose(
+    monkeypatch.setattr("pointwssis.planning.proposal.propose", lambda recipe, data, minutes, deep: propose(
         recipe, data, minutes, deep, lambda recipe, rows: 0.5, lambda recipe, rows: 0.5))  # fmt: skip
     path = tmp_path / "mine.yaml"
     assert main(["check", str(shapes), "--write_recipe", str(path), "--minutes", "5", "--seed", "7"]) == 0

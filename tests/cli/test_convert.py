@@ -29,11 +29,12 @@ from helpers.official_files import (
 )
 from helpers.official_solov2 import labels_of
 from helpers.paths import PARITY, ROOT
+from helpers.resized_masks import masks_in_image
 from pointwssis.cli import convert as convert_command
 from pointwssis.cli.main import main
 from pointwssis.data.class_names import COCO_NAMES
 from pointwssis.models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
-from pointwssis.models.solov2.decoding_solov2 import DecodingSettings, ImageOutputs, masks_in_image
+from pointwssis.models.solov2.decoding_solov2 import DecodingSettings, ImageOutputs
 from pointwssis.models.solov2.official_prompts_solov2 import decode_official_prompt
 from pointwssis.ops.mask_ops import centers_of_mass
 

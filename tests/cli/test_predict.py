@@ -11,6 +11,7 @@ from helpers import tiny
 from pointwssis.cli.main import main
 from pointwssis.cli.predict import CSV_COLUMNS, output_names
 from pointwssis.data import load_coco
+from pointwssis.ops import bf16_speed
 from pointwssis.ops.coco_masks import decode_rle
 
 
@@ -116,6 +117,29 @@ def test_clicks_give_one_instance_each(models, images, tmp_path):
     assert [item["point"] for row in again for item in row["objects"]] == [[3, 4], [59, 39], [5.5, 6]]
 
 
+@pytest.mark.parametrize("num_workers", ["1", "2"])
+def test_processes_that_read_ahead_change_nothing(models, images, tmp_path, num_workers):
+    points = ["--points", clicks(tmp_path, "image,x,y,label\none/a.png,3,4,star\nb.JPG,5.5,6,\n")]
+    options = [str(images), *points, "--refiner", str(models / "refiner"), "--batch_size", "1"]
+    plain = predict(models, tmp_path / "plain", *options)
+    assert predict(models, tmp_path / "ahead", *options, "--num_workers", num_workers) == plain
+
+
+def test_dtypes(models, images, tmp_path, monkeypatch):
+    points = ["--points", clicks(tmp_path, "image,x,y,label\none/a.png,30,20,star\nb.JPG,5.5,6,star\n")]
+    for is_faster in (True, False):
+        monkeypatch.setattr(bf16_speed, "bf16_infers_faster", lambda device, is_faster=is_faster: is_faster)
+        found = {}
+        for dtype in ("float32", "bfloat16", "auto"):
+            found[dtype] = predict(models, tmp_path / dtype, str(images), *points, "--dtype", dtype)
+        # The default is float32 whatever is faster; "auto" takes what is faster.
+        assert predict(models, tmp_path / "default", str(images), *points) == found["float32"]
+        assert found["auto"] == found["bfloat16" if is_faster else "float32"]
+        assert found["float32"] != found["bfloat16"]
+        scores = [[float(row["score"]) for row in found[dtype][1]] for dtype in ("float32", "bfloat16")]
+        assert scores[0] == pytest.approx(scores[1], abs=0.02)
+
+
 def test_a_click_that_finds_nothing_stays_in_both_tables(tmp_path, images):
     model, processor = tiny.segmenter()
     model.model.instance_head.kernel_head.weight.data.zero_()
@@ -161,9 +185,11 @@ def test_wrong_clicks_name_file_and_line(models, images, tmp_path, capsys, text,
         (["{models}/student", "{images}", "--threshold", "1.5"], "--threshold is 1.5; it must be between 0 and 1"),
         (["{models}/student", "{images}", "--threshold", "nan"], "--threshold is nan; it must be between 0 and 1"),
         (["{models}/student", "{images}", "--batch_size", "0"], "--batch_size is 0; it must be at least 1"),
+        (["{models}/student", "{images}", "--num_workers", "-1"], "--num_workers is -1; it must be at least 0"),
         (["{models}/student", "{empty}"], "holds no image"),
         (["{models}/refiner", "{images}"], "is a mask_refine_net model; MODEL must be a SOLOv2"),
         (["{models}/student", "{broken}"], "broken.png: "),
+        (["{models}/student", "{images}", "{broken}", "--num_workers", "1"], "broken.png: "),
         (
             ["{models}/student", "{images}", "--points", "nowhere.csv"],
             "nowhere.csv: annotation file not found; give the path of a table of clicks",
@@ -177,7 +203,7 @@ def test_wrong_input_is_one_line(models, images, tmp_path, capsys, words, messag
     places = {"models": models, "images": images, "empty": tmp_path / "empty", "broken": tmp_path / "broken.png"}
     assert main(["predict", *(word.format(**places) for word in words), "--output_dir", str(tmp_path / "out")]) == 1
     captured = capsys.readouterr()
-    assert message in captured.err and "Traceback" not in captured.err
+    assert message in captured.err and "Traceback" not in captured.err and "DataLoader" not in captured.err
 
 
 def test_outputs_never_share_a_name():

@@ -13,6 +13,7 @@ import pointwssis
 from helpers import tiny
 from pointwssis.cli import demo
 from pointwssis.cli.main import COMMANDS, main
+from pointwssis.data import synthetic
 from pointwssis.ops.user_error import UserError
 from pointwssis.runs.named_recipes import named_recipes
 from pointwssis.runs.recipe import Recipe
@@ -67,7 +68,7 @@ def test_the_rest_is_foretold_after_twenty_steps(shapes, tmp_path, capsys):
 def test_the_demo_brings_its_own_data(words, tmp_path, capsys, monkeypatch):
     small = tiny.recipe_file(tmp_path / "small.yaml", stages=["teacher"], max_steps=1)
     monkeypatch.setattr(demo, "SHAPES_RECIPE" if words else "NUCLEI_RECIPE", small)
-    monkeypatch.setattr(demo, "write_shapes_coco", lambda folder, **options: tiny.shapes_folder(folder))
+    monkeypatch.setattr(synthetic, "write_shapes_coco", lambda folder, **options: tiny.shapes_folder(folder))
     assert main(["demo", *words, "--output_dir", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
     assert f"try it: pointwssis predict {tmp_path / 'out' / 'teacher'}" in out

@@ -6,7 +6,14 @@ from pycocotools import mask as coco_mask
 
 from helpers.paths import PARITY
 from pointwssis.ops.coco_masks import decode_rle, encode_mask, rle_area, rle_box, rle_coverage, segmentation_to_rle
-from pointwssis.ops.mask_ops import centers_of_mass, downscale_masks, mask_iou, masks_to_boxes
+from pointwssis.ops.mask_ops import (
+    centers_of_mass,
+    downscale_masks,
+    mask_extents,
+    mask_iou,
+    masks_to_boxes,
+    projections,
+)
 from pointwssis.ops.nms import mask_nms, matrix_nms, point_nms
 
 UNITS = np.load(PARITY / "e_units.npz")
@@ -127,3 +134,28 @@ def test_coverage_is_the_part_of_the_first_mask():
     assert rle_coverage(encode_mask(small), rles) == [0.5, 1.0, 0.0]
     assert rle_coverage(encode_mask(large), rles[1:2]) == [2 / 20]
     assert rle_coverage(encode_mask(small), []) == []
+
+
+def test_overlaps_are_exact_on_every_processor(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    for count, others, pixels in ((1, 1, 1), (3, 5, 7), (17, 2, 1000), (40, 40, 4097)):
+        masks, second = (torch.rand(n, pixels, generator=generator) < 0.4 for n in (count, others))
+        intersection = (masks[:, None] & second[None]).sum(2)
+        expected = intersection / (masks[:, None] | second[None]).sum(2).clamp(min=1)
+        for capability in ("AVX2", "DEFAULT"):
+            monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda name=capability: name)
+            for dtype in (torch.bool, torch.uint8, torch.float32):
+                assert torch.equal(mask_iou(masks.to(dtype), second.to(dtype)), expected)
+            assert torch.equal(mask_iou(masks), mask_iou(masks, masks))
+
+
+def test_extents_are_those_of_plain_sums():
+    torch.manual_seed(0)
+    # More than 255 rows and 8 · 255 columns, which overflow a byte; rows of whole and of broken words of eight pixels
+    for shape in ((2, 300, 2100), (3, 9, 16), (4, 7, 13), (0, 5, 5), (2, 600, 8)):
+        for density in (0.0, 0.01, 1.0):
+            masks = torch.rand(shape) < density
+            for part in (masks, masks[:, 1:, 1:], masks[-1:, 1:, :-1], masks.to(torch.uint8)):
+                columns, rows = projections(part)
+                assert torch.equal(columns, part.bool().sum(1)) and torch.equal(rows, part.bool().sum(2))
+                assert torch.equal(mask_extents(part).areas, part.float().sum((1, 2)))

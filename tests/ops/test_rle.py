@@ -6,7 +6,7 @@ import pytest
 import torch
 from pycocotools import mask as coco_mask
 
-from pointwssis.ops.rle import checked_rle, decode_rle, encode_mask, read_runs
+from pointwssis.ops.rle import checked_rle, decode_rle, encode_mask, encode_window, read_runs
 
 
 def theirs(mask: np.ndarray) -> dict:
@@ -54,6 +54,21 @@ def test_masks_without_pixels():
         assert decode_rle(encode_mask(np.zeros(shape))).shape == shape
     with pytest.raises(ValueError, match="takes one \\(height, width\\) mask"):
         encode_mask(np.zeros((1, 2, 3)))
+
+
+def test_windows_of_random_masks():
+    generator = np.random.default_rng(0)
+    for _ in range(200):
+        height, width = generator.integers(1, 12, size=2)
+        top, left = generator.integers(0, height), generator.integers(0, width)
+        bottom, right = generator.integers(top, height + 1), generator.integers(left, width + 1)
+        mask = np.zeros((height, width), bool)
+        mask[top:bottom, left:right] = generator.random((bottom - top, right - left)) < generator.choice([0, 0.5, 1])
+        rle = encode_window(mask[top:bottom, left:right], int(left), int(top), mask.shape)
+        assert rle == theirs(mask) == encode_mask(mask)
+        # Runs that go on from the bottom of a column at the top of the next one, and the other memory order
+        whole = encode_window(torch.from_numpy(mask), 0, 0, mask.shape)
+        assert whole == rle == encode_window(np.asfortranarray(mask), 0, 0, mask.shape)
 
 
 def test_uncompressed_runs():

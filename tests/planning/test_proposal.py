@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from datasets import concatenate_datasets
 
@@ -208,6 +209,7 @@ def test_steps_are_measured(shapes, tmp_path):
 def test_the_fastest_step_counts_and_the_first_one_does_not(monkeypatch, tmp_path):
     times = iter([0, 100, 107, 110, 115, 999])
     monkeypatch.setattr(speed, "_take_step", lambda *arguments: None)
+    monkeypatch.setattr(speed, "_chosen_compute", lambda *arguments: (torch.float32, 1))
     monkeypatch.setattr(speed.time, "monotonic", lambda: next(times))
     assert speed._fastest_step(tiny.segmenter()[0], tiny.recipe(tmp_path), iter(range(9))) == 7  # over time: one step
 

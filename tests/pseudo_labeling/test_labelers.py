@@ -7,12 +7,13 @@ import torch
 from PIL import Image, ImageOps
 
 from helpers import tiny
+from pointwssis.models.inference import fold_batch_norms
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from pointwssis.ops.coco_masks import decode_rle
 from pointwssis.ops.user_error import UserError
 from pointwssis.pipelines import PointInstanceSegmentationPipeline
-from pointwssis.pseudo_labeling import solov2_teacher
+from pointwssis.pseudo_labeling import mask_refine_net_refiner, solov2_proposer, solov2_teacher
 
 IMAGES = [tiny.picture(64, 64), tiny.picture(50, 90, 1), tiny.picture(64, 64, 2), tiny.picture(40, 40, 3)]
 POINTS = [[[10.0, 12.0], [50.5, 60.0], [64.0, 64.0]], [[80.0, 5.0], [3.0, 48.0]], [], [[20.0, 20.0]]]
@@ -37,7 +38,7 @@ def with_pad_size(folder, tmp_path, **fields):
 def test_one_view_equals_the_pipeline(folder, tmp_path, fields):
     folder = with_pad_size(folder, tmp_path, **fields)
     pipe = PointInstanceSegmentationPipeline(
-        model=SOLOv2ForInstanceSegmentation.from_pretrained(folder),
+        model=fold_batch_norms(SOLOv2ForInstanceSegmentation.from_pretrained(folder)),
         image_processor=SOLOv2ImageProcessorPil.from_pretrained(folder),
     )
     items = [
@@ -104,3 +105,17 @@ def test_unknown_labels_are_refused(folder):
 def test_labels_in_bfloat16(folder):
     (found,) = solov2_teacher(folder, torch.bfloat16, flips=True)(IMAGES[:1], POINTS[:1], LABELS[:1])
     assert [one["label"] for one in found][0] == "circle" and len(found) == 3
+
+
+def test_proposals_and_refined_masks_in_bfloat16(folder, tmp_path):
+    refiner = tiny.saved_refiner(tmp_path / "refiner", names=["circle", "square"])
+    rough = np.zeros((2, 50, 90), dtype=bool)
+    rough[0, 5:30, 10:40] = rough[1, 20:45, 50:85] = True
+    prompts = (IMAGES[1], rough, [[20.0, 15.0], [60.0, 30.0]], ["circle", "square"])
+    best_scores, refined = [], []
+    for dtype in (torch.float32, torch.bfloat16):
+        proposals = solov2_proposer(folder, 0.0, 0.0, dtype)(IMAGES[:1], [None])[0]
+        best_scores.append(max(proposal["score"] for proposal in proposals))
+        refined.append(mask_refine_net_refiner(refiner, dtype)(*prompts))
+    assert best_scores[0] == pytest.approx(best_scores[1], abs=0.02) and best_scores[0] != best_scores[1]
+    assert refined[0].any() and 0 < (refined[0] != refined[1]).mean() < 0.05

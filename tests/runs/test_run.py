@@ -264,6 +264,7 @@ def test_evaluating_a_saved_model(finished, shapes, tmp_path, monkeypatch, caplo
     more = stages.evaluate(folder / "teacher", rows, max_detections=300, bf16=False)
     assert more["AR300"] >= more["AR100"] and more["AP@100"] == pytest.approx(metrics["AP"], abs=1e-9)
     assert list(tmp_path.iterdir()) == []  # it leaves nothing behind
+    assert stages.evaluate(folder / "teacher", rows, bf16=True)["AP"] == pytest.approx(metrics["AP"], abs=0.05)
     other = tiny.saved_segmenter(tmp_path / "other", names=["star", "cow"])
     stages.evaluate(other, rows, bf16=False)
     assert "never trained on the classes ellipse, rectangle, triangle" in caplog.text

@@ -12,7 +12,8 @@ from pointwssis.ops.coco_masks import decode_rle, encode_mask
 from pointwssis.ops.images import read_image
 from pointwssis.training.augmentation import Augmentation
 from pointwssis.training.pasted_neighbors import NeighborPaste
-from pointwssis.training.refinement_dataset import RefinementDataset, RefinementSampling
+from pointwssis.training.refinement_dataset import RefinementDataset
+from pointwssis.training.refinement_sampling import RefinementSampling
 
 TURNS = Augmentation(horizontal_flip=0.5, vertical_flip=0.5, rotate90=True)
 

@@ -10,7 +10,8 @@ from helpers.rectangles import COLORS, changed, mask, rectangle_rows
 from pointwssis.data import dataset_from_rows
 from pointwssis.ops.coco_masks import encode_mask
 from pointwssis.training.augmentation import Augmentation
-from pointwssis.training.refinement_dataset import RefinementDataset, RefinementSampling, jittered_point
+from pointwssis.training.refinement_dataset import RefinementDataset, jittered_point
+from pointwssis.training.refinement_sampling import RefinementSampling
 
 TURNS = Augmentation(horizontal_flip=0.5, vertical_flip=0.5, rotate90=True)
 

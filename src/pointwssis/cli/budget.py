@@ -21,7 +21,8 @@ from ..data.labeling_plan import LabelMix, mix_of_all, mix_with_fraction, mix_wi
 from ..ops.user_error import UserError
 from ..ops.wording import counted
 from ..runs.data import load_data
-from .sources import SOURCE_HELP, recipe_of
+from .source_help import SOURCE_HELP
+from .sources import recipe_of
 
 TITLES = {"full": "masks", "box": "boxes", "point": "points", "image": "image-level", "none": "none"}
 EPILOG = """examples:

@@ -7,14 +7,14 @@ import json
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..checking.checkup import Checkup, check_recipe
-from ..checking.report import json_report, text_report
-from ..checking.sheet import write_contact_sheet
 from ..ops.user_error import UserError
-from ..planning.proposal import MINUTES, propose
-from ..runs.progress import duration
-from .sources import SOURCE_HELP, recipe_of
+from ..planning.settings import MINUTES
+from .source_help import SOURCE_HELP
+
+if TYPE_CHECKING:
+    from ..checking.checkup import Checkup
 
 _DATASET = textwrap.fill(f"DATASET is {SOURCE_HELP}. It precedes the options.", 118)
 EPILOG = f"""{_DATASET}
@@ -53,6 +53,14 @@ def main(arguments: Sequence[str]) -> int:
     for path in filter(None, (options.json, options.contact_sheet, options.write_recipe)):
         if path.is_dir() or not path.parent.is_dir():
             raise UserError(f"{path}: cannot be written; give a file in an existing folder")
+    # Imported after the options, so that the help does not wait for torch.
+    from ..checking.checkup import check_recipe
+    from ..checking.report import json_report, text_report
+    from ..checking.sheet import write_contact_sheet
+    from ..registration import register
+    from .sources import recipe_of
+
+    register()
     checkup = check_recipe(recipe_of(sources, words))
     print(text_report(checkup))
     # Write the files that were asked for.
@@ -71,8 +79,11 @@ def main(arguments: Sequence[str]) -> int:
     return int(checkup.stops_training)
 
 
-def write_recipe(checkup: Checkup, path: Path, minutes: float) -> None:
+def write_recipe(checkup: "Checkup", path: Path, minutes: float) -> None:
     """Propose a recipe, write it and print the command that runs it."""
+    from ..planning.proposal import propose
+    from ..runs.progress import duration
+
     print("measuring a few training steps …", flush=True)
     # Deep images need no setting; the recipe only mentions them.
     deep_images = sum(len(split.scan.deep_ranges) for split in checkup.splits.values())

@@ -3,11 +3,12 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ..conversion.convert import Converted, convert_checkpoint
-from ..conversion.solov2 import PRESETS
-from ..hub.client import check_write_access, push_folder
 from ..ops.wording import counted
+
+if TYPE_CHECKING:
+    from ..conversion.convert import Converted
 
 EPILOG = """examples:
   pointwssis convert --checkpoint model_final.pth --output_dir teacher-coco10 --preset teacher
@@ -16,6 +17,7 @@ EPILOG = """examples:
 
 A folder with the name of a released model (teacher-coco10) gets the preset and the card of that model."""
 CLASSES_SHOWN = 3
+PRESET_NAMES = ("student", "teacher")  # those of `conversion.solov2.PRESETS`, which takes torch to import
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -28,11 +30,17 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--checkpoint", required=True, help="model_final.pth, best_AP.pt or R-101.pkl")
     parser.add_argument("--output_dir", required=True, help="new folder for the model")
-    parser.add_argument("--preset", choices=sorted(PRESETS), help="grids and scale ranges of a SOLOv2")
+    parser.add_argument("--preset", choices=PRESET_NAMES, help="grids and scale ranges of a SOLOv2")
     parser.add_argument("--labels", help="coco, bdd100k, or a text file with one class name per line")
     parser.add_argument("--push_to_hub", metavar="REPO", help="upload the model, such as to me/teacher-coco10")
     options = parser.parse_args(arguments)
 
+    # Imported after the options, so that the help does not wait for torch.
+    from ..conversion.convert import convert_checkpoint
+    from ..hub.client import check_write_access, push_folder
+    from ..registration import register
+
+    register()
     # A missing permission is reported before the conversion, not after it.
     if options.push_to_hub:
         check_write_access([options.push_to_hub])
@@ -46,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
         print(f"uploaded: {push_folder(options.output_dir, options.push_to_hub)}")
 
 
-def describe(converted: Converted) -> str:
+def describe(converted: "Converted") -> str:
     """Return the architecture and the classes of a converted model in one line."""
     # A backbone has no classes.
     if converted.kind == "backbone":

@@ -5,7 +5,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..data import DEMO_NUCLEI, write_shapes_coco
 from ..runs.recipe import Recipe
 from ..runs.recipe_values import parse_overrides
 from .run import UPDATE_HELP, execute, hide_progress_bars
@@ -31,6 +30,8 @@ def main(arguments: Sequence[str]) -> None:
     # Without data of the user, take the nuclei in place, or draw shapes.
     example = None
     if recipe.data_dir is None and recipe.train_annotations is None and recipe.dataset_name is None:
+        from ..data import DEMO_NUCLEI
+
         data_dir = drawn_shapes(recipe) if options.shapes else DEMO_NUCLEI
         recipe.data_dir = str(data_dir)
         example = data_dir / (SHAPES_EXAMPLE if options.shapes else NUCLEI_EXAMPLE)
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str]) -> None:
 
 def drawn_shapes(recipe: Recipe) -> Path:
     """Draw the shapes into the output folder of a recipe unless an earlier call has, and return their folder."""
+    from ..data.synthetic import write_shapes_coco
+
     data_dir = Path(recipe.output_dir) / "data"
     if not (data_dir / "annotations" / "instances_val.json").is_file():
         write_shapes_coco(data_dir, num_train=240, num_val=60, seed=recipe.seed)

@@ -4,19 +4,18 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from datasets import Dataset
-
-from ..data import export_annotations, load_annotations
-from ..data.formats.exporting import EXPORT_FORMATS, check_outputs
 from ..ops.user_error import UserError, UserFileNotFoundError
 from ..ops.wording import counted
-from ..runs.cache import stored_rows
-from ..runs.data import reading_options
 from ..runs.recipe import Recipe
 from ..runs.recipe_values import parse_overrides
 
+if TYPE_CHECKING:
+    from datasets import Dataset
+
 # Keys of a recipe that control how an annotation file is read.
+FORMAT_NAMES = ("yolo", "cvat", "label_studio", "labelme", "via", "coco")  # those of `EXPORT_FORMATS`
 READING = ("label_map", "complete", "point_source", "skip_bad")
 EPILOG = """examples:
   pointwssis export outputs/mine/pseudo/refined --format cvat --output annotations.xml
@@ -40,11 +39,15 @@ def main(arguments: Sequence[str]) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("labels", metavar="LABELS", help="dataset folder of a run, or annotation file")
-    parser.add_argument("--format", required=True, choices=tuple(EXPORT_FORMATS))
+    parser.add_argument("--format", required=True, choices=FORMAT_NAMES)
     parser.add_argument("--output", required=True, help="new file; for yolo a new folder, into which images are copied")
     parser.add_argument("--image_dir", help="folder of the images, if LABELS is a file")
     parser.add_argument("--image_prefix", help="label_studio: prefix of the image paths, such as a URL")
     options, words = parser.parse_known_args(arguments)
+
+    # Imported after the options, so that the help does not wait for torch.
+    from ..data import export_annotations
+    from ..data.formats.exporting import EXPORT_FORMATS, check_outputs
 
     # Check everything about the output before the labels are read.
     output, entry = Path(options.output), EXPORT_FORMATS[options.format]
@@ -61,7 +64,7 @@ def main(arguments: Sequence[str]) -> None:
     print(f"{options.labels} → {output}: {counted(len(dataset), 'image')}")
 
 
-def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> Dataset:
+def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> "Dataset":
     """Return the rows of a folder that a run has written, or of an annotation file.
 
     Args:
@@ -69,6 +72,10 @@ def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> 
         image_dir: folder of the images of an annotation file.
         words: `--KEY VALUE` options that control how an annotation file is read.
     """
+    from ..data import load_annotations
+    from ..runs.cache import stored_rows
+    from ..runs.data import reading_options
+
     # `datasets` leaves this file in every folder that it writes.
     if (Path(labels) / "dataset_info.json").is_file():
         if words:

@@ -7,8 +7,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from huggingface_hub.errors import HfHubHTTPError
-
 from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean, with_hint
 
@@ -31,8 +29,6 @@ OPTIONS = {
 REPORT = (
     "this is a bug in pointwssis; please report it with the traceback above, the command and `pointwssis --version`"
 )
-# Errors of the user's input, and of the world outside: a folder that is not writable, a Hub that does not answer.
-EXPECTED_ERRORS: tuple[type[Exception], ...] = (UserError, PermissionError, HfHubHTTPError)
 
 
 def usage() -> str:
@@ -81,7 +77,7 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
     except KeyboardInterrupt:
         print(f"pointwssis {name}: interrupted; run the same command again to resume", file=sys.stderr)
         return 130
-    except EXPECTED_ERRORS as error:
+    except expected_errors() as error:
         if debug:
             raise
         print(f"pointwssis {name}: {error}", file=sys.stderr)
@@ -91,3 +87,11 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
         traceback.print_exc()
         print(f"pointwssis {name}: {REPORT}", file=sys.stderr)
         return 1
+
+
+def expected_errors() -> tuple[type[Exception], ...]:
+    """Return errors of the user's input and of the world outside: a folder that is not writable, a Hub that is down."""
+    # Imported when something was raised: the help does without the library.
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return UserError, PermissionError, HfHubHTTPError

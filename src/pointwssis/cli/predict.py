@@ -11,18 +11,12 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from transformers import AutoConfig
 
-from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
-from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.coco_masks import decode_rle, rle_area, rle_box
-from ..ops.devices import best_device
 from ..ops.images import read_image
 from ..ops.points import point_from_mask
 from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
 from ..ops.wording import counted
-from ..pipelines import PointInstanceSegmentationPipeline
-from ..visualization.drawing import draw_instances
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 EPILOG = """written to output_dir:
@@ -34,12 +28,26 @@ EPILOG = """written to output_dir:
 examples:
   pointwssis predict outputs/nuclei/student_refined images --threshold 0.4
   pointwssis predict me/nuclei photo.png --points clicks.csv --refiner me/nuclei-refiner"""
+BF16_OF_DTYPE = {"float32": False, "bfloat16": True, "auto": None}
 CSV_COLUMNS = ("image", "class", "score", "area", "x_min", "y_min", "width", "height", "center_x", "center_y")
 
 
 def main(arguments: Sequence[str]) -> None:
     """Segment images and write the instances."""
     options = _parser().parse_args(arguments)
+    # Imported after the options, so that the help does not wait for torch.
+    import torch
+
+    from ..models.inference import prepare_for_inference
+    from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+    from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
+    from ..ops.bf16_speed import inference_dtype
+    from ..ops.devices import best_device
+    from ..pipelines import PointInstanceSegmentationPipeline
+    from ..registration import register
+    from .image_files import ImageFiles
+
+    register()
     # Arguments, files and classes are checked before the weights are loaded.
     _check(options)
     files = image_files(options.paths)
@@ -50,11 +58,13 @@ def main(arguments: Sequence[str]) -> None:
 
         clicks = read_click_table(options.points, files, names)
     # A pipeline in this process: its model is known to be a SOLOv2.
+    device = best_device()
+    model = SOLOv2ForInstanceSegmentation.from_pretrained(options.model, dtype=torch.float32)
     pipe = PointInstanceSegmentationPipeline(
-        model=SOLOv2ForInstanceSegmentation.from_pretrained(options.model),
+        model=prepare_for_inference(model, device, inference_dtype(device, BF16_OF_DTYPE[options.dtype])),
         image_processor=SOLOv2ImageProcessorPil.from_pretrained(options.model),
         refiner=options.refiner,
-        device=best_device(),
+        device=device,
     )
     # Segment batch by batch, and write the pictures of each image at once.
     for folder in ("labels", "overlays"):
@@ -63,8 +73,8 @@ def main(arguments: Sequence[str]) -> None:
     # COCO counts categories from 1.
     coco = Collected([{"id": index + 1, "name": name} for index, name in enumerate(names)])
     # Only paths enter the pipeline, which reads each image when its turn comes.
-    inputs = ({"image": str(path), **({} if clicks is None else vars(clicks[path]))} for path in files)
-    found = pipe(inputs, threshold=options.threshold, mask_format="rle", batch_size=options.batch_size)
+    loading = {"batch_size": options.batch_size, "num_workers": options.num_workers}
+    found = pipe(ImageFiles(list(files), clicks), threshold=options.threshold, mask_format="rle", **loading)
     # Results come in the order of the files.
     for (path, file_name), name, instances in zip(files.items(), output_names(files), found, strict=True):
         image = read_image(path)
@@ -97,6 +107,11 @@ def _parser() -> argparse.ArgumentParser:
     # Format and speed
     add("--label_format", default="png", choices=("png", "tiff"), help="format of the label images (%(default)s)")
     add("--batch_size", default=4, type=int, help="images per forward pass (%(default)s)")
+    add("--num_workers", default=0, type=int, help="processes that read images ahead (%(default)s: none)")
+    help_text = (
+        "number format of the networks (%(default)s: the same masks on any machine); auto: bfloat16 where faster"
+    )
+    add("--dtype", default="float32", choices=tuple(BF16_OF_DTYPE), help=help_text)
     return parser
 
 
@@ -106,6 +121,8 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(f"--threshold is {options.threshold}; it must be between 0 and 1")
     if options.batch_size < 1:
         raise UserError(f"--batch_size is {options.batch_size}; it must be at least 1")
+    if options.num_workers < 0:
+        raise UserError(f"--num_workers is {options.num_workers}; it must be at least 0")
 
 
 class Collected:
@@ -163,6 +180,8 @@ def write_pictures(
     image: Image.Image, instances: Sequence[dict[str, Any]], folder: Path, name: str, label_format: str
 ) -> None:
     """Write the label image (0 for background, one number per instance, the best on top) and the overlay."""
+    from ..visualization.drawing import draw_instances
+
     masks = [decode_rle(instance["mask"]) for instance in instances]
     # Sixteen bits, since an image may show more than 255 instances.
     labels = np.zeros((image.height, image.width), dtype=np.uint16)
@@ -180,6 +199,8 @@ def class_names(model: str) -> list[str]:
         UserFileNotFoundError: there is no such model.
         UserError: it is another kind of model, which transformers would load with random weights.
     """
+    from transformers import AutoConfig
+
     try:
         config = AutoConfig.from_pretrained(model)
     except (OSError, ValueError) as error:

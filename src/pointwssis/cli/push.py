@@ -4,8 +4,6 @@
 import argparse
 from collections.abc import Sequence
 
-from ..runs.publish import publish
-
 EPILOG = """examples:
   pointwssis push outputs/nuclei/student_refined me/nuclei
   pointwssis push outputs/nuclei me/nuclei     # me/nuclei is the student, with me/nuclei-teacher and me/nuclei-refiner
@@ -25,6 +23,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("repo", help="repository, such as me/nuclei; created if it does not exist")
     parser.add_argument("--private", action="store_true", help="create private repositories")
     options = parser.parse_args(arguments)
+    # Imported after the options, so that the help does not wait for torch.
+    from ..registration import register
+    from ..runs.publish import publish
+
+    register()
     # A run has up to three parts, each with a repository of its own.
     for part, address in publish(options.folder, options.repo, options.private).items():
         print(f"{part}: {address}")

@@ -4,21 +4,13 @@
 import argparse
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import datasets
-from transformers.utils import logging as transformers_logging
-
-from ..planning.estimates import CostModel
-from ..runs.cache import is_first_process
-from ..runs.data import load_data
-from ..runs.held_back import with_validation
-from ..runs.plan import RunPlan
-from ..runs.progress import duration
-from ..runs.publish import Push
 from ..runs.recipe import Recipe
-from ..runs.run import Run
-from .dry_run import dry_run_report
 from .recipe_help import recipe_help
+
+if TYPE_CHECKING:
+    from ..runs.run import Run
 
 UPDATE_HELP = "remove and repeat what changed settings outdate; keep earlier stages"
 EPILOG = """examples:
@@ -52,17 +44,38 @@ def main(arguments: Sequence[str]) -> None:
     recipe = Recipe.from_arguments(words)
     hide_progress_bars()
     if options.dry_run:
-        # A dry run loads the data and times a few steps, but writes nothing.
-        data = with_validation(recipe, load_data(recipe))
-        print(data.summary())
-        print("measuring a few training steps …", flush=True)
-        print("\n" + dry_run_report(RunPlan(recipe, data, update=options.update).stages(), CostModel(recipe, data)))
+        print_dry_run(recipe, options.update)
     else:
         execute(recipe, options.update)
 
 
-def execute(recipe: Recipe, update: bool = False) -> Run:
+def print_dry_run(recipe: Recipe, update: bool) -> None:
+    """Print what a run would do."""
+    # Imported after the options, so that the help does not wait for torch.
+    from ..planning.estimates import CostModel
+    from ..registration import register
+    from ..runs.data import load_data
+    from ..runs.held_back import with_validation
+    from ..runs.plan import RunPlan
+    from .dry_run import dry_run_report
+
+    register()
+    # A dry run loads the data and times a few steps, but writes nothing.
+    data = with_validation(recipe, load_data(recipe))
+    print(data.summary())
+    print("measuring a few training steps …", flush=True)
+    print("\n" + dry_run_report(RunPlan(recipe, data, update=update).stages(), CostModel(recipe, data)))
+
+
+def execute(recipe: Recipe, update: bool = False) -> "Run":
     """Run a recipe, print its table and the paths of its results; `update` as in `Run`."""
+    from ..registration import register
+    from ..runs.cache import is_first_process
+    from ..runs.progress import duration
+    from ..runs.publish import Push
+    from ..runs.run import Run
+
+    register()
     started = time.monotonic()
     # Write access and data are checked before the first stage.
     push = Push(recipe)
@@ -85,5 +98,8 @@ def execute(recipe: Recipe, update: bool = False) -> Run:
 
 def hide_progress_bars() -> None:
     """Hide the bars of `datasets` and transformers for every file: a run prints its own progress."""
+    import datasets
+    from transformers.utils import logging as transformers_logging
+
     datasets.disable_progress_bars()
     transformers_logging.disable_progress_bar()

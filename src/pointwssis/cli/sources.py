@@ -15,11 +15,8 @@ from ..ops.wording import did_you_mean, with_hint
 from ..runs.named_recipes import named_recipes
 from ..runs.recipe import Recipe
 from ..runs.recipe_values import parse_overrides
+from .source_help import SOURCE_HELP
 
-SOURCE_HELP = (
-    "a recipe (name or file), a folder in COCO's layout, one or several annotation files (with --image_dir), a YOLO "
-    "data.yaml, or a prepared dataset"
-)
 YAML_SUFFIXES = (".yaml", ".yml")
 
 

@@ -25,6 +25,9 @@ RECALL_THRESHOLDS = np.linspace(0.0, 1.0, 101)
 AREA_RANGES = {"": (0, 1e5**2), "s": (0, 32**2), "m": (32**2, 96**2), "l": (96**2, 1e5**2)}  # pixels
 COCO_CAPS = (1, 10, 100)
 
+Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
+Contested = dict[int, list[tuple[int, float]]]
+
 
 @dataclass
 class ClassMatches:
@@ -198,14 +201,17 @@ def _match_class(ground_truth: list[Mapping[str, Any]], detections: list[Mapping
         overlaps = np.asarray(coco_mask.iou(masks, ground_truth_masks, crowd.astype(np.uint8)))
 
     # An object outside the area range is ignored, and so is a detection outside of it that matches nothing.
+    is_ignored = crowd | _outside(areas)  # (A, G)
+    pairs, contested = _candidates(overlaps)
     matched = np.zeros((len(AREA_RANGES), len(IOU_THRESHOLDS), len(masks)), dtype=bool)
-    ignored, positives = matched.copy(), np.zeros(len(AREA_RANGES), dtype=np.int64)
-    # The matching of an area range depends on which objects are ignored, so it is repeated for each range.
-    for a, (low, high) in enumerate(AREA_RANGES.values()):
-        is_ignored = crowd | (areas < low) | (areas > high)
-        _match_greedily(overlaps, crowd, is_ignored, matched[a], ignored[a])
-        ignored[a] |= ~matched[a] & ((sizes < low) | (sizes > high))
-        positives[a] = np.count_nonzero(~is_ignored)
+    ignored = matched.copy()
+    _match_pairs(pairs, is_ignored, matched, ignored)
+    # Whoever competes for an object is matched for each range, because it depends on which objects are ignored.
+    if contested:
+        for a in range(len(AREA_RANGES)):
+            _match_greedily(contested, crowd, is_ignored[a], matched[a], ignored[a])
+    ignored |= ~matched & _outside(sizes)[:, None]
+    positives = np.count_nonzero(~is_ignored, axis=1)
     return ClassMatches(scores[best], matched, ignored, positives)
 
 
@@ -213,27 +219,61 @@ def _area(item: Mapping[str, Any]) -> float:
     return rle_area(item["segmentation"]) if item["area"] is None else item["area"]
 
 
-def _match_greedily(
-    overlaps: np.ndarray, crowd: np.ndarray, is_ignored: np.ndarray, matched: np.ndarray, ignored: np.ndarray
-) -> None:
-    """Match as COCO does: the best detection picks first, and an object that counts precedes an ignored one.
+def _outside(areas: np.ndarray) -> np.ndarray:
+    """Return (A, N) bool, True where an area of (N,) pixels lies outside of an area range."""
+    low, high = np.array(list(AREA_RANGES.values()))[:, :, None].transpose(1, 0, 2)  # (A, 1) each
+    return (areas < low) | (areas > high)
 
-    Only objects that reach the lowest threshold are compared: a handful per detection, whatever the image holds.
+
+def _candidates(overlaps: np.ndarray) -> tuple[Pairs, Contested]:
+    """Find the objects that each detection may be matched to: those that reach the lowest threshold.
 
     Args:
         overlaps: (D, G) IoU, detections by descending score.
+
+    Returns:
+        The detections and objects that are each other's only candidate, with their overlaps, (P,) each; and the other
+        detections in order, each with its objects and their overlaps.
+    """
+    found, objects = np.nonzero(overlaps >= IOU_THRESHOLDS[0])
+    # A detection or an object that occurs once competes with no other.
+    alone = np.bincount(found, minlength=overlaps.shape[0])[found] == 1
+    alone &= np.bincount(objects, minlength=overlaps.shape[1])[objects] == 1
+    contested: Contested = {}
+    for d, g in zip(found[~alone].tolist(), objects[~alone].tolist(), strict=True):
+        contested.setdefault(d, []).append((g, overlaps[d, g]))
+    return (found[alone], objects[alone], overlaps[found[alone], objects[alone]]), contested
+
+
+def _match_pairs(pairs: Pairs, is_ignored: np.ndarray, matched: np.ndarray, ignored: np.ndarray) -> None:
+    """Match detections and objects without competitors wherever they reach the threshold.
+
+    Args:
+        pairs: detections, objects and overlaps of `_candidates`.
+        is_ignored: (A, G) bool: ground-truth objects that do not count, by area range.
+        matched: (A, T, D) bool, filled in place.
+        ignored: (A, T, D) bool, filled in place.
+    """
+    detections, objects, overlaps = pairs
+    reached = overlaps >= IOU_THRESHOLDS[:, None]  # (T, P)
+    matched[:, :, detections] = reached
+    ignored[:, :, detections] = reached & is_ignored[:, None, objects]
+
+
+def _match_greedily(
+    contested: Contested, crowd: np.ndarray, is_ignored: np.ndarray, matched: np.ndarray, ignored: np.ndarray
+) -> None:
+    """Match as COCO does: the best detection picks first, and an object that counts precedes an ignored one.
+
+    Args:
+        contested: detection → its candidates and their overlaps, detections by descending score.
         crowd: (G,) bool; a crowd may match many detections.
         is_ignored: (G,) bool: ground-truth objects that do not count.
         matched: (T, D) bool, filled in place.
         ignored: (T, D) bool, filled in place.
     """
     # Objects that count come first, so that the search below can stop at the first ignored one.
-    order = np.argsort(is_ignored, kind="stable")
-    candidates = []
-    for d, row in enumerate(overlaps[:, order]):
-        found = np.flatnonzero(row >= IOU_THRESHOLDS[0])
-        if len(found):
-            candidates.append((d, [(order[g], row[g]) for g in found]))
+    candidates = [(d, sorted(options, key=lambda option: is_ignored[option[0]])) for d, options in contested.items()]
     # At each threshold an object can be taken once; detections pick in the order of their scores.
     for t, threshold in enumerate(IOU_THRESHOLDS):
         taken: set[int] = set()

@@ -2,6 +2,7 @@
 """SOLOv2 and MaskRefineNet, laid out like the model folders of transformers, and functions that create them."""
 
 from .factory import new_refiner, new_segmenter, saved_model, with_classes
+from .inference import fold_batch_norms, prepare_for_inference
 from .mask_refine_net import (
     MaskRefineNetConfig,
     MaskRefineNetForMaskRefinement,
@@ -26,8 +27,10 @@ __all__ = [
     "SOLOv2ImageProcessor",
     "SOLOv2ImageProcessorPil",
     "SOLOv2Model",
+    "fold_batch_norms",
     "new_refiner",
     "new_segmenter",
+    "prepare_for_inference",
     "saved_model",
     "with_classes",
 ]

@@ -8,15 +8,17 @@ the text format of pycocotools, without needing it: models loaded with `trust_re
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 RLE = dict[str, Any]
 
 
-def encode_mask(mask: np.ndarray | torch.Tensor) -> RLE:
+def encode_mask(mask: "np.ndarray | torch.Tensor") -> RLE:
     """Encode one mask as a compressed COCO RLE with `counts` as text, so that it fits into JSON and Arrow.
 
     Args:
@@ -26,15 +28,44 @@ def encode_mask(mask: np.ndarray | torch.Tensor) -> RLE:
         >>> encode_mask(np.eye(3, dtype=bool))
         {'size': [3, 3], 'counts': '013000'}
     """
-    array = np.asarray(mask.cpu() if isinstance(mask, torch.Tensor) else mask) != 0
+    array = _as_bool(mask)
     if array.ndim != 2:
         raise ValueError(f"encode_mask takes one (height, width) mask, got an array of shape {array.shape}")
-    # Run lengths between the places where the value changes, column by column.
-    pixels = array.ravel(order="F")
-    starts = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
-    first = [0, 0] if pixels.size and pixels[0] else [0]
-    runs = np.diff(np.concatenate([first, starts, [pixels.size]])) if pixels.size else np.zeros(0, np.int64)
-    return {"size": [int(side) for side in array.shape], "counts": _written(runs)}
+    # Only the rows and columns from the first to the last one with foreground are read column by column.
+    rows, columns = np.flatnonzero(array.any(axis=1)), np.flatnonzero(array.any(axis=0))
+    top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
+    left, right = (int(columns[0]), int(columns[-1]) + 1) if len(columns) else (0, 0)
+    return encode_window(array[top:bottom, left:right], left, top, array.shape)
+
+
+def encode_window(pixels: "np.ndarray | torch.Tensor", left: int, top: int, size: Sequence[int]) -> RLE:
+    """Encode a mask that is empty outside a window; time and memory grow with the window instead of the image.
+
+    Args:
+        pixels: (h, w) mask inside the window, non-zero is foreground; fastest in column-major order.
+        left: first column of the window in the image.
+        top: first row of the window in the image.
+        size: [height, width] of the image, which holds the window.
+
+    Example:
+        >>> encode_window(np.ones((2, 1)), left=1, top=0, size=(3, 3))
+        {'size': [3, 3], 'counts': '324'}
+    """
+    columns = _as_bool(pixels).T  # (w, h)
+    width, height = columns.shape
+    # Each foreground run of a column has two borders: its first pixel, and the pixel behind its last one.
+    is_border = np.zeros((width, height + 1), dtype=bool)
+    if height:
+        is_border[:, 0], is_border[:, height] = columns[:, 0], columns[:, -1]
+        np.not_equal(columns[:, 1:], columns[:, :-1], out=is_border[:, 1:height])
+    places = np.flatnonzero(is_border)
+    column = places // (height + 1)
+    borders = places + (left + column) * size[0] + top - column * (height + 1)
+    if height == size[0]:
+        # A run that reaches the bottom goes on at the top of the next column: the two borders there coincide.
+        repeats = np.flatnonzero(np.diff(borders) == 0)
+        borders = np.delete(borders, np.concatenate([repeats, repeats + 1]))
+    return _encoded_borders(borders, size)
 
 
 def decode_rle(rle: RLE) -> np.ndarray:
@@ -77,14 +108,31 @@ def encode_pixels(pixels: np.ndarray, size: Sequence[int]) -> RLE:
         pixels: ascending (N,) indices, column · height + row.
         size: [height, width] of the mask.
     """
-    height, width = size
     # A run starts where the next pixel is not the neighbor of the last one.
     is_start = np.diff(pixels, prepend=-2) != 1
     starts, ends = pixels[is_start], pixels[np.roll(is_start, -1)] + 1
-    borders = np.concatenate([[0], np.stack([starts, ends], axis=1).ravel(), [height * width]])
-    runs = np.diff(borders)
-    # A mask that ends in the foreground has no last run of background.
-    runs = runs[:-1] if len(runs) > 1 and runs[-1] == 0 else runs
+    return _encoded_borders(np.stack([starts, ends], axis=1).ravel(), size)
+
+
+def _as_bool(mask: Any) -> np.ndarray:
+    """Return a mask as a bool array; non-zero is foreground."""
+    array = np.asarray(mask.cpu() if hasattr(mask, "cpu") else mask)
+    return array if array.dtype == bool else array != 0
+
+
+def _encoded_borders(borders: np.ndarray, size: Sequence[int]) -> RLE:
+    """Encode a mask, given by the first pixel of each foreground run and the one behind its last, in turn.
+
+    Args:
+        borders: ascending (2 · runs,) indices, column · height + row.
+        size: [height, width] of the mask.
+    """
+    height, width = size
+    borders = np.concatenate([[0], borders, [height * width]])
+    runs = borders[1:] - borders[:-1]
+    # A mask that ends in the foreground has no last run of background, and one without pixels has no run.
+    if len(runs) and runs[-1] == 0:
+        runs = runs[:-1]
     return {"size": [int(side) for side in size], "counts": _written(runs)}
 
 

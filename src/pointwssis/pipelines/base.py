@@ -10,6 +10,7 @@ from transformers import Pipeline
 from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 
 from ..hub.mixins import HubPipeline
+from ..models.inference import in_fast_layout
 from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean
 from .inputs import as_items
@@ -37,6 +38,7 @@ class ImagePipeline(HubPipeline, Pipeline):
         if found != self._model_type:
             name = self.model.config._name_or_path or type(self.model).__name__
             raise UserError(f"{name}: is a {found} model; {type(self).__name__} needs a {self._model_type} model")
+        in_fast_layout(self.model)
 
     def run(self, inputs: Any, prompts: dict[str, Any], parameters: dict[str, Any]) -> Any:
         """Run the pipeline of transformers on inputs joined with their prompts; an empty list gives an empty list."""
@@ -50,15 +52,29 @@ class ImagePipeline(HubPipeline, Pipeline):
         The stock collation of transformers cannot hold images of different sizes.
         """
         if isinstance(inputs, Sized):
-            dataset = PipelineDataset(inputs, self.preprocess, preprocess_params)
+            dataset = PipelineDataset(inputs, self._preprocessed, preprocess_params)
         else:
             # Several workers would each read the whole iterator.
             num_workers = min(num_workers, 1)
-            dataset = PipelineIterator(inputs, self.preprocess, preprocess_params)
+            dataset = PipelineIterator(inputs, self._preprocessed, preprocess_params)
         collate = _only if batch_size == 1 else list  # transformers does not unpack a batch of one
         loader = DataLoader(dataset, num_workers=num_workers, batch_size=batch_size, collate_fn=collate)
         model_iterator = PipelineIterator(loader, self.forward, forward_params, loader_batch_size=batch_size)
         return PipelineIterator(model_iterator, self.postprocess, postprocess_params)
+
+    def _preprocessed(self, item: Any, **parameters: Any) -> Any:
+        """Return the preprocessed item, or its error, to which a worker process would add its traceback."""
+        try:
+            return self.preprocess(item, **parameters)
+        except UserError as error:
+            return error
+
+    def forward(self, model_inputs: Any, **parameters: Any) -> Any:
+        """Run the network on an item or a batch of items; raise the error of an item that could not be read."""
+        for item in model_inputs if isinstance(model_inputs, list) else [model_inputs]:
+            if isinstance(item, UserError):
+                raise item
+        return super().forward(model_inputs, **parameters)
 
     def _ensure_tensor_on_device(self, inputs, device):
         # Items move their tensors themselves; the stock method would convert their outputs to other types.

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ..ops.polygons import mask_to_polygons
-from ..ops.rle import encode_mask
+from ..ops.rle import RLE, decode_rle, encode_mask
 from ..ops.user_error import UserError
 
 # Converters of (height, width) bool masks
@@ -19,6 +19,7 @@ FORMATS: dict[str, Callable[[np.ndarray], Any]] = {
     "polygon": mask_to_polygons,
     "numpy": lambda mask: mask,
 }
+COMPACT_FORMATS = ("rle", "polygon")  # formats that do not hold every pixel
 
 
 def check_mask_format(mask_format: str) -> None:
@@ -27,6 +28,8 @@ def check_mask_format(mask_format: str) -> None:
         raise UserError(f"mask_format must be one of {', '.join(map(repr, FORMATS))}, got {mask_format!r}")
 
 
-def formatted(mask: torch.Tensor | np.ndarray, mask_format: str) -> Any:
-    """Return a (height, width) bool mask in a format of `FORMATS`."""
+def formatted(mask: torch.Tensor | np.ndarray | RLE, mask_format: str) -> Any:
+    """Return a mask, a (height, width) bool array or a compressed RLE, in a format of `FORMATS`."""
+    if isinstance(mask, dict):
+        return mask if mask_format == "rle" else FORMATS[mask_format](decode_rle(mask))
     return FORMATS[mask_format](mask.cpu().numpy() if isinstance(mask, torch.Tensor) else mask)

@@ -12,11 +12,13 @@ from PIL import Image
 from transformers.utils import ModelOutput
 
 from ..models.solov2.batches_solov2 import run_network
+from ..models.solov2.decoding_solov2 import in_float32
+from ..models.solov2.post_processing_solov2 import DEFAULT_FORM, PointResultForm
 from ..ops.points import point_in_mask
 from ..ops.user_error import UserError
 from .base import ImagePipeline, check_at_least_one, unknown_parameter
 from .inputs import as_items, read_item
-from .outputs import check_mask_format, formatted
+from .outputs import COMPACT_FORMATS, check_mask_format, formatted
 from .refiners import Refiner, as_refiner, checked_refined_masks
 from .validation import checked_prompts
 
@@ -35,7 +37,7 @@ class EncodedImage:
         pipeline: pipeline that encoded the image.
         image: upright RGB image.
         name: name of the image, for errors.
-        outputs: outputs of the network.
+        outputs: outputs of the network, in float32.
     """
 
     def __init__(
@@ -149,6 +151,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
                 "top_k": top_k,
                 "level_strategy": level_strategy,
                 "refiner": self._as_refiner(refiner),
+                "mask_format": mask_format,
             },
             {"mask_format": mask_format},
         )
@@ -193,11 +196,12 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             raise UserError("encode takes one image; call it once per image")
         item = self.preprocess(item)
         with self.device_placement(), self.get_inference_context()():
-            return EncodedImage(self, item["image"], item["name"], self._encode([item]))
+            # Every click decodes in float32.
+            return EncodedImage(self, item["image"], item["name"], in_float32(self._encode([item])))
 
     def _encode(self, items: Sequence[dict[str, Any]]) -> ModelOutput:
         """Return the network's outputs for items whose images have the same size after preprocessing."""
-        pixel_values = torch.cat([item["pixel_values"] for item in items]).to(self.device, self.model.dtype)
+        pixel_values = torch.cat([item["pixel_values"] for item in items]).to(self.device)
         pixel_mask = None
         if items[0]["pixel_mask"] is not None:
             pixel_mask = torch.cat([item["pixel_mask"] for item in items]).to(self.device)
@@ -227,6 +231,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         top_k: int | None = None,
         level_strategy: str = "adaptive",
         refiner: Refiner | None = None,
+        mask_format: str = "pil",
     ) -> list[list[dict[str, Any]]]:
         """Decode items that went through the network together: all with points, or all without.
 
@@ -237,15 +242,24 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             top_k: see `__call__`.
             level_strategy: see `__call__`.
             refiner: refiner of this call; that of the pipeline if None.
+            mask_format: see `__call__`. For formats that do not hold every pixel, masks that no refiner sees are RLEs,
+                encoded one at a time; else they are bool tensors.
 
         Returns:
             For each item the instances of the image processor's post-processing.
         """
+        refiner = refiner or self.refiner
+        as_rle = mask_format in COMPACT_FORMATS
         # Masks get the size of the original images.
         sizes = [(item["image"].height, item["image"].width) for item in items]
         if items[0]["points"] is None:  # ordinary instance segmentation
             found = self.image_processor.post_process_instance_segmentation(
-                outputs, threshold=threshold, target_sizes=sizes, return_binary_maps=True, top_k=top_k
+                outputs,
+                threshold=threshold,
+                target_sizes=sizes,
+                return_coco_annotation=as_rle,
+                return_binary_maps=not as_rle,
+                top_k=top_k,
             )
             return [_ordinary_instances(one) for one in found]
         # Points and labels were checked with the images, before the network ran.
@@ -255,10 +269,9 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             [item["labels"] for item in items],
             sizes,
             level_strategy=level_strategy,
-            **({} if top_k is None else {"top_k": top_k}),
+            form=PointResultForm(DEFAULT_FORM.top_k if top_k is None else top_k, as_rle and refiner is None),
         )
         # The refiner sees one image at a time.
-        refiner = refiner or self.refiner
         if refiner is not None:
             for item, instances in zip(items, found, strict=True):
                 self._refine(refiner, item["image"], item["name"], instances)

@@ -127,20 +127,21 @@ class PointMaskRefinementPipeline(ImagePipeline):
         kept = np.zeros(len(rough_masks), bool)
         # A point on the right or bottom border lies in the last pixel, as for the teacher.
         inside = np.minimum(points, (image.width - 1, image.height - 1))
-        # Chunks limit the memory that an image with many objects takes.
+        # The image is converted once for all chunks, which limit the memory that an image with many objects takes.
+        pixels = np.asarray(image)
         for start in range(0, len(rough_masks), CROPS_PER_FORWARD):
             chunk = slice(start, start + CROPS_PER_FORWARD)
-            rough = np.stack(list(rough_masks[chunk]))
+            rough = rough_masks[chunk]
             # Image → crops of the objects.
             prompts: dict[str, Any] = {"rough_masks": [rough], "input_points": [inside[chunk]]}
             if labels is not None:
                 prompts["class_labels"] = [labels[chunk]]
-            encoded = self.image_processor([image], **prompts, return_tensors="pt")
+            encoded = self.image_processor([pixels], **prompts, input_data_format="channels_last", return_tensors="pt")
             boxes = encoded.pop("crop_boxes")
             encoded.pop("image_indices")  # all crops belong to the one image
             # Crops → refined masks in the image.
             with torch.no_grad():
-                logits = self.model(**encoded.to(self.device, self.model.dtype)).logits
+                logits = self.model(**encoded.to(self.device)).logits
             result = self.image_processor.post_process_masks(logits, boxes, [(image.height, image.width)], [rough])[0]
             masks[chunk], kept[chunk] = result["masks"], result["kept_rough_masks"]
         return {"masks": masks, "kept_rough_masks": kept, "points": points, "labels": labels}

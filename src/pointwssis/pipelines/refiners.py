@@ -2,6 +2,7 @@
 """Refiners of rough masks: any callable of one type, or a MaskRefineNet as a folder, a model or a pipeline."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, Pipeline, PreTrainedModel
 
+from ..models.inference import fold_batch_norms
 from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..ops.user_error import UserError
@@ -41,8 +43,7 @@ def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dt
         refiner = _pipeline_of_model(refiner, device)
     # An exported repository brings its own copy of the class, so the task identifies the pipeline as well.
     if isinstance(refiner, PointMaskRefinementPipeline) or (isinstance(refiner, Pipeline) and refiner.task == TASK):
-        pipe = refiner
-        return lambda image, rough_masks, points, labels: pipe.refine(image, rough_masks, points, labels)["masks"]
+        return partial(_refined_masks, refiner)  # no lambda, which could not enter the workers of a pipeline
     if callable(refiner) and not isinstance(refiner, Pipeline):
         return refiner
     raise TypeError(
@@ -51,10 +52,16 @@ def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dt
     )
 
 
+def _refined_masks(
+    pipe: Pipeline, image: Image.Image, rough_masks: np.ndarray, points: list[list[float]], labels: list[str | None]
+) -> np.ndarray:
+    return pipe.refine(image, rough_masks, points, labels)["masks"]
+
+
 def load_refiner(
     name_or_path: str | Path, device: torch.device | None, dtype: torch.dtype | None
 ) -> PointMaskRefinementPipeline:
-    """Load a MaskRefineNet and its image processor as a pipeline.
+    """Load a MaskRefineNet and its image processor as a pipeline, with the batch norms folded.
 
     Args:
         name_or_path: see `find_refiner`.
@@ -65,7 +72,7 @@ def load_refiner(
     # The type is checked before the weights are loaded.
     fields, _ = MaskRefineNetConfig.get_config_dict(name_or_path)
     _check_model_type(name_or_path, fields.get("model_type"))
-    model = AutoModel.from_pretrained(name_or_path, dtype=dtype)
+    model = fold_batch_norms(AutoModel.from_pretrained(name_or_path, dtype=dtype))
     processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil")
     return PointMaskRefinementPipeline(model=model, image_processor=processor, device=device)
 

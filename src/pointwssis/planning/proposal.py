@@ -17,7 +17,7 @@ from ..runs.recipe import Recipe
 from .data_facts import DataFacts, facts_of
 from .network import network_settings, value_of
 from .schedule import TRAINING_SHARE, Steps, enough_steps, plan_steps, teacher_steps
-from .settings import Setting, recipe_from, recipe_text
+from .settings import MINUTES, Setting, recipe_from, recipe_text
 from .sizing import (
     FINEST_GRIDS,
     MIN_SIZE,
@@ -33,7 +33,6 @@ from .sizing import (
 )
 from .speed import machine_name, refiner_seconds, segmenter_seconds, some_rows
 
-MINUTES = 60.0
 FIRST_MEASURED_SIDE = 256
 MIN_FULL_IMAGES = 8  # images that keep their masks at least, where masks are hidden to try the method
 SLOW_STEP = 5.0  # seconds per step from which a second measurement would take too long

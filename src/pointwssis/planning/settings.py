@@ -9,6 +9,8 @@ import yaml
 
 from ..runs.recipe import Recipe
 
+MINUTES = 60.0  # that a proposed run may take, unless the user says otherwise
+
 _WIDTH = 118
 _SECTIONS = ("model", "training", "teacher", "student", "refiner_model", "refiner")
 

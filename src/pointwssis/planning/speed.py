@@ -4,7 +4,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,12 @@ from torch.utils.data import default_collate
 from ..data import class_names, objects_with_mask
 from ..models.factory import new_segmenter
 from ..ops.devices import autocast, best_device, choose_dtype, for_device
+from ..runs.compute import fixed_settings
 from ..runs.recipe import Recipe, refiner_sampling
 from ..runs.stages import starting_refiner
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
+from ..training.compute_settings import candidates, fastest_settings, in_memory_format, using_threads
 from ..training.datasets import Augmentation, InstanceDataset
 from ..training.refinement_dataset import RefinementDataset
 
@@ -110,18 +112,32 @@ def _batches(dataset: Any, batch_size: int) -> Iterable[list[Any]]:
 
 def _fastest_step(model: torch.nn.Module, recipe: Recipe, batches: Iterable[dict[str, Any]]) -> float:
     """Return the seconds of the fastest step; the first one warms up caches and does not count."""
-    device = best_device()
+    device, batches = best_device(), iter(batches)
+    warm_up = next(batches)
     model = for_device(model, device).to(device).train()
+    dtype, threads = _chosen_compute(model, recipe, warm_up, device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
     began, step_ends = time.monotonic(), []
-    for batch in batches:
-        _take_step(model, optimizer, batch, choose_dtype(device, recipe.bf16), device)
-        step_ends.append(time.monotonic())
-        # Even a very slow machine gets one timed step.
-        is_over_time = len(step_ends) > 1 and step_ends[-1] - began > TIME_LIMIT
-        if len(step_ends) > TIMED_STEPS or is_over_time:
-            break
+    with using_threads(threads):
+        for batch in chain([warm_up], batches):
+            _take_step(model, optimizer, batch, dtype, device)
+            step_ends.append(time.monotonic())
+            # Even a very slow machine gets one timed step.
+            is_over_time = len(step_ends) > 1 and step_ends[-1] - began > TIME_LIMIT
+            if len(step_ends) > TIMED_STEPS or is_over_time:
+                break
     return min(end - start for start, end in pairwise(step_ends))
+
+
+def _chosen_compute(
+    model: torch.nn.Module, recipe: Recipe, batch: dict[str, Any], device: torch.device
+) -> tuple[torch.dtype, int]:
+    """Return the precision and the threads that a training chooses, and give the model its memory format."""
+    if device.type != "cpu":
+        return choose_dtype(device, recipe.bf16), torch.get_num_threads()
+    chosen, _ = fastest_settings(model, batch, candidates(**fixed_settings(recipe, [])), TIME_LIMIT)
+    in_memory_format(model, chosen.channels_last)
+    return torch.bfloat16 if chosen.bf16 else torch.float32, chosen.threads
 
 
 def _take_step(

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 
+from ..models.inference import prepare_for_inference
 from ..models.solov2.batches_solov2 import run_network
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
-from ..ops.devices import autocast, best_device
-from ..pipelines.refiners import Refiner, load_refiner
+from ..ops.devices import best_device
+from ..pipelines.refiners import Refiner, as_refiner, load_refiner
 from .labeler_types import Proposer, Teacher
 from .view_labeling import LabelingViews, ViewLabeler
 
@@ -39,9 +39,8 @@ def solov2_teacher(
         scales: sizes of the network's input, as factors of the size of the image processor.
     """
     device = best_device()
-    model = SOLOv2ForInstanceSegmentation.from_pretrained(name_or_path).to(device).eval()
-    processor = SOLOv2ImageProcessorPil.from_pretrained(name_or_path)
-    return ViewLabeler(model, processor, LabelingViews(flips, tuple(scales)), device, dtype)
+    model, processor = _segmenter(name_or_path, device, dtype)
+    return ViewLabeler(model, processor, LabelingViews(flips, tuple(scales)), device)
 
 
 def solov2_proposer(
@@ -60,16 +59,14 @@ def solov2_proposer(
     """
     # The model is called without a pipeline, because thresholds and classes differ per image.
     device = best_device()
-    model = SOLOv2ForInstanceSegmentation.from_pretrained(name_or_path).to(device).eval()
-    processor = SOLOv2ImageProcessorPil.from_pretrained(name_or_path)
+    model, processor = _segmenter(name_or_path, device, dtype)
     names, ids = model.config.id2label, model.config.label2id
 
     def propose_in(image: Image.Image, present: list[str] | None) -> list[dict[str, Any]]:
         # Images are encoded one at a time, each in its own size.
         encoded = processor([image], return_tensors="pt").to(device)
-        with autocast(device, dtype):
-            inputs = encoded["pixel_values"], encoded.get("pixel_mask")
-            outputs = run_network(model.encode, *inputs, processor.tile_size)
+        inputs = encoded["pixel_values"], encoded.get("pixel_mask")
+        outputs = run_network(model.encode, *inputs, processor.tile_size)
         # Where the classes of the image are known, only these are proposed, and lower scores suffice.
         (result,) = processor.post_process_instance_segmentation(
             outputs,
@@ -99,11 +96,12 @@ def mask_refine_net_refiner(name_or_path: str | Path, dtype: torch.dtype = torch
         dtype: dtype of the computation, float32 or bfloat16.
     """
     # The pipeline crops and resizes; the refiner returns masks in the frame of the image.
-    device = best_device()
-    pipe = load_refiner(name_or_path, device, torch.float32)
+    return as_refiner(load_refiner(name_or_path, best_device(), dtype))
 
-    def refine(image: Image.Image, rough_masks: np.ndarray, points: Any, labels: Any) -> np.ndarray:
-        with autocast(device, dtype):
-            return pipe.refine(image, rough_masks, points, labels)["masks"]
 
-    return refine
+def _segmenter(
+    name_or_path: str | Path, device: torch.device, dtype: torch.dtype
+) -> tuple[SOLOv2ForInstanceSegmentation, SOLOv2ImageProcessorPil]:
+    """Return a trained SOLOv2, prepared for inference, and its image processor."""
+    model = SOLOv2ForInstanceSegmentation.from_pretrained(name_or_path, dtype=torch.float32)
+    return prepare_for_inference(model, device, dtype), SOLOv2ImageProcessorPil.from_pretrained(name_or_path)

@@ -15,9 +15,6 @@ from ..models.solov2.batches_solov2 import TILES_PER_PASS
 from ..models.solov2.decoding_solov2 import DecodingSettings, ImageOutputs
 from ..models.solov2.frames_solov2 import Frame
 from ..models.solov2.views_solov2 import EncodedView, decode_views
-from ..ops.coco_masks import RLE
-from ..ops.devices import autocast
-from ..ops.rle import decode_pixels, encode_mask, encode_pixels
 from ..ops.tiles import Window, most_central_windows, tile_windows
 from ..pipelines.validation import checked_prompts
 from .labeler_types import Labels, Points
@@ -52,15 +49,14 @@ class ViewLabeler:
     """A trained SOLOv2 as a `Teacher`.
 
     Args:
-        model: SOLOv2 in evaluation mode, on the device.
+        model: SOLOv2 in evaluation mode, on the device, in the dtype of the computation.
         processor: its image processor; with a `tile_size`, points are decoded in tiles of this size.
         views: views from which points are decoded.
         device: device of the model.
-        dtype: dtype of the computation, float32 or bfloat16.
     """
 
-    def __init__(self, model: Any, processor: Any, views: LabelingViews, device: torch.device, dtype: torch.dtype):
-        self.model, self.views, self.device, self.dtype = model, views, device, dtype
+    def __init__(self, model: Any, processor: Any, views: LabelingViews, device: torch.device):
+        self.model, self.views, self.device = model, views, device
         # Windows are cut here, so the image processor takes each as a whole image.
         self.tile_size, self.processor = processor.tile_size, copy.copy(processor)
         self.processor.tile_size = None
@@ -75,13 +71,12 @@ class ViewLabeler:
         for number, (image, own_points, own_labels) in enumerate(zip(images, points, labels, strict=True)):
             prompts.append(checked_prompts(own_points, own_labels, image, names, f"image {number}"))
         found: list[list[Instance]] = [[{} for _ in own_points] for own_points in points]
-        with autocast(self.device, self.dtype):
-            # Whole images, or tiles where the model was trained on tiles
-            parts = []
-            for number, (image, prompt) in enumerate(zip(images, prompts, strict=True)):
-                parts += _parts(number, image.size, prompt, self.tile_size)
-            for part, member, instance in self._decoded(images, prompts, parts):
-                found[part.image][member] = instance
+        # Whole images, or tiles where the model was trained on tiles
+        parts = []
+        for number, (image, prompt) in enumerate(zip(images, prompts, strict=True)):
+            parts += _parts(number, image.size, prompt, self.tile_size)
+        for part, member, instance in self._decoded(images, prompts, parts):
+            found[part.image][member] = instance
         return found
 
     # -- decoding
@@ -95,24 +90,24 @@ class ViewLabeler:
         for start in range(0, len(parts), count):
             chunk = parts[start : start + count]
             for part, views in zip(chunk, self._encoded(images, chunk), strict=True):
-                yield from self._decoded_part(images[part.image], prompts[part.image], part, views)
+                yield from self._decoded_part(prompts[part.image], part, views)
 
     def _decoded_part(
-        self, image: Image.Image, prompts: Prompts, part: Part, views: Sequence[EncodedView]
+        self, prompts: Prompts, part: Part, views: Sequence[EncodedView]
     ) -> Iterator[tuple[Part, int, Instance]]:
         """Yield part, index of the point, and instance of every point of one part."""
         points, labels = prompts["points"][part.members], prompts["labels"][part.members]
         for member, instance in zip(part.members, self._instances(views, points, labels), strict=True):
-            yield part, member, {**instance, "mask": _moved(instance["mask"], part.window, image.size)}
+            yield part, member, instance
 
     def _instances(self, views: Sequence[EncodedView], points: torch.Tensor, labels: torch.Tensor) -> list[Instance]:
-        """Return one instance per point, with masks in the window of the views."""
+        """Return one instance per point."""
         found = decode_views(views, points, labels, self.settings)
         names = [self.model.config.id2label[label] for label in found.labels.tolist()]
         instances = []
         columns = (found.masks, names, found.scores.tolist(), found.levels.tolist())
         for mask, label, score, level in zip(*columns, strict=True):
-            instances.append({"mask": encode_mask(mask), "label": label, "score": score, "level": level})
+            instances.append({"mask": mask.rle(), "label": label, "score": score, "level": level})
         return instances
 
     # -- the network
@@ -170,15 +165,6 @@ def _parts(number: int, image_size: tuple[int, int], prompts: Prompts, tile_size
     for member, owner in enumerate(owners.tolist()):
         members[owner].append(member)
     return [Part(number, windows[owner], own, tile_size) for owner, own in sorted(members.items())]
-
-
-def _moved(mask: RLE, window: Window, image_size: tuple[int, int]) -> RLE:
-    """Return the mask of a window as a mask of its image of (width, height)."""
-    width, height = image_size
-    if window == (0, 0, width, height):
-        return mask
-    column, row = divmod(decode_pixels(mask), window.bottom - window.top)
-    return encode_pixels((column + window.left) * height + row + window.top, [height, width])
 
 
 def _scaled(size: Any, scale: float, divisor: int) -> dict[str, int]:

@@ -21,7 +21,8 @@ from ..data.class_names import names_with_sides
 from ..evaluation import evaluate_pseudo_labels
 from ..hub.cards import write_if_changed
 from ..models.factory import is_saved_model
-from ..ops.devices import best_device, choose_dtype
+from ..ops.bf16_speed import inference_dtype
+from ..ops.devices import best_device
 from ..pseudo_labeling import (
     Proposer,
     Refiner,
@@ -107,7 +108,7 @@ class Labeling:
     @property
     def dtype(self) -> torch.dtype:
         """Dtype in which trained models compute."""
-        return choose_dtype(best_device(), self.recipe.bf16)
+        return inference_dtype(best_device(), self.recipe.bf16)
 
     def segmenter(self) -> str:
         """Return the SOLOv2 that labels: the student of a later round, or the teacher."""

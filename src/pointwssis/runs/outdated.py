@@ -38,7 +38,10 @@ KEYS = {
 }  # fmt: skip
 
 # Keys that change no result, but only which results there are
-FREE_KEYS = ("stages", "rough_student", "output_dir", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")
+FREE_KEYS = (
+    "stages", "rough_student", "output_dir", "skip_bad", "channels_last", "threads", "push_to_hub", "hub_model_id",
+    "hub_private",
+)  # fmt: skip
 
 FIRST_STAGE = {key: stage for stage, keys in KEYS.items() for key in keys}
 

@@ -14,7 +14,7 @@ from ..ops.points import PointSource
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
 from ..training.augmentation import Augmentation
-from ..training.refinement_dataset import RefinementSampling
+from ..training.refinement_sampling import RefinementSampling
 from .named_recipes import find_recipe
 from .recipe_values import checked_fields, parse_overrides, parse_value, parse_yaml
 
@@ -62,7 +62,12 @@ class Recipe:
             learns from the masks alone, for comparison), student, upper_bound.
         seed: seed of the split, of the initial weights and of the augmentation.
         max_steps: upper limit on the training steps of every stage, for short trial runs.
-        bf16: train and label in bfloat16. null uses it where the hardware supports it.
+        bf16: train and label in bfloat16. null uses it where the hardware supports it; long trainings on a CPU measure
+            whether it is faster.
+        channels_last: keep weights and features with the channels last in memory when training. null measures, as
+            for `threads`; on a GPU it is true.
+        threads: threads that train on a CPU. null measures a few steps and takes the fastest number, up to the number
+            that PyTorch is set to.
 
         **Model**
 
@@ -175,6 +180,8 @@ class Recipe:
     seed: int = 1
     max_steps: int | None = None
     bf16: bool | None = None
+    channels_last: bool | None = None
+    threads: int | None = None
     # Model: input sizes, initial weights, configurations
     image_size: dict[str, int] = field(default_factory=lambda: {"shortest_edge": 800, "longest_edge": 1333})
     pad_size: dict[str, int] | None = None
@@ -266,8 +273,8 @@ class Recipe:
     def _check_numbers(self) -> None:
         """Raise a `UserError` for counts out of range."""
         # Limits that are null are not checked.
-        names = ("max_steps", "tile_size", "max_detections", "full_repeats", "rough_folds", "label_rounds", "seed")
-        for name in names:
+        names = ("max_steps", "threads", "tile_size", "max_detections", "full_repeats", "rough_folds", "label_rounds")
+        for name in (*names, "seed"):
             value, least = getattr(self, name), 0 if name == "seed" else 1
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be an integer of at least {least}")

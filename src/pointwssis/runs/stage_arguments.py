@@ -11,7 +11,7 @@ from ..ops.devices import best_device, choose_dtype
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import did_you_mean, with_hint
 from ..training.arguments import SegmentationTrainingArguments
-from ..training.refinement_dataset import RefinementSampling
+from ..training.refinement_sampling import RefinementSampling
 from .recipe import Recipe
 
 POSITIVE_ARGUMENTS = ("max_steps", "per_device_train_batch_size", "per_device_eval_batch_size", "logging_steps")

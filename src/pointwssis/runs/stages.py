@@ -15,9 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset
-from transformers import AutoConfig, PrinterCallback, ProgressCallback, TrainerCallback, TrainerState, set_seed
+from transformers import (
+    AutoConfig,
+    PrinterCallback,
+    ProgressCallback,
+    TrainerCallback,
+    TrainerState,
+    default_data_collator,
+    set_seed,
+)
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import class_names
@@ -30,21 +37,26 @@ from ..models.factory import (
     saved_model,
     saved_refiner,
 )
+from ..models.inference import prepare_for_inference
 from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
-from ..ops.devices import best_device, choose_dtype, for_device
+from ..ops.bf16_speed import inference_dtype
+from ..ops.devices import best_device
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
+from ..training.compute_settings import TimedSamples, in_memory_format
 from ..training.datasets import InstanceDataset
 from ..training.expected_iou import ExpectedIou
 from ..training.flips import augmentation_for
 from ..training.incomplete_labels import background_threshold
 from ..training.late_images import LateInstanceDataset, first_epoch_after
 from ..training.refinement_dataset import RefinementDataset
+from ..training.threads import ThreadsCallback
 from ..training.trainer import SegmentationTrainer
+from .compute import compute_settings
 from .label_stopping import LabelStopping
 from .progress import EtaCallback
 from .recipe import Recipe, refiner_sampling
@@ -135,7 +147,7 @@ def train_segmenter(
     set_seed(recipe.seed)
     start = str(folder) if is_ready else training.start
     model, processor = starting_segmenter(recipe, training.rows, training.model_fields, start)
-    trainer = segmenter_trainer(recipe, training, validation, model, processor)
+    trainer = segmenter_trainer(recipe, training, validation, model, processor, is_ready)
     if eta is not None:
         trainer.add_callback(eta.for_stage(training.name))
     # Without rows, the model to start from is the result.
@@ -159,18 +171,31 @@ def train_segmenter(
 
 
 def segmenter_trainer(
-    recipe: Recipe, training: SegmenterTraining, validation: Dataset | None, model: Any, processor: Any
+    recipe: Recipe,
+    training: SegmenterTraining,
+    validation: Dataset | None,
+    model: Any,
+    processor: Any,
+    is_ready: bool = False,
 ) -> SegmentationTrainer:
-    """Return the trainer of one SOLOv2."""
+    """Return the trainer of one SOLOv2; one that is trained already is only evaluated."""
     folder = Path(recipe.output_dir) / training.name
-    args = training_arguments(recipe, folder, recipe.training, training.arguments)
+    settings = (recipe.training, training.arguments)
+    args = training_arguments(recipe, folder, *settings)
+    samples = training_samples(recipe, training, args)
+    collator = InstanceCollator(processor, recipe.train_shortest_edges or None)
+    # Precision, memory format and threads; only a training to come measures them.
+    is_timed = best_device().type == "cpu" and not is_ready and len(samples)
+    timed = TimedSamples(samples, collator) if is_timed else None
+    compute = compute_settings(recipe, "segmenter", settings, args, model, timed)
     trainer = SegmentationTrainer(
-        model=for_device(model, best_device()),
-        args=args,
-        train_dataset=training_samples(recipe, training, args),
-        data_collator=InstanceCollator(processor, recipe.train_shortest_edges or None),
+        model=in_memory_format(model, compute.channels_last),
+        args=training_arguments(recipe, folder, *settings, {"bf16": compute.bf16}),
+        train_dataset=samples,
+        data_collator=collator,
         processing_class=processor,
         eval_dataset=validation,
+        callbacks=[ThreadsCallback(compute, timed, recipe.threads is not None)],
         # COCO's AP at 100 is measured beside that of the recipe's limit.
         max_detections=sorted({100, recipe.max_detections}),
     )
@@ -230,7 +255,7 @@ def evaluate(
         rows: rows of the schema, with the classes of the model.
         max_detections: detections per image, of the model and in the evaluation.
         batch_size: images per forward pass.
-        bf16: compute in bfloat16; None does so where the device computes it in hardware.
+        bf16: compute in bfloat16; None does so where it is faster, see `bf16_infers_faster`.
     """
     names, device = class_names(rows), best_device()
     model, processor = saved_model(str(folder), names)
@@ -243,11 +268,10 @@ def evaluate(
         args = SegmentationTrainingArguments(
             output_dir=output_dir,
             per_device_eval_batch_size=batch_size,
-            bf16=choose_dtype(device, bf16) == torch.bfloat16,
             use_cpu=device.type == "cpu",
         )
         trainer = SegmentationTrainer(
-            model=for_device(model, device),
+            model=prepare_for_inference(model, device, inference_dtype(device, bf16)),
             args=args,
             processing_class=processor,
             eval_dataset=rows,
@@ -286,19 +310,26 @@ def train_refiner(
     set_seed(seed)
     model, processor = starting_refiner(recipe, names, name_or_path)
     # Without rough masks there is no dataset, and the model to start from is saved unchanged.
-    dataset = None
+    dataset = timed = None
     if len(rough_rows):
         # Samples vary in the scale of their crop, in the position of their point, and in their rough mask.
         scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
         sampling = refiner_sampling(recipe.refiner)
         dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, seed)
+        # GPUs need no measuring.
+        timed = TimedSamples(dataset, default_data_collator) if best_device().type == "cpu" else None
+    settings = (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe))
+    args = training_arguments(recipe, folder, *settings)
+    compute = compute_settings(recipe, "refiner", settings, args, model, timed)
     trainer = SegmentationTrainer(
-        model=for_device(model, best_device()),
-        args=training_arguments(recipe, folder, MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe)),
+        model=in_memory_format(model, compute.channels_last),
+        args=training_arguments(recipe, folder, *settings, {"bf16": compute.bf16}),
         train_dataset=dataset,
         processing_class=processor,
-        callbacks=[] if eta is None else [eta.for_stage(folder.relative_to(recipe.output_dir).as_posix())],
+        callbacks=[ThreadsCallback(compute, timed, recipe.threads is not None)],
     )
+    if eta is not None:
+        trainer.add_callback(eta.for_stage(folder.relative_to(recipe.output_dir).as_posix()))
     without_printing(trainer)
     train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
 

@@ -10,7 +10,8 @@ from transformers import PreTrainedModel
 from ..data.schema import class_names
 from .datasets import ImageDataset, InstanceDataset
 from .flips import augmentation_for, warn_about_flips
-from .refinement_dataset import RefinementDataset, RefinementSampling
+from .refinement_dataset import RefinementDataset
+from .refinement_sampling import RefinementSampling
 
 COLUMNS = ("image", "image_id", "height", "width", "complete", "image_labels", "objects")
 

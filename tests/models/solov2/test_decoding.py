@@ -7,12 +7,13 @@ from torch.utils._pytree import tree_leaves
 
 from helpers.raw_outputs import constant_outputs, random_outputs, settings_of, with_settings
 from helpers.small_solov2 import drawn_batch, lively_model
-from pointwssis.models.solov2 import decoding_solov2
-from pointwssis.models.solov2.decoding_solov2 import ImageOutputs, masks_in_image
+from pointwssis.models.solov2 import decoding_solov2, mask_resizing_solov2
+from pointwssis.models.solov2.decoding_solov2 import ImageOutputs, in_float32
 from pointwssis.models.solov2.grid_solov2 import cells_of_points
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from pointwssis.models.solov2.level_selection_solov2 import decode_points
 from pointwssis.models.solov2.official_prompts_solov2 import decode_official_prompt
+from pointwssis.ops.rle import decode_rle, encode_mask
 
 PROCESSOR = SOLOv2ImageProcessorPil()
 
@@ -220,16 +221,77 @@ def test_four_hundred_points_decode_in_bounded_memory():
     )  # the answer itself, one byte a pixel; five levels dense took 1,250
 
 
-def test_large_images_decode_a_few_masks_at_a_time():
+def test_run_lengths_of_a_large_image_need_the_memory_of_one_mask():
+    outputs, size = random_outputs(128, 256), (1500, 3000)
+    points = torch.rand(20, 2, generator=torch.Generator().manual_seed(1)) * torch.tensor([3000.0, 1500])
+    options = {"target_sizes": [size], "return_coco_annotation": True}
     with LargestTensor() as memory:
-        masks = masks_in_image(torch.rand(12, 32, 64), (128, 256), (2000, 4000), 0.5)
-    assert masks.shape == (12, 2000, 4000) and memory.largest <= 12 * 2000 * 4000 / 2**20
+        (found,) = PROCESSOR.post_process_point_instance_segmentation(outputs, [points], **options)
+    assert memory.largest <= 16  # MiB; 20 masks would take 86
+    for one in found:
+        x, y = one["point"]
+        assert decode_rle(one["mask"])[min(round(y), 1499), min(round(x), 2999)] == one["point_in_mask"]
+
+
+def test_three_thousand_objects_have_the_masks_of_few():
+    outputs, size = random_outputs(64, 96), [(64, 96)]
+    points = torch.rand(3000, 2, generator=torch.Generator().manual_seed(1)) * torch.tensor([96.0, 64])
+    options = {"target_sizes": size, "return_coco_annotation": True}
+    (found,) = PROCESSOR.post_process_point_instance_segmentation(outputs, [points], **options)
+    assert [one["point_index"] for one in found] == list(range(3000))
+    rows = list(range(0, 3000, 100))
+    (few,) = PROCESSOR.post_process_point_instance_segmentation(outputs, [points[rows]], target_sizes=size)
+    for row, one in zip(rows, few, strict=True):
+        assert found[row]["mask"] == encode_mask(one["mask"]) and found[row]["level"] == one["level"]
+        assert found[row]["score"] == pytest.approx(one["score"], rel=1e-5)
+        assert found[row]["point_in_mask"] == one["point_in_mask"]
+
+
+def test_cells_are_read_as_from_whole_tables():
+    """With 1,203 classes, as in LVIS."""
+    grids, generator = (9, 6, 4, 3, 2), torch.Generator().manual_seed(0)
+    image = ImageOutputs(
+        tuple(torch.randn(1203, grid, grid, generator=generator) for grid in grids),
+        tuple(torch.randn(5, grid, grid, generator=generator) for grid in grids),
+        torch.randn(5, 8, 12, generator=generator),
+    )
+    points = torch.rand(40, 2, generator=generator) * torch.tensor([48.0, 32])
+    cells = cells_of_points(points, grids, image.canvas)
+    kernels, logits = image.at_cells(cells)
+    assert torch.equal(kernels, image.kernel_table()[cells])
+    assert torch.equal(logits, torch.cat([level.flatten(1).T for level in image.class_logits])[cells])
+
+
+def test_maskness_is_the_mean_of_the_foreground():
+    image = ImageOutputs.of(random_outputs(60, 92), 0)
+    kernels = torch.cat([image.kernel_table()[:600], torch.zeros(1, 16)])
+    probabilities = image.mask_probabilities(kernels).flatten(1)
+    for threshold in (0.5, 0.9):
+        foreground = probabilities > threshold
+        expected = (probabilities * foreground).sum(1) / foreground.sum(1).clamp(min=1)
+        maskness, area = image.masknesses(kernels, threshold)
+        assert torch.allclose(maskness, expected, atol=1e-6) and maskness[-1] == area[-1] == 0
+        assert (area - foreground.sum(1)).abs().max() <= 1  # a probability at the threshold is rounded either way
+
+
+def test_converting_bfloat16_outputs_once_changes_nothing():
+    outputs = random_outputs(64, 96)
+    for name in ("class_logits", "kernels"):
+        outputs[name] = tuple(level.bfloat16() for level in outputs[name])
+    outputs["mask_features"] = outputs["mask_features"].bfloat16()
+    converted = in_float32(outputs)
+    assert converted.mask_features.dtype == converted.kernels[0].dtype == torch.float32
+    for one, other in zip(decode_all(outputs), decode_all(converted), strict=True):
+        assert torch.equal(one.pop("mask"), other.pop("mask")) and one == other
 
 
 def test_masks_do_not_depend_on_how_many_are_made_at_once(monkeypatch):
     outputs = random_outputs(64, 96, num_grids=(4, 3, 2, 1, 1))
     expected = [decode_all(outputs) for _ in range(2)]
     monkeypatch.setattr(decoding_solov2, "MASK_PIXELS_PER_CHUNK", 1)
+    monkeypatch.setattr(decoding_solov2, "MASK_PIXELS_PER_BLOCK", 1)
+    monkeypatch.setattr(decoding_solov2, "KERNELS_PER_BLOCK", 2)
+    monkeypatch.setattr(mask_resizing_solov2, "PIXELS_PER_STRIP", 1)
     for one, other in zip(expected[0], decode_all(outputs), strict=True):
         assert torch.equal(one["mask"], other["mask"]) and one["level"] == other["level"]
         assert one["score"] == pytest.approx(other["score"], rel=1e-5)

@@ -289,6 +289,40 @@ def test_more_objects_than_opencv_can_take():
     assert_every_parameter_learns(model, outputs)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_chunks_of_positive_cells_change_no_gradient(monkeypatch, dtype):
+    batch, found = drawn_batch((64, 96), (75, 50)), []
+    for pixels in (2**22, 1500):  # all cells at once; three or four at a time
+        monkeypatch.setattr(loss_solov2, "MASK_PIXELS_PER_CHUNK", pixels)
+        model = lively_model().train()
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            outputs = model(**batch)
+        outputs.loss.backward()
+        found.append([outputs.loss, *(parameter.grad for parameter in model.parameters())])
+    # Only the order of the sums over cells differs.
+    tolerance = 1e-5 if dtype == torch.float32 else 0.02
+    for whole, chunked in zip(*found, strict=True):
+        torch.testing.assert_close(chunked, whole, rtol=tolerance, atol=tolerance * whole.abs().max().item())
+
+
+def test_the_memory_of_the_mask_loss_does_not_grow_with_the_cells(monkeypatch):
+    # Autograd keeps no mask per positive cell: the largest tensor is the mask features, 8 · 32 · 32.
+    monkeypatch.setattr(loss_solov2, "MASK_PIXELS_PER_CHUNK", 20_000)
+    kept = []
+    for count in (40, 160):
+        cells, objects = torch.arange(count) % 64, torch.arange(count)
+        level = SimpleNamespace(cells=cells, objects=objects)
+        outputs = SimpleNamespace(
+            kernels=[torch.randn(1, 8, 8, 8, requires_grad=True)], mask_features=torch.randn(1, 8, 32, 32)
+        )
+        saved = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t, saved=saved: saved.append(t) or t, lambda t: t):
+            losses = loss_solov2.positive_cell_losses(outputs, 0, [level], torch.zeros(count, 32, 32).bool())
+        assert losses.requires_grad and len(losses) == count
+        kept.append(max(tensor.numel() for tensor in saved if tensor.is_floating_point()))
+    assert max(kept) < 20_000
+
+
 def test_the_weights_of_the_losses_scale_them():
     batch = drawn_batch((64, 64))
     plain, weighted = (lively_model(**weights)(**batch).loss_dict for weights in ({}, WEIGHTS))

@@ -4,6 +4,7 @@ import torch
 from pointwssis.models.solov2.frames_solov2 import Frame
 from pointwssis.models.solov2.merging_solov2 import TileInstances, merge_tiles
 from pointwssis.ops.tiles import tile_windows
+from pointwssis.ops.windowed_masks import WindowedMask, stacked
 
 SIZE = (64, 112)  # two tiles of 64 pixels, which overlap in the columns 48 … 63
 WINDOWS = tile_windows(*SIZE, 64)
@@ -17,14 +18,15 @@ def tile(number: int, *instances: tuple[tuple[int, int, int, int], int, float]) 
         mask[top:bottom, left:right] = True
     labels, scores = ([instance[column] for instance in instances] for column in (1, 2))
     frame = Frame(number, (64, 64), window, SIZE)
-    return TileInstances(frame, masks[:, *window.slices], torch.tensor(labels), torch.tensor(scores))
+    windowed = [WindowedMask(mask[window.slices], window, SIZE) for mask in masks]
+    return TileInstances(frame, windowed, torch.tensor(labels), torch.tensor(scores))
 
 
 def merged(*parts: TileInstances, max_detections: int = 100) -> list[tuple[list[int], int, float]]:
     """Return (xyxy box, label, score) of the merged instances, each of which must be a rectangle."""
     found = []
     masks, labels, scores = merge_tiles(parts, max_detections)
-    assert masks.shape[1:] == SIZE and masks.dtype == torch.bool
+    masks = stacked(masks, SIZE, torch.device("cpu"))
     for mask, label, score in zip(masks, labels.tolist(), scores.tolist(), strict=True):
         rows, columns = mask.nonzero().unbind(dim=1)
         box = [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]

@@ -1,4 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import copy
 import json
 
 import numpy as np
@@ -15,6 +16,7 @@ from transformers import (
 from helpers.official_solov2 import TINY, as_input, official_model
 from helpers.paths import PARITY
 from helpers.small_solov2 import RESNET, drawn_batch, lively_model, rectangles, small_config, small_model
+from pointwssis.models.frozen_norms import freeze_norm
 from pointwssis.models.solov2.configuration_solov2 import STAGES
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation, SOLOv2Model, resize
@@ -285,17 +287,76 @@ def test_masks_without_classes_are_refused():
             small_model()(**{key: value for key, value in batch.items() if key != name})
 
 
-def test_activation_checkpointing_changes_no_gradient():
-    gradients = []
+@pytest.mark.parametrize("frozen", [False, True])
+def test_activation_checkpointing_changes_no_gradient(frozen):
+    gradients, states, kept = [], [], []
     for checkpointing in (False, True):
-        model = small_model().train()
+        model = small_model(freeze_backbone_norm=frozen, freeze_backbone_stages=2 if frozen else 0).train()
         if checkpointing:
             older = getattr(model, "gradient_checkpointing_enable", None)  # its name before transformers 5.23
             getattr(model, "activation_checkpointing_enable", older)()
-        model(**drawn_batch((64, 64))).loss.backward()
-        gradients.append([parameter.grad for parameter in model.parameters()])
+        kept.append(kept_numbers(lambda model=model: model(**drawn_batch((64, 64))).loss))
+        gradients.append([parameter.grad for parameter in model.parameters() if parameter.requires_grad])
+        states.append(model.state_dict())
     for plain, checkpointed in zip(*gradients, strict=True):
         torch.testing.assert_close(plain, checkpointed, **CLOSE)
+    torch.testing.assert_close(states[1], states[0], **EXACT)  # the statistics of norms too
+    assert kept[1] < (0.5 if frozen else 0.9) * kept[0]
+
+
+def kept_numbers(run) -> int:
+    """Return the numbers that a forward pass keeps for its backward pass, which is run too."""
+    storages = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storages[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        loss = run()
+    numbers = sum(tensor.numel() for tensor in storages.values() if tensor.is_floating_point())
+    loss.backward()
+    return numbers
+
+
+def test_frozen_stages_keep_no_activations_and_change_no_other_gradient():
+    batch, found = drawn_batch((64, 64)), {}
+    for stages in (0, 2, 5):
+        model = small_model(freeze_backbone_norm=True, freeze_backbone_stages=stages).train()
+        maps = model.model.backbone(batch["pixel_values"]).feature_maps
+        # Stages with a number below that of the first trainable part have no graph.
+        assert [features.requires_grad for features in maps] == [stages < first for first in (2, 3, 4, 5)]
+        kept = kept_numbers(lambda model=model: model(**batch).loss)
+        found[stages] = kept, {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    assert found[5][0] < found[2][0] < found[0][0]
+    for stages in (2, 5):
+        gradients = found[stages][1]
+        torch.testing.assert_close(gradients, {name: found[0][1][name] for name in gradients}, **CLOSE)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_frozen_norms_are_plain_ones_that_keep_less(dtype):
+    torch.manual_seed(0)
+    plain = torch.nn.BatchNorm2d(6)
+    with torch.no_grad():
+        for values in (plain.weight, plain.bias, plain.running_mean, plain.running_var):
+            values.uniform_(0.5, 2)
+    plain.eval().requires_grad_(False)
+    frozen = copy.deepcopy(plain)
+    freeze_norm(frozen)
+    assert isinstance(frozen, torch.nn.BatchNorm2d) and frozen.state_dict().keys() == plain.state_dict().keys()
+    results = []
+    for norm in (plain, frozen):
+        features = torch.randn(2, 6, 5, 7, generator=torch.Generator().manual_seed(1)).to(dtype).requires_grad_()
+        output = norm(features)
+        output.square().sum().backward()
+        results.append((output, features.grad))
+    assert torch.equal(results[0][0], results[1][0])
+    torch.testing.assert_close(results[1][1], results[0][1])
+    # A norm that learns again is a plain one.
+    frozen.train().requires_grad_(True)
+    frozen(torch.randn(2, 6, 5, 7)).square().sum().backward()
+    assert frozen.weight.grad is not None and frozen.num_batches_tracked == 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from helpers.official_solov2 import TINY, as_input, labels_of, official_model
 from helpers.paths import PARITY
 from helpers.raw_outputs import constant_outputs, settings_of, with_settings
-from pointwssis.models.solov2.decoding_solov2 import ImageOutputs, decode_instances, masks_in_image
+from helpers.resized_masks import masks_in_image
+from pointwssis.models.solov2.decoding_solov2 import ImageOutputs, decode_instances
 from pointwssis.models.solov2.grid_solov2 import cells_of_points
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from pointwssis.models.solov2.modeling_solov2 import SOLOv2InstanceSegmentationOutput

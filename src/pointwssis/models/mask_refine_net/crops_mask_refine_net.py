@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Crops of objects: images, rough masks and points in, one crop per object out, for both image processor backends."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,9 +58,10 @@ def crop_objects(
     prompts: ObjectPrompts,
     size: tuple[int, int],
     box_scale: float,
-    prepare_crop: Callable[[object], torch.Tensor],
+    gain: np.ndarray,
+    offset: np.ndarray,
 ) -> dict[str, torch.Tensor]:
-    """Crop, normalize and resize every object of a batch of images.
+    """Crop, resize and normalize every object of a batch of images.
 
     As in the official code, images are resized bilinearly without antialiasing, masks to the nearest pixel, without
     keeping the aspect ratio.
@@ -70,7 +71,8 @@ def crop_objects(
         prompts: the objects of these images.
         size: (height, width) of the resized crops, S × S.
         box_scale: size of a crop relative to the extent of its rough mask, unless the prompts contain scales.
-        prepare_crop: function that rescales and normalizes a (3, h, w) part of an image to a float tensor.
+        gain: (3,), factor of each channel that normalizes its pixels, see `normalization`.
+        offset: (3,), what is added to each channel after that.
 
     Returns:
         Tensors over all M objects, in order: `pixel_values` (M, 3, S, S) float, `rough_masks` (M, 1, S, S) float,
@@ -93,12 +95,15 @@ def crop_objects(
     if prompts.mask_labels is not None:
         masks["mask_labels"] = torch.empty(len(objects), *size, device=device)
     for row, ((i, j), (x0, y0, x1, y1)) in enumerate(zip(objects, boxes.tolist(), strict=True)):
-        # Normalize the crop before resizing, so that only its pixels are touched; then its masks.
-        crop = prepare_crop(images[i][:, y0:y1, x0:x1])
+        # Only the pixels of the crop become floats.
+        crop = _part(images[i], (x0, y0, x1, y1))
         pixel_values[row] = F.interpolate(crop[None], size=size, mode="bilinear", align_corners=False)[0]
         for name, resized in masks.items():
-            mask = _mask_crop(getattr(prompts, name)[i][j], (x0, y0, x1, y1)).to(device)
+            mask = _part(getattr(prompts, name)[i][j], (x0, y0, x1, y1)).to(device)
             resized[row] = F.interpolate(mask[None, None], size=size, mode="nearest")[0, 0]
+    # A bilinear mean of normalized pixels is the normalized mean, so all small crops are normalized at once.
+    channels = (torch.as_tensor(values, dtype=torch.float32, device=device)[:, None, None] for values in (gain, offset))
+    pixel_values.mul_(next(channels)).add_(next(channels))
     # Inputs of the model and what post-processing needs to paste masks back.
     data = {
         "pixel_values": pixel_values,
@@ -125,12 +130,33 @@ def _crop_box(prompts: ObjectPrompts, i: int, j: int, box_scale: float) -> CropB
         raise ValueError(f"input_points[{i}][{j}]: {error}") from error
 
 
-def _mask_crop(mask: np.ndarray | torch.Tensor, box: CropBox) -> torch.Tensor:
-    """Return a (y1 - y0, x1 - x0) float32 copy of a part of a mask."""
+def normalization(
+    rescale_factor: float | None, image_mean: Sequence[float] | float | None, image_std: Sequence[float] | float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rescaling and normalization of an image processor as one gain and one offset per channel, (3,) each.
+
+    Args:
+        rescale_factor: factor of the pixels before normalization; None leaves them as they are.
+        image_mean: mean of each channel after rescaling; None does not normalize.
+        image_std: standard deviation of each channel after rescaling; None does not normalize.
+
+    Example:
+        >>> gain, offset = normalization(0.5, [1.0, 2.0, 3.0], 2.0)
+        >>> gain.tolist(), offset.tolist()
+        ([0.25, 0.25, 0.25], [-0.5, -1.0, -1.5])
+    """
+    gain, offset = np.full(3, 1.0 if rescale_factor is None else rescale_factor), np.zeros(3)
+    if image_mean is not None and image_std is not None:
+        gain, offset = gain / image_std, offset - np.asarray(image_mean) / image_std
+    return gain, offset
+
+
+def _part(array: np.ndarray | torch.Tensor, box: CropBox) -> torch.Tensor:
+    """Return a (…, y1 - y0, x1 - x0) float32 copy of a part of an image or a mask."""
     x0, y0, x1, y1 = box
-    if isinstance(mask, torch.Tensor):
-        return mask[y0:y1, x0:x1].to(torch.float32)
-    return torch.from_numpy(np.array(np.asarray(mask)[y0:y1, x0:x1], dtype=np.float32))
+    if isinstance(array, torch.Tensor):
+        return array[..., y0:y1, x0:x1].to(torch.float32)
+    return torch.from_numpy(np.array(np.asarray(array)[..., y0:y1, x0:x1], dtype=np.float32))
 
 
 def _shape(entry: Sequence) -> tuple[int, ...]:
@@ -182,8 +208,11 @@ def crop_box_around(mask: np.ndarray, point: tuple[float, float], scale: float =
             f"give (x, y) in pixels of the original image"
         )
     # Extent of the mask on each axis, then the scaled side that contains the point.
-    x_first, x_last = _extent(mask.any(axis=0), point[0], min(height, width))
-    y_first, y_last = _extent(mask.any(axis=1), point[1], min(height, width))
+    # Columns are searched only where there are rows, because an object is much smaller than its image.
+    rows = mask.any(axis=1)
+    y_first, y_last = _extent(rows, point[1], min(height, width))
+    columns = mask[int(y_first) : int(y_last) + 1].any(axis=0) if rows.any() else np.zeros(width, bool)
+    x_first, x_last = _extent(columns, point[0], min(height, width))
     x0, x1 = _scaled_side(x_first, x_last, point[0], scale, width)
     y0, y1 = _scaled_side(y_first, y_last, point[1], scale, height)
     return x0, y0, x1, y1

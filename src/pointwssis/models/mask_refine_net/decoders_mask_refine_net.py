@@ -32,7 +32,7 @@ class MaskRefineNetConvLayer(nn.Module):
             )
         else:
             features = self.normalization(features)
-        return F.relu(features)
+        return F.relu(features, inplace=True)  # nothing else reads the norm's output
 
 
 class MaskRefineNetASPP(nn.Module):

@@ -1,18 +1,15 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Image processor of MaskRefineNet on Pillow and NumPy, the default of `AutoImageProcessor`."""
 
-from functools import partial
 from typing import Any
 
-import numpy as np
-import torch
 from transformers.image_processing_backends import PilBackend
 from transformers.image_processing_utils import BatchFeature
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, ImageInput, PILImageResampling
 from transformers.processing_utils import ImagesKwargs, Unpack
 
 from ...ops.images import is_deep, to_rgb
-from .crops_mask_refine_net import ObjectPrompts, crop_objects
+from .crops_mask_refine_net import ObjectPrompts, crop_objects, normalization
 from .post_processing_mask_refine_net import post_process_masks
 
 
@@ -26,7 +23,7 @@ class MaskRefineNetImageProcessorKwargs(ImagesKwargs, total=False):
 
 
 class MaskRefineNetImageProcessorBase:
-    """Base class of both backends, which implement `prepare_crop`."""
+    """Base class of both backends, which differ only in resizing whole images."""
 
     valid_kwargs = MaskRefineNetImageProcessorKwargs
     model_input_names = ["pixel_values", "rough_masks", "input_points", "class_labels"]
@@ -82,11 +79,11 @@ class MaskRefineNetImageProcessorBase:
     def _preprocess(self, images: list[Any], prompts: ObjectPrompts | None = None, **kwargs: Any) -> BatchFeature:
         if prompts is None:
             return super()._preprocess(images, **kwargs)
-        # Crops are normalized one by one, with the settings of this call.
-        names = ("do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
-        prepare_crop = partial(self.prepare_crop, **{name: kwargs[name] for name in names})
+        # Crops are rescaled and normalized in one step, with the settings of this call.
+        mean_and_std = (kwargs["image_mean"], kwargs["image_std"]) if kwargs["do_normalize"] else (None, None)
+        gain, offset = normalization(kwargs["rescale_factor"] if kwargs["do_rescale"] else None, *mean_and_std)
         size = (kwargs["size"].height, kwargs["size"].width)
-        data = crop_objects(images, prompts, size, kwargs["box_scale"], prepare_crop)
+        data = crop_objects(images, prompts, size, kwargs["box_scale"], gain, offset)
         return BatchFeature(data, tensor_type=kwargs["return_tensors"])
 
     post_process_masks = staticmethod(post_process_masks)
@@ -94,22 +91,6 @@ class MaskRefineNetImageProcessorBase:
 
 class MaskRefineNetImageProcessorPil(MaskRefineNetImageProcessorBase, PilBackend):
     """Image processor of MaskRefineNet on Pillow and NumPy."""
-
-    def prepare_crop(
-        self,
-        crop: np.ndarray,
-        do_rescale: bool,
-        rescale_factor: float,
-        do_normalize: bool,
-        image_mean: Any,
-        image_std: Any,
-    ) -> torch.Tensor:
-        """Rescale and normalize a (3, h, w) part of an image to a float tensor."""
-        if do_rescale:
-            crop = self.rescale(crop, rescale_factor)
-        if do_normalize:
-            crop = self.normalize(crop, image_mean, image_std)
-        return torch.from_numpy(np.ascontiguousarray(crop, dtype=np.float32))
 
 
 __all__ = ["MaskRefineNetImageProcessorKwargs", "MaskRefineNetImageProcessorPil"]

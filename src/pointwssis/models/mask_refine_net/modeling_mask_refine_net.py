@@ -84,7 +84,8 @@ class MaskRefineNetInputLayer(nn.Module):
         self.normalization = nn.BatchNorm2d(config.input_channels)
 
     def forward(self, pixel_values: Tensor, rough_masks: Tensor, heatmaps: Tensor, point_channels: Tensor) -> Tensor:
-        return F.relu(self.normalization(self.convolution(pixel_values, rough_masks, heatmaps, point_channels)))
+        features = self.convolution(pixel_values, rough_masks, heatmaps, point_channels)
+        return F.relu(self.normalization(features), inplace=True)
 
 
 class MaskRefineNetEncoder(nn.Module):
@@ -210,7 +211,7 @@ class MaskRefineNetForMaskRefinement(MaskRefineNetPreTrainedModel):
         r"""Refine one rough mask per crop, and compute the loss when labels are given.
 
         pixel_values (`torch.FloatTensor` of shape `(batch_size, 3, height, width)`):
-            Normalized crops.
+            Normalized crops. They are converted to the dtype of the model; points keep theirs, to be exact.
         rough_masks (`torch.Tensor` of shape `(batch_size, 1, height, width)`):
             The rough mask of each object, 0 or 1, in the frame of its crop.
         input_points (`torch.Tensor` of shape `(batch_size, 2)`):
@@ -235,7 +236,7 @@ class MaskRefineNetForMaskRefinement(MaskRefineNetPreTrainedModel):
         # Prompts: a heat map of each point, in the channel of its class, and the rough masks.
         heatmaps = draw_point_heatmaps(input_points, size, self.config.point_sigma)[:, None]
         point_channels = self._point_channels(class_labels, input_points)
-        rough_masks, heatmaps = rough_masks.to(pixel_values.dtype), heatmaps.to(pixel_values.dtype)
+        pixel_values, rough_masks, heatmaps = (part.to(self.dtype) for part in (pixel_values, rough_masks, heatmaps))
         # Encoder, decoder, head, and logits at the size of the crop.
         features = self.encoder(pixel_values, rough_masks, heatmaps, point_channels)
         logits = resize(self.head(self.decoder(features)), size)

@@ -81,8 +81,9 @@ def post_process_masks(
         j, result = filled[i], results[i]
         filled[i] += 1
         x0, y0, x1, y1 = box
-        result["masks"][j, y0:y1, x0:x1] = refined_crop_mask(crop_logits.float().softmax(dim=0), box)
-        if rough_masks is not None and not result["masks"][j].any():
+        refined = refined_crop_mask(crop_logits.float().softmax(dim=0), box)
+        result["masks"][j, y0:y1, x0:x1] = refined
+        if rough_masks is not None and not refined.any():
             result["masks"][j] = to_numpy(rough_masks[i][j]).astype(bool)
             result["kept_rough_masks"][j] = True
     return results

@@ -1,20 +1,22 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Decoding of raw outputs to instances without points, and of mask probabilities to masks.
+"""Decoding of raw outputs to instances without points.
 
 Everything here works on one image in the frame of the network; the image processors translate from and to pixels of
 the original image.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ...ops.nms import mask_nms, matrix_nms, point_nms
 
-MASK_PIXELS_PER_CHUNK = 2**24  # pixels of masks that are computed together, which bounds the memory (64 MiB)
+MASK_PIXELS_PER_CHUNK = 2**22  # pixels of masks that are computed together, which bounds the memory (16 MiB)
+MASK_PIXELS_PER_BLOCK = 2**18  # the same where only sums are kept: on a CPU they fit into the cache
+KERNELS_PER_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,27 @@ class ImageOutputs(NamedTuple):
         """Return the (cells, E) kernels of all cells of all levels, level by level, row by row."""
         return torch.cat([kernels.flatten(1).T for kernels in self.kernels])
 
+    def at_cells(self, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (N, L, E) kernels and (N, L, C) class logits of cells, one per level.
+
+        Args:
+            cells: (N, L) cells, counted as in `kernel_table`.
+        """
+        kernels, logits, first = [], [], 0
+        for level, own in enumerate(cells.unbind(dim=1)):
+            kernels.append(self.kernels[level].flatten(1)[:, own - first].T)
+            logits.append(self.class_logits[level].flatten(1)[:, own - first].T)
+            first += self.kernels[level][0].numel()
+        return torch.stack(kernels, dim=1), torch.stack(logits, dim=1)
+
     def mask_probabilities(self, kernels: Tensor) -> Tensor:
         """Return (N, h, w) foreground probabilities of (N, E) kernels, computed as one matrix product."""
-        return (kernels @ self.mask_features.flatten(1)).sigmoid().unflatten(1, self.mask_features.shape[-2:])
+        return (kernels @ self.mask_features.flatten(1)).float().sigmoid_().unflatten(1, self.mask_features.shape[-2:])
+
+    def probability_chunks(self, kernels: Tensor) -> Iterator[Tensor]:
+        """Yield the `mask_probabilities` of (N, E) kernels, a few masks at a time."""
+        for chunk in kernels.split(masks_per_chunk(*self.mask_features.shape[-2:])):
+            yield self.mask_probabilities(chunk)
 
     def masknesses(self, kernels: Tensor, mask_threshold: float) -> tuple[Tensor, Tensor]:
         """Return the maskness and the area of the masks of (N, E) kernels.
@@ -85,13 +105,26 @@ class ImageOutputs(NamedTuple):
         Maskness (N,) is the mean probability of the foreground pixels, 0 for an empty mask; the area (N,) is their
         number at a quarter of the canvas' resolution.
         """
-        means, areas = [kernels.new_zeros(0)], [kernels.new_zeros(0)]
-        for chunk in kernels.split(masks_per_chunk(*self.mask_features.shape[-2:])):
-            probabilities = self.mask_probabilities(chunk).flatten(1)
-            foreground = probabilities > mask_threshold
-            areas.append(foreground.sum(1).float())
-            means.append((probabilities * foreground).sum(1) / areas[-1].clamp(min=1))
-        return torch.cat(means), torch.cat(areas)
+        sums, areas = kernels.new_zeros(len(kernels)), kernels.new_zeros(len(kernels))
+        features = self.mask_features.flatten(1)
+        # Sums over blocks of kernels and pixels, which leave the cache only as sums. A GPU prefers fewer blocks.
+        pixels = MASK_PIXELS_PER_BLOCK if kernels.device.type == "cpu" else MASK_PIXELS_PER_CHUNK
+        for start in range(0, len(kernels), KERNELS_PER_BLOCK):
+            block = slice(start, start + KERNELS_PER_BLOCK)
+            for part in features.split(max(1, pixels // len(kernels[block])), dim=1):
+                probabilities = (kernels[block] @ part).float().sigmoid_()
+                foreground = (probabilities > mask_threshold).float()
+                areas[block] += foreground.sum(1)
+                sums[block] += (foreground * probabilities).sum(1)
+        return sums / areas.clamp(min=1), areas
+
+
+def in_float32(outputs: Any) -> Any:
+    """Return a `SOLOv2InstanceSegmentationOutput` in float32, so that repeated decoding converts nothing."""
+    changes: dict[str, Any] = {"mask_features": outputs["mask_features"].float()}
+    for name in ("class_logits", "kernels"):
+        changes[name] = tuple(level.float() for level in outputs[name])
+    return type(outputs)(**{**outputs, **changes})
 
 
 class Instances(NamedTuple):
@@ -149,7 +182,7 @@ def decode_score_maps(outputs: ImageOutputs, score_maps: list[Tensor], settings:
     # Non-maximum suppression.
     cells, labels, scores = cells[best], labels[best], scores[best]
     probabilities = outputs.mask_probabilities(kernels[cells])
-    binary = (probabilities > settings.mask_threshold).float()
+    binary = probabilities > settings.mask_threshold
     if settings.nms_type == "matrix":
         scores = matrix_nms(binary, labels, scores, settings.nms_kernel, settings.nms_sigma)
         kept = (scores >= settings.update_threshold).nonzero().flatten()
@@ -166,45 +199,6 @@ def level_of_cells(settings: DecodingSettings, device: torch.device) -> tuple[Te
     return strides, torch.arange(len(counts), device=device).repeat_interleave(counts)
 
 
-def masks_in_image(
-    probabilities: Tensor, valid_size: tuple[int, int], target_size: tuple[int, int], mask_threshold: float
-) -> Tensor:
-    """Return masks at the size of the original image.
-
-    The official code enlarges bilinearly by 4, crops the padding, resizes bilinearly to the image and applies the
-    threshold. Both resizes are linear along each axis, so here they are one matrix per axis, without an intermediate
-    at the network's resolution.
-
-    Args:
-        probabilities: (N, h, w) at a quarter of the padded canvas.
-        valid_size: (height, width) of the image inside the canvas, in pixels.
-        target_size: (height, width) of the original image.
-        mask_threshold: probability above which a pixel is foreground.
-
-    Returns:
-        (N, height, width) bool.
-    """
-    rows = resize_matrix(probabilities.shape[1], valid_size[0], target_size[0], probabilities.device)  # (H, h)
-    columns = resize_matrix(probabilities.shape[2], valid_size[1], target_size[1], probabilities.device)  # (W, w)
-    masks = torch.zeros(len(probabilities), *target_size, dtype=torch.bool, device=probabilities.device)
-    step = masks_per_chunk(*target_size)
-    for start in range(0, len(masks), step):
-        chunk = slice(start, start + step)
-        masks[chunk] = rows @ probabilities[chunk] @ columns.T > mask_threshold
-    return masks
-
-
 def masks_per_chunk(height: int, width: int) -> int:
     """Return the number of masks of this size that are computed together."""
     return max(1, MASK_PIXELS_PER_CHUNK // (height * width))
-
-
-def resize_matrix(source: int, valid: int, target: int, device: torch.device) -> Tensor:
-    """Return the (target, source) weights of three steps along one axis.
-
-    They enlarge bilinearly by 4, keep the first `valid` pixels and resize bilinearly to `target`.
-    """
-    enlarged = F.interpolate(
-        torch.eye(source, device=device)[None], size=4 * source, mode="linear", align_corners=False
-    )
-    return F.interpolate(enlarged[..., :valid], size=target, mode="linear", align_corners=False)[0].T

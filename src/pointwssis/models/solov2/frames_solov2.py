@@ -1,14 +1,16 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Frames of the network's inputs: whole images or tiles of images, between which points and masks are translated."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ...ops.tiles import Window, tile_windows
-from .decoding_solov2 import DecodingSettings, masks_in_image
+from ...ops.windowed_masks import WindowedMask
+from .decoding_solov2 import ImageOutputs
+from .mask_resizing_solov2 import MaskResizing
 from .prompts_solov2 import check_counts
 
 
@@ -33,17 +35,23 @@ class Frame(NamedTuple):
         height, width = self.window.size
         return torch.minimum(points, torch.tensor([width - 1, height - 1], device=device)) * self.scale(device)
 
-    def masks(self, probabilities: Tensor, settings: DecodingSettings) -> Tensor:
-        """Return (N, h, w) bool masks in the window of (N, h', w') probabilities on the canvas."""
-        return masks_in_image(probabilities, self.valid_size, self.window.size, settings.mask_threshold)
+    def resizing(self, outputs: ImageOutputs) -> MaskResizing:
+        """Return the resizing of masks from a quarter of the canvas to the window."""
+        features = outputs.mask_features
+        return MaskResizing.between(features.shape[-2:], self.valid_size, self.window.size, features.device)
 
-    def in_image(self, masks: Tensor) -> Tensor:
-        """Return (N, height, width) masks in the original image of (N, h, w) masks in the window."""
-        if self.window.size == self.image_size:
-            return masks
-        placed = masks.new_zeros(len(masks), *self.image_size)
-        placed[:, *self.window.slices] = masks
-        return placed
+    def in_image(self, pixels: Tensor, window: Window) -> WindowedMask:
+        """Return the mask in the original image of (h, w) pixels in a part of the own window."""
+        left, top = self.window.left, self.window.top
+        place = Window(window.left + left, window.top + top, window.right + left, window.bottom + top)
+        return WindowedMask(pixels, place, self.image_size)
+
+    def masks(self, outputs: ImageOutputs, chunks: Iterable[Tensor], mask_threshold: float) -> Iterator[WindowedMask]:
+        """Yield the masks in the original image of chunks of (n, h, w) probabilities of these outputs."""
+        resizing = self.resizing(outputs)
+        for probabilities in chunks:
+            for window, pixels in resizing.masks(probabilities, mask_threshold):
+                yield self.in_image(pixels, window)
 
 
 def frames_of_images(

@@ -16,7 +16,7 @@ LEVEL_STRATEGIES = ("adaptive", "finest", "size")
 class PointInstances(NamedTuple):
     """Instances of points: one per point in their order, or one per point and level (`decode_every_level`)."""
 
-    probabilities: Tensor  # (N, h, w) at a quarter of the padded canvas
+    kernels: Tensor  # (N, E) mask kernels; `ImageOutputs.mask_probabilities` makes the masks
     labels: Tensor  # (N,)
     scores: Tensor  # (N,) class confidence × maskness at the chosen level, whatever the selection maximized
     levels: Tensor  # (N,) chosen level, 0 … 4 for P2 … P6
@@ -79,7 +79,7 @@ def decode_points(
     scores = level_scores([readings], class_labels, settings)
     eligible = eligible_levels(level_strategy, len(points), sizes, settings).to(points.device)
     levels = best_levels(scores.compared.masked_fill(~eligible, -1))
-    return _instances(outputs, readings, scores, torch.arange(len(points), device=points.device), levels)
+    return _instances(readings, scores, torch.arange(len(points), device=points.device), levels)
 
 
 def decode_every_level(
@@ -101,15 +101,13 @@ def decode_every_level(
     num_points, num_levels = scores.scores.shape
     rows = torch.arange(num_points, device=points.device).repeat_interleave(num_levels)
     levels = torch.arange(num_levels, device=points.device).repeat(num_points)
-    return _instances(outputs, readings, scores, rows, levels)
+    return _instances(readings, scores, rows, levels)
 
 
-def _instances(
-    outputs: ImageOutputs, readings: CellReadings, scores: LevelScores, rows: Tensor, levels: Tensor
-) -> PointInstances:
+def _instances(readings: CellReadings, scores: LevelScores, rows: Tensor, levels: Tensor) -> PointInstances:
     """Return the instances of points `rows` (M,) at `levels` (M,)."""
     return PointInstances(
-        probabilities=outputs.mask_probabilities(readings.kernels[rows, levels]),
+        kernels=readings.kernels[rows, levels],
         labels=scores.labels[rows],
         scores=scores.scores[rows, levels],
         levels=levels,
@@ -123,11 +121,15 @@ def _instances(
 def read_cells(outputs: ImageOutputs, points: Tensor, settings: DecodingSettings) -> CellReadings:
     """Read confidences and kernels at the cell of each point on every level; arguments as in `decode_points`."""
     cells = cells_of_points(points, settings.num_grids, outputs.canvas)  # (N, L)
-    kernels = outputs.kernel_table()[cells]  # (N, L, E)
-    confidence = torch.cat([logits.sigmoid().flatten(1).T for logits in outputs.class_logits])[cells]  # (N, L, C)
-    maskness, _ = outputs.masknesses(kernels.flatten(0, 1), settings.mask_threshold)
+    kernels, logits = outputs.at_cells(cells)  # (N, L, E), (N, L, C)
+    confidence = logits.sigmoid()
+    # Points that share a cell share its mask, so each is measured once.
+    unique, place = cells.unique(return_inverse=True)
+    one_each = kernels.new_empty(len(unique), kernels.shape[-1])
+    one_each[place] = kernels
+    maskness, _ = outputs.masknesses(one_each, settings.mask_threshold)
     background = background_scores(outputs, points, confidence, kernels)
-    return CellReadings(kernels, confidence, maskness.view(cells.shape), background)
+    return CellReadings(kernels, confidence, maskness[place], background)
 
 
 def level_scores(views: Sequence[CellReadings], class_labels: Tensor | None, settings: DecodingSettings) -> LevelScores:

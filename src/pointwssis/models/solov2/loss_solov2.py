@@ -10,13 +10,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from ...ops.losses import dice_loss, sigmoid_focal_loss
-from ...ops.mask_ops import centers_of_mass, downscale_masks, masks_to_boxes
+from ...ops.mask_ops import downscale_masks, mask_extents
 from .grid_solov2 import LevelTargets, assign_cells
 from .loss_mask_solov2 import IncompleteLabels
 
 OBJECTS_PER_CHUNK = 8  # objects whose targets are computed together: bounds the memory, and is faster than all at once
+MASK_PIXELS_PER_CHUNK = (
+    2**22
+)  # pixels of predicted masks whose loss is computed together, 16 MB per intermediate tensor
 
 
 def image_targets(
@@ -33,19 +37,16 @@ def image_targets(
     Returns:
         One `LevelTargets` per level, and the masks at a quarter of the padded canvas, (N, H/4, W/4) bool.
     """
-    # A few objects at a time, because intermediate masks take four bytes per pixel.
-    chunks = masks.split(OBJECTS_PER_CHUNK)
-    boxes = torch.cat([masks_to_boxes(chunk) for chunk in chunks]) if boxes is None else boxes.float()
-    visible = torch.cat([chunk.flatten(1).any(dim=1) for chunk in chunks])
-    boxes = boxes.masked_fill(~visible[:, None], torch.nan)  # an object that vanished in resizing matches no level
-    centers = torch.cat([centers_of_mass(chunk) for chunk in chunks])
+    extents = mask_extents(masks)
+    boxes = extents.boxes if boxes is None else boxes.float()
+    boxes = boxes.masked_fill(extents.areas[:, None] == 0, torch.nan)  # an object that vanished in resizing: no level
     # The positive cells of every level.
     levels = []
     for grid, scale_range in zip(config.num_grids, config.scale_ranges, strict=True):
-        levels.append(assign_cells(centers, boxes, grid, scale_range, canvas, config.center_sigma))
-    # The masks at the resolution of the mask features.
+        levels.append(assign_cells(extents.centers, boxes, grid, scale_range, canvas, config.center_sigma))
+    # The masks at the resolution of the mask features, a few at a time to bound the memory.
     reduced = torch.zeros(len(masks), canvas[0] // 4, canvas[1] // 4, dtype=torch.bool, device=masks.device)
-    for part, chunk in zip(reduced.split(OBJECTS_PER_CHUNK), chunks, strict=True):
+    for part, chunk in zip(reduced.split(OBJECTS_PER_CHUNK), masks.split(OBJECTS_PER_CHUNK), strict=True):
         small = downscale_masks(chunk)[:, : canvas[0] // 4, : canvas[1] // 4]
         part[:, : small.shape[1], : small.shape[2]] = small
     return levels, reduced
@@ -116,16 +117,35 @@ def solov2_loss(
 def positive_cell_losses(outputs: Any, image: int, levels: list[LevelTargets], reduced: Tensor) -> Tensor:
     """Return the (P,) dice losses of the masks that the P positive cells of one image predict, at least one.
 
+    Many cells are computed in chunks that keep no intermediate masks for the backward pass, which computes them again:
+    the memory does not grow with the number of cells.
+
     Args:
         outputs: outputs of `SOLOv2Model`.
         image: index in the batch.
         levels: targets of each level.
         reduced: (N, H/4, W/4) bool, the masks of the image's objects.
     """
-    kernels = [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
+    kernels = torch.cat(
+        [k[image].flatten(1)[:, level.cells].T for k, level in zip(outputs.kernels, levels, strict=True)]
+    )
     objects = torch.cat([level.objects for level in levels])
-    mask_logits = torch.cat(kernels) @ outputs.mask_features[image].flatten(1)  # (P, H/4 · W/4)
-    return dice_loss(mask_logits.float().sigmoid(), reduced.flatten(1)[objects])
+    features, masks = outputs.mask_features[image].flatten(1), reduced.flatten(1)
+    # Nothing is computed twice for the few cells of most images.
+    count = max(1, MASK_PIXELS_PER_CHUNK // features.shape[1])
+    if len(kernels) <= count:
+        return _dice_losses(kernels, features, masks, objects)
+    losses = []
+    for some_kernels, some_objects in zip(kernels.split(count), objects.split(count), strict=True):
+        inputs = (some_kernels, features, masks, some_objects)
+        losses.append(checkpoint(_dice_losses, *inputs, use_reentrant=False, preserve_rng_state=False))
+    return torch.cat(losses)
+
+
+def _dice_losses(kernels: Tensor, features: Tensor, masks: Tensor, objects: Tensor) -> Tensor:
+    """Return the (P,) dice losses of (P, E) kernels on (E, pixels) features and the (N, pixels) masks of objects."""
+    mask_logits = kernels @ features  # (P, H/4 · W/4)
+    return dice_loss(mask_logits.float().sigmoid(), masks[objects])
 
 
 def mean_mask_loss(outputs: Any, losses: list[Tensor], weights: list[Tensor]) -> Tensor:

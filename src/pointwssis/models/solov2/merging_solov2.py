@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...ops.mask_ops import masks_to_boxes
 from ...ops.tiles import Window
+from ...ops.windowed_masks import WindowedMask
 from .frames_solov2 import Frame
 
 MAX_IOU = 0.5  # instances of two tiles that overlap more are one object
@@ -22,7 +23,7 @@ class TileInstances(NamedTuple):
     """Instances of one tile."""
 
     frame: Frame
-    masks: Tensor  # (N, h, w) bool, in the window
+    masks: Sequence[WindowedMask]  # N, in the image
     labels: Tensor  # (N,)
     scores: Tensor  # (N,)
 
@@ -47,7 +48,7 @@ class _Candidate:
         return self.mask[rows, columns]
 
 
-def merge_tiles(parts: Sequence[TileInstances], max_detections: int) -> tuple[Tensor, Tensor, Tensor]:
+def merge_tiles(parts: Sequence[TileInstances], max_detections: int) -> tuple[list[WindowedMask], Tensor, Tensor]:
     """Merge the instances of all tiles of one image.
 
     Instances that no inner border cuts precede the others, and better ones worse ones. An instance is dropped if one
@@ -60,7 +61,7 @@ def merge_tiles(parts: Sequence[TileInstances], max_detections: int) -> tuple[Te
         max_detections: most instances of the image.
 
     Returns:
-        (N, height, width) bool masks in the image, (N,) labels and (N,) scores, in descending order of score.
+        N masks in the image, (N,) labels and (N,) scores, in descending order of score.
     """
     candidates = [candidate for part in parts for candidate in _candidates(part)]
     candidates.sort(key=lambda candidate: (candidate.is_cut, -candidate.score))
@@ -86,37 +87,34 @@ def merge_tiles(parts: Sequence[TileInstances], max_detections: int) -> tuple[Te
             kept.append(candidate)
     kept.sort(key=lambda candidate: -candidate.score)
     kept = kept[:max_detections]
-    # Masks in the frame of the image
-    device, size = parts[0].masks.device, parts[0].frame.image_size
-    masks = np.zeros((len(kept), *size), dtype=bool)
-    for mask, candidate in zip(masks, kept, strict=True):
-        mask[candidate.box.slices] = candidate.mask
+    device, size = parts[0].scores.device, parts[0].frame.image_size
+    masks = [WindowedMask(torch.from_numpy(one.mask).to(device), one.box, size) for one in kept]
     labels = torch.tensor([candidate.label for candidate in kept], dtype=torch.long)
     scores = torch.tensor([candidate.score for candidate in kept], dtype=torch.float32)
-    return torch.from_numpy(masks).to(device), labels.to(device), scores.to(device)
+    return masks, labels.to(device), scores.to(device)
 
 
 def _candidates(part: TileInstances) -> list[_Candidate]:
     """Return the instances of one tile in the frame of the image; empty masks are left out."""
-    window, (height, width) = part.frame.window, part.frame.image_size
-    # Which masks come near to a border of the tile that is not one of the image?
-    near = torch.zeros(len(part.masks), dtype=torch.bool, device=part.masks.device)
-    for is_inner, strip in (
-        (window.top > 0, part.masks[:, :BORDER]),
-        (window.bottom < height, part.masks[:, -BORDER:]),
-        (window.left > 0, part.masks[:, :, :BORDER]),
-        (window.right < width, part.masks[:, :, -BORDER:]),
-    ):
-        if is_inner:
-            near |= strip.flatten(1).any(dim=1)
-    boxes = masks_to_boxes(part.masks).long().tolist()
-    masks = part.masks.cpu().numpy()
+    tile, (height, width) = part.frame.window, part.frame.image_size
     candidates = []
-    columns = (masks, boxes, near.tolist(), part.labels.tolist(), part.scores.tolist())
-    for mask, (left, top, right, bottom), is_cut, label, score in zip(*columns, strict=True):
-        if right > left:
-            box = Window(left + window.left, top + window.top, right + window.left, bottom + window.top)
-            candidates.append(_Candidate(mask[top:bottom, left:right], box, [window], is_cut, label, score))
+    for mask, label, score in zip(part.masks, part.labels.tolist(), part.scores.tolist(), strict=True):
+        left, top, right, bottom = (
+            masks_to_boxes(mask.pixels[None])[0].long().tolist() if mask.pixels.numel() else [0] * 4
+        )
+        if right == left:
+            continue
+        pixels = mask.pixels[top:bottom, left:right].cpu().numpy()
+        x, y = mask.window.left, mask.window.top
+        box = Window(left + x, top + y, right + x, bottom + y)
+        # Does the mask come near to a border of the tile that is not one of the image?
+        is_cut = (
+            (tile.top > 0 and box.top < tile.top + BORDER)
+            or (tile.bottom < height and box.bottom > tile.bottom - BORDER)
+            or (tile.left > 0 and box.left < tile.left + BORDER)
+            or (tile.right < width and box.right > tile.right - BORDER)
+        )
+        candidates.append(_Candidate(pixels, box, [tile], is_cut, label, score))
     return candidates
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from transformers import initialization as init
 from transformers.backbone_utils import load_backbone
 from transformers.modeling_layers import GradientCheckpointingLayer
@@ -21,6 +22,7 @@ from transformers.utils.generic import can_return_tuple
 from ...hub.mixins import HubModel
 from ..backbone_stages import frozen_modules
 from ..forward_arguments import check_no_unknown_arguments
+from ..frozen_norms import freeze_norm
 from .configuration_solov2 import SOLOv2Config
 from .decoding_solov2 import DecodingSettings
 from .loss_mask_solov2 import IncompleteLabels
@@ -71,7 +73,7 @@ class SOLOv2ConvLayer(GradientCheckpointingLayer):
         self.norm = nn.GroupNorm(math.gcd(32, out_channels), out_channels)
 
     def forward(self, hidden_states: Tensor) -> Tensor:
-        return F.relu(self.norm(self.convolution(hidden_states)))
+        return F.relu(self.norm(self.convolution(hidden_states)), inplace=True)  # nothing else reads the norm's output
 
 
 class SOLOv2FeaturePyramid(nn.Module):
@@ -214,7 +216,7 @@ class SOLOv2PreTrainedModel(HubModel, PreTrainedModel):
         if self.config.freeze_backbone_norm:
             for module in backbone.modules():
                 if isinstance(module, nn.BatchNorm2d):
-                    module.eval().requires_grad_(False)
+                    freeze_norm(module)
         # Frozen modules are as in inference: their norms keep their statistics, and nothing is dropped at random.
         for module in frozen_modules(backbone, self.config.freeze_backbone_stages):
             module.training = False
@@ -224,6 +226,8 @@ class SOLOv2PreTrainedModel(HubModel, PreTrainedModel):
 
 class SOLOv2Model(SOLOv2PreTrainedModel):
     """SOLOv2 without losses: class scores, mask kernels and mask features of a batch of images."""
+
+    gradient_checkpointing = False  # set by transformers' `activation_checkpointing_enable`
 
     def __init__(self, config: SOLOv2Config):
         super().__init__(config)
@@ -246,7 +250,7 @@ class SOLOv2Model(SOLOv2PreTrainedModel):
         r"""Run backbone, feature pyramid and heads.
 
         pixel_values (`torch.FloatTensor` of shape `(batch_size, 3, height, width)`):
-            Normalized images, padded to the right and at the bottom.
+            Normalized images, padded to the right and at the bottom. They are converted to the dtype of the model.
         pixel_mask (`torch.LongTensor` of shape `(batch_size, height, width)`, *optional*):
             1 for image, 0 for padding; without it nothing is padding.
 
@@ -255,8 +259,7 @@ class SOLOv2Model(SOLOv2PreTrainedModel):
         if kwargs:
             check_no_unknown_arguments(type(self).__name__, kwargs, FORWARD_ARGUMENTS[:2], IGNORED_ARGUMENTS)
         # Backbone and feature pyramid, shared by both heads.
-        features = self.backbone(pixel_values).feature_maps  # C2 … C5
-        pyramid = self.feature_pyramid(list(features))
+        pyramid = self.feature_pyramid(list(self._feature_maps(pixel_values.to(self.dtype))))
         # Class scores and mask kernels per cell, and the features that the kernels are multiplied with.
         class_logits, kernels = self.instance_head(pyramid)
         return SOLOv2InstanceSegmentationOutput(
@@ -266,6 +269,18 @@ class SOLOv2Model(SOLOv2PreTrainedModel):
             valid_sizes=valid_sizes(pixel_values, pixel_mask),
             decoding=asdict(DecodingSettings.of(self.config)),
         )
+
+    def _feature_maps(self, pixel_values: Tensor) -> tuple[Tensor, ...]:
+        """Return C2 … C5; with activation checkpointing, the backward pass computes the backbone again."""
+
+        def run(images: Tensor) -> tuple[Tensor, ...]:
+            return tuple(self.backbone(images).feature_maps)
+
+        # Norms that learn would count every batch twice in their statistics.
+        norms = (module for module in self.backbone.modules() if isinstance(module, nn.BatchNorm2d))
+        if not self.gradient_checkpointing or not self.training or any(norm.training for norm in norms):
+            return run(pixel_values)
+        return checkpoint(run, pixel_values, use_reentrant=False)
 
 
 def valid_sizes(pixel_values: Tensor, pixel_mask: Tensor | None) -> Tensor:

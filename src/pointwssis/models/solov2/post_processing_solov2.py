@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Post-processing of both image processors of SOLOv2: outputs to instances in pixels of the original images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -9,14 +9,24 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...ops.rle import encode_mask
 from ...ops.tiles import most_central_windows
+from ...ops.windowed_masks import WindowedMask, stacked
 from .decoding_solov2 import DecodingSettings, ImageOutputs, Instances, decode_instances
 from .frames_solov2 import Frame, frames_of_images
 from .level_selection_solov2 import PointInstances, decode_every_level, decode_points
 from .merging_solov2 import TileInstances, merge_tiles
 from .official_prompts_solov2 import decode_official_prompt
 from .prompts_solov2 import box_sizes, check_counts, checked_image_labels, checked_labels, checked_points
+
+
+class PointResultForm(NamedTuple):
+    """Form of the results of points."""
+
+    top_k: int = 5  # number of classes in `alternatives` of a point of unknown class
+    return_coco_annotation: bool = False  # masks as COCO RLEs instead of bool tensors
+
+
+DEFAULT_FORM = PointResultForm()
 
 
 class SOLOv2PostProcessing:
@@ -71,11 +81,14 @@ class SOLOv2PostProcessing:
             classes = checked_image_labels(labels, outputs["class_logits"][0].shape[1], image)
             masks, found_labels, found_scores = _found_in_image(outputs, own_frames, settings, threshold, classes)
             # Masks in the requested form; a map may not show all of them.
-            if return_coco_annotation or return_binary_maps:
-                shown = list(range(len(masks)))
-                segmentation = [encode_mask(mask) for mask in masks] if return_coco_annotation else masks
+            size, device = own_frames[0].image_size, outputs["mask_features"].device
+            shown = list(range(len(masks)))
+            if return_coco_annotation:
+                segmentation = [mask.rle() for mask in masks]
+            elif return_binary_maps:
+                segmentation = stacked(masks, size, device)
             else:
-                segmentation, shown = _instance_map(masks, overlap_mask_area_threshold)
+                segmentation, shown = _instance_map(masks, size, device, overlap_mask_area_threshold)
             class_ids, scores = found_labels.tolist(), found_scores.tolist()
             info = []
             for number, index in enumerate(shown):
@@ -93,6 +106,7 @@ class SOLOv2PostProcessing:
         level_strategy: str = "adaptive",
         boxes: Sequence[Any] | None = None,
         top_k: int = 5,
+        return_coco_annotation: bool = False,
     ) -> list[list[dict[str, Any]]]:
         """Decode one instance per point, in the order of the points (paper, section 3.2).
 
@@ -105,12 +119,14 @@ class SOLOv2PostProcessing:
             level_strategy: "adaptive", "finest" or "size" (needs `boxes`), see `decode_points`.
             boxes: (N, 4) xyxy boxes of the objects of each image in pixels of the original image, for "size".
             top_k: number of classes in `alternatives` of a point of unknown class.
+            return_coco_annotation: return each `mask` as a COCO RLE ({"size", "counts"}), encoded as it is decoded: the
+                memory then hardly grows with the number of points.
 
         Returns:
-            For each image a list of dicts with `mask` ((height, width) bool tensor), `label_id`, `score`, `level` (0
-            for P2 … 4 for P6), `level_scores` (five), `point` (x, y), `point_index`, `point_in_mask`, `alternatives`
-            (`label_id` and `score` of the best classes; empty if the class was given) and `background_score` (0 to 1,
-            high if no proposal covers the point, see `background_scores`).
+            For each image a list of dicts with `mask` ((height, width) bool tensor, or RLE), `label_id`, `score`,
+            `level` (0 for P2 … 4 for P6), `level_scores` (five), `point` (x, y), `point_index`, `point_in_mask`,
+            `alternatives` (`label_id` and `score` of the best classes; empty if the class was given) and
+            `background_score` (0 to 1, high if no proposal covers the point, see `background_scores`).
 
         Raises:
             ValueError: an argument does not have one entry per image, a point lies outside its image, a class does not
@@ -128,7 +144,8 @@ class SOLOv2PostProcessing:
                     f"{len(points[image])} points of image {image}"
                 )
         settings = _settings(outputs, mask_threshold=mask_threshold)
-        return self.decode_checked_points(outputs, points, labels, target_sizes, settings, level_strategy, boxes, top_k)
+        form = PointResultForm(top_k, return_coco_annotation)
+        return self.decode_checked_points(outputs, points, labels, target_sizes, settings, level_strategy, boxes, form)
 
     def decode_checked_points(
         self,
@@ -139,7 +156,7 @@ class SOLOv2PostProcessing:
         settings: DecodingSettings | None = None,
         level_strategy: str = "adaptive",
         boxes: Sequence[Any] | None = None,
-        top_k: int = 5,
+        form: PointResultForm = DEFAULT_FORM,
     ) -> list[list[dict[str, Any]]]:
         """Decode one instance per point, as `post_process_point_instance_segmentation` does after its checks.
 
@@ -151,7 +168,7 @@ class SOLOv2PostProcessing:
             settings: decoding settings; those of the outputs if None.
             level_strategy: see `decode_points`.
             boxes: (N, 4) xyxy boxes of each image in pixels of the original image, for the strategy "size".
-            top_k: number of classes in `alternatives` of a point of unknown class.
+            form: form of the results.
         """
         settings = settings or _settings(outputs)
         results = []
@@ -164,7 +181,7 @@ class SOLOv2PostProcessing:
                     own_boxes = torch.as_tensor(boxes[image]).reshape(-1, 4)[part.rows]
                     sizes = box_sizes(own_boxes, part.frame.scale(part.positions.device))
                 found = decode_points(part.outputs, part.positions, part.labels, settings, level_strategy, sizes)
-                instances += _point_results(found, part, points[image], settings, top_k)
+                instances += _point_results(found, part, points[image], settings, form)
             results.append(sorted(instances, key=itemgetter("point_index")))
         return results
 
@@ -235,22 +252,23 @@ class SOLOv2PostProcessing:
             for part in _point_inputs(outputs, own_frames, points[image], labels[image]):
                 # Points on the canvas, at most one instance per point, masks back to the original image.
                 found = decode_official_prompt("point", part.outputs, part.positions, None, part.labels, settings)
-                masks = part.frame.in_image(part.frame.masks(found.probabilities, settings))
-                instances += _basic_results(found, masks)
+                masks = part.frame.masks(part.outputs, [found.probabilities], settings.mask_threshold)
+                instances += _basic_results(found, (mask.dense() for mask in masks))
             results.append(sorted(instances, key=itemgetter("score"), reverse=True))
         return results
 
 
 def _found_in_image(
     outputs: Any, frames: Sequence[Frame], settings: DecodingSettings, threshold: float, classes: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return masks (N, height, width), labels (N,) and scores (N,) of one image, best first, merged over its tiles."""
+) -> tuple[Sequence[WindowedMask], Tensor, Tensor]:
+    """Return masks, labels (N,) and scores (N,) of one image, best first, merged over its tiles."""
     parts = []
     for frame in frames:
-        found = decode_instances(ImageOutputs.of(outputs, frame.index), settings, classes)
+        image_outputs = ImageOutputs.of(outputs, frame.index)
+        found = decode_instances(image_outputs, settings, classes)
         keep = found.scores >= threshold
-        masks = frame.masks(found.probabilities[keep], settings)
-        parts.append(TileInstances(frame, masks, found.labels[keep], found.scores[keep]))
+        masks = frame.masks(image_outputs, [found.probabilities[keep]], settings.mask_threshold)
+        parts.append(TileInstances(frame, list(masks), found.labels[keep], found.scores[keep]))
     return parts[0][1:] if len(parts) == 1 else merge_tiles(parts, settings.max_detections)
 
 
@@ -299,7 +317,7 @@ def _checked_prompts(
     return points, labels
 
 
-def _basic_results(found: Instances | PointInstances, masks: Tensor) -> Iterator[dict[str, Any]]:
+def _basic_results(found: Instances | PointInstances, masks: Iterable[Any]) -> Iterator[dict[str, Any]]:
     """Yield mask, class, score and level of each instance."""
     columns = (masks, found.labels.tolist(), found.scores.tolist(), found.levels.tolist())
     for mask, label, score, level in zip(*columns, strict=True):
@@ -307,7 +325,11 @@ def _basic_results(found: Instances | PointInstances, masks: Tensor) -> Iterator
 
 
 def _point_results(
-    found: PointInstances, part: _PointInputs, points: Tensor, settings: DecodingSettings, top_k: int = 5
+    found: PointInstances,
+    part: _PointInputs,
+    points: Tensor,
+    settings: DecodingSettings,
+    form: PointResultForm = DEFAULT_FORM,
 ) -> list[dict[str, Any]]:
     """Return the instances of points as dicts, with all values of each point.
 
@@ -316,29 +338,32 @@ def _point_results(
         part: frame, points and given classes.
         points: (P, 2) float64 on the CPU, all points of the image, (x, y) in its pixels.
         settings: decoding settings.
-        top_k: number of alternatives.
+        form: form of the results.
     """
-    masks = part.frame.in_image(part.frame.masks(found.probabilities, settings))
     numbers = part.rows[found.points.cpu()]  # (M,) among the points of the image
-    # Does the mask cover the pixel of its point?
-    height, width = masks.shape[1:]
     own_points = points[numbers]
-    columns, rows = own_points.float().round().long().to(masks.device).unbind(dim=1)
-    inside = masks[torch.arange(len(masks)), rows.clamp(0, height - 1), columns.clamp(0, width - 1)].tolist()
+    pixels = own_points.float().round().long()  # (M, 2) column and row
+    height, width = part.frame.image_size
+    pixels = torch.minimum(pixels.clamp(min=0), torch.tensor([width - 1, height - 1])).tolist()
 
     # The best classes, for points whose class was not given.
-    best = found.class_scores.topk(min(top_k, found.class_scores.shape[1]), dim=1)
+    best = found.class_scores.topk(min(form.top_k, found.class_scores.shape[1]), dim=1)
     best_labels, best_scores = best.indices.tolist(), best.values.tolist()
     is_given = (part.labels[found.points] >= 0).tolist()
 
     results = []
     coordinates, point_indices = own_points.tolist(), numbers.tolist()
     level_scores, background = found.level_scores.tolist(), found.background.tolist()
+    # One mask at a time, in the requested form.
+    chunks = part.outputs.probability_chunks(found.kernels)
+    masks = part.frame.masks(part.outputs, chunks, settings.mask_threshold)
     for row, result in enumerate(_basic_results(found, masks)):
+        mask, (column, line) = result["mask"], pixels[row]
         alternatives = zip(best_labels[row], best_scores[row], strict=True)
+        result["mask"] = mask.rle() if form.return_coco_annotation else mask.dense()
         result["point_index"] = point_indices[row]
         result["point"] = coordinates[row]
-        result["point_in_mask"] = inside[row]
+        result["point_in_mask"] = mask.contains(line, column)
         result["level_scores"] = level_scores[row]
         result["alternatives"] = [] if is_given[row] else [{"label_id": i, "score": s} for i, s in alternatives]
         result["background_score"] = background[row]
@@ -346,14 +371,17 @@ def _point_results(
     return results
 
 
-def _instance_map(masks: Tensor, overlap_mask_area_threshold: float) -> tuple[Tensor, list[int]]:
+def _instance_map(
+    masks: Sequence[WindowedMask], size: tuple[int, int], device: torch.device, overlap_mask_area_threshold: float
+) -> tuple[Tensor, list[int]]:
     """Return the (H, W) int32 map of masks, best first, and the indices of those that it shows."""
-    segmentation = torch.full(masks.shape[1:], -1, dtype=torch.int32, device=masks.device)
+    segmentation = torch.full(size, -1, dtype=torch.int32, device=device)
     shown: list[int] = []
     for index, mask in enumerate(masks):
-        visible = mask & (segmentation < 0)
-        if visible.sum() > overlap_mask_area_threshold * mask.sum():
-            segmentation[visible] = len(shown)
+        part = segmentation[mask.window.slices]
+        visible = mask.pixels & (part < 0)
+        if visible.sum() > overlap_mask_area_threshold * mask.pixels.sum():
+            part[visible] = len(shown)
             shown.append(index)
     return segmentation, shown
 

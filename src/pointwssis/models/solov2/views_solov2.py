@@ -7,9 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .decoding_solov2 import DecodingSettings, ImageOutputs, masks_per_chunk, resize_matrix
+from ...ops.tiles import Window
+from ...ops.windowed_masks import WindowedMask
+from .decoding_solov2 import DecodingSettings, ImageOutputs, masks_per_chunk
 from .frames_solov2 import Frame
 from .level_selection_solov2 import CellReadings, best_levels, level_scores, read_cells
+from .mask_resizing_solov2 import MaskResizing
 
 
 class EncodedView(NamedTuple):
@@ -28,20 +31,23 @@ class EncodedView(NamedTuple):
             points = torch.stack([left + last - x.clamp(max=last), y], dim=1)
         return self.frame.on_canvas(points, device)
 
-    def in_window(self, probabilities: Tensor) -> Tensor:
-        """Return (N, height, width) probabilities in the window of (N, h, w) ones at a quarter of the canvas."""
-        (valid_height, valid_width), (height, width) = self.frame.valid_size, self.frame.window.size
-        rows = resize_matrix(probabilities.shape[1], valid_height, height, probabilities.device)
-        columns = resize_matrix(probabilities.shape[2], valid_width, width, probabilities.device)
-        # Columns of a mirrored view return to their place.
-        columns = columns.flip(0) if self.is_flipped else columns
-        return rows @ probabilities @ columns.T
+    def mirrored(self, window: Window) -> Window:
+        """Return a part of the view's window, in the frame of the window, as the network saw it, and the other way."""
+        if not self.is_flipped:
+            return window
+        width = self.frame.window.size[1]
+        return Window(width - window.right, window.top, width - window.left, window.bottom)
+
+    def probabilities(self, resizing: MaskResizing, source: Tensor, window: Window) -> Tensor:
+        """Return the (height, width) probabilities in a part of the view's window of (h, w) ones on the canvas."""
+        found = resizing.probabilities(source, self.mirrored(window))
+        return found.flip(1) if self.is_flipped else found
 
 
 class ViewInstances(NamedTuple):
     """One instance per point, from several views."""
 
-    masks: Iterator[Tensor]  # N (height, width) bool masks in the window of the views, computed in chunks
+    masks: Iterator[WindowedMask]  # N masks in the original image, computed in chunks
     labels: Tensor  # (N,)
     scores: Tensor  # (N,) class confidence × maskness at the chosen level, averaged over the views
     levels: Tensor  # (N,) chosen level, 0 … 4 for P2 … P6
@@ -74,11 +80,29 @@ def decode_views(
 
 def _masks(
     views: Sequence[EncodedView], readings: Sequence[CellReadings], levels: Tensor, mask_threshold: float
-) -> Iterator[Tensor]:
+) -> Iterator[WindowedMask]:
     """Yield the mask of each point at its level: where the mean probability of the views exceeds the threshold."""
-    rows = torch.arange(len(levels), device=levels.device)
-    for chunk in rows.split(masks_per_chunk(*views[0].frame.window.size)):
-        total: Tensor | int = 0
-        for view, reading in zip(views, readings, strict=True):
-            total = total + view.in_window(view.outputs.mask_probabilities(reading.kernels[chunk, levels[chunk]]))
-        yield from total / len(views) > mask_threshold
+    resizings = [view.frame.resizing(view.outputs) for view in views]
+    step = min(masks_per_chunk(*view.outputs.mask_features.shape[-2:]) for view in views)
+    for chunk in torch.arange(len(levels), device=levels.device).split(step):
+        # Probabilities of the chunk in each view, and the windows in which they exceed the threshold.
+        sources, windows = [], []
+        for view, reading, resizing in zip(views, readings, resizings, strict=True):
+            sources.append(view.outputs.mask_probabilities(reading.kernels[chunk, levels[chunk]]))
+            windows.append([view.mirrored(window) for window in resizing.windows(sources[-1], mask_threshold)])
+        for row, own_windows in enumerate(zip(*windows, strict=True)):
+            # The mean exceeds the threshold only where one of the views does.
+            window = _union(own_windows)
+            total: Tensor | int = 0
+            for view, resizing, source in zip(views, resizings, sources, strict=True):
+                total = total + view.probabilities(resizing, source[row], window)
+            yield views[0].frame.in_image(total / len(views) > mask_threshold, window)
+
+
+def _union(windows: Sequence[Window]) -> Window:
+    """Return the smallest window that holds all windows; those without a pixel do not count."""
+    filled = [window for window in windows if window.right > window.left]
+    if not filled:
+        return Window(0, 0, 0, 0)
+    left, top, right, bottom = zip(*filled, strict=True)
+    return Window(min(left), min(top), max(right), max(bottom))

@@ -1,0 +1,66 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The command line starts without the libraries that only commands need."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pointwssis.cli.convert import PRESET_NAMES
+from pointwssis.cli.export import FORMAT_NAMES
+from pointwssis.cli.main import COMMANDS
+from pointwssis.conversion.solov2 import PRESETS
+from pointwssis.data.formats.exporting import EXPORT_FORMATS
+
+HEAVY = {"torch", "transformers", "datasets", "pandas", "pyarrow"}
+# Like the console script, which is named for the command; prints the heavy modules that the help has imported.
+SCRIPT = f"""
+import sys
+sys.argv = ["/usr/bin/pointwssis", *sys.argv[1:]]
+from pointwssis.cli.main import main
+try:
+    code = main()
+except SystemExit as end:
+    code = end.code
+print(code, *sorted({HEAVY} & set(sys.modules)))
+"""
+
+
+def last_line(*words):
+    done = subprocess.run([sys.executable, "-c", SCRIPT, *words], capture_output=True, text=True)
+    assert done.stderr == "" and "usage: pointwssis" in done.stdout
+    return done.stdout.splitlines()[-1].split()
+
+
+@pytest.mark.parametrize("words", [[], *([command] for command in COMMANDS if command != "budget")])
+def test_help_imports_no_heavy_library(words):
+    assert last_line(*words, "--help") == ["0"]
+
+
+def test_help_of_budget_does_not_import_torch():
+    # It shows the seconds of the paper, which stand beside functions of datasets.
+    assert {"torch", "transformers"}.isdisjoint(last_line("budget", "--help"))
+
+
+def test_the_package_as_a_module_starts_as_light():
+    command = [sys.executable, "-X", "importtime", "-m", "pointwssis", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert done.returncode == 0 and "usage: pointwssis" in done.stdout
+    assert "pointwssis.cli.main" in imported and imported.isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("program", ["train.py", "-m", ""])
+def test_any_other_process_registers(program):
+    code = (
+        f"import sys\nsys.argv = [{program!r}]\n"
+        "import pointwssis\nfrom transformers.pipelines import PIPELINE_REGISTRY as known\n"
+        "assert 'point-mask-refinement' in known.get_supported_tasks()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_choices_of_the_help_are_those_of_the_tables():
+    assert tuple(EXPORT_FORMATS) == FORMAT_NAMES
+    assert tuple(sorted(PRESETS)) == PRESET_NAMES
