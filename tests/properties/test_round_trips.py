@@ -1,0 +1,110 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Rows that are exported and loaded again are the same rows, as far as the format can hold them."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from helpers.drawn_masks import masks, points
+from helpers.exported_files import EXPORTED, export_accepted
+from pointwssis.data import dataset_from_rows, load_annotations, make_object
+from pointwssis.ops import decode_rle, encode_mask, rle_area, rle_box
+
+NAMES = ["cat", "dog", "traffic light"]
+SIZES = {"a.png": (9, 7), "sub folder/b.png": (16, 12), "c.jpg": (1, 1), "ünï.png": (20, 3)}  # (width, height)
+ONLY_MASKS = ("yolo",)  # formats that hold no clicks
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    for name, (width, height) in SIZES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((height, width, 3), 90, np.uint8)).save(folder / name)
+    return folder
+
+
+@st.composite
+def drawn_rows(draw: st.DrawFn, clicks: bool) -> list[dict[str, Any]]:
+    """Return rows of one to three images with masks and, in incomplete images, clicks; without the `image`."""
+    rows, ids = [], itertools.count(1)
+    for number, name in enumerate(draw(st.lists(st.sampled_from(sorted(SIZES)), min_size=1, max_size=3, unique=True))):
+        width, height = SIZES[name]
+        complete = draw(st.booleans())
+        objects = []
+        for category in draw(st.lists(st.integers(0, len(NAMES) - 1), max_size=4)):
+            if clicks and not complete and draw(st.booleans()):
+                point = draw(points(height, width))
+                objects.append(make_object(next(ids), category, point=list(point)))
+                continue
+            mask = draw(masks(height, width).filter(np.any))
+            rle = encode_mask(mask)
+            values = {"segmentation": rle, "bbox": rle_box(rle), "area": float(rle_area(rle))}
+            objects.append(make_object(next(ids), category, **values))
+        row = {"image_id": number, "file_name": name, "width": width, "height": height, "complete": complete}
+        rows.append({**row, "image_labels": None, "objects": objects})
+    return rows
+
+
+def loaded_again(rows: list[dict[str, Any]], format: str, images: Path, folder: Path) -> dict[str, Any]:
+    """Export rows, load the file, and return the rows by file name."""
+    dataset = dataset_from_rows([{**row, "image": str(images / row["file_name"])} for row in rows], NAMES)
+    # A new folder per example: an export never overwrites a file.
+    path = folder / str(len(list(folder.iterdir()))) / "labels"
+    path.parent.mkdir()
+    back = load_annotations(export_accepted(dataset, format, path), images, class_names=NAMES)
+    return {row["file_name"]: row for row in back}
+
+
+@pytest.mark.parametrize("format", EXPORTED)
+@given(data=st.data())
+def test_masks_and_clicks_come_back(images, tmp_path_factory, format, data):
+    folder = tmp_path_factory.getbasetemp() / f"exports_{format}"
+    folder.mkdir(exist_ok=True)
+    rows = data.draw(drawn_rows(clicks=format not in ONLY_MASKS))
+    found = loaded_again(rows, format, images, folder)
+    for row in rows:
+        other = found.pop(row["file_name"])
+        assert [other[key] for key in ("width", "height")] == [row["width"], row["height"]]
+        assert other["complete"] == row["complete"]
+        assert [item["category"] for item in other["objects"]] == [item["category"] for item in row["objects"]]
+        for item, again in zip(row["objects"], other["objects"], strict=True):
+            assert (item["segmentation"] is None) == (again["segmentation"] is None)
+            if item["segmentation"] is None:
+                assert again["point"] == pytest.approx(item["point"], abs=0.01)
+            else:
+                assert np.array_equal(decode_rle(again["segmentation"]), decode_rle(item["segmentation"]))
+                assert again["area"] == item["area"] and again["bbox"] == item["bbox"]
+    # Other images of the folder have no label.
+    assert not any(row["objects"] or row["complete"] for row in found.values())
+
+
+@given(data=st.data())
+def test_coco_holds_every_field(images, tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp() / "exports_every_field"
+    folder.mkdir(exist_ok=True)
+    rows = data.draw(drawn_rows(clicks=True))
+    for row in rows:
+        row["image_labels"] = data.draw(st.none() | st.lists(st.integers(0, 2), max_size=3, unique=True))
+        for item in row["objects"]:
+            item["iscrowd"] = item["segmentation"] is not None and data.draw(st.booleans())
+            item["score"] = data.draw(st.none() | st.floats(0, 1))
+            item["level"] = data.draw(st.none() | st.integers(0, 4))
+            if data.draw(st.booleans()):
+                item["rough_segmentation"] = encode_mask(data.draw(masks(row["height"], row["width"])))
+    found = loaded_again(rows, "coco", images, folder)
+    for row in rows:
+        other = found[row["file_name"]]
+        for key in ("image_id", "width", "height", "complete", "image_labels"):
+            assert other[key] == row[key], key
+        for item, again in zip(row["objects"], other["objects"], strict=True):
+            for key in ("id", "category", "iscrowd", "segmentation", "rough_segmentation", "score", "level", "bbox"):
+                assert again[key] == item[key], key
+            if item["point"] is not None:
+                assert np.float32(again["point"]).tolist() == np.float32(item["point"]).tolist()
