@@ -9,7 +9,7 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test pictures common-tests test-versions quality style
+.PHONY: help demo test drills pictures common-tests test-versions quality style
 
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-14s%s\n", $$1, $$2}'
@@ -19,6 +19,11 @@ demo: $(INSTALLED) ## all stages on nuclei in microscopy images, a few minutes o
 
 test: $(INSTALLED) ## doctests and tests, offline
 	$(BIN)/python -m pytest
+
+KILLS ?= 100
+
+drills: $(INSTALLED) ## interruptions, damaged files and full disks, many minutes; KILLS=100; full disks need root
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills --kills $(KILLS)
 
 # Trained by: pointwssis run nuclei --data_dir data/nuclei --output_dir outputs/nuclei, and make demo
 DATA ?= data/nuclei

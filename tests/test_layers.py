@@ -32,7 +32,7 @@ DATA_LAYERS = [
     ["loading"],
     ["merge", "statistics", "point_noise", "synthetic", "labeling_plan"],
     ["formats", "annotation_cost"],
-    ["schema", "class_names", "errors", "splits"],
+    ["schema", "class_names", "errors", "splits", "documents"],
 ]
 OPS_MAY_IMPORT = {"torch", "numpy", "pycocotools", "PIL", *sys.stdlib_module_names}
 

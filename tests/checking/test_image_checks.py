@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.hand_made import png, row
+from helpers.hand_made import png, row, write_png16
 from pointwssis.checking.findings import ERROR, NOTE, WARNING, Findings
 from pointwssis.checking.image_checks import scan_image, scan_images
 from pointwssis.checking.leaks import find_leaks
@@ -36,21 +36,8 @@ def test_kinds_of_pixels(make):
         "8-bit gray": 1, "palette": 1, "8-bit color with alpha": 1, "1-bit": 1, "16-bit gray": 2, "16-bit color": 1,
         "CMYK": 1,
     }  # fmt: skip
-    assert len(scan.deep_ranges) == 2 and max(high for _, high in scan.deep_ranges) > 255
+    assert len(scan.deep_ranges) == 3 and max(found.maximum for found in scan.deep_ranges) > 255
     assert scan.sizes == {(40, 30): 8} and scan.unreadable == 0 and len(findings) == 0
-
-
-def write_png16(values: np.ndarray, stream: io.BytesIO) -> None:
-    """Write a PNG of 16 bits per channel, which Pillow reads but does not write."""
-    import struct
-    import zlib
-
-    height, width, _ = values.shape
-    rows = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
-    stream.write(b"\x89PNG\r\n\x1a\n")
-    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
-        stream.write(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)))
 
 
 def test_every_useless_file_is_listed(make, tmp_path):

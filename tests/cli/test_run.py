@@ -1,7 +1,10 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """`pointwssis`, `pointwssis run` and `pointwssis demo`."""
 
+import errno
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +117,27 @@ def test_an_interruption_says_how_to_go_on(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("pointwssis.cli.run.execute", stopping)
     assert main(["run", str(tiny.recipe_file(tmp_path / "r.yaml"))]) == 130
     assert "run the same command again to resume" in capsys.readouterr().err
+
+
+def test_a_termination_has_its_own_exit_code(monkeypatch, capsys, tmp_path):
+    def stopping(recipe, update):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    former = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("pointwssis.cli.run.execute", stopping)
+    assert main(["run", str(tiny.recipe_file(tmp_path / "r.yaml"))]) == 143
+    assert "interrupted; run the same command again to resume" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == former
+
+
+def test_a_full_disk_is_one_line(monkeypatch, capsys, tmp_path):
+    def stopping(recipe, update):
+        raise OSError(errno.ENOSPC, "No space left on device", "cache/file.arrow")
+
+    monkeypatch.setattr("pointwssis.cli.run.execute", stopping)
+    assert main(["run", str(tiny.recipe_file(tmp_path / "r.yaml"))]) == 1
+    error = capsys.readouterr().err
+    assert "the disk is full" in error and "cache/file.arrow" in error and "Traceback" not in error
 
 
 def test_usage_and_unknown_commands(capsys):

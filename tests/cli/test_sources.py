@@ -56,7 +56,7 @@ def test_a_yolo_dataset_names_its_images_and_its_validation_split(tmp_path):
 def test_a_yaml_file_that_is_neither_is_read_as_a_recipe(tmp_path):
     broken = tmp_path / "broken.yaml"
     broken.write_text("a: [")
-    with pytest.raises(UserError, match="is not YAML"):
+    with pytest.raises(UserError, match="not valid YAML"):
         recipe_of([str(broken)])
 
 

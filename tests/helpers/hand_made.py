@@ -2,7 +2,9 @@
 """Rows of the schema with images in memory, and facts about datasets."""
 
 import io
-from typing import Any
+import struct
+import zlib
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -23,6 +25,16 @@ def png(width: int = 40, height: int = 30, seed: int = 0, mode: str = "RGB", fil
     stream = io.BytesIO()
     image.save(stream, file_format)
     return stream.getvalue()
+
+
+def write_png16(values: np.ndarray, stream: BinaryIO) -> None:
+    """Write (H, W, 3 or 4) values as a PNG of 16 bits per channel, which Pillow reads but does not write."""
+    height, width, channels = values.shape
+    rows = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
+    stream.write(b"\x89PNG\r\n\x1a\n")
+    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        stream.write(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)))
 
 
 def rle(x: int, y: int, width: int, height: int, canvas: tuple[int, int] = (30, 40)) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def test_uncompressed_runs():
         ("1234", "sum to 12, not to height × width = 2 × 3 = 6"),
         ("9ON", "sum to"),
         ("", "sum to 0"),
-        ("oooooooooooooooooooooo0", "sum to"),  # more bits than a number has
+        ("oooooooooooooooooooooo0", "hold a number of 23 characters"),  # more bits than a number has
     ],
 )
 def test_texts_that_are_none(counts, message):

@@ -58,6 +58,18 @@ def test_points_without_hidden_masks_and_without_a_refiner(shapes, tmp_path, tra
     assert [results[name] for name in ("teacher", "student_point", "student_refined", "upper_bound")] == [None] * 4
 
 
+@pytest.mark.parametrize("kind", ["crowds", "nothing"])
+def test_crowds_or_nothing_alone_are_refused_before_training(shapes, tmp_path, trainings, kind):
+    file = Path(stripped(shapes, tmp_path, keep=100))
+    content = json.loads(file.read_text())
+    content["annotations"] = [{**each, "iscrowd": 1} for each in content["annotations"] if kind == "crowds"]
+    file.write_text(json.dumps(content))
+    files = {"train_annotations": str(file), "image_dir": str(shapes / "images")}
+    with pytest.raises(ValueError, match="no object has a mask, and a teacher needs some"):
+        Run(recipe(tmp_path / "out", labeled_fraction=None, **files)).run()
+    assert not trainings
+
+
 def test_points_alone_have_no_teacher(shapes, tmp_path):
     files = {"train_annotations": stripped(shapes, tmp_path), "image_dir": str(shapes / "images")}
     with pytest.raises(ValueError, match="no object has a mask, and a teacher needs some"):

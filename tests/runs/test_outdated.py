@@ -8,6 +8,8 @@ from transformers import AutoConfig
 
 from helpers import tiny
 from pointwssis.cli.main import main
+from pointwssis.runs.data import load_data
+from pointwssis.runs.data_record import PARTS, DataRecord
 from pointwssis.runs.names import MODELS
 from pointwssis.runs.outdated import (
     AFFECTED,
@@ -22,12 +24,15 @@ from pointwssis.runs.outdated import (
 from pointwssis.runs.recipe import STAGES, Recipe
 from pointwssis.runs.run import Run
 
+OF_DATA = {"points", "upper_bound", "evaluation"}  # changes of the data alone affect these
+
 
 def test_every_key_has_its_first_stage():
     keys = [*FIRST_STAGE, *FREE_KEYS]
     assert sorted(keys) == sorted(field.name for field in fields(Recipe))
     assert sum(map(len, KEYS.values())) == len(FIRST_STAGE)  # no key stands twice
-    assert set(KEYS) == set(AFFECTED) <= {*STAGES, "proposals", EVALUATION} and {*STAGES, EVALUATION} == set(RESULTS)
+    assert set(KEYS) | OF_DATA == set(AFFECTED) <= {*STAGES, *OF_DATA, "proposals", EVALUATION}
+    assert {*STAGES, EVALUATION} == set(RESULTS) and {stage for _, stage in PARTS.values()} <= set(AFFECTED)
     assert all(stage in AFFECTED[stage] for stage in AFFECTED if stage in RESULTS)
     # Thresholds of proposals leave the refiner, which learns from rough masks of points; views of points do not.
     assert "refiner" not in AFFECTED[FIRST_STAGE["image_level_threshold"]]
@@ -79,7 +84,7 @@ def test_what_nothing_was_made_with_may_change(shapes, tmp_path):
         Run(tiny.recipe(tmp_path, seed=7, **options))
 
 
-def test_a_waiting_process_goes_on_when_the_folder_is_claimed(tmp_path, monkeypatch):
+def test_a_waiting_process_goes_on_when_the_folder_is_claimed(shapes, tmp_path, monkeypatch):
     old, new = tiny.recipe(tmp_path), tiny.recipe(tmp_path, seed=7)
     tiny.saved_segmenter(tmp_path / "teacher")
     old.save(tmp_path / RECIPE_FILE)
@@ -92,7 +97,7 @@ def test_a_waiting_process_goes_on_when_the_folder_is_claimed(tmp_path, monkeypa
 
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setattr("pointwssis.runs.outdated.time.sleep", claim)
-    remove_outdated(new, {})
+    remove_outdated(new, {}, DataRecord(tmp_path, load_data(tiny.recipe(tmp_path, data_dir=str(shapes)))))
     assert len(waited) == 1 and (tmp_path / "teacher").is_dir()
 
 

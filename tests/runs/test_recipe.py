@@ -181,7 +181,7 @@ def test_loading_leaves_the_given_mapping_alone():
         ("model:", "model is None"),
         ("data_dir: a\ntrain_annotations: b", "keep one of them and set the other to null"),
         ("- a\n- b", "holds a list; a recipe is a mapping"),
-        ("a: [", "is not YAML"),
+        ("a: [", "not valid YAML"),
     ],
 )
 def test_every_bad_value_is_one_clear_error(tmp_path, text, message):
@@ -197,7 +197,7 @@ def test_every_bad_value_is_one_clear_error(tmp_path, text, message):
         (["{path}", "seed", "2"], "unexpected argument 'seed'"),
         (["{path}", "--seed.x", "2"], "--seed.x: seed is not a mapping, so it has no x"),
         (["{path}", "--model.backbone_config.depths.first", "2"], "depths is not a mapping, so it has no first"),
-        (["{path}", "--model", "{{"], "--model .*is not YAML"),
+        (["{path}", "--model", "{{"], "--model .*not valid YAML"),
         (["{path}", "--seeed", "2"], "did you mean 'seed'"),
         (["{path}", "--seed"], "seed is True"),
     ],

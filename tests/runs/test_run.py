@@ -16,6 +16,7 @@ from pointwssis.runs.cache import stored_rows
 from pointwssis.runs.data import load_data
 from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.run import Run
+from pointwssis.runs.stage_results import UNFINISHED_MODEL
 from pointwssis.training.trainer import SegmentationTrainer
 
 TRAINED = ["teacher", "refiner", "control", "student_point", "student_refined", "upper_bound"]
@@ -176,7 +177,7 @@ def test_an_interruption_while_saving_takes_no_step_more(shapes, tmp_path, monke
     save = SegmentationTrainer.save_model
 
     def stopping(self, output_dir=None, *arguments, **options):
-        if output_dir == str(tmp_path / "stopped" / "teacher"):
+        if output_dir == str(tmp_path / "stopped" / "teacher" / UNFINISHED_MODEL):
             raise KeyboardInterrupt
         return save(self, output_dir, *arguments, **options)
 

@@ -11,8 +11,9 @@ from pointwssis.models.mask_refine_net.configuration_mask_refine_net import Mask
 from pointwssis.models.mask_refine_net.named_mask_refine_net import find_refiner
 from pointwssis.ops.user_error import UserError
 from pointwssis.pseudo_labeling import mask_refine_net_refiner
+from pointwssis.runs.refiner_stage import train_refiner
 from pointwssis.runs.run import Run
-from pointwssis.runs.stages import SegmenterTraining, starting_segmenter, train_refiner, train_segmenter
+from pointwssis.runs.stages import SegmenterTraining, starting_segmenter, train_segmenter
 
 
 def test_where_background_comes_from_is_decided_for_each_training(tmp_path):

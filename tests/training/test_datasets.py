@@ -34,6 +34,27 @@ def assert_masks_lie_on_their_colors(sample: dict[str, Any]) -> None:
 # -- images for SOLOv2
 
 
+def test_an_image_that_cannot_be_read_is_named_or_skipped(tmp_path, caplog):
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    for name in ("a.png", "b.png"):
+        Image.fromarray(pixels).save(tmp_path / name)
+    fields = {"width": 30, "height": 20, "complete": True, "image_labels": None, "objects": []}
+    names = ("a.png", "b.png")
+    listed = [{**fields, "image": str(tmp_path / n), "image_id": i, "file_name": n} for i, n in enumerate(names)]
+    rows = dataset_from_rows(listed, ["cat"])
+    damaged = bytearray((tmp_path / "b.png").read_bytes())
+    damaged[len(damaged) // 2] ^= 255
+    (tmp_path / "b.png").write_bytes(damaged)
+    with pytest.raises(ValueError, match="b.png: cannot be decoded"):
+        InstanceDataset(rows)[1]
+    dataset = InstanceDataset(rows, skip_bad=True)
+    assert (dataset[1]["images"] == dataset[0]["images"]).all() and (dataset[1]["images"] == pixels).all()
+    assert caplog.text.count("b.png: cannot be decoded") == 1  # warned of once
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(ValueError, match="no image of the training data can be read"):
+        dataset[0]
+
+
 def unmasked(objects):
     """Return the objects with masks of the first one only; the last one is an empty pseudo label."""
     nothing = encode_mask(np.zeros((40, 60), bool))

@@ -18,7 +18,7 @@ from .leaks import find_leaks
 from .pyramid import InputSettings, PyramidFit
 
 # Notes of loaders that `label_checks` reports in more detail.
-_REPORTED_HERE = ("center of mass outside of its mask",)
+_REPORTED_HERE = ("center of mass outside of its mask", "point outside of its mask")
 
 
 @dataclass
@@ -145,4 +145,5 @@ def _take_report(report: LoadReport, skip_bad: bool, findings: Findings) -> None
     # Notes are about records that were used all the same.
     for kind, count in report.notes.items():
         if kind not in _REPORTED_HERE:
-            findings.add(NOTE, kind, report.examples[kind], "they are used; please verify them", count=count)
+            severity = WARNING if kind in report.suspects else NOTE
+            findings.add(severity, kind, report.examples[kind], "they are used; please verify them", count=count)

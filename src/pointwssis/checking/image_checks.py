@@ -17,10 +17,12 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from ..data import read_image
-from ..ops.images import is_deep
-from .findings import ERROR, WARNING, Findings
+from ..ops.deep_images import DeepRange, deep_range, deep_values, is_deep
+from ..ops.images import FORMATS
+from .findings import ERROR, NOTE, WARNING, Findings
 
 THUMBNAIL_SIDE = 16
+DEEP_RULE = "values beyond the percentiles 0.1 and 99.9 of an image become black or white; check that they are noise"
 _IMAGES_PER_CHUNK = 256
 # Modes of Pillow in words; others are shown by their name.
 _MODES = {
@@ -46,7 +48,7 @@ class ScannedImage:
         problem: reason why the file cannot be used; None if it can.
         digest: hash of the file's bytes.
         kind: pixel format in words.
-        deep_range: minimum and maximum of a grayscale image with more than 8 bits.
+        deep_range: range of values of an image with more than 8 bits.
         size: (width, height) in pixels of the upright image.
         thumbnail: (16, 16) uint8, grayscale.
     """
@@ -55,7 +57,7 @@ class ScannedImage:
     problem: str | None = None
     digest: bytes | None = None
     kind: str = "unreadable"
-    deep_range: tuple[float, float] | None = None
+    deep_range: DeepRange | None = None
     size: tuple[int, int] = (0, 0)
     thumbnail: np.ndarray | None = None
 
@@ -70,7 +72,7 @@ class ImageScan:
         thumbnails: (16, 16) uint8 each; zeros for unreadable files.
         sizes: (width, height) in the rows → number of images.
         kinds: pixel format → number of images.
-        deep_ranges: (minimum, maximum) of each grayscale image with more than 8 bits.
+        deep_ranges: range of values of each image with more than 8 bits.
         unreadable: number of files that cannot be read or whose size differs from the rows.
     """
 
@@ -80,7 +82,7 @@ class ImageScan:
     thumbnails: list[np.ndarray] = field(default_factory=list)
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
-    deep_ranges: list[tuple[float, float]] = field(default_factory=list)
+    deep_ranges: list[DeepRange] = field(default_factory=list)
     unreadable: int = 0
 
 
@@ -105,6 +107,10 @@ def scan_images(rows: Dataset, split: str, findings: Findings) -> ImageScan:
         scan.kinds[image.kind] += 1
         if image.deep_range is not None:
             scan.deep_ranges.append(image.deep_range)
+            if image.deep_range.has_outliers:
+                shown = f"{image.deep_range.low:g} … {image.deep_range.high:g}"
+                example = f"{image.name}: {image.deep_range.minimum:g} … {image.deep_range.maximum:g}, shown {shown}"
+                findings.add(NOTE, "deep images with outliers, which are clipped", example, DEEP_RULE)
         # Problems, and files with the same content as an earlier one.
         if image.problem is not None:
             scan.unreadable += 1
@@ -157,14 +163,14 @@ def scan_image(row: Mapping[str, Any]) -> ScannedImage:
     return ScannedImage(name, None, digest, kind, deep_range, image.size, thumbnail)
 
 
-def _pixels(data: bytes) -> tuple[str, tuple[float, float] | None]:
-    """Return the pixel format of a readable file, and the range of values if it is grayscale with more than 8 bits."""
+def _pixels(data: bytes) -> tuple[str, DeepRange | None]:
+    """Return the pixel format of a readable file, and the range of values if it has more than 8 bits."""
     # The file is opened anew, since reading it has converted it to 8-bit color.
-    with Image.open(io.BytesIO(data)) as opened:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
         if is_deep(opened):
-            values = np.asarray(opened)
             kind = "16-bit gray" if opened.mode.startswith("I;16") else _MODES.get(opened.mode, opened.mode)
-            return kind, (float(values.min()), float(values.max()))
+            kind = "16-bit color" if opened.mode.startswith("RGB") else kind
+            return kind, deep_range(deep_values(opened))
         # Pillow opens colors of 16 bits as 8 bits; the header tells them apart.
         if opened.mode in ("RGB", "RGBA") and _bits_per_channel(opened, data) == 16:
             return "16-bit color", None

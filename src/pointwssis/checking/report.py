@@ -110,7 +110,8 @@ def _files_text(scan: ImageScan, images: int) -> str:
     lines = [f"image files    {kinds}", f"width × height {', '.join([*sizes, *more])}"]
     # Deep images show their range, because the scaling to 8 bits depends on it.
     if scan.deep_ranges:
-        low, high = min(low for low, _ in scan.deep_ranges), max(high for _, high in scan.deep_ranges)
+        low = min(found.minimum for found in scan.deep_ranges)
+        high = max(found.maximum for found in scan.deep_ranges)
         lines.append(f"               values {low:g} … {high:g}; each image is scaled from its own range to 8 bits")
     return "\n".join(lines) if images else "image files    none"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Keys of a recipe that control how an annotation file is read.
 FORMAT_NAMES = ("yolo", "cvat", "label_studio", "labelme", "via", "coco")  # those of `EXPORT_FORMATS`
-READING = ("label_map", "complete", "point_source", "skip_bad")
+READING = ("label_map", "complete", "point_source", "skip_bad", "allow_outside")
 EPILOG = """examples:
   pointwssis export outputs/mine/pseudo/refined --format cvat --output annotations.xml
   pointwssis export outputs/mine/pseudo/refined --format label_studio --output tasks.json
@@ -26,7 +26,7 @@ EPILOG = """examples:
 LABELS is a folder that a run has written (pseudo/refined, pseudo/rough), or an annotation file of any format. Use the
 corrected labels with: pointwssis run --train_annotations corrected.xml ...
 With an annotation file, the options of `pointwssis run` about reading are accepted: label_map, complete, point_source,
-skip_bad."""
+skip_bad, allow_outside."""
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -3,10 +3,13 @@
 
 import importlib
 import importlib.metadata
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 
+from ..ops.full_disk import is_about_a_full_disk
+from ..ops.interruption import Interrupted, raising_on_termination
 from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean, with_hint
 
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: words of the command line; None takes those of the process.
 
     Returns:
-        Exit code: 0 on success, 1 after an error, 2 for wrong usage, 130 after an interruption.
+        Exit code: 0 on success, 1 after an error, 2 for wrong usage, 130 after SIGINT, 143 after SIGTERM.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     # --debug may stand anywhere, so it is taken out first.
@@ -70,19 +73,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_command(name: str, words: Sequence[str], debug: bool) -> int:
     """Run a known command and turn its exceptions into messages and exit codes; see `main`."""
-    # Import on use, so that a command starts without the libraries of the others.
-    command = importlib.import_module(f"pointwssis.cli.{name}")
     try:
-        return command.main(words) or 0
-    except KeyboardInterrupt:
-        print(f"pointwssis {name}: interrupted; run the same command again to resume", file=sys.stderr)
-        return 130
+        with raising_on_termination():
+            # Import on use, so that a command starts without the libraries of the others.
+            command = importlib.import_module(f"pointwssis.cli.{name}")
+            return command.main(words) or 0
+    except KeyboardInterrupt as stop:
+        # Python raises a plain one for SIGINT.
+        stop = stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT)
+        details = f" ({stop.details})" if stop.details else ""
+        print(f"pointwssis {name}: interrupted{details}; run the same command again to resume", file=sys.stderr)
+        return stop.exit_code
     except expected_errors() as error:
         if debug:
             raise
         print(f"pointwssis {name}: {error}", file=sys.stderr)
         return 1
-    except Exception:
+    except Exception as error:
+        if is_about_a_full_disk(error) and not debug:
+            print(f"pointwssis {name}: the disk is full ({error}); free some space and try again", file=sys.stderr)
+            return 1
         # Printed here and not raised, so that the request comes after the traceback.
         traceback.print_exc()
         print(f"pointwssis {name}: {REPORT}", file=sys.stderr)

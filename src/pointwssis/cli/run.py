@@ -12,7 +12,7 @@ from .recipe_help import recipe_help
 if TYPE_CHECKING:
     from ..runs.run import Run
 
-UPDATE_HELP = "remove and repeat what changed settings outdate; keep earlier stages"
+UPDATE_HELP = "remove and repeat what changed settings or data outdate; keep all else"
 EPILOG = """examples:
   pointwssis run nuclei --data_dir data/nuclei --output_dir outputs/nuclei
   pointwssis run own_data --train_annotations masks.json,clicks.csv --image_dir images --dry_run

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ..data.documents import parse_yaml, read_text
 from ..data.formats.sniffing import FileHead
 from ..data.formats.table import FORMATS
 from ..data.prepared.opening import prepared_files
@@ -119,7 +118,7 @@ def _describes_yolo_data(path: Path) -> bool:
 def _yaml_of(path: Path) -> dict[str, Any]:
     """Return the mapping that a YAML file holds; empty if it holds none, which is reported when it is loaded."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        content = parse_yaml(read_text(path), str(path))
+    except UserError:
         return {}
     return content if isinstance(content, dict) else {}

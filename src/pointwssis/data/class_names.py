@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..ops.user_error import UserError, UserFileNotFoundError
+from ..ops.wording import brief
+from .documents import read_text
 
 # The 80 classes of COCO by ascending category id.
 COCO_NAMES = (
@@ -74,7 +76,7 @@ def read_class_names(labels: str | Path) -> list[str]:
             f"{labels}: is neither {' nor '.join(DATASETS)} nor a file with one class name per line"
         )
     # Editors may write a byte order mark and empty lines at the end; both are tolerated.
-    class_names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
+    class_names = [line.strip() for line in read_text(path).rstrip().split("\n")]
     # Any other empty line would leave a class without a name, and a duplicate would make its index ambiguous.
     for row, name in enumerate(class_names, start=1):
         if not name or name in class_names[: row - 1]:
@@ -102,12 +104,15 @@ def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> li
     # Remember the first name of each simplified spelling; another name with this spelling is probably the same class.
     seen: dict[str, str] = {}
     for name in class_names:
+        if not name.isprintable() and not _is_text(name):
+            where = "" if source is None else f"{source}: "
+            raise UserError(f"{where}class {brief(name)} holds half a character; write its name again")
         other = seen.setdefault(_plain(name), name)
         if other != name:
             where = "" if source is None else f"{source}: "
             raise UserError(
-                f"{where}class {name!r} looks like {other!r}; if they are one class, use {_label_map(name, other)}, "
-                "otherwise rename one of them"
+                f"{where}class {brief(name)} looks like {brief(other)}; if they are one class, use "
+                f"{_label_map(name, other)}, otherwise rename one of them"
             )
     return class_names
 
@@ -130,7 +135,7 @@ def check_known(found: Iterable[str], class_names: Sequence[str], source: str) -
     # Compare simplified spellings, so that case and separators do not hide a similar class.
     by_plain = {_plain(name): name for name in class_names}
     close = {name: difflib.get_close_matches(_plain(name), by_plain, n=1) for name in unknown}
-    hints = [f"{name!r} → {by_plain[match[0]]!r}" for name, match in close.items() if match]
+    hints = [f"{brief(name)} → {brief(by_plain[match[0]])}" for name, match in close.items() if match]
     hint = f" (did you mean {', '.join(hints[:5])}?)" if hints else ""
     # Build a label_map to copy, for a name with a suggestion if there is one.
     first = next((name for name, match in close.items() if match), unknown[0])
@@ -185,6 +190,15 @@ def _directed(class_names: Sequence[str], words: set[str], pairs: Sequence[tuple
     return found
 
 
+def _is_text(name: str) -> bool:
+    """Return False for a text that holds a lone surrogate, which no file can store."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _label_map(name: str, target: str) -> str:
     """Return a `label_map` as on the command line."""
     return f"--label_map '{json.dumps({name: target}, ensure_ascii=False)}'"
@@ -195,5 +209,5 @@ def _plain(name: str) -> str:
 
 
 def _some(class_names: Sequence[str]) -> str:
-    listed = ", ".join(repr(name) for name in class_names[:8])
+    listed = ", ".join(brief(name) for name in class_names[:8])
     return f"[{listed}{', …' if len(class_names) > 8 else ''}]"

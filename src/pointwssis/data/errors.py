@@ -3,16 +3,18 @@
 
 import logging
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from ..ops.user_error import UserError
-from ..ops.wording import counted
+from ..ops.wording import brief, counted
 
 logger = logging.getLogger(__name__)
 
 SKIP_HINT = " (skip_bad leaves out bad records and counts them)"
 
-_MAX_VALUE_LENGTH = 80  # characters of a value that a message quotes
+_MAX_NAME_LENGTH = 120  # characters of the name of a record
+_MAX_HINT_LENGTH = 1000  # characters
 
 
 class AnnotationError(Exception):
@@ -31,6 +33,23 @@ class AnnotationError(Exception):
         self.problem, self.field, self.value, self.hint, self.error = problem, field, value, hint, error
 
 
+@dataclass(frozen=True)
+class Remark:
+    """A remark on a record that is used all the same.
+
+    Args:
+        text: short description without values; remarks are counted by it.
+        field: name of the field.
+        value: value of the field.
+        is_suspect: True if the value is probably wrong, so that it is warned of.
+    """
+
+    text: str
+    field: str
+    value: Any
+    is_suspect: bool = False
+
+
 class LoadReport:
     """The report of one file: it raises the first bad record, or counts skipped records; it counts remarks too.
 
@@ -42,6 +61,7 @@ class LoadReport:
     Attributes:
         skipped: problem → number of records skipped because of it.
         notes: remark → number of records that were kept but deserve attention.
+        suspects: those of the remarks that say that something is probably wrong.
         examples: problem or remark → message about its first record.
         messages: messages about all skipped records, in order.
         images: number of images loaded.
@@ -58,6 +78,7 @@ class LoadReport:
         self.source, self.skip_bad, self.skip_hint = source, skip_bad, skip_hint
         self.skipped: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
+        self.suspects: set[str] = set()
         self.examples: dict[str, str] = {}
         self.messages: list[str] = []
         self.images = self.objects = 0
@@ -65,7 +86,9 @@ class LoadReport:
     def reject(self, record: str, bad: AnnotationError) -> None:
         """Raise `bad.error` with file, record, field, value and hint; with `skip_bad`, count the record instead."""
         # The same message is raised, or kept as the account of a skipped record.
-        message = f"{self.source}: {record}: {bad.field} is {_shortened(bad.value)}: {bad.problem}; {bad.hint}"
+        place = f"{self.source}: {record:.{_MAX_NAME_LENGTH}}"
+        hint = f"{bad.hint:.{_MAX_HINT_LENGTH}}"
+        message = _on_one_line(f"{place}: {bad.field} is {brief(bad.value)}: {bad.problem}; {hint}")
         if not self.skip_bad:
             raise bad.error(message + self.skip_hint) from bad
         # Count by the problem alone, which contains no values, and keep the first message as an example.
@@ -73,27 +96,31 @@ class LoadReport:
         self.skipped[bad.problem] += 1
         self.examples.setdefault(bad.problem, message)
 
-    def note(self, remark: str, record: str, field: str, value: Any) -> None:
+    def note(self, record: str, remark: Remark) -> None:
         """Count a record that is kept but deserves attention."""
-        self.notes[remark] += 1
-        self.examples.setdefault(remark, f"{self.source}: {record}: {field} is {_shortened(value)}")
+        self.notes[remark.text] += 1
+        if remark.is_suspect:
+            self.suspects.add(remark.text)
+        example = f"{self.source}: {record:.{_MAX_NAME_LENGTH}}: {remark.field} is {brief(remark.value)}"
+        self.examples.setdefault(remark.text, _on_one_line(example))
 
     def table(self) -> str:
         """Return one line per problem or remark with its count and first example; empty without any."""
         lines = []
         for fate, counts in (("skipped", self.skipped), ("kept", self.notes)):
             for problem, count in counts.most_common():
+                fate = "suspect" if problem in self.suspects else fate
                 lines.append(f"  {fate:<7} {count:>7}  {problem}; first: {self.examples[problem]}")
         return "\n".join(lines)
 
     def log(self) -> None:
-        """Log the table: as a warning if records were skipped, otherwise as information."""
+        """Log the table: as a warning if records were skipped or are suspect, otherwise as information."""
         if self.skipped or self.notes:
-            level = logging.WARNING if self.skipped else logging.INFO
+            level = logging.WARNING if self.skipped or self.suspects else logging.INFO
             loaded = f"{counted(self.images, 'image')}, {counted(self.objects, 'object')} loaded"
             logger.log(level, "%s: %s\n%s", self.source, loaded, self.table())
 
 
-def _shortened(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _MAX_VALUE_LENGTH else text[: _MAX_VALUE_LENGTH - 3] + "..."
+def _on_one_line(message: str) -> str:
+    """Return a message without line breaks, and with every character that a file or terminal can store."""
+    return " ".join(message.splitlines()).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -23,9 +23,9 @@ from datasets import Dataset
 
 from ..ops.coco_masks import decode_rle, rle_area, rle_iou
 from .class_names import check_known, unite_names
-from .errors import AnnotationError, LoadReport
-from .formats.coco_records import read_size
+from .errors import AnnotationError, LoadReport, Remark
 from .formats.image_index import ImageIndex
+from .formats.image_records import read_size
 from .schema import class_names as names_of
 from .schema import dataset_from_rows, supervision
 
@@ -106,7 +106,7 @@ def unlabeled_rows(
             continue
         name = folder.name_of(path)
         try:
-            width, height = read_size(path, name)
+            width, height = read_size(path, name, decode=skip_bad)
         except AnnotationError as bad:
             report.reject(f"image {name}", bad)
             continue
@@ -243,7 +243,7 @@ class _ObjectMerger:
         return True
 
     def _note(self, remark: str, item: Item) -> None:
-        self.report.note(remark, self._record_name(item), "point", item["point"])
+        self.report.note(self._record_name(item), Remark(remark, "point", item["point"]))
 
     def _record_name(self, item: Item) -> str:
         return f"image {self.rows[0]['file_name']}, object {item['id']}"

@@ -9,9 +9,11 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import LocalTokenNotFoundError
 
 from ..ops.user_error import UserError
+from ..ops.whole_files import MANIFEST
 
-# Files of a model's folder that are not uploaded: the Trainer's pickled arguments contain local paths.
-LOCAL_FILES = ("training_args.bin",)
+# Files of a model's folder that are not uploaded: the Trainer's pickled arguments contain local paths, and the manifest
+# is that of the local files.
+LOCAL_FILES = ("training_args.bin", MANIFEST)
 
 LOGIN_HINT = "set HF_TOKEN to a token with write access, or log in with `hf auth login`"
 

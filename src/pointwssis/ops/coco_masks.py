@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from .rasterizing import fill_polygons
 from .rle import RLE, checked_rle, decode_rle, encode_mask
+from .wording import brief
 
 __all__ = [
     "RLE",
@@ -75,12 +77,10 @@ def segmentation_to_rle(segmentation: Any, height: int, width: int) -> RLE:
     if isinstance(segmentation, dict):
         return checked_rle(segmentation, height, width)
     if isinstance(segmentation, (list, tuple)) and len(segmentation):
-        polygons = [_checked_polygon(polygon) for polygon in segmentation]
-        merged = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-        return {"size": [height, width], "counts": merged["counts"].decode("ascii")}
+        return fill_polygons([_checked_polygon(polygon) for polygon in segmentation], height, width)
     raise ValueError(
         f"segmentation must be a list of polygons [[x0, y0, x1, y1, …], …] or an RLE {{'size', 'counts'}}, got "
-        f"{segmentation!r:.60}"
+        f"{brief(segmentation, 60)}"
     )
 
 
@@ -89,15 +89,15 @@ def _checked_polygon(polygon: Any) -> list[float]:
     if not isinstance(polygon, (list, tuple)) or len(polygon) < 6 or len(polygon) % 2:
         length = len(polygon) if isinstance(polygon, (list, tuple)) else type(polygon).__name__
         raise ValueError(
-            f"polygon {polygon!r:.60} must have an even number of at least 6 numbers (three corners x, y), got "
+            f"polygon {brief(polygon, 60)} must have an even number of at least 6 numbers (three corners x, y), got "
             f"{length} values"
         )
     try:
         values = [float(value) for value in polygon]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"polygon {polygon!r:.60} must contain only numbers") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"polygon {brief(polygon, 60)} must contain only numbers") from error
     if not all(math.isfinite(value) for value in values):
-        raise ValueError(f"polygon {polygon!r:.60} must not contain NaN or infinity")
+        raise ValueError(f"polygon {brief(polygon, 60)} must not contain NaN or infinity")
     return values
 
 

@@ -5,9 +5,8 @@ Rules:
 
 * The EXIF orientation is applied: coordinates are those of the upright image.
 * Gray is converted to RGB, palettes are looked up, alpha is dropped.
-* Gray images of more than 8 bits (16-bit, 32-bit, float) are scaled linearly from their own minimum … maximum to
-  0 … 255. Microscopes store 12 or 14 bits in 16, so a fixed divisor would leave such images nearly black; nothing is
-  clipped. (Pillow reduces color files of 16 bits per channel to their upper 8 bits, which clips nothing either.)
+* Images of more than 8 bits (16-bit gray and color, 32-bit, float) are scaled as `deep_images.py` says.
+* Only the formats in `FORMATS` are read, whatever the name of a file.
 * A file of several pages (a stack, an animation) is an error, because it is unknown which page is labeled.
 """
 
@@ -18,10 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from .deep_images import deep_values, is_deep, scale_to_8_bits
 from .user_error import UserError, UserFileNotFoundError
+
+FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP", "AVIF")
+"""Formats of image files in Pillow's names; others, such as EPS, run programs or hold no pixels."""
 
 _END_MARKERS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
 _TAIL_BYTES = 4096
@@ -49,8 +51,12 @@ def read_image(source: Any) -> Image.Image:
         return _upright_rgb(opened, _name(source))
 
 
-def check_image(path: str | Path) -> tuple[int, int]:
+def check_image(path: str | Path, decode: bool = False) -> tuple[int, int]:
     """Check an image file by its header and its last bytes; only a file that seems truncated is decoded in full.
+
+    Args:
+        path: path of the file.
+        decode: decode every file, which also finds damaged pixels and takes as long as reading the image.
 
     Returns:
         (width, height) in pixels of the upright image.
@@ -59,6 +65,8 @@ def check_image(path: str | Path) -> tuple[int, int]:
         UserFileNotFoundError: the file is missing.
         UserError: the file is not an image, is truncated or has several pages; the message names it.
     """
+    if decode:
+        return read_image(path).size
     with _open(path) as opened:
         # A file without its end marker seems truncated.
         ending = _last_bytes(Path(path))
@@ -80,9 +88,16 @@ def check_image(path: str | Path) -> tuple[int, int]:
 def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
     """Decode an image, rotate it upright and convert it to RGB."""
     try:
-        return to_rgb(ImageOps.exif_transpose(image))
+        if not is_deep(image):
+            return to_rgb(ImageOps.exif_transpose(image))
+        # Deep colors are read from the file before anything loads the image; Pillow has rotated a TIFF then.
+        rgb = to_rgb(image)
+        if image.format != "TIFF":
+            rgb.getexif().update(image.getexif())
+        return ImageOps.exif_transpose(rgb)
     except Exception as error:  # damaged files make Pillow raise OSError, SyntaxError, struct.error and others
-        raise UserError(f"{name}: cannot be decoded ({error}); replace the file or remove the image") from error
+        reason = " ".join(str(error).split())
+        raise UserError(f"{name}: cannot be decoded ({reason}); replace the file or remove the image") from error
 
 
 def _name(source: Any) -> str:
@@ -105,11 +120,17 @@ def _open(source: Any) -> Iterator[Image.Image]:
     # Pillow gets a handle: for a path it maps plain TIFFs into memory and ignores their orientation.
     with io.BytesIO(source["bytes"]) if in_memory else Path(path).open("rb") as file:
         try:
-            opened = Image.open(file)
+            opened = Image.open(file, formats=FORMATS)
             # An MPO is a photo with its previews; the photo comes first.
             pages = 1 if opened.format == "MPO" else getattr(opened, "n_frames", 1)
+        except Image.DecompressionBombError as error:
+            raise UserError(
+                f"{_name(source)}: has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels, which Pillow refuses; cut it "
+                "into smaller images, and its annotations with it"
+            ) from error
         except Exception as error:  # as in _upright_rgb
-            raise UserError(f"{_name(source)}: not a readable image ({error}); replace or remove it") from error
+            reason = " ".join(str(error).split())
+            raise UserError(f"{_name(source)}: not a readable image ({reason}); replace or remove it") from error
         if pages > 1:
             name = _name(source)
             raise UserError(f"{name}: contains {pages} pages or frames; save the labeled one as a separate file")
@@ -126,31 +147,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """Convert an image to 8-bit RGB by the rules of this module.
 
     Example:
+        >>> import numpy as np
         >>> to_rgb(Image.fromarray(np.array([[0, 1000], [2000, 4000]], dtype=np.uint16))).getpixel((1, 1))
         (255, 255, 255)
     """
     if is_deep(image):
-        image = Image.fromarray(scale_to_8_bits(np.asarray(image)))
+        image = Image.fromarray(scale_to_8_bits(deep_values(image)))
     elif image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # else Pillow warns and keeps the transparent entry as a color key
     return image.convert("RGB")
-
-
-def is_deep(image: Any) -> bool:
-    """Return True for a gray PIL image of more than 8 bits, which Pillow's own conversion to RGB would clip."""
-    return isinstance(image, Image.Image) and (image.mode.startswith("I") or image.mode == "F")
-
-
-def scale_to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Scale (H, W) numbers linearly to uint8, from their minimum (0) to their maximum (255).
-
-    A constant image becomes black.
-
-    Raises:
-        UserError: a number is NaN or infinite.
-    """
-    values = values.astype(np.float64)
-    low, high = values.min(), values.max()
-    if not np.isfinite(high - low):
-        raise UserError("pixels are NaN or infinite")
-    return np.rint((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)

@@ -15,7 +15,11 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
+from .wording import brief
+
 RLE = dict[str, Any]
+
+_MAX_CHARACTERS = 7  # of one number in compressed text
 
 
 def encode_mask(mask: "np.ndarray | torch.Tensor") -> RLE:
@@ -82,6 +86,24 @@ def decode_rle(rle: RLE) -> np.ndarray:
         )
     pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return pixels.reshape(width, height).T
+
+
+def rle_covers(rle: RLE, row: int, column: int) -> bool:
+    """Return True if a mask covers a pixel, without decoding the mask.
+
+    Args:
+        rle: compressed run lengths.
+        row: row of the pixel.
+        column: column of the pixel.
+
+    Example:
+        >>> rle_covers(encode_mask(np.eye(3, dtype=bool)), 1, 1), rle_covers(encode_mask(np.eye(3, dtype=bool)), 0, 1)
+        (True, False)
+    """
+    ends = np.cumsum(read_runs(rle["counts"]))
+    # Every second run is foreground, from the second one on.
+    position = column * rle["size"][0] + row
+    return bool(np.searchsorted(ends, position, side="right") % 2)
 
 
 def decode_pixels(rle: RLE) -> np.ndarray:
@@ -152,12 +174,12 @@ def checked_rle(rle: RLE, height: int, width: int) -> RLE:
         raise ValueError(f"RLE lacks {sorted(missing)}; it needs 'size' [height, width] and 'counts'")
     size, counts = rle["size"], rle["counts"]
     if not isinstance(size, (list, tuple)) or [height, width] != list(size):
-        raise ValueError(f"RLE size {size!r} differs from the image's [height, width] = {[height, width]}")
+        raise ValueError(f"RLE size {brief(size)} differs from the image's [height, width] = {[height, width]}")
     # Run lengths of either form, which must fill the mask.
     if isinstance(counts, (list, tuple)):
         bad = [c for c in counts if isinstance(c, bool) or not isinstance(c, (int, np.integer)) or c < 0]
         if bad:
-            raise ValueError(f"RLE counts must be non-negative whole numbers of pixels, got {bad[0]!r}")
+            raise ValueError(f"RLE counts must be non-negative whole numbers of pixels, got {brief(bad[0])}")
         runs: Sequence[int] = counts
     elif isinstance(counts, (str, bytes)):
         runs = read_runs(counts).tolist()
@@ -165,7 +187,7 @@ def checked_rle(rle: RLE, height: int, width: int) -> RLE:
         raise ValueError(f"RLE counts must be text (compressed) or a list of run lengths, got {type(counts).__name__}")
     if sum(runs) != height * width or min(runs, default=0) < 0:
         raise ValueError(
-            f"RLE counts sum to {sum(runs)}, not to height × width = {height} × {width} = {height * width}"
+            f"RLE counts sum to {brief(sum(runs))}, not to height × width = {height} × {width} = {height * width}"
         )
     # pycocotools takes wrong boxes from runs without pixels, which some programs write.
     if isinstance(counts, (list, tuple)) or 0 in runs[1:]:
@@ -177,7 +199,7 @@ def read_runs(counts: str | bytes) -> np.ndarray:
     """Return the (N,) int64 run lengths of COCO's compressed text, without checking for negative ones.
 
     Raises:
-        ValueError: the text is not a compressed RLE.
+        ValueError: the text is not a compressed RLE, or one of its numbers does not fit into 35 bits.
     """
     data = np.frombuffer(counts if isinstance(counts, bytes) else counts.encode("utf-8", "surrogatepass"), np.uint8)
     wrong = np.flatnonzero((data < 48) | (data >= 112))
@@ -189,6 +211,9 @@ def read_runs(counts: str | bytes) -> np.ndarray:
     ends = np.flatnonzero(bits < 32)
     starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
     lengths = ends - starts + 1
+    # Longer numbers would overflow here and in pycocotools; the pixels of an image need 32 bits.
+    if len(lengths) and lengths.max() > _MAX_CHARACTERS:
+        raise ValueError(f"RLE counts {counts!r:.40} hold a number of {lengths.max()} characters")
     shifts = 5 * (np.arange(len(bits)) - np.repeat(starts, lengths))
     values = np.add.reduceat((bits & 31) << shifts, starts) if len(ends) else np.zeros(0, np.int64)
     runs = values - ((bits[ends] & 16) != 0) * (np.int64(1) << 5 * lengths)

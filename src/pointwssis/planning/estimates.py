@@ -15,7 +15,7 @@ from ..runs.label_stopping import MEASUREMENTS
 from ..runs.labeling import labels_mirrored_views
 from ..runs.plan import FOLDS, StagePlan
 from ..runs.recipe import Recipe
-from ..runs.stages import starting_refiner
+from ..runs.refiner_stage import starting_refiner
 from .speed import refiner_batch_size, refiner_seconds, segmenter_batch_size, segmenter_seconds, some_rows
 
 # A forward pass with decoding takes about half the time of a training sample (forward, backward, loading and

@@ -38,7 +38,7 @@ MIN_FULL_IMAGES = 8  # images that keep their masks at least, where masks are hi
 SLOW_STEP = 5.0  # seconds per step from which a second measurement would take too long
 DATA_KEYS = (
     "data_dir", "train_annotations", "val_annotations", "image_dir", "dataset_name", "dataset_config", "label_map",
-    "point_source", "include_unlabeled", "skip_bad",
+    "point_source", "include_unlabeled", "skip_bad", "allow_outside",
 )  # fmt: skip
 # Saved models to start from, which are kept as they were asked for
 MODEL_KEYS = ("model_name_or_path", "teacher_name_or_path", "refiner_name_or_path")
@@ -87,7 +87,7 @@ def propose(
             models to start from are kept too.
         loaded: the data, with the labels as they are in the files.
         minutes: time that the whole run may take.
-        deep_images: number of grayscale images with more than 8 bits.
+        deep_images: number of images with more than 8 bits.
         measure: returns the seconds per training step of a recipe's SOLOv2 on some rows.
         measure_refiner: the same for its MaskRefineNet.
 
@@ -277,7 +277,7 @@ def _headline(facts: DataFacts, seconds: float, minutes: float, deep_images: int
     where = f"{counted(facts.full, 'image')} with masks and {facts.point:,} with points, on a {machine_name()}"
     depth = "Bit depth requires no setting: "
     if deep_images:
-        deep = counted(deep_images, "grayscale image")
+        deep = counted(deep_images, "image")
         depth += f"{deep} with more than 8 bits, each scaled from its own range."
     else:
         depth += "no grayscale image has more than 8 bits."

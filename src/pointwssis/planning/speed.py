@@ -17,7 +17,7 @@ from ..models.factory import new_segmenter
 from ..ops.devices import autocast, best_device, choose_dtype, for_device
 from ..runs.compute import fixed_settings
 from ..runs.recipe import Recipe, refiner_sampling
-from ..runs.stages import starting_refiner
+from ..runs.refiner_stage import starting_refiner
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
 from ..training.compute_settings import candidates, fastest_settings, in_memory_format, using_threads

@@ -1,7 +1,6 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The compute settings of a run's trainings: measured once per network, and kept in the output folder."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,12 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..ops.bf16_speed import inference_dtype
 from ..ops.devices import best_device
+from ..ops.whole_files import read_json, write_json
 from ..training.arguments import SegmentationTrainingArguments
 from ..training.compute_settings import TIMED_SAMPLES, ComputeSettings, TimedSamples, candidates, fastest_settings
+from .cache import is_first_process
 from .recipe import Recipe
 
 SPEED_FILE = "speed.json"
+LABELING = "labeling_bf16"  # key of the file
 MIN_STEPS = 100  # measuring does not pay for shorter trainings
 
 
@@ -48,16 +51,33 @@ def compute_settings(
     plain = replace(plain, **fixed)
     if device.type != "cpu" or args.world_size > 1:
         return plain
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    kept = read_json(path) or {}
     if kind in kept:
-        return ComputeSettings(**{**kept[kind], **fixed})
+        # The run may have moved to a machine with fewer cores.
+        threads = min(kept[kind]["threads"], torch.get_num_threads())
+        return ComputeSettings(**{**kept[kind], "threads": threads, **fixed})
     choices = candidates(**fixed)
     if samples is None or args.max_steps < MIN_STEPS or len(choices) == 1:
         return plain
     chosen, seconds = fastest_settings(model.train(), samples.batch(), choices)
     print(f"  {kind}: {chosen}; {seconds[chosen]:.2f} s per {TIMED_SAMPLES} samples", flush=True)
-    path.write_text(json.dumps({**kept, kind: asdict(chosen)}, indent=1), encoding="utf-8")
+    write_json(path, {**kept, kind: asdict(chosen)})
     return chosen
+
+
+def labeling_dtype(recipe: Recipe) -> torch.dtype:
+    """Return the dtype in which the models of a run label and are evaluated: that of the recipe, or the faster one.
+
+    The choice is kept in `speed.json`, so that all labels of a run are made alike.
+    """
+    path = Path(recipe.output_dir) / SPEED_FILE
+    kept = read_json(path) or {}
+    if recipe.bf16 is not None or LABELING in kept:
+        return inference_dtype(best_device(), kept[LABELING] if recipe.bf16 is None else recipe.bf16)
+    dtype = inference_dtype(best_device(), None)
+    if is_first_process() and path.parent.is_dir():
+        write_json(path, {**kept, LABELING: dtype == torch.bfloat16})
+    return dtype
 
 
 def fixed_settings(recipe: Recipe, settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -72,6 +72,11 @@ class RunData:
         return concatenate_datasets([self.image, self.none])
 
     @functools.cached_property
+    def has_masks(self) -> bool:
+        """True if any object of the training images has a mask; empty images and crowds alone teach nothing."""
+        return any(len(masked_images(rows)) > 0 for rows in (self.full, self.point))
+
+    @functools.cached_property
     def masked(self) -> Dataset:
         """Images that a teacher is trained on: the full ones, and others with a mask of at least one object."""
         return concatenate_datasets([self.full, self.point.select(masked_images(self.point))])
@@ -191,7 +196,8 @@ def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, 
 
 def reading_options(recipe: Recipe) -> dict[str, Any]:
     """Return the options with which a recipe reads annotation files of any format."""
-    return {"label_map": recipe.label_map, "skip_bad": recipe.skip_bad, "point_source": recipe.point_source}
+    keys = ("label_map", "skip_bad", "allow_outside", "point_source")
+    return {key: getattr(recipe, key) for key in keys}
 
 
 def of_kinds(rows: Dataset, *kinds: str) -> Dataset:

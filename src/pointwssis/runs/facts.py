@@ -1,7 +1,6 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The training facts of each model of a run, from its recipe, its data and the files of its stages."""
 
-import json
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import Any
 from transformers import AutoConfig
 
 from ..data.annotation_cost import SECONDS_PER_DAY, annotation_cost
-from ..hub.cards import CURVES_FILE, TrainingFacts, write_card
+from ..hub.cards import CURVES_FILE, TrainingFacts, local_name, write_card
 from ..hub.cards.released import backbone_name
 from ..models.efficientnet_lite.convert_efficientnet_lite import EFFICIENTNET_LITE_SCALES
 from ..models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER
+from ..ops.whole_files import read_json, write_whole
 from ..visualization.curves import draw_curves
 from .data import RunData
 from .held_back import late_images, teacher_rows
@@ -23,10 +23,10 @@ from .plan import round_name
 from .recipe import Recipe, refiner_sampling
 from .reuse import reused_model
 from .shipping import shipped_model
-from .stages import is_trained
+from .stage_results import is_trained
 
 KEYS_WITH_LOCAL_PATHS = ("data_dir", "train_annotations", "val_annotations", "image_dir", "output_dir")
-KEYS_WITHOUT_EFFECT_ON_MODELS = ("stages", "skip_bad", "push_to_hub", "hub_model_id", "hub_private")
+KEYS_WITHOUT_EFFECT_ON_MODELS = ("stages", "skip_bad", "allow_outside", "push_to_hub", "hub_model_id", "hub_private")
 
 LabelCosts = tuple[dict[str, int], dict[str, float]]
 """Kind of label → number of images, and kind of label → days of labeling."""
@@ -47,7 +47,7 @@ def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts)
     # Of several models of a role, the better one represents it.
     family = {}
     for role in {role_of(name) for name in models}:
-        family[role] = str(shipped_model(folder, (role,)))
+        family[role] = local_name(shipped_model(folder, (role,)))
     for name, path in models.items():
         model_facts(recipe, data, folder, name, labels).save(path)
         # Curves are drawn once, from the log of the training; a log may hold nothing to draw.
@@ -55,7 +55,7 @@ def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts)
         if not curves.is_file():
             picture = draw_curves(read_json(path / "training_log.json"))
             if picture is not None:
-                picture.save(curves)
+                write_whole(curves, picture.save)
         write_card(path, family)
 
 
@@ -123,11 +123,6 @@ def training_settings(recipe: Recipe, folder: Path, name: str) -> dict[str, Any]
         if settings and earlier:
             settings["steps"] += earlier["steps"]
     return settings
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file; None without the file."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def data_names(recipe: Recipe, data: RunData) -> dict[str, Any]:

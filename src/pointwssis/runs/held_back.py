@@ -7,7 +7,6 @@
 - Without validation images, they take the place of these: no model learns from them.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from datasets import Dataset
 
 from ..data.schema import objects_with_mask, objects_with_point
-from ..hub.cards import write_if_changed
+from ..ops.whole_files import read_json, write_json
 from .data import RunData
 from .recipe import Recipe
 from .reuse import reused_model
@@ -90,14 +89,13 @@ def save_held_back(recipe: Recipe, data: RunData, teacher: Path) -> None:
     else:
         names = data.masked.select(late_images(recipe, data))["file_name"]
     if len(names):
-        write_if_changed(teacher / HELD_BACK_FILE, json.dumps(list(names), indent=1))
+        write_json(teacher / HELD_BACK_FILE, list(names))
 
 
 def held_back_names(recipe: Recipe) -> set[str]:
     """Return the file names of the images that a reused teacher has held back; empty if they are not known."""
     teacher = reused_model(recipe, "teacher")
-    path = None if teacher is None else Path(teacher) / HELD_BACK_FILE
-    return set(json.loads(path.read_text(encoding="utf-8"))) if path is not None and path.is_file() else set()
+    return set() if teacher is None else set(read_json(Path(teacher) / HELD_BACK_FILE) or [])
 
 
 def _chosen(recipe: Recipe, rows: Dataset) -> list[int]:

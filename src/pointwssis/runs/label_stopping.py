@@ -1,7 +1,6 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """A teacher that trains until the labels that it makes of held-back images stop improving."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from accelerate.utils import broadcast_object_list
 from torch.random import fork_rng
 from transformers import TrainerCallback
 
+from ..ops.whole_files import read_json, write_json
 from ..training.trainer import SegmentationTrainer
 from .cache import is_first_process
 
@@ -35,9 +35,8 @@ class LabelStopping(TrainerCallback):
         self.folder = Path(trainer.args.output_dir) / "measured"
         self.interval = max(1, trainer.args.max_steps // MEASUREMENTS)
         # Step → mean IoU, in ascending order
-        path = self.folder / FILE
-        saved = json.loads(path.read_text(encoding="utf-8"))["mean_iou"] if path.is_file() else {}
-        self.mean_iou: dict[int, float] = {int(step): value for step, value in saved.items()}
+        saved = read_json(self.folder / FILE) or {"mean_iou": {}}
+        self.mean_iou: dict[int, float] = {int(step): value for step, value in saved["mean_iou"].items()}
 
     @property
     def best_step(self) -> int:
@@ -92,7 +91,8 @@ class LabelStopping(TrainerCallback):
     def _write(self, folder: Path, stopped_at: int) -> None:
         """Write all measurements into a folder."""
         values = {"best_step": self.best_step, "stopped_at": stopped_at, "mean_iou": self.mean_iou}
-        (folder / FILE).write_text(json.dumps(values, indent=1), encoding="utf-8")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / FILE, values)
 
 
 def summary(folder: Path) -> str | None:
@@ -101,10 +101,9 @@ def summary(folder: Path) -> str | None:
     Args:
         folder: folder of the teacher.
     """
-    path = folder / FILE
-    if not path.is_file():
+    measured = read_json(folder / FILE)
+    if measured is None:
         return None
-    measured = json.loads(path.read_text(encoding="utf-8"))
     best = measured["best_step"]
     return (
         f"teacher: weights of step {best} of {measured['stopped_at']}, with the best labels of held-back objects (mean "

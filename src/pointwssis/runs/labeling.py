@@ -19,10 +19,8 @@ from datasets import Dataset, concatenate_datasets
 from ..data import hide_masks, to_coco
 from ..data.class_names import names_with_sides
 from ..evaluation import evaluate_pseudo_labels
-from ..hub.cards import write_if_changed
 from ..models.factory import is_saved_model
-from ..ops.bf16_speed import inference_dtype
-from ..ops.devices import best_device
+from ..ops.whole_files import read_json, write_json, write_text
 from ..pseudo_labeling import (
     Proposer,
     Refiner,
@@ -37,15 +35,18 @@ from ..pseudo_labeling import (
 )
 from ..pseudo_labeling.gate import ALL, NONE, Gate, apply_gate, decide, measure_refinement
 from ..training.expected_iou import ExpectedIou
-from .cache import cached, is_first_process, stored_rows
+from .cache import cached, cached_by_image, is_first_process, stored_rows
+from .compute import labeling_dtype
 from .cross_fitting import fold_rows
 from .data import RunData
+from .data_record import identity_of, label_keys
 from .held_back import late_images, without
 from .names import PSEUDO_LABELS
 from .recipe import Recipe
 from .reuse import intermediate_weights, labeling_model, reused_model, trained_model
 
 QUALITY_FILE, GATE_FILE = "quality.json", "gate.json"
+SETTINGS_OF_LABELS = ("settle_overlaps", "label_flips", "label_scales")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Labeling:
     @property
     def dtype(self) -> torch.dtype:
         """Dtype in which trained models compute."""
-        return inference_dtype(best_device(), self.recipe.bf16)
+        return labeling_dtype(self.recipe)
 
     def segmenter(self) -> str:
         """Return the SOLOv2 that labels: the student of a later round, or the teacher."""
@@ -186,12 +187,13 @@ class Labeling:
         if not self.recipe.gate or not len(self.held_back):
             return None
         path = self.run_folder / "refiner" / GATE_FILE
-        if path.is_file():
-            return Gate.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        decided = read_json(path)
+        if decided is not None:
+            return Gate.from_dict(decided)
         gate = decide(measure_refinement(self.held_back, self._held_back_refined()))
         if is_first_process():
             path.parent.mkdir(exist_ok=True)
-            write_if_changed(path, json.dumps(gate.to_dict(), indent=1))
+            write_json(path, gate.to_dict())
             print(f"gate: {gate.summary()}", flush=True)
         return gate
 
@@ -283,13 +285,17 @@ class Labeling:
 
         Incomplete images also get the objects that the proposer finds.
         """
+        folder, rows = self.folder / "rough" / "point", self.data.point
+        # Complete images show nothing beside their points, so that they need no proposer.
+        if all(rows["complete"]):
+            return cached_by_image(
+                folder, rows, lambda: self._keys(rows, "teacher"), lambda some: self._rough(some, self.teacher())
+            )
 
         def make() -> Dataset:
-            rows = self._rough(self.data.point, self.teacher())
-            # Complete images show nothing beside their points, so that they need no proposer.
-            return rows if all(rows["complete"]) else propose_rough_masks(rows, self.proposer(), self.first_free_id)
+            return propose_rough_masks(self._rough(rows, self.teacher()), self.proposer(), self.first_free_id)
 
-        return cached(self.folder / "rough" / "point", make)
+        return cached(folder, make)
 
     def rough_proposed(self) -> Dataset:
         """Return the images without points, with the objects that the proposer finds (paper, table 5)."""
@@ -301,6 +307,21 @@ class Labeling:
             return propose_rough_masks(self.data.without_points, self.proposer(), first_id)
 
         return cached(self.folder / "rough" / "proposed", make)
+
+    def _keys(self, rows: Dataset, stage: str) -> list[str]:
+        """Return a key per row, which depends on all that its labels depend on: its content, the labeler, settings.
+
+        Args:
+            rows: rows to label.
+            stage: "teacher" or "refiner".
+        """
+        labeler = self.given.names().get(stage)
+        if labeler is None or self.later is not None:
+            trained = self.segmenter() if stage == "teacher" else labeling_model(self.recipe, stage)
+            labeler = identity_of(trained)
+        gate = self.gate() if stage == "refiner" else None
+        settings = {key: getattr(self.recipe, key) for key in SETTINGS_OF_LABELS}
+        return label_keys(rows, [labeler, str(self.dtype), settings, gate and gate.to_dict()], self.run_folder)
 
     @property
     def first_free_id(self) -> int:
@@ -325,12 +346,13 @@ class Labeling:
             labels[name] = cached(folder / name, lambda rows=rough: keep_rough_masks(rows, self.recipe.settle_overlaps))
             if self.uses_refiner:
                 name = f"{prefix}refined"
-                labels[name] = cached(folder / name, lambda rows=rough: self._refined(rows))
+                keys = functools.partial(self._keys, rough, "refiner")
+                labels[name] = cached_by_image(folder / name, rough, keys, self._refined)
         # COCO files serve other programs; the first process writes each of them once.
         for name, rows in labels.items():
             path = folder / f"{name}.json"
             if not path.is_file() and is_first_process():
-                path.write_text(json.dumps(to_coco(rows)), encoding="utf-8")
+                write_text(path, json.dumps(to_coco(rows)))
         return labels
 
     @property
@@ -350,7 +372,7 @@ class Labeling:
                 quality[name] = evaluate_pseudo_labels(labels, self.data.train, self.recipe.max_detections)
         # Model cards read the quality from this file.
         if folder.is_dir() and is_first_process():
-            write_if_changed(folder / QUALITY_FILE, json.dumps(quality, indent=1))
+            write_json(folder / QUALITY_FILE, quality)
         return quality
 
 

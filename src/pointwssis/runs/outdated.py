@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The results in an output folder that changed settings outdate. Results of earlier stages stay valid."""
 
-import json
+import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -9,12 +9,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..ops.user_error import UserError
-from .cache import POLL_SECONDS, is_first_process
+from ..ops.whole_files import check_whole, read_json
+from .cache import POLL_SECONDS, earlier_labels, holds_keys, is_first_process
+from .data_record import DATA_FILE, DataRecord
 from .names import SEGMENTERS
 from .recipe import STAGES, Recipe
 from .reuse import REUSABLE, is_reused
 
 RECIPE_FILE, LABELERS_FILE = "recipe.yaml", "labelers.json"
+ORIGIN_FILES = (RECIPE_FILE, LABELERS_FILE, DATA_FILE)  # say what the results were made with
 
 EVALUATION = "evaluation"  # of all trained models; their weights stay
 
@@ -39,8 +42,8 @@ KEYS = {
 
 # Keys that change no result, but only which results there are
 FREE_KEYS = (
-    "stages", "rough_student", "output_dir", "skip_bad", "channels_last", "threads", "push_to_hub", "hub_model_id",
-    "hub_private",
+    "stages", "rough_student", "output_dir", "skip_bad", "allow_outside", "channels_last", "threads", "push_to_hub",
+    "hub_model_id", "hub_private",
 )  # fmt: skip
 
 FIRST_STAGE = {key: stage for stage, keys in KEYS.items() for key in keys}
@@ -53,6 +56,9 @@ AFFECTED = {
     "refiner": ("refiner", "pseudo", "student"),
     "control": ("control", "student", "upper_bound"),
     "student": ("student",),
+    # Changes of the data alone
+    "points": ("rough", "pseudo", "student"),
+    "upper_bound": ("upper_bound",),
     EVALUATION: (EVALUATION,),
 }
 
@@ -83,11 +89,12 @@ def changed_settings(recipe: Recipe, given: Mapping[str, str]) -> dict[str, str]
     path, labelers = folder / RECIPE_FILE, folder / LABELERS_FILE
     if not path.is_file():
         return {}
+    check_whole(path)
     earlier = replace(Recipe.load(path), output_dir=recipe.output_dir)  # the folder may have been moved
     before, now = asdict(earlier), asdict(recipe)
     changed = {key: FIRST_STAGE[key] for key in sorted(FIRST_STAGE) if now[key] != before[key]}
     # Callables are compared by their qualified names.
-    known = json.loads(labelers.read_text(encoding="utf-8")) if labelers.is_file() else {}
+    known = read_json(labelers) or {}
     for role, stage in FIRST_STAGE_OF_LABELER.items():
         if known.get(role) != given.get(role):
             changed[f"the given {role}"] = stage
@@ -104,44 +111,76 @@ def outdated_results(folder: Path, changed: Mapping[str, str]) -> list[Path]:
     found: list[Path] = []
     for stage, patterns in RESULTS.items():
         for pattern in patterns if stage in affected else ():
-            # Metrics of a model that is outdated itself go with its folder.
-            found += [path for path in sorted(folder.glob(pattern)) if path.parent not in found]
+            paths = sorted(folder.glob(pattern))
+            # What lies in an outdated folder goes with it.
+            found += [path for path in paths if not set(path.parents) & set(found)]
     return found
 
 
-def check_folder(recipe: Recipe, given: Mapping[str, str]) -> None:
-    """Raise a `UserError` if the output folder holds results of other settings.
+def all_changes(recipe: Recipe, given: Mapping[str, str], record: DataRecord) -> dict[str, str]:
+    """Return the changes of settings and data of an output folder, each with what it affects first.
+
+    Args:
+        recipe: recipe of the run.
+        given: role → name of each callable in place of a trained model.
+        record: data of the run.
+    """
+    changed = changed_settings(recipe, given)
+    # Where everything is outdated anyway, the data need not be compared.
+    return changed if "teacher" in changed.values() else changed | record.changes()
+
+
+def check_folder(recipe: Recipe, given: Mapping[str, str], record: DataRecord) -> None:
+    """Raise a `UserError` if the output folder holds results of other settings or other data.
 
     Mixed results would belong to neither recipe.
 
     Args:
         recipe: recipe of the run.
         given: role → name of each callable in place of a trained model.
+        record: data of the run.
     """
-    folder, changed = Path(recipe.output_dir), changed_settings(recipe, given)
+    folder, changed = Path(recipe.output_dir), all_changes(recipe, given, record)
     outdated = outdated_results(folder, changed)
     if not outdated:
         return
-    # Settings of stages without results are not in the way.
-    settings = [key for key, stage in changed.items() if outdated_results(folder, {key: stage})]
+    # Changes that affect no result are not in the way.
+    changes = [key for key, stage in changed.items() if outdated_results(folder, {key: stage})]
+    of_settings = [key for key in changes if key in changed_settings(recipe, given)]
+    of_data = [key for key in changes if key not in of_settings]
+    what = [f"with other settings of {', '.join(of_settings)}"] if of_settings else []
+    what += [f"on other data ({'; '.join(of_data)})"] if of_data else []
     names = ", ".join(str(path.relative_to(folder)) for path in outdated)
     raise UserError(
-        f"{folder}: holds a run with other settings of {', '.join(settings)}; choose another output_dir, or use "
-        f"--update (in Python: Run(..., update=True)), which removes the outdated results ({names}) and repeats them"
+        f"{folder}: holds a run {' and '.join(what)}; choose another output_dir, or use --update (in Python: "
+        f"Run(..., update=True)), which removes the outdated results ({names}) and repeats them"
     )
 
 
-def remove_outdated(recipe: Recipe, given: Mapping[str, str]) -> None:
-    """Remove the results in the output folder that changed settings outdate; all others stay.
+def remove_outdated(recipe: Recipe, given: Mapping[str, str], record: DataRecord) -> None:
+    """Remove the results in the output folder that changed settings or data outdate; all others stay.
+
+    Labels are kept aside, for the images for which they stay the same; see `cached_by_image`.
 
     Args:
         recipe: recipe of the run.
         given: role → name of each callable in place of a trained model.
+        record: data of the run.
     """
     folder = Path(recipe.output_dir)
     # One process removes, the others wait for it. They look for changes each time: as soon as it has claimed the folder
     # for this recipe, there are none, and new results may appear.
-    while not is_first_process() and outdated_results(folder, changed_settings(recipe, given)):
+    while not is_first_process() and outdated_results(folder, all_changes(recipe, given, record)):
         time.sleep(POLL_SECONDS)
-    for path in outdated_results(folder, changed_settings(recipe, given)) if is_first_process() else ():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in outdated_results(folder, all_changes(recipe, given, record)) if is_first_process() else ():
+        # The pseudo labels' folder holds several datasets of labels; that of rough masks is one.
+        for labels in (path, *path.glob("*/")):
+            if holds_keys(labels):
+                earlier = earlier_labels(labels)
+                earlier.parent.mkdir(parents=True, exist_ok=True)
+                shutil.rmtree(earlier, ignore_errors=True)
+                os.replace(labels, earlier)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

@@ -17,14 +17,16 @@ from ..ops.wording import counted
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
 from .cross_fitting import fold_rows
 from .data import RunData
+from .data_record import DataRecord
 from .held_back import MIN_MASKED_IMAGES, late_images, teacher_rows, without
 from .labeling import GivenLabelers, uses_refiner
 from .names import MODELS
-from .outdated import changed_settings, check_folder, outdated_results
+from .outdated import all_changes, check_folder, outdated_results
 from .recipe import STAGES, Recipe, refiner_sampling
+from .refiner_stage import starting_refiner
 from .reuse import check_reused_models
 from .stage_arguments import fold_settings, refiner_settings, training_arguments, with_steps
-from .stages import is_trained, starting_refiner
+from .stage_results import is_trained
 
 TRAIN, LABEL, GIVEN = "train", "label", "given"
 ROUNDS_FOLDER, FOLDS = "rounds", "folds"
@@ -69,6 +71,7 @@ class RunPlan:
     def __init__(self, recipe: Recipe, data: RunData, given: GivenLabelers | None = None, update: bool = False):
         self.recipe, self.data, self.given = recipe, data, given or GivenLabelers()
         self.folder = Path(recipe.output_dir)
+        self.data_record = DataRecord(self.folder, data)
         self.uses_refiner = uses_refiner(recipe, self.given)
         # Whatever can fail is checked here, before the first stage takes its hours.
         self._check_models()
@@ -79,9 +82,10 @@ class RunPlan:
         # Results that the run will remove are not there for the plan.
         self.outdated: list[Path] = []
         if update:
-            self.outdated = outdated_results(self.folder, changed_settings(recipe, self.given.names()))
+            changed = all_changes(recipe, self.given.names(), self.data_record)
+            self.outdated = outdated_results(self.folder, changed)
         else:
-            check_folder(recipe, self.given.names())
+            check_folder(recipe, self.given.names(), self.data_record)
 
     # -- checks before anything is trained
 

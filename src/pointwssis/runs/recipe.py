@@ -10,13 +10,15 @@ from typing import Any, get_args, get_type_hints
 
 import yaml
 
+from ..data.documents import parse_yaml, read_text
 from ..ops.points import PointSource
-from ..ops.user_error import UserError, as_user_error
-from ..ops.wording import did_you_mean, with_hint
+from ..ops.user_error import UserError
+from ..ops.wording import brief, did_you_mean, with_hint
 from ..training.augmentation import Augmentation
 from ..training.refinement_sampling import RefinementSampling
+from .credentials import refuse_credentials
 from .named_recipes import find_recipe
-from .recipe_values import checked_fields, parse_overrides, parse_value, parse_yaml
+from .recipe_values import checked_fields, parse_overrides, parse_value
 
 STAGES = ("teacher", "rough", "refiner", "pseudo", "control", "student", "upper_bound")
 
@@ -44,7 +46,9 @@ class Recipe:
         point_source: point of an object that has a mask or box but no point: center (of mass of its mask), box_center
             (which also accepts boxes without masks), or random (a random pixel of its mask).
         include_unlabeled: also use the images of `image_dir` that no annotation file lists, as images without labels.
-        skip_bad: skip unreadable images and invalid annotations, and report them, instead of stopping at the first.
+        skip_bad: skip unreadable images and invalid annotations, and report them, instead of stopping at the first;
+            every image is decoded then.
+        allow_outside: take images that annotation files name outside of the image folder.
 
         **Supervision**
 
@@ -169,6 +173,7 @@ class Recipe:
     point_source: str = "center"
     include_unlabeled: bool = False
     skip_bad: bool = False
+    allow_outside: bool = False
     # Supervision: which labels are kept
     labeled_fraction: float | None = 0.1
     image_level_fraction: float = 0.0
@@ -224,6 +229,7 @@ class Recipe:
     hub_private: bool = False
 
     def __post_init__(self) -> None:
+        refuse_credentials(dataclasses.asdict(self))
         self._check_data()
         self._check_supervision()
         self._check_numbers()
@@ -244,12 +250,12 @@ class Recipe:
         """Raise a `UserError` for two sources of data, or an unknown source of points."""
         # At most one source; a recipe without any may still be given loaded data.
         sources = {key: getattr(self, key) for key in ("data_dir", "train_annotations", "dataset_name")}
-        given = [f"{key} is {value!r}" for key, value in sources.items() if value is not None]
+        given = [f"{key} is {brief(value)}" for key, value in sources.items() if value is not None]
         if len(given) > 1:
             raise UserError(f"{' and '.join(given)}; keep one of them and set the other to null")
         choices = get_args(PointSource)
         if self.point_source not in choices:
-            raise UserError(f"point_source is {self.point_source!r}; it must be one of {', '.join(choices)}")
+            raise UserError(f"point_source is {brief(self.point_source)}; it must be one of {', '.join(choices)}")
 
     def _check_supervision(self) -> None:
         """Raise a `UserError` for fractions and thresholds out of range."""
@@ -309,12 +315,16 @@ class Recipe:
             2
         """
         path = find_recipe(name_or_path)
-        with as_user_error(UnicodeDecodeError, source=f"{path}: not a YAML file"):
-            text = path.read_text(encoding="utf-8")
-        values = parse_yaml(text, str(path)) or {}
+        values = parse_yaml(read_text(path), str(path)) or {}
         if not isinstance(values, dict):
             raise UserError(f"{path}: holds a {type(values).__name__}; a recipe is a mapping of keys to values")
-        return cls.from_values(values, overrides, source=str(path))
+        try:
+            return cls.from_values(values, overrides, source=str(path))
+        except UserError as error:
+            # Checks of single values do not know the file; those of options need not.
+            if str(path) in str(error) or "--" in str(error):
+                raise
+            raise UserError(f"{path}: {error}") from error
 
     @classmethod
     def from_arguments(cls, arguments: Sequence[str]) -> "Recipe":
@@ -360,7 +370,13 @@ class Recipe:
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as YAML."""
-        Path(path).write_text(yaml.safe_dump(dataclasses.asdict(self), sort_keys=False), encoding="utf-8")
+        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+
+    def to_yaml(self) -> str:
+        """Return the recipe as YAML."""
+        values = dataclasses.asdict(self)
+        refuse_credentials(values)  # they may have come in since it was made
+        return yaml.safe_dump(values, sort_keys=False)
 
 
 def refiner_sampling(refiner: Mapping[str, Any]) -> RefinementSampling:

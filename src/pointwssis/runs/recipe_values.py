@@ -1,40 +1,13 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Values of recipes: parsed from YAML and the command line, and checked against the types of fields."""
 
-import re
 from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-import yaml
-
-from ..ops.user_error import UserError
-from ..ops.wording import did_you_mean, with_hint
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader that also reads 1e-4 as a number; YAML 1.1 requires a dot in it."""
-
-
-# Digits with an optional dot, and an exponent with an optional sign
-_EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, [*"-+.0123456789"])
-
-
-def parse_yaml(text: str, source: str) -> Any:
-    """Parse YAML.
-
-    Args:
-        text: YAML document.
-        source: file or option that the text comes from, for the message.
-
-    Raises:
-        UserError: the text is not YAML.
-    """
-    try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise UserError(f"{source}: is not YAML ({error})") from error
+from ..data.documents import parse_yaml
+from ..ops.user_error import UserError, as_user_error
+from ..ops.wording import brief, did_you_mean, with_hint
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:
@@ -82,7 +55,7 @@ def parse_value(key: str, text: str, hint: Any) -> Any:
     if hint == str | list[str] | None and "[" not in text and text != "null":
         words = [word.strip() for word in text.split(",")]
         return words[0] if len(words) == 1 else words
-    return parse_yaml(text, f"--{key} {text!r}")
+    return parse_yaml(text, f"--{key} {brief(text)}")
 
 
 def checked_fields(values: Mapping[str, Any], kind: type, source: str) -> dict[str, Any]:
@@ -99,7 +72,7 @@ def checked_fields(values: Mapping[str, Any], kind: type, source: str) -> dict[s
     hints = get_type_hints(kind)
     for key in values:
         if key not in hints:
-            raise UserError(with_hint(f"{source}: unknown key {key!r}", did_you_mean(key, hints)))
+            raise UserError(with_hint(f"{source}: unknown key {brief(key)}", did_you_mean(key, hints)))
     return {key: _checked(value, hints[key], f"{source}: {key}") for key, value in values.items()}
 
 
@@ -114,7 +87,8 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
         if plain in (int, float) and isinstance(value, bool):  # a bool is an int to isinstance
             continue
         if plain is float and isinstance(value, int):
-            return float(value)
+            with as_user_error(OverflowError, source=f"{name} is {brief(value)}"):
+                return float(value)
         # Items of containers are checked one by one.
         if plain is list and isinstance(value, list):
             return [_checked(item, inner[0], f"{name}[{index}]") for index, item in enumerate(value)]
@@ -123,7 +97,7 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
         if isinstance(value, plain):
             return value
     expected = " or ".join(kind_name(kind) for kind in kinds)
-    raise UserError(f"{name} is {value!r} ({type(value).__name__}); expected {expected}")
+    raise UserError(f"{name} is {brief(value)} ({type(value).__name__}); expected {expected}")
 
 
 def kind_name(kind: Any) -> str:

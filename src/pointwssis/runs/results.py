@@ -1,13 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The results of a run as files: `results.json`, Markdown tables, and a contact sheet of its labels."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 
-from ..hub.cards import write_if_changed
+from ..ops.whole_files import write_json, write_text, write_whole
 from ..pseudo_labeling.gate import Gate
 from ..visualization.drawing import PANEL_TITLES, contact_sheet, pseudo_label_panels
 from .names import PSEUDO_LABELS, SEGMENTERS
@@ -23,8 +22,8 @@ def write_results(results: dict[str, Any], folder: Path, max_detections: int = 1
         folder: output folder of the run.
         max_detections: detections per image of the evaluation.
     """
-    write_if_changed(folder / "results.json", json.dumps(results, indent=1))
-    write_if_changed(folder / "results.md", result_table(results, max_detections))
+    write_json(folder / "results.json", results)
+    write_text(folder / "results.md", result_table(results, max_detections))
 
 
 def result_table(results: dict[str, Any], max_detections: int = 100) -> str:
@@ -108,4 +107,4 @@ def write_contact_sheet(labels: Dataset, ground_truth: Dataset, path: Path, num_
         panels.append(pseudo_label_panels(row, known if has_masks else None))
         titles.append(row["file_name"])
     if panels:
-        contact_sheet(panels, PANEL_TITLES, titles).save(path)
+        write_whole(path, contact_sheet(panels, PANEL_TITLES, titles).save)

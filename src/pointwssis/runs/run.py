@@ -6,9 +6,6 @@ on all masks as upper bound.
 """
 
 import functools
-import json
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +13,16 @@ from typing import Any
 from datasets import Dataset, concatenate_datasets
 from transformers import AutoConfig
 
-from ..hub.cards import write_if_changed
+from ..ops.full_disk import naming_full_disk
 from ..ops.user_error import UserError, as_user_error
+from ..ops.whole_files import read_json, write_json, write_text
 from ..pseudo_labeling import Proposer, Refiner, Teacher
 from ..training.flips import warn_about_flips
 from .cache import is_first_process, stored_rows
 from .cross_fitting import fold_rows
+from .damage import remove_damaged
 from .data import RunData, load_data
-from .facts import LabelCosts, label_costs, read_json, write_cards
+from .facts import LabelCosts, label_costs, write_cards
 from .held_back import save_held_back, teacher_rows, with_validation
 from .labeling import GATE_FILE, GivenLabelers, Labeling, LabelRound
 from .names import SEGMENTERS
@@ -32,12 +31,14 @@ from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated
 from .plan import RunPlan, round_name
 from .progress import EtaCallback
 from .recipe import Recipe
+from .refiner_stage import train_refiner
 from .results import write_contact_sheet, write_results
 from .reuse import is_reused, labeling_model
 from .self_training import self_training_rows
 from .shipping import save_validation_size, shipped_model
 from .stage_arguments import fold_settings
-from .stages import SegmenterTraining, is_trained, train_refiner, train_segmenter
+from .stage_results import is_trained
+from .stages import SegmenterTraining, train_segmenter
 
 
 class Run:
@@ -81,9 +82,11 @@ class Run:
         # The plan checks recipe and folder before the folder is claimed.
         self.plan = RunPlan(recipe, self.data, self.given, update)
         if update:
-            remove_outdated(recipe, self.given.names())
+            remove_outdated(recipe, self.given.names(), self.plan.data_record)
             # Without the removed models, others may be reused, which have held back other images.
             self.data = with_validation(recipe, loaded)
+            self.plan = RunPlan(recipe, self.data, self.given)
+        if remove_damaged(self.folder):
             self.plan = RunPlan(recipe, self.data, self.given)
         self.labeling = Labeling(recipe, self.data, self.given)
         # Only trainings that are still to come count toward the time left.
@@ -97,8 +100,9 @@ class Run:
         with as_user_error(FileExistsError, NotADirectoryError, source="output_dir"):
             self.folder.mkdir(parents=True, exist_ok=True)
         if is_first_process():
-            write_whole(self.folder / RECIPE_FILE, self.recipe.save)
-            write_if_changed(self.folder / LABELERS_FILE, json.dumps(self.given.names()))
+            write_text(self.folder / RECIPE_FILE, self.recipe.to_yaml())
+            self.plan.data_record.save()
+            write_json(self.folder / LABELERS_FILE, self.given.names())
             save_validation_size(self.data.validation, self.folder)
 
     # -- all stages
@@ -112,7 +116,16 @@ class Run:
             the labels of a student, "gate" → what the gate measured and decided (None without one), "shipped" → name
             of the best model, and "notes" → sentences on what has shaped or limits these results. Stages of earlier
             runs in this folder are included.
+
+        Raises:
+            DiskFullError: the disk is full. Everything complete is kept; another call goes on from there.
         """
+        # Libraries write files of their own too.
+        with naming_full_disk(self.folder):
+            self._run_stages()
+            return self.write_results()
+
+    def _run_stages(self) -> None:
         stages = self.recipe.stages
         # The order is that of the paper: each stage reads what earlier ones have written.
         if "teacher" in stages and self.given.teacher is None:
@@ -133,7 +146,6 @@ class Run:
         # An upper bound exists only where no mask is really missing.
         if "upper_bound" in stages and self.data.ground_truth_is_known:
             self.student("upper_bound", self.data.train)
-        return self.write_results()
 
     def write_results(self) -> dict[str, Any]:
         """Collect the results of all stages that were run, and write them with cards and a contact sheet."""
@@ -173,8 +185,7 @@ class Run:
 
     def metrics(self, name: str) -> dict[str, float | None] | None:
         """Return the metrics of a model of this run; None without the model or without validation images."""
-        path = self.folder / name / "metrics.json"
-        return (json.loads(path.read_text(encoding="utf-8")) or None) if path.is_file() else None
+        return read_json(self.folder / name / "metrics.json") or None
 
     @property
     def shipped(self) -> Path | None:
@@ -187,7 +198,7 @@ class Run:
         """Train the teacher on the images with masks (step 1 of figure 3), and return its metrics."""
         start = self.start(self.recipe.teacher_name_or_path, "solov2")
         # A saved teacher may be used without training; without that and without masks, the run cannot start.
-        if not len(self.data.masked) and start is None:
+        if not self.data.has_masks and start is None:
             raise UserError(
                 "no object has a mask, and a teacher needs some; raise labeled_fraction, add masks, or give a trained "
                 "SOLOv2 as teacher_name_or_path"
@@ -222,7 +233,7 @@ class Run:
             return
         start, rows = self.start(self.recipe.refiner_name_or_path, "mask_refine_net"), self.data.masked
         # The refiner learns to turn rough masks of intermediate teachers into the true ones.
-        if len(rows):
+        if self.data.has_masks:
             if self.recipe.rough_folds > 1 and self.given.teacher is None:
                 self._fold_teachers()
             rows = self.labeling.rough_full()
@@ -334,10 +345,3 @@ def label_kind(student: str) -> str:
         ('rough', 'refined')
     """
     return {"student_point": "rough", "student_refined": "refined"}[student]
-
-
-def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a temporary file and move it into place when it is complete, because other processes read it."""
-    unfinished = path.with_name(path.name + ".new")
-    write(unfinished)
-    os.replace(unfinished, path)

@@ -1,13 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The model that a run ships: the best one by its AP on the validation images."""
 
-import json
 from pathlib import Path
 
 from datasets import Dataset
 
-from ..hub.cards import write_if_changed
 from ..models.factory import is_saved_model
+from ..ops.whole_files import read_json, write_json
 from .names import candidates_for
 
 # The upper bound is left out: it has learned from hidden masks.
@@ -21,13 +20,13 @@ def save_validation_size(validation: Dataset | None, folder: Path) -> None:
     """Write the number of validation objects with masks into the output folder of a run; without images, 0."""
     objects = [] if validation is None else validation.select_columns(["objects"]).with_format(None)["objects"]
     measured = [item for items in objects for item in items if item["segmentation"] is not None and not item["iscrowd"]]
-    write_if_changed(folder / VALIDATION_FILE, json.dumps({"objects": len(measured)}))
+    write_json(folder / VALIDATION_FILE, {"objects": len(measured)})
 
 
 def validation_objects(folder: Path) -> int | None:
     """Return the number of objects that the models of a run were measured on; None if it is not known."""
-    path = folder / VALIDATION_FILE
-    return json.loads(path.read_text(encoding="utf-8"))["objects"] if path.is_file() else None
+    content = read_json(folder / VALIDATION_FILE)
+    return None if content is None else content["objects"]
 
 
 def ships_by_name(folder: Path) -> bool:
@@ -59,7 +58,5 @@ def shipped_model(folder: Path, roles: tuple[str, ...] = SHIPPED_ROLES) -> Path 
 
 def _average_precision(model: Path) -> float:
     """Return the AP of a model, −1 if it was not measured."""
-    path = model / "metrics.json"
-    metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    ap = metrics.get("AP")
+    ap = (read_json(model / "metrics.json") or {}).get("AP")
     return -1.0 if ap is None else ap

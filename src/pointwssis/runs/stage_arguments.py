@@ -14,6 +14,7 @@ from ..training.arguments import SegmentationTrainingArguments
 from ..training.refinement_sampling import RefinementSampling
 from .recipe import Recipe
 
+CHECKPOINTS = "checkpoints"  # folder in that of a model
 POSITIVE_ARGUMENTS = ("max_steps", "per_device_train_batch_size", "per_device_eval_batch_size", "logging_steps")
 
 
@@ -22,7 +23,7 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
     device = best_device()
     # Defaults of a run; every stage may override them.
     values: dict[str, Any] = {
-        "output_dir": str(folder / "checkpoints"),
+        "output_dir": str(folder / CHECKPOINTS),
         "seed": recipe.seed,
         "bf16": choose_dtype(device, recipe.bf16) == torch.bfloat16,
         "use_cpu": device.type == "cpu",

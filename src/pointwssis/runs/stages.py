@@ -6,9 +6,8 @@ and is skipped if that folder holds its result, so that an interrupted run resum
 order.
 """
 
-import json
+import functools
 import logging
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,34 +17,23 @@ from typing import Any
 from datasets import Dataset
 from transformers import (
     AutoConfig,
-    PrinterCallback,
-    ProgressCallback,
     TrainerCallback,
-    TrainerState,
-    default_data_collator,
     set_seed,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import class_names
 from ..models.factory import (
     CHANGEABLE_FIELDS,
-    CROP_FIELDS,
-    is_saved_model,
-    new_refiner,
     new_segmenter,
     saved_model,
-    saved_refiner,
 )
 from ..models.inference import prepare_for_inference
-from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
-from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
-from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.bf16_speed import inference_dtype
 from ..ops.devices import best_device
-from ..training.arguments import MASK_REFINE_NET_ARGUMENTS, SegmentationTrainingArguments
+from ..ops.whole_files import read_json, write_folder, write_json
+from ..training.arguments import SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
 from ..training.compute_settings import TimedSamples, in_memory_format
 from ..training.datasets import InstanceDataset
@@ -53,15 +41,16 @@ from ..training.expected_iou import ExpectedIou
 from ..training.flips import augmentation_for
 from ..training.incomplete_labels import background_threshold
 from ..training.late_images import LateInstanceDataset, first_epoch_after
-from ..training.refinement_dataset import RefinementDataset
 from ..training.threads import ThreadsCallback
 from ..training.trainer import SegmentationTrainer
 from .compute import compute_settings
 from .label_stopping import LabelStopping
 from .progress import EtaCallback
-from .recipe import Recipe, refiner_sampling
+from .recipe import Recipe
 from .results import percent
-from .stage_arguments import refiner_settings, training_arguments
+from .stage_arguments import training_arguments
+from .stage_results import is_trained, remove_checkpoints
+from .stage_training import save_untrained, train_and_save, without_printing
 
 logger = logging.getLogger(__name__)
 
@@ -94,9 +83,6 @@ class SegmenterTraining:
     expected_iou: ExpectedIou | None = None
 
 
-# -- SOLOv2
-
-
 class SaveIntermediateWeights(TrainerCallback):
     """Save the weights after given fractions of a training run, apart from the checkpoints that it resumes from.
 
@@ -111,9 +97,12 @@ class SaveIntermediateWeights(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         for fraction, folder in self.folders.items():
             if state.global_step == step_of(fraction, state.max_steps) and state.is_world_process_zero:
-                with self.trainer.averaged_weights():
-                    model.save_pretrained(folder)
-                self.trainer.processing_class.save_pretrained(folder)
+                write_folder(folder, functools.partial(self._save, model))
+
+    def _save(self, model: Any, folder: Path) -> None:
+        with self.trainer.averaged_weights():
+            model.save_pretrained(folder)
+        self.trainer.processing_class.save_pretrained(folder)
 
 
 def step_of(fraction: float, max_steps: int) -> int:
@@ -139,9 +128,11 @@ def train_segmenter(
     metrics_file = folder / "metrics.json"
     is_ready = is_trained(folder)
     # The file of metrics is written last, so that it marks the stage as done.
+    if is_ready:
+        remove_checkpoints(folder)
     if is_ready and metrics_file.is_file():
         logger.warning("%s is done already; delete the folder to train it again", folder)
-        return json.loads(metrics_file.read_text(encoding="utf-8"))
+        return read_json(metrics_file)
 
     # A trained model without metrics is only evaluated.
     set_seed(recipe.seed)
@@ -164,7 +155,7 @@ def train_segmenter(
         metrics = trainer.evaluator.compute()
     # Empty metrics are written too, since the file marks the stage as done.
     if trainer.is_world_process_zero():
-        metrics_file.write_text(json.dumps(metrics, indent=1), encoding="utf-8")
+        write_json(metrics_file, metrics)
         if eta is not None and metrics:
             print(f"  AP {percent(metrics['AP'])}, AP50 {percent(metrics['AP50'])}", flush=True)
     return metrics
@@ -216,6 +207,7 @@ def training_samples(
         "seed": recipe.seed,
         "weigh_pseudo_labels": recipe.weigh_pseudo_labels and (training.expected_iou or True),
         "tile_size": recipe.tile_size,
+        "skip_bad": recipe.skip_bad,
     }
     if not training.late_images:
         return InstanceDataset(training.rows, **options)
@@ -279,148 +271,3 @@ def evaluate(
         )
         trainer.evaluate()
     return trainer.evaluator.compute()
-
-
-# -- MaskRefineNet
-
-
-def train_refiner(
-    recipe: Recipe,
-    rough_rows: Dataset,
-    folder: Path,
-    name_or_path: str | None = None,
-    eta: EtaCallback | None = None,
-    seed: int | None = None,
-) -> None:
-    """Train a MaskRefineNet on images that have both masks and rough masks (paper, section 3.3).
-
-    Args:
-        recipe: recipe of the run.
-        rough_rows: rows with `segmentation` and `rough_segmentation`; if there are none, the model to start from is
-            saved unchanged.
-        folder: folder of the model.
-        name_or_path: saved model to start from, see `find_refiner`; None starts from new weights.
-        eta: callback that prints the progress; None prints nothing.
-        seed: seed of weights and samples; None takes that of the recipe.
-    """
-    if is_trained(folder):
-        logger.warning("%s is done already; delete the folder to train it again", folder)
-        return
-    names, seed = class_names(rough_rows), recipe.seed if seed is None else seed
-    set_seed(seed)
-    model, processor = starting_refiner(recipe, names, name_or_path)
-    # Without rough masks there is no dataset, and the model to start from is saved unchanged.
-    dataset = timed = None
-    if len(rough_rows):
-        # Samples vary in the scale of their crop, in the position of their point, and in their rough mask.
-        scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
-        sampling = refiner_sampling(recipe.refiner)
-        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, seed)
-        # GPUs need no measuring.
-        timed = TimedSamples(dataset, default_data_collator) if best_device().type == "cpu" else None
-    settings = (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe))
-    args = training_arguments(recipe, folder, *settings)
-    compute = compute_settings(recipe, "refiner", settings, args, model, timed)
-    trainer = SegmentationTrainer(
-        model=in_memory_format(model, compute.channels_last),
-        args=training_arguments(recipe, folder, *settings, {"bf16": compute.bf16}),
-        train_dataset=dataset,
-        processing_class=processor,
-        callbacks=[ThreadsCallback(compute, timed, recipe.threads is not None)],
-    )
-    if eta is not None:
-        trainer.add_callback(eta.for_stage(folder.relative_to(recipe.output_dir).as_posix()))
-    without_printing(trainer)
-    train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
-
-
-def starting_refiner(
-    recipe: Recipe, names: Sequence[str], name_or_path: str | None
-) -> tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]:
-    """Return the MaskRefineNet that a training run starts from, with its image processor.
-
-    A saved model keeps its architecture; of the recipe's `refiner_model`, it takes what concerns its crops.
-
-    Args:
-        recipe: recipe of the run.
-        names: names of the classes, in order.
-        name_or_path: saved model; None creates a new one from the recipe's `refiner_model`.
-    """
-    if name_or_path is None:
-        return new_refiner(names, recipe.refiner_model, recipe.backbone_name_or_path)
-    crops = {name: value for name, value in recipe.refiner_model.items() if name in CROP_FIELDS}
-    return saved_refiner(find_refiner(name_or_path), names, crops)
-
-
-# -- shared
-
-
-def without_printing(trainer: SegmentationTrainer) -> SegmentationTrainer:
-    """Remove the Trainer's own printing: a run prints one short block per stage."""
-    trainer.remove_callback(PrinterCallback)
-    trainer.remove_callback(ProgressCallback)
-    return trainer
-
-
-def train_and_save(
-    trainer: SegmentationTrainer, folder: Path, intermediate_folders: dict[float, Path] | None = None
-) -> None:
-    """Train from the last checkpoint if there is one, save model and image processor, and delete the checkpoints.
-
-    Args:
-        trainer: trainer of the model.
-        folder: folder of the model.
-        intermediate_folders: as in `SegmenterTraining`, for a training that keeps the weights with the best labels.
-    """
-    checkpoints = Path(trainer.args.output_dir)
-    checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    # The state of a checkpoint tells how far the training came.
-    state = TrainerState() if checkpoint is None else TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
-    if state.global_step < trainer.args.max_steps:
-        trainer.train(resume_from_checkpoint=checkpoint)
-    else:  # interrupted while saving; the Trainer would train one more step
-        trainer.state = state
-        trainer.load_checkpoint(checkpoint)
-    # A training that stops by its labels keeps earlier weights than its last ones.
-    stopping = next((one for one in trainer.callback_handler.callbacks if isinstance(one, LabelStopping)), None)
-    steps = trainer.args.max_steps if stopping is None else stopping.keep_best(folder, intermediate_folders or {})
-    trainer.save_model(str(folder))
-    # Only losses and validation AP are kept, for the curves.
-    history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]
-    if trainer.is_world_process_zero():
-        # The log marks the training as finished: it follows model and settings, and then the checkpoints may go.
-        write_json(folder / "training_settings.json", settings_of(trainer, steps))
-        write_json(folder / "training_log.json", history)
-        shutil.rmtree(checkpoints, ignore_errors=True)
-
-
-def settings_of(trainer: SegmentationTrainer, steps: int) -> dict[str, Any]:
-    """Return the settings of a training run of a number of steps, for the card of its model."""
-    args = trainer.args
-    return {
-        "steps": steps,
-        # Images per step over all devices and accumulated passes
-        "batch_size": args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
-        "learning_rate": args.learning_rate,
-        "optimizer": args.optim.value,
-        "precision": "bfloat16" if args.bf16 else "float32",
-        "seed": args.seed,
-    }
-
-
-def save_untrained(trainer: SegmentationTrainer, folder: Path) -> None:
-    """Save the model that a stage starts from as its result, because there are no masks to train on."""
-    logger.warning("no masks to learn from: %s is the model that the recipe starts it from", folder)
-    trainer.save_model(str(folder))
-    if trainer.is_world_process_zero():
-        write_json(folder / "training_log.json", [])
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file."""
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-
-
-def is_trained(folder: Path) -> bool:
-    """Return True if a training run into this folder is complete: its log is written last."""
-    return is_saved_model(folder) and (folder / "training_log.json").is_file()

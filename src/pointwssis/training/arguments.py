@@ -22,10 +22,11 @@ class SegmentationTrainingArguments(TrainingArguments):
             pretrained backbone changes less than new heads should.
         average_weights: decay per step of an exponential moving average of the weights, which is what is evaluated and
             saved at the end; see `WeightAverage`. 0 keeps no average.
+        save_minutes: minutes after which a checkpoint is saved, beside those of `save_steps`. 0 saves none by time.
 
     Raises:
-        ValueError: `average_weights` is not in [0, 1), `backbone_learning_rate_factor` is not positive, or transformers
-            refuses an argument.
+        ValueError: `average_weights` is not in [0, 1), `backbone_learning_rate_factor` is not positive, `save_minutes`
+            is negative, or transformers refuses an argument.
     """
 
     # The official schedule of SOLOv2 for COCO
@@ -51,6 +52,9 @@ class SegmentationTrainingArguments(TrainingArguments):
     average_weights: float = field(
         default=0.0, metadata={"help": "Decay per step of a moving average of the weights; 0 keeps none."}
     )
+    save_minutes: float = field(
+        default=10.0, metadata={"help": "Minutes after which a checkpoint is saved; 0 saves none by time."}
+    )
     # Samples and losses of this package, whatever the schedule
     remove_unused_columns: bool | None = field(default=False)
     label_names: list[str] | None = field(default_factory=lambda: ["mask_labels", "class_labels"])
@@ -64,6 +68,8 @@ class SegmentationTrainingArguments(TrainingArguments):
                 f"backbone_learning_rate_factor must be positive, got {self.backbone_learning_rate_factor}; to keep "
                 "the backbone as it is, set freeze_backbone_stages of the model to 5"
             )
+        if not self.save_minutes >= 0:
+            raise UserError(f"save_minutes is {self.save_minutes}; it must be at least 0 (0 saves none by time)")
         if not 0 <= self.average_weights < 1:
             raise UserError(
                 f"average_weights is {self.average_weights}; it must be a decay per step, 0 ≤ decay < 1 (0 keeps no "

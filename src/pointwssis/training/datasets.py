@@ -6,6 +6,8 @@ uninterrupted one. Samples use the names of the image processors: `images`, `mas
 `input_points`.
 """
 
+import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,17 +18,48 @@ from torch.utils.data import Dataset
 from ..data.schema import class_names, objects_with_mask
 from ..ops.coco_masks import decode_rle
 from ..ops.images import read_image
+from ..ops.user_error import UserError
 from .augmentation import Augmentation, augmented, windowed
 from .copy_paste import CopyPaste
 from .incomplete_labels import ignore_points, incomplete_classes, mask_weight
 from .windows import objects_in_window, points_in_window, random_window
 
+logger = logging.getLogger(__name__)
 
-class SeededDataset(Dataset):
-    """A dataset whose random numbers depend only on seed, epoch and index; the Trainer sets the epoch."""
 
-    def __init__(self, seed: int):
-        self.seed, self.epoch = seed, 0
+class SeededDataset(Dataset, ABC):
+    """A dataset whose random numbers depend only on seed, epoch and index; the Trainer sets the epoch.
+
+    Args:
+        seed: seed of all random numbers.
+        skip_bad: where an image cannot be read, warn and take the next sample instead of raising.
+    """
+
+    def __init__(self, seed: int, skip_bad: bool = False):
+        self.seed, self.epoch, self.skip_bad = seed, 0, skip_bad
+        self._warned: set[str] = set()
+
+    @abstractmethod
+    def sample(self, index: int) -> dict[str, Any]:
+        """Return one sample.
+
+        Raises:
+            UserError: its image cannot be read; the message names the file.
+        """
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        if not self.skip_bad:
+            return self.sample(index)
+        problem: UserError | None = None
+        for following in range(len(self)):
+            try:
+                return self.sample((index + following) % len(self))
+            except UserError as error:
+                problem = error
+                if str(error) not in self._warned:
+                    self._warned.add(str(error))
+                    logger.warning("%s (skip_bad: training goes on with the next sample)", error)
+        raise UserError("no image of the training data can be read") from problem
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch, on which all random numbers depend."""
@@ -62,6 +95,7 @@ class InstanceDataset(SeededDataset):
             an object with a pseudo label, such as `ExpectedIou`; False gives all masks the weight 1.
         tile_size: side in pixels of a random square window that stands for the image in this epoch, that of the image
             processor; the fraction of this side that `Augmentation.window_fraction` draws. None takes whole images.
+        skip_bad: where an image cannot be read, warn and take the next sample instead of raising.
     """
 
     def __init__(
@@ -71,8 +105,9 @@ class InstanceDataset(SeededDataset):
         seed: int = 0,
         weigh_pseudo_labels: bool | Callable[[Mapping[str, Any]], float] = False,
         tile_size: int | None = None,
+        skip_bad: bool = False,
     ):
-        super().__init__(seed)
+        super().__init__(seed, skip_bad)
         self.tile_size = tile_size
         self.rows, self.augmentation = rows.with_format(None), augmentation
         self.weigh_pseudo_labels = weigh_pseudo_labels
@@ -92,7 +127,8 @@ class InstanceDataset(SeededDataset):
         """Return the position of the row of a sample in the current epoch."""
         return index
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
+    def sample(self, index: int) -> dict[str, Any]:
+        """Return one sample, see the class."""
         row_index = self.row_index(index)
         row = self.rows[row_index]
         image = np.asarray(read_image(row))

@@ -38,6 +38,7 @@ class RefinementDataset(SeededDataset):
         sampling: choice of the objects, the points and the rough masks.
         augmentation: random changes of image and masks together; None leaves them unchanged.
         seed: seed of all random numbers.
+        skip_bad: where an image cannot be read, warn and take the next sample instead of raising.
 
     Raises:
         UserError: no object has the required masks.
@@ -51,8 +52,9 @@ class RefinementDataset(SeededDataset):
         sampling: RefinementSampling | None = None,
         augmentation: Augmentation | None = None,
         seed: int = 0,
+        skip_bad: bool = False,
     ):
-        super().__init__(seed)
+        super().__init__(seed, skip_bad)
         self.rows, self.image_processor, self.box_scales = rows.with_format(None), image_processor, box_scales
         self.sampling, self.augmentation = sampling or RefinementSampling(), augmentation
         # Samples are objects, not images. Perturbation needs no predicted mask.
@@ -81,7 +83,8 @@ class RefinementDataset(SeededDataset):
     def __len__(self) -> int:
         return len(self.objects)
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def sample(self, index: int) -> dict[str, torch.Tensor]:
+        """Return one sample, see the class."""
         generator = self.generator(index)
         row_index, position = self._drawn_object(index, generator)
         row = self.rows[row_index]

@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """A thin subclass of transformers' Trainer for instance segmentation: schedule, loss logging, COCO AP."""
 
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -14,18 +15,24 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler
 from transformers import PreTrainedModel, Trainer, TrainerCallback
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import SaveStrategy, rotate_checkpoints
 
 from ..evaluation.coco_evaluator import CocoEvaluator
 from ..hub.cards.released import bare_card
 from ..models.solov2.batches_solov2 import run_network
+from ..ops.full_disk import naming_full_disk
 from ..ops.user_error import UserError
+from ..ops.whole_files import finish_folder
 from .arguments import SegmentationTrainingArguments
 from .collators import InstanceCollator, as_list
 from .datasets import ImageDataset, InstanceDataset, SeededDataset
 from .learning_rate import warmup_multistep_factor
+from .logged_losses import LoggedLosses
 from .parameter_groups import parameter_groups
 from .row_datasets import wrap_eval_rows, wrap_train_rows
 from .samplers import ShapeOrderSampler, SimilarShapeSampler
+from .saving import UNFINISHED_CHECKPOINTS, SaveInTime
 from .weight_averaging import WeightAverage
 
 
@@ -47,7 +54,8 @@ class SegmentationTrainer(Trainer):
 
     It differs from transformers' in a few ways: datasets may be rows of the schema, norm layers do not decay, the
     components of the loss are logged, batches hold images of similar shape, and SOLOv2 is evaluated by COCO mask AP
-    (`eval_AP`, `eval_AP50`, …; `metric_for_best_model="AP"`). MaskRefineNet is evaluated by its loss.
+    (`eval_AP`, `eval_AP50`, …; `metric_for_best_model="AP"`). MaskRefineNet is evaluated by its loss. Checkpoints are
+    written whole or not at all, with a manifest of their files; a training that resumes logs the same losses.
 
     Args:
         model: SOLOv2 or MaskRefineNet.
@@ -64,6 +72,7 @@ class SegmentationTrainer(Trainer):
     Attributes:
         evaluator: the `CocoEvaluator` of the latest evaluation of a SOLOv2; None before.
         weight_average: the moving average of the weights; None unless the arguments set `average_weights`.
+        save_in_time: callback that saves checkpoints by time, and before the process ends; see `saving_on_signals`.
 
     Example:
         ```python
@@ -96,9 +105,13 @@ class SegmentationTrainer(Trainer):
         self.max_detections = max_detections
         self.evaluator: CocoEvaluator | None = None
         self._predictions: dict[int, list[dict[str, Any]]] = {}
-        # Components of the loss, summed since the last log
-        self._loss_sums: dict[str, Any] = defaultdict(float)
-        self._loss_count = 0
+        # Folder of the checkpoint that is being written; it is renamed when it is complete.
+        self._unfinished: Path | None = None
+        self.logged_losses = LoggedLosses(self)
+        self.add_callback(self.logged_losses)
+        self.save_in_time = SaveInTime(args.save_minutes)
+        if args.save_strategy != SaveStrategy.NO:
+            self.add_callback(self.save_in_time)
 
         # Rows are wrapped and checked here, so that errors in them are raised before training starts.
         if isinstance(train_dataset, HFDataset):
@@ -185,17 +198,13 @@ class SegmentationTrainer(Trainer):
     ) -> Any:
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
         if model.training and outputs.get("loss_dict"):
-            for name, value in outputs["loss_dict"].items():
-                self._loss_sums[name] += value.detach()
-            self._loss_count += 1
+            self.logged_losses.add(outputs["loss_dict"])
         return (loss, outputs) if return_outputs else loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        if "loss" in logs and self._loss_count:
-            for name, value in sorted(self._loss_sums.items()):  # every process logs, so every process reduces
-                logs[name] = round(self.accelerator.reduce(value / self._loss_count, reduction="mean").item(), 6)
-            self._loss_sums.clear()
-            self._loss_count = 0
+        if "loss" in logs and self.logged_losses.count:
+            # Every process logs, so every process reduces.
+            logs.update(self.logged_losses.means(lambda value: self.accelerator.reduce(value, reduction="mean")))
         super().log(logs, start_time)
 
     # -- evaluation
@@ -285,6 +294,40 @@ class SegmentationTrainer(Trainer):
         if is_checkpoint and self.args.should_save:
             self.weight_average.save(output_dir or self.args.output_dir)
 
+    def _get_output_dir(self, trial: Any) -> str:
+        return super()._get_output_dir(trial) if self._unfinished is None else str(self._unfinished)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Write a checkpoint as a whole: into a folder beside the others, which is moved to them when complete."""
+        folder, name = Path(self._get_output_dir(trial)), f"checkpoint-{self.state.global_step}"
+        self._unfinished = unfinished = folder / UNFINISHED_CHECKPOINTS
+        # A training that was killed may have left half of a checkpoint behind.
+        if self.args.should_save:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+        try:
+            with naming_full_disk(folder / name):
+                # transformers removes older checkpoints of the folder it writes to, where there are none.
+                super()._save_checkpoint(model, trial)
+                self.logged_losses.save(unfinished / name)
+                self.accelerator.wait_for_everyone()
+                if self.args.should_save:
+                    self._finish_checkpoint(unfinished / name, folder / name)
+        finally:
+            self._unfinished = None
+            if self.args.should_save:
+                shutil.rmtree(unfinished, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+
+    def _finish_checkpoint(self, unfinished: Path, folder: Path) -> None:
+        """Move a complete checkpoint to its place, and remove older ones beyond the limit of the arguments."""
+        if self.state.best_model_checkpoint == str(unfinished):
+            self.state.best_model_checkpoint = str(folder)
+            self.state.save_to_json(str(unfinished / TRAINER_STATE_NAME))
+        finish_folder(unfinished, folder)
+        best, limit = self.state.best_model_checkpoint, self.args.save_total_limit
+        rotate_checkpoints(str(folder.parent), limit, best, use_mtime=True)
+
     def load_checkpoint(self, checkpoint: str) -> None:
         """Give the model the weights of a checkpoint, averaged if the arguments set `average_weights`."""
         self.model.load_state_dict(type(self.model).from_pretrained(checkpoint).state_dict())
@@ -294,6 +337,7 @@ class SegmentationTrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self.logged_losses.load(resume_from_checkpoint)
         if self.weight_average is not None:
             self.weight_average.load(resume_from_checkpoint)
 

@@ -121,7 +121,7 @@ RECORDS = {
     "csv: x without y": csv("a.jpg,1,,cat,,,", "y is ''", "not a finite number"),
     "csv: x is nan": csv("a.jpg,nan,2,cat,,,", "x is 'nan'"),
     "csv: y is infinite": csv("a.jpg,1,inf,cat,,,", "y is 'inf'"),
-    "csv: right of the image": csv("a.jpg,40,2,cat,,,", "x, y is [40.0, 2.0]", "x < 40"),
+    "csv: right of the image": csv("a.jpg,41,2,cat,,,", "x, y is [41.0, 2.0]", "x < 40"),
     "csv: above the image": csv("a.jpg,1,-0.5,cat,,,", "x, y is [1.0, -0.5]", "0 ≤ y < 30"),
     "csv: upright frame": csv("turned.jpg,35,2,cat,,,", "[35.0, 2.0]", "x < 30", images=3),
     "csv: too few cells": csv("a.jpg,1", "line is 'a.jpg,1'", "2 cells", "7 columns"),
@@ -302,7 +302,7 @@ RECORDS = {
     # COCO: points in their other forms
     "coco: points are a number": coco({"category_id": 1, "points": 5}, "points is 5", "give [[x, y], …]"),
     "coco: point of points outside": coco(
-        {"category_id": 1, "points": [[1, 1], [40, 1]]}, "points is [40, 1]", "x < 40"
+        {"category_id": 1, "points": [[1, 1], [41, 1]]}, "points is [41, 1]", "x < 40"
     ),
     "coco: points of three": coco({"category_id": 1, "points": [[1, 1, 1]]}, "points is [1, 1, 1]", "2 numbers"),
     "coco: keypoints in twos": coco({"category_id": 1, "keypoints": [1, 1]}, "keypoints is [1, 1]", "x, y, v"),

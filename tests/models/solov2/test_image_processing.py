@@ -6,9 +6,12 @@ import pytest
 import torch
 from PIL import Image
 from transformers import AutoImageProcessor, pipeline
+from transformers.utils import is_torchvision_available
 
 from helpers.small_solov2 import lively_model, rectangles
+from pointwssis.models.mask_refine_net.image_processing_mask_refine_net import MaskRefineNetImageProcessor
 from pointwssis.models.solov2.image_processing_pil_solov2 import OFFICIAL_PREPROCESSING, SOLOv2ImageProcessorPil
+from pointwssis.models.solov2.image_processing_solov2 import SOLOv2ImageProcessor
 from pointwssis.models.solov2.transforms_solov2 import shortest_edge_size
 
 MEAN_BGR = torch.tensor([103.53, 116.28, 123.675])
@@ -229,3 +232,10 @@ def test_the_stock_pipeline_segments(tmp_path):
     assert all(one["mask"].size == RGB.size and np.asarray(one["mask"]).any() for one in found)
     covered = sum((np.asarray(one["mask"]) > 0).astype(int) for one in found)
     assert covered.max() == 1  # the map gives each pixel to one instance
+
+
+@pytest.mark.skipif(is_torchvision_available(), reason="needs an environment without torchvision")
+@pytest.mark.parametrize("processor", [SOLOv2ImageProcessor, MaskRefineNetImageProcessor])
+def test_a_missing_torchvision_is_named(processor):
+    with pytest.raises(ImportError, match="requires the Torchvision library"):
+        processor()

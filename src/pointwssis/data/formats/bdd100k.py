@@ -28,11 +28,14 @@ from PIL import Image
 
 from ...ops.coco_masks import encode_mask
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ...ops.wording import brief
 from ..class_names import BDD100K_NAMES
 from ..errors import AnnotationError, LoadReport
 from ..schema import dataset_from_rows
 from .bdd100k_polygons import read_poly2d
-from .coco_records import build_object, read_mask, read_numbers, read_size, required
+from .coco_records import build_object, read_mask, read_numbers, required
+from .image_index import lies_inside, outside_hint
+from .image_records import read_size
 from .json_stream import JsonRecords, read_json
 from .load_options import LoadOptions
 
@@ -76,8 +79,8 @@ def read_bdd100k(labels: str | Path, image_dir: str | Path, **options: Any) -> I
         name = record.get("name") if isinstance(record, Mapping) else None
         try:
             # The reader comes first, because the handler below takes the name of the record from it.
-            reader = _FrameReader(f"frame {name!r}" if name else f"frame at position {position}", report)
-            row = _image(record, image_dir, settings.check_images)
+            reader = _FrameReader(f"frame {brief(name)}" if name else f"frame at position {position}", report)
+            row = _image(record, image_dir, settings)
             # The id is a hash of the name without folder and suffix, so a frame that is listed twice has the same id.
             if row["image_id"] in seen:
                 raise AnnotationError("duplicated frame", "name", name, "keep one of them")
@@ -118,7 +121,7 @@ def _bitmask_records(folder: Path) -> Iterator[dict[str, Any]]:
         yield {"name": f"{path.stem}.jpg", "bitmask": path}
 
 
-def _image(record: Any, image_dir: Path, check_images: bool) -> dict[str, Any]:
+def _image(record: Any, image_dir: Path, settings: LoadOptions) -> dict[str, Any]:
     if not isinstance(record, Mapping):
         raise AnnotationError("not a JSON object", "frame", record, "write it as {…}")
     name, stated = required(record, "name"), _stated_size(record)
@@ -126,7 +129,11 @@ def _image(record: Any, image_dir: Path, check_images: bool) -> dict[str, Any]:
         raise AnnotationError("name is not text", "name", name, "give the file name of the image")
     # If the images are not opened, trust the stated size, or take that of the dataset.
     path = (image_dir / name).absolute()
-    width, height = read_size(path, name, stated, "name") if check_images else stated or IMAGE_SIZE
+    if not settings.allow_outside and not lies_inside(image_dir, name):
+        raise AnnotationError("image outside of the image folder", "name", name, outside_hint(image_dir))
+    width, height = stated or IMAGE_SIZE
+    if settings.check_images:
+        width, height = read_size(path, name, stated, "name", decode=settings.skip_bad)
     # 47 bits of the hash: with the 16 bits that number its objects, an id fits into a signed 64-bit integer
     image_id = int(hashlib.sha256(Path(name).stem.encode()).hexdigest()[:12], 16) >> 1
     row = {"image": str(path), "image_id": image_id, "width": width, "height": height, "file_name": name}
@@ -151,9 +158,9 @@ def _stated_size(record: Mapping[str, Any]) -> tuple[int, int] | None:
 def _pixels(path: Path) -> np.ndarray:
     """Read a bitmask as (height, width, 4) uint8."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=("PNG",)) as image:
             mode, pixels = image.mode, np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # damaged files make Pillow raise many kinds
         raise AnnotationError("unreadable bitmask", "bitmask", path.name, f"{error}; download it again") from error
     # Other modes lack a channel for class, attributes or instance id
     if mode != "RGBA":

@@ -26,7 +26,6 @@ tabs or semicolons; with semicolons numbers may have a decimal comma, as in the 
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,12 +36,14 @@ from typing import Any
 from datasets import Dataset
 
 from ...ops.user_error import UserError, UserFileNotFoundError
-from ...ops.wording import counted
+from ...ops.wording import brief, counted
 from ..class_names import check_known
-from ..errors import AnnotationError, LoadReport
-from .coco_records import read_point, read_size
+from ..documents import parse_json, read_text
+from ..errors import AnnotationError, LoadReport, Remark
+from .coco_records import read_point
 from .fields import read_flag, read_number, read_whole
 from .image_index import ImageIndex, longest_common_ends, path_parts
+from .image_records import read_size
 from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
 from .sniffing import FileHead
@@ -80,7 +81,7 @@ def is_click_table(head: FileHead) -> bool:
     # JSON lines: the first object must hold the name of an image, unlike that of other JSON formats.
     if first.startswith("{"):
         try:
-            values = json.loads(first)
+            values = parse_json(first)
         except ValueError:
             return False
         return any(name in values for name in COLUMNS["image"])
@@ -104,7 +105,7 @@ def load_click_table(path: str | Path, image_dir: str | Path, **options: Any) ->
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
     lines = _lines(path, report)
-    reader = AnnotationReader(ImageIndex(image_dir), report, settings, labels_are_classes=True)
+    reader = AnnotationReader(ImageIndex(image_dir, settings.allow_outside), report, settings, labels_are_classes=True)
     return reader.to_dataset(_images(lines, report))
 
 
@@ -213,16 +214,13 @@ def first_line(text: str) -> tuple[int, str, str | None]:
 def _lines(path: Path, report: LoadReport) -> Iterator[_Line]:
     if not path.is_file():
         raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of a table of clicks")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
+    text = read_text(path)
     # A leading brace marks JSON lines; the header of a table has none.
     return _json_lines(text, report) if text.lstrip().startswith("{") else _table_lines(text, report)
 
 
 def _json_lines(text: str, report: LoadReport) -> Iterator[_Line]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -236,7 +234,7 @@ def _json_lines(text: str, report: LoadReport) -> Iterator[_Line]:
 
 def _json_object(line: str) -> dict[str, Any]:
     try:
-        values = json.loads(line)
+        values = parse_json(line)
     except ValueError as error:
         hint = f"{error}; write one JSON object per line"
         raise AnnotationError("not JSON", "line", line.strip(), hint) from error
@@ -255,16 +253,40 @@ def _table_lines(text: str, report: LoadReport) -> Iterator[_Line]:
     for _ in range(start):
         file.readline()
     rows = csv.reader(file, delimiter=delimiter, strict=True)
+    last, labels = None, set[str]()
     try:
         columns = _columns(next(rows, []), f"{report.source}: line {start + 1}")
         for cells in rows:
             # Spreadsheets write blank lines as rows of empty cells
             if any(cell.strip() for cell in cells):
-                yield _table_line(f"line {start + rows.line_num}", columns, cells, delimiter)
+                line = _table_line(f"line {start + rows.line_num}", columns, cells, delimiter)
+                labels.add(line.values.get("label", ""))
+                # One line is held back, because the last one is special.
+                if last is not None:
+                    yield last
+                last = line
     except csv.Error as error:
         # After a broken quote the borders of rows are unknown, so this row cannot simply be skipped.
         place = f"{report.source}: line {start + rows.line_num}"
         raise UserError(f"{place}: not a valid table ({error}); check its quotes") from error
+    if last is not None:
+        if not text.endswith(("\n", "\r")):
+            _check_last(last, labels, report)
+        yield last
+
+
+def _check_last(line: _Line, labels: set[str], report: LoadReport) -> None:
+    """Look for a cut in the last line of a table that does not end with a line break."""
+    label = line.values.get("label", "")
+    longer = [other for other in labels if label and other.startswith(label) and other != label]
+    if longer and line.bad is None:
+        hint = f"it may have been {brief(longer[0])}; restore the end of the file, or end it with a line break"
+        line.bad = AnnotationError("last line is cut off", "label", label, hint)
+    else:
+        # Writers of tables end every line with a break.
+        values = ", ".join(line.values.values())
+        remark = "last line without a line break (the file may be cut off)"
+        report.note(line.record_name, Remark(remark, "line", values, is_suspect=True))
 
 
 def _table_line(record_name: str, columns: Sequence[str | None], cells: Sequence[str], delimiter: str) -> _Line:
@@ -334,7 +356,7 @@ def _images(lines: Iterator[_Line], report: LoadReport) -> list[ImageAnnotation]
                 image.image_labels.append(label)
         elif (key := (name, str(x), str(y), str(label))) in clicks:
             # The same click with the same label is one object
-            report.note("click given twice", record_name, "x, y", (x, y))
+            report.note(record_name, Remark("click given twice", "x, y", (x, y)))
         else:
             clicks.add(key)
             image.objects.append(ObjectAnnotation(f"{record_name} ({name})", partial(_decode_click, values)))

@@ -9,6 +9,7 @@ may carry `complete` (false: not every object is annotated) and `image_labels` (
 """
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +18,20 @@ from typing import Any
 from datasets import Dataset, DatasetDict
 
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ...ops.wording import brief
 from ..class_names import check_known, unite_names
-from ..errors import AnnotationError, LoadReport
+from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import class_names as names_of
 from ..schema import dataset_from_rows
 from .coco_folder import find_coco_split
-from .coco_records import build_object, read_id, read_image_labels, read_image_record, read_object_values
+from .coco_records import build_object, read_id, read_image_labels, read_object_values
+from .doubts import FractionsCheck
 from .image_index import ImageIndex
+from .image_records import read_image_record
 from .json_stream import JsonRecords, read_json
 from .load_options import LoadOptions
 from .sniffing import FileHead
+from .uniting import UNITED, unite_marks
 
 
 def is_coco(head: FileHead) -> bool:
@@ -73,10 +78,9 @@ def read_coco(
         raise UserFileNotFoundError(f"{image_dir}: image folder not found; {annotation_file} names files below it")
     # The scan keeps positions and ids; records are read when their row is taken.
     content = _read_content(Path(annotation_file))
-    categories = content.lists["categories"]
-    class_names, index_of = _classes(categories, settings.class_names, settings.label_map or {}, report.source)
+    class_names, index_of = _classes(content, settings.class_names, settings.label_map or {}, report)
     # Without checks a plain path stands for the index, and no image is opened.
-    images = ImageIndex(image_dir) if settings.check_images else Path(image_dir)
+    images = ImageIndex(image_dir, settings.allow_outside) if settings.check_images else Path(image_dir)
     return class_names, _rows(content, _Context(index_of, images, report, settings))
 
 
@@ -130,12 +134,14 @@ class _Content:
         image_ids: id of each image.
         annotation_ids: id of each annotation.
         annotated_images: `image_id` of each annotation.
+        used_categories: `category_id` of any annotation, and `image_labels` of any image.
     """
 
     lists: dict[str, JsonRecords]
     image_ids: Sequence[int]
     annotation_ids: Sequence[int]
     annotated_images: Sequence[int]
+    used_categories: set[Any]
 
 
 @dataclass
@@ -161,12 +167,21 @@ def _read_content(path: Path) -> _Content:
     # Signed 64-bit integers: 8 bytes per id
     image_ids, annotation_ids, annotated_images = array("q"), array("q"), array("q")
 
+    used_categories: set[int] = set()
+
+    def visit_image(record: Any) -> None:
+        image_ids.append(_id_or_none(record, "id"))
+        labels = record.get("image_labels") if isinstance(record, dict) else None
+        for label in labels if isinstance(labels, list) else ():
+            used_categories.add(_id_or_none({"id": label}, "id"))
+
     def visit_annotation(record: Any) -> None:
         annotation_ids.append(_id_or_none(record, "id"))
         annotated_images.append(_id_or_none(record, "image_id"))
+        used_categories.add(_id_or_none(record, "category_id"))
 
     # Collect ids during the scan, which decodes every record anyway.
-    visit = {"images": lambda record: image_ids.append(_id_or_none(record, "id")), "annotations": visit_annotation}
+    visit = {"images": visit_image, "annotations": visit_annotation}
     try:
         content = read_json(path, visit)
     except ValueError as error:
@@ -182,7 +197,8 @@ def _read_content(path: Path) -> _Content:
     # A file may repeat a key; its last list counts.
     ids = [image_ids, annotation_ids, annotated_images]
     counts = [len(content[key]) for key in ("images", "annotations", "annotations")]
-    return _Content(content, *(found[len(found) - count :] for found, count in zip(ids, counts, strict=True)))
+    last = [found[len(found) - count :] for found, count in zip(ids, counts, strict=True)]
+    return _Content(content, *last, used_categories)
 
 
 def _id_or_none(record: Any, field: str) -> int:
@@ -193,22 +209,33 @@ def _id_or_none(record: Any, field: str) -> int:
 
 
 def _classes(
-    records: Sequence[Any], wanted: Sequence[str] | None, label_map: Mapping[str, str], source: str
+    content: _Content, wanted: Sequence[str] | None, label_map: Mapping[str, str], notes: LoadReport
 ) -> tuple[list[str], dict[int, int]]:
     """Return the class names, and the class index of every category id. A bad category cannot be skipped."""
+    source = notes.source
     report, by_id = LoadReport(source), {}
+    records = content.lists["categories"]
+    names = Counter(str(record.get("name")) for record in records if isinstance(record, dict))
     for record in records:
         try:
             category_id = read_id(record)
             name = record.get("name")
             if not isinstance(name, str) or not name:
                 raise AnnotationError("category without a name", "name", name, "give every category a name")
+            # Some exporters add a root category, without annotations, that bears the name of a class.
+            if names[name] > 1 and category_id not in content.used_categories:
+                names[name] -= 1
+                remark = Remark(
+                    "unused category with the name of another one (left out)", "name", name, is_suspect=True
+                )
+                notes.note(f"category {category_id}", remark)
+                continue
             # Id and name must both be unique, because either of them identifies a category.
             if category_id in by_id or name in by_id.values():
                 raise AnnotationError("duplicated category", "id, name", (category_id, name), "keep one of them")
             by_id[category_id] = name
         except AnnotationError as bad:
-            report.reject(f"category {record!r:.60}", bad)
+            report.reject(f"category {brief(record, 60)}", bad)
 
     # Class indices follow the ascending order of the category ids.
     class_of = {}
@@ -283,16 +310,15 @@ def _problem_of_ids(record: Any, images: Mapping[int, int | None]) -> Annotation
 
 def _record_name(kind: str, record: Any, position: int) -> str:
     has_id = isinstance(record, Mapping) and "id" in record
-    return f"{kind} {record['id']!r:.40}" if has_id else f"{kind} at position {position}"
+    return f"{kind} {brief(record['id'], 40)}" if has_id else f"{kind} at position {position}"
 
 
 def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
     report = context.report
-    # COCO annotates all objects, unless option or record say otherwise.
-    complete = True if context.settings.complete is None else context.settings.complete
     # Settle which annotation belongs to which image before the first row
     images = _positions_by_id(content, report)
     annotations = _positions_by_image(content, images, report)
+    units = FractionsCheck()
     files: dict[str, tuple[int, bool]] = {}  # path → image id, and whether the file was found by searching
     for image_id, position in images.items():
         # Two files share this id, which has been reported.
@@ -300,7 +326,7 @@ def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
             continue
         record = content.lists["images"][position]
         try:
-            row = read_image_record(record, context.images, complete)
+            row = read_image_record(record, context.images, context.settings)
             row["image_labels"] = read_image_labels(record, context.index_of)
             # A search by the end of a path may find the file of another record
             if isinstance(context.images, ImageIndex):
@@ -310,16 +336,25 @@ def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
             continue
         row["objects"] = []
         # An annotation that was skipped, now or before, leaves the image incomplete
+        have_own_point = []
         for place in annotations[image_id]:
-            item = None if place is None else _object(content.lists["annotations"][place], row, context)
-            if item is None:
+            found = None if place is None else _object(content.lists["annotations"][place], row, context)
+            if found is None:
                 row["complete"] = False
             else:
-                row["objects"].append(item)
+                row["objects"].append(found[0])
+                have_own_point.append(found[1])
+        # A click and the mask around it may be two annotations of one object.
+        row["objects"], united = unite_marks(row["objects"], have_own_point)
+        for mark in united:
+            report.note(f"annotation {mark['id']} of image {image_id}", Remark(UNITED, "point", mark["point"]))
+        for item in row["objects"]:
+            units.add(item, (row["width"], row["height"]))
         report.images += 1
         report.objects += len(row["objects"])
         yield row
     report.log()
+    units.conclude(report.source)
     # An empty dataset is an error even with `skip_bad`
     if not report.images:
         reason = "all were skipped" if report.skipped else "'images' is empty"
@@ -335,8 +370,10 @@ def _check_found_once(row: Mapping[str, Any], name: str, files: dict[str, tuple[
         raise AnnotationError("two images find one file", "file_name", name, hint)
 
 
-def _object(annotation: Mapping[str, Any], row: Mapping[str, Any], context: _Context) -> dict[str, Any] | None:
-    """Return one entry of `objects` with its point; None if it was skipped."""
+def _object(
+    annotation: Mapping[str, Any], row: Mapping[str, Any], context: _Context
+) -> tuple[dict[str, Any], bool] | None:
+    """Return one entry of `objects` with its point, and whether the file states that; None if it was skipped."""
     record_name = f"annotation {annotation['id']} of image {row['image_id']}"
     size = (row["width"], row["height"])
     try:
@@ -347,14 +384,14 @@ def _object(annotation: Mapping[str, Any], row: Mapping[str, Any], context: _Con
             raise AnnotationError("crowd without a mask", "segmentation", None, hint)
         # Ids make the seed independent of the order of the file; the modulo keeps them from being negative.
         seed = [context.settings.seed, row["image_id"] % 2**63, id % 2**63]
-        item, remark = build_object(id, category, values, size, context.settings.point_source, seed)
+        item, remarks = build_object(id, category, values, size, context.settings.point_source, seed)
     except AnnotationError as bad:
         context.report.reject(record_name, bad)
         return None
-    # Count points that deserve attention, such as a center outside of its mask
-    if remark:
-        context.report.note(remark, record_name, "point", [round(value, 2) for value in item["point"]])
-    return item
+    # Count values that deserve attention, such as a center outside of its mask
+    for remark in remarks:
+        context.report.note(record_name, remark)
+    return item, values["point"] is not None
 
 
 # -- writing

@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Annotation file and image folder of a split in a folder of COCO's layout."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def _image_folder(data_dir: Path, split: str, annotation_file: Path, check_image
         # An empty or partial folder may come first, so look for images of this file.
         names = _first_names(annotation_file)
         for folder in folders:
-            if any((folder / name).is_file() for name in names):
+            if any(os.path.isfile(folder / name) for name in names):
                 return folder
     return folders[0]  # if none contains them, load_coco names the missing file
 
@@ -69,4 +70,5 @@ def _first_names(annotation_file: Path) -> list[str]:
         return []  # load_coco reports the error
     images = content.get("images") if isinstance(content, dict) else None
     first = images[:20] if isinstance(images, JsonRecords) else []
-    return [str(image.get("file_name")) for image in first if isinstance(image, Mapping)]
+    names = [image.get("file_name") for image in first if isinstance(image, Mapping)]
+    return [name for name in names if isinstance(name, str)]

@@ -3,22 +3,22 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...ops.coco_masks import RLE, decode_rle, segmentation_to_rle
-from ...ops.images import check_image
 from ...ops.points import PointSource, point_from_mask
-from ...ops.user_error import UserFileNotFoundError
-from ..errors import AnnotationError
+from ...ops.wording import brief
+from ..errors import AnnotationError, Remark
 from ..schema import make_object
-from .image_index import ImageIndex
+from .doubts import are_fractions, doubts
 from .mask_measures import MaskMeasures, measure_mask
 
 _BOX_HINT = ", or load with point_source='box_center' (on the command line: --point_source box_center)"
 _MAX_LISTED = 10  # category ids that a message lists
+_MAX_LEVELS = 16
+BORDER_TOLERANCE = 1e-4  # part of the image's side by which rounding in a file may exceed it
 
 
 def read_id(record: Any, field: str = "id") -> int:
@@ -36,72 +36,8 @@ def read_id(record: Any, field: str = "id") -> int:
 def required(record: Mapping[str, Any], field: str) -> Any:
     """Return `record[field]`, which must exist."""
     if field not in record:
-        raise AnnotationError(f"missing key {field}", field, "missing", f"add it; the record has {sorted(record)}")
+        raise AnnotationError(f"missing key {field}", field, "missing", f"add it to {brief(sorted(record))}")
     return record[field]
-
-
-def read_image_record(record: Mapping[str, Any], images: ImageIndex | Path, complete: bool = True) -> dict[str, Any]:
-    """Read the file and size of an image, and compare the size with the header of the image file.
-
-    Args:
-        record: record of the image.
-        images: index of the image files; or the path of their folder, to trust the record without opening the image.
-        complete: value of `complete` if the record does not state it.
-
-    Returns:
-        The fields `image`, `image_id`, `width`, `height`, `file_name` and `complete` of a row.
-    """
-    name = required(record, "file_name")
-    width, height = (_read_side(required(record, field), field) for field in ("width", "height"))
-    if not isinstance(name, str) or not name:
-        raise AnnotationError("file_name is not text", "file_name", name, "give the path below the image folder")
-    # A path instead of an index: trust the record and open nothing
-    if isinstance(images, Path):
-        path = (images / name).absolute()
-    else:
-        # The file may have the name that Label Studio gave to an upload
-        path = images.find(name, uploaded=True, field="file_name")
-        read_size(path, name, (width, height))
-        if path != images.folder / name:  # found elsewhere below the folder
-            name = images.name_of(path)
-    # The record's own statement wins over the default
-    complete = record.get("complete", complete)
-    if not isinstance(complete, bool):
-        raise AnnotationError("complete is neither true nor false", "complete", complete, "write true or false")
-    fields = {"image": str(path), "image_id": read_id(record), "width": width, "height": height}
-    return {**fields, "file_name": name, "complete": complete}
-
-
-def _read_side(side: Any, field: str) -> int:
-    if isinstance(side, bool) or not isinstance(side, (int, float)) or side <= 0 or side != side // 1:
-        raise AnnotationError(f"{field} is not a positive integer", field, side, "give the size in pixels")
-    return int(side)
-
-
-def read_size(
-    path: Path, name: str, stated: tuple[int, int] | None = None, field: str = "file_name"
-) -> tuple[int, int]:
-    """Read the (width, height) of an upright image from its header and compare it with the annotation file.
-
-    Args:
-        path: path of the image.
-        name: name of the image in the annotation file.
-        stated: (width, height) in the annotation file, None if it states none.
-        field: field of the annotation file that names the image.
-    """
-    try:
-        size = check_image(path)
-    except FileNotFoundError as error:
-        raise AnnotationError("missing image file", field, name, str(error), UserFileNotFoundError) from error
-    except ValueError as error:
-        raise AnnotationError("unreadable image file", field, name, str(error)) from error
-    if stated is not None and size != stated:
-        # Swapped sides have a usual cause, which the message names.
-        swapped = " (swapped, as by an EXIF orientation: annotate the upright image, or strip the tag)"
-        note = swapped if size == stated[::-1] else ""
-        hint = f"{path} has {size[0]} × {size[1]} pixels{note}; the annotations would not fit"
-        raise AnnotationError("size differs from the image file", "width × height", f"{stated[0]} × {stated[1]}", hint)
-    return size
 
 
 def read_category(category_id: Any, index_of: Mapping[int, int], field: str = "category_id") -> int:
@@ -149,12 +85,34 @@ def read_object_values(
     for field in ("area", "score"):
         if record.get(field) is not None:
             values[field] = read_numbers([record[field]], field, 1)[0]
+    _check_ranges(values)
     if record.get("level") is not None:
-        values["level"] = int(read_numbers([record["level"]], "level", 1)[0])
+        values["level"] = _read_level(record["level"])
     # The teacher assigns a class to a click; everything else states its own.
     is_bare_click = record.get("category_id") is None and values["point"] is not None and "segmentation" not in values
     category = None if is_bare_click else read_category(required(record, "category_id"), index_of)
     return read_id(record), category, values
+
+
+def _check_ranges(values: Mapping[str, Any]) -> None:
+    if values.get("area", 0) < 0:
+        hint = "give the number of pixels, or leave area out"
+        raise AnnotationError("negative area", "area", values["area"], hint)
+    if not 0 <= values.get("score", 0) <= 1:
+        raise AnnotationError("score outside of 0 … 1", "score", values["score"], "give a fraction, or leave it out")
+    # Sides of at most one pixel, and no mask to tell the unit
+    box = values.get("bbox")
+    if box and "segmentation" not in values and are_fractions(box):
+        hint = "multiply x and width by the width of the image in pixels, y and height by its height"
+        raise AnnotationError("coordinates seem to be parts of the image (0 to 1)", "bbox", box, hint)
+
+
+def _read_level(value: Any) -> int:
+    level = read_numbers([value], "level", 1)[0]
+    if level not in range(_MAX_LEVELS):
+        hint = "give the number of the pyramid level, 0, 1, …, or leave it out"
+        raise AnnotationError("level is not the number of a pyramid level", "level", value, hint)
+    return int(level)
 
 
 def build_object(
@@ -164,7 +122,7 @@ def build_object(
     size: tuple[int, int],
     point_source: PointSource = "center",
     seed: Sequence[int] = (0,),
-) -> tuple[dict[str, Any], str | None]:
+) -> tuple[dict[str, Any], list[Remark]]:
     """Build an entry of `objects`; missing values are derived from the mask, which is measured once.
 
     Args:
@@ -177,23 +135,26 @@ def build_object(
         seed: seed of a "random" point.
 
     Returns:
-        The object, and a remark if its point deserves attention.
+        The object, and remarks on values that deserve attention.
     """
     item = make_object(id, category, **values)
     # One pass over the run lengths serves area, box and point
     measures = None if item["segmentation"] is None else measure_mask(item["segmentation"])
+    remarks = []
     if measures is not None:
+        remarks = doubts(values, measures)
         # Values of the file win over measured ones
         if item["area"] is None:
             item["area"] = float(measures.area)
         if item["bbox"] is None and measures.area:
             item["bbox"] = measures.box
-    remark = None
     if item["point"] is None and not item["iscrowd"]:
         # Each object has a generator of its own, so its point does not depend on other objects.
         generator = np.random.default_rng(seed) if point_source == "random" else None
-        item["point"], remark = derive_point(item, size, point_source, generator, measures)
-    return item, remark
+        item["point"], text = derive_point(item, size, point_source, generator, measures)
+        if text:
+            remarks.append(Remark(text, "point", [round(value, 2) for value in item["point"]]))
+    return item, remarks
 
 
 def derive_point(
@@ -272,13 +233,10 @@ def box_center(bbox: Sequence[float], size: tuple[int, int]) -> list[float]:
 
 def read_mask(value: Any, field: str, width: int, height: int) -> RLE:
     """Read a COCO `segmentation` (polygons or run lengths) of an image of this size."""
-    # A stray vertex is cut off at the border; one that is very far away would overflow in pycocotools.
-    limit = 2 * max(width, height)
-    for polygon in value if isinstance(value, list) else []:
-        for number in polygon if isinstance(polygon, list) else []:
-            if isinstance(number, (int, float)) and limit < abs(number) < math.inf:
-                hint = f"coordinates are pixels of an image of {width} × {height}, {number} is far outside of it"
-                raise AnnotationError("polygon far outside of the image", field, value, hint)
+    polygons = value if isinstance(value, list) else []
+    if polygons and all(isinstance(polygon, list) and are_fractions(polygon) for polygon in polygons):
+        hint = f"multiply x by the width {width} and y by the height {height} of the image"
+        raise AnnotationError("coordinates seem to be parts of the image (0 to 1)", field, value, hint)
     try:
         return segmentation_to_rle(value, height, width)
     except ValueError as error:
@@ -328,13 +286,23 @@ def _read_crowd(record: Mapping[str, Any]) -> bool:
 
 
 def read_point(value: Any, width: int, height: int, field: str = "point") -> list[float]:
-    """Read a point [x, y] in pixel indices of an image of this size."""
-    with np.errstate(over="ignore"):  # infinity lies outside as well
-        x, y = (float(np.float32(number)) for number in read_numbers(value, field, 2))  # the schema's precision
-    if 0 <= x < width and 0 <= y < height:
-        return [x, y]
+    """Read a point [x, y] in pixel indices of an image of this size; its border belongs to the outermost pixel."""
+    x, y = read_numbers(value, field, 2)
+    sides = (width, height)
+    if all(
+        -BORDER_TOLERANCE * side <= at <= (1 + BORDER_TOLERANCE) * side for at, side in zip((x, y), sides, strict=True)
+    ):
+        return [_inside(at, int(side)) for at, side in zip((x, y), sides, strict=True)]
     hint = f"points are [x, y] in pixels of the image, 0 ≤ x < {width} and 0 ≤ y < {height}"
     raise AnnotationError("point outside of the image", field, value, hint + swapped_hint(x, y, width, height))
+
+
+def _inside(at: float, side: int) -> float:
+    """Return a coordinate in the schema's precision, at least 0 and below the side of the image."""
+    if at >= side:  # the border
+        return side - 1.0
+    # The largest float32 below the side is still inside.
+    return float(np.clip(np.float32(at), 0, np.nextafter(np.float32(side), np.float32(0))))
 
 
 def swapped_hint(x: float, y: float, width: int, height: int) -> str:
@@ -353,7 +321,11 @@ def read_numbers(value: Any, field: str, count: int) -> list[float]:
     # Python counts true and false as integers, so exclude them.
     if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in value):
         raise AnnotationError(f"{field} holds something that is not a number", field, value, f"give {count} numbers")
-    if not all(math.isfinite(number) for number in value):
+    try:
+        numbers = [float(number) for number in value]
+    except OverflowError:  # an integer of hundreds of digits
+        numbers = [math.inf]
+    if not all(math.isfinite(number) for number in numbers):
         hint = "give finite numbers or remove the annotation"
         raise AnnotationError(f"{field} is NaN or infinite", field, value, hint)
-    return [float(number) for number in value]
+    return numbers

@@ -32,6 +32,7 @@ from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ...ops.wording import brief
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .fields import (
@@ -80,7 +81,7 @@ def load_cvat(path: str | Path, image_dir: str | Path, **options: Any) -> Datase
     if not path.is_file():
         raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of CVAT's annotations.xml")
     # The file is read twice: for the labels of the task, then image by image
-    index = ImageIndex(image_dir)
+    index = ImageIndex(image_dir, settings.allow_outside)
     reader = AnnotationReader(index, report, settings, declared_classes=_declared_classes(path), image_field="name")
     return reader.to_dataset(_images(path, index, report))
 
@@ -150,7 +151,9 @@ def _elements(path: Path) -> Iterator[ElementTree.Element]:
                     # Hand out a finished child, then drop it from the tree
                     yield element
                     root.clear()
-    except ElementTree.ParseError as error:
+    except UserError:
+        raise
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the last two of unknown encodings
         raise UserError(f"{path}: not valid XML ({error}); export it again") from error
 
 
@@ -174,7 +177,7 @@ def _images(path: Path, index: ImageIndex, report: LoadReport) -> Iterator[Image
         if element.tag == "track":
             # A track interpolates shapes between frames, which is not supported.
             hint = 'export the task as "CVAT for images 1.1", with its images'
-            raise UserError(f"{path}: track {element.get('id')!r} belongs to a video; {hint}")
+            raise UserError(f"{path}: track {brief(element.get('id'))} belongs to a video; {hint}")
         if element.tag != "image":
             continue
         record = f"image {element.get('id')} ({element.get('name')})"
@@ -283,12 +286,12 @@ def _read_mask(element: ElementTree.Element, width: int, height: int) -> dict[st
     # The runs fill the window row by row; every second one is foreground.
     text = element.get("rle") or ""
     try:
-        runs = np.array([int(run) for run in text.split(",")])
+        runs = [int(run) for run in text.split(",")]
     except ValueError as error:
         raise AnnotationError("run lengths are not integers", "rle", text, "export it again") from error
-    # The runs must fill the window exactly, otherwise rows would shift.
-    if runs.min() < 0 or runs.sum() != columns * rows:
-        hint = f"they sum to {runs.sum()}, the window {window} has {columns * rows} pixels; export it again"
+    # The runs must fill the window exactly, otherwise rows would shift. Python's integers cannot overflow.
+    if min(runs) < 0 or sum(runs) != columns * rows:
+        hint = f"they sum to {brief(sum(runs))}, the window {window} has {columns * rows} pixels; export it again"
         raise AnnotationError("run lengths do not fill the mask", "rle", text, hint)
     # Runs alternate, background first: expand them and put the window in its place.
     mask = np.zeros((height, width), dtype=bool)

@@ -15,19 +15,18 @@ import numpy as np
 from ...ops.coco_masks import encode_mask
 from ...ops.wording import counted
 from ..errors import AnnotationError
-from .coco_records import box_center, read_mask, read_point, swapped_hint
+from .coco_records import BORDER_TOLERANCE, box_center, read_mask, read_point, swapped_hint
 
 logger = logging.getLogger(__name__)
-
-_TOLERANCE = 1e-4  # part of the image's side by which rounding in a file may exceed it
 
 
 def read_number(value: Any, field: str) -> float:
     """Read a finite number, also from text."""
     try:
         # Python's `float` also takes true and 1_000, which are mistakes in a file.
-        number = math.nan if isinstance(value, bool) or "_" in str(value) else float(value)
-    except (TypeError, ValueError):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        number = float(value) if is_number or (isinstance(value, str) and "_" not in value) else math.nan
+    except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         hint = "write it with digits and a decimal point, as in 12.5"
@@ -45,7 +44,7 @@ def read_whole(value: Any, field: str) -> int:
 
 def read_flag(value: Any, field: str) -> bool:
     """Read a truth value, also from text."""
-    text = str(value).strip().lower()
+    text = str(value).strip().lower() if isinstance(value, (str, bool, int)) else ""
     if text in ("true", "yes", "1"):
         return True
     if text in ("false", "no", "0"):
@@ -75,7 +74,7 @@ def click(x: float, y: float, width: int, height: int, field: str, value: Any = 
     point = []
     for position, side in ((x, width), (y, height)):
         # Tolerate the rounding of a file; beyond that the click is wrong.
-        if not -_TOLERANCE * side <= position <= (1 + _TOLERANCE) * side:
+        if not -BORDER_TOLERANCE * side <= position <= (1 + BORDER_TOLERANCE) * side:
             hint = f"the image has {width} × {height} pixels; move the click or remove it"
             hint += swapped_hint(x, y, width, height)
             raise AnnotationError("click outside of the image", field, [x, y] if value is None else value, hint)

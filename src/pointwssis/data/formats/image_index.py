@@ -5,7 +5,7 @@ import difflib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -29,6 +29,8 @@ class ImageIndex:
 
     Args:
         folder: folder that contains the images.
+        allow_outside: take images outside of the folder too, which an absolute path or one with `..` may name. Links
+            inside the folder may always lead elsewhere.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -39,8 +41,8 @@ class ImageIndex:
         '1.png'
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder, self._missed = Path(folder).absolute(), 0
+    def __init__(self, folder: str | Path, allow_outside: bool = False) -> None:
+        self.folder, self.allow_outside, self._missed = Path(folder).absolute(), allow_outside, 0
         if not self.folder.is_dir():
             raise UserFileNotFoundError(f"{folder}: image folder not found; give the folder that contains the images")
 
@@ -55,9 +57,10 @@ class ImageIndex:
             field: field of the annotation file, for the message.
 
         Raises:
-            AnnotationError: there is no such file, or several match.
+            AnnotationError: there is no such file, several match, or it lies outside of the folder.
         """
-        if os.path.isfile(self.folder / name):  # False for a name that no file can have
+        exists = os.path.isfile(self.folder / name)  # False for a name that no file can have
+        if exists and (self.allow_outside or lies_inside(self.folder, name)):
             return self.folder / name
         # Only files of the same name are compared, by the ends of their paths
         parts = path_parts(name)
@@ -71,6 +74,8 @@ class ImageIndex:
             matches = ", ".join(str(Path(*path)) for path in found[:4])
             hint = f"it may be {matches}; give the path below {self.folder}"
             raise AnnotationError("several image files match", field, name, hint)
+        if not found and exists:
+            raise AnnotationError("image outside of the image folder", field, name, outside_hint(self.folder))
         if not found:
             hint = f"not found below {self.folder}{self._suggestion(parts)}; check the image folder and the name"
             raise AnnotationError("missing image file", field, name, hint, UserFileNotFoundError)
@@ -97,8 +102,7 @@ class ImageIndex:
     def _by_name(self) -> dict[str, list[PathParts]]:
         """Map each file name, with composed accents, to the parts of paths below the folder."""
         paths: dict[str, list[PathParts]] = {}
-        # Follow links, since the images themselves often lie elsewhere.
-        for folder, _, names in os.walk(self.folder, followlinks=True):
+        for folder, names in folders_below(self.folder):
             parts = Path(folder).relative_to(self.folder).parts
             for name in names:
                 paths.setdefault(_composed(name), []).append((*parts, name))
@@ -111,6 +115,39 @@ class ImageIndex:
         for name, found in self._by_name.items():
             paths.setdefault(re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_")), []).extend(found)
         return paths
+
+
+def lies_inside(folder: Path, name: str) -> bool:
+    """Return True if a path relative to a folder stays inside it, judged by its text alone.
+
+    Example:
+        >>> lies_inside(Path("images"), "a/../b.png"), lies_inside(Path("images"), "../b.png")
+        (True, False)
+    """
+    return Path(os.path.normpath(folder / name)).is_relative_to(os.path.normpath(folder))
+
+
+def outside_hint(folder: Path) -> str:
+    """Return the remedy for an image outside of its folder."""
+    return f"it does not lie below {folder}; move it there, or permit it with allow_outside (--allow_outside)"
+
+
+def folders_below(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield a folder and all folders below it, each with the names of its files.
+
+    Links are followed, since images often lie elsewhere; a folder that several paths lead to is visited once, so links
+    to a folder above end.
+    """
+    visited: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real_path = os.path.realpath(place)
+        if real_path in visited:
+            folders.clear()  # `os.walk` goes on with what is left here
+            continue
+        visited.add(real_path)
+        # The folder itself comes before links to it.
+        folders.sort(key=lambda name: (os.path.islink(os.path.join(place, name)), name))
+        yield place, names
 
 
 def path_parts(name: str) -> PathParts:

@@ -48,7 +48,10 @@ class JsonRecords(Sequence[Any]):
             return [self[index] for index in range(*position.indices(len(self)))]
         start, end = self._starts[position], self._ends[position]
         self._file.seek(start)
-        return json.loads(self._file.read(end - start).decode("utf-8"))
+        try:
+            return json.loads(self._file.read(end - start).decode("utf-8"))
+        except RecursionError:  # the scan, from fewer calls, could just decode it
+            raise UserError(f"{self.path}: the value at byte {start} is nested too deeply") from None
 
     def __iter__(self) -> Iterator[Any]:
         return (self[position] for position in range(len(self)))
@@ -193,11 +196,15 @@ class _Window:
                 if end + len("e+") < len(self.text) or self.at_end:  # a number may continue past the window
                     self.move(end)
                     return value
+            except RecursionError:
+                raise self.error("Nested too deeply") from None
             except json.JSONDecodeError as error:
                 # A value that the window cuts off fails at its last characters, or is an unterminated string.
                 cut_off = error.pos > len(self.text) - 16 or error.msg.startswith("Unterminated")
                 if self.at_end or not cut_off:
                     raise
+            except ValueError as error:  # an integer of thousands of digits
+                raise self.error(str(error)) from error
             self.more()
 
     def error(self, problem: str) -> json.JSONDecodeError:

@@ -29,8 +29,8 @@ import numpy as np
 from datasets import Dataset
 
 from ...ops.user_error import UserError, UserFileNotFoundError
-from ...ops.wording import counted
-from ..errors import AnnotationError, LoadReport
+from ...ops.wording import brief, counted
+from ..errors import AnnotationError, LoadReport, Remark
 from .fields import (
     box,
     click,
@@ -87,7 +87,9 @@ def load_label_studio(path: str | Path, image_dir: str | Path, **options: Any) -
         raise UserError(f"{path}: not valid JSON ({error}); export it again") from error
     if not isinstance(tasks, JsonRecords):
         raise UserError(f"{path}: holds no list of tasks; export the project as JSON")
-    reader = AnnotationReader(ImageIndex(image_dir), report, settings, uploaded=True, image_field="data.image")
+    reader = AnnotationReader(
+        ImageIndex(image_dir, settings.allow_outside), report, settings, uploaded=True, image_field="data.image"
+    )
     return reader.to_dataset(_images(tasks, report))
 
 
@@ -98,7 +100,7 @@ def _images(tasks: JsonRecords, report: LoadReport) -> Iterator[ImageAnnotation]
     submitted = predicted = 0
     for position, task in enumerate(tasks):
         has_id = isinstance(task, Mapping) and "id" in task
-        record = f"task {task['id']!r:.40}" if has_id else f"task at position {position}"
+        record = f"task {brief(task['id'], 40)}" if has_id else f"task at position {position}"
         try:
             image = _image(task, record, report)
         except AnnotationError as bad:
@@ -138,7 +140,10 @@ def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
     image.size = _size(results)
     # Shapes are decoded later, when the size of the file is known; choices concern the image.
     for name, parts in _regions(results):
-        if parts[0].get("type") not in _NOT_SHAPES:
+        if any(_is_negative(part) for part in parts):
+            # Such a click shows the tool what does not belong to an object.
+            report.note(record, Remark("negative click (a prompt, not an object)", "region", name))
+        elif parts[0].get("type") not in _NOT_SHAPES:
             image.objects.append(ObjectAnnotation(f"{record}, region {name:.40}", partial(_decode_region, parts)))
         else:
             _read_choices(parts, image)
@@ -172,9 +177,17 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
             yield name, group
 
 
+def _is_negative(part: Mapping[str, Any]) -> bool:
+    """Return True for a click on what does not belong to an object."""
+    value = part.get("value")
+    return part.get("is_positive") is False or (isinstance(value, Mapping) and value.get("is_positive") is False)
+
+
 def _place(part: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the geometry that distinguishes one shape from another; empty without any."""
     value = part.get("value")
+    if isinstance(value, Mapping) and "rle" in value:
+        return (("rle", True),)  # the strokes of a brush under one id are one object
     values = [(key, value[key]) for key in _GEOMETRY if value.get(key)] if isinstance(value, Mapping) else []
     return tuple((key, round(at, 4) if isinstance(at, (int, float)) else repr(at)) for key, at in values)
 
@@ -188,7 +201,8 @@ def _last_annotation(task: Mapping[str, Any], record: str, report: LoadReport) -
     # A cancelled annotation is a skipped task
     submitted = [annotation for annotation in annotations if not annotation.get("was_cancelled")]
     if len(submitted) > 1:
-        report.note("several annotations of a task (the last one counts)", record, "annotations", len(submitted))
+        remark = Remark("several annotations of a task (the last one counts)", "annotations", len(submitted))
+        report.note(record, remark)
     # The last change decides, then the order of the file.
     changes = [str(annotation.get("updated_at") or annotation.get("created_at") or "") for annotation in submitted]
     return submitted[max(range(len(changes)), key=lambda n: (changes[n], n))] if changes else None
@@ -245,7 +259,24 @@ def _decode_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) 
     if len(labels) > 1:
         hint = 'an object has one class; use choice="single" and keep one label'
         raise AnnotationError("several labels on a region", "labels", labels, hint)
-    return (labels[0] if labels else None), _read_shape(shape, value, width, height)
+    label = labels[0] if labels else None
+    if shape == "brush" or "rle" in value:
+        strokes = [each for each in values if "rle" in each] or [value]
+        masks = [_read_strokes(each, width, height) for each in strokes]
+        return label, dense_mask(np.any(masks, axis=0))
+    return label, _read_shape(shape, value, width, height)
+
+
+def _read_strokes(value: Mapping[str, Any], width: int, height: int) -> np.ndarray:
+    """Read the strokes of a brush as a (height, width) bool mask."""
+    if value.get("format", "rle") != "rle" or not isinstance(value.get("rle"), list):
+        hint = "export the project as JSON"
+        raise AnnotationError("brush without run lengths", "value.rle", value.get("rle"), hint)
+    try:
+        return decode_brush(value["rle"], height, width)
+    except ValueError as error:
+        hint = f"{error}; export the project again"
+        raise AnnotationError("bad brush", "value.rle", value["rle"], hint) from error
 
 
 def _texts(value: Any, field: str) -> list[str]:
@@ -256,15 +287,6 @@ def _texts(value: Any, field: str) -> list[str]:
 
 def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:
     # Results of the `Labels` tag do not name their shape, so the keys of the geometry decide.
-    if shape == "brush" or "rle" in value:
-        if value.get("format", "rle") != "rle" or not isinstance(value.get("rle"), list):
-            hint = "export the project as JSON"
-            raise AnnotationError("brush without run lengths", "value.rle", value.get("rle"), hint)
-        try:
-            return dense_mask(decode_brush(value["rle"], height, width))
-        except ValueError as error:
-            hint = f"{error}; export the project again"
-            raise AnnotationError("bad brush", "value.rle", value["rle"], hint) from error
     scale = np.array([width, height]) / 100  # percent → pixels
     if shape == "polygon" or "points" in value:
         if value.get("closed") is False:

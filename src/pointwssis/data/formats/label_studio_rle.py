@@ -61,7 +61,7 @@ def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
         raise UserError(f"holds {total} values, not height × width × 4 = {height} × {width} × 4")
 
     # Read block by block: one value that is repeated, or separate values, which are decoded together.
-    values = np.zeros(total, dtype=np.int64)
+    is_opaque = np.zeros(total, dtype=bool)
     start = 0
     while start < total:
         # A block states whether it repeats one value, and how many values it covers
@@ -70,17 +70,17 @@ def decode_brush(packed: Sequence[int], height: int, width: int) -> np.ndarray:
         if end > total:
             raise UserError(f"holds more than the {total} values that it announces")
         if repeated:
-            values[start:end] = read(value_bits)
+            is_opaque[start:end] = read(value_bits) > _OPAQUE // 2
         else:
             # Separate values, as at soft edges, are unpacked at once
             length = (end - start) * value_bits
             if place + length > len(bits):
                 raise UserError(f"ends after {len(packed)} bytes in the middle of a block")
             words = bits[place : place + length].reshape(-1, value_bits)
-            values[start:end] = words @ (1 << np.arange(value_bits - 1, -1, -1))
+            is_opaque[start:end] = words @ (1 << np.arange(value_bits - 1, -1, -1)) > _OPAQUE // 2
             place += length
         start = end
-    return values.reshape(height, width, _CHANNELS)[..., -1] > _OPAQUE // 2
+    return is_opaque.reshape(height, width, _CHANNELS)[..., -1]
 
 
 def encode_brush(mask: np.ndarray) -> list[int]:

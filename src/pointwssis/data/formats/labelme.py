@@ -19,7 +19,6 @@ exactly, as do their points; crowds are left out. LabelMe opens the images by th
 """
 
 import base64
-import binascii
 import io
 import json
 import os
@@ -35,6 +34,7 @@ from PIL import Image
 from ...ops.coco_masks import decode_rle
 from ...ops.polygons import mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ..documents import parse_json, read_text
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .coco_records import nearest_to_mean
@@ -84,7 +84,7 @@ def load_labelme(path: str | Path, image_dir: str | Path, **options: Any) -> Dat
     files = _json_files(path) if path.is_dir() else [path]
     if not path.exists() or not files:
         raise UserFileNotFoundError(f"{path}: annotation file not found; give a LabelMe JSON file or a folder of them")
-    reader = AnnotationReader(ImageIndex(image_dir), report, settings, image_field="imagePath")
+    reader = AnnotationReader(ImageIndex(image_dir, settings.allow_outside), report, settings, image_field="imagePath")
     return reader.to_dataset(_images(files, path, report))
 
 
@@ -132,7 +132,7 @@ def _images(files: Sequence[Path], path: Path, report: LoadReport) -> Iterator[I
 
 def _content(file: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = parse_json(read_text(file))
     except ValueError as error:
         raise AnnotationError("not valid JSON", "file", file.name, f"{error}; save it in LabelMe again") from error
     if not isinstance(content, Mapping) or not isinstance(content.get("shapes"), list):
@@ -242,9 +242,10 @@ def _read_mask(shape: Mapping[str, Any], vertices: np.ndarray, width: int, heigh
     left, top = (read_whole(value, "points") for value in _checked_count(vertices, 2, "mask")[0].tolist())
     try:
         # Every pixel above 0 is foreground, once the PNG is converted to gray
-        with Image.open(io.BytesIO(base64.b64decode(shape.get("mask") or "", validate=True))) as image:
+        data = base64.b64decode(shape.get("mask") or "", validate=True)
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             pixels = np.asarray(image.convert("L")) > 0
-    except (OSError, SyntaxError, ValueError, TypeError, binascii.Error) as error:
+    except Exception as error:  # damaged files make Pillow raise many kinds
         hint = f"{error}; save the file in LabelMe again"
         raise AnnotationError(
             "mask is not a PNG in base64", "mask", shape.get("mask"), hint.replace("\n", " ")

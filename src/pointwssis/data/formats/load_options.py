@@ -25,7 +25,9 @@ class LoadOptions:
             boxes without masks, or a "random" pixel of its mask. In other formats a box gets its center, a mask its
             center of mass.
         skip_bad: leave out bad records instead of raising at the first one. They are counted and logged, and an image
-            that lost an object is no longer `complete`.
+            that lost an object is no longer `complete`. Every image is decoded then, to find damaged pixels too.
+        allow_outside: take images outside of the image folder too, which an absolute path or one with `..` may name;
+            by default they are errors. A YOLO data.yaml names the folders of its images itself.
         report: report that collects skipped and noted records.
         reports: list to which the report of each file is appended, for loaders of several files.
         split: YOLO only: "train", "val" or "test".
@@ -40,6 +42,7 @@ class LoadOptions:
     complete: bool | None = None
     point_source: PointSource = "center"
     skip_bad: bool = False
+    allow_outside: bool = False
     report: LoadReport | None = None
     reports: list[LoadReport] | None = None
     split: str = "train"

@@ -15,11 +15,14 @@ from datasets import Dataset
 
 from ...ops.user_error import UserError
 from ..class_names import check_known, unite_names
-from ..errors import AnnotationError, LoadReport
+from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import dataset_from_rows
-from .coco_records import build_object, read_size
+from .coco_records import build_object
+from .doubts import FractionsCheck
 from .image_index import ImageIndex
+from .image_records import read_size
 from .load_options import LoadOptions
+from .uniting import UNITED, unite_marks
 
 LabelAndValues = tuple[str | None, dict[str, Any]]
 """The label of an object (None: a bare click) and values of `make_object`."""
@@ -92,6 +95,7 @@ class AnnotationReader:
     labels_are_classes: bool = False
     uploaded: bool = False
     image_field: str = "image"
+    units: FractionsCheck = field(default_factory=FractionsCheck, init=False)
 
     def to_dataset(self, annotations: Iterable[ImageAnnotation]) -> Dataset:
         """Check the images and pack them into a dataset."""
@@ -100,6 +104,7 @@ class AnnotationReader:
         class_names = self._class_names(rows)
         self._replace_names_by_indices(rows, class_names)
         self.report.log()
+        self.units.conclude(self.report.source)
         if not rows:
             reason = "all were skipped" if self.report.skipped else "it names none"
             raise UserError(f"{self.report.source}: no image to load ({reason}); a dataset needs at least one")
@@ -124,7 +129,7 @@ class AnnotationReader:
                     row["complete"] = False  # it lacks the objects of this record
                     hint = f"{first} is about {path} too; put all annotations of an image into one record"
                     raise AnnotationError("image given twice", self.image_field, image.file_name, hint)
-                size = read_size(path, image.file_name, image.size, self.image_field)
+                size = read_size(path, image.file_name, image.size, self.image_field, decode=self.options.skip_bad)
             except AnnotationError as bad:
                 self.report.reject(image.record_name, bad)
                 continue
@@ -133,18 +138,19 @@ class AnnotationReader:
             yield row
 
     def _row(self, image: ImageAnnotation, path: Path, size: tuple[int, int]) -> dict[str, Any]:
-        # Object and image ids count from 1 over the whole file.
-        objects = []
-        for annotation in image.objects:
-            item = self._object(annotation, size)
-            if item is not None:
-                objects.append(item)
-                # Ids run through the whole file
-                self.report.objects += 1
-                item["id"] = self.report.objects
-        self.report.images += 1
+        read = [found for annotation in image.objects if (found := self._object(annotation, size)) is not None]
         # A skipped object leaves the image incomplete, whatever the file says.
-        has_all_objects = len(objects) == len(image.objects) and not image.has_unreadable_objects
+        has_all_objects = len(read) == len(image.objects) and not image.has_unreadable_objects
+        # Prompts and the mask that a tool made from them are one object.
+        objects, united = unite_marks([item for item, _ in read], [has_point for _, has_point in read])
+        for mark in united:
+            self.report.note(image.record_name, Remark(UNITED, "point", mark["point"]))
+        for item in objects:
+            # Object and image ids count from 1 over the whole file.
+            self.report.objects += 1
+            item["id"] = self.report.objects
+            self.units.add(item, size)
+        self.report.images += 1
         return {
             "image": str(path),
             "image_id": self.report.images,
@@ -156,8 +162,11 @@ class AnnotationReader:
             "objects": objects,
         }
 
-    def _object(self, annotation: ObjectAnnotation, size: tuple[int, int]) -> dict[str, Any] | None:
-        """Return one entry of `objects` whose category is still a name; None if it was skipped."""
+    def _object(self, annotation: ObjectAnnotation, size: tuple[int, int]) -> tuple[dict[str, Any], bool] | None:
+        """Return one entry of `objects` whose category is still a name, and whether the file states its point.
+
+        None stands for an object that was skipped.
+        """
         try:
             label, values = annotation.decode(*size)
             has_mask = values.get("segmentation") is not None
@@ -167,10 +176,10 @@ class AnnotationReader:
                 raise AnnotationError("mask without a label", "label", None, hint)
             # The format's own point wins; this is the fallback for masks and boxes.
             point_source = "center" if has_mask else "box_center"
-            item, remark = build_object(0, self._class_name(label), values, size, point_source)
-            if remark:
-                self.report.note(remark, annotation.record_name, "point", [round(value, 2) for value in item["point"]])
-            return item
+            item, remarks = build_object(0, self._class_name(label), values, size, point_source)
+            for remark in remarks:
+                self.report.note(annotation.record_name, remark)
+            return item, values.get("point") is not None
         except AnnotationError as bad:
             self.report.reject(annotation.record_name, bad)
             return None
@@ -214,5 +223,6 @@ class AnnotationReader:
             # Labels that are no class, such as the weather, are dropped and counted
             for label in labels:
                 if label not in index_of:
-                    self.report.note("image-level label that is not a class", row["file_name"], "label", label)
+                    remark = Remark("image-level label that is not a class", "label", label)
+                    self.report.note(row["file_name"], remark)
             row["image_labels"] = [index_of[label] for label in labels if label in index_of] or None

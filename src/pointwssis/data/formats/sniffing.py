@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from ..documents import encoding_of
+
 _HEAD_BYTES = 1 << 16
 # A JSON string, with the colon that makes it a key, or a bracket.
 _JSON_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|[{}\[\]]')
@@ -25,7 +27,8 @@ class FileHead:
             return cls(path, "")
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
-        return cls(path, head.decode("utf-8-sig", errors="replace").lstrip())
+        # A byte order mark is dropped, or names another encoding
+        return cls(path, head.decode(encoding_of(head), errors="replace").lstrip())
 
     def json_keys(self, depth: int = 1) -> set[str]:
         """Return the keys of JSON objects at a depth (1: the outermost object), as far as the head reaches.

@@ -33,6 +33,8 @@ from datasets import Dataset
 from ...ops.coco_masks import decode_rle
 from ...ops.polygons import join_polygons, mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ...ops.wording import brief
+from ..documents import parse_json, read_text
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .fields import box, box_alone, click, ellipse_mask, polygon_mask, read_flag, read_number, warn_of_crowds
@@ -72,7 +74,7 @@ def load_via(path: str | Path, image_dir: str | Path, class_attribute: str | Non
     # The choice of the attribute depends on all regions of the file
     images = _read_images(path)
     attribute = _class_attribute(images, class_attribute, path)
-    reader = AnnotationReader(ImageIndex(image_dir), report, settings, image_field="filename")
+    reader = AnnotationReader(ImageIndex(image_dir, settings.allow_outside), report, settings, image_field="filename")
     return reader.to_dataset(_images(images, attribute, report))
 
 
@@ -124,7 +126,9 @@ def write_via(dataset: Dataset, path: Path) -> Path:
 def _read_images(path: Path) -> dict[str, Any]:
     """Return the records of the images by their key."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = parse_json(read_text(path))
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON ({error}); export it again") from error
     # A project holds the images under a key, an export of annotations consists of them.
@@ -165,7 +169,7 @@ def _class_attribute(images: Mapping[str, Any], wanted: str | None, path: Path) 
 
 def _images(images: Mapping[str, Any], attribute: str | None, report: LoadReport) -> Iterator[ImageAnnotation]:
     for key, record in images.items():
-        record_name = f"image {key!r:.80}"
+        record_name = f"image {brief(key)}"
         try:
             yield _image(record, record_name, attribute)
         except AnnotationError as bad:

@@ -35,11 +35,12 @@ from datasets import Dataset
 from ...ops.coco_masks import decode_rle
 from ...ops.polygons import join_polygons, mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
-from ...ops.wording import counted
-from ..errors import AnnotationError, LoadReport
+from ...ops.wording import brief, counted
+from ..documents import parse_yaml, read_text
+from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import class_names as names_of
 from .fields import box, polygon_mask, read_number
-from .image_index import IMAGE_SUFFIXES, ImageIndex
+from .image_index import IMAGE_SUFFIXES, ImageIndex, folders_below
 from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
 from .sniffing import FileHead
@@ -153,12 +154,7 @@ def _warn_of_losses(folder: Path, left_out: int, incomplete: Sequence[str]) -> N
 def _read_settings(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of a YOLO data.yaml")
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: not valid YAML ({' '.join(str(error).split())}); write train, val and names"
-        ) from error
+    settings = parse_yaml(read_text(path), str(path))
     if not isinstance(settings, dict):
         raise UserError(f"{path}: holds a {type(settings).__name__}; write train, val and names")
     return settings
@@ -173,16 +169,17 @@ def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
     texts = list(names.values()) if isinstance(names, dict) else []
     if not indices or not all(type(i) is int for i in indices) or not all(isinstance(t, str) and t for t in texts):
         raise UserError(
-            f"{path}: names is {names!r:.80}; write a list of class names, or a mapping from 0, 1, … to them"
+            f"{path}: names is {brief(names)}; write a list of class names, or a mapping from 0, 1, … to them"
         )
     if len(set(texts)) < len(texts):
-        raise UserError(f"{path}: names {texts} are not unique; give every class its own name")
+        raise UserError(f"{path}: names {brief(texts)} are not unique; give every class its own name")
     # The number of classes is redundant, but a contradiction shows a wrong list.
     if str(settings.get("nc", len(texts))) != str(len(texts)):
-        raise UserError(f"{path}: nc is {settings['nc']}, but there are {len(texts)} names; correct one of them")
+        raise UserError(f"{path}: nc is {brief(settings['nc'])}, but there are {len(texts)} names; correct one of them")
     # Lines of a pose dataset would pass for polygons
     if "kpt_shape" in settings:
-        raise UserError(f"{path}: kpt_shape is {settings['kpt_shape']}: a pose dataset; give one of segments or boxes")
+        shape = brief(settings["kpt_shape"])
+        raise UserError(f"{path}: kpt_shape is {shape}: a pose dataset; give one of segments or boxes")
     return dict(sorted(names.items()))
 
 
@@ -191,38 +188,38 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
     values = settings.get(split)
     if not values:
         splits = [key for key in ("train", "val", "test") if settings.get(key)]
-        raise UserError(f"{path}: {split} is {values!r}: no such split (the file has {splits}); name its images")
-    root = path.parent / str(settings.get("path") or "")
+        raise UserError(f"{path}: {split} is {brief(values)}: no such split (the file has {splits}); name its images")
+    root = path.parent / _path_text(settings.get("path") or "", "path", path)
     images: list[Path] = []
     for value in values if isinstance(values, list) else [values]:
-        place = PurePosixPath(str(value))
+        place = PurePosixPath(_path_text(value, split, path))
         # Some exporters write ../train/images for a folder beside the data.yaml.
         nearby = PurePosixPath(*[part for part in place.parts if part != ".."])
         # The documented place first, then those that exporters use
         tried = list(dict.fromkeys([root / place, path.parent / place, path.parent / nearby]))
-        found = next((place for place in tried if place.exists()), None)
+        found = next((place for place in tried if os.path.exists(place)), None)
         if found is None:
             looked = ", ".join(str(place) for place in tried)
             raise UserFileNotFoundError(
-                f"{path}: {split} is {value!r}: not found; looked for {looked}; correct path or {split}"
+                f"{path}: {split} is {brief(value)}: not found; looked for {looked}; correct path or {split}"
             )
         images += _listed(found) if found.is_file() else _files_below(found)
     # Places may overlap, and a folder may hold other files than images.
     return sorted({image.absolute() for image in images if image.suffix.lower() in IMAGE_SUFFIXES})
 
 
+def _path_text(value: Any, key: str, path: Path) -> str:
+    if not isinstance(value, str):
+        raise UserError(f"{path}: {key} holds {brief(value)}; write paths as text")
+    return value
+
+
 def _files_below(folder: Path) -> list[Path]:
-    files: list[Path] = []
-    for place, _, names in os.walk(folder, followlinks=True):
-        files += [Path(place, name) for name in names]
-    return files
+    return [Path(place, name) for place, names in folders_below(folder) for name in names]
 
 
 def _listed(file: Path) -> list[Path]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not text ({error}); write the path of one image per line") from error
+    lines = read_text(file).split("\n")
     return [file.parent / line.strip() for line in lines if line.strip()]
 
 
@@ -242,8 +239,8 @@ def _annotated_images(
         # A label file, even an empty one, shows that somebody has annotated the image
         image = ImageAnnotation(f"image {path.name}", str(path), path=path, was_annotated=labels.is_file())
         try:
-            lines = labels.read_text(encoding="utf-8-sig").splitlines() if image.was_annotated else []
-        except UnicodeDecodeError as error:
+            lines = read_text(labels).split("\n") if image.was_annotated else []
+        except UserError as error:
             bad = AnnotationError("label file is not text", "label file", str(labels), f"{error}; export it again")
             report.reject(image.record_name, bad)
             continue
@@ -254,8 +251,8 @@ def _annotated_images(
                 image.objects.append(ObjectAnnotation(f"{labels} line {number}", decode))
         if not image.was_annotated:
             # Count these images, because Ultralytics takes them as empty.
-            remark = "image without a label file (taken as unlabeled)"
-            report.note(remark, image.record_name, "label file", str(labels))
+            remark = Remark("image without a label file (taken as unlabeled)", "label file", str(labels))
+            report.note(image.record_name, remark)
         yield image
 
 

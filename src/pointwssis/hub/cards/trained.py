@@ -12,9 +12,10 @@ from string import Template
 
 import yaml
 
+from ...ops.whole_files import write_text
 from ...ops.wording import counted
 from .metadata import metadata
-from .training_facts import FACTS_FILE, PARTS, TrainingFacts, write_if_changed
+from .training_facts import FACTS_FILE, PARTS, TrainingFacts
 from .words import days, listed, percent, table
 
 CURVES_FILE = "curves.png"
@@ -74,9 +75,21 @@ def write_card(folder: str | Path, family: Mapping[str, str]) -> None:
         folder: folder of the model, with `training_facts.json`.
         family: part → folder of the models of the same run.
     """
-    text = card_of(folder, str(folder), family)
+    text = card_of(folder, local_name(folder), family)
     if text is not None:
-        write_if_changed(Path(folder) / "README.md", text)
+        write_text(Path(folder) / "README.md", text)
+
+
+def local_name(folder: str | Path) -> str:
+    """Return the name of a folder in cards: its path if that is relative, else its last two parts.
+
+    Example:
+        >>> local_name("outputs/nuclei/teacher"), local_name("/runs/nuclei/teacher")
+        ('outputs/nuclei/teacher', 'nuclei/teacher')
+    """
+    folder = Path(folder)
+    is_inside = not folder.is_absolute() and ".." not in folder.parts
+    return str(folder if is_inside else Path(*folder.parts[-2:]))
 
 
 def card_of(folder: str | Path, name: str, family: Mapping[str, str], on_hub: bool = False) -> str | None:
@@ -90,10 +103,12 @@ def card_of(folder: str | Path, name: str, family: Mapping[str, str], on_hub: bo
     """
     # A card that the user has made their own is left alone, and there is no card without facts.
     path = Path(folder) / "README.md"
-    is_taken = path.is_file() and not is_ours(path.read_text(encoding="utf-8"))
-    if is_taken or not (Path(folder) / FACTS_FILE).is_file():
+    if not (Path(folder) / FACTS_FILE).is_file():
         return None
-    return trained_card(TrainingFacts.load(folder), name, family, on_hub, (Path(folder) / CURVES_FILE).is_file())
+    card = trained_card(TrainingFacts.load(folder), name, family, on_hub, (Path(folder) / CURVES_FILE).is_file())
+    present = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else card
+    # The beginning of our card is what is left of a damaged one.
+    return card if is_ours(present) or card.startswith(present) else None
 
 
 def is_ours(text: str) -> bool:

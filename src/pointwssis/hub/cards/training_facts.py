@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...ops.whole_files import read_json, write_text
+
 FACTS_FILE = "training_facts.json"
 PARTS = {
     "teacher": "teacher",
@@ -64,14 +66,8 @@ class TrainingFacts:
     @classmethod
     def load(cls, folder: str | Path) -> "TrainingFacts":
         """Load the facts of a trained folder."""
-        return cls(**json.loads((Path(folder) / FACTS_FILE).read_text(encoding="utf-8")))
+        return cls(**read_json(Path(folder) / FACTS_FILE))
 
     def save(self, folder: str | Path) -> None:
         """Save the facts beside the weights."""
-        write_if_changed(Path(folder) / FACTS_FILE, json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
-
-
-def write_if_changed(path: Path, text: str) -> None:
-    """Write a file unless it already has this content."""
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+        write_text(Path(folder) / FACTS_FILE, json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")

@@ -8,7 +8,8 @@ from transformers.image_processing_utils import BatchFeature
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, ImageInput, PILImageResampling
 from transformers.processing_utils import ImagesKwargs, Unpack
 
-from ...ops.images import is_deep, to_rgb
+from ...ops.deep_images import is_deep
+from ...ops.images import to_rgb
 from .crops_mask_refine_net import ObjectPrompts, crop_objects, normalization
 from .post_processing_mask_refine_net import post_process_masks
 
@@ -73,7 +74,7 @@ class MaskRefineNetImageProcessorBase:
         return super().preprocess(images, prompts, **kwargs)
 
     def process_image(self, image: Any, *args: Any, **kwargs: Any) -> Any:
-        """Convert one image as in transformers, but scale 16-bit images instead of clipping them."""
+        """Convert one image as in transformers, but scale images of more than 8 bits as in `deep_images.py`."""
         return super().process_image(to_rgb(image) if is_deep(image) else image, *args, **kwargs)
 
     def _preprocess(self, images: list[Any], prompts: ObjectPrompts | None = None, **kwargs: Any) -> BatchFeature:

@@ -9,7 +9,8 @@ from transformers.image_processing_utils import BatchFeature
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, PILImageResampling, SizeDict
 from transformers.processing_utils import ImagesKwargs, Unpack
 
-from ...ops.images import is_deep, to_rgb
+from ...ops.deep_images import is_deep
+from ...ops.images import to_rgb
 from ...ops.tiles import tile_windows
 from .post_processing_solov2 import SOLOv2PostProcessing
 from .transforms_solov2 import shortest_edge_size, transform_labels
@@ -98,7 +99,7 @@ class SOLOv2ImageProcessorBase:
         return super().preprocess(images, labels, window_sides, **kwargs)
 
     def process_image(self, image: Any, *args: Any, **kwargs: Any) -> Any:
-        """Convert one image as in transformers, but scale 16-bit images instead of clipping them."""
+        """Convert one image as in transformers, but scale images of more than 8 bits as in `deep_images.py`."""
         return super().process_image(to_rgb(image) if is_deep(image) else image, *args, **kwargs)
 
     def resize(self, image: Any, size: SizeDict, **kwargs: Any) -> Any:

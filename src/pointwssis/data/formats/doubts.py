@@ -1,0 +1,92 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Values of a file that can be read but contradict each other: they are used, counted, and warned of.
+
+Tolerances leave room for the habits of tools: boxes in whole pixels, areas of polygons or of boxes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ops.points import pixel_of
+from ...ops.rle import rle_covers
+from ...ops.user_error import UserError
+from ..errors import Remark
+from .mask_measures import MaskMeasures
+
+_BOX_TOLERANCE = 0.25  # of the longer side of the mask's box
+_PIXELS = 4  # by which an edge of a box may differ
+_SMALL_AREA = 16  # pixels by which an area may differ
+_CORNER_TOLERANCE = 0.01  # pixels, by which rounding moves a corner of a pixel
+_SMALL_SIDE = 4  # pixels; in such an image a click may well be in the first pixel
+
+
+def doubts(values: Mapping[str, Any], measures: MaskMeasures) -> list[Remark]:
+    """Return remarks on values of an object that contradict its mask.
+
+    Args:
+        values: values of the file, of `make_object`.
+        measures: measures of its mask.
+    """
+    if not measures.area:
+        return []
+    remarks = []
+    point, box, area = (values.get(field) for field in ("point", "bbox", "area"))
+    rle = values["segmentation"]
+    if point is not None and not rle_covers(rle, *pixel_of(point, *rle["size"])):
+        # The center of a mask that is not convex is the rule of the paper.
+        is_center = np.abs(np.subtract(point, measures.center)).max() < 0.01
+        text = "center of mass outside of its mask" if is_center else "point outside of its mask"
+        remarks.append(Remark(text, "point", _rounded(point), is_suspect=not is_center))
+    if box is not None:
+        (left, top, width, height), (mask_left, mask_top, mask_width, mask_height) = box, measures.box
+        # Distances between the four edges
+        far = max(abs(left - mask_left), abs(top - mask_top))
+        far = max(far, abs(left + width - mask_left - mask_width), abs(top + height - mask_top - mask_height))
+        if far > max(_PIXELS, _BOX_TOLERANCE * max(mask_width, mask_height)):
+            both = (_rounded(box), measures.box)
+            field = "box of the file, and of the mask,"
+            remarks.append(Remark("box that does not fit its mask", field, both, is_suspect=True))
+    if area is not None:
+        of_box = measures.box[2] * measures.box[3]
+        if not measures.area / 2 - _SMALL_AREA <= area <= 1.5 * of_box + _SMALL_AREA:
+            both = (area, measures.area)
+            field = "area of the file, and of the mask,"
+            remarks.append(Remark("area that does not fit its mask", field, both, is_suspect=True))
+    return remarks
+
+
+def are_fractions(values: Sequence[Any]) -> bool:
+    """Return True for coordinates in parts of the image: all within 0 … 1, and not all at the corners of a pixel."""
+    numbers = [value for value in values if isinstance(value, (int, float))]
+    in_range = bool(numbers) and all(0 <= number <= 1 for number in numbers)
+    return in_range and any(abs(number - round(number)) > _CORNER_TOLERANCE for number in numbers)
+
+
+class FractionsCheck:
+    """A check of the unit of all clicks in a file: those in parts of the image would all be in its first pixel."""
+
+    def __init__(self) -> None:
+        self.points: set[tuple[float, ...]] = set()
+        self.in_first_pixel = True
+
+    def add(self, item: Mapping[str, Any], size: tuple[int, int]) -> None:
+        """Look at the next object."""
+        if self.in_first_pixel and item["segmentation"] is None and item["bbox"] is None and item["point"] is not None:
+            self.points.add(tuple(item["point"]))
+            self.in_first_pixel &= max(item["point"]) <= 1 and min(size) > _SMALL_SIDE
+
+    def conclude(self, source: str) -> None:
+        """Raise an error if all clicks are in parts of the image."""
+        has_fractions = any(value != int(value) for point in self.points for value in point)
+        if len(self.points) > 1 and self.in_first_pixel and has_fractions:
+            example = _rounded(min(self.points))
+            raise UserError(
+                f"{source}: all {len(self.points)} clicks lie in the first pixel of their image, such as {example}: "
+                "they seem to be parts of the image (0 to 1); multiply x by its width and y by its height in pixels"
+            )
+
+
+def _rounded(values: Any) -> list[float]:
+    return [round(float(value), 2) for value in values]

@@ -1,0 +1,82 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Marks of one object inside one file, such as the clicks or the box from which a tool made a mask.
+
+A box without a mask belongs to the mask of its class whose box it matches best, with an IoU above one half; a click
+belongs to the smallest mask of its class that contains it. Both apply only to masks without a point of their own: a
+file that states the points of its masks, as exports of this package do, lists every object separately.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ops.points import pixel_of
+from ...ops.rle import rle_covers
+from .coco_records import nearest_to_mean
+
+_SAME_OBJECT_IOU = 0.5
+
+Item = dict[str, Any]
+
+UNITED = "click or box of an object that has a mask (united with it)"
+
+
+def unite_marks(items: Sequence[Item], have_own_point: Sequence[bool]) -> tuple[list[Item], list[Item]]:
+    """Unite the clicks and boxes of one image with the masks that they belong to.
+
+    Args:
+        items: objects of one image, as `build_object` returns them.
+        have_own_point: for each object, True if the file states its point.
+
+    Returns:
+        The objects, in order, and the marks that became part of one of them.
+    """
+    masks, own_points = [], {}
+    for item, has_own_point in zip(items, have_own_point, strict=True):
+        own_points[id(item)] = has_own_point
+        if item["segmentation"] is not None and not item["iscrowd"] and not has_own_point and item["bbox"] is not None:
+            masks.append(item)
+    if not masks:
+        return list(items), []
+
+    kept: list[Item] = []
+    united: list[Item] = []
+    points: dict[int, list[list[float]]] = {}  # id of a mask → clicks on it
+    for item in items:
+        is_mark = item["segmentation"] is None and not item["iscrowd"]
+        owner = _owner(item, masks) if is_mark else None
+        if owner is None:
+            kept.append(item)
+            continue
+        united.append(item)
+        # The center of a box is no click.
+        if own_points[id(item)]:
+            points.setdefault(id(owner), []).append(item["point"])
+    for mask in masks:
+        if id(mask) in points:
+            mask["point"] = nearest_to_mean(points[id(mask)])
+    return kept, united
+
+
+def _owner(item: Mapping[str, Any], masks: Sequence[Item]) -> Item | None:
+    """Return the mask that a click or box belongs to."""
+    # A click without a class fits any mask.
+    candidates = [mask for mask in masks if item["category"] in (None, mask["category"])]
+    if item["bbox"] is not None:
+        best = max(candidates, key=lambda mask: _box_iou(mask["bbox"], item["bbox"]), default=None)
+        return best if best is not None and _box_iou(best["bbox"], item["bbox"]) > _SAME_OBJECT_IOU else None
+    containing = []
+    for mask in candidates:
+        if rle_covers(mask["segmentation"], *pixel_of(item["point"], *mask["segmentation"]["size"])):
+            containing.append(mask)
+    return min(containing, key=lambda mask: mask["area"], default=None)
+
+
+def _box_iou(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return the intersection over union of two COCO boxes, 0 for empty ones."""
+    starts = np.array([first[:2], second[:2]])
+    sides = np.array([first[2:], second[2:]])
+    overlap = np.clip((starts + sides).min(axis=0) - starts.max(axis=0), 0, None).prod()
+    union = sides.prod(axis=1).sum() - overlap
+    return float(overlap / union) if union > 0 else 0.0

@@ -1,0 +1,67 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""A full disk as one clear error, whichever library has met it."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .user_error import UserError
+
+# Libraries written in C++ and Rust report a failed write by a text of their own.
+FULL_DISK_TEXTS = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "PytorchStreamWriter failed",  # of torch.save, like the next one
+    "unexpected pos",
+)
+
+
+class DiskFullError(UserError, OSError):
+    """A file could not be written because the disk is full; what was complete before is untouched."""
+
+
+def is_about_a_full_disk(error: BaseException | None) -> bool:
+    """Return True for an error, or one with a cause, of a disk or a quota that is full.
+
+    Example:
+        >>> is_about_a_full_disk(OSError(28, "No space left on device")), is_about_a_full_disk(OSError(2, "No file"))
+        (True, False)
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if any(text in str(error) for text in FULL_DISK_TEXTS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@contextmanager
+def naming_full_disk(path: Path) -> Iterator[None]:
+    """Turn the error of a full disk inside the block into a `DiskFullError` with the file and the free space.
+
+    Args:
+        path: file or folder that is written.
+
+    Raises:
+        DiskFullError: the disk is full.
+    """
+    try:
+        yield
+    except DiskFullError:
+        raise
+    except Exception as error:
+        if not is_about_a_full_disk(error):
+            raise
+        raise DiskFullError(
+            f"{path}: the disk is full ({free_megabytes(path):.1f} MB are free); free some space and run the same "
+            "command again: complete stages and the last checkpoint are kept"
+        ) from error
+
+
+def free_megabytes(path: Path) -> float:
+    """Return the free space, in 10⁶ bytes, of the disk that holds a path, which need not exist."""
+    existing = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    return shutil.disk_usage(existing).free / 1e6

@@ -1,0 +1,72 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Kills: at random moments by SIGKILL, SIGTERM and SIGINT, and just before random changes of the output folder."""
+
+import os
+import random
+import signal
+import time
+
+from .rig import Rig, count_writes, kill_at
+
+EXIT_CODES = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}
+KILLS_PER_RUN = 4
+
+
+def number_of_writes(rig: Rig) -> int:
+    """Return the number of changes of the output folder in a whole run."""
+    path = rig.folder / "writes"
+
+    def note(count: int) -> None:
+        with open(path, "w") as file:
+            file.write(str(count))
+
+    rig.run("counted", lambda: count_writes(note))
+    return int(path.read_text())
+
+
+def drill_kills(rig: Rig, kills: int, seed: int) -> tuple[int, list[str]]:
+    """Interrupt runs until there were `kills` interruptions; each run then goes on to its end.
+
+    Returns:
+        The number of interruptions, and what went wrong.
+    """
+    generator, problems, done, number = random.Random(seed), [], 0, 0
+    writes = number_of_writes(rig)
+    while done < kills:
+        name, known = f"killed_{number}", len(problems)
+        number += 1
+        for _ in range(min(KILLS_PER_RUN, kills - done)):
+            # Half of them by the clock, half of them by the number of the change
+            if generator.random() < 0.5:
+                code, expected = interrupt_at_random(rig, name, generator)
+            else:
+                code = rig.run(name, kill_at(generator.randint(1, writes)))
+                expected = -9
+            if code == 0:
+                break
+            done += 1
+            # Without a word, the signal came before the command had begun.
+            if code != expected and rig.log(name).strip():
+                problems.append(f"{name}: exit code {code} instead of {expected}\n{rig.log(name)[-2000:]}")
+        problems += finish(rig, name)
+        print(*problems[known:], sep="\n", flush=True)
+        print(f"{done} interruptions in {number} runs, {len(problems)} problems", flush=True)
+    return done, problems
+
+
+def interrupt_at_random(rig: Rig, name: str, generator: random.Random) -> tuple[int, int]:
+    """Interrupt a run by a random signal at a random moment; return its exit code and the one to expect."""
+    number = generator.choice(list(EXIT_CODES))
+    child = rig.start(name)
+    time.sleep(generator.uniform(0.05, 0.7) * rig.seconds)
+    os.kill(child, number)  # a child that has ended stays until it is waited for
+    return rig.wait(child), EXIT_CODES[number]
+
+
+def finish(rig: Rig, name: str) -> list[str]:
+    """Continue a run to its end, and return what is wrong with it."""
+    code = rig.run(name)
+    if code != 0:
+        return [f"{name}: cannot be continued, exit code {code}\n{rig.log(name)[-2000:]}"]
+    differences = rig.differences(name)
+    return [f"{name}: differs in {', '.join(differences)}"] if differences else []
