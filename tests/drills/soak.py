@@ -48,7 +48,7 @@ class Record:
         found = []
         for values, most, unit in ((self.megabytes, MOST_MEGABYTES, "MB"), (self.files, MOST_FILES, "open files")):
             grown = growth(values)
-            text = f"{name}: {grown:+.1f} {unit} over the second half of {len(values)} samples, {values[-1]:.0f} at the end"
+            text = f"{name}: {grown:+.1f} {unit} over the second half of {len(values)} samples, to {values[-1]:.0f}"
             print(text, flush=True)
             if grown > most:
                 found.append(f"{text}; at most {most} are allowed")
