@@ -14,11 +14,11 @@ from PIL import Image
 from helpers.drawn_masks import masks, points
 from helpers.exported_files import EXPORTED, export_accepted
 from pointwssis.data import dataset_from_rows, load_annotations, make_object
-from pointwssis.ops import decode_rle, encode_mask, rle_area, rle_box
+from pointwssis.ops import decode_rle, encode_mask, point_from_mask, rle_area, rle_box
 
 NAMES = ["cat", "dog", "traffic light"]
 SIZES = {"a.png": (9, 7), "sub folder/b.png": (16, 12), "c.jpg": (1, 1), "ünï.png": (20, 3)}  # (width, height)
-ONLY_MASKS = ("yolo",)  # formats that hold no clicks
+ONLY_MASKS = ("yolo",)  # formats that hold no clicks, and for which every labeled image is complete
 
 
 @pytest.fixture(scope="module")
@@ -30,36 +30,41 @@ def images(tmp_path_factory) -> Path:
     return folder
 
 
+def clicks(height: int, width: int) -> st.SearchStrategy[tuple[float, float]]:
+    """Return points that nobody takes for parts of the image from 0 to 1."""
+    return points(height, width).filter(lambda point: max(point) > 1 or all(value == int(value) for value in point))
+
+
 @st.composite
-def drawn_rows(draw: st.DrawFn, clicks: bool) -> list[dict[str, Any]]:
+def drawn_rows(draw: st.DrawFn, only_masks: bool) -> list[dict[str, Any]]:
     """Return rows of one to three images with masks and, in incomplete images, clicks; without the `image`."""
     rows, ids = [], itertools.count(1)
     for number, name in enumerate(draw(st.lists(st.sampled_from(sorted(SIZES)), min_size=1, max_size=3, unique=True))):
         width, height = SIZES[name]
-        complete = draw(st.booleans())
+        complete = only_masks or draw(st.booleans())
         objects = []
         for category in draw(st.lists(st.integers(0, len(NAMES) - 1), max_size=4)):
-            if clicks and not complete and draw(st.booleans()):
-                point = draw(points(height, width))
+            if not complete and draw(st.booleans()):
+                point = draw(clicks(height, width))
                 objects.append(make_object(next(ids), category, point=list(point)))
                 continue
             mask = draw(masks(height, width).filter(np.any))
             rle = encode_mask(mask)
             values = {"segmentation": rle, "bbox": rle_box(rle), "area": float(rle_area(rle))}
-            objects.append(make_object(next(ids), category, **values))
+            objects.append(make_object(next(ids), category, point=list(point_from_mask(mask)), **values))
         row = {"image_id": number, "file_name": name, "width": width, "height": height, "complete": complete}
         rows.append({**row, "image_labels": None, "objects": objects})
     return rows
 
 
 def loaded_again(rows: list[dict[str, Any]], format: str, images: Path, folder: Path) -> dict[str, Any]:
-    """Export rows, load the file, and return the rows by file name."""
+    """Export rows, load the file, and return the rows by the name of their file, without its folder."""
     dataset = dataset_from_rows([{**row, "image": str(images / row["file_name"])} for row in rows], NAMES)
     # A new folder per example: an export never overwrites a file.
     path = folder / str(len(list(folder.iterdir()))) / "labels"
     path.parent.mkdir()
     back = load_annotations(export_accepted(dataset, format, path), images, class_names=NAMES)
-    return {row["file_name"]: row for row in back}
+    return {Path(row["file_name"]).name: row for row in back}
 
 
 @pytest.mark.parametrize("format", EXPORTED)
@@ -67,20 +72,19 @@ def loaded_again(rows: list[dict[str, Any]], format: str, images: Path, folder: 
 def test_masks_and_clicks_come_back(images, tmp_path_factory, format, data):
     folder = tmp_path_factory.getbasetemp() / f"exports_{format}"
     folder.mkdir(exist_ok=True)
-    rows = data.draw(drawn_rows(clicks=format not in ONLY_MASKS))
+    rows = data.draw(drawn_rows(format in ONLY_MASKS))
     found = loaded_again(rows, format, images, folder)
     for row in rows:
-        other = found.pop(row["file_name"])
+        other = found.pop(Path(row["file_name"]).name)
         assert [other[key] for key in ("width", "height")] == [row["width"], row["height"]]
         assert other["complete"] == row["complete"]
         assert [item["category"] for item in other["objects"]] == [item["category"] for item in row["objects"]]
         for item, again in zip(row["objects"], other["objects"], strict=True):
             assert (item["segmentation"] is None) == (again["segmentation"] is None)
-            if item["segmentation"] is None:
-                assert again["point"] == pytest.approx(item["point"], abs=0.01)
-            else:
+            assert again["point"] == pytest.approx(item["point"], abs=0.01)
+            if item["segmentation"] is not None:
                 assert np.array_equal(decode_rle(again["segmentation"]), decode_rle(item["segmentation"]))
-                assert again["area"] == item["area"] and again["bbox"] == item["bbox"]
+                assert again["area"] == item["area"] and again["bbox"] == pytest.approx(item["bbox"])
     # Other images of the folder have no label.
     assert not any(row["objects"] or row["complete"] for row in found.values())
 
@@ -89,7 +93,7 @@ def test_masks_and_clicks_come_back(images, tmp_path_factory, format, data):
 def test_coco_holds_every_field(images, tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "exports_every_field"
     folder.mkdir(exist_ok=True)
-    rows = data.draw(drawn_rows(clicks=True))
+    rows = data.draw(drawn_rows(False))
     for row in rows:
         row["image_labels"] = data.draw(st.none() | st.lists(st.integers(0, 2), max_size=3, unique=True))
         for item in row["objects"]:
@@ -100,11 +104,10 @@ def test_coco_holds_every_field(images, tmp_path_factory, data):
                 item["rough_segmentation"] = encode_mask(data.draw(masks(row["height"], row["width"])))
     found = loaded_again(rows, "coco", images, folder)
     for row in rows:
-        other = found[row["file_name"]]
+        other = found[Path(row["file_name"]).name]
         for key in ("image_id", "width", "height", "complete", "image_labels"):
             assert other[key] == row[key], key
         for item, again in zip(row["objects"], other["objects"], strict=True):
             for key in ("id", "category", "iscrowd", "segmentation", "rough_segmentation", "score", "level", "bbox"):
                 assert again[key] == item[key], key
-            if item["point"] is not None:
-                assert np.float32(again["point"]).tolist() == np.float32(item["point"]).tolist()
+            assert np.float32(again["point"]).tolist() == np.float32(item["point"]).tolist()

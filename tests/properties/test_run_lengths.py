@@ -13,6 +13,7 @@ from pointwssis.ops import (
     encode_mask,
     join_polygons,
     mask_to_polygons,
+    rasterizing,
     rle_area,
     rle_box,
     rle_coverage,
@@ -106,3 +107,7 @@ def test_polygons_with_fractions_are_filled_as_by_pycocotools(height, width, dat
     ours = segmentation_to_rle(polygons, height, width)
     assert np.array_equal(decode_rle(ours), theirs.astype(bool))
     assert rle_area(ours) == theirs.sum() and rle_box(ours) == plain_box(theirs)
+    # Long outlines are cut into parts, which fill the same pixels.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rasterizing, "_MAX_PART", data.draw(st.integers(1, 40)))
+        assert segmentation_to_rle(polygons, height, width) == ours

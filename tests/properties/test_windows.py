@@ -2,14 +2,18 @@
 """Tiles of images, crops of objects, and overlaps that points settle."""
 
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.drawn_masks import masks, points
 from pointwssis.models.mask_refine_net.crops_mask_refine_net import crop_box_around, points_to_crops
+from pointwssis.models.solov2.frames_solov2 import Frame
+from pointwssis.models.solov2.merging_solov2 import TileInstances, merge_tiles
 from pointwssis.ops import decode_rle, encode_mask, settle_overlaps
 from pointwssis.ops.points import pixel_of
 from pointwssis.ops.tiles import most_central_windows, tile_windows
+from pointwssis.ops.windowed_masks import WindowedMask
 
 SIDES = st.integers(1, 60)
 
@@ -44,6 +48,38 @@ def test_a_point_belongs_to_the_tile_whose_inner_borders_are_farthest(height, wi
             inner += [right - x] * (right < width) + [bottom - y] * (bottom < height)
             margins.append(min(inner, default=np.inf))
         assert margins[owner] == max(margins) and margins[owner] >= 0
+
+
+@st.composite
+def shapes(draw: st.DrawFn, height: int, width: int) -> np.ndarray:
+    """Return a connected mask: two rectangles that share a pixel."""
+    row, column = draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))
+    mask = np.zeros((height, width), bool)
+    for _ in range(2):
+        top, left = draw(st.integers(0, row)), draw(st.integers(0, column))
+        mask[top : draw(st.integers(row + 1, height)), left : draw(st.integers(column + 1, width))] = True
+    return mask
+
+
+@given(SIDES, SIDES, st.integers(12, 24), st.data())
+def test_the_parts_of_an_object_in_all_tiles_are_merged_to_it(height, width, side, data):
+    windows = tile_windows(height, width, side)
+    objects = data.draw(st.lists(shapes(height, width), min_size=1, max_size=3))
+    parts = []
+    for number, window in enumerate(windows):
+        # What a perfect network finds in a tile, with any scores; every object has its own class.
+        visible = [label for label, mask in enumerate(objects) if mask[window.slices].any()]
+        scores = [data.draw(st.sampled_from([0.1, 0.5, 0.9])) for _ in visible]
+        found = [
+            WindowedMask(torch.from_numpy(objects[label][window.slices]), window, (height, width)) for label in visible
+        ]
+        frame = Frame(number, window.size, window, (height, width))
+        parts.append(TileInstances(frame, found, torch.tensor(visible), torch.tensor(scores)))
+    merged, labels, scores = merge_tiles(parts, max_detections=100)
+    assert sorted(labels.tolist()) == list(range(len(objects)))
+    for mask, label in zip(merged, labels.tolist(), strict=True):
+        assert np.array_equal(mask.dense().numpy(), objects[label])
+    assert scores.tolist() == sorted(scores.tolist(), reverse=True)
 
 
 @given(masks(), st.data())
