@@ -1,27 +1,30 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Memory and open files of this process, as the kernel counts them."""
+"""Memory and open files of this process, as Linux counts them."""
 
 import os
-import resource
-import sys
 from pathlib import Path
 
-MEGABYTE = 2**20
-# The kernel counts the peak in kilobytes, that of macOS in bytes.
-PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
+KILOBYTES_PER_MEGABYTE = 1024
 
 
 def peak_megabytes() -> float:
-    """Return the largest resident memory that this process has ever had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * PEAK_UNIT / MEGABYTE
+    """Return the largest resident memory since this program started, without that of the process which started it."""
+    return _status("VmHWM")
 
 
 def resident_megabytes() -> float:
-    """Return the resident memory of this process; Linux only."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / MEGABYTE
+    """Return the resident memory of this process."""
+    return _status("VmRSS")
+
+
+def _status(name: str) -> float:
+    """Return one of the sizes in `/proc/self/status` in megabytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) / KILOBYTES_PER_MEGABYTE
+    raise RuntimeError(f"the kernel does not state {name}")
 
 
 def open_files() -> int:
-    """Return the number of open file descriptors of this process; Linux only."""
+    """Return the number of open file descriptors of this process."""
     return len(os.listdir("/proc/self/fd"))

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Extreme sizes, each in a child process whose peak memory is bounded.
+"""Extreme sizes, each in a child process whose peak memory is bounded; Linux only.
 
 python -m drills.sizes            # in the folder of the tests; all of them
 python -m drills.sizes classes    # one of them
@@ -91,7 +91,7 @@ def many_classes(folder: Path) -> None:
     assert evaluator.compute()["AP"] > 0.99 and len(evaluator.per_class_ap()) == NUM_LVIS_CLASSES
 
 
-def large_image(folder: Path, width: int = 12_000, height: int = 9_000, num_points: int = 40) -> None:
+def large_image(folder: Path, width: int = 12_000, height: int = 9_000, num_points: int = 5) -> None:
     """Label an image of 108 megapixels by its points."""
     clicks = np.random.default_rng(SEED).uniform((0, 0), (width - 1, height - 1), (num_points, 2))
     objects = [make_object(number + 1, 0, point=list(click)) for number, click in enumerate(clicks)]

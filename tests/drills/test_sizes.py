@@ -1,11 +1,14 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The quick ones of the extreme sizes, and the measure of the soak; `make drills` runs all."""
 
+import sys
+
 import pytest
 
 from drills import sizes, soak
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
 @pytest.mark.parametrize("name", ["classes", "one-pixel masks"])
 def test_extreme_sizes_pass_within_their_memory(name):
     assert sizes.measured(name) < sizes.SIZES[name].megabytes
