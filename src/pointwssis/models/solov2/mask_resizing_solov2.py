@@ -39,7 +39,9 @@ class AxisResizing(NamedTuple):
         return cls(weights.to(device), has_weight.argmax(axis=1), last)
 
     def sources(self, start: int, stop: int) -> slice:
-        """Return the source pixels that target pixels from `start` to before `stop` depend on."""
+        """Return the source pixels that target pixels from `start` to before `stop` depend on; none for none."""
+        if start >= stop:
+            return slice(0, 0)
         return slice(int(self.first[start]), int(self.last[stop - 1]) + 1)
 
     def targets(self, start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
