@@ -21,9 +21,13 @@ test: $(INSTALLED) ## doctests and tests, offline
 	$(BIN)/python -m pytest
 
 KILLS ?= 100
+SOAK ?= --images 20000 --minutes 60
 
-drills: $(INSTALLED) ## interruptions, damaged files and full disks, many minutes; KILLS=100; full disks need root
+drills: $(INSTALLED) ## interruptions, damage, full disks, extreme sizes, long runs; hours; KILLS, SOAK; full disks need root
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills --kills $(KILLS)
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills.sizes
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills.soak $(SOAK)
+	$(BIN)/python -m pytest tests/properties --hypothesis-profile=drill
 
 # Trained by: pointwssis run nuclei --data_dir data/nuclei --output_dir outputs/nuclei, and make demo
 DATA ?= data/nuclei
