@@ -16,7 +16,7 @@ from ...ops.nms import mask_nms, matrix_nms, point_nms
 
 MASK_PIXELS_PER_CHUNK = 2**22  # pixels of masks that are computed together, which bounds the memory (16 MiB)
 MASK_PIXELS_PER_BLOCK = 2**18  # the same where only sums are kept: on a CPU they fit into the cache
-MASK_PIXELS_TO_KEEP = 2**24  # most pixels of masks that are kept for a second use (64 MiB)
+MASK_PIXELS_TO_KEEP = 2**22  # most pixels of masks that are kept for a second use; more are computed again as fast
 KERNELS_PER_BLOCK = 256
 
 
