@@ -167,7 +167,7 @@ def test_a_click_that_finds_nothing_stays_in_both_tables(tmp_path, images):
         ("image,x,y\nb.JPG,three,4\n", "line 2 (b.JPG): x is 'three': x is not a finite number"),
         ("image,x,y\nb.JPG,3\n", "line 2: line is 'b.JPG,3': 2 cells; the first line names 3 columns"),
         ("image,x,y\nb.JPG,nan,4\n", "line 2 (b.JPG): x is 'nan'"),
-        ("image,x,y\nb.JPG,3,64\n", "line 2 (b.JPG): x, y is [3.0, 64.0]: point outside of the image"),
+        ("image,x,y\nb.JPG,3,65\n", "line 2 (b.JPG): x, y is [3.0, 65.0]: point outside of the image"),
         ("image,x,y\none/a.png,-1,4\n", "0 ≤ x < 60 and 0 ≤ y < 40"),
         ("image,x,y\none/a.png,30,50\n", "y 50 lies outside the height 40, but fits the width: are x and y swapped?"),
         ("image,x,y,label\nb.JPG,3,4,Stars\n", "clicks.csv: ['Stars'] are not among the classes"),
@@ -323,7 +323,7 @@ def test_each_image_is_decoded_once(models, images, tmp_path, monkeypatch):
     decoded, decode = [], inputs.read_image
     monkeypatch.setattr(inputs, "read_image", lambda source: [decoded.append(source), decode(source)][1])
     opened, load = [], Image.open
-    monkeypatch.setattr(Image, "open", lambda *given: [opened.append(given), load(*given)][1])
+    monkeypatch.setattr(Image, "open", lambda *given, **named: [opened.append(given), load(*given, **named)][1])
     predict(models, tmp_path / "out", str(images))
     assert len(decoded) == len(opened) == 3
 

@@ -109,7 +109,8 @@ def test_a_missing_refiner_says_what_to_do(pipe):
 @pytest.mark.parametrize(
     ("name", "message"), [("genral", "did you mean 'general'"), ("outputs", "use 'general', a fol")]
 )
-def test_a_mistyped_refiner_is_an_error_before_anything_is_loaded(pipe, name, message):
+def test_a_mistyped_refiner_is_an_error_before_anything_is_loaded(pipe, name, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # without a folder of this name
     with pytest.raises(ValueError, match=f"there is no refiner '{name}'.*{message}"):
         pipe(tiny.picture(), points=POINTS, refiner=name)
 

@@ -100,9 +100,12 @@ def _without_nested(masks: Sequence[RLE], point_pixels: np.ndarray) -> list[RLE]
         nested = []
         for inner in np.flatnonzero(coverages[:, outer]):
             if _is_nested(masks[inner], masks[outer], coverages[inner, outer], point_pixels[inner]):
-                nested.append(masks[inner])
-        free = free_part(masks[outer], nested)
-        settled[outer] = _with_own_point(free, masks[outer], point_pixels[outer]) if rle_area(free) else masks[outer]
+                nested.append(inner)
+        free = free_part(masks[outer], [masks[inner] for inner in nested])
+        # The pixel of its own point stays, unless it is that of a nested object too.
+        if rle_area(free) and point_pixels[outer] not in point_pixels[nested]:
+            free = _with_own_point(free, masks[outer], point_pixels[outer])
+        settled[outer] = free if rle_area(free) else masks[outer]
     return settled
 
 
