@@ -189,3 +189,17 @@ def test_other_validation_images_are_only_evaluated(trainings, labeled):
         Run(made())
     Run(made(), update=True).run()
     assert trainings == [] and labeled == [] and Path("out/teacher/metrics.json").is_file()
+
+
+def test_held_back_images_belong_to_those_with_masks():
+    Path("out").rename("earlier_out")
+    options = {"val_annotations": None, "labeled_fraction": 0.6, "stages": ["teacher"]}
+    run = Run(made(**options))
+    run.run()
+    (held_back, *_) = run.data.validation["file_name"]
+    assert run.data.validation_is_held_back and held_back not in run.data.masked["file_name"]
+    path = Path("data/images") / held_back
+    with Image.open(path) as image:
+        ImageOps.invert(image.convert("RGB")).save(path)
+    with pytest.raises(ValueError, match=rf"images with masks: 1 of \d changed \({held_back}\)"):
+        Run(made(**options))
