@@ -93,17 +93,17 @@ def test_an_interrupted_training_stops_at_the_same_step(shapes, tmp_path, measur
 
 
 def test_a_checkpoint_of_the_last_measurement_ends_the_training(shapes, tmp_path, measured, monkeypatch):
-    """A signal during the last measurement saves a checkpoint of that step."""
+    """A signal during the last step saves a checkpoint of it."""
     Run(stopping(tmp_path / "whole", shapes)).teacher()
-    again, measure = stopping(tmp_path / "stopped", shapes), LabelStopping._measured
+    again, step = stopping(tmp_path / "stopped", shapes), SegmentationTrainer.training_step
 
-    def signaled(self, step, model):
-        if step == 5:
+    def signaled(self, *arguments, **values):
+        if self.state.global_step == 4:
             os.kill(os.getpid(), signal.SIGTERM)
-        return measure(self, step, model)
+        return step(self, *arguments, **values)
 
     with monkeypatch.context() as patch:
-        patch.setattr(LabelStopping, "_measured", signaled)
+        patch.setattr(SegmentationTrainer, "training_step", signaled)
         with pytest.raises(Interrupted):
             Run(again).teacher()
     assert (tmp_path / "stopped" / "teacher" / "checkpoints" / "checkpoint-5").is_dir()
