@@ -2,6 +2,7 @@
 """A teacher that trains until the labels that it makes of held-back images stop improving."""
 
 import functools
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from ..ops.whole_files import read_json, write_folder, write_json
 from ..training.trainer import SegmentationTrainer
 from .cache import is_first_process
 
-MEASUREMENTS = 20  # per training of all steps
+MEASUREMENTS = 20  # at most, per training of all steps
 FILE = "held_back_labels.json"
 
 
@@ -34,7 +35,7 @@ class LabelStopping(TrainerCallback):
     def __init__(self, patience: int, measure: Callable[[Path], float], trainer: SegmentationTrainer):
         self.patience, self.measure, self.trainer = patience, measure, trainer
         self.folder = Path(trainer.args.output_dir) / "measured"
-        self.interval = max(1, trainer.args.max_steps // MEASUREMENTS)
+        self.interval = math.ceil(trainer.args.max_steps / MEASUREMENTS)
         # Step → mean IoU, in ascending order
         saved = read_json(self.folder / FILE) or {"mean_iou": {}}
         self.mean_iou: dict[int, float] = {int(step): value for step, value in saved["mean_iou"].items()}
