@@ -66,10 +66,9 @@ def compute_settings(
 
 
 def labeling_dtype(recipe: Recipe) -> torch.dtype:
-    """Return the dtype in which the models of a run label: that of the recipe, or the faster one.
+    """Return the dtype in which the models of a run label and are evaluated: that of the recipe, or the faster one.
 
-    The choice is kept in `speed.json`, so that all labels of a run are made alike. Trained models are evaluated in the
-    precision of their training.
+    The choice is kept in `speed.json`, so that all labels of a run are made alike.
     """
     path = Path(recipe.output_dir) / SPEED_FILE
     kept = read_json(path) or {}
