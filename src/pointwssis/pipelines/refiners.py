@@ -76,7 +76,9 @@ def load_refiner(
     # The type is checked before the weights are loaded.
     fields, _ = MaskRefineNetConfig.get_config_dict(name_or_path)
     _check_model_type(name_or_path, fields.get("model_type"))
-    model = fold_batch_norms(AutoModel.from_pretrained(name_or_path, dtype=dtype))
+    # Batch norms are folded before rounding, so that weights in bfloat16 are rounded once.
+    model = AutoModel.from_pretrained(name_or_path, dtype=None if dtype is None else torch.float32)
+    model = fold_batch_norms(model).to(dtype=dtype)
     processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil")
     return PointMaskRefinementPipeline(model=model, image_processor=processor, device=device)
 
