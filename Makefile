@@ -9,7 +9,7 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test drills pictures common-tests test-versions quality style
+.PHONY: help demo test drills pictures bench common-tests test-versions quality style
 
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-14s%s\n", $$1, $$2}'
@@ -21,9 +21,13 @@ test: $(INSTALLED) ## doctests and tests, offline
 	$(BIN)/python -m pytest
 
 KILLS ?= 100
+SOAK ?= --images 20000 --minutes 60
 
-drills: $(INSTALLED) ## interruptions, damaged files and full disks, many minutes; KILLS=100; full disks need root
+drills: $(INSTALLED) ## interruptions, damage, full disks, extreme sizes, long runs; hours; KILLS, SOAK; full disks need root
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills --kills $(KILLS)
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills.sizes
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills.soak $(SOAK)
+	$(BIN)/python -m pytest tests/properties --hypothesis-profile=drill
 
 # Trained by: pointwssis run nuclei --data_dir data/nuclei --output_dir outputs/nuclei, and make demo
 DATA ?= data/nuclei
@@ -36,6 +40,10 @@ pictures: $(INSTALLED) ## the pictures of the docs, from DATA=data/nuclei and MO
 common-tests: $(INSTALLED) ## transformers' own tests on our classes, in both image processor backends
 	$(BIN)/python tests/common/fetch.py
 	PYTHONPATH=.cache/common-tests/torchvision $(BIN)/python -m pytest tests/common || test $$? -eq 5 # all skipped
+
+bench: $(INSTALLED) ## speed beside yardsticks, on an idle machine; ONLY="points-1 help" measures some rows
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
 
 test-versions: $(INSTALLED) ## the lowest and the newest supported transformers, and supervision
 	$(BIN)/python tests/versions.py

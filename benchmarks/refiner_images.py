@@ -13,7 +13,7 @@ from datasets import Dataset
 from PIL import Image, ImageDraw, ImageFilter
 
 from pointwssis.data import make_object
-from pointwssis.data.synthetic import draw_scene
+from pointwssis.data.shape_scenes import draw_scene
 from pointwssis.ops.coco_masks import decode_rle, encode_mask
 from pointwssis.ops.images import read_image
 

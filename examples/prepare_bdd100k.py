@@ -2,8 +2,7 @@
 r"""BDD100K as a dataset with one configuration per experiment: 7k images with masks, 20k, 40k or 67k with points.
 
 python examples/prepare_bdd100k.py --data_dir data/bdd100k --output_dir data/bdd100k-prepared
-pointwssis run examples/recipes/coco10.yaml --dataset_name data/bdd100k-prepared --dataset_config bdd67k \
-    --image_dir data/bdd100k --output_dir outputs/bdd67k
+pointwssis run bdd100k_67k --dataset_name data/bdd100k-prepared --image_dir data/bdd100k
 """
 
 import argparse

@@ -30,7 +30,7 @@ LAYERS = [
 DATA_LAYERS = [
     ["prepared"],
     ["loading"],
-    ["merge", "statistics", "point_noise", "synthetic", "labeling_plan"],
+    ["merge", "statistics", "point_noise", "synthetic", "shape_scenes", "labeling_plan"],
     ["formats", "annotation_cost"],
     ["schema", "class_names", "errors", "splits", "documents"],
 ]

@@ -1,12 +1,15 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Rows about what surrounds the networks: evaluation, and the start of processes."""
 
+import atexit
 import io
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +17,12 @@ from datasets import Dataset
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from pointwssis import SOLOv2ImageProcessorPil
 from pointwssis.data import make_shapes_dataset
 from pointwssis.data.formats.coco_export import to_coco
 from pointwssis.evaluation import CocoEvaluator
 
+from .network_rows import resnet50
 from .timing import Comparison
 
 NUM_IMAGES, DETECTIONS = 200, 100
@@ -82,6 +87,43 @@ def process_row(ours: list[str], yardstick: str, goal: float | None) -> Comparis
     )
 
 
+FIRST_CLICK = """
+from PIL import Image
+from transformers import pipeline
+import pointwssis
+segmenter = pipeline("point-instance-segmentation", model={folder!r}, device="cpu")
+segmenter(Image.new("RGB", (640, 480)), points=[(320, 240)], mask_format="rle")
+"""
+FIRST_FORWARD = """
+import torch
+from transformers import pipeline
+from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
+with torch.inference_mode():
+    SOLOv2ForInstanceSegmentation.from_pretrained({folder!r})(torch.zeros(1, 3, 416, 544))
+"""
+
+
+def first_click_row() -> Comparison:
+    """Compare a new process up to its first click with the import of transformers, loading, and the bare network."""
+    folder = saved_resnet50()
+    return Comparison(
+        ours=partial(run_python, ["-c", FIRST_CLICK.format(folder=folder)]),
+        yardstick=partial(run_python, ["-c", FIRST_FORWARD.format(folder=folder)]),
+        yardstick_name="import of transformers' pipelines, and the bare network once",
+        goal=1 / 1.2,
+    )
+
+
+@cache
+def saved_resnet50() -> str:
+    """Return a folder with a SOLOv2 with ResNet-50 and random weights, which is removed when the process ends."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    resnet50().save_pretrained(folder)
+    SOLOv2ImageProcessorPil(size={"shortest_edge": 400, "longest_edge": 666}).save_pretrained(folder)
+    return folder
+
+
 def run_python(arguments: list[str]) -> None:
     """Run Python to its end, without its output."""
     subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
@@ -91,4 +133,5 @@ ROWS: dict[str, Callable[[], Comparison]] = {
     "evaluation": evaluation_row,
     "help": partial(process_row, ["-m", "pointwssis", "--help"], "import torch, transformers", None),
     "import": partial(process_row, ["-c", "import pointwssis"], "import torch, transformers", None),
+    "first-click": first_click_row,
 }

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pointwssis import SOLOv2ImageProcessorPil
-from pointwssis.models.solov2.decoding_solov2 import masks_in_image
+from pointwssis.models.solov2.mask_resizing_solov2 import MaskResizing
 from pointwssis.ops.mask_ops import mask_iou
 from pointwssis.ops.nms import mask_nms, matrix_nms
 
@@ -57,7 +57,7 @@ def masks_row(count: int, size: tuple[int, int]) -> Comparison:
     side = (CANVAS[0] // 4, CANVAS[1] // 4)
     probabilities = (kernels @ outputs.mask_features[0].flatten(1)).sigmoid().unflatten(1, side)
     return Comparison(
-        ours=partial(masks_in_image, probabilities, VALID, size, 0.5),
+        ours=lambda: list(MaskResizing.between(side, VALID, size, probabilities.device).masks(probabilities, 0.5)),
         yardstick=partial(dense_masks, probabilities, VALID, size),
         yardstick_name="two resizes of whole images",
     )

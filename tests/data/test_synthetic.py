@@ -1,4 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import hashlib
 import json
 import time
 
@@ -7,6 +8,7 @@ import pytest
 
 from pointwssis.data import (
     SHAPE_CLASSES,
+    SHAPE_LEVELS,
     class_names,
     load_coco_folder,
     make_shapes_dataset,
@@ -15,6 +17,69 @@ from pointwssis.data import (
     write_shapes_coco,
 )
 from pointwssis.ops.coco_masks import encode_mask
+from pointwssis.ops.user_error import UserError
+
+# SHA-256 of pixels and masks of the first eight images of 128 × 128 pixels with seed 1. Published figures refer to
+# these drawings, so a change means a new version of the dataset, under a new name.
+SHAPES_V1 = {
+    "easy": (
+        "a36138c638298db305f08aefc07effa58161ae1ca64f0d0533f9ad7115720845",
+        "d7298be3bb3f7368fbd5149de581563e9f582218764c14116c89c50d21102f4b",
+    ),
+    "medium": (
+        "d5068efb1fe38a43739e264a67aee1d3b3cf76c9a2889e076e852efa64ea84e3",
+        "32c8c54ad928331cc7488ddf628a08ec8db8108756c21d1093f328ba5a8d02c0",
+    ),
+    "hard": (
+        "54b441085fabaace170c6e4c16a88034476d97b867d08a10c52e6f257c669c7a",
+        "ebbe5e3b88adc4cbb4cd0477c32a71c54909c123d5fcab7c7e58b5860b11664e",
+    ),
+}
+
+
+@pytest.mark.parametrize("level", SHAPES_V1)
+def test_shapes_v1_is_frozen(level):
+    pixels, masks = hashlib.sha256(), hashlib.sha256()
+    for row in make_shapes_dataset(8, (128, 128), seed=1, level=level):
+        pixels.update(np.asarray(read_image(row)).tobytes())
+        masks.update(object_masks(row).tobytes())
+    assert (pixels.hexdigest(), masks.hexdigest()) == SHAPES_V1[level]
+
+
+def test_levels_grow_harder():
+    drawn = {level: make_shapes_dataset(40, seed=2, level=level) for level in SHAPE_LEVELS}
+    counts = {level: np.mean([len(row["objects"]) for row in rows]) for level, rows in drawn.items()}
+    assert counts["easy"] < counts["medium"] < counts["hard"]
+    # Neighbors of one class touch: their masks are adjacent, which one mask of both would be too.
+    adjacent = {level: np.mean([has_touching_twins(row) for row in rows]) for level, rows in drawn.items()}
+    assert adjacent["easy"] < adjacent["medium"] < adjacent["hard"] and adjacent["hard"] > 0.4
+
+
+def has_touching_twins(row) -> bool:
+    masks, labels = object_masks(row), [item["category"] for item in row["objects"]]
+    for index, mask in enumerate(masks):
+        grown = mask.copy()
+        grown[1:] |= mask[:-1]
+        grown[:, 1:] |= mask[:, :-1]
+        touched = [i for i, other in enumerate(masks) if i != index and labels[i] == labels[index]]
+        if any((grown & masks[i]).any() for i in touched):
+            return True
+    return False
+
+
+def test_a_wrong_level_is_named():
+    with pytest.raises(UserError, match="level is 'extreme'; it must be one of easy, medium, hard"):
+        make_shapes_dataset(1, level="extreme")
+
+
+def test_the_dataset_card_redraws_the_dataset(tmp_path):
+    write_shapes_coco(tmp_path / "first", 2, 1, (48, 64), seed=4, level="hard")
+    card = (tmp_path / "first" / "README.md").read_text()
+    code = card.split("```python\n")[1].split("```")[0].replace('"shapes"', "folder")
+    exec(code, {"folder": tmp_path / "again"})
+    for name in ("images/val_00000.png", "annotations/instances_train.json", "README.md"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "first" / name).read_bytes()
+    assert "# shapes-v1, level hard" in card
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pointwssis.data import make_shapes_dataset, write_shapes_coco
-from pointwssis.data.synthetic import SHAPE_CLASSES
+from pointwssis.data import SHAPE_CLASSES, make_shapes_dataset, write_shapes_coco
 from pointwssis.models.factory import new_refiner, new_segmenter
 from pointwssis.models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation

@@ -19,6 +19,7 @@ from pointwssis.models.mask_refine_net.named_mask_refine_net import find_refiner
 from pointwssis.ops.coco_masks import decode_rle
 from pointwssis.ops.points import point_from_mask
 from pointwssis.ops.user_error import UserError
+from pointwssis.pipelines.refiners import load_refiner
 
 CPU = torch.device("cpu")
 SIZES = {"embedding_size": 8, "hidden_sizes": [8, 12, 16, 24], "depths": [1, 1, 1, 1], "layer_type": "basic"}
@@ -156,6 +157,15 @@ class TestPipelines:
         for one, other in zip(pipe(tiny.picture(), **inputs), plain, strict=True):
             assert one["label"] == other["label"] and one["score"] == pytest.approx(other["score"], abs=1e-4)
             assert (one["mask"] != other["mask"]).mean() < 0.001
+
+    def test_a_refiner_in_bfloat16_is_folded_before_it_is_rounded(self, tmp_path):
+        model, processor = tiny.refiner()
+        folder = tiny.saved(tmp_path, (with_statistics(model), processor))
+        pipe = load_refiner(folder, CPU, torch.bfloat16)
+        assert tiny.same_weights(
+            pipe.model.state_dict(), prepare_for_inference(model, CPU, torch.bfloat16).state_dict()
+        )
+        assert load_refiner(folder, CPU, None).model.dtype == torch.float32
 
     def test_a_pipeline_in_bfloat16_saves_the_same_weights(self, tmp_path):
         folder = tiny.saved_segmenter(tmp_path / "segmenter")

@@ -60,6 +60,12 @@ def test_official_mask_reduction_is_reproduced(name):
     assert got.shape == expected.shape and (got != expected).sum() == 0
 
 
+def test_a_side_of_one_pixel_is_not_reduced_to_nothing():
+    """OpenCV refuses to make such an image; a long and narrow image in a training must not stop it."""
+    assert downscale_masks(torch.ones(2, 1, 12)).tolist() == [[[True] * 3]] * 2
+    assert downscale_masks(torch.ones(1, 1, 1)).tolist() == [[[True]]]
+
+
 def test_triplicates_under_the_linear_kernel_stay_finite():
     scores = matrix_nms(torch.ones(3, 4, 4), torch.zeros(3), torch.tensor([0.9, 0.8, 0.7]), kernel="linear")
     assert scores.tolist() == [pytest.approx(0.9), 0.0, 0.0]

@@ -73,7 +73,7 @@ def test_windows_of_random_masks():
 
 def test_uncompressed_runs():
     assert checked_rle({"size": [2, 3], "counts": [1, 2, 3]}, 2, 3) == {"size": [2, 3], "counts": "123"}
-    for runs in ([6], [0, 6], [0, 0, 6], [3, 0, 3], [1, 1, 1, 1, 1, 1]):
+    for runs in ([6], [0, 6], [3, 3], [1, 1, 1, 1, 1, 1]):
         expected = coco_mask.frPyObjects({"size": [2, 3], "counts": runs}, 2, 3)["counts"].decode()
         assert checked_rle({"size": [2, 3], "counts": runs}, 2, 3)["counts"] == expected
         assert read_runs(expected).tolist() == runs
@@ -104,3 +104,16 @@ def test_negative_runs_are_an_error():
         decode_rle({"size": [2, 2], "counts": "6N"})
     with pytest.raises(ValueError, match="RLE counts"):
         checked_rle({"size": [2, 2], "counts": "6N"}, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("runs", "same"),
+    [([1, 0, 5], [6]), ([0, 0, 6], [6]), ([0, 0, 0, 6], [0, 6]), ([1, 2, 0, 2, 1], [1, 4, 1]), ([2, 4, 0], [2, 4])],
+)
+def test_runs_without_pixels_are_left_out(runs, same):
+    """Of the first one pycocotools says that its box starts at the bottom right and has 4,294,967,296 columns."""
+    text = coco_mask.frPyObjects({"size": [2, 3], "counts": runs}, 2, 3)["counts"].decode()
+    for counts in (runs, text):
+        rle = checked_rle({"size": [2, 3], "counts": counts}, 2, 3)
+        assert read_runs(rle["counts"]).tolist() == same
+        assert rle == encode_mask(decode_rle(rle))

@@ -8,6 +8,7 @@ from transformers import pipeline
 from helpers import tiny
 from helpers.answers import POINTS, as_array
 from pointwssis.models.mask_refine_net.named_mask_refine_net import find_refiner
+from pointwssis.pipelines import refiners
 
 LABELS = ["star", None, "ellipse"]
 
@@ -58,6 +59,27 @@ def test_a_callable_sees_each_image_of_a_batch(pipe):
     assert [len(instances) for instances in found] == [3, 1, 0]
 
 
+@pytest.mark.parametrize("mask_format", ["numpy", "rle"])
+def test_many_masks_are_refined_in_several_calls(pipe, refine, monkeypatch, mask_format):
+    calls = []
+
+    def refiner(image, rough_masks, points, labels):
+        calls.append((len(rough_masks), len(points), len(labels)))
+        return refine.refine(image, rough_masks, points, labels)["masks"]
+
+    options = {"points": POINTS, "refiner": refiner, "mask_format": mask_format}
+    at_once = pipe(tiny.picture(70, 80), **options)
+    # Two masks of this size fit into the budget, then less than one.
+    for pixels, counts in ((2 * 70 * 80, [2, 1]), (70, [1, 1, 1])):
+        calls.clear()
+        monkeypatch.setattr(refiners, "PIXELS_PER_CALL", pixels)
+        found = pipe(tiny.picture(70, 80), **options)
+        assert calls == [(count, count, count) for count in counts]
+        for one, expected in zip(found, at_once, strict=True):
+            for key, value in expected.items():
+                assert np.array_equal(one[key], value)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -87,7 +109,8 @@ def test_a_missing_refiner_says_what_to_do(pipe):
 @pytest.mark.parametrize(
     ("name", "message"), [("genral", "did you mean 'general'"), ("outputs", "use 'general', a fol")]
 )
-def test_a_mistyped_refiner_is_an_error_before_anything_is_loaded(pipe, name, message):
+def test_a_mistyped_refiner_is_an_error_before_anything_is_loaded(pipe, name, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # without a folder of this name
     with pytest.raises(ValueError, match=f"there is no refiner '{name}'.*{message}"):
         pipe(tiny.picture(), points=POINTS, refiner=name)
 

@@ -53,6 +53,19 @@ def test_labeling_takes_half_of_a_training_sample(recipe):
     assert refiner.seconds == 10 * 1 + 2 * 4 * 0.5 * 2 / 2  # rough masks of four images by two teachers
 
 
+def test_accumulated_passes_multiply_the_time_of_a_step(recipe):
+    accumulating = replace(
+        recipe,
+        training={**recipe.training, "total_batch_size": 6},
+        refiner={**recipe.refiner, "total_batch_size": 8},
+    )
+    for name, factor in (("teacher", 3), ("refiner", 2)):
+        one = estimate(costs(recipe, []), name, name, 100).seconds
+        more = estimate(costs(accumulating, []), name, name, 100).seconds
+        per_step = 1.0 if name == "refiner" else 2.0
+        assert more - one == (factor - 1) * 100 * per_step
+
+
 @pytest.mark.parametrize(
     ("changes", "factor"),
     [({"label_flips": True}, 2), ({"label_scales": [1.0, 2.0]}, 5), ({"tile_size": 32}, 3 * 3)],

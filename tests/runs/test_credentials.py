@@ -26,6 +26,7 @@ def test_a_token_is_refused_and_not_repeated(changes, key):
 
 def test_options_that_speak_of_tokens_are_no_secrets():
     Recipe(training={"include_num_input_tokens_seen": "no", "hub_token": None})
+    Recipe(label_map={"game_token": "token"})  # classes
 
 
 def test_no_token_is_written(shapes, tmp_path, capsys):

@@ -85,3 +85,14 @@ def test_a_cut_card_is_written_again_and_that_of_a_user_stays(finished, shapes, 
     assert path.read_bytes() == (finished[0] / "teacher" / "README.md").read_bytes()
     assert own.read_text() == "my own card"
     assert str(tmp_path) not in path.read_text() and "out/teacher" in path.read_text()
+
+
+def test_files_of_others_in_the_output_folder_are_left_alone(finished, shapes, tmp_path):
+    folder = tmp_path / "out"
+    shutil.copytree(finished[0], folder)
+    for name in ("rough/photos/1.png", "data/pseudo/images/1.png", "app/manifest.json"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("mine")
+    Run(tiny.recipe(folder, data_dir=str(shapes), **OPTIONS))
+    for name in ("rough/photos/1.png", "data/pseudo/images/1.png", "app/manifest.json"):
+        assert (folder / name).read_text() == "mine"

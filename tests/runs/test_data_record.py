@@ -189,3 +189,18 @@ def test_other_validation_images_are_only_evaluated(trainings, labeled):
         Run(made())
     Run(made(), update=True).run()
     assert trainings == [] and labeled == [] and Path("out/teacher/metrics.json").is_file()
+
+
+def test_held_back_images_belong_to_those_with_masks(shapes):
+    shutil.copytree(shapes, "own")
+    files = {"train_annotations": "own/annotations/instances_train.json", "image_dir": "own/images"}
+    recipe = tiny.recipe(Path("own_out"), labeled_fraction=0.75, stages=["teacher"], max_steps=1, **files)
+    run = Run(recipe)
+    run.run()
+    (held_back, *_) = run.data.validation["file_name"]
+    assert run.data.validation_is_held_back and held_back not in run.data.masked["file_name"]
+    path = Path("own/images") / held_back
+    with Image.open(path) as image:
+        ImageOps.invert(image.convert("RGB")).save(path)
+    with pytest.raises(ValueError, match=rf"images with masks: 1 of 6 changed \({held_back}\)"):
+        Run(recipe)

@@ -3,6 +3,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from helpers import tiny
@@ -76,3 +77,16 @@ def test_a_run_resumes_in_any_round(finished, shapes, tmp_path, monkeypatch, tra
     assert trainings[0] == stop.rpartition("/")[2] and trainings[-1] == "student_refined"
     for name in STUDENTS:
         assert tiny.same_weights(tiny.state_of(tmp_path / "out" / name), tiny.state_of(folder / name))
+
+
+def test_a_given_refiner_refines_in_every_round(shapes, tmp_path):
+    made = two_rounds(shapes, tmp_path / "out", refiner_name_or_path=None, rough_student=False)
+    results = Run(made, refiner=_everywhere).run()
+    assert results["label_rounds"]["student_refined_1"]["refined"]["labels"] > 0
+    labels = stored_rows(tmp_path / "out" / "rounds" / "student_refined_1" / "labels" / "pseudo" / "refined")
+    masks = [item["segmentation"] for objects in labels["objects"] for item in objects]
+    assert masks and all(mask is None or mask["counts"] for mask in masks)
+
+
+def _everywhere(image, rough_masks, points, labels):
+    return np.ones_like(rough_masks)

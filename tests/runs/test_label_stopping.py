@@ -2,12 +2,16 @@
 """A teacher that stops when its labels of held-back images stop improving."""
 
 import json
+import os
+import signal
 
 import pytest
 
 from helpers import tiny
 from helpers.tiny import recipe
+from pointwssis.ops.interruption import Interrupted
 from pointwssis.ops.user_error import UserError
+from pointwssis.ops.whole_files import is_whole_folder
 from pointwssis.runs.label_stopping import LabelStopping
 from pointwssis.runs.labeling import Labeling
 from pointwssis.runs.run import Run
@@ -54,6 +58,7 @@ def test_the_best_weights_are_kept(shapes, tmp_path, measured, capsys):
     facts = json.loads((tmp_path / "teacher" / "training_facts.json").read_text())
     assert facts["training"]["steps"] == 3 and facts["learned_from"] == {"full": 5}
     assert not (tmp_path / "teacher" / "checkpoints").exists()
+    assert is_whole_folder(tmp_path / "teacher" / "weights_at_67_percent")
     assert Run(made).run() == results and len(measured) == 5
 
 
@@ -85,6 +90,30 @@ def test_an_interrupted_training_stops_at_the_same_step(shapes, tmp_path, measur
     for name in (".", "weights_at_67_percent"):
         folders = (tmp_path / run / "teacher" / name for run in ("whole", "stopped"))
         assert tiny.same_weights(*(tiny.state_of(folder) for folder in folders))
+
+
+def test_a_checkpoint_of_the_last_measurement_ends_the_training(shapes, tmp_path, measured, monkeypatch):
+    """A signal during the last step saves a checkpoint of it."""
+    Run(stopping(tmp_path / "whole", shapes)).teacher()
+    again, step = stopping(tmp_path / "stopped", shapes), SegmentationTrainer.training_step
+
+    def signaled(self, *arguments, **values):
+        if self.state.global_step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, *arguments, **values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentationTrainer, "training_step", signaled)
+        with pytest.raises(Interrupted):
+            Run(again).teacher()
+    assert (tmp_path / "stopped" / "teacher" / "checkpoints" / "checkpoint-5").is_dir()
+    measured.clear()
+    Run(again).teacher()
+    assert measured == []
+    files = [tmp_path / run / "teacher" / "held_back_labels.json" for run in ("whole", "stopped")]
+    assert files[0].read_text() == files[1].read_text()
+    folders = [tmp_path / run / "teacher" for run in ("whole", "stopped")]
+    assert tiny.same_weights(*map(tiny.state_of, folders))
 
 
 def test_labels_are_measured_on_images_that_the_teacher_never_learns_from(shapes, tmp_path):

@@ -10,6 +10,10 @@ from pointwssis.ops.user_error import UserError
 from pointwssis.runs.named_recipes import RECIPE_FOLDER, find_recipe, named_recipes, summary_line
 from pointwssis.runs.recipe import STAGES, Recipe
 from pointwssis.runs.recipe_values import parse_overrides
+from pointwssis.runs.stage_arguments import refiner_settings, training_arguments
+from pointwssis.runs.stages import step_of
+from pointwssis.training.arguments import MASK_REFINE_NET_ARGUMENTS
+from pointwssis.training.learning_rate import warmup_multistep_factor
 
 
 def written(path: Path, text: str) -> Path:
@@ -230,3 +234,81 @@ def test_several_files_are_a_list(tmp_path, word, files):
 def test_pushing_needs_a_repository():
     with pytest.raises(ValueError, match="hub_model_id"):
         Recipe(push_to_hub=True)
+
+
+# -- recipes that start from another one
+
+
+def test_a_recipe_starts_from_its_base(tmp_path):
+    path = written(tmp_path, "base: coco10\nseed: 7\nteacher: {max_steps: 5}\nstages: [teacher]")
+    recipe, base = Recipe.load(path), Recipe.load("coco10")
+    assert (recipe.seed, recipe.stages, recipe.labeled_fraction) == (7, ["teacher"], base.labeled_fraction)
+    assert recipe.teacher == {**base.teacher, "max_steps": 5}
+    # What is saved with a run needs no other file.
+    recipe.save(tmp_path / "saved.yaml")
+    assert (
+        "base" not in (tmp_path / "saved.yaml").read_text().split() and Recipe.load(tmp_path / "saved.yaml") == recipe
+    )
+
+
+def test_a_base_that_cannot_be(tmp_path):
+    path = written(tmp_path, "base: coco11")
+    with pytest.raises(UserError, match="coco11: neither a recipe file nor the name of a recipe"):
+        Recipe.load(path)
+    path.write_text(f"base: {path}")
+    with pytest.raises(UserError, match="a recipe cannot start from itself"):
+        Recipe.load(path)
+    path.write_text("base: [coco10]")
+    with pytest.raises(UserError, match="base is .'coco10'.; it must be the name or the path of a recipe"):
+        Recipe.load(path)
+
+
+# The authors' scripts: iterations, those of both milestones, and those of the weights that predict rough masks.
+OFFICIAL = {
+    1: (10_001, 5_000, 8_000, 4_999, 9_999),
+    2: (25_001, 15_000, 20_000, 9_999, 19_999),
+    5: (30_001, 20_000, 25_000, 14_999, 24_999),
+    10: (45_001, 35_000, 40_000, 29_999, 39_999),
+    20: (120_001, 90_000, 110_000, 69_999, 99_999),
+    30: (160_001, 120_000, 150_000, 99_999, 129_999),
+    50: (270_001, 210_000, 250_000, 179_999, 239_999),
+}
+
+
+@pytest.mark.parametrize("percentage", OFFICIAL)
+def test_recipes_of_coco_have_the_official_schedules(percentage, tmp_path):
+    recipe = Recipe.load(f"coco{percentage}")
+    assert recipe.labeled_fraction == percentage / 100 and recipe.train_shortest_edges == [640, 672, 704, 736, 768, 800]
+    total, *milestones, first_rough, second_rough = OFFICIAL[percentage]
+    teacher = training_arguments(recipe, tmp_path, recipe.training, recipe.teacher)
+    assert (teacher.max_steps, drops(teacher)) == (total, milestones)
+    assert (teacher.learning_rate, teacher.warmup_steps, teacher.warmup_factor) == (0.05, 3000, 0.01)
+    assert [step_of(fraction, total) for fraction in recipe.rough_fractions] == [first_rough, second_rough]
+    student = training_arguments(recipe, tmp_path, recipe.training, recipe.student)
+    assert (student.max_steps, drops(student), student.learning_rate) == (270_000, [210_000, 250_000], 0.01)
+    # 16 images per step, on whatever number of processes
+    assert student.per_device_train_batch_size * student.gradient_accumulation_steps == 16
+    refiner = training_arguments(recipe, tmp_path, MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe))
+    assert (refiner.max_steps, refiner.learning_rate, refiner.gradient_accumulation_steps) == (200_000, 1e-4, 8)
+
+
+def drops(arguments) -> list[int]:
+    """Return the steps at which the learning rate falls."""
+    options = {"gamma": arguments.gamma, "warmup_steps": 0, "warmup_factor": 1.0}
+    return [
+        next(
+            step
+            for step in range(round(milestone * arguments.max_steps) - 3, arguments.max_steps)
+            if warmup_multistep_factor(step, arguments.max_steps, [milestone], **options) < 1
+        )
+        for milestone in arguments.milestones
+    ]
+
+
+def test_the_other_recipes_at_full_scale():
+    assert {f"coco{percentage}" for percentage in (*OFFICIAL, 40, 100)} <= set(named_recipes())
+    assert "interpolated" in named_recipes()["coco40"].read_text()
+    assert Recipe.load("coco100").stages == ["upper_bound"] and Recipe.load("coco100").labeled_fraction == 1
+    for size in (7, 20, 40, 67):
+        recipe = Recipe.load(f"bdd100k_{size}k")
+        assert recipe.dataset_config == f"bdd{size}k" and recipe.labeled_fraction is None

@@ -2,18 +2,21 @@
 """A refiner that is trained a second time, on its own labels too."""
 
 import json
+import shutil
 
 import pytest
+from PIL import Image, ImageOps
 
 from helpers import tiny
 from helpers.tiny import recipe, recipe_values
+from pointwssis.ops.whole_files import is_whole_folder
 from pointwssis.pseudo_labeling.gate import Gate, GateBin
 from pointwssis.runs.run import Run
 from pointwssis.runs.saved_rows import stored_rows
 from pointwssis.training.refinement_dataset import RefinementDataset
 from pointwssis.training.trainer import SegmentationTrainer
 
-FIRST = "rounds/refiner_1"
+FIRST, LABELS = "rounds/refiner_1", "labels"
 
 
 def self_trained(shapes, output_dir, stages=("rough", "refiner", "pseudo"), **refiner):
@@ -117,3 +120,32 @@ def test_a_changed_refiner_outdates_both_trainings_and_a_changed_student_neither
     trainings.clear()
     Run(made, update=True).run()
     assert trainings == [] and (tmp_path / "out" / FIRST).is_dir()
+
+
+def test_moved_clicks_outdate_a_refiner_that_has_learned_from_them(shapes, tmp_path, trainings):
+    data = tmp_path / "data"
+    shutil.copytree(shapes, data)
+    made = self_trained(data, tmp_path / "out", ("rough", "refiner"))
+    Run(made).run()
+    edited = set(Run(made).data.point["file_name"])
+    for name in edited:
+        with Image.open(data / "images" / name) as image:
+            inverted = ImageOps.invert(image.convert("RGB"))
+        inverted.save(data / "images" / name)
+    with pytest.raises(ValueError, match=r"images with points: .*\(rough/point, refiner, rounds/refiner_1, "):
+        Run(made)
+    trainings.clear()
+    Run(made, update=True).run()
+    assert trainings == ["refiner_1", "refiner"]
+
+
+def test_damaged_labels_are_made_again(shapes, tmp_path, trainings):
+    made = self_trained(shapes, tmp_path / "out", ("rough", "refiner"))
+    Run(made).run()
+    labels = tmp_path / "out" / FIRST / LABELS
+    (path,) = labels.glob("*.arrow")
+    path.write_bytes(path.read_bytes()[:100])
+    shutil.rmtree(tmp_path / "out" / "refiner")
+    trainings.clear()
+    Run(made).run()
+    assert trainings == ["refiner"] and is_whole_folder(labels)

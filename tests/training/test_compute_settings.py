@@ -63,8 +63,9 @@ def test_measuring_ends_at_its_time_limit(monkeypatch):
     assert chosen == CHOICES[0] and len(seconds) == 1
 
 
-@pytest.mark.parametrize("is_fixed", [False, True])
-def test_slow_steps_are_reported_once_and_threads_measured_again(monkeypatch, caplog, is_fixed):
+@pytest.mark.parametrize(("is_fixed", "num_processes"), [(False, 1), (True, 1), (False, 2)])
+def test_slow_steps_are_reported_once_and_threads_measured_again(monkeypatch, caplog, is_fixed, num_processes):
+    """Of several processes, none measures alone: the others would wait for its losses."""
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(threads.time, "monotonic", lambda: clock.now)
     measured = []
@@ -75,6 +76,7 @@ def test_slow_steps_are_reported_once_and_threads_measured_again(monkeypatch, ca
 
     monkeypatch.setattr(threads, "fastest_settings", fastest)
     count = torch.get_num_threads()
+    args, is_kept = SimpleNamespace(world_size=num_processes), is_fixed or num_processes > 1
     callback = ThreadsCallback(ComputeSettings(True, True, 2), SimpleNamespace(batch=dict), is_fixed)
     callback.on_train_begin(None, None, None)
     assert torch.get_num_threads() == 2
@@ -83,10 +85,10 @@ def test_slow_steps_are_reported_once_and_threads_measured_again(monkeypatch, ca
         for _ in range(WINDOW):
             callback.on_step_begin(None, None, None)
             clock.now += seconds
-            callback.on_step_end(None, None, None, model=None)
+            callback.on_step_end(args, None, None, model=None)
     assert caplog.text.count("times as long as before") == 1
     # Precision and memory format stay.
-    assert measured == ([] if is_fixed else [[ComputeSettings(True, True, 2), ComputeSettings(True, True, 1)]] * 2)
-    assert torch.get_num_threads() == (2 if is_fixed else 1)
+    assert measured == ([] if is_kept else [[ComputeSettings(True, True, 2), ComputeSettings(True, True, 1)]] * 2)
+    assert torch.get_num_threads() == (2 if is_kept else 1)
     callback.on_train_end(None, None, None)
     assert torch.get_num_threads() == count

@@ -76,6 +76,15 @@ def test_a_signal_saves_a_checkpoint_and_losses_go_on_as_without_it(tmp_path, mo
         assert len(logged[0]) == 1 and logged[0] == logged[1]
 
 
+def test_a_signal_ends_a_training_without_checkpoints(tmp_path, monkeypatch):
+    made = trainer(tmp_path, save_strategy="no", save_minutes=1e-6)
+    stop_at(monkeypatch, made, 1, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Interrupted) as caught, saving_on_signals(made.save_in_time):
+        made.train()
+    assert caught.value.details == "no checkpoint was saved, since save_strategy is 'no'"
+    assert made.state.global_step == 2 and steps(tmp_path) == []
+
+
 def test_a_second_signal_stops_at_once(tmp_path, monkeypatch):
     made = trainer(tmp_path)
 

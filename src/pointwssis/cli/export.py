@@ -14,8 +14,8 @@ from ..runs.recipe_values import parse_overrides
 if TYPE_CHECKING:
     from datasets import Dataset
 
-# Keys of a recipe that control how an annotation file is read.
 FORMAT_NAMES = ("yolo", "cvat", "label_studio", "labelme", "via", "coco")  # those of `EXPORT_FORMATS`
+# Keys of a recipe that control how an annotation file is read.
 READING = ("label_map", "complete", "point_source", "skip_bad", "allow_outside")
 EPILOG = """examples:
   pointwssis export outputs/mine/pseudo/refined --format cvat --output annotations.xml

@@ -2,21 +2,22 @@
 """`pointwssis predict MODEL PATH…`: instances of images as COCO JSON, CSV, label images and overlays."""
 
 import argparse
-import csv
+import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
-
-from ..ops.coco_masks import decode_rle, rle_area, rle_box
-from ..ops.images import read_image
-from ..ops.points import point_from_mask
 from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
 from ..ops.wording import counted
+from .prediction_files import instance_records, write_pictures, write_tables
+from .prediction_journal import PredictionJournal
+from .submission import read_image_info, results_of_image
+
+if TYPE_CHECKING:
+    from ..pipelines import PointInstanceSegmentationPipeline
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 EPILOG = """written to output_dir:
@@ -24,18 +25,54 @@ EPILOG = """written to output_dir:
   instances.csv    one row per instance: image, class, score, area, box, center of mass
   labels/          one 16-bit image per input: 0 is background, n is the n-th instance
   overlays/        one PNG per input with the masks drawn on it
+Tables are written at the end. Until then, unfinished-instances.jsonl holds the results of the finished images; after a
+stop, the same command goes on behind them.
 
 examples:
   pointwssis predict outputs/nuclei/student_refined images --threshold 0.4
-  pointwssis predict me/nuclei photo.png --points clicks.csv --refiner me/nuclei-refiner"""
+  pointwssis predict me/nuclei photo.png --points clicks.csv --refiner me/nuclei-refiner
+  pointwssis predict outputs/coco10/student_refined data/coco/test2017 --test_dev image_info_test-dev2017.json"""
+RESULTS_FILE = "detections_test-dev2017_pointwssis_results.json"
 BF16_OF_DTYPE = {"float32": False, "bfloat16": True, "auto": None}
-CSV_COLUMNS = ("image", "class", "score", "area", "x_min", "y_min", "width", "height", "center_x", "center_y")
+JOURNAL = "unfinished-instances.jsonl"
 
 
 def main(arguments: Sequence[str]) -> None:
     """Segment images and write the instances."""
     options = _parser().parse_args(arguments)
     # Imported after the options, so that the help does not wait for torch.
+    from ..registration import register
+
+    register()
+    # Arguments, files and classes are checked before the weights are loaded.
+    _check(options)
+    files = image_files(options.paths)
+    names = class_names(options.model)
+    if options.test_dev is not None:
+        write_test_dev(options, list(files), names)
+        return
+    clicks = None
+    if options.points is not None:
+        from ..data.formats.click_table import read_click_table  # imports datasets, which images alone do not need
+
+        clicks = read_click_table(options.points, files, names, options.skip_bad)
+    pipe = load_pipeline(options)
+    for folder in ("labels", "overlays"):
+        with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
+            (options.output_dir / folder).mkdir(parents=True, exist_ok=True)
+    # Results are written image by image, so that a stop loses none.
+    journal = PredictionJournal(options.output_dir / JOURNAL, result_settings(options, str(pipe.model.dtype)))
+    segment_files(pipe, files, clicks, journal, options)
+    num_images, num_instances = write_tables(journal, options.output_dir, names)
+    errors = [record["error"] for record in journal.records() if "error" in record]
+    journal.remove()
+    print(f"{counted(num_instances, 'instance')} in {counted(num_images, 'image')}: {options.output_dir}")
+    if errors:
+        print(f"{counted(len(errors), 'image')} skipped:", *errors, sep="\n  ", file=sys.stderr)
+
+
+def load_pipeline(options: argparse.Namespace) -> "PointInstanceSegmentationPipeline":
+    """Return a pipeline in this process: its model is known to be a SOLOv2."""
     import torch
 
     from ..models.inference import prepare_for_inference
@@ -44,45 +81,35 @@ def main(arguments: Sequence[str]) -> None:
     from ..ops.bf16_speed import inference_dtype
     from ..ops.devices import best_device
     from ..pipelines import PointInstanceSegmentationPipeline
-    from ..registration import register
-    from .image_files import ImageFiles
 
-    register()
-    # Arguments, files and classes are checked before the weights are loaded.
-    _check(options)
-    files = image_files(options.paths)
-    names = class_names(options.model)
-    clicks = None
-    if options.points is not None:
-        from ..data.formats.click_table import read_click_table  # imports datasets, which images alone do not need
-
-        clicks = read_click_table(options.points, files, names)
-    # A pipeline in this process: its model is known to be a SOLOv2.
     device = best_device()
     model = SOLOv2ForInstanceSegmentation.from_pretrained(options.model, dtype=torch.float32)
-    pipe = PointInstanceSegmentationPipeline(
+    return PointInstanceSegmentationPipeline(
         model=prepare_for_inference(model, device, inference_dtype(device, BF16_OF_DTYPE[options.dtype])),
         image_processor=SOLOv2ImageProcessorPil.from_pretrained(options.model),
         refiner=options.refiner,
         device=device,
     )
-    # Segment batch by batch, and write the pictures of each image at once.
-    for folder in ("labels", "overlays"):
-        with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
-            (options.output_dir / folder).mkdir(parents=True, exist_ok=True)
-    # COCO counts categories from 1.
-    coco = Collected([{"id": index + 1, "name": name} for index, name in enumerate(names)])
-    # Only paths enter the pipeline, which reads each image when its turn comes.
-    loading = {"batch_size": options.batch_size, "num_workers": options.num_workers}
-    found = pipe(ImageFiles(list(files), clicks), threshold=options.threshold, mask_format="rle", **loading)
-    # Results come in the order of the files.
-    for (path, file_name), name, instances in zip(files.items(), output_names(files), found, strict=True):
-        image = read_image(path)
-        coco.add(path, file_name, image, instances)
-        write_pictures(image, instances, options.output_dir, name, options.label_format)
-    coco.write(options.output_dir)
-    found_text = f"{counted(len(coco.rows), 'instance')} in {counted(len(files), 'image')}"
-    print(f"{found_text}: {options.output_dir}")
+
+
+def write_test_dev(options: argparse.Namespace, found: Sequence[Path], names: Sequence[str]) -> None:
+    """Segment the images of a list, and write all detections in the form of COCO's evaluation server."""
+    from .image_files import ImageFiles, segmented
+
+    listed = read_image_info(options.test_dev, found, names)
+    pipe, records = load_pipeline(options), []
+    # The server ranks detections by score, so that none is left out.
+    images = ImageFiles(list(listed.files), None, pipe.preprocess)
+    answers = segmented(pipe, images, 0.0, options.batch_size, options.num_workers)
+    for image_id, answer in zip(listed.files.values(), answers, strict=True):
+        if isinstance(answer, UserError):
+            raise answer
+        _, instances = answer
+        records += results_of_image(image_id, instances, listed.category_ids)
+    options.output_dir.mkdir(parents=True, exist_ok=True)
+    path = options.output_dir / RESULTS_FILE
+    path.write_text(json.dumps(records), encoding="utf-8")
+    print(f"{counted(len(records), 'detection')} in {counted(len(listed.files), 'image')}: {path}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,7 +131,14 @@ def _parser() -> argparse.ArgumentParser:
     # Clicks: one mask for each, whatever its score
     add("--points", type=Path, help="table of clicks: image, x, y and optionally label (CSV, TSV, JSON lines)")
     add("--refiner", help="MaskRefineNet that refines the masks of clicks: a folder, a Hub repository, or general")
-    # Format and speed
+    add(
+        "--test_dev",
+        type=Path,
+        metavar="FILE",
+        help=f"image_info_test-dev2017.json: write {RESULTS_FILE} for COCO's evaluation server, and nothing else",
+    )
+    # Damaged files, format and speed
+    add("--skip_bad", action="store_true", help="leave out unreadable images and bad lines of the table; list them")
     add("--label_format", default="png", choices=("png", "tiff"), help="format of the label images (%(default)s)")
     add("--batch_size", default=4, type=int, help="images per forward pass (%(default)s)")
     add("--num_workers", default=0, type=int, help="processes that read images ahead (%(default)s: none)")
@@ -119,77 +153,96 @@ def _check(options: argparse.Namespace) -> None:
     """Raise a `UserError` for numbers out of range."""
     if not 0 <= options.threshold <= 1:
         raise UserError(f"--threshold is {options.threshold}; it must be between 0 and 1")
+    if options.test_dev is not None and (options.points or options.refiner):
+        raise UserError("--test_dev takes no --points and no --refiner; COCO's evaluation server expects detections")
     if options.batch_size < 1:
         raise UserError(f"--batch_size is {options.batch_size}; it must be at least 1")
     if options.num_workers < 0:
         raise UserError(f"--num_workers is {options.num_workers}; it must be at least 0")
 
 
-class Collected:
-    """Instances of all images, collected into one COCO file and one table."""
+def result_settings(options: argparse.Namespace, dtype: str) -> dict[str, Any]:
+    """Return everything that results depend on beside the images, as values that JSON can hold.
 
-    def __init__(self, categories: list[dict[str, Any]]):
-        self.categories, self.rows = categories, []
-        self.images: list[dict[str, Any]] = []
-        self.annotations: list[dict[str, Any]] = []
-        self.ids = {category["name"]: category["id"] for category in categories}
+    Args:
+        options: options of the command; its models are loaded already.
+        dtype: dtype of the networks.
+    """
+    from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 
-    def add(self, path: Path, file_name: str, image: Image.Image, instances: Sequence[dict[str, Any]]) -> None:
-        """Add the instances of one image.
-
-        Args:
-            path: path of the image, for the table.
-            file_name: name of the image in the COCO file.
-            image: the image itself.
-            instances: as the pipeline returns them, with run-length encoded masks.
-        """
-        # Ids count from 1, over all images.
-        image_id = len(self.images) + 1
-        self.images.append({"id": image_id, "file_name": file_name, "width": image.width, "height": image.height})
-        # Each instance: an annotation of the COCO file and a row of the table.
-        for instance in instances:
-            rle, label = instance["mask"], instance["label"]
-            # Box and area follow from the mask; an empty mask has no center.
-            box, area = rle_box(rle), rle_area(rle)
-            center = point_from_mask(decode_rle(rle)) if area else (None, None)
-            annotation = {
-                "id": len(self.annotations) + 1,
-                "image_id": image_id,
-                "category_id": self.ids[label],
-                "segmentation": rle,
-                "bbox": box,
-                "area": area,
-                "iscrowd": 0,
-                "score": instance["score"],
-            }
-            # COCO has no field for clicks, so this one is added to it.
-            if "point" in instance:
-                annotation["point"] = instance["point"]
-            self.annotations.append(annotation)
-            self.rows.append([str(path), label, round(instance["score"], 4), area, *box, *center])
-
-    def write(self, folder: Path) -> None:
-        """Write `instances.json` and `instances.csv`."""
-        content = {"images": self.images, "annotations": self.annotations, "categories": self.categories}
-        (folder / "instances.json").write_text(json.dumps(content), encoding="utf-8")
-        with (folder / "instances.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([CSV_COLUMNS, *self.rows])
+    # Clicks and weights are known by their files, because their paths may get other content.
+    points = None if options.points is None else hashlib.sha256(options.points.read_bytes()).hexdigest()
+    return {
+        "model": model_version(options.model),
+        "refiner": None if options.refiner is None else model_version(find_refiner(options.refiner)),
+        "points": points,
+        "threshold": options.threshold,
+        "label_format": options.label_format,
+        "dtype": dtype,
+    }
 
 
-def write_pictures(
-    image: Image.Image, instances: Sequence[dict[str, Any]], folder: Path, name: str, label_format: str
+def model_version(name_or_path: str) -> list[Any]:
+    """Return what changes with the content of a model: sizes and times of its files, or the revision on the Hub."""
+    folder = Path(name_or_path)
+    if not folder.is_dir():
+        from huggingface_hub import try_to_load_from_cache
+
+        return [name_or_path, str(try_to_load_from_cache(name_or_path, "config.json"))]
+    return [[path.name, *file_version(path)] for path in sorted(folder.iterdir()) if path.is_file()]
+
+
+def file_version(path: Path) -> list[int]:
+    """Return size and time of the last change of a file; nothing for a missing one."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return []
+    return [facts.st_size, facts.st_mtime_ns]
+
+
+def segment_files(
+    pipe: "PointInstanceSegmentationPipeline",
+    files: Mapping[Path, str],
+    clicks: Mapping[Path, Any] | None,
+    journal: PredictionJournal,
+    options: argparse.Namespace,
 ) -> None:
-    """Write the label image (0 for background, one number per instance, the best on top) and the overlay."""
-    from ..visualization.drawing import draw_instances
+    """Segment the images that are not finished yet; write their pictures, and their records to the journal.
 
-    masks = [decode_rle(instance["mask"]) for instance in instances]
-    # Sixteen bits, since an image may show more than 255 instances.
-    labels = np.zeros((image.height, image.width), dtype=np.uint16)
-    for number in range(len(masks), 0, -1):  # the list begins with the best, which is drawn last
-        labels[masks[number - 1]] = number
-    Image.fromarray(labels).save(folder / "labels" / f"{name}.{label_format}")
-    captions = [f"{instance['label']} {instance['score']:.2f}" for instance in instances]
-    draw_instances(image, masks, captions).save(folder / "overlays" / f"{name}.png")
+    Raises:
+        UserError: an image cannot be read, and `--skip_bad` is not given.
+    """
+    from .image_files import ImageFiles, segmented
+
+    # Go on behind the images that are finished.
+    names = dict(zip(files, output_names(files), strict=True))
+    keys = ([str(path), name, *file_version(path)] for path, name in names.items())
+    done, changed = journal.resume(keys, options.skip_bad)
+    if changed:
+        print(f"unfinished results are replaced, because these settings have changed: {', '.join(changed)}")
+    elif done:
+        print(f"{counted(done, 'image')} of {len(files):,} finished before; going on")
+    paths = list(files)[done:]
+    loaded = ImageFiles(paths, clicks, pipe.preprocess)
+    results = segmented(pipe, loaded, options.threshold, options.batch_size, options.num_workers)
+    for path, result in zip(paths, results, strict=True):
+        key = [str(path), names[path], *file_version(path)]
+        record = {"key": key, "path": str(path), "file_name": files[path]}
+        if isinstance(result, UserError):
+            if not options.skip_bad:
+                raise UserError(
+                    f"{result}. {done:,} of {counted(len(files), 'image')} finished: {journal.path}, labels and "
+                    "overlays beside it. The same command goes on behind them; --skip_bad leaves out unreadable images"
+                ) from result
+            record["error"] = str(result)
+        else:
+            image, instances = result
+            write_pictures(image, instances, options.output_dir, names[path], options.label_format)
+            record |= {"width": image.width, "height": image.height, "instances": instance_records(instances)}
+        # The record comes last: an image with a record is finished.
+        journal.append(record)
+        done += 1
 
 
 def class_names(model: str) -> list[str]:

@@ -44,12 +44,15 @@ from .schema import (
     objects_with_point,
     supervision,
 )
+from .shape_scenes import SHAPE_CLASSES, SHAPE_LEVELS
 from .splits import hide_masks, split_supervision
-from .synthetic import SHAPE_CLASSES, make_shapes_dataset, write_shapes_coco
+from .synthetic import SHAPES_VERSION, make_shapes_dataset, write_shapes_coco
 
 __all__ = [
     "DEMO_NUCLEI",
+    "SHAPES_VERSION",
     "SHAPE_CLASSES",
+    "SHAPE_LEVELS",
     "ImageContent",
     "LabelingBudget",
     "LabelingSpeed",

@@ -123,7 +123,7 @@ def downscale_masks(masks: torch.Tensor, scale: float = 0.25) -> torch.Tensor:
 
     Args:
         masks: (N, H, W), non-zero is foreground.
-        scale: scale factor; the new sides are `int(side · scale + 0.5)`.
+        scale: scale factor; the new sides are `int(side · scale + 0.5)`, at least 1 (OpenCV refuses 0).
 
     Returns:
         (N, H', W') bool.
@@ -135,7 +135,10 @@ def downscale_masks(masks: torch.Tensor, scale: float = 0.25) -> torch.Tensor:
         top, bottom = masks[:, 1::4], masks[:, 2::4]
         votes = top[..., 1::4].byte() + top[..., 2::4].byte() + bottom[..., 1::4].byte() + bottom[..., 2::4].byte()
         return votes >= 2
-    rows, columns = (_fixed_point_weights(side, int(side * scale + 0.5), masks.device) for side in (height, width))
+    new_sides = [max(1, int(side * scale + 0.5)) for side in (height, width)]
+    rows, columns = (
+        _fixed_point_weights(*sides, masks.device) for sides in zip((height, width), new_sides, strict=True)
+    )
     (left, right, left_weight, right_weight), (above, below, above_weight, below_weight) = columns, rows
     # The four neighbors of each new pixel. Where they agree so does the new pixel.
     upper, lower = masks.index_select(1, above), masks.index_select(1, below)  # (N, H', W) each

@@ -100,10 +100,20 @@ def _without_nested(masks: Sequence[RLE], point_pixels: np.ndarray) -> list[RLE]
         nested = []
         for inner in np.flatnonzero(coverages[:, outer]):
             if _is_nested(masks[inner], masks[outer], coverages[inner, outer], point_pixels[inner]):
-                nested.append(masks[inner])
-        free = free_part(masks[outer], nested)
+                nested.append(inner)
+        free = free_part(masks[outer], [masks[inner] for inner in nested])
+        # The pixel of its own point stays, unless it is that of a nested object too.
+        if rle_area(free) and point_pixels[outer] not in point_pixels[nested]:
+            free = _with_own_point(free, masks[outer], point_pixels[outer])
         settled[outer] = free if rle_area(free) else masks[outer]
     return settled
+
+
+def _with_own_point(part: RLE, mask: RLE, pixel: int) -> RLE:
+    """Return a part of a mask with the pixel of its point, if the mask holds it."""
+    if not _contains(decode_pixels(mask), pixel):
+        return part
+    return encode_pixels(np.union1d(decode_pixels(part), [pixel]), mask["size"])
 
 
 def _is_nested(inner: RLE, outer: RLE, coverage: float, inner_point: int) -> bool:
@@ -152,20 +162,24 @@ def _masks_of(owners: np.ndarray, masks: Sequence[RLE], point_pixels: np.ndarray
         pixels = decode_pixels(mask)
         kept = pixels[owners[pixels] == index]
         if len(pixels) and not len(kept):
-            kept = _free_neighborhood(owners, mask["size"], point_pixels[index])
+            kept = _free_neighborhood(owners, mask["size"], point_pixels[index], point_pixels)
             owners[kept] = index
         settled.append(encode_pixels(kept, mask["size"]))
     return settled
 
 
-def _free_neighborhood(owners: np.ndarray, size: Sequence[int], pixel: int) -> np.ndarray:
-    """Return the pixel of a point and those of its 3 × 3 neighborhood that nobody owns, in ascending order."""
+def _free_neighborhood(owners: np.ndarray, size: Sequence[int], pixel: int, point_pixels: np.ndarray) -> np.ndarray:
+    """Return the pixel of a point and those of its 3 × 3 neighborhood that nobody owns, in ascending order.
+
+    The pixels of other points are not free.
+    """
     height, width = size
     column, row = divmod(int(pixel), height)
     columns, rows = np.meshgrid(np.arange(column - 1, column + 2), np.arange(row - 1, row + 2), indexing="ij")
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     neighbors = columns[inside] * height + rows[inside]
-    return neighbors[(owners[neighbors] == NOBODY) | (neighbors == pixel)]
+    is_free = (owners[neighbors] == NOBODY) & ~np.isin(neighbors, point_pixels)
+    return neighbors[is_free | (neighbors == pixel)]
 
 
 def _contains(pixels: np.ndarray, pixel: int) -> bool:

@@ -79,8 +79,8 @@ def _fan(ring: Sequence[float]) -> Iterator[list[float]]:
     borders = [0, *(np.flatnonzero(np.diff(part_of_edge)) + 1).tolist(), len(ring) // 2]
     for first, past in zip(borders[:-1], borders[1:], strict=True):
         corners = [*ring[2 * first : 2 * past + 2]]
-        # The last part ends at the first corner, the first one starts there.
-        yield corners if first == 0 else [*ring[:2], *corners, *ring[:2]]
+        # Every part starts and ends at the first corner; pycocotools takes fewer than three corners for a box.
+        yield [*corners, *ring[:2]] if first == 0 else [*ring[:2], *corners, *ring[:2]]
 
 
 def _edge_lengths(ring: Sequence[float]) -> np.ndarray:

@@ -189,8 +189,9 @@ def checked_rle(rle: RLE, height: int, width: int) -> RLE:
         raise ValueError(
             f"RLE counts sum to {brief(sum(runs))}, not to height × width = {height} × {width} = {height * width}"
         )
-    if isinstance(counts, (list, tuple)):
-        counts = _written(np.asarray(counts, dtype=np.int64))
+    # pycocotools takes wrong boxes from runs without pixels, which some programs write.
+    if isinstance(counts, (list, tuple)) or 0 in runs[1:]:
+        counts = _written(_without_empty_runs(np.asarray(runs, dtype=np.int64)))
     return {"size": [height, width], "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
 
 
@@ -220,6 +221,17 @@ def read_runs(counts: str | bytes) -> np.ndarray:
     runs[1::2] = np.cumsum(runs[1::2])
     runs[2::2] = np.cumsum(runs[2::2])
     return runs
+
+
+def _without_empty_runs(runs: np.ndarray) -> np.ndarray:
+    """Return run lengths of the same mask that are positive, except for the first one of a mask that starts with 1."""
+    filled = np.flatnonzero(runs)
+    if not len(filled):
+        return runs[:1]
+    # Runs between which nothing is left are one.
+    is_start = np.diff(filled % 2, prepend=-1) != 0
+    lengths = np.add.reduceat(runs[filled], np.flatnonzero(is_start))
+    return np.concatenate([[0], lengths]) if filled[0] % 2 else lengths
 
 
 def _written(runs: np.ndarray) -> str:

@@ -15,11 +15,12 @@ from ..models.solov2.batches_solov2 import run_network
 from ..models.solov2.decoding_solov2 import in_float32
 from ..models.solov2.post_processing_solov2 import DEFAULT_FORM, PointResultForm
 from ..ops.points import point_in_mask
+from ..ops.rle import encode_mask
 from ..ops.user_error import UserError
 from .base import ImagePipeline, check_at_least_one, unknown_parameter
 from .inputs import as_items, read_item
 from .outputs import COMPACT_FORMATS, check_mask_format, formatted
-from .refiners import Refiner, as_refiner, checked_refined_masks
+from .refiners import Refiner, as_refiner, refined_masks
 from .validation import checked_prompts
 
 OFFERED_STRATEGIES = ("adaptive", "finest")
@@ -103,7 +104,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             level_strategy: "adaptive" (default) lets each point choose its pyramid level, "finest" always takes P2.
             refiner: refiner of the masks of points: "general" (that of the package), a MaskRefineNet, its repository or
                 folder, a `point-mask-refinement` pipeline, or a callable (image, rough masks (N, H, W), points, class
-                names) → masks (N, H, W), see `Refiner`.
+                names) → masks (N, H, W), see `Refiner`; an image with many points is refined in several calls.
             timeout: seconds to wait for an image's URL; None (default) waits forever.
             batch_size, num_workers: as in transformers' pipelines; images of one size go through the network together,
                 so that a batch gives the same results as its images one by one.
@@ -242,8 +243,8 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             top_k: see `__call__`.
             level_strategy: see `__call__`.
             refiner: refiner of this call; that of the pipeline if None.
-            mask_format: see `__call__`. For formats that do not hold every pixel, masks that no refiner sees are RLEs,
-                encoded one at a time; else they are bool tensors.
+            mask_format: see `__call__`. For formats that do not hold every pixel, masks are RLEs, encoded one at a
+                time; else they are bool tensors or arrays. Rough masks are always RLEs.
 
         Returns:
             For each item the instances of the image processor's post-processing.
@@ -269,25 +270,24 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             [item["labels"] for item in items],
             sizes,
             level_strategy=level_strategy,
-            form=PointResultForm(DEFAULT_FORM.top_k if top_k is None else top_k, as_rle and refiner is None),
+            form=PointResultForm(DEFAULT_FORM.top_k if top_k is None else top_k, as_rle or refiner is not None),
         )
         # The refiner sees one image at a time.
         if refiner is not None:
             for item, instances in zip(items, found, strict=True):
-                self._refine(refiner, item["image"], item["name"], instances)
+                self._refine(refiner, item["image"], item["name"], instances, as_rle)
         return found
 
-    def _refine(self, refiner: Refiner, image: Image.Image, name: str, instances: list[dict[str, Any]]) -> None:
+    def _refine(
+        self, refiner: Refiner, image: Image.Image, name: str, instances: list[dict[str, Any]], as_rle: bool
+    ) -> None:
         """Replace the masks of one image by refined ones, in place; the rough ones stay as `rough_mask`."""
-        if not instances:
-            return
         # Refiners are independent of the model: they take arrays and class names.
-        rough = torch.stack([instance["mask"] for instance in instances]).cpu().numpy()
+        rough = [instance["mask"] for instance in instances]
+        points = [instance["point"] for instance in instances]
         labels = [self.model.config.id2label[instance["label_id"]] for instance in instances]
-        masks = refiner(image, rough, [instance["point"] for instance in instances], labels)
-        # A refiner may be any callable, so its result is checked.
-        for instance, mask in zip(instances, checked_refined_masks(masks, len(rough), image, name), strict=True):
-            instance["rough_mask"], instance["mask"] = instance["mask"], torch.from_numpy(mask)
+        for instance, mask in zip(instances, refined_masks(refiner, image, rough, points, labels, name), strict=True):
+            instance["rough_mask"], instance["mask"] = instance["mask"], encode_mask(mask) if as_rle else mask
             instance["point_in_mask"] = point_in_mask(instance["point"], mask)
 
     def postprocess(self, model_outputs: ModelOutput, mask_format: str = "pil") -> list[dict[str, Any]]:

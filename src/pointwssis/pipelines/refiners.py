@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Refiners of rough masks: any callable of one type, or a MaskRefineNet as a folder, a model or a pipeline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,18 @@ from transformers import AutoImageProcessor, AutoModel, Pipeline, PreTrainedMode
 from ..models.inference import fold_batch_norms
 from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
+from ..ops.rle import RLE, decode_rle
 from ..ops.user_error import UserError
 from .point_mask_refinement import TASK, PointMaskRefinementPipeline
 
 Refiner = Callable[[Image.Image, np.ndarray, list[list[float]], list[str | None]], np.ndarray]
 """An RGB image, (N, H, W) bool rough masks, their N points ((x, y) in pixels of the image) and N class names →
-(N, H, W) bool refined masks in the same order. Return the rough mask where the refined one would be empty."""
+(N, H, W) bool refined masks in the same order. Return the rough mask where the refined one would be empty.
+
+An image with many objects is refined in several calls, each with some of them (`PIXELS_PER_CALL`)."""
 
 MODEL_TYPE = MaskRefineNetConfig.model_type
+PIXELS_PER_CALL = 2**28  # pixels of rough masks that a refiner takes at once, one byte each: 22 masks of 12 megapixels
 
 
 def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Refiner:
@@ -43,7 +47,7 @@ def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dt
         refiner = _pipeline_of_model(refiner, device)
     # An exported repository brings its own copy of the class, so the task identifies the pipeline as well.
     if isinstance(refiner, PointMaskRefinementPipeline) or (isinstance(refiner, Pipeline) and refiner.task == TASK):
-        return partial(_refined_masks, refiner)  # no lambda, which could not enter the workers of a pipeline
+        return partial(_refined_by_pipeline, refiner)  # no lambda, which could not enter the workers of a pipeline
     if callable(refiner) and not isinstance(refiner, Pipeline):
         return refiner
     raise TypeError(
@@ -52,7 +56,7 @@ def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dt
     )
 
 
-def _refined_masks(
+def _refined_by_pipeline(
     pipe: Pipeline, image: Image.Image, rough_masks: np.ndarray, points: list[list[float]], labels: list[str | None]
 ) -> np.ndarray:
     return pipe.refine(image, rough_masks, points, labels)["masks"]
@@ -72,7 +76,9 @@ def load_refiner(
     # The type is checked before the weights are loaded.
     fields, _ = MaskRefineNetConfig.get_config_dict(name_or_path)
     _check_model_type(name_or_path, fields.get("model_type"))
-    model = fold_batch_norms(AutoModel.from_pretrained(name_or_path, dtype=dtype))
+    # Batch norms are folded before rounding, so that weights in bfloat16 are rounded once.
+    model = AutoModel.from_pretrained(name_or_path, dtype=None if dtype is None else torch.float32)
+    model = fold_batch_norms(model).to(dtype=dtype)
     processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil")
     return PointMaskRefinementPipeline(model=model, image_processor=processor, device=device)
 
@@ -93,6 +99,38 @@ def _pipeline_of_model(model: PreTrainedModel, device: torch.device | None) -> P
 def _check_model_type(name: Any, model_type: str | None) -> None:
     if model_type != MODEL_TYPE:
         raise UserError(f"refiner {str(name)!r:.80} is a {model_type} model; expected a MaskRefineNet")
+
+
+def refined_masks(
+    refiner: Refiner,
+    image: Image.Image,
+    rough_masks: Sequence[RLE],
+    points: Sequence[list[float]],
+    labels: Sequence[str | None],
+    name: str,
+) -> Iterator[np.ndarray]:
+    """Yield the (height, width) bool refined mask of each rough mask, with few dense masks in memory at once.
+
+    Args:
+        refiner: takes at most `PIXELS_PER_CALL` pixels of masks per call, but at least one mask.
+        image: RGB image of the masks.
+        rough_masks: N rough masks.
+        points: their N points, (x, y) in pixels of the image.
+        labels: their N class names.
+        name: name of the image, for errors.
+
+    Raises:
+        UserError: the refiner returns something other than one mask per rough mask.
+    """
+    step = max(1, PIXELS_PER_CALL // (image.width * image.height))
+    for start in range(0, len(rough_masks), step):
+        chunk = slice(start, start + step)
+        rough = np.empty((len(rough_masks[chunk]), image.height, image.width), dtype=bool)
+        for target, mask in zip(rough, rough_masks[chunk], strict=True):
+            target[:] = decode_rle(mask)
+        masks = refiner(image, rough, list(points[chunk]), list(labels[chunk]))
+        # A refiner may be any callable, so its result is checked.
+        yield from checked_refined_masks(masks, len(rough), image, name)
 
 
 def checked_refined_masks(masks: Any, num_masks: int, image: Image.Image, name: str) -> np.ndarray:

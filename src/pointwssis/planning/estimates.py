@@ -4,6 +4,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
@@ -16,6 +17,8 @@ from ..runs.labeling import labels_mirrored_views
 from ..runs.plan import FOLDS, StagePlan
 from ..runs.recipe import Recipe
 from ..runs.refiner_stage import starting_refiner
+from ..runs.stage_arguments import refiner_settings, training_arguments
+from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
 from .speed import refiner_batch_size, refiner_seconds, segmenter_batch_size, segmenter_seconds, some_rows
 
 # A forward pass with decoding takes about half the time of a training sample (forward, backward, loading and
@@ -92,7 +95,7 @@ class CostModel:
         # Validation images are segmented once, at the end of the training; teachers of folds are not evaluated.
         validation = 0 if self.data.validation is None or plan.name == FOLDS else len(self.data.validation)
         per_image = LABELING_SHARE * per_step / segmenter_batch_size(recipe) * self._inputs_per_image()
-        seconds = plan.steps * per_step + validation * per_image
+        seconds = plan.steps * passes_of(recipe, recipe.training) * per_step + validation * per_image
         if plan.stage == "student":
             # After each round but the last one, a student labels all images with points.
             labeled = (recipe.label_rounds - 1) * len(self.data.point)
@@ -108,7 +111,8 @@ class CostModel:
         disk = _bytes_of(model) + labelings * plan.objects * BYTES_PER_OBJECT
         if per_step is None or per_image is None:
             return StageEstimate(None, disk)
-        return StageEstimate(plan.steps * per_step + labelings * len(self.data.masked) * per_image, disk)
+        passes = passes_of(self.recipe, MASK_REFINE_NET_ARGUMENTS, refiner_settings(self.recipe))
+        return StageEstimate(plan.steps * passes * per_step + labelings * len(self.data.masked) * per_image, disk)
 
     def _labeling(self, plan: StagePlan) -> StageEstimate:
         """Estimate the time and disk space of predicting or refining rough masks."""
@@ -167,6 +171,11 @@ class CostModel:
         if key not in self._seconds:
             self._seconds[key] = measure() if len(self.sample) else None
         return self._seconds[key]
+
+
+def passes_of(recipe: Recipe, *settings: dict[str, Any]) -> int:
+    """Return the accumulated passes per training step, which are measured one by one."""
+    return training_arguments(recipe, Path(recipe.output_dir), *settings).gradient_accumulation_steps
 
 
 def total(estimates: Sequence[StageEstimate]) -> StageEstimate:

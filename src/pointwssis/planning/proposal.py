@@ -280,7 +280,7 @@ def _headline(facts: DataFacts, seconds: float, minutes: float, deep_images: int
         deep = counted(deep_images, "image")
         depth += f"{deep} with more than 8 bits, each scaled from its own range."
     else:
-        depth += "no grayscale image has more than 8 bits."
+        depth += "no image has more than 8 bits."
     verdict = f"about {duration(seconds)}"
     if seconds > 60 * minutes:
         verdict += f", more than the {minutes:g} minutes requested: a smaller training is not possible"

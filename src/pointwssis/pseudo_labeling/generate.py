@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 from datasets import Dataset
 from tqdm.auto import tqdm
 
@@ -17,7 +16,7 @@ from ..data.schema import class_names, dataset_from_rows, image_title, make_obje
 from ..ops.coco_masks import RLE, decode_rle, encode_mask, rle_area, rle_box, rle_coverage
 from ..ops.images import read_image
 from ..ops.points import point_from_mask, point_in_mask
-from ..pipelines.refiners import Refiner, checked_refined_masks
+from ..pipelines.refiners import Refiner, refined_masks
 from .labeler_types import Proposer, Teacher, check_batch, check_instances, class_index
 from .settling import settle_rough_masks, settled_labels
 
@@ -197,23 +196,20 @@ def refine_rough_masks(dataset: Dataset, refiner: Refiner, settle_overlaps: bool
 def _with_refined_masks(dataset: Dataset, refiner: Refiner, settle_overlaps: bool) -> Iterator[Row]:
     names = class_names(dataset)
     for row in tqdm(dataset.with_format(None), desc="Refined masks", unit="image", disable=None):
-        # Decode all rough masks of an image and refine them in one call; rows without any pass unchanged.
+        # Rows without rough masks pass unchanged.
         objects = pseudo_objects(row)
         if objects:
-            rough_masks = np.stack([decode_rle(item["rough_segmentation"]) for item in objects])
-            points = [_point_of(item, mask) for item, mask in zip(objects, rough_masks, strict=True)]
+            rough_masks = [item["rough_segmentation"] for item in objects]
+            points = [_point_of(item) for item in objects]
             labels = [names[item["category"]] for item in objects]
-            # A refiner may be any callable, so its result is checked before it becomes a label.
-            image = read_image(row)
-            masks = refiner(image, rough_masks, points, labels)
-            masks = checked_refined_masks(masks, len(objects), image, image_title(row))
+            masks = refined_masks(refiner, read_image(row), rough_masks, points, labels, image_title(row))
             set_labels(row, objects, [encode_mask(mask) for mask in masks], settle_overlaps)
         yield row
 
 
-def _point_of(item: Row, rough_mask: np.ndarray) -> list[float]:
+def _point_of(item: Row) -> list[float]:
     """Return the point of an object; that of a proposal is the center of mass of its rough mask."""
-    return item["point"] or list(point_from_mask(rough_mask))
+    return item["point"] or list(point_from_mask(decode_rle(item["rough_segmentation"])))
 
 
 def keep_rough_masks(dataset: Dataset, settle_overlaps: bool = True) -> Dataset:

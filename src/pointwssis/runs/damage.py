@@ -3,24 +3,37 @@
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..ops.processes import from_first_process, wait_for_all
 from ..ops.whole_files import MANIFEST, UNFINISHED, DamagedFileError, damage_of, damaged_files, is_whole_folder
 from .cache import EARLIER
+from .label_stopping import FILE as MEASURED_FILE
 from .names import MODELS
 from .outdated import ORIGIN_FILES
-from .stage_arguments import CHECKPOINTS
 
 logger = logging.getLogger(__name__)
 
-# Folders whose subfolders are datasets of labels, each written as a whole
-LABEL_FOLDERS = ("rough", "pseudo", EARLIER)
+# Folders of an output folder, as patterns; others are not ours. Datasets of labels are each written as a whole.
+LABEL_FOLDERS = (
+    "rough/*",
+    "pseudo/*",
+    f"{EARLIER}/*",
+    "rounds/refiner*/labels",
+    "rounds/student*/labels/rough/*",
+    "rounds/student*/labels/pseudo/*",
+    f"rounds/student*/labels/{EARLIER}/*",
+)
+OTHER_FOLDERS = (
+    *(model.name for model in MODELS), "teacher/weights_at_*", "folds/*", "rounds/*", "pseudo",
+    "rounds/student*/labels/pseudo",
+)  # fmt: skip
+DATASET_FILES = (MANIFEST, "state.json", "dataset_info.json")
 # Files of a model that only a training can write
 TRAINED_FILES = (
     "config.json", "model.safetensors", "preprocessor_config.json", "training_args.bin", "training_log.json",
-    "training_settings.json",
+    "training_settings.json", MEASURED_FILE,
 )  # fmt: skip
 # A card belongs to the user, who may change it.
 FREE_FILES = ("README.md",)
@@ -56,18 +69,21 @@ def _remove_damaged(folder: Path) -> bool:
 
 def _damaged_results(folder: Path) -> Iterator[Path]:
     """Yield damaged folders and files that can be made again; raise for any other."""
-    parts = [folder, *(path for path in sorted(folder.rglob("*")) if path.is_dir())] if folder.is_dir() else []
-    for part in parts:
-        inner = part.relative_to(folder).parts
-        # A training checks its checkpoints itself. What was never finished is written again before anything reads it.
-        if CHECKPOINTS in inner or any(name.startswith(UNFINISHED) for name in inner):
-            continue
-        # A dataset is made again as a whole.
-        if len(inner) > 1 and inner[-2] in LABEL_FOLDERS:
-            if not is_whole_folder(part):
-                yield part
-        elif (part / MANIFEST).is_file():
+    # A training checks its checkpoints itself. What was never finished is written again before anything reads it.
+    for part in _folders(folder, LABEL_FOLDERS):
+        # A dataset is made again as a whole; a folder with other files is not one.
+        is_dataset = any((part / name).is_file() for name in DATASET_FILES) or not any(part.iterdir())
+        if is_dataset and not is_whole_folder(part):
+            yield part
+    for part in [folder, *_folders(folder, OTHER_FOLDERS)]:
+        if (part / MANIFEST).is_file():
             yield from _damaged_in(part)
+
+
+def _folders(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    """Return the complete folders inside an output folder that match one of the patterns."""
+    found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_dir()}
+    return sorted(path for path in found if not path.name.startswith(UNFINISHED))
 
 
 def _damaged_in(part: Path) -> Iterator[Path]:

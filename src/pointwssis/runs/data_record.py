@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
+from datasets import Dataset, concatenate_datasets
 
 from ..ops.user_error import UserFileNotFoundError
 from ..ops.whole_files import digest_of, read_json, write_text
@@ -51,8 +51,11 @@ class DataRecord:
         """The record of the data as they are now: `classes`, `parts` (name → file name → digest), `images`."""
         known = (read_json(self.folder / DATA_FILE) or {}).get("images", {})
         parts = {name: getattr(self.data, name) for name in PARTS}
+        if self.data.validation_is_held_back:
+            # Held-back images were taken from the images with masks, and decide what these train.
+            parts["masked"] = concatenate_datasets([parts["masked"], self.data.validation])
         if self.data.validation is None or self.data.validation_is_held_back:
-            del parts["validation"]  # held-back images belong to the images with masks
+            del parts["validation"]
         images = image_digests(parts.values(), known)
         rows = {name: row_digests(part, images) for name, part in parts.items()}
         return {"classes": self.data.class_names, "parts": rows, "images": images}

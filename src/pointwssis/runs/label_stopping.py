@@ -1,6 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """A teacher that trains until the labels that it makes of held-back images stop improving."""
 
+import functools
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +12,10 @@ from torch.random import fork_rng
 from transformers import TrainerCallback
 
 from ..ops.processes import is_first_process, wait_for_all
-from ..ops.whole_files import read_json, write_json
+from ..ops.whole_files import read_json, write_folder, write_json
 from ..training.trainer import SegmentationTrainer
 
-MEASUREMENTS = 20  # per training of all steps
+MEASUREMENTS = 20  # at most, per training of all steps
 FILE = "held_back_labels.json"
 
 
@@ -33,7 +35,7 @@ class LabelStopping(TrainerCallback):
     def __init__(self, patience: int, measure: Callable[[Path], float], trainer: SegmentationTrainer):
         self.patience, self.measure, self.trainer = patience, measure, trainer
         self.folder = Path(trainer.args.output_dir) / "measured"
-        self.interval = max(1, trainer.args.max_steps // MEASUREMENTS)
+        self.interval = math.ceil(trainer.args.max_steps / MEASUREMENTS)
         # Step → mean IoU, in ascending order
         saved = read_json(self.folder / FILE) or {"mean_iou": {}}
         self.mean_iou: dict[int, float] = {int(step): value for step, value in saved["mean_iou"].items()}
@@ -42,6 +44,10 @@ class LabelStopping(TrainerCallback):
     def best_step(self) -> int:
         """Step with the best labels, the first of equal ones."""
         return max(self.mean_iou, key=self.mean_iou.__getitem__)
+
+    def is_over(self, step: int) -> bool:
+        """Return True if the training stops at a step, whose measurement is known."""
+        return step in self.mean_iou and step - self.best_step >= self.patience * self.interval
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.mean_iou = {step: value for step, value in self.mean_iou.items() if step <= state.global_step}
@@ -53,8 +59,7 @@ class LabelStopping(TrainerCallback):
         self.mean_iou[step] = self._measured(step, model)
         if state.is_world_process_zero:
             self._write(self.folder, step)
-        if step - self.best_step >= self.patience * self.interval:
-            control.should_training_stop = True
+        control.should_training_stop |= self.is_over(step)
 
     def _measured(self, step: int, model: Any) -> float:
         folder = self._weights(step)
@@ -79,7 +84,8 @@ class LabelStopping(TrainerCallback):
         if is_first_process():
             for fraction, target in intermediate_folders.items():
                 nearest = min(self.mean_iou, key=lambda step, wanted=fraction * best: abs(step - wanted))
-                shutil.copytree(self._weights(nearest), target, dirs_exist_ok=True)
+                copy = functools.partial(shutil.copytree, self._weights(nearest), dirs_exist_ok=True)
+                write_folder(target, copy)
             self._write(folder, max(self.mean_iou))
             print(f"  {summary(folder)}", flush=True)
         return best

@@ -308,10 +308,12 @@ class Labeling:
             rows: rows to label.
             stage: "teacher" or "refiner".
         """
-        labeler = self.given.names().get(stage)
-        if labeler is None or self.later is not None:
-            trained = self.segmenter() if stage == "teacher" else labeling_model(self.recipe, stage)
-            labeler = identity_of(trained)
+        # In later rounds, the student takes the place of a given teacher, but not of a given refiner.
+        is_given = stage in self.given.names() and (stage == "refiner" or self.later is None)
+        if is_given:
+            labeler: Any = self.given.names()[stage]
+        else:
+            labeler = identity_of(self.segmenter() if stage == "teacher" else labeling_model(self.recipe, stage))
         gate = self.gate() if stage == "refiner" else None
         settings = {key: getattr(self.recipe, key) for key in SETTINGS_OF_LABELS}
         return label_keys(rows, [labeler, str(self.dtype), settings, gate and gate.to_dict()], self.run_folder)

@@ -11,9 +11,10 @@ from ..ops.processes import is_first_process, wait_for_all
 from ..ops.user_error import UserError
 from ..ops.whole_files import check_whole, read_json
 from .cache import earlier_labels, holds_keys
+from .compute import SPEED_FILE
 from .data_record import DATA_FILE, DataRecord
 from .names import SEGMENTERS
-from .recipe import STAGES, Recipe
+from .recipe import STAGES, Recipe, refiner_sampling
 from .reuse import REUSABLE, is_reused
 
 RECIPE_FILE, LABELERS_FILE = "recipe.yaml", "labelers.json"
@@ -67,7 +68,8 @@ FIRST_STAGE_OF_LABELER = {"teacher": "teacher", "refiner": "refiner", "proposer"
 
 # Stage → its results in the output folder, as patterns
 RESULTS = {
-    "teacher": ("teacher", "folds"),  # other numbers of folds have other folders
+    # Other numbers of folds have other folders; another network computes best with other settings.
+    "teacher": ("teacher", "folds", SPEED_FILE),
     "rough": ("rough/point", "rough/proposed"),
     "refiner": ("refiner", "rounds/refiner*", "rough/full*", "rough/held_back*"),
     "pseudo": ("pseudo",),
@@ -127,7 +129,13 @@ def all_changes(recipe: Recipe, given: Mapping[str, str], record: DataRecord) ->
     """
     changed = changed_settings(recipe, given)
     # Where everything is outdated anyway, the data need not be compared.
-    return changed if "teacher" in changed.values() else changed | record.changes()
+    if "teacher" in changed.values():
+        return changed
+    of_data = record.changes()
+    if refiner_sampling(recipe.refiner).self_training:
+        # The refiner has learned from images with points, too.
+        of_data = {change: "rough" if stage == "points" else stage for change, stage in of_data.items()}
+    return changed | of_data
 
 
 def check_folder(recipe: Recipe, given: Mapping[str, str], record: DataRecord) -> None:

@@ -10,14 +10,13 @@ from typing import Any, get_args, get_type_hints
 
 import yaml
 
-from ..data.documents import parse_yaml, read_text
 from ..ops.points import PointSource
 from ..ops.user_error import UserError
 from ..ops.wording import brief, did_you_mean, with_hint
 from ..training.augmentation import Augmentation
 from ..training.refinement_sampling import RefinementSampling
 from .credentials import refuse_credentials
-from .named_recipes import find_recipe
+from .named_recipes import find_recipe, recipe_file_values
 from .recipe_values import checked_fields, parse_overrides, parse_value
 
 STAGES = ("teacher", "rough", "refiner", "pseudo", "control", "student", "upper_bound")
@@ -302,7 +301,8 @@ class Recipe:
         """Load a recipe and override some of its keys.
 
         Args:
-            name_or_path: YAML file, or name of a recipe of the package, such as "nuclei".
+            name_or_path: YAML file, or name of a recipe of the package, such as "nuclei". A file may start from another
+                recipe: `base: coco10` takes over the keys that it lacks.
             overrides: key → text as on the command line, parsed as YAML; a dot reaches into a mapping
                 (`model.fpn_channels`).
 
@@ -315,9 +315,7 @@ class Recipe:
             2
         """
         path = find_recipe(name_or_path)
-        values = parse_yaml(read_text(path), str(path)) or {}
-        if not isinstance(values, dict):
-            raise UserError(f"{path}: holds a {type(values).__name__}; a recipe is a mapping of keys to values")
+        values = recipe_file_values(path)
         try:
             return cls.from_values(values, overrides, source=str(path))
         except UserError as error:

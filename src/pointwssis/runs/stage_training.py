@@ -41,14 +41,15 @@ def train_and_save(
     checkpoint = from_first_process(lambda: _checkpoint_to_go_on_from(checkpoints))
     # The state of a checkpoint tells how far the training came.
     state = TrainerState() if checkpoint is None else TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
-    if state.global_step < trainer.args.max_steps:
+    # A training that stops by its labels keeps earlier weights than its last ones.
+    stopping = next((one for one in trainer.callback_handler.callbacks if isinstance(one, LabelStopping)), None)
+    is_over = stopping is not None and stopping.is_over(state.global_step)
+    if state.global_step < trainer.args.max_steps and not is_over:
         with naming_lost_processes(), saving_on_signals(trainer.save_in_time):
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     else:  # interrupted while saving; the Trainer would train one more step
         trainer.state = state
         trainer.load_checkpoint(str(checkpoint))
-    # A training that stops by its labels keeps earlier weights than its last ones.
-    stopping = next((one for one in trainer.callback_handler.callbacks if isinstance(one, LabelStopping)), None)
     steps = trainer.args.max_steps if stopping is None else stopping.keep_best(folder, intermediate_folders or {})
     # Only losses and validation AP are kept, for the curves. A checkpoint has sorted the keys of entries before it.
     kept = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_AP" in entry]

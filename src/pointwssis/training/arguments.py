@@ -20,13 +20,17 @@ class SegmentationTrainingArguments(TrainingArguments):
         warmup_factor: factor of the learning rate at the first step of the warm-up.
         backbone_learning_rate_factor: factor of the learning rate for the parameters of the backbone, at every step. A
             pretrained backbone changes less than new heads should.
+        total_batch_size: images per step over all processes. Each process then accumulates as many passes per step as
+            this takes (`gradient_accumulation_steps` is set), so that the same learning rate fits any number of GPUs.
+            None: one pass per step.
         average_weights: decay per step of an exponential moving average of the weights, which is what is evaluated and
             saved at the end; see `WeightAverage`. 0 keeps no average.
         save_minutes: minutes after which a checkpoint is saved, beside those of `save_steps`. 0 saves none by time.
 
     Raises:
-        ValueError: `average_weights` is not in [0, 1), `backbone_learning_rate_factor` is not positive, `save_minutes`
-            is negative, or transformers refuses an argument.
+        ValueError: `average_weights` is not in [0, 1), `backbone_learning_rate_factor` is not positive,
+            `total_batch_size` is no multiple of the images per pass, `save_minutes` is negative, or transformers
+            refuses an argument.
     """
 
     # The official schedule of SOLOv2 for COCO
@@ -49,6 +53,9 @@ class SegmentationTrainingArguments(TrainingArguments):
     backbone_learning_rate_factor: float = field(
         default=1.0, metadata={"help": "Factor of the learning rate for the parameters of the backbone."}
     )
+    total_batch_size: int | None = field(
+        default=None, metadata={"help": "Images per step over all processes; sets gradient_accumulation_steps."}
+    )
     average_weights: float = field(
         default=0.0, metadata={"help": "Decay per step of a moving average of the weights; 0 keeps none."}
     )
@@ -63,6 +70,9 @@ class SegmentationTrainingArguments(TrainingArguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.total_batch_size is not None:
+            per_pass = self.train_batch_size * self.world_size
+            self.gradient_accumulation_steps = passes_per_step(self.total_batch_size, per_pass)
         if not self.backbone_learning_rate_factor > 0:
             raise UserError(
                 f"backbone_learning_rate_factor must be positive, got {self.backbone_learning_rate_factor}; to keep "
@@ -75,6 +85,28 @@ class SegmentationTrainingArguments(TrainingArguments):
                 f"average_weights is {self.average_weights}; it must be a decay per step, 0 ≤ decay < 1 (0 keeps no "
                 "average)"
             )
+
+
+def passes_per_step(total_batch_size: int, images_per_pass: int) -> int:
+    """Return the number of accumulated passes per training step.
+
+    Args:
+        total_batch_size: images per step.
+        images_per_pass: images of all processes together that go through the network at once.
+
+    Raises:
+        UserError: a step is not a whole number of passes.
+
+    Example:
+        >>> passes_per_step(16, images_per_pass=2), passes_per_step(16, images_per_pass=8 * 2)
+        (8, 1)
+    """
+    if total_batch_size < 1 or total_batch_size % images_per_pass:
+        raise UserError(
+            f"total_batch_size is {total_batch_size}, but {images_per_pass} images go through the network at once; use "
+            "a multiple of that, or change per_device_train_batch_size or the number of processes"
+        )
+    return total_batch_size // images_per_pass
 
 
 # The official schedule of MaskRefineNet: Adam with cosine decay.

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from transformers import TrainerCallback
+from transformers.trainer_utils import SaveStrategy
 
 from ..ops.interruption import Interrupted
 from ..ops.whole_files import is_whole_folder
@@ -76,6 +77,8 @@ def _warn_about(damaged: list[Path], consequence: str) -> None:
 class SaveInTime(TrainerCallback):
     """Save a checkpoint when the last one is some minutes old, and when the process was asked to stop.
 
+    With `save_strategy="no"`, nothing is saved, and a process that was asked to stop ends after its step.
+
     Args:
         minutes: time between two checkpoints; 0 saves none by time.
 
@@ -97,7 +100,10 @@ class SaveInTime(TrainerCallback):
             wishes = torch.tensor([self.signal, int(is_due)], device=args.device)
             torch.distributed.all_reduce(wishes, torch.distributed.ReduceOp.MAX)
             self.signal, is_due = wishes.tolist()
-        if self.signal or is_due:
+        if args.save_strategy == SaveStrategy.NO:
+            if self.signal:
+                raise Interrupted(self.signal, "no checkpoint was saved, since save_strategy is 'no'")
+        elif self.signal or is_due:
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -55,18 +55,19 @@ class ThreadsCallback(TrainerCallback):
             return
         now, self.seconds = median(self.seconds), []
         if self.fastest is not None and now > SLOW_DOWN * self.fastest:
-            self._slowed_down(now, model)
+            self._slowed_down(now, model, args.world_size)
             self.fastest = None  # the next window is the new reference
         else:
             self.fastest = now if self.fastest is None else min(now, self.fastest)
 
-    def _slowed_down(self, now: float, model: torch.nn.Module) -> None:
+    def _slowed_down(self, now: float, model: torch.nn.Module, num_processes: int) -> None:
         """Report slow steps once, and take the number of threads that is fastest now."""
         if not self.has_reported:
             times = now / self.fastest
             logger.warning("training steps take %.1f times as long as before; is another program running?", times)
             self.has_reported = True
-        if self.is_fixed or self.samples is None:
+        # Of several processes, which train in step, a single one cannot measure.
+        if self.is_fixed or self.samples is None or num_processes > 1:
             return
         choices = [replace(self.settings, threads=count) for count in thread_counts(self.settings.threads)]
         if len(choices) > 1:

@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Sampler
 from transformers import PreTrainedModel, Trainer, TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_utils import SaveStrategy, rotate_checkpoints
+from transformers.trainer_utils import rotate_checkpoints
 
 from ..evaluation.coco_evaluator import CocoEvaluator
 from ..hub.cards.released import bare_card
@@ -112,8 +112,7 @@ class SegmentationTrainer(Trainer):
         self.logged_losses = LoggedLosses(self)
         self.add_callback(self.logged_losses)
         self.save_in_time = SaveInTime(args.save_minutes)
-        if args.save_strategy != SaveStrategy.NO:
-            self.add_callback(self.save_in_time)
+        self.add_callback(self.save_in_time)
 
         # Rows are wrapped and checked here, so that errors in them are raised before training starts.
         if isinstance(train_dataset, (HFDataset, HFIterableDataset)):

@@ -6,13 +6,13 @@ Colors are distinguishable for color-blind readers (Okabe and Ito's palette, the
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..data.schema import objects_with_mask, objects_with_point
-from ..ops.coco_masks import decode_rle
+from ..ops.coco_masks import RLE, decode_rle
 from ..ops.images import read_image
 
 Color = tuple[int, int, int]
@@ -51,9 +51,19 @@ def instance_colors(count: int) -> list[Color]:
     return colors
 
 
+class MaskPart(NamedTuple):
+    """A mask in the smallest window that shows its outline: with a pixel around it, where the image has one."""
+
+    pixels: np.ndarray  # (h, w) bool inside the window
+    left: int  # first column of the window
+    top: int  # first row of the window
+    corner: tuple[int, int]  # first column and first row with foreground
+    area: int  # pixels, 0 for an empty mask
+
+
 def draw_instances(
     image: Image.Image,
-    masks: np.ndarray | Sequence[np.ndarray],
+    masks: np.ndarray | Sequence[np.ndarray | RLE],
     labels: Sequence[str] | None = None,
     points: np.ndarray | Sequence[Sequence[float]] | None = None,
     colors: Sequence[Color] | None = None,
@@ -65,7 +75,7 @@ def draw_instances(
 
     Args:
         image: any size.
-        masks: (n, H, W) bool in the image's frame; n may be 0.
+        masks: (n, H, W) bool, or n RLEs, in the image's frame; n may be 0.
         labels: n texts beside the masks.
         points: (m, 2), (x, y) in pixels of the image.
         colors: n colors of the masks, and of the points if m = n.
@@ -77,25 +87,24 @@ def draw_instances(
         ValueError: a mask has another size than the image.
     """
     # Draw on the enlarged image, so that outlines can be finer than a pixel of the original.
-    masks = [np.asarray(mask, dtype=bool) for mask in masks]
-    colors = instance_colors(len(masks)) if colors is None else colors
+    parts = [_part(mask, index, image) for index, mask in enumerate(masks)]
+    colors = instance_colors(len(parts)) if colors is None else colors
     canvas, factor = _enlarged(image, min_side)
     pixels = np.asarray(canvas, dtype=np.float32).copy()
 
     # Blend each mask into the picture and draw its outline; labels and points come on top.
-    for index in sorted(range(len(masks)), key=lambda i: -np.count_nonzero(masks[i])):
-        if masks[index].shape != image.size[::-1]:
-            size = masks[index].shape
-            raise ValueError(f"mask {index} is {size[0]} × {size[1]}; the image has height × width {image.size[::-1]}")
+    for index in sorted(range(len(parts)), key=lambda i: -parts[i].area):
         # Enlarge the mask like the image, blend its color in, and draw the outline opaque.
-        mask = masks[index].repeat(factor, axis=0).repeat(factor, axis=1)
+        mask = parts[index].pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+        left, top = parts[index].left * factor, parts[index].top * factor
+        window = pixels[top : top + mask.shape[0], left : left + mask.shape[1]]
         color = np.array(colors[index], dtype=np.float32)
-        pixels[mask] += opacity * (color - pixels[mask])
-        pixels[_inner_edge(mask, outline_width or max(1, factor // 2))] = color
+        window[mask] += opacity * (color - window[mask])
+        window[_inner_edge(mask, outline_width or max(1, factor // 2))] = color
     # Texts and points come last, so that no mask covers them.
     canvas = Image.fromarray(pixels.round().astype(np.uint8))
     if labels is not None:
-        _write_labels(canvas, masks, labels, factor)
+        _write_labels(canvas, parts, labels, factor)
     if points is not None:
         canvas = _marked(canvas, points, colors, factor)
     return canvas
@@ -233,6 +242,21 @@ def pseudo_label_panels(
     return [shown, points, *masks, ground_truth_panel]
 
 
+def _part(mask: np.ndarray | RLE, index: int, image: Image.Image) -> MaskPart:
+    """Return the part of a mask that is drawn, or raise a ValueError if it has another size than its image."""
+    mask = decode_rle(mask) if isinstance(mask, dict) else np.asarray(mask, dtype=bool)
+    if mask.shape != image.size[::-1]:
+        size = mask.shape
+        raise ValueError(f"mask {index} is {size[0]} × {size[1]}; the image has height × width {image.size[::-1]}")
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return MaskPart(mask[:0, :0], 0, 0, (0, 0), 0)
+    left, top = max(0, int(columns[0]) - 1), max(0, int(rows[0]) - 1)
+    # A copy, which outlives the whole mask
+    pixels = mask[top : rows[-1] + 2, left : columns[-1] + 2].copy()
+    return MaskPart(pixels, left, top, (int(columns[0]), int(rows[0])), int(np.count_nonzero(pixels)))
+
+
 def _enlarged(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:
     """Return the image in RGB with at least this shorter side, and the integer factor of its enlargement."""
     # Rounded up, so that the shorter side reaches at least `min_side`; nearest neighbor keeps pixels visible.
@@ -275,16 +299,16 @@ def _marked(
     return canvas
 
 
-def _write_labels(canvas: Image.Image, masks: Sequence[np.ndarray], labels: Sequence[str], factor: int) -> None:
+def _write_labels(canvas: Image.Image, parts: Sequence[MaskPart], labels: Sequence[str], factor: int) -> None:
     draw, font = ImageDraw.Draw(canvas), _font(max(10, min(canvas.size) // 24))
-    for mask, label in zip(masks, labels, strict=True):
-        if not mask.any():
+    for part, label in zip(parts, labels, strict=True):
+        if not part.area:
             continue
         # The text stands above the upper left corner of the mask, moved inside the image where it would be cut off.
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        column, row = part.corner
         box = draw.textbbox((0, 0), label, font=font)
-        left = min(int(columns[0]) * factor, max(0, canvas.width - box[2] - 2))
-        top = max(0, int(rows[0]) * factor - box[3] - 2)
+        left = min(column * factor, max(0, canvas.width - box[2] - 2))
+        top = max(0, row * factor - box[3] - 2)
         draw.rectangle((left, top, left + box[2] + 2, top + box[3] + 2), fill=(0, 0, 0))
         draw.text((left + 1, top), label, fill=(255, 255, 255), font=font)
 

@@ -58,6 +58,15 @@ def test_boxes_image_labels_and_completeness_come_back(rows, images, tmp_path, f
     assert click["bbox"] is None and click["point"] == pytest.approx([30, 20], abs=0.01) and click["category"] == 0
 
 
+@pytest.mark.parametrize("format", TOOLS)
+def test_clicks_behind_the_center_of_the_last_pixel_come_back(rows, images, tmp_path, format):
+    click = make_object(1, 0, point=[39.9, 29.75])
+    row = {**rows[0], "image": str(images / "a.jpg"), "objects": [click]}
+    path = export_accepted(dataset_from_rows([row], NAMES), format, tmp_path / "labels")
+    [again] = load_annotations(path, images, class_names=NAMES)[0]["objects"]
+    assert again["point"] == pytest.approx([39, 29], abs=0.01)
+
+
 def test_the_labels_of_the_task_are_listed_with_the_tags_that_are_used(rows):
     assert "<type>tag</type>" in to_cvat(rows) and "<type>tag</type>" not in to_cvat(rows.select([1]))
     assert '<Choice value="incomplete"/>' in label_studio_config(NAMES)

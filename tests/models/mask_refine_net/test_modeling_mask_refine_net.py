@@ -359,3 +359,13 @@ def test_unknown_arguments_are_not_swallowed(make_model, make_inputs, name, mess
     with pytest.raises(TypeError, match=f"MaskRefineNetForMaskRefinement got an unknown argument '{name}'; {message}"):
         model(**inputs, **{name: inputs["input_points"]})
     assert model(**inputs, return_dict=True, output_attentions=False, num_items_in_batch=2).logits is not None
+
+
+@pytest.mark.parametrize(("field", "name"), [("use_rough_mask", "rough_masks"), ("use_point", "input_points")])
+def test_an_input_that_is_withheld_has_no_effect(make_model, make_inputs, field, name):
+    inputs = make_inputs()
+    other = {**inputs, name: 1 - inputs[name] if name == "rough_masks" else inputs[name] + 5}
+    with torch.no_grad():
+        for is_used in (True, False):
+            model = make_model(**{field: is_used})
+            assert torch.equal(model(**inputs).logits, model(**other).logits) is not is_used

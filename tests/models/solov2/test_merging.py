@@ -1,4 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import pytest
 import torch
 
 from pointwssis.models.solov2.frames_solov2 import Frame
@@ -68,3 +69,19 @@ def test_the_best_are_kept_in_order():
     assert [score for *_, score in merged(*parts)] == [0.7, 0.5, 0.3]
     assert [score for *_, score in merged(*parts, max_detections=2)] == [0.7, 0.5]
     assert merged(tile(0), tile(1)) == []
+
+
+def test_the_middle_of_an_object_joins_the_parts_that_do_not_meet():
+    """Three tiles show a long object, and the middle one has the lowest score."""
+    size = (64, 160)
+    box, parts = (10, 10, 150, 30), []
+    for number, (window, score) in enumerate(zip(tile_windows(*size, 64), (0.9, 0.3, 0.8), strict=True)):
+        mask = torch.zeros(size, dtype=torch.bool)
+        mask[box[1] : box[3], box[0] : box[2]] = True
+        frame = Frame(number, (64, 64), window, size)
+        found = [WindowedMask(mask[window.slices], window, size)]
+        parts.append(TileInstances(frame, found, torch.tensor([0]), torch.tensor([score])))
+    masks, labels, scores = merge_tiles(parts, max_detections=100)
+    assert labels.tolist() == [0] and scores.tolist() == [pytest.approx(0.9)]
+    rows, columns = masks[0].dense().nonzero().unbind(dim=1)
+    assert len(rows) == 140 * 20 and (columns.min(), columns.max()) == (10, 149)

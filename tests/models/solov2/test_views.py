@@ -4,7 +4,7 @@
 import pytest
 import torch
 
-from helpers.raw_outputs import random_outputs, settings_of
+from helpers.raw_outputs import random_outputs, settings_of, with_settings
 from helpers.resized_masks import plain_probabilities
 from pointwssis.models.solov2.decoding_solov2 import ImageOutputs
 from pointwssis.models.solov2.frames_solov2 import Frame
@@ -43,3 +43,15 @@ def test_the_masks_are_where_the_mean_exceeds_the_threshold(flips):
         dense = mask.dense()
         assert torch.equal(dense[WINDOW.slices][decided], (own > settings.mask_threshold)[decided])
         assert dense.shape == IMAGE and dense.sum() == dense[WINDOW.slices].sum()
+
+
+@pytest.mark.parametrize("flips", [[True], [False, True]])
+def test_a_point_without_a_mask_in_any_view_gets_an_empty_one(flips):
+    raw = with_settings(random_outputs(64, 96), mask_threshold=0.9)
+    image = ImageOutputs.of(raw, 0)
+    # Features of zero give probabilities of one half, below the threshold.
+    image = image._replace(mask_features=torch.zeros_like(image.mask_features))
+    views = [EncodedView(Frame(0, (64, 96), WINDOW, IMAGE), image, is_flipped) for is_flipped in flips]
+    found = decode_views(views, torch.tensor([[40.0, 20]], dtype=torch.float64), torch.tensor([-1]), settings_of(raw))
+    (mask,) = found.masks
+    assert mask.dense().shape == IMAGE and not mask.dense().any() and found.scores.tolist() == [0]

@@ -109,7 +109,9 @@ def load_click_table(path: str | Path, image_dir: str | Path, **options: Any) ->
     return reader.to_dataset(_images(lines, report))
 
 
-def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: Sequence[str]) -> dict[Path, Clicks]:
+def read_click_table(
+    path: str | Path, images: Mapping[Path, str], class_names: Sequence[str], skip_bad: bool = False
+) -> dict[Path, Clicks]:
     """Read the clicks of a table (see the module) on given images.
 
     Args:
@@ -117,6 +119,7 @@ def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: 
         images: path of each image → its name below a common folder. A line refers to an image by its path, its name
             or the end of it, or by a path that ends with the name.
         class_names: classes that labels may name.
+        skip_bad: leave out bad lines, counted and logged, instead of raising at the first one.
 
     Returns:
         The clicks on each image, empty for an image without any, in the order of `images`.
@@ -125,7 +128,7 @@ def read_click_table(path: str | Path, images: Mapping[Path, str], class_names: 
         UserFileNotFoundError: the table is missing.
         UserError: the table is invalid; the message names file, line, field, value and remedy.
     """
-    path, report = Path(path), LoadReport(str(path), skip_hint="")
+    path, report = Path(path), LoadReport(str(path), skip_bad)
     clicks = {image: Clicks([], []) for image in images}
     first_records: dict[Path, str] = {}
     # Find the image of each group of lines, then decode its clicks.

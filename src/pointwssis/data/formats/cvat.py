@@ -41,6 +41,7 @@ from .fields import (
     click,
     dense_mask,
     ellipse_mask,
+    place_of_point,
     polygon_mask,
     read_flag,
     read_number,
@@ -358,6 +359,5 @@ def _write_object(image: ElementTree.Element, item: Mapping[str, Any], label: st
         edges = {"xtl": f"{left:.2f}", "ytl": f"{top:.2f}", "xbr": f"{right:.2f}", "ybr": f"{bottom:.2f}"}
         ElementTree.SubElement(image, "box", {**common, **edges, "z_order": "0"})
     elif item["point"] is not None:
-        # From pixel indices to the plane: the click is at the pixel's center
-        x, y = (coordinate + 0.5 for coordinate in item["point"])
+        x, y = place_of_point(item["point"], width, height)
         ElementTree.SubElement(image, "points", {**common, "points": f"{x:.2f},{y:.2f}", "z_order": "0"})

@@ -83,6 +83,21 @@ def click(x: float, y: float, width: int, height: int, field: str, value: Any = 
     return {"point": read_point(point, width, height)}
 
 
+def place_of_point(point: Sequence[float], width: int, height: int) -> list[float]:
+    """Return the position of a point of the schema on the plane of an image, the inverse of `click`.
+
+    Args:
+        point: (x, y) in pixel indices.
+        width: width of the image in pixels.
+        height: height of the image in pixels.
+
+    Example:
+        >>> place_of_point((3.0, 9.75), 20, 10)  # the last row ends at y = 10
+        [3.5, 10.0]
+    """
+    return [min(coordinate + 0.5, float(side)) for coordinate, side in zip(point, (width, height), strict=True)]
+
+
 def polygon_mask(polygons: Sequence[Sequence[float]], width: int, height: int, field: str) -> dict[str, Any]:
     """Return the mask of flat polygons `[[x0, y0, x1, y1, …], …]` on the plane of an image."""
     for polygon in polygons:

@@ -13,7 +13,7 @@ from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle, rle_area
 from ..schema import class_names as names_of
-from .fields import box_alone, warn_of_crowds
+from .fields import box_alone, place_of_point, warn_of_crowds
 from .label_studio_rle import encode_brush
 
 IMAGE_PREFIX = "/data/local-files/?d="  # Label Studio's local storage
@@ -125,8 +125,9 @@ def _region(item: Mapping[str, Any], row: Mapping[str, Any], class_names: Sequen
         numbers = zip(("x", "y", "width", "height"), bbox, (*sides, *sides), strict=True)
         shape, value = "Rectangle", {key: 100 * number / side for key, number, side in numbers} | {"rotation": 0}
     elif item["point"] is not None:
-        # From the pixel's center to percent; the width is that of the dot.
-        x, y = (100 * (c + 0.5) / side for c, side in zip(item["point"], sides, strict=True))
+        # From the plane to percent; the width is that of the dot.
+        place = place_of_point(item["point"], *sides)
+        x, y = (100 * position / side for position, side in zip(place, sides, strict=True))
         shape, value = "KeyPoint", {"x": x, "y": y, "width": 0.5}
     else:
         return None

@@ -44,6 +44,7 @@ from .fields import (
     click,
     dense_mask,
     ellipse_mask,
+    place_of_point,
     polygon_mask,
     read_corners,
     read_whole,
@@ -303,7 +304,7 @@ def _shapes(item: Mapping[str, Any], label: str, number: int, row: Mapping[str, 
         x, y, width, height = bbox
         found.append(("rectangle", [[x, y], [x + width, y + height]]))
     elif item["point"] is not None:
-        found.append(("point", [[coordinate + 0.5 for coordinate in item["point"]]]))
+        found.append(("point", [place_of_point(item["point"], row["width"], row["height"])]))
     # A group keeps the parts of a mask and its point together
     group_id = number if len(found) > 1 else None
     common = {"label": label, "group_id": group_id, "description": "", "flags": {}, "mask": None}

@@ -37,7 +37,17 @@ from ...ops.wording import brief
 from ..documents import parse_json, read_text
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
-from .fields import box, box_alone, click, ellipse_mask, polygon_mask, read_flag, read_number, warn_of_crowds
+from .fields import (
+    box,
+    box_alone,
+    click,
+    ellipse_mask,
+    place_of_point,
+    polygon_mask,
+    read_flag,
+    read_number,
+    warn_of_crowds,
+)
 from .image_index import ImageIndex
 from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
@@ -295,7 +305,6 @@ def _shape(item: Mapping[str, Any], width: int, height: int) -> dict[str, Any] |
     if bbox is not None:
         return {"name": "rect", **dict(zip(("x", "y", "width", "height"), bbox, strict=True))}
     if item["point"] is not None:
-        # From pixel indices to the plane
-        x, y = (coordinate + 0.5 for coordinate in item["point"])
+        x, y = place_of_point(item["point"], width, height)
         return {"name": "point", "cx": x, "cy": y}
     return None

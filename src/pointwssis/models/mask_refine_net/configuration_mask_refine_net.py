@@ -29,6 +29,11 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
         Draw points of class c in heat-map channel c + offset of C + 1 channels. The official code trains with offset 0
         and infers with offset 1. We use one offset for both; 1 runs official checkpoints like the official
         inference.
+    use_rough_mask (`bool`, *optional*, defaults to `True`):
+        Show the rough mask to the network. `False` gives it an empty one; crops are still cut around the rough mask.
+        For ablations (table 3 of the paper).
+    use_point (`bool`, *optional*, defaults to `True`):
+        Show the point to the network. `False` gives it an empty heat map. For ablations (table 3 of the paper).
     crop_size (`int`, *optional*, defaults to 256):
         Side of the resized square crops in pixels.
     point_sigma (`float`, *optional*, defaults to 6.0):
@@ -66,6 +71,8 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
     architecture: str = "unet"
     class_conditional: bool = True
     class_channel_offset: int = 1
+    use_rough_mask: bool = True
+    use_point: bool = True
     crop_size: int = 256
     point_sigma: float | int = 6.0
     box_scale: float | int = 2.0

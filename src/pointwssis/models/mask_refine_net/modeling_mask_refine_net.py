@@ -237,6 +237,9 @@ class MaskRefineNetForMaskRefinement(MaskRefineNetPreTrainedModel):
         heatmaps = draw_point_heatmaps(input_points, size, self.config.point_sigma)[:, None]
         point_channels = self._point_channels(class_labels, input_points)
         pixel_values, rough_masks, heatmaps = (part.to(self.dtype) for part in (pixel_values, rough_masks, heatmaps))
+        # Inputs that the configuration withholds are empty.
+        rough_masks = rough_masks if self.config.use_rough_mask else torch.zeros_like(rough_masks)
+        heatmaps = heatmaps if self.config.use_point else torch.zeros_like(heatmaps)
         # Encoder, decoder, head, and logits at the size of the crop.
         features = self.encoder(pixel_values, rough_masks, heatmaps, point_channels)
         logits = resize(self.head(self.decoder(features)), size)

@@ -16,6 +16,7 @@ from ...ops.nms import mask_nms, matrix_nms, point_nms
 
 MASK_PIXELS_PER_CHUNK = 2**22  # pixels of masks that are computed together, which bounds the memory (16 MiB)
 MASK_PIXELS_PER_BLOCK = 2**18  # the same where only sums are kept: on a CPU they fit into the cache
+MASK_PIXELS_TO_KEEP = 2**22  # most pixels of masks that are kept for a second use; more are computed again as fast
 KERNELS_PER_BLOCK = 256
 
 
@@ -99,11 +100,18 @@ class ImageOutputs(NamedTuple):
         for chunk in kernels.split(masks_per_chunk(*self.mask_features.shape[-2:])):
             yield self.mask_probabilities(chunk)
 
-    def masknesses(self, kernels: Tensor, mask_threshold: float) -> tuple[Tensor, Tensor]:
+    def masknesses(
+        self, kernels: Tensor, mask_threshold: float, probabilities: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the maskness and the area of the masks of (N, E) kernels.
 
         Maskness (N,) is the mean probability of the foreground pixels, 0 for an empty mask; the area (N,) is their
         number at a quarter of the canvas' resolution.
+
+        Args:
+            kernels: (N, E) mask kernels.
+            mask_threshold: foreground probability of a mask's pixels.
+            probabilities: (N, h · w) tensor that receives the foreground probabilities; None does not keep them.
         """
         sums, areas = kernels.new_zeros(len(kernels)), kernels.new_zeros(len(kernels))
         features = self.mask_features.flatten(1)
@@ -111,11 +119,14 @@ class ImageOutputs(NamedTuple):
         pixels = MASK_PIXELS_PER_BLOCK if kernels.device.type == "cpu" else MASK_PIXELS_PER_CHUNK
         for start in range(0, len(kernels), KERNELS_PER_BLOCK):
             block = slice(start, start + KERNELS_PER_BLOCK)
-            for part in features.split(max(1, pixels // len(kernels[block])), dim=1):
-                probabilities = (kernels[block] @ part).float().sigmoid_()
-                foreground = (probabilities > mask_threshold).float()
+            step = max(1, pixels // len(kernels[block]))
+            for first, part in zip(range(0, features.shape[1], step), features.split(step, dim=1), strict=True):
+                own = (kernels[block] @ part).float().sigmoid_()
+                foreground = (own > mask_threshold).float()
                 areas[block] += foreground.sum(1)
-                sums[block] += (foreground * probabilities).sum(1)
+                sums[block] += (foreground * own).sum(1)
+                if probabilities is not None:
+                    probabilities[block, first : first + step] = own
         return sums / areas.clamp(min=1), areas
 
 

@@ -1,13 +1,13 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Adaptive Pyramid-Level Selection: one instance per point (paper, section 3.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .decoding_solov2 import DecodingSettings, ImageOutputs
+from .decoding_solov2 import MASK_PIXELS_TO_KEEP, DecodingSettings, ImageOutputs
 from .grid_solov2 import cells_of_points
 
 LEVEL_STRATEGIES = ("adaptive", "finest", "size")
@@ -16,7 +16,7 @@ LEVEL_STRATEGIES = ("adaptive", "finest", "size")
 class PointInstances(NamedTuple):
     """Instances of points: one per point in their order, or one per point and level (`decode_every_level`)."""
 
-    kernels: Tensor  # (N, E) mask kernels; `ImageOutputs.mask_probabilities` makes the masks
+    kernels: Tensor  # (N, E) mask kernels; `mask_probabilities` makes the masks
     labels: Tensor  # (N,)
     scores: Tensor  # (N,) class confidence × maskness at the chosen level, whatever the selection maximized
     levels: Tensor  # (N,) chosen level, 0 … 4 for P2 … P6
@@ -24,6 +24,15 @@ class PointInstances(NamedTuple):
     class_scores: Tensor  # (N, C) best confidence × maskness of each class over the levels
     background: Tensor  # (N,) evidence against an object at the point, see `background_scores`
     points: Tensor  # (N,) index of the point that each row belongs to
+    probabilities: Tensor | None  # (N, h, w) of the masks where they are known already
+
+    def mask_probabilities(self, outputs: ImageOutputs) -> Iterator[Tensor]:
+        """Yield the (n, h, w) foreground probabilities of the masks, a few masks at a time.
+
+        Args:
+            outputs: outputs that the points were decoded from.
+        """
+        return outputs.probability_chunks(self.kernels) if self.probabilities is None else iter([self.probabilities])
 
 
 class CellReadings(NamedTuple):
@@ -33,6 +42,8 @@ class CellReadings(NamedTuple):
     confidence: Tensor  # (N, L, C) class probabilities
     maskness: Tensor  # (N, L) mean foreground probability of each kernel's mask, 0 if it is empty
     background: Tensor  # (N,) see `background_scores`
+    masks: Tensor  # (N, L) index of each cell in `probabilities`
+    probabilities: Tensor | None  # (cells, h, w) of the masks if they are few
 
 
 class LevelScores(NamedTuple):
@@ -115,6 +126,7 @@ def _instances(readings: CellReadings, scores: LevelScores, rows: Tensor, levels
         class_scores=scores.class_scores[rows],
         background=scores.background[rows],
         points=rows,
+        probabilities=None if readings.probabilities is None else readings.probabilities[readings.masks[rows, levels]],
     )
 
 
@@ -127,9 +139,14 @@ def read_cells(outputs: ImageOutputs, points: Tensor, settings: DecodingSettings
     unique, place = cells.unique(return_inverse=True)
     one_each = kernels.new_empty(len(unique), kernels.shape[-1])
     one_each[place] = kernels
-    maskness, _ = outputs.masknesses(one_each, settings.mask_threshold)
+    # The masks of few points are kept, because one of every five is needed again.
+    size, probabilities = outputs.mask_features.shape[-2:], None
+    if len(unique) * size.numel() <= MASK_PIXELS_TO_KEEP:
+        probabilities = outputs.mask_features.new_empty(len(unique), size.numel(), dtype=torch.float32)
+    maskness, _ = outputs.masknesses(one_each, settings.mask_threshold, probabilities)
     background = background_scores(outputs, points, confidence, kernels)
-    return CellReadings(kernels, confidence, maskness[place], background)
+    kept = None if probabilities is None else probabilities.unflatten(1, size)
+    return CellReadings(kernels, confidence, maskness[place], background, place, kept)
 
 
 def level_scores(views: Sequence[CellReadings], class_labels: Tensor | None, settings: DecodingSettings) -> LevelScores:

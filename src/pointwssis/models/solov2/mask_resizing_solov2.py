@@ -8,6 +8,7 @@ window follows from the extent of the foreground at a quarter of the canvas.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -33,18 +34,27 @@ class AxisResizing(NamedTuple):
     @classmethod
     def between(cls, source: int, valid: int, target: int, device: torch.device) -> "AxisResizing":
         """Return the resizing from a quarter of the canvas (`source`), of which `valid` pixels show image."""
-        weights = resize_matrix(source, valid, target, torch.device("cpu"))
-        has_weight = weights.numpy() != 0
-        last = source - 1 - has_weight[:, ::-1].argmax(axis=1)
-        return cls(weights.to(device), has_weight.argmax(axis=1), last)
+        weights, first, last = _weights_and_range(source, valid, target)
+        return cls(weights.to(device), first, last)
 
     def sources(self, start: int, stop: int) -> slice:
-        """Return the source pixels that target pixels from `start` to before `stop` depend on."""
+        """Return the source pixels that target pixels from `start` to before `stop` depend on; none for none."""
+        if start >= stop:
+            return slice(0, 0)
         return slice(int(self.first[start]), int(self.last[stop - 1]) + 1)
 
     def targets(self, start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the ranges of target pixels that depend on source pixels from `start` to before `stop`."""
         return np.searchsorted(self.last, start, "left"), np.searchsorted(self.first, stop - 1, "right")
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)  # tensors of inference mode could not be used outside of it
+def _weights_and_range(source: int, valid: int, target: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+    """Return the fields of an `AxisResizing` on the CPU; clicks on one image need the same ones again and again."""
+    weights = resize_matrix(source, valid, target, torch.device("cpu"))
+    has_weight = weights.numpy() != 0
+    return weights, has_weight.argmax(axis=1), source - 1 - has_weight[:, ::-1].argmax(axis=1)
 
 
 class MaskResizing(NamedTuple):

@@ -54,7 +54,7 @@ def merge_tiles(parts: Sequence[TileInstances], max_detections: int) -> tuple[li
     Instances that no inner border cuts precede the others, and better ones worse ones. An instance is dropped if one
     of another tile and of the same class, which precedes it, overlaps it by more than `MAX_IOU` or covers more than
     `MAX_COVERAGE` of it. Two that are both cut and agree where their tiles overlap are the halves of an object larger
-    than the overlap; they are joined.
+    than the overlap; they are joined, and so are the parts of one that more tiles show.
 
     Args:
         parts: instances of each tile.
@@ -65,26 +65,25 @@ def merge_tiles(parts: Sequence[TileInstances], max_detections: int) -> tuple[li
     """
     candidates = [candidate for part in parts for candidate in _candidates(part)]
     candidates.sort(key=lambda candidate: (candidate.is_cut, -candidate.score))
-    kept: list[_Candidate] = []
+    kept: list[_Candidate | None] = []  # None is one that became part of another
     boxes = np.zeros((len(candidates), 5))  # of the kept ones: box and label
     for candidate in candidates:
         # Only instances of the same class whose boxes meet are compared.
         left, top, right, bottom, label = boxes[: len(kept)].T
         box = candidate.box
         meets = (left < box.right) & (right > box.left) & (top < box.bottom) & (bottom > box.top)
-        for index in np.flatnonzero(meets & (label == candidate.label)):
-            other = kept[index]
-            if candidate.windows[0] in other.windows:
-                continue
-            if _is_other_half(candidate, other):
-                kept[index] = _joined(other, candidate)
-                boxes[index, :4] = kept[index].box
-                break
-            if _is_duplicate(candidate, other):
-                break
-        else:
-            boxes[len(kept)] = (*box, candidate.label)
-            kept.append(candidate)
+        near = np.flatnonzero(meets & (label == candidate.label)).tolist()
+        near = [index for index in near if candidate.windows[0] not in kept[index].windows]
+        halves = [index for index in near if _is_other_half(candidate, kept[index])]
+        if not halves and any(_is_duplicate(candidate, kept[index]) for index in near):
+            continue
+        # The middle of an object that three tiles show joins parts that do not meet each other.
+        for index in halves:
+            candidate = _joined(kept[index], candidate)
+            kept[index], boxes[index] = None, 0
+        boxes[len(kept)] = (*candidate.box, candidate.label)
+        kept.append(candidate)
+    kept = [candidate for candidate in kept if candidate is not None]
     kept.sort(key=lambda candidate: -candidate.score)
     kept = kept[:max_detections]
     device, size = parts[0].scores.device, parts[0].frame.image_size

@@ -355,8 +355,7 @@ def _point_results(
     coordinates, point_indices = own_points.tolist(), numbers.tolist()
     level_scores, background = found.level_scores.tolist(), found.background.tolist()
     # One mask at a time, in the requested form.
-    chunks = part.outputs.probability_chunks(found.kernels)
-    masks = part.frame.masks(part.outputs, chunks, settings.mask_threshold)
+    masks = part.frame.masks(part.outputs, found.mask_probabilities(part.outputs), settings.mask_threshold)
     for row, result in enumerate(_basic_results(found, masks)):
         mask, (column, line) = result["mask"], pixels[row]
         alternatives = zip(best_labels[row], best_scores[row], strict=True)

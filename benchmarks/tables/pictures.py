@@ -1,0 +1,178 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Figures 2, 4, 5, 6 and 7 as pictures."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from PIL import Image, ImageDraw, ImageFont
+
+from pointwssis.data import objects_with_mask, read_image
+from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
+from pointwssis.ops.coco_masks import decode_rle
+from pointwssis.ops.devices import best_device
+from pointwssis.pipelines import PointInstanceSegmentationPipeline
+from pointwssis.visualization.curves import COLORS
+from pointwssis.visualization.drawing import (
+    LEVEL_NAMES,
+    PANEL_TITLES,
+    contact_sheet,
+    draw_instances,
+    draw_level_map,
+    pseudo_label_panels,
+)
+
+from .experiment import Experiment
+from .levels import LevelDecoder
+from .published import Row
+from .report import Report
+
+IMAGES = 6  # rows of a picture
+MIN_OBJECTS = 3  # images with fewer objects show little
+SHOWN_SCORE = 0.3  # lowest score of a detection in figure 7
+CURVES = {
+    "masks alone (control)": "control",
+    "+ unlabeled": "unlabeled_0.3",
+    "+ points": "student_point",
+    "+ points + MaskRefineNet": "student_refined",
+}
+PLOT, MARGIN = (720, 400), 60  # pixels
+
+
+def draw_figure(name: str, experiment: Experiment, path: Path) -> None:
+    """Draw a figure of one experiment, whose models are trained.
+
+    Args:
+        name: "figure2", "figure4", "figure5" or "figure7".
+        experiment: the experiment.
+        path: PNG file.
+    """
+    draw = {"figure2": figure_2, "figure4": figure_4, "figure5": figure_5, "figure7": figure_7}[name]
+    draw(experiment).save(path)
+
+
+def figure_2(experiment: Experiment) -> Image.Image:
+    """Draw the pseudo labels of images without labels at two thresholds, and those of points."""
+    pipe = segmenter(experiment.run.folder / "teacher")
+    panels = []
+    for row in busy(experiment.hidden):
+        image, objects = read_image(row), objects_with_mask(row)
+        points = [item["point"] for item in objects]
+        labels = [item["category"] for item in objects]
+        found = [pipe(image, threshold=threshold, mask_format="numpy") for threshold in (0.1, 0.5)]
+        found.append(pipe(image, points=points, labels=labels, mask_format="numpy"))
+        drawn = [draw_instances(image, [one["mask"] for one in instances]) for instances in found]
+        panels.append([image, *drawn, draw_instances(image, masks_of(objects))])
+    return contact_sheet(panels, ("image", "τ = 0.1", "τ = 0.5", "points", "ground truth"))
+
+
+def figure_4(experiment: Experiment) -> Image.Image:
+    """Draw the masks that each pyramid level makes of the points, and the levels that the points select."""
+    decoder, panels = LevelDecoder(experiment.run.folder / "teacher"), []
+    for row in busy(experiment.hidden):
+        image, found = read_image(row), decoder(row)
+        panel = []
+        for level in range(len(LEVEL_NAMES)):
+            own = [one["mask"].cpu().numpy() for one in found["every_level"] if one["level"] == level]
+            panel.append(draw_instances(image, own))
+        chosen = found["adaptive"]
+        masks = [one["mask"].cpu().numpy() for one in chosen]
+        panel.append(draw_level_map(image, masks, [one["level"] for one in chosen]))
+        panels.append(panel)
+    return contact_sheet(panels, (*LEVEL_NAMES, "selected levels"))
+
+
+def figure_5(experiment: Experiment) -> Image.Image:
+    """Draw rough and refined masks beside the ground truth."""
+    labels, truth = experiment.run.labeling.pseudo_labels()["refined"], experiment.run.data.train
+    places = {image_id: place for place, image_id in enumerate(truth["image_id"])}
+    panels = [pseudo_label_panels(row, truth[places[row["image_id"]]]) for row in busy(labels)]
+    return contact_sheet(panels, PANEL_TITLES)
+
+
+def figure_7(experiment: Experiment) -> Image.Image:
+    """Draw the detections of control, student and upper bound in validation images."""
+    folders = {"control": "control", "masks + points": "student_refined", "all masks": "upper_bound"}
+    pipes = [segmenter(experiment.run.folder / folder) for folder in folders.values()]
+    panels = []
+    for row in busy(experiment.run.data.validation):
+        image = read_image(row)
+        found = [pipe(image, threshold=SHOWN_SCORE, mask_format="numpy") for pipe in pipes]
+        drawn = [draw_instances(image, [one["mask"] for one in instances]) for instances in found]
+        panels.append([image, *drawn, draw_instances(image, masks_of(objects_with_mask(row)))])
+    return contact_sheet(panels, ("image", *folders, "ground truth"))
+
+
+def draw_figure_6(report: Report, fractions: Sequence[float], path: Path) -> None:
+    """Draw AP against the fraction of masks, with bars of one standard deviation, and the upper bound.
+
+    Args:
+        report: results of all seeds.
+        fractions: fractions of masks.
+        path: PNG file.
+    """
+    series = {}
+    for title, key in CURVES.items():
+        values = {f: list(report.values(Row("", key, fraction=f), "AP").values()) for f in fractions}
+        series[title] = {fraction: own for fraction, own in values.items() if own}
+    upper = list(report.values(Row("", "upper_bound"), "AP").values())
+    everything = [value for curve in series.values() for own in curve.values() for value in own] + upper
+    highest = max(10, 10 * math.ceil(max(everything, default=0) / 10))
+    picture = Image.new("RGB", PLOT, (255, 255, 255))
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    least, most = math.log(min(fractions)), math.log(max(fractions))
+
+    def place(fraction: float, value: float) -> tuple[float, float]:
+        # The axis of fractions is logarithmic.
+        share = (math.log(fraction) - least) / max(most - least, 1e-9)
+        x = MARGIN + share * (PLOT[0] - 2 * MARGIN)
+        return x, PLOT[1] - MARGIN - value / highest * (PLOT[1] - 2 * MARGIN)
+
+    # Axes: one tick per fraction, and four lines of AP
+    for fraction in fractions:
+        draw.text((place(fraction, 0)[0], PLOT[1] - MARGIN + 8), f"{100 * fraction:g}%", (80, 80, 80), font, "mt")
+    for value in np.linspace(0, highest, 5):
+        y = place(fractions[0], value)[1]
+        draw.line((MARGIN, y, PLOT[0] - MARGIN, y), fill=(220, 220, 220))
+        draw.text((MARGIN - 8, y), f"{value:g}", (80, 80, 80), font, "rm")
+    draw.text((PLOT[0] - MARGIN, PLOT[1] - 8), "images with masks", (80, 80, 80), font, "rb")
+    if upper:
+        y = place(fractions[0], statistics.mean(upper))[1]
+        draw.line((MARGIN, y, PLOT[0] - MARGIN, y), fill=(80, 80, 80))
+        draw.text((MARGIN + 4, y - 2), "all masks", (80, 80, 80), font, "lb")
+    # One curve per kind of label
+    for number, (title, curve) in enumerate(series.items()):
+        color, points = COLORS[number], []
+        for fraction, own in curve.items():
+            mean, spread = statistics.mean(own), statistics.stdev(own) if len(own) > 1 else 0.0
+            points.append(place(fraction, mean))
+            draw.line([place(fraction, max(mean - spread, 0)), place(fraction, mean + spread)], color, 1)
+            draw.circle(points[-1], 3, color)
+        if len(points) > 1:
+            draw.line(points, color, 2)
+        draw.text((MARGIN + 155 * number, 16), title, color, font)
+    picture.save(path)
+
+
+def segmenter(folder: Path) -> PointInstanceSegmentationPipeline:
+    """Return the pipeline of a trained model."""
+    model = SOLOv2ForInstanceSegmentation.from_pretrained(folder)
+    processor = SOLOv2ImageProcessorPil.from_pretrained(folder)
+    return PointInstanceSegmentationPipeline(model=model, image_processor=processor, device=best_device())
+
+
+def busy(rows: Dataset) -> list[dict[str, Any]]:
+    """Return the first images with some objects; any images if there are none."""
+    counts = [len(objects) for objects in rows["objects"]]
+    chosen = [place for place, count in enumerate(counts) if count >= MIN_OBJECTS] or range(len(rows))
+    return [rows[place] for place in chosen[:IMAGES]]
+
+
+def masks_of(objects: Sequence[dict[str, Any]]) -> list[np.ndarray]:
+    """Return the masks of objects, (H, W) bool."""
+    return [decode_rle(item["segmentation"]) for item in objects]

@@ -1,0 +1,25 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The number of images per training step, on any number of processes."""
+
+import pytest
+
+from pointwssis.ops.user_error import UserError
+from pointwssis.training.arguments import SegmentationTrainingArguments, passes_per_step
+
+
+def arguments(folder, **changes) -> SegmentationTrainingArguments:
+    values = {"max_steps": 2, "warmup_steps": 0, "learning_rate": 0.01, "use_cpu": True, "save_strategy": "no"}
+    return SegmentationTrainingArguments(output_dir=str(folder), **{**values, **changes})
+
+
+def test_passes_accumulate_to_the_total_batch_size(tmp_path):
+    assert arguments(tmp_path, per_device_train_batch_size=2, total_batch_size=16).gradient_accumulation_steps == 8
+    assert arguments(tmp_path, per_device_train_batch_size=2).gradient_accumulation_steps == 1
+    # Eight processes with two images each need no accumulation, four need two passes.
+    assert [passes_per_step(16, processes * 2) for processes in (1, 4, 8)] == [8, 2, 1]
+
+
+@pytest.mark.parametrize(("total", "per_pass"), [(16, 6), (16, 32), (0, 2)])
+def test_a_batch_that_is_no_number_of_passes_is_refused(total, per_pass):
+    with pytest.raises(UserError, match=f"total_batch_size is {total}, but {per_pass} images go through the network"):
+        passes_per_step(total, per_pass)
