@@ -52,7 +52,9 @@ def main(folder: Path) -> None:
     trained = tiny.recipe(folder / TRAINED, data_dir=str(folder / "shapes"), max_steps=1, teacher_patience=1)
     results[TRAINED] = Run(trained).run()
     (folder / f"rank{RANK}.json").write_text(json.dumps(results))
-    run = Run(labeling_recipe(folder, ABANDONED), teacher=dying_teacher(folder))
+    recipe = labeling_recipe(folder, ABANDONED)
+    recipe.unlabeled_fraction = 0.0  # a teacher alone labels points only
+    run = Run(recipe, teacher=dying_teacher(folder))
     run.labeling.rough_point()
 
 

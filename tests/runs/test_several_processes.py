@@ -57,7 +57,7 @@ def test_all_stages_end_with_the_same_results_everywhere(finished):
 
 def test_a_dying_process_ends_the_others_with_an_error(finished):
     _, ends = finished
-    assert ends[1][0] == -signal.SIGKILL
+    assert ends[1][0] == -signal.SIGKILL, ends[1][1][-3000:]
     for rank in (0, 2):
         code, output = ends[rank]
         assert code == 1 and f"process {rank} has lost another process of this run" in output, output[-3000:]
