@@ -5,6 +5,9 @@ import os
 import random
 import signal
 import time
+from collections import Counter
+
+from pointwssis.ops.whole_files import UNFINISHED
 
 from .rig import Rig, count_writes, kill_at
 
@@ -24,13 +27,14 @@ def number_of_writes(rig: Rig) -> int:
     return int(path.read_text())
 
 
-def drill_kills(rig: Rig, kills: int, seed: int) -> tuple[int, list[str]]:
+def drill_kills(rig: Rig, kills: int, seed: int) -> tuple[int, Counter[str], list[str]]:
     """Interrupt runs until there were `kills` interruptions; each run then goes on to its end.
 
     Returns:
-        The number of interruptions, and what went wrong.
+        The number of interruptions, moment → number of interruptions at it, and what went wrong.
     """
     generator, problems, done, number = random.Random(seed), [], 0, 0
+    moments: Counter[str] = Counter()
     writes = number_of_writes(rig)
     while done < kills:
         name, known = f"killed_{number}", len(problems)
@@ -45,13 +49,31 @@ def drill_kills(rig: Rig, kills: int, seed: int) -> tuple[int, list[str]]:
             if code == 0:
                 break
             done += 1
+            moments.update(moments_of(rig, name))
             # Without a word, the signal came before the command had begun.
             if code != expected and rig.log(name).strip():
                 problems.append(f"{name}: exit code {code} instead of {expected}\n{rig.log(name)[-2000:]}")
         problems += finish(rig, name)
         print(*problems[known:], sep="\n", flush=True)
         print(f"{done} interruptions in {number} runs, {len(problems)} problems", flush=True)
-    return done, problems
+    return done, moments, problems
+
+
+def moments_of(rig: Rig, name: str) -> list[str]:
+    """Return the stage whose files an interrupted run has changed last, and what it was writing."""
+    out = rig.folder / name / "out"
+    paths = sorted(out.rglob("*"), key=lambda path: path.stat().st_mtime_ns)
+    if not paths:
+        return ["start"]
+    parts = paths[-1].relative_to(out).parts
+    moments = [parts[0] if (out / parts[0]).is_dir() else "start or end"]
+    # What a kill leaves unfinished is still there.
+    unfinished = [path for path in paths if path.name.startswith(UNFINISHED.rstrip("-"))]
+    if any("checkpoint" in str(path.relative_to(out)) for path in unfinished):
+        moments.append("inside a checkpoint")
+    elif unfinished:
+        moments.append("inside another file or folder")
+    return moments
 
 
 def interrupt_at_random(rig: Rig, name: str, generator: random.Random) -> tuple[int, int]:

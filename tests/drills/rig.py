@@ -12,6 +12,7 @@ from pathlib import Path
 from helpers import tiny
 from pointwssis.cli import run as run_command  # noqa: F401 imported once, and inherited by every child
 from pointwssis.cli.main import main
+from pointwssis.runs import run as stages  # noqa: F401 likewise
 
 # What a run leaves for people and for the next stage; all of it is the same after any interruption.
 COMPARED = (
