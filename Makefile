@@ -21,9 +21,11 @@ test: $(INSTALLED) ## doctests and tests, offline
 	$(BIN)/python -m pytest
 
 KILLS ?= 100
+MUTATIONS ?= 10000
 
-drills: $(INSTALLED) ## interruptions, damaged files and full disks, many minutes; KILLS=100; full disks need root
+drills: $(INSTALLED) ## kills, full disks (need root), damaged and mutated files, many minutes; KILLS=100 MUTATIONS=10000
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills --kills $(KILLS)
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills.mutate --count $(MUTATIONS)
 
 # Trained by: pointwssis run nuclei --data_dir data/nuclei --output_dir outputs/nuclei, and make demo
 DATA ?= data/nuclei

@@ -12,7 +12,10 @@ from pointwssis.ops.whole_files import UNFINISHED
 from .rig import Rig, count_writes, kill_at
 
 EXIT_CODES = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}
-KILLS_PER_RUN = 4
+KILLS_PER_RUN = 8
+# Bounds of the time and of the changes until the next interruption, as parts of those of a whole run: small enough for
+# several interruptions on the way through all stages
+TIMES, CHANGES = (0.05, 0.35), 0.25
 
 
 def number_of_writes(rig: Rig) -> int:
@@ -44,7 +47,7 @@ def drill_kills(rig: Rig, kills: int, seed: int) -> tuple[int, Counter[str], lis
             if generator.random() < 0.5:
                 code, expected = interrupt_at_random(rig, name, generator)
             else:
-                code = rig.run(name, kill_at(generator.randint(1, writes)))
+                code = rig.run(name, kill_at(generator.randint(1, int(CHANGES * writes))))
                 expected = -9
             if code == 0:
                 break
@@ -80,7 +83,7 @@ def interrupt_at_random(rig: Rig, name: str, generator: random.Random) -> tuple[
     """Interrupt a run by a random signal at a random moment; return its exit code and the one to expect."""
     number = generator.choice(list(EXIT_CODES))
     child = rig.start(name)
-    time.sleep(generator.uniform(0.05, 0.7) * rig.seconds)
+    time.sleep(generator.uniform(*TIMES) * rig.seconds)
     os.kill(child, number)  # a child that has ended stays until it is waited for
     return rig.wait(child), EXIT_CODES[number]
 

@@ -304,7 +304,11 @@ def work(name: str, start: int, count: int, folder: Path) -> None:
     """Load mutations `start` … `start + count - 1`, printing one JSON line for each number before and after it."""
     import logging
 
+    from datasets import arrow_dataset
+
     logging.disable(logging.CRITICAL)
+    # The fingerprints of datasets take most of the time, and are of no use here.
+    arrow_dataset.generate_fingerprint = lambda dataset: "none"
     target = TARGETS[name]()
     write_images(folder / "images")
     for file, content in target.files.items():
