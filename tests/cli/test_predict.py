@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pointwssis.cli.predict import CSV_COLUMNS, output_names
 from pointwssis.data import load_coco
 from pointwssis.ops import bf16_speed
 from pointwssis.ops.coco_masks import decode_rle
+from pointwssis.ops.whole_files import write_folder
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +206,36 @@ def test_wrong_input_is_one_line(models, images, tmp_path, capsys, words, messag
     assert main(["predict", *(word.format(**places) for word in words), "--output_dir", str(tmp_path / "out")]) == 1
     captured = capsys.readouterr()
     assert message in captured.err and "Traceback" not in captured.err and "DataLoader" not in captured.err
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("model.safetensors", lambda content: content[: len(content) // 2]),
+        ("model.safetensors", lambda content: b""),
+        ("config.json", lambda content: content[:100]),
+        ("config.json", lambda content: content.replace(b'"depths"', b'"depths": 7, "other"')),
+        ("preprocessor_config.json", lambda content: b"\xff" + content),
+    ],
+)
+def test_the_damaged_file_of_a_model_is_named(models, images, tmp_path, capsys, file, content):
+    folder = tmp_path / "model"
+    shutil.copytree(models / "student", folder)
+    (folder / file).write_bytes(content((folder / file).read_bytes()))
+    assert main(["predict", str(folder), str(images), "--output_dir", str(tmp_path / "out")]) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("pointwssis")]
+    assert str(folder) in line and "copy the model again, or train it anew" in line
+    assert file in line or file == "config.json"  # valid JSON with an impossible value
+
+
+def test_changed_weights_of_a_run_are_not_taken(models, images, tmp_path, capsys):
+    folder = tmp_path / "model"
+    write_folder(folder, lambda unfinished: shutil.copytree(models / "student", unfinished, dirs_exist_ok=True))
+    weights = folder / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert main(["predict", str(folder), str(images), "--output_dir", str(tmp_path / "out")]) == 1
+    assert f"{weights}: cannot be loaded (it is not as it was written)" in capsys.readouterr().err
 
 
 def test_outputs_never_share_a_name():

@@ -165,7 +165,7 @@ def train_segmenter(
 
 
 def save_changed_fields(config: SOLOv2Config, folder: Path) -> None:
-    """Write the fields of a trained model that follow the recipe, which may have changed; all others stay as trained."""
+    """Write the fields of a trained model that follow the recipe and have changed; the others stay as trained."""
     trained, path = SOLOv2Config.from_pretrained(folder), folder / "config.json"
     changed = {name: getattr(config, name) for name in CHANGEABLE_FIELDS}
     changed = {name: value for name, value in changed.items() if value != getattr(trained, name)}
