@@ -30,6 +30,7 @@ import numpy as np
 from PIL import Image
 
 from .mutations import mutated
+from .saved_models import saved_model_files
 
 SECONDS = 5  # per file; beside other programs a second may pass without reason
 GIGABYTES = 2  # beyond what the libraries have taken
@@ -253,6 +254,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "yolo": yolo,
     "bdd100k": bdd100k,
     "recipe": recipe,
+    "model": lambda: Target(*saved_model_files()),
     "png": lambda: image_target("PNG"),
     "png16": lambda: image_target("PNG", "I;16"),
     "palette": lambda: image_target("PNG", "P"),

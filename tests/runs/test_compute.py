@@ -8,9 +8,11 @@ import torch
 from helpers import tiny
 from pointwssis.models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from pointwssis.ops.user_error import UserError
+from pointwssis.ops.whole_files import write_json
 from pointwssis.runs import compute, stages
 from pointwssis.runs.compute import SPEED_FILE, compute_settings
 from pointwssis.runs.recipe import Recipe
+from pointwssis.runs.refiner_stage import train_refiner
 from pointwssis.training import compute_settings as measuring
 from pointwssis.training.compute_settings import ComputeSettings
 
@@ -34,7 +36,7 @@ def test_the_choice_is_printed_and_kept_with_the_run(tmp_path, monkeypatch, caps
     assert "segmenter: bfloat16, channels last, 1 thread; 1.00 s per 4 samples" in capsys.readouterr().out
     # A resumed run takes the choice from the folder; what the recipe fixes goes first.
     kept = {"bf16": False, "channels_last": True, "threads": 1}
-    (tmp_path / SPEED_FILE).write_text(json.dumps({"segmenter": kept}))
+    write_json(tmp_path / SPEED_FILE, {"segmenter": kept})
     assert chosen(recipe, monkeypatch) == ComputeSettings(**kept)
     assert chosen(tiny.recipe(tmp_path, bf16=True, threads=3), monkeypatch) == ComputeSettings(True, True, 3)
     assert capsys.readouterr().out == ""
@@ -56,7 +58,7 @@ def test_a_refiner_is_measured_and_trained_with_channels_last(tmp_path, monkeypa
     rough = [[{**item, "rough_segmentation": item["segmentation"]} for item in objects] for objects in rows["objects"]]
     rows = rows.remove_columns("objects").add_column("objects", rough, feature=rows.features["objects"])
     folder = tmp_path / "refiner"
-    stages.train_refiner(tiny.recipe(tmp_path), rows, folder)
+    train_refiner(tiny.recipe(tmp_path), rows, folder)
     assert "  refiner: float32, channels last" in capsys.readouterr().out
     assert json.loads((tmp_path / SPEED_FILE).read_text())["refiner"]["channels_last"]
     assert MaskRefineNetForMaskRefinement.from_pretrained(folder) is not None
