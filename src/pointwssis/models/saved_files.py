@@ -15,8 +15,8 @@ from ..ops.whole_files import digest_of, read_manifest
 WEIGHTS_FILE = "model.safetensors"
 # What transformers raises for files that it cannot read, and for values that no model has
 LOADING_ERRORS = (
-    ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, SafetensorError, StrictDataclassError, TypeError,
-    ValueError,
+    ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, SafetensorError, StrictDataclassError,
+    TypeError, ValueError,
 )  # fmt: skip
 
 
