@@ -22,9 +22,11 @@ test: $(INSTALLED) ## doctests and tests, offline
 
 KILLS ?= 100
 SOAK ?= --images 20000 --minutes 60
+MUTATIONS ?= 10000
 
-drills: $(INSTALLED) ## interruptions, damage, full disks, extreme sizes, long runs; hours; KILLS, SOAK; full disks need root
+drills: $(INSTALLED) ## kills, damage, mutated files, full disks (need root), extreme sizes, long runs; hours; KILLS, MUTATIONS, SOAK
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills --kills $(KILLS)
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills.mutate --count $(MUTATIONS)
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills.sizes
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills.soak $(SOAK)
 	$(BIN)/python -m pytest tests/properties --hypothesis-profile=drill

@@ -2,6 +2,7 @@
 import csv
 import json
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pointwssis.cli.prediction_files import CSV_COLUMNS
 from pointwssis.data import load_coco
 from pointwssis.ops import bf16_speed
 from pointwssis.ops.coco_masks import decode_rle
+from pointwssis.ops.whole_files import write_folder
 from pointwssis.pipelines import inputs
 
 
@@ -326,6 +328,36 @@ def test_each_image_is_decoded_once(models, images, tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "open", lambda *given, **named: [opened.append(given), load(*given, **named)][1])
     predict(models, tmp_path / "out", str(images))
     assert len(decoded) == len(opened) == 3
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("model.safetensors", lambda content: content[: len(content) // 2]),
+        ("model.safetensors", lambda content: b""),
+        ("config.json", lambda content: content[:100]),
+        ("config.json", lambda content: content.replace(b'"depths"', b'"depths": 7, "other"')),
+        ("preprocessor_config.json", lambda content: b"\xff" + content),
+    ],
+)
+def test_the_damaged_file_of_a_model_is_named(models, images, tmp_path, capsys, file, content):
+    folder = tmp_path / "model"
+    shutil.copytree(models / "student", folder)
+    (folder / file).write_bytes(content((folder / file).read_bytes()))
+    assert main(["predict", str(folder), str(images), "--output_dir", str(tmp_path / "out")]) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("pointwssis")]
+    assert str(folder) in line and "copy the model again, or train it anew" in line
+    assert file in line or file == "config.json"  # valid JSON with an impossible value
+
+
+def test_changed_weights_of_a_run_are_not_taken(models, images, tmp_path, capsys):
+    folder = tmp_path / "model"
+    write_folder(folder, lambda unfinished: shutil.copytree(models / "student", unfinished, dirs_exist_ok=True))
+    weights = folder / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert main(["predict", str(folder), str(images), "--output_dir", str(tmp_path / "out")]) == 1
+    assert f"{weights}: cannot be loaded (it is not as it was written)" in capsys.readouterr().err
 
 
 def test_outputs_never_share_a_name():

@@ -26,8 +26,8 @@ def main() -> int:
         rig = Rig(Path(folder))
         print(f"an undisturbed run takes {rig.seconds:.1f} s", flush=True)
         if options.kills:
-            count, wrong = drill_kills(rig, options.kills, options.seed)
-            print(f"kills: {count} interruptions, {len(wrong)} problems", flush=True)
+            count, moments, wrong = drill_kills(rig, options.kills, options.seed)
+            print(f"kills: {count} interruptions, {len(wrong)} problems, {dict(moments)}", flush=True)
             problems += wrong
         if options.damages != 0:
             count, outcomes, wrong = drill_damage(rig, options.damages, options.seed)

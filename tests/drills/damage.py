@@ -8,6 +8,7 @@ from .rig import Rig
 
 # The log and the recipe of the user are not files of the run; a user may change the text of a card.
 KINDS = ("cut", "emptied", "flipped")
+PROGRESS = 10  # damaged files between two lines of the progress
 
 
 def damage(path: Path, kind: str) -> None:
@@ -42,7 +43,7 @@ def drill_damage(rig: Rig, limit: int | None, seed: int) -> tuple[int, dict[str,
     if limit is not None:
         chosen = random.Random(seed).sample(chosen, limit)
     outcomes, problems = {"made again": 0, "named": 0}, []
-    for file, kind in chosen:
+    for number, (file, kind) in enumerate(chosen, start=1):
         out = rig.copy("damaged")
         damage(out / file, kind)
         code, log = rig.run("damaged"), rig.log("damaged")
@@ -53,4 +54,7 @@ def drill_damage(rig: Rig, limit: int | None, seed: int) -> tuple[int, dict[str,
             outcomes["named"] += 1
         else:
             problems.append(f"{file} {kind}: exit code {code}, differs in {differences}\n{log[-1500:]}")
+            print(problems[-1], flush=True)
+        if number % PROGRESS == 0:
+            print(f"{number} of {len(chosen)} damaged files: {outcomes}, {len(problems)} problems", flush=True)
     return len(chosen), outcomes, problems

@@ -30,6 +30,7 @@ import numpy as np
 from PIL import Image
 
 from .mutations import mutated
+from .saved_models import saved_model_files
 
 SECONDS = 5  # per file; beside other programs a second may pass without reason
 GIGABYTES = 2  # beyond what the libraries have taken
@@ -253,6 +254,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "yolo": yolo,
     "bdd100k": bdd100k,
     "recipe": recipe,
+    "model": lambda: Target(*saved_model_files()),
     "png": lambda: image_target("PNG"),
     "png16": lambda: image_target("PNG", "I;16"),
     "palette": lambda: image_target("PNG", "P"),
@@ -304,7 +306,11 @@ def work(name: str, start: int, count: int, folder: Path) -> None:
     """Load mutations `start` … `start + count - 1`, printing one JSON line for each number before and after it."""
     import logging
 
+    from datasets import arrow_dataset
+
     logging.disable(logging.CRITICAL)
+    # The fingerprints of datasets take most of the time, and are of no use here.
+    arrow_dataset.generate_fingerprint = lambda dataset: "none"
     target = TARGETS[name]()
     write_images(folder / "images")
     for file, content in target.files.items():

@@ -45,7 +45,7 @@ def test_one_view_equals_the_pipeline(folder, tmp_path, fields):
         {"image": image, "points": points, "labels": labels}
         for image, points, labels in zip(IMAGES, POINTS, LABELS, strict=True)
     ]
-    expected = pipe(items, mask_format="rle", batch_size=len(items))
+    expected = pipe(items, mask_format="rle", batch_size=1)
     found = solov2_teacher(folder)(IMAGES, POINTS, LABELS)
     assert [len(instances) for instances in found] == [3, 2, 0, 1]
     for own, others in zip(found, expected, strict=True):
@@ -55,6 +55,14 @@ def test_one_view_equals_the_pipeline(folder, tmp_path, fields):
             # Bit for bit, except that other numbers of tiles go through the network together.
             tolerance = 1e-6 if "tile_size" in fields else 0
             assert one["score"] == pytest.approx(other["score"], abs=tolerance, rel=0)
+
+
+@pytest.mark.parametrize("fields", [{"pad_size": {"height": 96, "width": 96}}, {"tile_size": 32}])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_labels_do_not_depend_on_the_images_beside_them(folder, tmp_path, fields, dtype):
+    teacher = solov2_teacher(with_pad_size(folder, tmp_path, **fields), dtype, flips=True, scales=(1.0, 1.5))
+    alone = [teacher(*([values] for values in image))[0] for image in zip(IMAGES, POINTS, LABELS, strict=True)]
+    assert teacher(IMAGES, POINTS, LABELS) == alone
 
 
 def test_with_flips_an_image_and_its_mirror_image_give_the_same_masks(folder):

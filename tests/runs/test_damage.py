@@ -51,6 +51,10 @@ def test_what_needs_no_training_is_made_again(finished, shapes, tmp_path, traini
     assert "was damaged (cut, emptied or changed); it is made again" in caplog.text
     if path.suffix != ".arrow":  # rows hold the paths of images
         assert path.read_bytes() == (finished[0] / path.relative_to(folder)).read_bytes()
+    # An evaluation changes nothing else in the folder of a model.
+    names = [sorted(part.name for part in (out / "teacher").iterdir()) for out in (folder, finished[0])]
+    assert names[0] == names[1]
+    assert (folder / "teacher/config.json").read_bytes() == (finished[0] / "teacher/config.json").read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["cut", "emptied", "flipped"])

@@ -108,10 +108,7 @@ def test_a_moved_click_is_named_and_only_its_image_is_labeled_anew(trainings, la
     for name in ("rough/point", "pseudo", "student_refined"):
         shutil.rmtree(Path("out") / name)
     assert Run(made()).run() == results
-    for clean, own in zip((labels(), labels("rough")), incremental, strict=True):
-        scores = [[item.pop("score") for row in rows for item in row["objects"]] for rows in (clean, own)]
-        # An image alone and one in a batch differ in the last digits of scores.
-        assert scores[0] == pytest.approx(scores[1], rel=1e-4) and clean == own
+    assert (labels(), labels("rough")) == incremental
     assert labeled == [1, 6]
 
 

@@ -2,6 +2,7 @@
 """Whole runs on drawn shapes, with trainings of three steps."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,14 @@ def test_an_interrupted_evaluation_trains_nothing_again(finished, shapes, tmp_pa
     assert trainings == ["teacher"] and not (tmp_path / "teacher" / "metrics.json").exists()
     assert Run(made).run()["teacher"] == results["teacher"]
     assert trainings == ["teacher"]
+
+
+def test_checkpoints_that_a_kill_has_left_are_removed(finished, shapes, tmp_path, trainings):
+    shutil.copytree(finished[0], tmp_path / "out")
+    for name in ("teacher", "refiner", "student_refined"):
+        (tmp_path / "out" / name / "checkpoints").mkdir()
+    assert Run(recipe(tmp_path / "out", data_dir=str(shapes))).run() == finished[1]
+    assert trainings == [] and not list((tmp_path / "out").rglob("checkpoints"))
 
 
 def test_a_model_without_the_end_of_its_training_is_trained(shapes, tmp_path, trainings):

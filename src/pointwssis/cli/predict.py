@@ -76,6 +76,7 @@ def load_pipeline(options: argparse.Namespace) -> "PointInstanceSegmentationPipe
     import torch
 
     from ..models.inference import prepare_for_inference
+    from ..models.saved_files import check_weights, naming_damaged_model
     from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
     from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
     from ..ops.bf16_speed import inference_dtype
@@ -83,10 +84,13 @@ def load_pipeline(options: argparse.Namespace) -> "PointInstanceSegmentationPipe
     from ..pipelines import PointInstanceSegmentationPipeline
 
     device = best_device()
-    model = SOLOv2ForInstanceSegmentation.from_pretrained(options.model, dtype=torch.float32)
+    check_weights(options.model)
+    with naming_damaged_model(options.model):
+        model = SOLOv2ForInstanceSegmentation.from_pretrained(options.model, dtype=torch.float32)
+        processor = SOLOv2ImageProcessorPil.from_pretrained(options.model)
     return PointInstanceSegmentationPipeline(
         model=prepare_for_inference(model, device, inference_dtype(device, BF16_OF_DTYPE[options.dtype])),
-        image_processor=SOLOv2ImageProcessorPil.from_pretrained(options.model),
+        image_processor=processor,
         refiner=options.refiner,
         device=device,
     )
@@ -254,15 +258,21 @@ def class_names(model: str) -> list[str]:
     """
     from transformers import AutoConfig
 
+    from ..models.saved_files import naming_damaged_model
+
     try:
-        config = AutoConfig.from_pretrained(model)
+        with naming_damaged_model(model):
+            config = AutoConfig.from_pretrained(model)
+            names = [config.id2label[index] for index in range(config.num_labels)]
+    except UserError:
+        raise
     except (OSError, ValueError) as error:
         # The first line of a long message of transformers holds the reason.
         reason = str(error).splitlines()[0]
         raise UserFileNotFoundError(f"{model}: neither a model folder nor a model on the Hub ({reason})") from error
     if config.model_type != "solov2":
         raise UserError(f"{model}: is a {config.model_type} model; MODEL must be a SOLOv2")
-    return [config.id2label[index] for index in range(config.num_labels)]
+    return names
 
 
 def image_files(paths: Sequence[str]) -> dict[Path, str]:

@@ -18,6 +18,7 @@ from .backbones import backbone_preprocessing, pretrained_backbone, pretrained_c
 from .mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from .mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from .mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from .saved_files import check_weights, naming_damaged_model
 from .solov2.configuration_solov2 import SOLOv2Config
 from .solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from .solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
@@ -156,14 +157,17 @@ def saved_model(name_or_path: str, class_names: Sequence[str], **preprocessing: 
     Raises:
         UserError: there is no such model, or it is another model.
     """
-    with as_user_error(OSError):  # the configuration of any model; the error of a missing one ends with a hint
+    # The configuration of any model; the error of a missing one ends with a hint.
+    with as_user_error(OSError), naming_damaged_model(name_or_path):
         fields, _ = SOLOv2Config.get_config_dict(name_or_path)
     kinds = {"solov2": SOLOv2ForInstanceSegmentation, "mask_refine_net": MaskRefineNetForMaskRefinement}
     model_type = fields.get("model_type")
     if model_type not in kinds:
         raise UserError(f"{name_or_path}: is a {model_type} model; expected one of {', '.join(kinds)}")
-    model = kinds[model_type].from_pretrained(name_or_path, dtype=torch.float32)
-    processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil", **preprocessing)
+    check_weights(name_or_path)
+    with naming_damaged_model(name_or_path):
+        model = kinds[model_type].from_pretrained(name_or_path, dtype=torch.float32)
+        processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil", **preprocessing)
     return with_classes(model, class_names), processor
 
 

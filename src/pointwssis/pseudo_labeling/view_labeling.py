@@ -113,7 +113,10 @@ class ViewLabeler:
     # -- the network
 
     def _encoded(self, images: Sequence[Image.Image], parts: Sequence[Part]) -> list[list[EncodedView]]:
-        """Run the network once per part and view; parts of one padded size go through it together."""
+        """Run the network once per part and view; on a GPU, parts of one padded size go through it together."""
+        # On a CPU, a batch saves no time, but its size changes the last digits of the outputs. One input at a time,
+        # the labels of an image do not depend on the images beside it.
+        at_once = 1 if self.device.type == "cpu" else len(images)
         encoded: list[list[EncodedView]] = [[] for _ in parts]
         for scale, is_flipped in self.views.each():
             inputs, groups = [], defaultdict(list)
@@ -122,9 +125,8 @@ class ViewLabeler:
                 inputs.append(self._inputs(ImageOps.mirror(image) if is_flipped else image, scale, part.side))
                 groups[tuple(inputs[-1][0].shape[-2:])].append(index)
             for indices in groups.values():
-                # At most as many inputs at once as there are images
-                for start in range(0, len(indices), len(images)):
-                    chunk = indices[start : start + len(images)]
+                for start in range(0, len(indices), at_once):
+                    chunk = indices[start : start + at_once]
                     for index, (outputs, valid_size) in zip(chunk, self._forward(inputs, chunk), strict=True):
                         image = images[parts[index].image]
                         frame = Frame(0, valid_size, parts[index].window, (image.height, image.width))

@@ -39,7 +39,7 @@ from .saved_rows import stored_rows
 from .self_training import self_training_rows
 from .shipping import save_validation_size, shipped_model
 from .stage_arguments import fold_settings
-from .stage_results import is_trained
+from .stage_results import is_trained, remove_checkpoints
 from .stages import SegmenterTraining, train_segmenter
 
 TIMEOUT = 1800  # seconds that processes wait for each other, as in transformers
@@ -240,6 +240,7 @@ class Run:
         With `refiner.self_training`, it is trained a second time, on these and on its own labels of the other images.
         """
         if is_trained(self.folder / "refiner"):
+            remove_checkpoints(self.folder / "refiner")  # a kill may have left them behind
             return
         start, rows = self.start(self.recipe.refiner_name_or_path, "mask_refine_net"), self.data.masked
         # The refiner learns to turn rough masks of intermediate teachers into the true ones.

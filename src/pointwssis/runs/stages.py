@@ -7,6 +7,7 @@ order.
 """
 
 import functools
+import json
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
@@ -28,12 +29,13 @@ from ..models.factory import (
     saved_model,
 )
 from ..models.inference import prepare_for_inference
+from ..models.solov2.configuration_solov2 import SOLOv2Config
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.bf16_speed import inference_dtype
 from ..ops.devices import best_device
 from ..ops.processes import wait_for_all
-from ..ops.whole_files import read_json, write_folder, write_json
+from ..ops.whole_files import read_json, write_folder, write_json, write_text
 from ..training.arguments import SegmentationTrainingArguments
 from ..training.collators import InstanceCollator
 from ..training.compute_settings import TimedSamples, in_memory_format
@@ -148,7 +150,8 @@ def train_segmenter(
     elif not is_ready:
         save_untrained(trainer, folder)
     elif trainer.is_world_process_zero():
-        model.config.save_pretrained(folder)  # its decoding is that of the recipe, which may have changed
+        remove_checkpoints(folder)  # the Trainer creates the folder even for an evaluation
+        save_changed_fields(model.config, folder)
 
     metrics = {}
     if validation is not None:
@@ -161,6 +164,15 @@ def train_segmenter(
             print(f"  AP {percent(metrics['AP'])}, AP50 {percent(metrics['AP50'])}", flush=True)
     wait_for_all()  # the next stage reads what the first process has written
     return metrics
+
+
+def save_changed_fields(config: SOLOv2Config, folder: Path) -> None:
+    """Write the fields of a trained model that follow the recipe and have changed; the others stay as trained."""
+    trained, path = SOLOv2Config.from_pretrained(folder), folder / "config.json"
+    changed = {name: getattr(config, name) for name in CHANGEABLE_FIELDS}
+    changed = {name: value for name, value in changed.items() if value != getattr(trained, name)}
+    if changed:
+        write_text(path, json.dumps({**read_json(path), **changed}, indent=2, sort_keys=True) + "\n")
 
 
 def segmenter_trainer(

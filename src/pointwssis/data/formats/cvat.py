@@ -147,7 +147,9 @@ def _elements(path: Path) -> Iterator[ElementTree.Element]:
                 if root is None:
                     root = element
                     if root.tag != "annotations":
-                        raise UserError(f'{path}: is <{root.tag}>, not <annotations>; export as "CVAT for images 1.1"')
+                        raise UserError(
+                            f'{path}: is <{root.tag:.50}>, not <annotations>; export as "CVAT for images 1.1"'
+                        )
                 if event == "end" and depth == 1:
                     # Hand out a finished child, then drop it from the tree
                     yield element

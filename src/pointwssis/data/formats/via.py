@@ -259,7 +259,8 @@ def _decode_shape(shape: Mapping[str, Any], width: int, height: int) -> dict[str
         radius = read_number(shape.get("r"), "r")
         return ellipse_mask((x, y), (radius, radius), 0, width, height, "r")
     radii = (read_number(shape.get("rx"), "rx"), read_number(shape.get("ry"), "ry"))
-    degrees = math.degrees(read_number(shape.get("theta") or 0, "theta"))  # VIA writes radians
+    # VIA writes radians; whole turns would overflow in degrees.
+    degrees = math.degrees(math.remainder(read_number(shape.get("theta") or 0, "theta"), math.tau))
     return ellipse_mask((x, y), radii, degrees, width, height, "rx, ry")
 
 
