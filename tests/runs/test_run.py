@@ -213,12 +213,12 @@ def test_interrupted_labeling_leaves_no_half_dataset(shapes, tmp_path, monkeypat
         patch.setattr("pointwssis.runs.labeling.predict_rough_masks", stopping)
         with pytest.raises(KeyboardInterrupt):
             Run(made).run()
-    (tmp_path / "rough" / "point.unfinished").mkdir(parents=True, exist_ok=True)
-    (tmp_path / "rough" / "point.unfinished" / "half").write_text("a table")
+    (tmp_path / "rough" / "unfinished-point").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "rough" / "unfinished-point" / "half").write_text("a table")
     assert not (tmp_path / "rough" / "point").exists()
     Run(made).run()
     assert len(stored_rows(tmp_path / "rough" / "point")) > 0
-    assert not (tmp_path / "rough" / "point.unfinished").exists()
+    assert not (tmp_path / "rough" / "unfinished-point").exists()
 
 
 # -- parts of the stages
