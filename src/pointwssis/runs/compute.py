@@ -66,7 +66,7 @@ def compute_settings(
 
 
 def labeling_dtype(recipe: Recipe) -> torch.dtype:
-    """Return the dtype in which the models of a run label and are evaluated: that of the recipe, or the faster one.
+    """Return the dtype in which the models of a run label: that of the recipe, or the faster one.
 
     The choice is kept in `speed.json`, so that all labels of a run are made alike.
     """
