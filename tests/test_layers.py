@@ -32,9 +32,9 @@ DATA_LAYERS = [
     ["loading"],
     ["merge", "statistics", "point_noise", "synthetic", "shape_scenes", "labeling_plan"],
     ["formats", "annotation_cost"],
-    ["schema", "class_names", "errors", "splits", "documents"],
+    ["schema", "class_names", "errors", "splits"],
 ]
-OPS_MAY_IMPORT = {"torch", "numpy", "pycocotools", "PIL", *sys.stdlib_module_names}
+OPS_MAY_IMPORT = {"torch", "numpy", "pycocotools", "PIL", "yaml", *sys.stdlib_module_names}
 
 
 def depths(layers: list[list[str]]) -> dict[str, int]:

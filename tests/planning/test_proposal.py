@@ -96,7 +96,7 @@ def test_supervision_of_the_files_stays(shapes, tmp_path):
     loaded = RunData(large, large, large.select([]), large.select([]), large.select([]), None)
     hidden = propose(Recipe(labeled_fraction=None), loaded, 60, 3, lambda recipe, rows: 1.0, lambda recipe, rows: 1.0)
     assert hidden.recipe.labeled_fraction == 0.2 and "the masks of 80% of the images are hidden" in hidden.text
-    assert "3 grayscale images with more than 8 bits" in hidden.text.replace("\n#", "")
+    assert "3 images with more than 8 bits" in hidden.text.replace("\n#", "")
     asked = Recipe(data_dir=str(shapes), labeled_fraction=0.5)
     assert proposed(asked).recipe.labeled_fraction == 0.5 and "as requested; 4 images" in proposed(asked).text
 

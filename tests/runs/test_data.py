@@ -249,7 +249,7 @@ def test_a_saved_model_with_other_classes_is_a_start(shapes, tmp_path, monkeypat
     )
     started = {}
 
-    def watched(trainer, folder):
+    def watched(trainer, folder, *rest):
         started.update(
             state=trainer.model.state_dict(), config=trainer.model.config, size=trainer.processing_class.size
         )

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..data.documents import parse_yaml, read_text
 from ..data.formats.sniffing import FileHead
 from ..data.formats.table import FORMATS
 from ..data.prepared.opening import prepared_files
+from ..ops.documents import parse_yaml, read_text
 from ..ops.user_error import UserError, UserFileNotFoundError
 from ..ops.wording import did_you_mean, with_hint
 from ..runs.named_recipes import named_recipes

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..ops.documents import read_text
 from ..ops.user_error import UserError, UserFileNotFoundError
 from ..ops.wording import brief
-from .documents import read_text
 
 # The 80 classes of COCO by ascending category id.
 COCO_NAMES = (

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Functions on masks, points, boxes and images as arrays, with torch, NumPy, Pillow and pycocotools only."""
+"""Functions on masks, points, boxes, images and files, with torch, NumPy, Pillow, pycocotools and PyYAML only."""
 
 from typing import TYPE_CHECKING
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..data.documents import parse_yaml, read_text
+from ..ops.documents import parse_yaml, read_text
 from ..ops.user_error import UserError, UserFileNotFoundError
 from ..ops.wording import did_you_mean
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ..data.documents import parse_yaml
+from ..ops.documents import parse_yaml
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import brief, did_you_mean, with_hint
 

@@ -35,10 +35,10 @@ from typing import Any
 
 from datasets import Dataset
 
+from ...ops.documents import parse_json, read_text
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import brief, counted
 from ..class_names import check_known
-from ..documents import parse_json, read_text
 from ..errors import AnnotationError, LoadReport, Remark
 from .coco_records import read_point
 from .fields import read_flag, read_number, read_whole

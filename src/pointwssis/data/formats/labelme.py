@@ -32,9 +32,9 @@ from datasets import Dataset
 from PIL import Image
 
 from ...ops.coco_masks import decode_rle
+from ...ops.documents import parse_json, read_text
 from ...ops.polygons import mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
-from ..documents import parse_json, read_text
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .coco_records import nearest_to_mean

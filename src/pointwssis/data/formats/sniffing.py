@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ..documents import encoding_of
+from ...ops.documents import encoding_of
 
 _HEAD_BYTES = 1 << 16
 # A JSON string, with the colon that makes it a key, or a bracket.

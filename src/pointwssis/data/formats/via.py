@@ -31,10 +31,10 @@ import numpy as np
 from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
+from ...ops.documents import parse_json, read_text
 from ...ops.polygons import join_polygons, mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import brief
-from ..documents import parse_json, read_text
 from ..errors import AnnotationError, LoadReport
 from ..schema import class_names as names_of
 from .fields import (

@@ -33,10 +33,10 @@ import yaml
 from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
+from ...ops.documents import parse_yaml, read_text
 from ...ops.polygons import join_polygons, mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import brief, counted
-from ..documents import parse_yaml, read_text
 from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import class_names as names_of
 from .fields import box, polygon_mask, read_number

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from ..ops.user_error import UserError
-from ..ops.wording import brief
+from .user_error import UserError
+from .wording import brief
 
 _MAX_YAML_CHARACTERS = 1_000_000  # PyYAML takes seconds for more
 _MAX_YAML_DEPTH = 50  # brackets inside each other
