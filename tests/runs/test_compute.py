@@ -32,13 +32,13 @@ def chosen(recipe: Recipe, monkeypatch: pytest.MonkeyPatch, steps: int = 1000, *
 
 def test_the_choice_is_printed_and_kept_with_the_run(tmp_path, monkeypatch, capsys):
     recipe = tiny.recipe(tmp_path, bf16=None)
-    assert chosen(recipe, monkeypatch) == ComputeSettings(True, True, 1)
-    assert "segmenter: bfloat16, channels last, 1 thread; 1.00 s per 4 samples" in capsys.readouterr().out
+    assert chosen(recipe, monkeypatch) == ComputeSettings(True, False, 1)
+    assert "segmenter: bfloat16, channels first, 1 thread; 1.00 s per 4 samples" in capsys.readouterr().out
     # A resumed run takes the choice from the folder; what the recipe fixes goes first.
     kept = {"bf16": False, "channels_last": True, "threads": 1}
     write_json(tmp_path / SPEED_FILE, {"segmenter": kept})
     assert chosen(recipe, monkeypatch) == ComputeSettings(**kept)
-    assert chosen(tiny.recipe(tmp_path, bf16=True, threads=3), monkeypatch) == ComputeSettings(True, True, 3)
+    assert chosen(tiny.recipe(tmp_path, bf16=True, threads=3), monkeypatch) == ComputeSettings(True, False, 3)
     assert capsys.readouterr().out == ""
 
 

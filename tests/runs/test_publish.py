@@ -12,7 +12,7 @@ from transformers import pipeline
 
 from helpers import tiny
 from pointwssis.cli.main import main
-from pointwssis.hub.cards import TrainingFacts
+from pointwssis.hub.cards import TrainingFacts, local_name
 from pointwssis.hub.client import PushError
 from pointwssis.runs.publish import Push, publish, run_models
 
@@ -55,7 +55,7 @@ def test_every_trained_folder_has_a_card(run_folder):
     }.items():
         facts, text = TrainingFacts.load(run_folder / name), (run_folder / name / "README.md").read_text("utf-8")
         assert facts.part == part and facts.repo is None
-        assert ModelCard(text).data.library_name == "pointwssis" and f'"{run_folder / name}"' in text
+        assert ModelCard(text).data.library_name == "pointwssis" and f'"{local_name(run_folder / name)}"' in text
         assert facts.training["steps"] == 1 and facts.class_names == tiny.NAMES
         assert "shapes" in facts.data["name"] and "/" not in facts.data["name"]
     teacher, student = (TrainingFacts.load(run_folder / name) for name in ("teacher", "student_refined"))
@@ -90,7 +90,7 @@ def test_a_run_pushes_its_models_at_its_end(run_copy, shapes, hub, capsys):
         folder = run_models(run_copy)[part]
         assert hub.files(repo)["model.safetensors"] == (folder / "model.safetensors").read_bytes()
         assert TrainingFacts.load(folder).repo == repo
-        assert f'"{folder}"' in (folder / "README.md").read_text("utf-8")  # here it goes by its folder
+        assert f'"{local_name(folder)}"' in (folder / "README.md").read_text("utf-8")  # here it goes by its folder
     assert ModelCard(text_of(hub, CELLS["student"])).data.base_model == CELLS["teacher"]
     found = pipeline("point-instance-segmentation", model=CELLS["teacher"], refiner=CELLS["refiner"])(
         tiny.picture(), points=[(3, 4)], labels=["star"]

@@ -15,7 +15,10 @@ def test_candidates_are_all_settings_that_nothing_fixes(monkeypatch):
     monkeypatch.setattr(compute_settings, "computes_in_bf16", lambda device: True)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
     everything = candidates()
-    assert len(set(everything)) == len(everything) == 2 * 2 * 3
+    assert len(set(everything)) == len(everything) == 3 * 3
+    assert not any(settings.bf16 and settings.channels_last for settings in everything)
+    with pytest.raises(ValueError, match="bf16 and channels_last are both true"):
+        candidates(bf16=True, channels_last=True)
     assert everything[0] == ComputeSettings(False, False, 6)
     assert {settings.threads for settings in everything} == {6, 3, 1}
     assert candidates(bf16=True, channels_last=False, threads=5) == [ComputeSettings(True, False, 5)]

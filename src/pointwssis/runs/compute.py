@@ -49,14 +49,20 @@ def compute_settings(
     is_gpu = device.type == "cuda"
     plain = ComputeSettings(args.bf16, is_gpu, torch.get_num_threads())
     plain = replace(plain, **fixed)
-    if device.type != "cpu" or args.world_size > 1:
+    if device.type != "cpu":
+        return plain
+    choices = candidates(**fixed)
+    if plain.bf16 and plain.channels_last:  # the channels are fixed, and exclude bfloat16
+        plain = replace(plain, bf16=False)
+    if args.world_size > 1:
         return plain
     kept = read_json(path) or {}
     if kind in kept:
         # The run may have moved to a machine with fewer cores.
         threads = min(kept[kind]["threads"], torch.get_num_threads())
-        return ComputeSettings(**{**kept[kind], "threads": threads, **fixed})
-    choices = candidates(**fixed)
+        settings = ComputeSettings(**{**kept[kind], "threads": threads, **fixed})
+        if not (settings.bf16 and settings.channels_last):
+            return settings
     if samples is None or args.max_steps < MIN_STEPS or len(choices) == 1:
         return plain
     chosen, seconds = fastest_settings(model.train(), samples.batch(), choices)

@@ -43,12 +43,13 @@ def open_prepared(
     folder = Path(path_or_repo)
     if image_dir is not None and not Path(image_dir).is_dir():
         raise UserFileNotFoundError(f"{image_dir}: image folder not found; {path_or_repo} names files below it")
-    if folder.is_dir() and not (folder / "README.md").is_file():
-        raise UserFileNotFoundError(
-            f"{folder}: not a prepared dataset (it has no README.md); give the folder that was written"
-        )
     # Arrow files of a local folder are mapped without a copy; a repository has no local card.
-    files, tables = prepared_files(folder) if folder.is_dir() else {}, {}
+    has_card = (folder / "README.md").is_file()
+    files, tables = prepared_files(folder) if has_card else {}, {}
+    if folder.is_dir() and not files:
+        raise UserFileNotFoundError(
+            f"{folder}: not a prepared dataset (no README.md that lists its files); give the folder that was written"
+        )
     if files:
         config = _chosen(config, list(files), folder)
         for name, paths in files[config].items():
