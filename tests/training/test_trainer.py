@@ -300,7 +300,7 @@ def test_two_processes_follow_the_losses_of_one_with_the_same_batch(two_processe
     assert len(alone) == 4 and alone[0]["loss"] > alone[-1]["loss"] > 0
     for answer in two_processes:
         for step, expected in zip(answer["curve"], alone, strict=True):
-            assert step == pytest.approx(expected, rel=1e-4)
+            assert step == pytest.approx(expected, rel=1e-4), (answer["curve"], alone)
 
 
 def test_two_processes_share_the_loss_of_a_refiner(two_processes):
