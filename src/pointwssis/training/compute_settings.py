@@ -61,9 +61,7 @@ def candidates(
         UserError: both are asked for.
     """
     if bf16 and channels_last:
-        raise UserError(
-            "bf16 and channels_last are both true; PyTorch cannot train so on a CPU: leave one out"
-        )
+        raise UserError("bf16 and channels_last are both true; PyTorch cannot train so on a CPU: leave one out")
     precisions = [False, True] if computes_in_bf16(torch.device("cpu")) else [False]
     choices = product(
         thread_counts(torch.get_num_threads()) if threads is None else [threads],
