@@ -13,6 +13,6 @@ COMMON = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
 }
 
-settings.register_profile("test", derandomize=True, max_examples=30, **COMMON)
+settings.register_profile("test", derandomize=True, max_examples=12, **COMMON)
 settings.register_profile("drill", max_examples=2000, print_blob=True, **COMMON)
 settings.load_profile("test")
