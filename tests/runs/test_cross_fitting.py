@@ -6,11 +6,11 @@ import json
 import pytest
 
 from helpers import tiny
+from helpers.interruptions import interrupt_training
 from helpers.tiny import recipe
 from pointwssis.runs.run import Run
 from pointwssis.runs.saved_rows import stored_rows
 from pointwssis.training.datasets import InstanceDataset
-from pointwssis.training.trainer import SegmentationTrainer
 
 FOLDS = ["folds/1_of_2", "folds/2_of_2"]
 
@@ -61,20 +61,11 @@ def test_each_image_is_labeled_by_the_teacher_that_has_not_seen_it(shapes, tmp_p
 
 
 @pytest.mark.parametrize("stop", ["folds/2_of_2", "refiner"])
-def test_a_run_resumes_in_any_fold(shapes, tmp_path, monkeypatch, trainings, stop):
+def test_a_run_resumes_in_any_fold(shapes, tmp_path, trainings, stop):
     whole = folded(shapes, tmp_path / "whole")
     Run(whole).run()
-    made, step = folded(shapes, tmp_path / "out"), SegmentationTrainer.training_step
-
-    def stopping(self, *arguments, **options):
-        if self.args.output_dir.startswith(str(tmp_path / "out" / stop)):
-            raise KeyboardInterrupt
-        return step(self, *arguments, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SegmentationTrainer, "training_step", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            Run(made).run()
+    made = folded(shapes, tmp_path / "out")
+    interrupt_training(made, stop)
     trainings.clear()
     Run(made).run()
     assert trainings[0] == stop.rpartition("/")[2] and trainings[-1] == "refiner"

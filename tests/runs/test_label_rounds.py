@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from helpers import tiny
+from helpers.interruptions import interrupt_training
 from helpers.tiny import recipe
 from pointwssis.runs.run import Run
 from pointwssis.runs.saved_rows import stored_rows
-from pointwssis.training.trainer import SegmentationTrainer
 
 STUDENTS = ["student_point", "student_refined"]
 
@@ -59,19 +59,10 @@ def test_the_plan_counts_the_steps_of_all_rounds(shapes, tmp_path):
 
 
 @pytest.mark.parametrize("stop", ["rounds/student_refined_1", "student_refined"])
-def test_a_run_resumes_in_any_round(finished, shapes, tmp_path, monkeypatch, trainings, stop):
+def test_a_run_resumes_in_any_round(finished, shapes, tmp_path, trainings, stop):
     folder, results = finished
-    made, step = two_rounds(shapes, tmp_path / "out"), SegmentationTrainer.training_step
-
-    def stopping(self, *arguments, **options):
-        if self.args.output_dir.startswith(str(tmp_path / "out" / stop)):
-            raise KeyboardInterrupt
-        return step(self, *arguments, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SegmentationTrainer, "training_step", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            Run(made).run()
+    made = two_rounds(shapes, tmp_path / "out")
+    interrupt_training(made, stop)
     trainings.clear()
     assert Run(made).run() == results
     assert trainings[0] == stop.rpartition("/")[2] and trainings[-1] == "student_refined"

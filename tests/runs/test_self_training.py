@@ -8,13 +8,13 @@ import pytest
 from PIL import Image, ImageOps
 
 from helpers import tiny
+from helpers.interruptions import interrupt_training
 from helpers.tiny import recipe, recipe_values
 from pointwssis.ops.whole_files import is_whole_folder
 from pointwssis.pseudo_labeling.gate import Gate, GateBin
 from pointwssis.runs.run import Run
 from pointwssis.runs.saved_rows import stored_rows
 from pointwssis.training.refinement_dataset import RefinementDataset
-from pointwssis.training.trainer import SegmentationTrainer
 
 FIRST, LABELS = "rounds/refiner_1", "labels"
 
@@ -90,19 +90,10 @@ def test_labels_behind_a_closed_gate_are_not_learned(shapes, tmp_path, samples, 
 
 
 @pytest.mark.parametrize("stop", [FIRST, "refiner"])
-def test_a_run_resumes_in_either_training(shapes, tmp_path, monkeypatch, trainings, stop):
+def test_a_run_resumes_in_either_training(shapes, tmp_path, trainings, stop):
     Run(self_trained(shapes, tmp_path / "whole")).run()
-    made, step = self_trained(shapes, tmp_path / "out"), SegmentationTrainer.training_step
-
-    def stopping(self, *arguments, **options):
-        if self.args.output_dir.startswith(str(tmp_path / "out" / stop)):
-            raise KeyboardInterrupt
-        return step(self, *arguments, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SegmentationTrainer, "training_step", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            Run(made).run()
+    made = self_trained(shapes, tmp_path / "out")
+    interrupt_training(made, stop)
     trainings.clear()
     Run(made).run()
     assert trainings[0] == stop.rpartition("/")[2] and trainings[-1] == "refiner"

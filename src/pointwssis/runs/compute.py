@@ -60,9 +60,9 @@ def compute_settings(
     if kind in kept:
         # The run may have moved to a machine with fewer cores.
         threads = min(kept[kind]["threads"], torch.get_num_threads())
-        settings = ComputeSettings(**{**kept[kind], "threads": threads, **fixed})
-        if not (settings.bf16 and settings.channels_last):
-            return settings
+        earlier = ComputeSettings(**{**kept[kind], "threads": threads, **fixed})
+        if not (earlier.bf16 and earlier.channels_last):
+            return earlier
     if samples is None or args.max_steps < MIN_STEPS or len(choices) == 1:
         return plain
     chosen, seconds = fastest_settings(model.train(), samples.batch(), choices)
