@@ -30,7 +30,7 @@ from pointwssis.models.mask_refine_net.named_mask_refine_net import GENERAL_REFI
 
 PACKAGE = Path(pointwssis.__file__).parent
 # Required by transformers itself, and Pillow, which every program that reads images has.
-PACKAGES = {"torch", "numpy", "PIL", "transformers", "huggingface_hub"}
+PACKAGES = {"torch", "numpy", "PIL", "transformers", "huggingface_hub", "safetensors"}
 # Our package that is not exported: classes imported from it are removed from the bases of exported classes.
 LEFT_BEHIND = "hub"
 

@@ -84,6 +84,7 @@ class HubModel:
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
         """Load a model as transformers does."""
+        """Load a model as transformers does."""
         with hint_where_missing(pretrained_model_name_or_path):
             return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
