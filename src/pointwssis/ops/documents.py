@@ -16,6 +16,17 @@ _MAX_YAML_CHARACTERS = 1_000_000  # PyYAML takes seconds for more
 _MAX_YAML_DEPTH = 50  # brackets inside each other
 _MAX_YAML_VALUES = 200_000  # after each alias is replaced by what it stands for
 
+_HEAD_BYTES = 1000
+_BINARY = "not UTF-8 text: it seems to be binary, or UTF-16 without a byte order mark; save it as UTF-8"
+_PACKED = {
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet",
+    b"\x1f\x8b": "compressed (gzip)",
+    b"BZh": "compressed (bzip2)",
+    b"\xfd7zXZ": "compressed (xz)",
+    b"\x28\xb5\x2f\xfd": "compressed (zstd)",
+    b"7z\xbc\xaf": "a 7z archive",
+}
+
 # The longer marks come first: that of UTF-32 begins with that of UTF-16.
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -37,6 +48,22 @@ def encoding_of(data: bytes) -> str:
     return next(found, "utf-8")
 
 
+def problem_of_content(path: Path) -> str:
+    """Return why a file cannot be a text or an image, judged by its first bytes, with a remedy; else ""."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head.strip():
+        return "the file is empty; restore or export it again"
+    if head.startswith(b"version https://git-lfs"):
+        return "is only a pointer to a file in Git LFS; get the file itself with `git lfs pull`"
+    for start, kind in _PACKED.items():
+        if head.startswith(start):
+            return f"is {kind}; unpack it, or save the table as CSV"
+    if b"\0" in head and encoding_of(head) == "utf-8":
+        return _BINARY
+    return ""
+
+
 def read_text(path: Path) -> str:
     """Read a text file in UTF-8, or in the encoding that its byte order mark states.
 
@@ -48,22 +75,25 @@ def read_text(path: Path) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: {_encoding_problem(data, encoding, error)}; save it as UTF-8") from error
+        raise UserError(f"{path}: {_encoding_problem(data, encoding, error)}") from error
 
 
 def _encoding_problem(data: bytes, encoding: str, error: UnicodeDecodeError) -> str:
+    remedy = "; save it as UTF-8"
     if encoding != "utf-8":
-        return f"not valid {encoding.upper()} at byte {error.start}, although it begins like it"
+        return f"not valid {encoding.upper()} at byte {error.start}, although it begins like it" + remedy
     # Every other byte of ASCII characters in UTF-16 is zero.
     line = data.count(b"\n", 0, error.start) + 1
+    if error.reason == "unexpected end of data":
+        return f"ends inside a character (line {line}, byte {error.start}): it is cut off; restore its end"
     if b"\0" in data[:100]:
-        return "not UTF-8 text: it seems to be binary, or UTF-16 without a byte order mark"
+        return _BINARY
     try:
         word = data[max(error.start - 10, 0) : error.start + 10].decode("cp1252").splitlines()
     except UnicodeDecodeError:
-        return f"not UTF-8 text (line {line}, byte {error.start})"
+        return f"not UTF-8 text (line {line}, byte {error.start})" + remedy
     around = " ".join(word).strip()
-    return f"not UTF-8 text (line {line}, byte {error.start}); as Windows-1252 (cp1252) it reads {around!r}"
+    return f"not UTF-8 text (line {line}, byte {error.start}); as Windows-1252 (cp1252) it reads {around!r}" + remedy
 
 
 def parse_json(text: str) -> Any:

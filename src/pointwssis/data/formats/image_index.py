@@ -95,7 +95,10 @@ class ImageIndex:
         self._missed += 1
         if not parts or self._missed > _MAX_SUGGESTIONS:
             return ""
-        close = difflib.get_close_matches(parts[-1], self._by_name, n=1)
+        # Another case or suffix is more likely than another name.
+        stem = Path(parts[-1]).stem.casefold()
+        alike = [name for name in self._by_name if Path(name).stem.casefold() == stem]
+        close = alike or difflib.get_close_matches(parts[-1], self._by_name, n=1)
         return f" (did you mean {Path(*self._by_name[close[0]][0])}?)" if close else ""
 
     @cached_property

@@ -125,6 +125,11 @@ def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
         # Every JSON list comes here, so the message says what it is taken for.
         found = sorted(task) if isinstance(task, Mapping) else task
         hint = "a list is taken as Label Studio's: export the project as JSON (not as JSON-MIN)"
+        keys = set(found) if isinstance(task, Mapping) else set()
+        if "category_id" in keys:
+            hint = "a list of COCO results lacks images and categories: write {images, annotations, categories}"
+        elif {"x", "y"} <= keys:
+            hint = "a table of clicks is not a list: write one JSON object per line, without commas between them"
         raise AnnotationError("task without data", "data", found, hint)
     image = ImageAnnotation(record, image_path_in(task["data"]))
     annotation = _last_annotation(task, record, report)
