@@ -123,13 +123,14 @@ def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> li
     return class_names
 
 
-def check_known(found: Iterable[str], class_names: Sequence[str], source: str) -> None:
+def check_known(found: Iterable[str], class_names: Sequence[str], source: str, remedy: str = "") -> None:
     """Raise one error for all names of a file that are not among the classes, with suggestions.
 
     Args:
         found: names in the file, after `label_map` was applied.
         class_names: names of the classes.
         source: name of the file, for the message.
+        remedy: advice where names cannot be mapped; by default a `label_map` to copy.
 
     Raises:
         UserError: some names are not among the classes.
@@ -146,10 +147,8 @@ def check_known(found: Iterable[str], class_names: Sequence[str], source: str) -
     # Build a label_map to copy, for a name with a suggestion if there is one.
     first = next((name for name, match in close.items() if match), unknown[0])
     target = by_plain[close[first][0]] if close[first] else class_names[0]
-    raise UserError(
-        f"{source}: {_some(unknown)} are not among the classes {_some(class_names)}{hint}; map them, as with "
-        f"{_label_map(first, target)}, or rename or remove them"
-    )
+    remedy = remedy or f"map them, as with {_label_map(first, target)}, or rename or remove them"
+    raise UserError(f"{source}: {_some(unknown)} are not among the classes {_some(class_names)}{hint}; {remedy}")
 
 
 def names_with_sides(class_names: Sequence[str]) -> list[str]:

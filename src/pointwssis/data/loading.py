@@ -7,7 +7,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from ..ops.documents import problem_of_content
+from ..ops.documents import problem_of_text
 from ..ops.user_error import UserError, UserFileNotFoundError
 from .class_names import unite_names
 from .errors import LoadReport
@@ -93,7 +93,7 @@ def annotation_format(path: str | Path) -> AnnotationFormat:
     known = "; ".join(f"{entry.title} ({entry.file})" for entry in FORMATS)
     if path.is_dir():
         raise UserFileNotFoundError(f"{path}: this is a folder, not an annotation file; give its data.yaml or the file")
-    problem = problem_of_content(path)
+    problem = problem_of_text(path)
     if problem:
         raise UserError(f"{path}: {problem}")
     first_line = head.text.partition("\n")[0].strip()

@@ -16,10 +16,10 @@ _MAX_YAML_CHARACTERS = 1_000_000  # PyYAML takes seconds for more
 _MAX_YAML_DEPTH = 50  # brackets inside each other
 _MAX_YAML_VALUES = 200_000  # after each alias is replaced by what it stands for
 
-_HEAD_BYTES = 1000
+HEAD_BYTES = 1000  # enough to tell kinds of files apart
 _BINARY = "not UTF-8 text: it seems to be binary, or UTF-16 without a byte order mark; save it as UTF-8"
 _PACKED = {
-    b"PK\x03\x04": "a ZIP archive or a spreadsheet",
+    b"PK\x03\x04": "a ZIP archive (or a spreadsheet: save it as CSV)",
     b"\x1f\x8b": "compressed (gzip)",
     b"BZh": "compressed (bzip2)",
     b"\xfd7zXZ": "compressed (xz)",
@@ -48,20 +48,27 @@ def encoding_of(data: bytes) -> str:
     return next(found, "utf-8")
 
 
-def problem_of_content(path: Path) -> str:
-    """Return why a file cannot be a text or an image, judged by its first bytes, with a remedy; else ""."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+def problem_of_content(head: bytes) -> str:
+    """Return why a file with these first bytes is neither text nor an image, with a remedy; "" if it may be one.
+
+    Example:
+        >>> problem_of_content(b"version https://git-lfs.github.com/spec/v1")
+        'only a pointer to a file in Git LFS; get the file itself with `git lfs pull`'
+    """
     if not head.strip():
-        return "the file is empty; restore or export it again"
+        return "the file is empty; restore it or export it again"
     if head.startswith(b"version https://git-lfs"):
-        return "is only a pointer to a file in Git LFS; get the file itself with `git lfs pull`"
-    for start, kind in _PACKED.items():
-        if head.startswith(start):
-            return f"is {kind}; unpack it, or save the table as CSV"
-    if b"\0" in head and encoding_of(head) == "utf-8":
-        return _BINARY
-    return ""
+        return "only a pointer to a file in Git LFS; get the file itself with `git lfs pull`"
+    kind = next((kind for start, kind in _PACKED.items() if head.startswith(start)), None)
+    return "" if kind is None else f"{kind}; unpack it"
+
+
+def problem_of_text(path: Path) -> str:
+    """Return why a file cannot be a text, judged by its first bytes, with a remedy; "" if it may be one."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    is_binary = b"\0" in head and encoding_of(head) == "utf-8"
+    return problem_of_content(head) or (_BINARY if is_binary else "")
 
 
 def read_text(path: Path) -> str:
@@ -141,6 +148,18 @@ class _Loader(yaml.SafeLoader):
         if self.flow_level >= _MAX_YAML_DEPTH:
             raise yaml.scanner.ScannerError(None, None, "nested too deeply", self.get_mark())
         super().fetch_flow_collection_start(TokenClass)
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        # PyYAML would silently take the last one of several equal keys.
+        keys = set()
+        for key, _ in node.value:
+            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
+            if name is not None and name in keys:
+                problem = f"key {brief(key.value, 60)} is given twice"
+                raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
+            keys.add(name)
+        return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...ops.documents import parse_json, read_text
+from ...ops.documents import parse_json, problem_of_text, read_text
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import brief
 from ..errors import AnnotationError, LoadReport, Remark
@@ -65,7 +65,13 @@ def read_lines(path: Path, report: LoadReport) -> Iterator[ClickLine]:
     """
     if not path.is_file():
         raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of a table of clicks")
+    # Kinds of files that are no tables, by their beginning
+    problem = problem_of_text(path)
+    if problem:
+        raise UserError(f"{path}: {problem}")
     text = read_text(path)
+    if text.lstrip().startswith("["):
+        raise UserError(f"{path}: is a JSON list; write one JSON object per line, without commas between them")
     # A leading brace marks JSON lines; the header of a table has none.
     return _json_lines(text, report) if text.lstrip().startswith("{") else _table_lines(text, report)
 

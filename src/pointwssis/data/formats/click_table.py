@@ -32,18 +32,19 @@ from typing import Any
 
 from datasets import Dataset
 
+from ...ops.user_error import UserError
 from ...ops.wording import counted
 from ..class_names import check_known
 from ..errors import AnnotationError, LoadReport, Remark
 from .click_lines import COLUMNS, ClickLine, first_line, read_lines
 from .coco_records import read_point
+from .doubts import FractionsCheck
 from .fields import read_flag, read_number, read_whole
 from .image_index import ImageIndex, longest_common_ends, path_parts
 from .image_records import read_size
 from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
 from .sniffing import FileHead
-
 
 _MISSING_WORDS = ("nan", "null", "none", "na", "n/a", "undefined")  # for a missing label in other programs
 
@@ -114,6 +115,7 @@ def read_click_table(
     path, report = Path(path), LoadReport(str(path), skip_bad)
     clicks = {image: Clicks([], []) for image in images}
     first_records: dict[Path, str] = {}
+    sizes: dict[Path, tuple[int, int]] = {}
     # Find the image of each group of lines, then decode its clicks.
     for image in _images(read_lines(path, report), report):
         try:
@@ -130,7 +132,7 @@ def read_click_table(
         except AnnotationError as bad:
             report.reject(image.record_name, bad)
             continue
-        first_records[file] = image.record_name
+        first_records[file], sizes[file] = image.record_name, size
         # Clicks are decoded now that the size of the upright image is known.
         for click in image.objects:
             try:
@@ -140,11 +142,18 @@ def read_click_table(
                 continue
             clicks[file].points.append(values["point"])
             clicks[file].labels.append(label)
+    # Labels must be classes, and coordinates pixels.
     found: list[str] = []
-    for each in clicks.values():
+    units = FractionsCheck()
+    for file, each in clicks.items():
         found += [label for label in each.labels if label is not None]
-    check_known(found, class_names, str(path))
+        for point in each.points:
+            units.add_point(point, sizes[file])
+    check_known(found, class_names, str(path), remedy="correct them, or leave the label empty: the model chooses")
+    units.conclude(str(path))
     report.log()
+    if not first_records and not report.skipped:
+        raise UserError(f"{path}: holds no click; write one line per click below the names of the columns")
     return clicks
 
 

@@ -196,7 +196,9 @@ def _read_content(path: Path) -> _Content:
     # All three lists are required, even if they are empty.
     for key in ("images", "annotations", "categories"):
         if not isinstance(content.get(key), JsonRecords):
-            found = "missing" if key not in content else f"a {type(content[key]).__name__}"
+            found = (
+                f"missing among {brief(sorted(content))}" if key not in content else f"a {type(content[key]).__name__}"
+            )
             raise UserError(f"{path}: {key!r} is {found}; a COCO file has the lists images, annotations, categories")
     # A file may repeat a key; its last list counts.
     ids = [image_ids, annotation_ids, annotated_images]
@@ -229,10 +231,8 @@ def _classes(
             # Some exporters add a root category, without annotations, that bears the name of a class.
             if names[name] > 1 and category_id not in content.used_categories:
                 names[name] -= 1
-                remark = Remark(
-                    "unused category with the name of another one (left out)", "name", name, is_suspect=True
-                )
-                notes.note(f"category {category_id}", remark)
+                text = "unused category with the name of another one (left out)"
+                notes.note(f"category {category_id}", Remark(text, "name", name, is_suspect=True))
                 continue
             # Id and name must both be unique, because either of them identifies a category.
             if category_id in by_id or name in by_id.values():

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from ...ops.images import IMAGE_SUFFIXES
 from ...ops.user_error import UserFileNotFoundError
 from ..errors import AnnotationError
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2", ".ppm", ".pgm", ".avif")
 
 _MAX_SUGGESTIONS = 20  # searching a large folder for similar names takes long
 _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-")

@@ -112,7 +112,7 @@ class AnnotationReader:
         if not class_names and self.report.skipped:
             count = counted(self.report.skipped.total(), "bad record")
             raise UserError(
-                f"{self.report.source}: no label is left ({count} skipped); the first one: {self.report.messages[0]}"
+                f"{self.report.source}: no label is left ({count} skipped); the first: {self.report.first_message()}"
             )
         if not class_names:
             raise NoClassError(
