@@ -94,7 +94,7 @@ def test_bare_clicks_survive_the_round_trip(coco_folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "line 1 is ''"),
+        ("", "the file is empty"),
         ("filename,width,height,class,xmin\n", "line 1 is 'filename,width,height,class,xmin'"),
         ("\x89PNG\r\n", "unknown annotation format"),
     ],

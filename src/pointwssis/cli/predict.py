@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ops.images import IMAGE_SUFFIXES
 from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
+from ..ops.whole_files import UNFINISHED
 from ..ops.wording import counted
 from .prediction_files import instance_records, write_pictures, write_tables
 from .prediction_journal import PredictionJournal
@@ -34,7 +35,7 @@ examples:
   pointwssis predict outputs/coco10/student_refined data/coco/test2017 --test_dev image_info_test-dev2017.json"""
 RESULTS_FILE = "detections_test-dev2017_pointwssis_results.json"
 BF16_OF_DTYPE = {"float32": False, "bfloat16": True, "auto": None}
-JOURNAL = "unfinished-instances.jsonl"
+JOURNAL = UNFINISHED + "instances.jsonl"
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -196,7 +196,7 @@ def _directed(class_names: Sequence[str], words: set[str], pairs: Sequence[tuple
 
 
 def _problem_of(name: str) -> str:
-    """Return the reason why a text cannot name a class; empty for a good name."""
+    """Return the problem of a text as the name of a class; empty for a good name."""
     if not name.strip():
         return "is blank"
     if name.isprintable():

@@ -18,8 +18,11 @@ from ..training.augmentation import Augmentation
 from ..training.refinement_sampling import RefinementSampling
 from .credentials import refuse_credentials
 from .named_recipes import find_recipe, recipe_file_values
-from .recipe_values import checked_fields, parse_overrides, parse_value
+from .recipe_values import check_sizes, checked_fields, parse_overrides, parse_value
 
+_MAX_INTEGER = 2**31 - 1
+_MAX_THREADS = 1024
+_MAX_LABEL_SCALE = 16
 _ABOUT_OPTION = re.compile(r"(there is no option )?--")
 STAGES = ("teacher", "rough", "refiner", "pseudo", "control", "student", "upper_bound")
 
@@ -241,9 +244,9 @@ class Recipe:
         # Found out now rather than after the training.
         if self.push_to_hub and self.hub_model_id is None:
             raise UserError("push_to_hub requires hub_model_id, the repository, such as user/name")
-        _check_sizes("image_size", self.image_size, ("shortest_edge",), ("longest_edge",))
+        check_sizes("image_size", self.image_size, ("shortest_edge",), ("longest_edge",))
         if self.pad_size is not None:
-            _check_sizes("pad_size", self.pad_size, ("height", "width"))
+            check_sizes("pad_size", self.pad_size, ("height", "width"))
         Augmentation(**checked_fields(self.augmentation, Augmentation, "augmentation"))
         refiner_sampling(self.refiner)
 
@@ -283,8 +286,9 @@ class Recipe:
         names = ("max_steps", "threads", "tile_size", "max_detections", "full_repeats", "rough_folds", "label_rounds")
         for name in (*names, "seed"):
             value, least = getattr(self, name), 0 if name == "seed" else 1
-            if value is not None and value < least:
-                raise UserError(f"{name} is {brief(value)}; it must be an integer of at least {least}")
+            most = _MAX_THREADS if name == "threads" else _MAX_INTEGER
+            if value is not None and not least <= value <= most:
+                raise UserError(f"{name} is {brief(value)}; it must be an integer from {least} to {most:,}")
         if self.teacher_patience < 0:
             raise UserError(f"teacher_patience is {brief(self.teacher_patience)}; it must be at least 0, which is off")
         # At 0 percent of its training, a teacher has learned nothing.
@@ -293,14 +297,13 @@ class Recipe:
             raise UserError(
                 f"rough_fractions is {brief(fractions)}; expected fractions of the training, 0 < fraction ≤ 1"
             )
-        if not self.label_scales or not all(scale > 0 for scale in self.label_scales):
+        if not self.label_scales or not all(0 < scale <= _MAX_LABEL_SCALE for scale in self.label_scales):
             raise UserError(
-                f"label_scales is {brief(self.label_scales)}; expected positive factors of image_size, such as [1.0]"
+                f"label_scales is {brief(self.label_scales)}; expected factors of image_size, above 0 and at most "
+                f"{_MAX_LABEL_SCALE}, such as [1.0]"
             )
-        if any(edge < 1 for edge in self.train_shortest_edges or ()):
-            raise UserError(
-                f"train_shortest_edges is {brief(self.train_shortest_edges)}; expected positive numbers of pixels"
-            )
+        for edge in self.train_shortest_edges or ():
+            check_sizes("train_shortest_edges", {"shortest_edge": edge}, ("shortest_edge",))
 
     @classmethod
     def load(cls, name_or_path: str | Path, overrides: Mapping[str, str] | None = None) -> "Recipe":
@@ -392,9 +395,3 @@ def refiner_sampling(refiner: Mapping[str, Any]) -> RefinementSampling:
     options = {option.name for option in dataclasses.fields(RefinementSampling)}
     given = {name: value for name, value in refiner.items() if name in options}
     return RefinementSampling(**checked_fields(given, RefinementSampling, "refiner"))
-
-
-def _check_sizes(name: str, sizes: Mapping[str, int], needed: Sequence[str], allowed: Sequence[str] = ()) -> None:
-    """Raise a `UserError` unless a mapping of sizes in pixels has all required keys and no unknown ones."""
-    if not {*needed} <= sizes.keys() <= {*needed, *allowed} or min(sizes.values()) < 1:
-        raise UserError(f"{name} is {brief(dict(sizes))}; expected {', '.join([*needed, *allowed])} in pixels")

@@ -19,9 +19,7 @@ from .grid_solov2 import LevelTargets, assign_cells
 from .loss_mask_solov2 import IncompleteLabels
 
 OBJECTS_PER_CHUNK = 8  # objects whose targets are computed together: bounds the memory, and is faster than all at once
-MASK_PIXELS_PER_CHUNK = (
-    2**22
-)  # pixels of predicted masks whose loss is computed together, 16 MB per intermediate tensor
+LOSS_PIXELS_PER_CHUNK = 2**22  # pixels of predicted masks whose loss is computed together: 16 MiB per tensor
 
 
 def image_targets(
@@ -138,7 +136,7 @@ def positive_cell_losses(outputs: Any, image: int, levels: list[LevelTargets], r
     objects = torch.cat([level.objects for level in levels])
     features, masks = outputs.mask_features[image].flatten(1), reduced.flatten(1)
     # Nothing is computed twice for the few cells of most images.
-    count = max(1, MASK_PIXELS_PER_CHUNK // features.shape[1])
+    count = max(1, LOSS_PIXELS_PER_CHUNK // features.shape[1])
     if len(kernels) <= count:
         return _dice_losses(kernels, features, masks, objects)
     losses = []
