@@ -322,3 +322,9 @@ def test_the_other_recipes_at_full_scale():
     for size in (7, 20, 40, 67):
         recipe = Recipe.load(f"bdd100k_{size}k")
         assert recipe.dataset_config == f"bdd{size}k" and recipe.labeled_fraction is None
+
+
+@pytest.mark.parametrize("key", ["train_annotations", "output_dir"])
+def test_paths_that_are_empty(tmp_path, key):
+    with pytest.raises(UserError, match=f"{key} is empty; give a path"):
+        Recipe.load(written(tmp_path, f"{key}: ''\n"))
