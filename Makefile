@@ -17,8 +17,11 @@ help: ## show this list
 demo: $(INSTALLED) ## all stages on nuclei in microscopy images, a few minutes on a CPU
 	$(BIN)/pointwssis demo
 
-test: $(INSTALLED) ## doctests and tests, offline
-	$(BIN)/python -m pytest
+# Tests run in as many processes, each with one thread; the tests of a file stay together.
+WORKERS ?= 2
+
+test: $(INSTALLED) ## doctests and tests, offline; WORKERS=2 processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 KILLS ?= 100
 SOAK ?= --images 20000 --minutes 60
