@@ -3,6 +3,7 @@
 
 import copy
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from .credentials import refuse_credentials
 from .named_recipes import find_recipe, recipe_file_values
 from .recipe_values import checked_fields, parse_overrides, parse_value
 
+_ABOUT_OPTION = re.compile(r"(there is no option )?--")
 STAGES = ("teacher", "rough", "refiner", "pseudo", "control", "student", "upper_bound")
 
 
@@ -235,7 +237,7 @@ class Recipe:
         # Without a stage there is nothing to run.
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:
-            raise UserError(f"stages: {unknown or self.stages}; expected any of {', '.join(STAGES)}")
+            raise UserError(f"stages: {brief(unknown or self.stages)}; expected any of {', '.join(STAGES)}")
         # Found out now rather than after the training.
         if self.push_to_hub and self.hub_model_id is None:
             raise UserError("push_to_hub requires hub_model_id, the repository, such as user/name")
@@ -282,19 +284,23 @@ class Recipe:
         for name in (*names, "seed"):
             value, least = getattr(self, name), 0 if name == "seed" else 1
             if value is not None and value < least:
-                raise UserError(f"{name} is {value}; it must be an integer of at least {least}")
+                raise UserError(f"{name} is {brief(value)}; it must be an integer of at least {least}")
         if self.teacher_patience < 0:
-            raise UserError(f"teacher_patience is {self.teacher_patience}; it must be at least 0, which is off")
+            raise UserError(f"teacher_patience is {brief(self.teacher_patience)}; it must be at least 0, which is off")
         # At 0 percent of its training, a teacher has learned nothing.
         fractions = self.rough_fractions
         if not fractions or not all(0 < fraction <= 1 for fraction in fractions):
-            raise UserError(f"rough_fractions is {fractions}; expected fractions of the training, 0 < fraction ≤ 1")
+            raise UserError(
+                f"rough_fractions is {brief(fractions)}; expected fractions of the training, 0 < fraction ≤ 1"
+            )
         if not self.label_scales or not all(scale > 0 for scale in self.label_scales):
             raise UserError(
-                f"label_scales is {self.label_scales}; expected positive factors of image_size, such as [1.0]"
+                f"label_scales is {brief(self.label_scales)}; expected positive factors of image_size, such as [1.0]"
             )
         if any(edge < 1 for edge in self.train_shortest_edges or ()):
-            raise UserError(f"train_shortest_edges is {self.train_shortest_edges}; expected positive numbers of pixels")
+            raise UserError(
+                f"train_shortest_edges is {brief(self.train_shortest_edges)}; expected positive numbers of pixels"
+            )
 
     @classmethod
     def load(cls, name_or_path: str | Path, overrides: Mapping[str, str] | None = None) -> "Recipe":
@@ -320,7 +326,7 @@ class Recipe:
             return cls.from_values(values, overrides, source=str(path))
         except UserError as error:
             # Checks of single values do not know the file; those of options need not.
-            if str(path) in str(error) or "--" in str(error):
+            if str(path) in str(error) or _ABOUT_OPTION.match(str(error)):
                 raise
             raise UserError(f"{path}: {error}") from error
 
@@ -391,4 +397,4 @@ def refiner_sampling(refiner: Mapping[str, Any]) -> RefinementSampling:
 def _check_sizes(name: str, sizes: Mapping[str, int], needed: Sequence[str], allowed: Sequence[str] = ()) -> None:
     """Raise a `UserError` unless a mapping of sizes in pixels has all required keys and no unknown ones."""
     if not {*needed} <= sizes.keys() <= {*needed, *allowed} or min(sizes.values()) < 1:
-        raise UserError(f"{name} is {dict(sizes)}; expected {', '.join([*needed, *allowed])} in pixels")
+        raise UserError(f"{name} is {brief(dict(sizes))}; expected {', '.join([*needed, *allowed])} in pixels")
