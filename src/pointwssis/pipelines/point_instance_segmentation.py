@@ -12,7 +12,7 @@ from PIL import Image
 from transformers.utils import ModelOutput
 
 from ..models.solov2.batches_solov2 import run_network
-from ..models.solov2.decoding_solov2 import in_float32
+from ..models.solov2.decoding_solov2 import prepared_for_clicks
 from ..models.solov2.post_processing_solov2 import DEFAULT_FORM, PointResultForm
 from ..ops.points import point_in_mask
 from ..ops.rle import encode_mask
@@ -197,8 +197,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             raise UserError("encode takes one image; call it once per image")
         item = self.preprocess(item)
         with self.device_placement(), self.get_inference_context()():
-            # Every click decodes in float32.
-            return EncodedImage(self, item["image"], item["name"], in_float32(self._encode([item])))
+            return EncodedImage(self, item["image"], item["name"], prepared_for_clicks(self._encode([item])))
 
     def _encode(self, items: Sequence[dict[str, Any]]) -> ModelOutput:
         """Return the network's outputs for items whose images have the same size after preprocessing."""
