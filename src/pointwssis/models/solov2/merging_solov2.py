@@ -48,7 +48,9 @@ class _Candidate:
         return self.mask[rows, columns]
 
 
-def merge_tiles(parts: Sequence[TileInstances], max_detections: int) -> tuple[list[WindowedMask], Tensor, Tensor]:
+def merge_tiles(
+    parts: Sequence[TileInstances], max_detections: int | None
+) -> tuple[list[WindowedMask], Tensor, Tensor]:
     """Merge the instances of all tiles of one image.
 
     Instances that no inner border cuts precede the others, and better ones worse ones. An instance is dropped if one
@@ -58,7 +60,7 @@ def merge_tiles(parts: Sequence[TileInstances], max_detections: int) -> tuple[li
 
     Args:
         parts: instances of each tile.
-        max_detections: most instances of the image.
+        max_detections: most instances of the image; None sets no limit.
 
     Returns:
         N masks in the image, (N,) labels and (N,) scores, in descending order of score.
