@@ -9,6 +9,8 @@ early ends by which the library saves memory.
 import torch
 from torch import Tensor, nn
 
+from ..models.mask_refine_net.decoders_mask_refine_net import resize
+from ..models.mask_refine_net.heatmaps_mask_refine_net import draw_point_heatmaps
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.solov2.decoding_solov2 import DecodingSettings, level_of_cells
 from ..models.solov2.grid_solov2 import cells_of_points
@@ -21,7 +23,7 @@ class Encoder(nn.Module):
 
     def __init__(self, model: SOLOv2ForInstanceSegmentation):
         super().__init__()
-        self.model = model
+        self.model = model.model
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Encode images.
@@ -32,13 +34,12 @@ class Encoder(nn.Module):
         Returns:
             (B, cells, C) class confidences, (B, cells, E) mask kernels, (B, E, H / 4, W / 4) mask features.
         """
-        model = self.model.model
-        pyramid = model.feature_pyramid(list(model.backbone(pixel_values).feature_maps))
-        class_logits, kernels = model.instance_head(pyramid)
+        pyramid = self.model.feature_pyramid(list(self.model.backbone(pixel_values).feature_maps))
+        class_logits, kernels = self.model.instance_head(pyramid)
         # The cells of all levels as one table.
         confidences = torch.cat([logits.flatten(2).mT for logits in class_logits], dim=1).sigmoid()
         kernels = torch.cat([level.flatten(2).mT for level in kernels], dim=1)
-        return confidences, kernels, model.mask_feature_head(pyramid)
+        return confidences, kernels, self.model.mask_feature_head(pyramid)
 
 
 class PointDecoder(nn.Module):
@@ -49,7 +50,13 @@ class PointDecoder(nn.Module):
         self.settings = settings
 
     def forward(
-        self, confidences: Tensor, kernels: Tensor, mask_features: Tensor, points: Tensor, labels: Tensor, level: Tensor
+        self,
+        confidences: Tensor,
+        kernels: Tensor,
+        mask_features: Tensor,
+        points: Tensor,
+        point_labels: Tensor,
+        point_levels: Tensor,
     ) -> tuple[Tensor, ...]:
         """Decode points.
 
@@ -58,8 +65,8 @@ class PointDecoder(nn.Module):
             kernels: (cells, E) of the encoder.
             mask_features: (E, h, w) of the encoder.
             points: (N, 2) float, (x, y) in pixels of the padded canvas.
-            labels: (N,) classes, −1 for an unknown class.
-            level: (N,) level of each point, 0 (P2) to 4 (P6); −1 chooses the best one.
+            point_labels: (N,) classes, −1 for an unknown class.
+            point_levels: (N,) level of each point, 0 (P2) to 4 (P6); −1 chooses the best one.
 
         Returns:
             (N, h, w) mask probabilities, (N,) labels, (N,) scores, (N,) levels, (N, 5) level scores, (N, C) class
@@ -77,14 +84,14 @@ class PointDecoder(nn.Module):
         # Class of each point: the given one, else the best at any level.
         scores = own_confidences * maskness[..., None]  # (N, L, C)
         class_scores = scores.amax(dim=1)
-        labels = torch.where(labels >= 0, labels, class_scores.argmax(dim=1))
+        labels = torch.where(point_labels >= 0, point_labels, class_scores.argmax(dim=1))
         own = labels[:, None, None].expand(-1, scores.shape[1], 1)
         scores = scores.gather(2, own)[..., 0]  # (N, L)
         compared = scores
         if settings.level_score != "confidence_times_maskness":
             compared = own_confidences.gather(2, own)[..., 0]
         compared = compared * (maskness > 0)  # an empty mask never wins
-        levels = torch.where(level >= 0, level, compared.argmax(dim=1))
+        levels = torch.where(point_levels >= 0, point_levels, compared.argmax(dim=1))
         # Confidence × mask probability at the point itself.
         column, row = (points / 4).long().unbind(dim=1)
         place = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
@@ -94,13 +101,13 @@ class PointDecoder(nn.Module):
         # The chosen level.
         chosen = levels[:, None]
         score = scores.gather(1, chosen)[:, 0]
-        mask = probabilities.gather(1, chosen[..., None].expand(-1, 1, probabilities.shape[2]))[:, 0]
-        masks = mask.unflatten(1, (height, width))
+        masks = probabilities.gather(1, chosen[..., None].expand(-1, 1, probabilities.shape[2]))[:, 0]
+        masks = masks.unflatten(1, (height, width))
         return masks, labels, score, levels, compared, class_scores, background
 
 
 class Detector(nn.Module):
-    """Ordinary instance segmentation of one image, with point NMS and Matrix NMS or mask NMS."""
+    """Proposals of ordinary instance segmentation of one image, before Matrix NMS or mask NMS."""
 
     def __init__(self, settings: DecodingSettings):
         super().__init__()
@@ -110,39 +117,58 @@ class Detector(nn.Module):
         self.register_buffer("levels", levels)
 
     def forward(self, confidences: Tensor, kernels: Tensor, mask_features: Tensor) -> tuple[Tensor, ...]:
+        """Decode the masks of all cells above the score threshold; arguments as in `PointDecoder`.
+
+        Returns:
+            (N, h, w) mask probabilities, (N,) labels, (N,) scores, (N,) levels, best first, at most `nms_top_k`.
+        """
         settings = self.settings
-        height, width = mask_features.shape[-2:]
-        # Class confidences that are peaks of their level.
-        maps = []
-        counts = [grid**2 for grid in settings.num_grids]
-        for grid, part in zip(settings.num_grids, confidences.split(counts), strict=True):
-            peaks = point_nms(part.T.unflatten(1, (grid, grid)))
-            maps.append(peaks.flatten(1).T)
-        scores = torch.cat(maps)  # (cells, C)
-        # Masks of cells with a proposal.
+        scores = self._peaks(confidences)
+        # Masks of the cells with a proposal, and their mean probability inside.
         cells = (scores.amax(dim=1) > settings.score_threshold).nonzero()[:, 0]
-        own = scores[cells]
+        own_scores = scores[cells]
         probabilities = (kernels[cells] @ mask_features.flatten(1)).sigmoid()
         foreground = (probabilities > settings.mask_threshold).float()
         areas = foreground.sum(dim=1)
         maskness = (foreground * probabilities).sum(dim=1) / areas.clamp(min=1)
-        is_large = areas > self.strides[cells]
-        rows, labels = ((own > settings.score_threshold) & is_large[:, None]).nonzero(as_tuple=True)
-        proposals = own[rows, labels] * maskness[rows]
-        best = proposals.sort(descending=True).indices[: settings.nms_top_k]
-        rows, labels, proposals = rows[best], labels[best], proposals[best]
-        return probabilities[rows].unflatten(1, (height, width)), labels, proposals, self.levels[cells[rows]]
+        # Proposals whose mask has more pixels than the stride of its level, best first.
+        is_proposal = (own_scores > settings.score_threshold) & (areas > self.strides[cells])[:, None]
+        rows, labels = is_proposal.nonzero(as_tuple=True)
+        scores = own_scores[rows, labels] * maskness[rows]
+        best = scores.sort(descending=True).indices[: settings.nms_top_k]
+        masks = probabilities[rows[best]].unflatten(1, mask_features.shape[-2:])
+        return masks, labels[best], scores[best], self.levels[cells[rows[best]]]
+
+    def _peaks(self, confidences: Tensor) -> Tensor:
+        """Return (cells, C) class confidences, zero except at the peaks of their level (point NMS)."""
+        grids, peaks = self.settings.num_grids, []
+        for grid, level in zip(grids, confidences.split([grid**2 for grid in grids]), strict=True):
+            peaks.append(point_nms(level.T.unflatten(1, (grid, grid))).flatten(1).T)
+        return torch.cat(peaks)
 
 
 class Refiner(nn.Module):
-    """Crops with rough masks and points → probability of the foreground minus that of the background."""
+    """Crops with rough masks and points → probabilities of background and foreground."""
 
     def __init__(self, model: MaskRefineNetForMaskRefinement):
         super().__init__()
         self.model = model
 
-    def forward(self, pixel_values: Tensor, rough_masks: Tensor, input_points: Tensor, class_labels: Tensor) -> Tensor:
-        logits = self.model(
-            pixel_values=pixel_values, rough_masks=rough_masks, input_points=input_points, class_labels=class_labels
-        ).logits
-        return logits.softmax(dim=1)
+    def forward(
+        self, pixel_values: Tensor, rough_masks: Tensor, input_points: Tensor, class_labels: Tensor | None = None
+    ) -> Tensor:
+        """Refine masks; arguments as in `MaskRefineNetForMaskRefinement`, but class labels only if it needs them.
+
+        Returns:
+            (M, 2, S, S) probabilities.
+        """
+        model, config = self.model, self.model.config
+        # Prompts: a heat map of each point, in the channel of its class, and the rough masks.
+        heatmaps = draw_point_heatmaps(input_points, pixel_values.shape[-2:], config.point_sigma)[:, None]
+        channels = torch.zeros_like(input_points[:, 0])
+        if class_labels is not None:
+            channels = class_labels + config.class_channel_offset
+        rough_masks = rough_masks if config.use_rough_mask else torch.zeros_like(rough_masks)
+        heatmaps = heatmaps if config.use_point else torch.zeros_like(heatmaps)
+        features = model.encoder(pixel_values, rough_masks, heatmaps, channels)
+        return resize(model.head(model.decoder(features)), pixel_values.shape[-2:]).softmax(dim=1)
