@@ -33,6 +33,18 @@ POINT_INPUTS = ["points", "point_labels", "point_levels"]
 POINT_OUTPUTS = ["masks", "labels", "scores", "levels", "level_scores", "class_scores", "background_scores"]
 DETECTOR_OUTPUTS = ["masks", "labels", "scores", "levels"]
 
+NORMALIZATION = ("do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
+SEGMENTER_SETTINGS = (
+    "size",
+    "resample",
+    "pad_size",
+    "size_divisor",
+    "tile_size",
+    "do_flip_channel_order",
+    *NORMALIZATION,
+)
+REFINER_SETTINGS = ("size", "box_scale", *NORMALIZATION)
+
 Segmenter = tuple[SOLOv2ForInstanceSegmentation, SOLOv2ImageProcessorPil]
 MaskRefiner = tuple[MaskRefineNetForMaskRefinement, MaskRefineNetImageProcessorPil]
 
@@ -76,14 +88,12 @@ def write_onnx(
 def _settings(segmenter: Segmenter, refiner: MaskRefiner | None) -> dict[str, Any]:
     """Return class names, settings of the image processors, and decoding settings, as JSON holds them."""
     model, processor = segmenter
-    preprocessing = processor.to_dict()
+    if not processor.do_resize or not processor.do_pad:
+        raise UserError("the image processor must resize and pad images (do_resize, do_pad) for an export to ONNX")
+    preprocessing = processor_settings(processor, SEGMENTER_SETTINGS)
     sides = preprocessing["pad_size"] or {"size_divisor": preprocessing["size_divisor"] or 1}
-    if not preprocessing["do_resize"] or not preprocessing["do_pad"] or any(side % STRIDE for side in sides.values()):
-        raise UserError(
-            f"the image processor must resize images and pad them to multiples of {STRIDE} pixels for ONNX; got "
-            f"do_resize {preprocessing['do_resize']}, do_pad {preprocessing['do_pad']}, pad_size "
-            f"{preprocessing['pad_size']}, size_divisor {preprocessing['size_divisor']}"
-        )
+    if any(side % STRIDE for side in sides.values()):
+        raise UserError(f"the image processor pads to {sides}; ONNX needs multiples of {STRIDE} pixels")
     config = {
         "id2label": model.config.id2label,
         "image_processor": preprocessing,
@@ -94,9 +104,15 @@ def _settings(segmenter: Segmenter, refiner: MaskRefiner | None) -> dict[str, An
         config["refiner"] = {
             "id2label": refiner[0].config.id2label,
             "class_conditional": refiner[0].config.class_conditional,
-            "image_processor": refiner[1].to_dict(),
+            "image_processor": processor_settings(refiner[1], REFINER_SETTINGS),
         }
     return json.loads(json.dumps(config))
+
+
+def processor_settings(processor: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return settings of an image processor that a saved one may leave out because they are None."""
+    saved = processor.to_dict()
+    return {name: saved.get(name) for name in names}
 
 
 def _write_segmenter(folder: Path, model: SOLOv2ForInstanceSegmentation) -> None:

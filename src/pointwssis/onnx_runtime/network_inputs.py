@@ -33,7 +33,7 @@ def network_inputs(image: Image.Image, settings: Mapping[str, Any]) -> list[Netw
 
     Args:
         image: upright RGB image.
-        settings: those of the image processor (preprocessor_config.json).
+        settings: `image_processor` of config.json.
     """
     tile_size, divisor = settings["tile_size"], settings["size_divisor"] or 1
     windows = [Window(0, 0, image.width, image.height)]
@@ -42,11 +42,9 @@ def network_inputs(image: Image.Image, settings: Mapping[str, Any]) -> list[Netw
     sizes = [_resized_size(window, settings) for window in windows]
     # Tiles share the canvas of a whole one.
     whole = sizes[0] if tile_size is None else _scaled_size(1, 1, settings)
-    canvas = tuple(-(-side // divisor) * divisor for side in whole)
-    if not settings["do_pad"]:
-        canvas = sizes[0]
-    elif settings["pad_size"]:
-        canvas = (settings["pad_size"]["height"], settings["pad_size"]["width"])
+    canvas = [-(-side // divisor) * divisor for side in whole]
+    if settings["pad_size"]:
+        canvas = [settings["pad_size"][side] for side in ("height", "width")]
     inputs = []
     for window, (height, width) in zip(windows, sizes, strict=True):
         part = image if tile_size is None else image.crop(window)
