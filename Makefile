@@ -47,7 +47,7 @@ common-tests: $(INSTALLED) ## transformers' own tests on our classes, in both im
 	PYTHONPATH=.cache/common-tests/torchvision $(BIN)/python -m pytest tests/common || test $$? -eq 5 # all skipped
 
 bench: $(INSTALLED) ## speed beside yardsticks, on an idle machine; ONLY="points-1 help" measures some rows
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench,onnx]'
 	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
 
 test-versions: $(INSTALLED) ## the lowest and the newest supported transformers, and supervision

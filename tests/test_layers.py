@@ -18,11 +18,11 @@ LAYERS = [
     ["planning"],
     ["checking"],
     ["runs"],
-    ["registration", "conversion"],
+    ["registration", "conversion", "onnx_export"],
     ["pseudo_labeling"],
     ["pipelines", "training"],
     ["evaluation", "visualization"],
-    ["models", "data"],
+    ["models", "data", "onnx_runtime"],
     ["hub"],
     ["ops"],
 ]

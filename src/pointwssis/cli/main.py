@@ -22,6 +22,7 @@ COMMANDS = {
     "predict": "segment images; write COCO JSON, CSV, label images and overlays",
     "push": "upload a model, or all models of a run, to the Hub",
     "export": "write labels for an annotation tool: COCO, YOLO, Label Studio, CVAT, LabelMe, VIA",
+    "onnx": "write a model as ONNX files, which run without torch",
     "convert": "convert the authors' checkpoints to models of this package",
 }
 OPTIONS = {
