@@ -166,7 +166,8 @@ class Labeling:
         """Return the decision which labels take refined masks; None without a gate or without held-back images.
 
         Rough masks of held-back images come from weights that have not learned from these images: the teacher itself if
-        it never learns from them, else its first intermediate weights.
+        it never learns from them, else its first intermediate weights. Where teacher and refiner are reused, the refiner
+        brings the gate of its run, since such a teacher may be a student that has learned from these images.
         """
         if not self.recipe.gate or not len(self.held_back):
             return None
@@ -174,13 +175,24 @@ class Labeling:
         decided = from_first_process(lambda: read_json(path))
         if decided is not None:
             return Gate.from_dict(decided)
-        refined = self._held_back_refined()
-        gate = from_first_process(lambda: decide(measure_refinement(self.held_back, refined)))
+        brought = from_first_process(self._brought_gate)
+        if brought is not None:
+            gate = Gate.from_dict(brought)
+        else:
+            refined = self._held_back_refined()
+            gate = from_first_process(lambda: decide(measure_refinement(self.held_back, refined)))
         if is_first_process():
             path.parent.mkdir(exist_ok=True)
             write_json(path, gate.to_dict())
             print(f"gate: {gate.summary()}", flush=True)
         return gate
+
+    def _brought_gate(self) -> dict[str, Any] | None:
+        """Return the gate beside a reused refiner if the teacher is reused too; None if there is none."""
+        if self.given.refiner is not None or reused_model(self.recipe, "teacher") is None:
+            return None
+        refiner = reused_model(self.recipe, "refiner")
+        return None if refiner is None else read_json(Path(refiner) / GATE_FILE)
 
     def expected_iou(self, kind: str) -> ExpectedIou | None:
         """Return the estimate of how well labels fit their objects, fitted to held-back objects; None without a gate.

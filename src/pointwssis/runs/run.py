@@ -307,6 +307,9 @@ class Run:
                 training = self._round(number, replace(training, arguments=arguments))
             training = replace(training, arguments=last)
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
+        # A run that goes on from a student holds back the same images, too.
+        if name in self.plan.student_names() and is_first_process():
+            save_held_back(self.recipe, self.data, self.folder / name)
         self.write_cards()
         return metrics
 
