@@ -22,7 +22,7 @@ from .worst_images import ImageDoubt, worst_first, worst_images
 
 # Format → file or folder of the images to correct
 FILES_TO_CORRECT = {"label_studio": "to_correct.json", "cvat": "to_correct.xml", "coco": "to_correct.json"}
-SHEET_LABELS, SHEET_CELL = 16, 200  # labels on the contact sheet, and the side of a drawing in pixels
+SHEET_LABELS, SHEET_CELL = 12, 200  # labels on the contact sheet, and the side of a drawing in pixels
 
 
 @dataclass(frozen=True)
