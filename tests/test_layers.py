@@ -16,7 +16,7 @@ SOURCE = ROOT / "src" / "pointwssis"
 LAYERS = [
     ["cli"],
     ["planning"],
-    ["checking"],
+    ["checking", "review"],
     ["runs"],
     ["registration", "conversion", "onnx_export"],
     ["pseudo_labeling"],

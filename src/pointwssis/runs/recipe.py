@@ -50,6 +50,9 @@ class Recipe:
         skip_bad: skip unreadable images and invalid annotations, and report them, instead of stopping at the first;
             every image is decoded then.
         allow_outside: take images that annotation files name outside of the image folder.
+        corrections: annotation file, or several files, of training images whose labels people have corrected; see
+            `pointwssis review`. They replace all labels of these images, and every mask in them counts as drawn by
+            hand.
 
         **Supervision**
 
@@ -175,6 +178,7 @@ class Recipe:
     include_unlabeled: bool = False
     skip_bad: bool = False
     allow_outside: bool = False
+    corrections: str | list[str] | None = None
     # Supervision: which labels are kept
     labeled_fraction: float | None = 0.1
     image_level_fraction: float = 0.0
