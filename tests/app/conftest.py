@@ -1,27 +1,13 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """A tiny model with a refiner, images for it, and the app that serves them."""
 
-import io
-from pathlib import Path
-from uuid import uuid4
-
 import pytest
 
 from helpers import tiny
-from pointwssis.app.actions import act
+from helpers.labeling_app import SIZE, Tab, grown
 from pointwssis.app.app_state import AppState
 from pointwssis.app.work_images import Limits, WorkImage
 from pointwssis.pipelines import PointInstanceSegmentationPipeline
-
-SIZE = (96, 64)  # width and height of the images
-
-
-def grown(image, masks, points, labels):
-    """Refine masks: a pixel more on the left and right, so that refined masks differ from rough ones."""
-    wider = masks.copy()
-    wider[:, :, 1:] |= masks[:, :, :-1]
-    wider[:, :, :-1] |= masks[:, :, 1:]
-    return wider
 
 
 @pytest.fixture(scope="session")
@@ -50,24 +36,6 @@ def images(tmp_path) -> list[WorkImage]:
     return made
 
 
-class Tab:
-    """A browser tab: sends actions, and remembers which image is open.
-
-    Args:
-        app: the app.
-    """
-
-    def __init__(self, app: AppState):
-        self.app, self.key, self.image = app, uuid4().hex, None
-
-    def __call__(self, action: str, **values):
-        """Send an action, and return the answer."""
-        about = {} if self.image is None else {"image": self.image}
-        answer = act(self.app, {"key": self.key, "action": action, **about, **values})
-        self.image = answer["image"]["name"] if "image" in answer else self.image
-        return answer
-
-
 @pytest.fixture
 def make_app(pipe, images, tmp_path):
     """Return a function that makes an app, of three images unless others are given."""
@@ -84,17 +52,3 @@ def tab(make_app) -> Tab:
     opened = Tab(make_app())
     opened("hello")
     return opened
-
-
-def png(width: int = 40, height: int = 30, seed: int = 5) -> bytes:
-    """Return the content of an image file."""
-    buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)).save(
-        buffer, "png"
-    )
-    return buffer.getvalue()
-
-
-def written_files(folder: Path) -> set[str]:
-    """Return the files below a folder."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

@@ -8,8 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from app.conftest import Tab, png, written_files
 from helpers import tiny
+from helpers.labeling_app import Tab, png, written_files
 from pointwssis.app.actions import act
 from pointwssis.app.label_store import ImageLabels
 from pointwssis.app.labeled_object import LabeledObject

@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from app.conftest import SIZE
 from helpers import tiny
+from helpers.labeling_app import SIZE
 from pointwssis.app.image_labeling import BackgroundClickError, Labeling
 from pointwssis.ops.rle import decode_rle, encode_mask
 from pointwssis.ops.user_error import UserError

@@ -10,8 +10,8 @@ from PIL import Image
 
 from ..ops.user_error import UserError
 from ..pipelines import PointInstanceSegmentationPipeline
-from .label_store import ImageLabels, LabelStore
 from .image_labeling import Labeling, Segment
+from .label_store import ImageLabels, LabelStore
 from .users import User, Users
 from .work_images import Limits, WorkImage
 

@@ -10,10 +10,10 @@ from PIL import Image
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import counted
 from .app_state import AppState
+from .image_labeling import BackgroundClickError
 from .label_exchange import WRITERS, exported, imported
 from .label_store import ImageLabels
 from .labeled_object import to_view
-from .image_labeling import BackgroundClickError
 from .object_actions import Answer, progress, save, state_finished
 from .users import User
 from .work_images import Limits, WorkImage

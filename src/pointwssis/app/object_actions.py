@@ -8,9 +8,9 @@ from typing import Any
 from ..ops.user_error import UserError
 from ..ops.wording import counted
 from .app_state import AppState, open_labeling
+from .image_labeling import Labeling
 from .label_store import ImageLabels
 from .labeled_object import to_view
-from .image_labeling import Labeling
 from .users import User
 
 Answer = dict[str, Any]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from ..ops.user_error import UserError
 from ..ops.wording import counted
-from .label_store import LabelStore
 from .image_labeling import Labeling
+from .label_store import LabelStore
 from .work_images import WorkImage
 
 AWAY_AFTER = 150.0  # seconds without a sign; a browser slows the timers of a hidden tab down to one per minute
