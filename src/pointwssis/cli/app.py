@@ -46,11 +46,18 @@ def main(arguments: Sequence[str]) -> None:
         page, address = launch(app, options.host, options.port)
     print(f"open {address} in a browser; Ctrl-C stops the app", flush=True)
     try:
-        threading.Event().wait()
+        wait_until_stopped()
+    except KeyboardInterrupt:  # the way to stop a server, not a failure
+        pass
     finally:
         page.close(verbose=False)
         if written := write_labels(app.all_labels(), app.class_names, options.output_dir):
             print(f"labels: {written}", flush=True)
+
+
+def wait_until_stopped() -> None:
+    """Wait for Ctrl-C or SIGTERM, both of which raise a `KeyboardInterrupt` here."""
+    threading.Event().wait()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -104,6 +104,7 @@ function show(answer) {
   state.pending = [];
   state.selected = null;
   find("empty").hidden = true;
+  root.dataset.size = `${state.image.width} ${state.image.height}`;
   const picture = new Image();
   picture.onload = () => { state.picture = picture; if (!isSame) fit(); draw(); root.dataset.image = answer.image.name; };
   picture.src = answer.image.pixels;
