@@ -15,6 +15,7 @@ SOURCE = ROOT / "src" / "pointwssis"
 # From top to bottom; packages of one layer do not import each other. CONTRIBUTING.md shows the same table.
 LAYERS = [
     ["cli"],
+    ["app"],
     ["planning"],
     ["checking", "review"],
     ["runs"],
