@@ -11,6 +11,7 @@ from typing import NamedTuple
 from helpers.repository import shell_commands
 from pointwssis.cli.main import main
 
+
 class Block(NamedTuple):
     """A fenced block: its language, the file that it shows ("" if none), and its text."""
 
