@@ -32,6 +32,8 @@ ELSEWHERE = {
 }
 ONE_STEP = ("--max_steps", "1", "--image_size.shortest_edge", "64", "--training.per_device_train_batch_size", "2")
 TEACHER_ALONE = (*ONE_STEP, "--stages", "teacher")
+# A step per training, and only the stages that lead to a student
+TINY = {"max_steps": 1, "stages": ["teacher", "rough", "refiner", "pseudo", "student"], "rough_student": False}
 LABELS = "label_and_deploy"  # the guide whose code writes labels to follow it with
 
 
@@ -64,9 +66,9 @@ def follow(page: str, recipe_options: tuple[str, ...] = (), after_command=lambda
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     """Change to an empty folder, with few nuclei in the package, and a demo that trains tiny models for a step."""
-    monkeypatch.setattr("pointwssis.data.DEMO_NUCLEI", small_demo_nuclei(tmp_path / "demo_nuclei"))
-    recipe = tiny.recipe_file(tmp_path / "demo.yaml", max_steps=1, output_dir="outputs/demo", labeled_fraction=0.5)
-    monkeypatch.setattr(demo, "NUCLEI_RECIPE", recipe)
+    monkeypatch.setattr("pointwssis.data.DEMO_NUCLEI", small_demo_nuclei(tmp_path / "demo_nuclei", images=4))
+    tiny.recipe_file(tmp_path / "demo.yaml", **TINY, output_dir="outputs/demo", labeled_fraction=0.5)
+    monkeypatch.setattr(demo, "NUCLEI_RECIPE", tmp_path / "demo.yaml")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return tmp_path / "work"
@@ -100,7 +102,7 @@ def test_label_and_deploy(folder, quick_proposals):
         """Put a recipe of tiny networks in the place of the proposed one."""
         if "--write_recipe" in command:
             files = {"train_annotations": ["masks.json", "clicks.json"], "val_annotations": "val.json"}
-            tiny.recipe_file(Path("mine.yaml"), **files, image_dir="images", labeled_fraction=None, max_steps=1)
+            tiny.recipe_file(Path("mine.yaml"), **TINY, **files, image_dir="images", labeled_fraction=None)
 
     assert len(follow(GUIDES[LABELS], after_command=tiny_recipe)) == 11
     assert Path("outputs/predictions/instances.json").is_file() and Path("outputs/second/results.json").is_file()
@@ -143,12 +145,10 @@ def test_messages_are_those_of_the_commands(tmp_path, monkeypatch, shapes):
     monkeypatch.chdir(tmp_path)
     write_faulty_files(tmp_path)
     shutil.copytree(shapes, "shapes")
-    tiny.saved_segmenter(tmp_path / "models" / "student")
-    # A run with other settings than those of the page
-    tiny.recipe("outputs/shapes", data_dir="shapes").save(tmp_path / "earlier.yaml")
-    assert run_command("pointwssis run earlier.yaml --stages teacher --max_steps 1 --seed 1")[0] == 0
-    page = GUIDES["troubleshooting"]
-    quoted = quoted_outputs(page)
+    tiny.saved_segmenter(Path("models/student"))
+    tiny.recipe_file(Path("mine.yaml"), data_dir="shapes", stages=["teacher"], max_steps=1)
+    assert run_command("pointwssis run mine.yaml --output_dir outputs/mine")[0] == 0
+    quoted = quoted_outputs(GUIDES["troubleshooting"])
     assert len(quoted) >= 20
     for request, text in quoted:
         output = run_command(request)[1] if request.startswith("pointwssis ") else run_python(request)

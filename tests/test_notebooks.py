@@ -30,7 +30,9 @@ def test_notebook_runs(path, tmp_path, monkeypatch):
     notebook.cells.insert(0, nbformat.v4.new_code_cell(SETUP.format(folder=str(nuclei))))
     client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()  # an error in a cell is an error of the test
-    pictures = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs if "image/png" in o.get("data", {})]
+    pictures = [
+        o for c in notebook.cells if c.cell_type == "code" for o in c.outputs if "image/png" in o.get("data", {})
+    ]
     assert len(pictures) >= 1
 
 

@@ -5,15 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from helpers import tiny
 
 SIDE = 64  # of the images, in pixels
 
 
 def write_faulty_files(folder: Path) -> None:
-    """Write images, annotation files with one fault each, and an interrupted run that was made with seed 1."""
+    """Write two images, and annotation files with one fault each."""
     (folder / "images").mkdir(parents=True)
     for name in ("a.png", "b.png"):
         tiny.picture(SIDE, SIDE).save(folder / "images" / name)
@@ -31,7 +29,7 @@ def write_faulty_files(folder: Path) -> None:
         "other_class.csv": ["a.png,10,20,bird"],
     }
     for name, rows in tables.items():
-        (folder / name).write_text("\n".join(["image,x,y,label", *rows]), "utf-8")
+        (folder / name).write_text("\n".join(["image,x,y,label", *rows, ""]), "utf-8")
     (folder / "old_excel.csv").write_bytes("image,x,y,label\na.png,10,20,café\n".encode("cp1252"))
 
     region = {"type": "keypointlabels", "value": {"x": 20, "y": 30, "width": 1, "keypointlabels": ["cat"]}}
@@ -49,8 +47,3 @@ def write_faulty_files(folder: Path) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content), "utf-8")
-
-
-def cut_image(path: Path) -> None:
-    """Write an image file that ends in the middle."""
-    Image.new("RGB", (SIDE, SIDE)).save(path)
