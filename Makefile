@@ -9,7 +9,7 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test drills pictures bench common-tests test-versions quality style
+.PHONY: help demo test docs drills pictures bench common-tests test-versions quality style
 
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-14s%s\n", $$1, $$2}'
@@ -41,6 +41,11 @@ DEMO ?= outputs/demo
 
 pictures: $(INSTALLED) ## the pictures of the docs, from DATA=data/nuclei and MODELS=outputs/nuclei
 	$(BIN)/python docs/make_pictures.py --data_dir $(DATA) --models $(MODELS) --demo $(DEMO)
+	$(BIN)/python docs/guide_pictures.py --demo $(DEMO)
+
+docs: $(INSTALLED) ## the docs site in build/docs; a broken link or reference fails
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 common-tests: $(INSTALLED) ## transformers' own tests on our classes, in both image processor backends
 	$(BIN)/python tests/common/fetch.py
