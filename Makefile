@@ -9,7 +9,7 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test drills pictures bench common-tests test-versions quality style
+.PHONY: help demo test docs drills pictures bench common-tests test-versions quality style
 
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-14s%s\n", $$1, $$2}'
@@ -17,8 +17,11 @@ help: ## show this list
 demo: $(INSTALLED) ## all stages on nuclei in microscopy images, a few minutes on a CPU
 	$(BIN)/pointwssis demo
 
-test: $(INSTALLED) ## doctests and tests, offline
-	$(BIN)/python -m pytest
+# Tests run in as many processes, each with one thread; the tests of a file stay together.
+WORKERS ?= 2
+
+test: $(INSTALLED) ## doctests and tests, offline; WORKERS=2 processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 KILLS ?= 100
 SOAK ?= --images 20000 --minutes 60
@@ -38,13 +41,18 @@ DEMO ?= outputs/demo
 
 pictures: $(INSTALLED) ## the pictures of the docs, from DATA=data/nuclei and MODELS=outputs/nuclei
 	$(BIN)/python docs/make_pictures.py --data_dir $(DATA) --models $(MODELS) --demo $(DEMO)
+	$(BIN)/python docs/guide_pictures.py --demo $(DEMO)
+
+docs: $(INSTALLED) ## the docs site in build/docs; a broken link or reference fails
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 common-tests: $(INSTALLED) ## transformers' own tests on our classes, in both image processor backends
 	$(BIN)/python tests/common/fetch.py
 	PYTHONPATH=.cache/common-tests/torchvision $(BIN)/python -m pytest tests/common || test $$? -eq 5 # all skipped
 
 bench: $(INSTALLED) ## speed beside yardsticks, on an idle machine; ONLY="points-1 help" measures some rows
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench,onnx]'
 	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
 
 test-versions: $(INSTALLED) ## the lowest and the newest supported transformers, and supervision

@@ -10,6 +10,7 @@ from pointwssis.data.formats.cvat import load_cvat
 from pointwssis.data.formats.label_studio import load_label_studio
 from pointwssis.data.formats.yolo import load_yolo
 from pointwssis.data.loading import annotation_format, load_annotations
+from pointwssis.ops.user_error import UserError
 
 READERS = {
     "clicks.csv": load_click_table,

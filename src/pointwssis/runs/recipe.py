@@ -20,9 +20,7 @@ from .credentials import refuse_credentials
 from .named_recipes import find_recipe, recipe_file_values
 from .recipe_values import check_sizes, checked_fields, parse_overrides, parse_value
 
-_MAX_INTEGER = 2**31 - 1
-_MAX_THREADS = 1024
-_MAX_LABEL_SCALE = 16
+_MAX_INTEGER, _MAX_THREADS, _MAX_LABEL_SCALE = 2**31 - 1, 1024, 16
 _ABOUT_OPTION = re.compile(r"(there is no option )?--")
 STAGES = ("teacher", "rough", "refiner", "pseudo", "control", "student", "upper_bound")
 
@@ -53,6 +51,9 @@ class Recipe:
         skip_bad: skip unreadable images and invalid annotations, and report them, instead of stopping at the first;
             every image is decoded then.
         allow_outside: take images that annotation files name outside of the image folder.
+        corrections: annotation file, or several files, of training images whose labels people have corrected; see
+            `pointwssis review`. They replace all labels of these images, and every mask in them counts as drawn by
+            hand.
 
         **Supervision**
 
@@ -178,6 +179,7 @@ class Recipe:
     include_unlabeled: bool = False
     skip_bad: bool = False
     allow_outside: bool = False
+    corrections: str | list[str] | None = None
     # Supervision: which labels are kept
     labeled_fraction: float | None = 0.1
     image_level_fraction: float = 0.0
@@ -237,7 +239,6 @@ class Recipe:
         self._check_data()
         self._check_supervision()
         self._check_numbers()
-        # Without a stage there is nothing to run.
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:
             raise UserError(f"stages: {brief(unknown or self.stages)}; expected any of {', '.join(STAGES)}")
@@ -285,7 +286,6 @@ class Recipe:
 
     def _check_numbers(self) -> None:
         """Raise a `UserError` for counts out of range."""
-        # Limits that are null are not checked.
         names = ("max_steps", "threads", "tile_size", "max_detections", "full_repeats", "rough_folds", "label_rounds")
         for name in (*names, "seed"):
             value, least = getattr(self, name), 0 if name == "seed" else 1

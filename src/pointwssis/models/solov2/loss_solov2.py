@@ -36,6 +36,7 @@ def image_targets(
     Returns:
         One `LevelTargets` per level, and the masks at a quarter of the padded canvas, (N, H/4, W/4) bool.
     """
+    masks = masks.bool()
     extents = mask_extents(masks)
     boxes = extents.boxes if boxes is None else boxes.float()
     boxes = boxes.masked_fill(extents.areas[:, None] == 0, torch.nan)  # an object that vanished in resizing: no level
