@@ -170,7 +170,7 @@ SIZES = {
     "classes": Size(many_classes, 600),
     "pixels": Size(large_image, 3000),
     "one-pixel masks": Size(one_pixel_masks, 300),
-    **{f"{count} objects": Size(partial(many_objects, count=count), 1500) for count in OBJECT_COUNTS},
+    **{f"{count} objects": Size(partial(many_objects, count=count), 2000) for count in OBJECT_COUNTS},
     "clicks": Size(many_clicks, 1000),
 }
 

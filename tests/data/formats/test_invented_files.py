@@ -134,6 +134,8 @@ def test_names_that_no_class_can_have(images, name, problem):
         (coco(images=[coco()["images"][0] | {"file_name": "A.PNG"}]), "did you mean a.png?"),
         (coco(images=[coco()["images"][0] | {"file_name": "a.jpg"}]), "did you mean a.png?"),
         ([{"image_id": 1, "category_id": 1, "score": 0.5}], "a list of COCO results lacks images and categories"),
+        (json.dumps(coco())[:-1] + ', "annotations": []}', "key 'annotations' is given twice at byte"),
+        (json.dumps(coco()).encode("utf-16"), "not UTF-8 text after byte 0: save it as UTF-8"),
         ({"project": {}, "file": {}, "metadata": {}}, "'images' is missing among ['file', 'metadata', 'project']"),
     ],
 )

@@ -200,11 +200,7 @@ def _read_content(path: Path) -> _Content:
                 f"missing among {brief(sorted(content))}" if key not in content else f"a {type(content[key]).__name__}"
             )
             raise UserError(f"{path}: {key!r} is {found}; a COCO file has the lists images, annotations, categories")
-    # A file may repeat a key; its last list counts.
-    ids = [image_ids, annotation_ids, annotated_images]
-    counts = [len(content[key]) for key in ("images", "annotations", "annotations")]
-    last = [found[len(found) - count :] for found, count in zip(ids, counts, strict=True)]
-    return _Content(content, *last, used_categories, names)
+    return _Content(content, image_ids, annotation_ids, annotated_images, used_categories, names)
 
 
 def _id_or_none(record: Any, field: str) -> int:
