@@ -77,10 +77,11 @@ def projections(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def _words_of_pixels(masks: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Return (N, H, words) integers whose bytes are the pixels of (N, H, W) masks, 0 or 1; rows end with zeros."""
     pixels, size = masks.bool().view(torch.uint8), dtype.itemsize
+    count, height, width = masks.shape
     # Words start at multiples of their size; other masks are copied.
-    if not pixels.is_contiguous() or (masks.shape[2] | pixels.storage_offset()) % size:
-        pixels = F.pad(pixels, (0, -masks.shape[2] % size)).contiguous()
-    return pixels.view(dtype)
+    if not pixels.is_contiguous() or (width | pixels.storage_offset()) % size:
+        pixels = F.pad(pixels, (0, -width % size))
+    return pixels.reshape(-1).view(dtype).view(count, height, pixels.shape[2] // size)  # also for no mask at all
 
 
 def _occupied_range(counts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
