@@ -34,6 +34,16 @@ def test_losses_and_pictures_of_every_training_are_in_tensorboard(shapes, tmp_pa
     assert labels.step == 0 and labels.width > 4 * 64 and labels.encoded_image_string.startswith(b"\x89PNG")
     assert 0 <= read["student_refined"].Scalars("eval/AP")[-1].value <= 1
 
+    # A training that is repeated replaces its events; the others stay.
+    stay = sorted(path.name for path in (folder / "tensorboard" / "teacher").iterdir())
+    again = tiny.recipe(folder, data_dir=str(shapes), **OPTIONS, full_repeats=2)
+    again.training.update(recipe.training)
+    again.refiner.update(recipe.refiner)
+    Run(again, update=True).run()
+    repeated = EventAccumulator(str(folder / "tensorboard" / "student_refined")).Reload()
+    assert [event.step for event in repeated.Scalars("train/loss")] == [1, 2, 3, 4, 5]
+    assert sorted(path.name for path in (folder / "tensorboard" / "teacher").iterdir()) == stay
+
 
 def test_pictures_change_nothing(shapes, tmp_path):
     pytest.importorskip("tensorboard", reason="needs tensorboard: pip install 'pointwssis[tensorboard]'")

@@ -59,7 +59,7 @@ def write_curves(folder: Path) -> None:
             logs[model.name] = read_json(folder / model.name / LOG_FILE)
         own = read_json(folder / model.name / PRECISION_RECALL_FILE)
         if own:
-            curves[f"{model.name} (AP50)"] = own["AP50"]
+            curves[model.name] = own["AP50"]
     pictures = {
         LEARNING_CURVES_FILE: draw_learning_curves(logs),
         PRECISION_RECALL_PICTURE: draw_precision_recall(curves),
@@ -103,8 +103,8 @@ def _summary(results: Mapping[str, Any], own: Mapping[str, TrainingFacts]) -> st
     values, shipped = {}, results.get("shipped")
     if shipped:
         metrics = results.get(shipped) or {}
-        values[f"AP of {shipped}, which ships"] = percent(metrics.get("AP"))
-        values["AP50"] = percent(metrics.get("AP50"))
+        values["AP of the model that ships"] = percent(metrics.get("AP"))
+        values["AP50 of this model"] = percent(metrics.get("AP50"))
     if results.get("upper_bound"):
         values["AP with all masks (upper bound)"] = percent(results["upper_bound"]["AP"])
     quality = results.get("pseudo_labels") or {}
@@ -115,7 +115,7 @@ def _summary(results: Mapping[str, Any], own: Mapping[str, TrainingFacts]) -> st
     if some is not None:
         for kind, count in some.labels.items():
             values[f"images with {LABEL_KINDS[kind]}"] = f"{count:,}"
-        values["days of labeling, estimated"] = f"{sum(some.label_days.values()):.1f}"
+        values["of labeling, estimated"] = _labeling_time(sum(some.label_days.values()))
     known = {caption: value for caption, value in values.items() if value != "not available"}
     return tiles(known) if known else ""
 
@@ -213,15 +213,20 @@ def _settings(folder: Path, own: Mapping[str, TrainingFacts], ground_truth: Data
         if "val_images" in some.data:
             data["validation images"] = f"{some.data['val_images']:,} ({some.data['val_name']})"
         for kind, count in some.labels.items():
-            days = some.label_days[kind]
-            data[f"images with {LABEL_KINDS[kind]}"] = f"{count:,}, about {days:.1f} days of labeling"
+            time = _labeling_time(some.label_days[kind])
+            data[f"images with {LABEL_KINDS[kind]}"] = f"{count:,}, about {time} of labeling"
         data["network"] = f"{some.backbone}, {some.start}"
     cards = [card(facts(data), "Data"), card(facts(_machine(folder)), "Machine of this report")]
     content = side_by_side(cards)
     if some is not None and some.recipe:
         text = yaml.safe_dump(some.recipe, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
-        content += "<p></p>" + card(code(text), "Settings that differ from the defaults")
+        content += card(code(text), "Settings that differ from the defaults")
     return content
+
+
+def _labeling_time(days: float) -> str:
+    """Return a time in days, or below one day in hours."""
+    return f"{days:.1f} days" if days >= 1 else f"{24 * days:.1f} hours"
 
 
 def _machine(folder: Path) -> dict[str, str]:

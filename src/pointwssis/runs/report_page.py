@@ -32,21 +32,24 @@ a:hover { text-decoration: underline; }
   overflow-x: auto; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(138px, 1fr)); gap: 12px; margin-top: 24px; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; }
+.tile { overflow-wrap: anywhere; }
 .tile strong { display: block; font-size: 25px; line-height: 1.25; font-variant-numeric: tabular-nums; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 8px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; white-space: normal; }
+th:first-child, td:first-child { text-align: left; }
+td:last-child { white-space: normal; }
 thead th { color: var(--soft); font-weight: 600; font-size: 13px; }
 tbody tr:last-child td { border-bottom: none; }
 tr.best td { background: var(--good-tint); }
 .badge { display: inline-block; margin-left: 8px; padding: 1px 8px; border-radius: 9px; font-size: 12px;
   background: var(--good-tint); color: var(--good); border: 1px solid var(--good); }
-.two { display: grid; grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); gap: 16px; }
+.two { display: grid; grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); gap: 16px;
+  margin-bottom: 16px; }
 .two > .card { margin: 0; }
 figure { margin: 0; }
 figure img { max-width: 100%; display: block; margin: 0 auto; border-radius: 6px; }
-figcaption { font-size: 13px; margin-top: 6px; }
-.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); gap: 14px; }
+figcaption { font-size: 13px; margin-top: 6px; overflow-wrap: anywhere; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr)); gap: 16px; }
 .gallery img { width: 100%; aspect-ratio: 1; object-fit: contain; background: #000; }
 .paper { background: #ffffff; border-radius: 6px; padding: 4px; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; margin: 0; }

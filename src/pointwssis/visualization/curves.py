@@ -87,7 +87,10 @@ def draw_precision_recall(curves: Mapping[str, Sequence[float]]) -> Image.Image 
     series: Series = {}
     for name, precisions in curves.items():
         last = max(1, len(precisions) - 1)
-        series[name] = [(100 * index / last, 100 * value) for index, value in enumerate(precisions)]
+        points = [(100 * index / last, 100 * value) for index, value in enumerate(precisions)]
+        # The curve ends at the first recall that is not reached, where it falls to 0.
+        ends = next((index for index, value in enumerate(precisions) if value == 0), last)
+        series[name] = points[: ends + 1]
     return _panel(Axes(series, 100, 100, "precision (%) over recall (%)"))
 
 
