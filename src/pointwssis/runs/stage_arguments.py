@@ -3,6 +3,8 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from ..training.arguments import SegmentationTrainingArguments
 from ..training.refinement_sampling import RefinementSampling
 from .recipe import Recipe
 
+TENSORBOARD = "tensorboard"  # package, its name in `report_to`, and the folder in that of the run
+PACKAGES = {TENSORBOARD: "'pointwssis[tensorboard]'", "wandb": "wandb", "trackio": "trackio"}
 CHECKPOINTS = "checkpoints"  # folder in that of a model
 POSITIVE_ARGUMENTS = ("max_steps", "per_device_train_batch_size", "per_device_eval_batch_size", "logging_steps")
 
@@ -31,6 +35,8 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
         "disable_tqdm": True,
         "logging_steps": 20,
         "save_total_limit": 1,
+        "report_to": default_report(),
+        "run_name": f"{Path(recipe.output_dir).name} {folder.name}",
     }
     for setting in settings:
         if "output_dir" in setting:
@@ -38,6 +44,7 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
         values.update(setting)
     # Names and numbers are checked first, for messages in terms of the recipe.
     check_arguments(values)
+    check_report(values["report_to"])
     with as_user_error(ValueError, source="training"):
         arguments = SegmentationTrainingArguments(**values)
     # A shortened training run warms up for the same fraction of its steps.
@@ -50,6 +57,23 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
     if not any("save_steps" in setting for setting in settings):
         arguments.save_steps = max(1, arguments.max_steps // 5)
     return arguments
+
+
+def default_report() -> str:
+    """Return TensorBoard where its package is installed, else "none"."""
+    return TENSORBOARD if find_spec(TENSORBOARD) is not None else "none"
+
+
+def check_report(report_to: Any) -> None:
+    """Raise a `UserError` if a package that the training is to report to is not installed.
+
+    Args:
+        report_to: value of the training argument.
+    """
+    names: Sequence[Any] = report_to if isinstance(report_to, list) else [report_to]
+    for name in names:
+        if name in PACKAGES and find_spec(name) is None:
+            raise UserError(f"training.report_to is {name}, which is not installed; pip install {PACKAGES[name]}")
 
 
 def with_steps(settings: dict[str, Any], whole: SegmentationTrainingArguments, steps: int) -> dict[str, Any]:

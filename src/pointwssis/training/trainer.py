@@ -234,13 +234,13 @@ class SegmentationTrainer(Trainer):
     ) -> tuple[Any, Any, Any]:
         if "samples" not in inputs:  # training samples: the loss
             return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
-        for image_id, predictions in self._segmented(model, inputs["samples"]):
+        for image_id, predictions in self.segmented(model, inputs["samples"]):
             self.evaluator.update(image_id, predictions)
             if not prediction_loss_only:
                 self._predictions[image_id] = predictions
         return None, None, None
 
-    def _segmented(
+    def segmented(
         self, model: nn.Module, samples: Iterable[dict[str, Any]]
     ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """Yield the id of each image and its predictions in the form of `CocoEvaluator.update`."""
