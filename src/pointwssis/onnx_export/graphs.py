@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What becomes one ONNX file each: encoder, point decoder, detector, refiner.
+"""Networks that become one ONNX file each: encoder, point decoder, detector, refiner.
 
 The encoder runs once per image; decoder and detector read its tables of cells, level by level and row by row, and the
 mask features. All sizes and numbers of points are free, so the decoding is written here without the blocks and the
