@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What becomes one ONNX file each: encoder, point decoder, detector, refiner.
+"""Networks that become one ONNX file each: encoder, point decoder, detector, refiner.
 
 The encoder runs once per image; decoder and detector read its tables of cells, level by level and row by row, and the
 mask features. All sizes and numbers of points are free, so the decoding is written here without the blocks and the
@@ -13,7 +13,6 @@ from ..models.mask_refine_net.decoders_mask_refine_net import resize
 from ..models.mask_refine_net.heatmaps_mask_refine_net import draw_point_heatmaps
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.solov2.decoding_solov2 import DecodingSettings, level_of_cells
-from ..models.solov2.grid_solov2 import cells_of_points
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.nms import point_nms
 
@@ -74,7 +73,8 @@ class PointDecoder(nn.Module):
         """
         settings = self.settings
         height, width = mask_features.shape[-2:]
-        cells = cells_of_points(points, settings.num_grids, (4 * height, 4 * width))  # (N, L)
+        relative = torch.stack([points[:, 0] / (4 * width), points[:, 1] / (4 * height)], dim=1)
+        cells = cells_at(relative, settings.num_grids)  # (N, L)
         own_confidences, own_kernels = confidences[cells], kernels[cells]  # (N, L, C), (N, L, E)
         # Masks of all levels, and their mean probability inside.
         probabilities = (own_kernels @ mask_features.flatten(1)).sigmoid()  # (N, L, h · w)
@@ -104,6 +104,25 @@ class PointDecoder(nn.Module):
         masks = probabilities.gather(1, chosen[..., None].expand(-1, 1, probabilities.shape[2]))[:, 0]
         masks = masks.unflatten(1, (height, width))
         return masks, labels, score, levels, compared, class_scores, background
+
+
+def cells_at(points: Tensor, num_grids: list[int]) -> Tensor:
+    """Return the (N, L) index into the table of cells of the cell that contains each point, as `cells_of_points` does.
+
+    ONNX has no floor division. Rounding the quotient would move points on the border of two cells; the remainder is
+    exact.
+
+    Args:
+        points: (N, 2), (x, y) divided by the sides of the canvas.
+        num_grids: cells along each side, S, of each level.
+    """
+    offset, cells = 0, []
+    for grid in num_grids:
+        whole = points - torch.fmod(points, 1.0 / grid)
+        column, row = (whole / (1.0 / grid)).round().long().clamp(0, grid - 1).unbind(dim=1)
+        cells.append(offset + row * grid + column)
+        offset += grid**2
+    return torch.stack(cells, dim=1)
 
 
 class Detector(nn.Module):
