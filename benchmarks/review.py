@@ -57,7 +57,9 @@ def auroc(doubts: Sequence[float], is_wrong: np.ndarray) -> float:
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return the rank correlation."""
+    """Return the rank correlation; nan for a signal that does not vary."""
+    if len(set(first)) < 2:
+        return float("nan")
     return float(np.corrcoef(ranks(first), ranks(second))[0, 1])
 
 
@@ -166,7 +168,7 @@ def print_found(labels: Dataset, truth: Mapping[int, Any], seed: int) -> None:
         for error in ERRORS:
             chosen = (kinds == "") | (kinds == error)
             cells.append(auroc(of_injected[chosen], kinds[chosen] == error))
-        print(f"| {name} | {' | '.join(f'{cell:.3f}' for cell in cells)} |")
+        print(f"| {name} | {' | '.join('–' if np.isnan(cell) else f'{cell:.3f}' for cell in cells)} |")
 
 
 def print_gains(labels: Dataset, truth: Mapping[int, Any], seed: int) -> None:
