@@ -57,7 +57,9 @@ def auroc(doubts: Sequence[float], is_wrong: np.ndarray) -> float:
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return the rank correlation."""
+    """Return the rank correlation; nan for a signal that does not vary."""
+    if len(set(first)) < 2:
+        return float("nan")
     return float(np.corrcoef(ranks(first), ranks(second))[0, 1])
 
 
@@ -166,7 +168,7 @@ def print_found(labels: Dataset, truth: Mapping[int, Any], seed: int) -> None:
         for error in ERRORS:
             chosen = (kinds == "") | (kinds == error)
             cells.append(auroc(of_injected[chosen], kinds[chosen] == error))
-        print(f"| {name} | {' | '.join(f'{cell:.3f}' for cell in cells)} |")
+        print(f"| {name} | {' | '.join('–' if np.isnan(cell) else f'{cell:.3f}' for cell in cells)} |")
 
 
 def print_gains(labels: Dataset, truth: Mapping[int, Any], seed: int) -> None:
@@ -227,7 +229,9 @@ def choices(labels: Dataset, truth: Mapping[int, Any], fraction: float, seed: in
 def train_students(arguments: argparse.Namespace, run: Path, data: RunData, recipe: Recipe) -> None:
     """Train the students of one run, and print a row per student."""
     labels, truth = stored_rows(run / "pseudo" / "refined"), masks_by_id(data.train)
-    own = replace(recipe, output_dir=str(arguments.output_dir / run.name), max_steps=arguments.max_steps)
+    own = replace(
+        recipe, output_dir=str(arguments.output_dir / f"{run.name}_{recipe.seed}"), max_steps=arguments.max_steps
+    )
     settings = {**own.student, "per_device_train_batch_size": arguments.batch_size}
     fields = {"max_detections": own.max_detections, **own.model}
     chosen = choices(labels, truth, arguments.fraction, own.seed)
@@ -236,7 +240,7 @@ def train_students(arguments: argparse.Namespace, run: Path, data: RunData, reci
         training = SegmenterTraining(name, rows, fields, settings, str(run / "teacher"))
         metrics = train_segmenter(own, training, data.validation)
         values = " / ".join(f"{100 * (metrics[metric] or 0):.1f}" for metric in ("AP", "AP50", "AP75"))
-        print(f"| {run.name} | {name} | {len(chosen[name])} | {values} |", flush=True)
+        print(f"| {run.name}, seed {own.seed} | {name} | {len(chosen[name])} | {values} |", flush=True)
 
 
 def main() -> None:
@@ -245,7 +249,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="output folders of runs, with teacher and pseudo labels")
     parser.add_argument("--data_dir", type=Path, help="where the data of the runs lies now")
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/review"))
-    parser.add_argument("--seed", type=int, default=1, help="seed of the injected errors and of the random choice")
+    parser.add_argument("--seed", type=int, help="of injected errors, random choice, and students; that of the run")
     parser.add_argument("--fraction", type=float, default=0.2, help="labels that are corrected")
     parser.add_argument("--students", nargs="+", default=["none", "random", "worst", "all"])
     parser.add_argument("--max_steps", type=int, default=120)
@@ -259,16 +263,18 @@ def main() -> None:
         if arguments.data_dir is not None:
             recipe = replace(recipe, data_dir=str(arguments.data_dir))
         data = with_validation(recipe, load_data(recipe))
+        # The seed of the run has drawn its images with masks.
+        recipe = replace(recipe, seed=recipe.seed if arguments.seed is None else arguments.seed)
         if arguments.part == "train":
             train_students(arguments, run, data, recipe)
             continue
         labels, truth = stored_rows(run / "pseudo" / "refined"), masks_by_id(data.train)
         print(f"\n## {run.name}, clicks as they are")
-        print_found(labels, truth, arguments.seed)
+        print_found(labels, truth, recipe.seed)
         print(f"\n## {run.name}, clicks anywhere in the objects")
-        print_found(with_random_clicks(labels, truth, arguments.seed), truth, arguments.seed)
+        print_found(with_random_clicks(labels, truth, recipe.seed), truth, recipe.seed)
         print()
-        print_gains(labels, truth, arguments.seed)
+        print_gains(labels, truth, recipe.seed)
 
 
 if __name__ == "__main__":
