@@ -73,7 +73,7 @@ def build_page(app: AppState) -> "gr.Blocks":
         return act(app, request)
 
     act_on.__name__ = "act"  # by which the page calls it
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         gr.HTML(
             html_template=_text("page.html"),
             css_template=_text("page.css"),
@@ -116,7 +116,6 @@ def launch(app: AppState, host: str, port: int | None) -> tuple["gr.Blocks", str
         run_history=False,
         ssr_mode=False,
         theme=theme,
-        css=".gradio-container { max-width: none !important; }",
         app_kwargs={"middleware": [Middleware(RequestLimit, max_bytes=max_bytes)]},
     )
     return page, local_url
