@@ -147,7 +147,7 @@ def test_messages_are_those_of_the_commands(tmp_path, monkeypatch, shapes):
     shutil.copytree(shapes, "shapes")
     tiny.saved_segmenter(Path("models/student"))
     tiny.recipe_file(Path("mine.yaml"), data_dir="shapes", stages=["teacher"], max_steps=1)
-    assert run_command("pointwssis run mine.yaml --output_dir outputs/mine")[0] == 0
+    assert run_command("pointwssis run mine.yaml --output_dir outputs/first")[0] == 0
     quoted = quoted_outputs(GUIDES["troubleshooting"])
     assert len(quoted) >= 20
     for request, text in quoted:
