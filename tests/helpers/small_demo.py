@@ -11,7 +11,7 @@ SHOWN = "val_lilac_stain_05.webp"  # the image that the pages click on
 
 
 def small_demo_nuclei(folder: Path, images: int = 10) -> Path:
-    """Copy the first images of each split of the nuclei of the package, with their annotations, and the image `SHOWN`."""
+    """Copy the first images of each split of the nuclei with their annotations, and the image `SHOWN`."""
     (folder / "annotations").mkdir(parents=True)
     (folder / "images").mkdir()
     shutil.copy(DEMO_NUCLEI / "images" / SHOWN, folder / "images")
