@@ -76,10 +76,11 @@ def write_files(page: str, folder: Path) -> None:
 
 
 def as_pattern(text: str) -> re.Pattern:
-    """Return a pattern of an output, in which "…" at the start of a word stands for the path of a folder.
+    """Return a pattern of an output, whose lines may break elsewhere; "…" before a name stands for a path.
 
     Example:
-        >>> bool(as_pattern("not found below …images").search("error: not found below x/y/images (typo?)"))
+        >>> bool(as_pattern("not found below\\n…images").search("error: not found below x/y/images (typo?)"))
         True
     """
-    return re.compile(re.escape(text.strip()).replace("…", r"\S*"))
+    words = (re.escape(word) for word in text.split())
+    return re.compile(r"\s+".join(re.sub(r"^…(?=\w)", r"\\S*", word) for word in words))
