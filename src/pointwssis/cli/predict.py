@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..ops.images import IMAGE_SUFFIXES
 from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
+from ..ops.whole_files import UNFINISHED
 from ..ops.wording import counted
 from .prediction_files import instance_records, write_pictures, write_tables
 from .prediction_journal import PredictionJournal
@@ -20,7 +22,6 @@ from .submission import read_image_info, results_of_image
 if TYPE_CHECKING:
     from ..pipelines import PointInstanceSegmentationPipeline
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 EPILOG = """written to output_dir:
   instances.json   COCO annotations with masks (RLE), boxes, areas, scores, and the click of each instance
   instances.csv    one row per instance: image, class, score, area, box, center of mass
@@ -36,7 +37,7 @@ examples:
   pointwssis predict outputs/coco10/student_refined data/coco/test2017 --test_dev image_info_test-dev2017.json"""
 RESULTS_FILE = "detections_test-dev2017_pointwssis_results.json"
 BF16_OF_DTYPE = {"float32": False, "bfloat16": True, "auto": None}
-JOURNAL = "unfinished-instances.jsonl"
+JOURNAL = UNFINISHED + "instances.jsonl"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -167,6 +168,8 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(f"--threshold is {options.threshold}; it must be between 0 and 1")
     if options.test_dev is not None and (options.points or options.refiner):
         raise UserError("--test_dev takes no --points and no --refiner; COCO's evaluation server expects detections")
+    if options.refiner is not None and options.points is None:
+        raise UserError("--refiner refines the masks of clicks; give the clicks with --points")
     if options.batch_size < 1:
         raise UserError(f"--batch_size is {options.batch_size}; it must be at least 1")
     if options.tile_size is not None and options.tile_size < 1:
@@ -280,6 +283,8 @@ def class_names(model: str) -> list[str]:
     except (OSError, ValueError) as error:
         # The first line of a long message of transformers holds the reason.
         reason = str(error).splitlines()[0]
+        if model.startswith((".", "/", "~")) and not Path(model).is_dir():
+            reason = "no such folder"
         raise UserFileNotFoundError(f"{model}: neither a model folder nor a model on the Hub ({reason})") from error
     if config.model_type != "solov2":
         raise UserError(f"{model}: is a {config.model_type} model; MODEL must be a SOLOv2")

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from transformers.utils import ModelOutput
 
-from ..models.solov2.decoding_solov2 import DecodingSettings, in_float32
+from ..models.solov2.decoding_solov2 import DecodingSettings, prepared_for_clicks
 from ..models.solov2.frame_results_solov2 import DEFAULT_FORM, PointResultForm
 from ..models.solov2.tiled_solov2 import EncodedTiles, encode_tiles, instances_of_tiles, points_of_tiles
 from ..ops.points import point_in_mask
@@ -212,10 +212,10 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         item = self.preprocess(item, tile_size=tile_size or self._preprocess_params.get("tile_size"))
         with self.device_placement(), self.get_inference_context()():
             outputs = self._encode([item])
-            # Every click decodes in float32.
+            # Every click decodes in the same form.
             if "tile_size" in item:
-                return EncodedImage(self, item, [(in_float32(part), frames) for part, frames in outputs])
-            return EncodedImage(self, item, in_float32(outputs))
+                return EncodedImage(self, item, [(prepared_for_clicks(part), frames) for part, frames in outputs])
+            return EncodedImage(self, item, prepared_for_clicks(outputs))
 
     def _encode(self, items: Sequence[dict[str, Any]]) -> ModelOutput | EncodedTiles:
         """Return the network's outputs for items whose images have the same size, or for one item in tiles."""

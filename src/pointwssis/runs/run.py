@@ -25,7 +25,7 @@ from .data import RunData, load_data
 from .facts import LabelCosts, label_costs, write_cards
 from .given_labelers import GivenLabelers
 from .held_back import save_held_back, teacher_rows, with_validation
-from .labeling import GATE_FILE, Labeling, LabelRound
+from .labeling import Labeling, LabelRound
 from .names import SEGMENTERS
 from .notes import notes_on
 from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated
@@ -34,7 +34,7 @@ from .progress import EtaCallback
 from .recipe import Recipe
 from .refiner_stage import train_refiner
 from .results import CONTACT_SHEET, write_contact_sheet, write_results
-from .reuse import is_reused, labeling_model
+from .reuse import GATE_FILE, is_reused, labeling_model
 from .run_report import write_curves, write_report
 from .saved_rows import stored_rows
 from .self_training import self_training_rows
@@ -311,6 +311,9 @@ class Run:
                 training = self._round(number, replace(training, arguments=arguments))
             training = replace(training, arguments=last)
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
+        # A run that goes on from a student holds back the same images, too.
+        if name in self.plan.student_names() and is_first_process():
+            save_held_back(self.recipe, self.data, self.folder / name)
         self.write_cards()
         return metrics
 

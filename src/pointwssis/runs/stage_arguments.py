@@ -2,6 +2,7 @@
 """The training arguments of a stage, from those of the recipe."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +39,8 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
         "run_name": f"{Path(recipe.output_dir).name} {folder.name}",
     }
     for setting in settings:
+        if "output_dir" in setting:
+            raise UserError("the training argument output_dir belongs to the run; set output_dir of the recipe instead")
         values.update(setting)
     # Names and numbers are checked first, for messages in terms of the recipe.
     check_arguments(values)
@@ -104,6 +107,9 @@ def check_arguments(values: dict[str, Any]) -> None:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if type(known[name]) in (int, float) and not is_number:
             raise UserError(f"the training argument {name} must be a number, got {value!r} ({type(value).__name__})")
+        # Training would end with NaN, or transformers stop with another message, after the data are loaded.
+        if is_number and not (math.isfinite(value) and (value >= 0 or known[name] is None or known[name] < 0)):
+            raise UserError(f"the training argument {name} is {value!r}; it must be a finite number of at least 0")
         if name in POSITIVE_ARGUMENTS and value is not None and value < 1:
             raise UserError(f"the training argument {name} is {value!r}; it must be at least 1")
 
