@@ -14,9 +14,9 @@ from PIL import Image
 
 from ..ops.coco_masks import rle_area, rle_box
 from ..ops.rle import decode_pixels
+from ..ops.whole_files import UNFINISHED
 from .prediction_journal import PredictionJournal, Record
 
-UNFINISHED = "unfinished-"  # prefix of the names of files that are being written
 CSV_COLUMNS = ("image", "class", "score", "area", "x_min", "y_min", "width", "height", "center_x", "center_y")
 VALUES = ("segmentation", "bbox", "area", "iscrowd", "score", "point")  # of an annotation, beside its ids
 

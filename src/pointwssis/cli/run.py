@@ -4,9 +4,11 @@
 import argparse
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..runs.recipe import Recipe
+from ..runs.recipe_values import parse_overrides
 from .recipe_help import recipe_help
 
 if TYPE_CHECKING:
@@ -18,9 +20,11 @@ EPILOG = """examples:
   pointwssis run own_data --train_annotations masks.json,clicks.csv --image_dir images --dry_run
   pointwssis run recipe.yaml --data_dir data --labeled_fraction 0.2 --stages teacher,rough --max_steps 10
   pointwssis run recipe.yaml --data_dir data --model.fpn_channels 64 --training.learning_rate 1e-3
+  pointwssis run outputs/nuclei --corrections corrected.json --output_dir outputs/nuclei_2
 
 RECIPE is a YAML file or the name of a recipe of the package (see `pointwssis recipes`). Every key of a recipe is an
-option; a dot reaches into mappings, and values are YAML.
+option; a dot reaches into mappings, and values are YAML. The output folder of a run goes on from its student with
+corrected labels (see `pointwssis review`): the student labels the images that are not corrected, and is trained on.
 
 """
 
@@ -29,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
     """Run a recipe, or print what a run would do."""
     parser = argparse.ArgumentParser(
         prog="pointwssis run",
-        usage="pointwssis run RECIPE [--dry_run] [--update] [--KEY VALUE ...]",
+        usage="pointwssis run RECIPE|RUN [--dry_run] [--update] [--KEY VALUE ...]",
         description="Run all stages of a recipe. Stages that are complete in output_dir are not repeated.",
         epilog=EPILOG + recipe_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -40,13 +44,21 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--update", action="store_true", help=UPDATE_HELP)
     options, words = parser.parse_known_args(arguments)
-    # Words that are not options of the command are keys of the recipe.
-    recipe = Recipe.from_arguments(words)
+    recipe = recipe_of_words(words)
     hide_progress_bars()
     if options.dry_run:
         print_dry_run(recipe, options.update)
     else:
         execute(recipe, options.update)
+
+
+def recipe_of_words(words: Sequence[str]) -> Recipe:
+    """Return the recipe that words name, all of which but the first are keys of it."""
+    if not words or not (Path(words[0]) / "recipe.yaml").is_file():
+        return Recipe.from_arguments(words)
+    from ..runs.going_on import recipe_after_corrections
+
+    return recipe_after_corrections(words[0], parse_overrides(words[1:]))
 
 
 def print_dry_run(recipe: Recipe, update: bool) -> None:

@@ -38,7 +38,7 @@ MIN_FULL_IMAGES = 8  # images that keep their masks at least, where masks are hi
 SLOW_STEP = 5.0  # seconds per step from which a second measurement would take too long
 DATA_KEYS = (
     "data_dir", "train_annotations", "val_annotations", "image_dir", "dataset_name", "dataset_config", "label_map",
-    "point_source", "include_unlabeled", "skip_bad", "allow_outside",
+    "point_source", "include_unlabeled", "skip_bad", "allow_outside", "corrections",
 )  # fmt: skip
 # Saved models to start from, which are kept as they were asked for
 MODEL_KEYS = ("model_name_or_path", "teacher_name_or_path", "refiner_name_or_path")

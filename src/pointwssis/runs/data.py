@@ -2,7 +2,7 @@
 """The data of a recipe: loaded, and split by supervision into full, point, image and none."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from datasets import Dataset, DatasetDict, concatenate_datasets
@@ -22,6 +22,7 @@ from ..data.schema import class_names as names_of
 from ..data.statistics import masked_images, supervision_of
 from ..ops.user_error import UserError
 from ..ops.wording import counted
+from .corrections import load_corrections
 from .recipe import Recipe
 
 
@@ -86,12 +87,18 @@ def load_data(recipe: Recipe, reports: list[LoadReport] | None = None) -> RunDat
     """Load and split the data of a recipe.
 
     Args:
-        recipe: recipe that names the data.
+        recipe: recipe that names the data, and perhaps `corrections` of it.
         reports: list to which the report of each annotation file is appended.
 
     Raises:
         UserError: the recipe names no data, or a file is invalid.
     """
+    data = _split_data(recipe, reports)
+    return data if recipe.corrections is None else _corrected(recipe, data, reports)
+
+
+def _split_data(recipe: Recipe, reports: list[LoadReport] | None) -> RunData:
+    """Load and split the data of a recipe, without its corrections."""
     # Options of annotation files are refused where no such files are given, instead of being ignored.
     if recipe.include_unlabeled and recipe.train_annotations is None:
         raise UserError(
@@ -130,6 +137,24 @@ def split_data(recipe: Recipe, train: Dataset, validation: Dataset | None) -> Ru
     none = concatenate_datasets([of_kinds(points, "none"), split["none"]])
     # Images known to be empty count as full, but stay in this part: they have no object that a teacher must label.
     return RunData(train, split["full"], of_kinds(points, "point", "full"), image, none, validation)
+
+
+def _corrected(recipe: Recipe, data: RunData, reports: list[LoadReport] | None) -> RunData:
+    """Return data in which corrected images have the labels of their corrections, mostly masks of all objects."""
+    files = recipe.corrections if isinstance(recipe.corrections, list) else [recipe.corrections]
+    options = {"skip_bad": recipe.skip_bad, "allow_outside": recipe.allow_outside, "reports": reports}
+    rows = load_corrections(files, data.train, **options)
+    ids = set(rows["image_id"])
+    parts = {}
+    for kind in ("full", "point", "image", "none"):
+        part = getattr(data, kind)
+        left = part.select([place for place, id in enumerate(part["image_id"]) if id not in ids])
+        parts[kind] = concatenate_datasets([left, of_kinds(rows, kind)])
+    # Ground truth that is known of all objects stays: it measures labels, corrected ones too.
+    if not data.ground_truth_is_known:
+        left = [place for place, id in enumerate(data.train["image_id"]) if id not in ids]
+        parts["train"] = concatenate_datasets([data.train.select(left), rows])
+    return replace(data, **parts)
 
 
 def _opened(recipe: Recipe) -> DatasetDict:
@@ -171,7 +196,9 @@ def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, 
     if recipe.data_dir is not None:
         loaded = load_coco_folder(recipe.data_dir, **options)
         return loaded["train"], loaded["validation"]
-    if recipe.train_annotations is None or recipe.image_dir is None:
+    if recipe.train_annotations is not None and recipe.image_dir is None:
+        raise UserError("train_annotations requires image_dir (--image_dir), the folder of the images")
+    if recipe.train_annotations is None:
         raise UserError(
             "no data: give data_dir, dataset_name, or train_annotations and image_dir (and val_annotations)"
         )

@@ -25,7 +25,7 @@ from .reuse import reused_model
 from .shipping import shipped_model
 from .stage_results import is_trained
 
-KEYS_WITH_LOCAL_PATHS = ("data_dir", "train_annotations", "val_annotations", "image_dir", "output_dir")
+KEYS_WITH_LOCAL_PATHS = ("data_dir", "train_annotations", "val_annotations", "image_dir", "corrections", "output_dir")
 KEYS_WITHOUT_EFFECT_ON_MODELS = ("stages", "skip_bad", "allow_outside", "push_to_hub", "hub_model_id", "hub_private")
 
 LabelCosts = tuple[dict[str, int], dict[str, float]]

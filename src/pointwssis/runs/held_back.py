@@ -82,14 +82,14 @@ def teacher_rows(recipe: Recipe, data: RunData) -> Dataset:
     return without(data.masked, late_images(recipe, data)) if recipe.teacher_patience else data.masked
 
 
-def save_held_back(recipe: Recipe, data: RunData, teacher: Path) -> None:
-    """Write the file names of the held-back images beside a teacher, for runs that reuse it."""
+def save_held_back(recipe: Recipe, data: RunData, model: Path) -> None:
+    """Write the file names of the held-back images beside a teacher or a student, for runs that reuse it."""
     if data.validation_is_held_back:
         names = data.validation["file_name"]
     else:
         names = data.masked.select(late_images(recipe, data))["file_name"]
     if len(names):
-        write_json(teacher / HELD_BACK_FILE, list(names))
+        write_json(model / HELD_BACK_FILE, list(names))
 
 
 def held_back_names(recipe: Recipe) -> set[str]:

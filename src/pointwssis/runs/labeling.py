@@ -45,11 +45,18 @@ from .given_labelers import GivenLabelers
 from .held_back import late_images, without
 from .names import PSEUDO_LABELS
 from .recipe import Recipe
-from .reuse import intermediate_weights, labeling_model, reused_model, trained_model
+from .reuse import (
+    GATE_FILE,
+    gate_of_reused_refiner,
+    intermediate_weights,
+    labeling_model,
+    reused_model,
+    trained_model,
+)
 from .saved_rows import stored_rows
 from .shards import label_in_shards
 
-QUALITY_FILE, GATE_FILE = "quality.json", "gate.json"
+QUALITY_FILE = "quality.json"
 SETTINGS_OF_LABELS = ("settle_overlaps", "label_flips", "label_scales")
 
 
@@ -166,7 +173,8 @@ class Labeling:
         """Return the decision which labels take refined masks; None without a gate or without held-back images.
 
         Rough masks of held-back images come from weights that have not learned from these images: the teacher itself if
-        it never learns from them, else its first intermediate weights.
+        it never learns from them, else its first intermediate weights. With a reused teacher, which may be a student
+        that has learned from these images, a reused refiner brings the gate of its own run.
         """
         if not self.recipe.gate or not len(self.held_back):
             return None
@@ -174,8 +182,12 @@ class Labeling:
         decided = from_first_process(lambda: read_json(path))
         if decided is not None:
             return Gate.from_dict(decided)
-        refined = self._held_back_refined()
-        gate = from_first_process(lambda: decide(measure_refinement(self.held_back, refined)))
+        brought = from_first_process(lambda: None if self.given.refiner else gate_of_reused_refiner(self.recipe))
+        if brought is not None:
+            gate = Gate.from_dict(brought)
+        else:
+            refined = self._held_back_refined()
+            gate = from_first_process(lambda: decide(measure_refinement(self.held_back, refined)))
         if is_first_process():
             path.parent.mkdir(exist_ok=True)
             write_json(path, gate.to_dict())

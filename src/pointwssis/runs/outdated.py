@@ -27,7 +27,7 @@ KEYS = {
     # The data, which every stage reads, and whatever the teacher is trained with
     "teacher": (
         "data_dir", "train_annotations", "val_annotations", "image_dir", "dataset_name", "dataset_config", "label_map",
-        "complete", "point_source", "include_unlabeled", "labeled_fraction", "image_level_fraction",
+        "complete", "point_source", "include_unlabeled", "corrections", "labeled_fraction", "image_level_fraction",
         "unlabeled_fraction", "point_noise", "seed", "max_steps", "bf16", "image_size", "pad_size", "tile_size",
         "backbone_name_or_path", "model_name_or_path", "teacher_name_or_path", "model", "teacher_model", "training",
         "teacher", "train_shortest_edges", "augmentation", "rough_fractions", "gate", "held_back_fraction",

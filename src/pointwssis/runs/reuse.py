@@ -2,13 +2,17 @@
 """The trained models that label: those of earlier stages, or those of other runs that take their place."""
 
 from pathlib import Path
+from typing import Any
 
 from transformers import PreTrainedConfig
 
 from ..models.factory import is_saved_model
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
-from ..ops.user_error import UserError, as_user_error
+from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
+from ..ops.whole_files import read_json
 from .recipe import Recipe
+
+GATE_FILE = "gate.json"  # beside a refiner
 
 # Stage → key of the recipe that names its model, type of the model, and its name in messages
 REUSABLE = {
@@ -37,6 +41,14 @@ def reused_model(recipe: Recipe, stage: str) -> str | None:
         return None
     name = getattr(recipe, REUSABLE[stage][0])
     return find_refiner(name) if stage == "refiner" else name
+
+
+def gate_of_reused_refiner(recipe: Recipe) -> dict[str, Any] | None:
+    """Return the content of the gate beside a reused refiner; None without one, or if this run trains a teacher."""
+    refiner = reused_model(recipe, "refiner")
+    if refiner is None or reused_model(recipe, "teacher") is None:
+        return None
+    return read_json(Path(refiner) / GATE_FILE)
 
 
 def labeling_model(recipe: Recipe, stage: str) -> str:
@@ -68,7 +80,10 @@ def check_reused_models(recipe: Recipe, class_names: list[str]) -> None:
         name = reused_model(recipe, stage)
         if name is None:
             continue
-        with as_user_error(OSError):
+        # A path is never looked up on the Hub.
+        if name.startswith((".", "/", "~")) and not Path(name).is_dir():
+            raise UserFileNotFoundError(f"{key} is {name!r}: no such folder; give that of a trained model")
+        with as_user_error(OSError, ValueError, source=f"{key} is {name!r}"):
             fields, _ = PreTrainedConfig.get_config_dict(name)
         found = fields.get("model_type")
         if found != model_type:

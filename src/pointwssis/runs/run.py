@@ -25,7 +25,7 @@ from .data import RunData, load_data
 from .facts import LabelCosts, label_costs, write_cards
 from .given_labelers import GivenLabelers
 from .held_back import save_held_back, teacher_rows, with_validation
-from .labeling import GATE_FILE, Labeling, LabelRound
+from .labeling import Labeling, LabelRound
 from .names import SEGMENTERS
 from .notes import notes_on
 from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated
@@ -33,8 +33,9 @@ from .plan import RunPlan, round_name
 from .progress import EtaCallback
 from .recipe import Recipe
 from .refiner_stage import train_refiner
-from .results import write_contact_sheet, write_results
-from .reuse import is_reused, labeling_model
+from .report import write_curves, write_report
+from .results import CONTACT_SHEET, write_contact_sheet, write_results
+from .reuse import GATE_FILE, is_reused, labeling_model
 from .saved_rows import stored_rows
 from .self_training import self_training_rows
 from .shipping import save_validation_size, shipped_model
@@ -117,7 +118,7 @@ class Run:
     # -- all stages
 
     def run(self) -> dict[str, Any]:
-        """Run the stages of the recipe, and write `results.json`, `results.md` and a contact sheet of the labels.
+        """Run the stages of the recipe, and write `results.json`, `results.md`, curves, and `report.html`.
 
         Returns:
             The content of `results.json`: name of each SOLOv2 of the run → its metrics (fractions from 0 to 1), and
@@ -157,7 +158,7 @@ class Run:
             self.student("upper_bound", self.data.train)
 
     def write_results(self) -> dict[str, Any]:
-        """Collect the results of all stages that were run, and write them with cards and a contact sheet."""
+        """Collect the results of all stages that were run, and write them with cards, pictures, and the report."""
         # Stages of earlier calls count too: their metrics are read from their folders.
         results = {model.name: self.metrics(model.name) for model in SEGMENTERS}
         results["pseudo_labels"] = self.labeling.quality()
@@ -171,12 +172,15 @@ class Run:
         if is_first_process():
             write_results(results, self.folder, self.recipe.max_detections)
             self.write_contact_sheet()
+            write_curves(self.folder)
+            labels = self.labeling.best_folder
+            write_report(self.folder, results, None if labels is None else stored_rows(labels), self.data.train)
         wait_for_all()
         return results
 
     def write_contact_sheet(self) -> None:
         """Draw some images with their labels, unless there is a contact sheet of the same labels."""
-        labels, sheet = self.labeling.best_folder, self.folder / "contact_sheet.png"
+        labels, sheet = self.labeling.best_folder, self.folder / CONTACT_SHEET
         if labels is None:
             return
         is_up_to_date = sheet.is_file() and sheet.stat().st_mtime >= labels.stat().st_mtime
@@ -307,6 +311,9 @@ class Run:
                 training = self._round(number, replace(training, arguments=arguments))
             training = replace(training, arguments=last)
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
+        # A run that goes on from a student holds back the same images, too.
+        if name in self.plan.student_names() and is_first_process():
+            save_held_back(self.recipe, self.data, self.folder / name)
         self.write_cards()
         return metrics
 
