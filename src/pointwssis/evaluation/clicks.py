@@ -46,9 +46,9 @@ def evaluate_clicks(
 
         - `class_accuracy`, the mean over all objects; `mean_class_accuracy`, the mean over the classes; `per_class`.
         - `auroc`: probability that a click on background has a higher `background_score` than one on an object (0.5
-            is chance).
+          is chance).
         - `threshold`: the lowest score of a rejected click at the best balance, with `objects_kept` and
-            `background_rejected` there. It is chosen on these clicks: choose it on other images than you use it for.
+          `background_rejected` there. It is chosen on these clicks: choose it on other images than you use it for.
         - `background_rejected_at_95`: the same where 95% of the clicks on objects are kept.
         - `images`, `objects` and `background`: their numbers.
 
