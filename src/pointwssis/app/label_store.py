@@ -3,6 +3,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from ..ops.full_disk import naming_full_disk
 from ..ops.user_error import UserError
-from ..ops.whole_files import UNFINISHED
+from ..ops.whole_files import UNFINISHED, flush
 from .labeled_object import LabeledObject, from_record, to_record
 
 SUFFIX = ".json"
@@ -49,6 +50,8 @@ class LabelStore:
     def __init__(self, folder: Path | None, names: Iterable[str] = (), class_names: Iterable[str] = ()):
         self.folder = folder
         self._labels: dict[str, ImageLabels] = {}
+        # Two people may save one image at the same time.
+        self._lock = threading.Lock()
         for name in names if folder is not None else ():
             path = self._path(name)
             if path.is_file():
@@ -73,11 +76,12 @@ class LabelStore:
         Raises:
             DiskFullError: the disk is full; the former file is untouched.
         """
-        if self.folder is not None:
-            path = self._path(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, json.dumps(_record(labels)))
-        self._labels[name] = labels
+        with self._lock:
+            if self.folder is not None:
+                path = self._path(name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(path, json.dumps(_record(labels)))
+            self._labels[name] = labels
 
     def _path(self, name: str) -> Path:
         # Names come from the folder of the images, never from a browser.
@@ -94,6 +98,7 @@ def replace_file(path: Path, text: str) -> None:
     with naming_full_disk(path):
         try:
             unfinished.write_text(text, encoding="utf-8")
+            flush(unfinished)  # else the file may be empty after a power cut
             os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
