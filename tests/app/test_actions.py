@@ -4,6 +4,7 @@
 import base64
 import json
 import re
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -326,16 +327,37 @@ def test_saved_labels_that_do_not_fit(make_app, tab, tmp_path):
         make_app()
 
 
-def test_a_full_disk_changes_nothing(tab, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(28, "No space left on device"), "a.png cannot be saved (the disk is full); the change was taken back"),
+        (PermissionError(13, "Permission denied"), "a.png cannot be saved (Permission denied)"),
+    ],
+)
+def test_labels_that_cannot_be_saved_change_nothing(tab, monkeypatch, tmp_path, error, message):
     tab("click", x=30, y=20)
+    tab("click", x=50, y=20)
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
+    def fail(*_):
+        raise error
 
-    monkeypatch.setattr("pointwssis.app.label_store.os.replace", full)
-    assert "the disk is full" in tab("click", x=60, y=20)["error"]
+    monkeypatch.setattr("pointwssis.app.label_store.os.replace", fail)
+    for action, values in [("click", {"x": 60, "y": 20}), ("undo", {}), ("remove", {"id": 1})]:
+        refused = tab(action, **values)["error"]
+        assert message in refused and str(tmp_path) not in refused
     monkeypatch.undo()
-    assert [item["id"] for item in tab("hello")["objects"]] == [1]
+    assert [item["id"] for item in tab("hello")["objects"]] == [1, 2]
+    assert written_files(tmp_path / "out") == {"labels/a.png.json"}
+
+
+def test_the_way_back_is_that_of_saved_changes(tab, monkeypatch):
+    tab("click", x=30, y=20)
+    with monkeypatch.context() as patch:
+        patch.setattr("pointwssis.app.label_store.replace_file", Mock(side_effect=OSError(28, "No space left")))
+        tab("click", x=60, y=20)
+        tab("undo")
+    assert tab("undo")["removed"] == [1]
+    assert tab("undo") == {"message": "There is nothing to undo."}
 
 
 def test_three_hundred_objects(tab):

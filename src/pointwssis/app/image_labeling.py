@@ -1,7 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The labels of one image while a person works on them: clicks, corrections, and the way back."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -126,7 +127,17 @@ class Labeling:
 
     def undo(self) -> None:
         """Take the last change back."""
-        self.objects = self._history.pop()
+        *self._history, self.objects = self._history
+
+    @contextmanager
+    def whole_or_not_at_all(self) -> Iterator[None]:
+        """Take all changes inside the block back, also in what can be undone, if the block raises."""
+        before = self.objects, self._history
+        try:
+            yield
+        except Exception:
+            self.objects, self._history = before
+            raise
 
     def object(self, id: int) -> LabeledObject:
         """Return an object by its number.

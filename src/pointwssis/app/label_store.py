@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..ops.full_disk import naming_full_disk
+from ..ops.full_disk import is_about_a_full_disk, naming_full_disk
 from ..ops.user_error import UserError
 from ..ops.whole_files import UNFINISHED, flush
 from .labeled_object import LabeledObject, from_record, to_record
@@ -74,14 +74,22 @@ class LabelStore:
         """Keep the labels of an image, whole or not at all.
 
         Raises:
-            DiskFullError: the disk is full; the former file is untouched.
+            UserError: the file cannot be written; the former one is untouched.
         """
         with self._lock:
             if self.folder is not None:
-                path = self._path(name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                replace_file(path, json.dumps(_record(labels)))
+                self._write(name, labels)
             self._labels[name] = labels
+
+    def _write(self, name: str, labels: ImageLabels) -> None:
+        path = self._path(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, json.dumps(_record(labels)))
+        except OSError as error:
+            # The page shows this to people who need not know the folders of the server.
+            reason = "the disk is full" if is_about_a_full_disk(error) else error.strerror or type(error).__name__
+            raise UserError(f"The labels of {name} cannot be saved ({reason}); the change was taken back.") from error
 
     def _path(self, name: str) -> Path:
         # Names come from the folder of the images, never from a browser.

@@ -107,13 +107,10 @@ def _change(app: AppState, user: User, change: Callable[[Labeling], Any]) -> Ans
     """Carry out a change, save the labels, and return what the page must draw anew."""
     labeling = open_labeling(user)[1]
     before = labeling.objects
-    change(labeling)
-    after = labeling.objects
-    try:
+    with labeling.whole_or_not_at_all():  # what cannot be saved must not be shown
+        change(labeling)
         save(app, user)
-    except UserError:  # the disk is full: what cannot be saved must not be shown
-        labeling.objects = before
-        raise
+    after = labeling.objects
     # Objects are never changed in place, so that identity tells which are new.
     changed = [to_view(item) for id, item in after.items() if before.get(id) is not item]
     return {"changed": changed, "removed": [id for id in before if id not in after]}
