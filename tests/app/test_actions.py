@@ -111,6 +111,27 @@ def test_two_people(make_app):
     assert len(app.labels["a.png"].objects) == 2 and app.labels.is_finished("a.png")
 
 
+def test_no_change_of_another_person_is_overwritten(make_app):
+    app = make_app()
+    first, second = Tab(app), Tab(app)
+    first("hello")
+    second("hello")
+    second("open", index=0)
+    for x in (20, 40, 60):
+        assert "changed" in second("click", x=x, y=20)
+    # The page of the first gets what the second has done, and then both go on.
+    answer = first("click", x=80, y=20)
+    assert "Somebody else has changed the labels of a.png" in answer["message"] and "changed" not in answer
+    assert len(answer["objects"]) == len(app.labels["a.png"].objects) == 3
+    assert len(first("click", x=80, y=20)["changed"]) == 1 and len(app.labels["a.png"].objects) == 4
+    # To finish an image changes no label; to load labels changes them all.
+    second("finish", is_finished=True)
+    assert "changed" in first("click", x=70, y=20) and app.labels.is_finished("a.png")
+    text = f"image,x,y,label\na.png,3,4,{tiny.NAMES[0]}\n"
+    first("load", name="x.csv", content=sent(text.encode()))
+    assert "Somebody else" in second("click", x=50, y=50)["message"] and len(app.labels["a.png"].objects) == 1
+
+
 def test_a_dropped_image_stays_with_its_user(make_app, tmp_path):
     app = make_app()
     first, second = Tab(app), Tab(app)
@@ -330,7 +351,7 @@ def test_saved_labels_that_do_not_fit(make_app, tab, tmp_path):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (OSError(28, "No space left on device"), "a.png cannot be saved (the disk is full); the change was taken back"),
+        (OSError(28, "No space left on device"), "a.png cannot be saved (the disk is full); nothing was changed"),
         (PermissionError(13, "Permission denied"), "a.png cannot be saved (Permission denied)"),
     ],
 )

@@ -123,11 +123,11 @@ def _show(app: AppState, user: User, image: WorkImage, is_new: bool = False) -> 
         user.dropped.append(image)
     store, message = app.store_of(user, image), None
     labels = store[image.name] if image.name in store else ImageLabels(pixels.size)
-    user.image, user.labeling = image, app.labeling_of(image, pixels, labels)
+    user.image, user.labeling, user.seen = image, app.labeling_of(image, pixels, labels), labels
     if labels.clicks:
         message = _segment_clicks(app, user, labels)
     if app.users.others_with(image, user):
-        message = "Another person has this image open, too; of two changes the last one is kept."
+        message = "Another person has this image open, too; before your changes you will be shown theirs."
     objects = [to_view(item) for item in user.labeling.objects.values()]
     shown = {"name": image.name, "width": pixels.width, "height": pixels.height, "pixels": _as_url(pixels)}
     answer = {"image": shown, "objects": objects, **progress(app, user)}

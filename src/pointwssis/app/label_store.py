@@ -4,7 +4,7 @@
 import json
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,10 @@ class ImageLabels:
     objects: tuple[LabeledObject, ...] = ()
     is_finished: bool = False
     clicks: tuple[Click, ...] = ()
+
+
+class ChangedElsewhereError(UserError):
+    """Labels that somebody else has changed since they were shown."""
 
 
 class LabelStore:
@@ -71,15 +75,26 @@ class LabelStore:
         return name in self._labels and self._labels[name].is_finished
 
     def save(self, name: str, labels: ImageLabels) -> None:
-        """Keep the labels of an image, whole or not at all.
+        """Keep the labels of an image in place of any others; see `change`."""
+        self.change(name, lambda _: labels)
+
+    def change(self, name: str, change: Callable[[ImageLabels | None], ImageLabels]) -> ImageLabels:
+        """Change the labels of an image, whole or not at all, and return the new ones.
+
+        Args:
+            name: name of the image.
+            change: function that gets the present labels, or None, and returns the new ones; nobody else changes them
+                meanwhile.
 
         Raises:
             UserError: the file cannot be written; the former one is untouched.
         """
         with self._lock:
+            labels = change(self._labels.get(name))
             if self.folder is not None:
                 self._write(name, labels)
             self._labels[name] = labels
+            return labels
 
     def _write(self, name: str, labels: ImageLabels) -> None:
         path = self._path(name)
@@ -89,7 +104,7 @@ class LabelStore:
         except OSError as error:
             # The page shows this to people who need not know the folders of the server.
             reason = "the disk is full" if is_about_a_full_disk(error) else error.strerror or type(error).__name__
-            raise UserError(f"The labels of {name} cannot be saved ({reason}); the change was taken back.") from error
+            raise UserError(f"The labels of {name} cannot be saved ({reason}); nothing was changed.") from error
 
     def _path(self, name: str) -> Path:
         # Names come from the folder of the images, never from a browser.

@@ -9,7 +9,7 @@ from ..ops.user_error import UserError
 from ..ops.wording import counted
 from .app_state import AppState, open_labeling
 from .image_labeling import Labeling
-from .label_store import ImageLabels
+from .label_store import ChangedElsewhereError, ImageLabels
 from .labeled_object import to_view
 from .users import User
 
@@ -77,19 +77,32 @@ def reject(app: AppState, user: User, limit: float) -> Answer:
 
 
 def save(app: AppState, user: User) -> None:
-    """Save the objects of the open image."""
+    """Save the objects of the open image.
+
+    Raises:
+        ChangedElsewhereError: somebody else has changed them since they were shown; theirs are kept.
+    """
     image, labeling = open_labeling(user)
-    store = app.store_of(user, image)
-    is_finished = store.is_finished(image.name)
-    store.save(image.name, ImageLabels(labeling.size, tuple(labeling.objects.values()), is_finished))
+
+    def renewed(present: ImageLabels | None) -> ImageLabels:
+        present = present or ImageLabels(labeling.size)
+        if (present.objects, present.clicks) != (user.seen.objects, user.seen.clicks):
+            raise ChangedElsewhereError(
+                f"Somebody else has changed the labels of {image.name}; your last action was not carried out."
+            )
+        return replace(present, objects=tuple(labeling.objects.values()), clicks=())
+
+    user.seen = app.store_of(user, image).change(image.name, renewed)
 
 
 def state_finished(app: AppState, user: User, is_finished: bool) -> None:
     """Save whether all objects of the open image are labeled, beside the objects that are saved already."""
     image, labeling = open_labeling(user)
-    store = app.store_of(user, image)
-    labels = store[image.name] if image.name in store else ImageLabels(labeling.size)
-    store.save(image.name, replace(labels, is_finished=is_finished))
+
+    def stated(present: ImageLabels | None) -> ImageLabels:
+        return replace(present or ImageLabels(labeling.size), is_finished=is_finished)
+
+    app.store_of(user, image).change(image.name, stated)
 
 
 def progress(app: AppState, user: User) -> Answer:
