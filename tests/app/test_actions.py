@@ -15,10 +15,12 @@ from pointwssis.app.actions import act
 from pointwssis.app.label_store import ImageLabels
 from pointwssis.app.labeled_object import LabeledObject
 from pointwssis.app.users import Users
-from pointwssis.app.work_images import Limits
+from pointwssis.app.work_images import Limits, WorkImage
 from pointwssis.data import class_names, load_annotations
 from pointwssis.ops.rle import encode_mask
 from pointwssis.ops.user_error import UserError
+
+RECORD = {"labels/image_folders.txt"}  # beside the labels
 
 
 def sent(data: bytes) -> str:
@@ -77,7 +79,7 @@ def test_labels_are_saved_after_every_change(tab, make_app, tmp_path):
     assert [item["point"] for item in answer["objects"]] == [(30, 20), (60, 40)] and answer["is_finished"]
     assert answer["objects"][0]["label"] == tiny.NAMES[2] and answer["objects"][0]["given"]
     # Nothing is written but the labels.
-    assert written_files(tmp_path / "out") == {"labels/a.png.json"}
+    assert written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json"}
 
 
 def test_next_finishes_images_with_objects_and_finds_the_unfinished(tab):
@@ -295,7 +297,7 @@ def test_labels_go_out_and_come_back(make_app, images, tmp_path, format):
     assert answer["message"] == "Loaded the labels of 2 images." + (
         " 2 clicks of the file became masks." if format == "csv" else ""
     )
-    assert written_files(tmp_path / "out") == {"labels/a.png.json", "labels/sub/c.png.json"}
+    assert written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json", "labels/sub/c.png.json"}
 
 
 @pytest.mark.parametrize(
@@ -315,7 +317,7 @@ def test_labels_that_are_refused(tab, tmp_path, name, text, message):
     before = tab.app.labels["a.png"]
     error = tab("load", name=name, content=base64.b64encode(text.encode()).decode())["error"]
     assert re.search(message, error) and "loading-" not in error
-    assert tab.app.labels["a.png"] == before and written_files(tmp_path / "out") == {"labels/a.png.json"}
+    assert tab.app.labels["a.png"] == before and written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json"}
 
 
 def test_loaded_clicks_on_background_are_rejected(tab):
@@ -348,6 +350,19 @@ def test_saved_labels_that_do_not_fit(make_app, tab, tmp_path):
         make_app()
 
 
+def test_labels_of_other_images(make_app, tab, tmp_path, images):
+    tab("click", x=30, y=20)
+    other = tmp_path / "others" / "a.png"
+    other.parent.mkdir()
+    other.write_bytes(png(40, 30))
+    with pytest.raises(UserError, match=r"labels of the images in .*images, not in .*others; use another --output_dir"):
+        make_app(shown=[WorkImage("a.png", other)])
+    # An image that was replaced has another size.
+    images[0].source.write_bytes(other.read_bytes())
+    error = Tab(make_app())("open", index=0)["error"]
+    assert "a.png has 40 × 30 pixels, but its labels are those of an image of 96 × 64" in error
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
@@ -368,7 +383,7 @@ def test_labels_that_cannot_be_saved_change_nothing(tab, monkeypatch, tmp_path, 
         assert message in refused and str(tmp_path) not in refused
     monkeypatch.undo()
     assert [item["id"] for item in tab("hello")["objects"]] == [1, 2]
-    assert written_files(tmp_path / "out") == {"labels/a.png.json"}
+    assert written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json"}
 
 
 def test_the_way_back_is_that_of_saved_changes(tab, monkeypatch):

@@ -123,6 +123,12 @@ def _show(app: AppState, user: User, image: WorkImage, is_new: bool = False) -> 
         user.dropped.append(image)
     store, message = app.store_of(user, image), None
     labels = store[image.name] if image.name in store else ImageLabels(pixels.size)
+    if labels.size != pixels.size:
+        (width, height), (old_width, old_height) = pixels.size, labels.size
+        raise UserError(
+            f"{image.name} has {width} × {height} pixels, but its labels are those of an image of {old_width} × "
+            f"{old_height}; put that image back, or delete the labels."
+        )
     user.image, user.labeling, user.seen = image, app.labeling_of(image, pixels, labels), labels
     if labels.clicks:
         message = _segment_clicks(app, user, labels)

@@ -15,6 +15,7 @@ from ..ops.whole_files import UNFINISHED, flush
 from .labeled_object import LabeledObject, from_record, to_record
 
 SUFFIX = ".json"
+IMAGE_FOLDERS = "image_folders.txt"  # beside the labels: where their images are, one folder per line
 Click = tuple[float, float, str | None]  # x, y in pixels of the image, and a class if it is known
 
 
@@ -46,13 +47,24 @@ class LabelStore:
         folder: folder of the files; None keeps the labels in memory only.
         names: images to look for in the folder.
         class_names: classes of the model, which every label must be one of.
+        image_folders: folders that the names of the images start from.
 
     Raises:
-        UserError: a file of the folder is damaged, or names another class; the message names it.
+        UserError: a file of the folder is damaged, names another class, or belongs to images of other folders; the
+            message names it.
     """
 
-    def __init__(self, folder: Path | None, names: Iterable[str] = (), class_names: Iterable[str] = ()):
+    def __init__(
+        self,
+        folder: Path | None,
+        names: Iterable[str] = (),
+        class_names: Iterable[str] = (),
+        image_folders: Iterable[Path] = (),
+    ):
         self.folder = folder
+        self._image_folders = "".join(f"{path}\n" for path in sorted(set(image_folders)))
+        if folder is not None:
+            self._check_image_folders()
         self._labels: dict[str, ImageLabels] = {}
         # Two people may save one image at the same time.
         self._lock = threading.Lock()
@@ -96,10 +108,24 @@ class LabelStore:
             self._labels[name] = labels
             return labels
 
+    def _check_image_folders(self) -> None:
+        """Refuse labels of other images, whose names may be the same."""
+        path = self.folder / IMAGE_FOLDERS
+        if not self._image_folders or not path.is_file():
+            return
+        recorded = path.read_text(encoding="utf-8", errors="replace")
+        if recorded != self._image_folders:
+            raise UserError(
+                f"{self.folder}: holds labels of the images in {_listed(recorded)}, not in "
+                f"{_listed(self._image_folders)}; use another --output_dir or, if the images were moved, delete {path}"
+            )
+
     def _write(self, name: str, labels: ImageLabels) -> None:
-        path = self._path(name)
+        path, record = self._path(name), self.folder / IMAGE_FOLDERS
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if not record.is_file():
+                replace_file(record, self._image_folders)
             replace_file(path, json.dumps(_record(labels)))
         except OSError as error:
             # The page shows this to people who need not know the folders of the server.
@@ -125,6 +151,10 @@ def replace_file(path: Path, text: str) -> None:
             os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+def _listed(lines: str) -> str:
+    return ", ".join(lines.splitlines())
 
 
 def _record(labels: ImageLabels) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 """Images to label: files of the folder, which all users share, and images that one user has dropped."""
 
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,13 @@ class WorkImage:
     def is_shared(self) -> bool:
         """Return True for an image that all users see."""
         return isinstance(self.source, Path)
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder that the name of a shared image starts from, or its own one if the name is another."""
+        path = Path(os.path.abspath(self.source))
+        parts = Path(self.name).parts
+        return path.parents[len(parts) - 1] if path.parts[-len(parts) :] == parts else path.parent
 
     def read(self, limits: Limits) -> Image.Image:
         """Return the upright RGB image.
