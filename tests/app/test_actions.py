@@ -182,6 +182,30 @@ def test_a_broken_image_of_the_folder_does_not_stop_the_work(make_app, images):
     assert tab("open", index=2)["image"]["name"] == "sub/c.png"
 
 
+def test_broken_images_are_skipped(make_app, images):
+    whole = images[1].source.read_bytes()
+    for image in images[:2]:
+        image.source.write_bytes(whole[:300])
+    tab = Tab(make_app())
+    answer = tab("hello")
+    assert answer["image"]["name"] == "sub/c.png" and answer["max_megabytes"] == 25
+    assert "a.png: cannot be decoded" in answer["message"] and "1 more image cannot be opened" in answer["message"]
+    assert "a.png: cannot be decoded" in tab("next")["message"]
+    # The open image is still there; a mended one is found.
+    assert len(tab("click", x=30, y=20)["changed"]) == 1
+    images[1].source.write_bytes(whole)
+    answer = tab("next")
+    assert answer["image"]["name"] == "b.png" and "a.png: cannot be decoded" in answer["message"]
+
+
+def test_the_page_can_take_images_where_all_are_broken(make_app, images):
+    images[0].source.write_bytes(b"")
+    tab = Tab(make_app(shown=images[:1]))
+    answer = tab("hello")
+    assert "a.png" in answer["error"] and answer["max_megabytes"] == 25 and answer["images"] == 1
+    assert tab("drop", name="x.png", content=sent(png()))["image"]["name"] == "x.png"
+
+
 def test_limits_of_objects_images_and_users(make_app):
     app = make_app(limits=Limits(max_objects=2, max_users=2, max_dropped=1))
     tab = Tab(app)

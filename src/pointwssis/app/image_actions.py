@@ -3,6 +3,7 @@
 
 import base64
 import io
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from PIL import Image
@@ -31,11 +32,13 @@ def hello(app: AppState, user: User) -> Answer:
         "max_megabytes": app.limits.max_megabytes,
         "background_limit": user.background_limit,
     }
-    if user.image is not None:
-        return {**answer, **_show(app, user, user.image)}
-    if app.images:
-        return {**answer, **_show(app, user, _next_image(app, user) or app.images[0])}
-    return {**answer, **progress(app, user)}
+    # Without an unfinished image there are the others.
+    current = [] if user.image is None else [user.image]
+    shown = _show_first(app, user, [*current, *_next_images(app, user), *app.images])
+    if "image" not in shown:
+        user.image = user.labeling = user.seen = None
+        shown = {**progress(app, user), **({"error": shown["message"]} if shown else {})}
+    return {**answer, **shown}
 
 
 def open_image(app: AppState, user: User, index: int) -> Answer:
@@ -50,10 +53,10 @@ def go_on(app: AppState, user: User) -> Answer:
     """Finish the open image if it has objects, and open the next unfinished one."""
     if user.labeling is not None and user.labeling.objects:
         state_finished(app, user, True)
-    following = _next_image(app, user)
-    if following is None:
-        return {**progress(app, user), "message": "All other images are finished or open elsewhere."}
-    return _show(app, user, following)
+    shown = _show_first(app, user, _next_images(app, user))
+    if "image" in shown:
+        return shown
+    return {**progress(app, user), "message": "All other images are finished or open elsewhere.", **shown}
 
 
 def drop(app: AppState, user: User, name: str, content: str) -> Answer:
@@ -154,15 +157,37 @@ def _segment_clicks(app: AppState, user: User, labels: ImageLabels) -> str:
     return message + (f" {rejected} on background were rejected." if rejected else "")
 
 
-def _next_image(app: AppState, user: User) -> WorkImage | None:
-    """Return the next unfinished image, after the open one, that nobody else has open."""
-    images = app.images_of(user)
-    start = images.index(user.image) + 1 if user.image in images else 0
+def _next_images(app: AppState, user: User) -> Iterator[WorkImage]:
+    """Yield the unfinished images that nobody else has open, from the one after the open image on."""
+    images, current = app.images_of(user), user.image
+    start = images.index(current) + 1 if current in images else 0
     for image in [*images[start:], *images[:start]]:
         is_finished = app.store_of(user, image).is_finished(image.name)
-        if image != user.image and not is_finished and not app.users.others_with(image, user):
-            return image
-    return None
+        if image != current and not is_finished and not app.users.others_with(image, user):
+            yield image
+
+
+def _show_first(app: AppState, user: User, images: Iterable[WorkImage]) -> Answer:
+    """Open the first image that can be opened, and return everything that the page shows of it.
+
+    Returns:
+        The answer, with a `message` about images before it that could not be opened; without an `image` if none could.
+    """
+    problems: dict[str, str] = {}
+    answer: Answer = {}
+    for image in images:
+        if image.name in problems:
+            continue
+        try:
+            answer = _show(app, user, image)
+            break
+        except UserError as error:
+            problems[image.name] = str(error)
+    if not problems:
+        return answer
+    first, *others = problems.values()
+    message = first + (f" ({counted(len(others), 'more image')} cannot be opened)" if others else "")
+    return {**answer, "message": " ".join(filter(None, [message, answer.get("message")]))}
 
 
 def _free_name(app: AppState, user: User, name: str) -> str:
