@@ -219,6 +219,26 @@ def test_limits_of_objects_images_and_users(make_app):
     assert "This app is full: it has room for 2 people at once" in Tab(app)("hello")["error"]
 
 
+def test_a_file_with_more_clicks_than_the_limit(make_app):
+    tab = Tab(make_app(limits=Limits(max_objects=2)))
+    tab("hello")
+    lines = ["image,x,y,label", "a.png,3,4,", *(f"b.png,{x},4," for x in (3, 9, 30))]
+    error = tab("load", name="x.csv", content=sent("\n".join(lines).encode()))["error"]
+    assert "b.png has labels of 3 objects; the limit of this app is 2 per image" in error
+    assert len(tab.app.labels) == 0 and tab("open", index=1)["objects"] == []
+
+
+def test_an_image_whose_clicks_do_not_fit_is_not_opened(make_app):
+    clicks = tuple((float(x), 4.0, None) for x in (3, 9, 30))
+    app = make_app(limits=Limits(max_objects=2), start_labels={"b.png": ImageLabels((96, 64), clicks=clicks)})
+    tab = Tab(app)
+    tab("hello")
+    assert "the limit of this app is 2" in tab("open", index=1)["error"]
+    # The former image stays open as a whole, and nothing of the other is lost.
+    assert len(tab("click", x=30, y=20)["changed"]) == 1 and len(app.labels["a.png"].objects) == 1
+    assert app.labels["b.png"].clicks == clicks
+
+
 def test_a_place_is_free_when_its_user_has_gone(make_app):
     now = [0.0]
     app = make_app(users=Users(1, away_after=10, clock=lambda: now[0]))

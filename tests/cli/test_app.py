@@ -133,6 +133,12 @@ def test_labels_of_other_classes(serve, images, tmp_path):
     assert "the model does not know the class 'unicorn'" in printed
 
 
+def test_more_labels_than_the_limit(serve, images, tmp_path):
+    (tmp_path / "clicks.csv").write_text("image,x,y,label\na.png,30,20,\na.png,50,20,\n")
+    printed = serve(lambda app: None, str(images), "--labels", str(tmp_path / "clicks.csv"), "--max_objects", "1")
+    assert "a.png has labels of 2 objects; the limit of this app is 1 per image (--max_objects)" in printed
+
+
 def test_without_gradio(monkeypatch, model, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["app", model]) == 1

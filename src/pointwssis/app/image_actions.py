@@ -11,11 +11,11 @@ from PIL import Image
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import counted
 from .app_state import AppState
-from .image_labeling import BackgroundClickError
+from .image_labeling import Labeling
 from .label_exchange import WRITERS, exported, imported
 from .label_store import ImageLabels
 from .labeled_object import to_view
-from .object_actions import Answer, progress, save, state_finished
+from .object_actions import Answer, progress, saved, state_finished
 from .users import User
 from .work_images import Limits, WorkImage
 
@@ -92,6 +92,8 @@ def load(app: AppState, user: User, name: str, content: str) -> Answer:
         raise UserError(f"{name}: open the images first that these labels belong to.")
     found = imported(name, data, list(by_name.values()), app.class_names, app.output_dir)
     for image_name, labels in found.items():
+        app.limits.check_objects(image_name, len(labels.objects) + len(labels.clicks))
+    for image_name, labels in found.items():
         app.store_of(user, by_name[image_name]).save(image_name, labels)
     message = f"Loaded the labels of {counted(len(found), 'image')}."
     if user.image is not None and user.image.name in found:
@@ -122,8 +124,6 @@ def _show(app: AppState, user: User, image: WorkImage, is_new: bool = False) -> 
         is_new: True for an image that joins those of the user, if it can be read.
     """
     pixels = image.read(app.limits)
-    if is_new:
-        user.dropped.append(image)
     store, message = app.store_of(user, image), None
     labels = store[image.name] if image.name in store else ImageLabels(pixels.size)
     if labels.size != pixels.size:
@@ -132,28 +132,28 @@ def _show(app: AppState, user: User, image: WorkImage, is_new: bool = False) -> 
             f"{image.name} has {width} × {height} pixels, but its labels are those of an image of {old_width} × "
             f"{old_height}; put that image back, or delete the labels."
         )
-    user.image, user.labeling, user.seen = image, app.labeling_of(image, pixels, labels), labels
+    labeling = app.labeling_of(image, pixels, labels)
     if labels.clicks:
-        message = _segment_clicks(app, user, labels)
+        message = _segment_clicks(labeling, labels, user.background_limit)
+        labels = saved(store, image.name, labeling, labels)
+    # Nothing can fail any more, so the former image is left.
+    if is_new:
+        user.dropped.append(image)
+    user.image, user.labeling, user.seen = image, labeling, labels
     if app.users.others_with(image, user):
         message = "Another person has this image open, too; before your changes you will be shown theirs."
-    objects = [to_view(item) for item in user.labeling.objects.values()]
+    objects = [to_view(item) for item in labeling.objects.values()]
     shown = {"name": image.name, "width": pixels.width, "height": pixels.height, "pixels": _as_url(pixels)}
     answer = {"image": shown, "objects": objects, **progress(app, user)}
     return answer if message is None else {**answer, "message": message}
 
 
-def _segment_clicks(app: AppState, user: User, labels: ImageLabels) -> str:
+def _segment_clicks(labeling: Labeling, labels: ImageLabels, background_limit: float) -> str:
     """Give the clicks of a file their masks, and return a message about them."""
-    rejected = 0
-    for x, y, label in labels.clicks:
-        try:
-            user.labeling.click((x, y), label, user.background_limit)
-        except BackgroundClickError:
-            rejected += 1
-    save(app, user)
-    made = len(labels.clicks) - rejected
+    points = [(x, y) for x, y, _ in labels.clicks]
+    made = len(labeling.click_all(points, [label for *_, label in labels.clicks], background_limit))
     message = f"{counted(made, 'click')} of the file became masks."
+    rejected = len(points) - made
     return message + (f" {rejected} on background were rejected." if rejected else "")
 
 

@@ -9,7 +9,7 @@ from ..ops.user_error import UserError
 from ..ops.wording import counted
 from .app_state import AppState, open_labeling
 from .image_labeling import Labeling
-from .label_store import ChangedElsewhereError, ImageLabels
+from .label_store import ChangedElsewhereError, ImageLabels, LabelStore
 from .labeled_object import to_view
 from .users import User
 
@@ -76,23 +76,28 @@ def reject(app: AppState, user: User, limit: float) -> Answer:
     return {}
 
 
-def save(app: AppState, user: User) -> None:
-    """Save the objects of the open image.
+def saved(store: LabelStore, name: str, labeling: Labeling, seen: ImageLabels) -> ImageLabels:
+    """Save the objects of an image, and return its new labels.
+
+    Args:
+        store: place of the labels.
+        name: name of the image.
+        labeling: its changed objects.
+        seen: its labels as the user was last shown them.
 
     Raises:
-        ChangedElsewhereError: somebody else has changed them since they were shown; theirs are kept.
+        ChangedElsewhereError: somebody else has changed them since; theirs are kept.
     """
-    image, labeling = open_labeling(user)
 
     def renewed(present: ImageLabels | None) -> ImageLabels:
         present = present or ImageLabels(labeling.size)
-        if (present.objects, present.clicks) != (user.seen.objects, user.seen.clicks):
+        if (present.objects, present.clicks) != (seen.objects, seen.clicks):
             raise ChangedElsewhereError(
-                f"Somebody else has changed the labels of {image.name}; your last action was not carried out."
+                f"Somebody else has changed the labels of {name}; your last action was not carried out."
             )
         return replace(present, objects=tuple(labeling.objects.values()), clicks=())
 
-    user.seen = app.store_of(user, image).change(image.name, renewed)
+    return store.change(name, renewed)
 
 
 def state_finished(app: AppState, user: User, is_finished: bool) -> None:
@@ -118,11 +123,11 @@ def progress(app: AppState, user: User) -> Answer:
 
 def _change(app: AppState, user: User, change: Callable[[Labeling], Any]) -> Answer:
     """Carry out a change, save the labels, and return what the page must draw anew."""
-    labeling = open_labeling(user)[1]
+    image, labeling = open_labeling(user)
     before = labeling.objects
     with labeling.whole_or_not_at_all():  # what cannot be saved must not be shown
         change(labeling)
-        save(app, user)
+        user.seen = saved(app.store_of(user, image), image.name, labeling, user.seen)
     after = labeling.objects
     # Objects are never changed in place, so that identity tells which are new.
     changed = [to_view(item) for id, item in after.items() if before.get(id) is not item]

@@ -41,6 +41,14 @@ class Limits:
         if number > self.max_objects:
             raise UserError(f"Got {counted(number, 'point')}; the limit of this app is {self.max_objects:,} per image.")
 
+    def check_objects(self, name: str, number: int) -> None:
+        """Raise a `UserError` for labels of an image with too many objects."""
+        if number > self.max_objects:
+            raise UserError(
+                f"{name} has labels of {counted(number, 'object')}; the limit of this app is {self.max_objects:,} per "
+                "image (--max_objects)."
+            )
+
 
 @dataclass(frozen=True)
 class WorkImage:
