@@ -4,6 +4,7 @@
 import base64
 import json
 import re
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from pointwssis.app.actions import act
 from pointwssis.app.label_store import ImageLabels
 from pointwssis.app.labeled_object import LabeledObject
 from pointwssis.app.users import Users
-from pointwssis.app.work_images import Limits
+from pointwssis.app.work_images import Limits, WorkImage
 from pointwssis.data import class_names, load_annotations
 from pointwssis.ops.rle import encode_mask
 from pointwssis.ops.user_error import UserError
+
+RECORD = {"labels/image_folders.txt"}  # beside the labels
 
 
 def sent(data: bytes) -> str:
@@ -76,7 +79,7 @@ def test_labels_are_saved_after_every_change(tab, make_app, tmp_path):
     assert [item["point"] for item in answer["objects"]] == [(30, 20), (60, 40)] and answer["is_finished"]
     assert answer["objects"][0]["label"] == tiny.NAMES[2] and answer["objects"][0]["given"]
     # Nothing is written but the labels.
-    assert written_files(tmp_path / "out") == {"labels/a.png.json"}
+    assert written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json"}
 
 
 def test_next_finishes_images_with_objects_and_finds_the_unfinished(tab):
@@ -108,6 +111,27 @@ def test_two_people(make_app):
     first("click", x=60, y=20)
     assert second("next")["image"]["name"] == "b.png"
     assert len(app.labels["a.png"].objects) == 2 and app.labels.is_finished("a.png")
+
+
+def test_no_change_of_another_person_is_overwritten(make_app):
+    app = make_app()
+    first, second = Tab(app), Tab(app)
+    first("hello")
+    second("hello")
+    second("open", index=0)
+    for x in (20, 40, 60):
+        assert "changed" in second("click", x=x, y=20)
+    # The page of the first gets what the second has done, and then both go on.
+    answer = first("click", x=80, y=20)
+    assert "Somebody else has changed the labels of a.png" in answer["message"] and "changed" not in answer
+    assert len(answer["objects"]) == len(app.labels["a.png"].objects) == 3
+    assert len(first("click", x=80, y=20)["changed"]) == 1 and len(app.labels["a.png"].objects) == 4
+    # To finish an image changes no label; to load labels changes them all.
+    second("finish", is_finished=True)
+    assert "changed" in first("click", x=70, y=20) and app.labels.is_finished("a.png")
+    text = f"image,x,y,label\na.png,3,4,{tiny.NAMES[0]}\n"
+    first("load", name="x.csv", content=sent(text.encode()))
+    assert "Somebody else" in second("click", x=50, y=50)["message"] and len(app.labels["a.png"].objects) == 1
 
 
 def test_a_dropped_image_stays_with_its_user(make_app, tmp_path):
@@ -158,6 +182,30 @@ def test_a_broken_image_of_the_folder_does_not_stop_the_work(make_app, images):
     assert tab("open", index=2)["image"]["name"] == "sub/c.png"
 
 
+def test_broken_images_are_skipped(make_app, images):
+    whole = images[1].source.read_bytes()
+    for image in images[:2]:
+        image.source.write_bytes(whole[:300])
+    tab = Tab(make_app())
+    answer = tab("hello")
+    assert answer["image"]["name"] == "sub/c.png" and answer["max_megabytes"] == 25
+    assert "a.png: cannot be decoded" in answer["message"] and "1 more image cannot be opened" in answer["message"]
+    assert "a.png: cannot be decoded" in tab("next")["message"]
+    # The open image is still there; a mended one is found.
+    assert len(tab("click", x=30, y=20)["changed"]) == 1
+    images[1].source.write_bytes(whole)
+    answer = tab("next")
+    assert answer["image"]["name"] == "b.png" and "a.png: cannot be decoded" in answer["message"]
+
+
+def test_the_page_can_take_images_where_all_are_broken(make_app, images):
+    images[0].source.write_bytes(b"")
+    tab = Tab(make_app(shown=images[:1]))
+    answer = tab("hello")
+    assert "a.png" in answer["error"] and answer["max_megabytes"] == 25 and answer["images"] == 1
+    assert tab("drop", name="x.png", content=sent(png()))["image"]["name"] == "x.png"
+
+
 def test_limits_of_objects_images_and_users(make_app):
     app = make_app(limits=Limits(max_objects=2, max_users=2, max_dropped=1))
     tab = Tab(app)
@@ -169,6 +217,26 @@ def test_limits_of_objects_images_and_users(make_app):
     assert "You have dropped 1 image" in tab("drop", name="y.png", content=sent(png()))["error"]
     assert "error" not in Tab(app)("hello")
     assert "This app is full: it has room for 2 people at once" in Tab(app)("hello")["error"]
+
+
+def test_a_file_with_more_clicks_than_the_limit(make_app):
+    tab = Tab(make_app(limits=Limits(max_objects=2)))
+    tab("hello")
+    lines = ["image,x,y,label", "a.png,3,4,", *(f"b.png,{x},4," for x in (3, 9, 30))]
+    error = tab("load", name="x.csv", content=sent("\n".join(lines).encode()))["error"]
+    assert "b.png has labels of 3 objects; the limit of this app is 2 per image" in error
+    assert len(tab.app.labels) == 0 and tab("open", index=1)["objects"] == []
+
+
+def test_an_image_whose_clicks_do_not_fit_is_not_opened(make_app):
+    clicks = tuple((float(x), 4.0, None) for x in (3, 9, 30))
+    app = make_app(limits=Limits(max_objects=2), start_labels={"b.png": ImageLabels((96, 64), clicks=clicks)})
+    tab = Tab(app)
+    tab("hello")
+    assert "the limit of this app is 2" in tab("open", index=1)["error"]
+    # The former image stays open as a whole, and nothing of the other is lost.
+    assert len(tab("click", x=30, y=20)["changed"]) == 1 and len(app.labels["a.png"].objects) == 1
+    assert app.labels["b.png"].clicks == clicks
 
 
 def test_a_place_is_free_when_its_user_has_gone(make_app):
@@ -273,7 +341,7 @@ def test_labels_go_out_and_come_back(make_app, images, tmp_path, format):
     assert answer["message"] == "Loaded the labels of 2 images." + (
         " 2 clicks of the file became masks." if format == "csv" else ""
     )
-    assert written_files(tmp_path / "out") == {"labels/a.png.json", "labels/sub/c.png.json"}
+    assert written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json", "labels/sub/c.png.json"}
 
 
 @pytest.mark.parametrize(
@@ -293,7 +361,7 @@ def test_labels_that_are_refused(tab, tmp_path, name, text, message):
     before = tab.app.labels["a.png"]
     error = tab("load", name=name, content=base64.b64encode(text.encode()).decode())["error"]
     assert re.search(message, error) and "loading-" not in error
-    assert tab.app.labels["a.png"] == before and written_files(tmp_path / "out") == {"labels/a.png.json"}
+    assert tab.app.labels["a.png"] == before and written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json"}
 
 
 def test_loaded_clicks_on_background_are_rejected(tab):
@@ -326,16 +394,50 @@ def test_saved_labels_that_do_not_fit(make_app, tab, tmp_path):
         make_app()
 
 
-def test_a_full_disk_changes_nothing(tab, monkeypatch):
+def test_labels_of_other_images(make_app, tab, tmp_path, images):
     tab("click", x=30, y=20)
+    other = tmp_path / "others" / "a.png"
+    other.parent.mkdir()
+    other.write_bytes(png(40, 30))
+    with pytest.raises(UserError, match=r"labels of the images in .*images, not in .*others; use another --output_dir"):
+        make_app(shown=[WorkImage("a.png", other)])
+    # An image that was replaced has another size.
+    images[0].source.write_bytes(other.read_bytes())
+    error = Tab(make_app())("open", index=0)["error"]
+    assert "a.png has 40 × 30 pixels, but its labels are those of an image of 96 × 64" in error
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pointwssis.app.label_store.os.replace", full)
-    assert "the disk is full" in tab("click", x=60, y=20)["error"]
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(28, "No space left on device"), "a.png cannot be saved (the disk is full); nothing was changed"),
+        (PermissionError(13, "Permission denied"), "a.png cannot be saved (Permission denied)"),
+    ],
+)
+def test_labels_that_cannot_be_saved_change_nothing(tab, monkeypatch, tmp_path, error, message):
+    tab("click", x=30, y=20)
+    tab("click", x=50, y=20)
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("pointwssis.app.label_store.os.replace", fail)
+    for action, values in [("click", {"x": 60, "y": 20}), ("undo", {}), ("remove", {"id": 1})]:
+        refused = tab(action, **values)["error"]
+        assert message in refused and str(tmp_path) not in refused
     monkeypatch.undo()
-    assert [item["id"] for item in tab("hello")["objects"]] == [1]
+    assert [item["id"] for item in tab("hello")["objects"]] == [1, 2]
+    assert written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json"}
+
+
+def test_the_way_back_is_that_of_saved_changes(tab, monkeypatch):
+    tab("click", x=30, y=20)
+    with monkeypatch.context() as patch:
+        patch.setattr("pointwssis.app.label_store.replace_file", Mock(side_effect=OSError(28, "No space left")))
+        tab("click", x=60, y=20)
+        tab("undo")
+    assert tab("undo")["removed"] == [1]
+    assert tab("undo") == {"message": "There is nothing to undo."}
 
 
 def test_three_hundred_objects(tab):

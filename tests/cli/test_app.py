@@ -16,6 +16,8 @@ from pointwssis.cli.main import main
 from pointwssis.data import load_coco_folder
 from pointwssis.runs.cache import cached
 
+RECORD = {"labels/image_folders.txt"}  # beside the labels
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> str:
@@ -69,7 +71,7 @@ def test_labels_are_written_when_the_app_stops(serve, images, tmp_path):
 
     printed = serve(visit, str(images), "--port", "7870")
     assert "open http://127.0.0.1:7870/ in a browser" in printed and "labels.json" in printed
-    assert written_files(tmp_path / "out") == {"labels.json", "labels/a.png.json"}
+    assert written_files(tmp_path / "out") == {*RECORD, "labels.json", "labels/a.png.json"}
     content = json.loads((tmp_path / "out" / "labels.json").read_text())
     assert [image["file_name"] for image in content["images"]] == ["a.png"] and len(content["annotations"]) == 1
     # The same command goes on.
@@ -129,6 +131,12 @@ def test_labels_of_other_classes(serve, images, tmp_path):
     (tmp_path / "clicks.csv").write_text("image,x,y,label\na.png,30,20,unicorn\n")
     printed = serve(lambda app: None, str(images), "--labels", str(tmp_path / "clicks.csv"))
     assert "the model does not know the class 'unicorn'" in printed
+
+
+def test_more_labels_than_the_limit(serve, images, tmp_path):
+    (tmp_path / "clicks.csv").write_text("image,x,y,label\na.png,30,20,\na.png,50,20,\n")
+    printed = serve(lambda app: None, str(images), "--labels", str(tmp_path / "clicks.csv"), "--max_objects", "1")
+    assert "a.png has labels of 2 objects; the limit of this app is 1 per image (--max_objects)" in printed
 
 
 def test_without_gradio(monkeypatch, model, capsys):

@@ -8,6 +8,7 @@ from typing import Any
 from ..ops.user_error import UserError
 from . import image_actions, object_actions
 from .app_state import AppState
+from .label_store import ChangedElsewhereError
 from .object_actions import Answer
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,10 @@ def act(app: AppState, request: Any) -> Answer:
             if image is not None and (user.image is None or user.image.name != image):
                 message = "The app was restarted meanwhile, so the last action was not carried out."
                 return {**image_actions.hello(app, user), "message": message}
-            return ACTIONS[action](app, user, **values)
+            try:
+                return ACTIONS[action](app, user, **values)
+            except ChangedElsewhereError as error:
+                return {**image_actions.hello(app, user), "message": str(error)}
     except UserError as error:
         return {"error": str(error)}
     except (KeyError, TypeError, ValueError, OverflowError) as error:  # our page sends no such request

@@ -2,6 +2,7 @@
 """Images to label: files of the folder, which all users share, and images that one user has dropped."""
 
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,14 @@ class Limits:
         if number > self.max_objects:
             raise UserError(f"Got {counted(number, 'point')}; the limit of this app is {self.max_objects:,} per image.")
 
+    def check_objects(self, name: str, number: int) -> None:
+        """Raise a `UserError` for labels of an image with too many objects."""
+        if number > self.max_objects:
+            raise UserError(
+                f"{name} has labels of {counted(number, 'object')}; the limit of this app is {self.max_objects:,} per "
+                "image (--max_objects)."
+            )
+
 
 @dataclass(frozen=True)
 class WorkImage:
@@ -57,6 +66,13 @@ class WorkImage:
     def is_shared(self) -> bool:
         """Return True for an image that all users see."""
         return isinstance(self.source, Path)
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder that the name of a shared image starts from, or its own one if the name is another."""
+        path = Path(os.path.abspath(self.source))
+        parts = Path(self.name).parts
+        return path.parents[len(parts) - 1] if path.parts[-len(parts) :] == parts else path.parent
 
     def read(self, limits: Limits) -> Image.Image:
         """Return the upright RGB image.

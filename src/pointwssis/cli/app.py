@@ -40,6 +40,8 @@ def main(arguments: Sequence[str]) -> None:
     limits = _limits(options)
     register()
     images, labels = _work(options, class_names(options.model))
+    for name, start in labels.items():
+        limits.check_objects(name, len(start.objects) + len(start.clicks))
     with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
         app = AppState(load_pipeline(options), images, options.output_dir, limits, start_labels=labels)
     with as_user_error(OSError, source=f"--host {options.host} --port {options.port}"):
