@@ -11,8 +11,7 @@ import numpy as np
 from ..onnx_runtime.network_inputs import network_inputs
 from ..ops.images import read_image
 
-
-MAX_IMAGES = 32  # ranges hardly change with more, while time and memory grow
+MAX_IMAGES = 32  # time and memory grow with their number
 
 
 def quantize_encoder(folder: Path, settings: Mapping[str, Any], images: Sequence[Path]) -> None:
