@@ -6,10 +6,13 @@ IS_SUITABLE := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3.11 python3 python; do $$p -c '$(IS_SUITABLE)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# What tests, checks, and docs need beside it
+DEVELOPED := .venv/.developed
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test drills pictures bench common-tests test-versions quality style
+.PHONY: help demo test docs drills pictures bench common-tests test-versions quality style
 
 help: ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-14s%s\n", $$1, $$2}'
@@ -17,14 +20,17 @@ help: ## show this list
 demo: $(INSTALLED) ## all stages on nuclei in microscopy images, a few minutes on a CPU
 	$(BIN)/pointwssis demo
 
-test: $(INSTALLED) ## doctests and tests, offline
-	$(BIN)/python -m pytest
+# Tests run in as many processes, each with one thread; the tests of a file stay together.
+WORKERS ?= 2
+
+test: $(DEVELOPED) ## doctests and tests, offline; WORKERS=2 processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 KILLS ?= 100
 SOAK ?= --images 20000 --minutes 60
 MUTATIONS ?= 10000
 
-drills: $(INSTALLED) ## kills, damage, mutated files, full disks (need root), extreme sizes, long runs; hours; KILLS, MUTATIONS, SOAK
+drills: $(DEVELOPED) ## kills, damage, mutated files, full disks (need root), extreme sizes, long runs; hours; KILLS, MUTATIONS, SOAK
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills --kills $(KILLS)
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills.mutate --count $(MUTATIONS)
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m drills.sizes
@@ -36,25 +42,29 @@ DATA ?= data/nuclei
 MODELS ?= outputs/nuclei
 DEMO ?= outputs/demo
 
-pictures: $(INSTALLED) ## the pictures of the docs, from DATA=data/nuclei and MODELS=outputs/nuclei
+pictures: $(DEVELOPED) ## the pictures of the docs, from DATA=data/nuclei and MODELS=outputs/nuclei
 	$(BIN)/python docs/make_pictures.py --data_dir $(DATA) --models $(MODELS) --demo $(DEMO)
+	$(BIN)/python docs/guide_pictures.py --demo $(DEMO)
 
-common-tests: $(INSTALLED) ## transformers' own tests on our classes, in both image processor backends
+docs: $(DEVELOPED) ## the docs site in build/docs; a broken link or reference fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+common-tests: $(DEVELOPED) ## transformers' own tests on our classes, in both image processor backends
 	$(BIN)/python tests/common/fetch.py
 	PYTHONPATH=.cache/common-tests/torchvision $(BIN)/python -m pytest tests/common || test $$? -eq 5 # all skipped
 
 bench: $(INSTALLED) ## speed beside yardsticks, on an idle machine; ONLY="points-1 help" measures some rows
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(PIP_INSTALL) -e '.[bench,onnx]'
 	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
 
-test-versions: $(INSTALLED) ## the lowest and the newest supported transformers, and supervision
+test-versions: $(DEVELOPED) ## the lowest and the newest supported transformers, and supervision
 	$(BIN)/python tests/versions.py
 
-quality: $(INSTALLED) ## lint and format check
+quality: $(DEVELOPED) ## lint and format check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-style: $(INSTALLED) ## fix what linter and formatter can fix
+style: $(DEVELOPED) ## fix what linter and formatter can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -65,5 +75,9 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c '$(IS_SUITABLE)' || { echo "$(PYTHON) is older than Python 3.11" >&2; exit 1; }
 	@echo 'setting up .venv: a few minutes the first time'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lite,test,quality]'
+	$(PIP_INSTALL) -e '.[lite]'
+	@touch $@
+
+$(DEVELOPED): $(INSTALLED)
+	$(PIP_INSTALL) -e '.[app,docs,lite,onnx,quality,tensorboard,test]'
 	@touch $@

@@ -22,90 +22,107 @@ from pointwssis import SOLOv2Config, SOLOv2ForInstanceSegmentation, SOLOv2ImageP
 from .speed.scenes import disks, random_points
 from .speed.training_rows import training_step
 
-HEIGHT, WIDTH = 800, 1344  # 1333 pixels, padded to a multiple of 32
+NETWORK: dict[str, Any] = {"num_labels": 80}  # what differs from the defaults of the configuration
 OBJECTS, POINTS = 8, 10  # per image
-MATRIX = 8192  # side of the square matrices that measure the device
-WARM_UP, SECONDS = 3, 30.0
+WARM_UP = 3  # calls
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--batch_size", type=int, default=8, help="images per step (default 8)")
     parser.add_argument("--compile", action="store_true", help="compile the network")
-    options = parser.parse_args()
-    if not torch.cuda.is_available():
+    parser.add_argument(
+        "--device", default="cuda", help="device; with small sizes, cpu tries the script (default cuda)"
+    )
+    parser.add_argument("--height", type=int, default=800, help="height of the network's input (default 800)")
+    parser.add_argument("--width", type=int, default=1344, help="its width (default 1344: 1333 pixels, padded)")
+    parser.add_argument("--matrix", type=int, default=8192, help="side of the matrices that measure the device")
+    parser.add_argument("--seconds", type=float, default=30.0, help="seconds per measurement (default 30)")
+    options = parser.parse_args(arguments)
+    device = torch.device(options.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
         print("no GPU found: this script measures one")
         return 1
     torch.manual_seed(0)
-    peak = product_speed()
-    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
-    print(f"bfloat16 product of {MATRIX} × {MATRIX} matrices: {peak / 1e12:.0f} TFLOP/s")
+    name = torch.cuda.get_device_name() if device.type == "cuda" else f"{device}, not a measurement"
+    peak = product_speed(options.matrix, device, min(5.0, options.seconds))
+    print(f"{name}, torch {torch.__version__}")
+    print(f"bfloat16 product of {options.matrix} × {options.matrix} matrices: {peak / 1e12:.3g} TFLOP/s")
     print("| what | images per second | fraction of that speed | peak GB |\n|---|---|---|---|")
-    for name, prepare in (("training", prepared_training), ("labeling", prepared_labeling)):
-        torch.cuda.reset_peak_memory_stats()
-        call, operations = prepare(options.batch_size, options.compile)
-        seconds = seconds_per_call(call)
+    for what, prepare in (("training", prepared_training), ("labeling", prepared_labeling)):
+        # Operations are counted before compiling, which would hide them.
+        model = network(device)
+        call, counted = prepare(model, options.batch_size, (options.height, options.width))
+        operations = operations_of(counted)
+        if options.compile:
+            model.model.compile()
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        seconds = seconds_per_call(call, device, options.seconds)
         speed = operations / seconds / peak
-        gigabytes = torch.cuda.max_memory_allocated() / 1e9
-        print(f"| {name} | {options.batch_size / seconds:.1f} | {speed:.2f} | {gigabytes:.1f} |", flush=True)
-        del call
-        torch.cuda.empty_cache()
+        gigabytes = f"{torch.cuda.max_memory_allocated() / 1e9:.1f}" if device.type == "cuda" else "not measured"
+        print(f"| {what} | {options.batch_size / seconds:.1f} | {speed:.2f} | {gigabytes} |", flush=True)
+        del model, call, counted
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
     return 0
 
 
-def product_speed() -> float:
-    """Return the floating-point operations per second of a product of large matrices."""
-    first, second = (torch.randn(MATRIX, MATRIX, device="cuda", dtype=torch.bfloat16) for _ in range(2))
-    return 2 * MATRIX**3 / seconds_per_call(lambda: first @ second, seconds=5.0)
+def product_speed(side: int, device: torch.device, seconds: float) -> float:
+    """Return the floating-point operations per second of a product of large square matrices."""
+    first, second = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
+    return 2 * side**3 / seconds_per_call(lambda: first @ second, device, seconds)
 
 
-def seconds_per_call(call: Callable[[], Any], seconds: float = SECONDS) -> float:
+def seconds_per_call(call: Callable[[], Any], device: torch.device, seconds: float) -> float:
     """Return the mean time of a call after a warm-up."""
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     for _ in range(WARM_UP):
         call()
-    torch.cuda.synchronize()
+    wait()
     calls, start = 0, time.perf_counter()
-    while time.perf_counter() - start < seconds:
+    while calls == 0 or time.perf_counter() - start < seconds:
         call()
         calls += 1
-        torch.cuda.synchronize()
+        wait()
     return (time.perf_counter() - start) / calls
 
 
-def network(compile_network: bool) -> SOLOv2ForInstanceSegmentation:
-    """Return the paper's network on the GPU."""
-    model = SOLOv2ForInstanceSegmentation(SOLOv2Config(num_labels=80)).cuda()
-    model = model.to(memory_format=torch.channels_last)
-    if compile_network:
-        model.model.compile()
-    return model
+def network(device: torch.device) -> SOLOv2ForInstanceSegmentation:
+    """Return the paper's network on a device, on a GPU with the channels last."""
+    model = SOLOv2ForInstanceSegmentation(SOLOv2Config(**NETWORK)).to(device)
+    return model.to(memory_format=torch.channels_last) if device.type == "cuda" else model
 
 
-def prepared_training(batch_size: int, compile_network: bool) -> tuple[Callable[[], Any], int]:
-    """Return a training step, and its floating-point operations."""
-    model = network(compile_network).train()
+def prepared_training(
+    model: SOLOv2ForInstanceSegmentation, batch_size: int, size: tuple[int, int]
+) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Return a training step, and the call whose operations count: the step itself."""
+    device = model.device
     batch = {
-        "pixel_values": torch.randn(batch_size, 3, HEIGHT, WIDTH, device="cuda"),
-        "mask_labels": [disks(OBJECTS, HEIGHT, WIDTH, seed).cuda() for seed in range(batch_size)],
-        "class_labels": [torch.arange(OBJECTS, device="cuda") for _ in range(batch_size)],
+        "pixel_values": torch.randn(batch_size, 3, *size, device=device),
+        "mask_labels": [disks(OBJECTS, *size, seed).to(device) for seed in range(batch_size)],
+        "class_labels": [torch.arange(OBJECTS, device=device) for _ in range(batch_size)],
     }
-    step = training_step(model, batch, torch.bfloat16)
-    return step, operations_of(step)
+    step = training_step(model.train(), batch, torch.bfloat16)
+    return step, step
 
 
-def prepared_labeling(batch_size: int, compile_network: bool) -> tuple[Callable[[], Any], int]:
-    """Return a call that labels a batch of images, and its floating-point operations."""
-    model, processor = network(compile_network).eval().to(torch.bfloat16), SOLOv2ImageProcessorPil()
-    pixels = torch.randn(batch_size, 3, HEIGHT, WIDTH, device="cuda", dtype=torch.bfloat16)
-    points = [random_points(POINTS, HEIGHT, WIDTH, seed) for seed in range(batch_size)]
+def prepared_labeling(
+    model: SOLOv2ForInstanceSegmentation, batch_size: int, size: tuple[int, int]
+) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Return a call that labels a batch of images, and the call whose operations count: the network alone."""
+    model, processor = model.eval().to(torch.bfloat16), SOLOv2ImageProcessorPil()
+    pixels = torch.randn(batch_size, 3, *size, device=model.device, dtype=torch.bfloat16)
+    points = [random_points(POINTS, *size, seed) for seed in range(batch_size)]
     labels = [torch.arange(POINTS) for _ in range(batch_size)]
     decode = partial(processor.post_process_point_instance_segmentation, input_points=points, class_labels=labels)
 
     def label() -> Any:
-        return decode(model.encode(pixels), target_sizes=[(HEIGHT, WIDTH)] * batch_size)
+        return decode(model.encode(pixels), target_sizes=[size] * batch_size)
 
-    return label, operations_of(partial(model.encode, pixels))
+    return label, partial(model.encode, pixels)
 
 
 def operations_of(call: Callable[[], Any]) -> int:

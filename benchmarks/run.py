@@ -17,11 +17,11 @@ from pathlib import Path
 
 from transformers.utils import logging
 
-from .speed import command_rows, decoding_rows, network_rows, training_rows
+from .speed import command_rows, decoding_rows, network_rows, onnx_rows, training_rows
 from .speed.curves import draw_curves, measure_curves
 from .speed.timing import Result, compare, machine
 
-ROWS = {**decoding_rows.ROWS, **training_rows.ROWS, **network_rows.ROWS, **command_rows.ROWS}
+ROWS = {**decoding_rows.ROWS, **training_rows.ROWS, **network_rows.ROWS, **onnx_rows.ROWS, **command_rows.ROWS}
 HEADER = (
     "| row | ours | yardstick | times as fast (wall) | goal | peak MB | yardstick is |\n|---|---|---|---|---|---|---|"
 )

@@ -54,7 +54,7 @@ def training_step(model: torch.nn.Module, batch: dict[str, Any], dtype: torch.dt
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        return float(loss)
+        return float(loss.detach())
 
     return step
 

@@ -3,10 +3,12 @@
 
 `import pointwssis` registers the models with transformers: the Auto classes load them and
 `pipeline("point-instance-segmentation")` runs them. Everything else is imported on first use. Only a process of the
-command `pointwssis` registers later, when a command needs models, so that its help does not wait for torch.
+command `pointwssis` registers later, when a command needs models, so that its help does not wait for torch. Without
+torch there is nothing to register, and `pointwssis.onnx_runtime` runs exported models.
 """
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +63,7 @@ def _is_command() -> bool:
     return Path(sys.argv[0]).stem == __name__
 
 
-if not _is_command():
+if not _is_command() and find_spec("torch"):
     from .registration import register
 
     register()

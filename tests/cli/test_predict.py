@@ -124,6 +124,18 @@ def test_clicks_give_one_instance_each(models, images, tmp_path):
     assert [item["point"] for row in again for item in row["objects"]] == [[3, 4], [59, 39], [5.5, 6]]
 
 
+def test_tiles(models, images, tmp_path):
+    """Tiles are another view of the image, and belong to the settings of unfinished results."""
+    points = ["--points", clicks(tmp_path, "image,x,y,label\none/a.png,3,4,star\nb.JPG,60,60,\n")]
+    whole, _ = predict(models, tmp_path / "whole", str(images), *points)
+    tiled, rows = predict(models, tmp_path / "tiles", str(images), *points, "--tile_size", "32")
+    assert [annotation["point"] for annotation in tiled["annotations"]] == [[3, 4], [60, 60]]
+    # The mask of a click stays in its tile, the last one of the image.
+    assert rows[1]["image"].endswith("two/b.JPG") and float(rows[1]["x_min"]) >= 32 and whole != tiled
+    without, _ = predict(models, tmp_path / "without", str(images), "--tile_size", "32", "--threshold", "0")
+    assert len(without["images"]) == 3 and without["annotations"]
+
+
 @pytest.mark.parametrize("num_workers", ["1", "2"])
 def test_processes_that_read_ahead_change_nothing(models, images, tmp_path, num_workers):
     points = ["--points", clicks(tmp_path, "image,x,y,label\none/a.png,3,4,star\nb.JPG,5.5,6,\n")]
@@ -163,7 +175,7 @@ def test_a_click_that_finds_nothing_stays_in_both_tables(tmp_path, images):
     ("text", "message"),
     [
         ("image,x\na.png,3\n", "clicks.csv: line 1: columns ['y'] are missing in 'image, x'"),
-        ("", "columns ['image', 'x', 'y'] are missing"),
+        ("", "clicks.csv: the file is empty"),
         ("image,x,y\nb.JPG,3,4\nc.png,3,4\n", "clicks.csv: line 3: image is 'c.png': image is not among those given"),
         ("image,x,y\na.png,3,4\n", "line 2: image is 'a.png': several images match; it may be "),
         ("image,x,y\nb.JPG,three,4\n", "line 2 (b.JPG): x is 'three': x is not a finite number"),
@@ -192,7 +204,10 @@ def test_wrong_clicks_name_file_and_line(models, images, tmp_path, capsys, text,
         (["{models}/student", "{images}", "--threshold", "1.5"], "--threshold is 1.5; it must be between 0 and 1"),
         (["{models}/student", "{images}", "--threshold", "nan"], "--threshold is nan; it must be between 0 and 1"),
         (["{models}/student", "{images}", "--batch_size", "0"], "--batch_size is 0; it must be at least 1"),
+        (["{models}/student", "{images}", "--tile_size", "0"], "--tile_size is 0; it must be at least 1 pixel"),
         (["{models}/student", "{images}", "--num_workers", "-1"], "--num_workers is -1; it must be at least 0"),
+        (["{models}/student", "{images}", "--refiner", "{models}/refiner"], "give the clicks with --points"),
+        (["/nowhere", "{images}"], "/nowhere: neither a model folder nor a model on the Hub (no such folder)"),
         (["{models}/student", "{empty}"], "holds no image"),
         (["{models}/refiner", "{images}"], "is a mask_refine_net model; MODEL must be a SOLOv2"),
         (["{models}/student", "{broken}"], "broken.png: "),
@@ -410,3 +425,13 @@ def test_what_a_submission_refuses(models, images, image_info, tmp_path, capsys)
     assert "not a list of images in COCO's format" in capsys.readouterr().err
     assert main([*words, "--test_dev", str(tmp_path / "nowhere.json")]) == 1
     assert "expected image_info_test-dev2017.json" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of files are bytes")
+def test_names_of_files_that_are_not_utf8(models, images, tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    (images / "one" / "a.png").rename(images / "one" / name)
+    (images / "one" / "folder.png").mkdir()  # is not an image
+    content, rows = predict(models, tmp_path / "out", str(images / "one"), "--threshold", "0")
+    assert [image["file_name"] for image in content["images"]] == [name]
+    assert rows and all(row["image"].endswith(r"caf\udce9.png") for row in rows)

@@ -10,6 +10,7 @@ from pointwssis.data.formats.cvat import load_cvat
 from pointwssis.data.formats.label_studio import load_label_studio
 from pointwssis.data.formats.yolo import load_yolo
 from pointwssis.data.loading import annotation_format, load_annotations
+from pointwssis.ops.user_error import UserError
 
 READERS = {
     "clicks.csv": load_click_table,
@@ -94,7 +95,6 @@ def test_bare_clicks_survive_the_round_trip(coco_folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "line 1 is ''"),
         ("filename,width,height,class,xmin\n", "line 1 is 'filename,width,height,class,xmin'"),
         ("\x89PNG\r\n", "unknown annotation format"),
     ],
@@ -105,6 +105,12 @@ def test_what_is_no_format_is_one_error(tmp_path, content, message):
     with pytest.raises(ValueError, match=message) as caught:
         load_annotations(file, tmp_path)
     assert str(file) in str(caught.value) and "CVAT" in str(caught.value) and "image, x, y, label" in str(caught.value)
+
+
+def test_an_empty_file(tmp_path):
+    (tmp_path / "labels.xyz").touch()
+    with pytest.raises(UserError, match="labels.xyz: the file is empty; restore it or export it again"):
+        load_annotations(tmp_path / "labels.xyz", tmp_path)
 
 
 def test_a_missing_file(tmp_path):

@@ -11,6 +11,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +35,7 @@ from .memory import peak_megabytes
 SEED = 7
 NUM_LVIS_CLASSES = 1203
 NUM_CLICKS = 1000
+OBJECT_COUNTS = (100, 1000, 3000, 5000)
 
 
 def image_row(folder: Path, image: Image.Image, objects: list[dict[str, Any]], complete: bool = True) -> dict[str, Any]:
@@ -128,8 +130,8 @@ def one_pixel_masks(folder: Path) -> None:
     assert evaluator.compute()["APs"] > 0.99
 
 
-def many_objects(folder: Path, count: int = 3000) -> None:
-    """Train a step on one image of 320 × 400 pixels with 3,000 objects."""
+def many_objects(folder: Path, count: int) -> None:
+    """Train a step on one image of 320 × 400 pixels with thousands of objects."""
     random, objects = np.random.default_rng(SEED), []
     for number in range(count):
         side, top, left = random.integers(2, 12), random.integers(0, 308), random.integers(0, 388)
@@ -168,7 +170,7 @@ SIZES = {
     "classes": Size(many_classes, 600),
     "pixels": Size(large_image, 3000),
     "one-pixel masks": Size(one_pixel_masks, 300),
-    "objects": Size(many_objects, 1500),
+    **{f"{count} objects": Size(partial(many_objects, count=count), 2000) for count in OBJECT_COUNTS},
     "clicks": Size(many_clicks, 1000),
 }
 

@@ -5,7 +5,7 @@ import pytest
 
 from drills.mutate import TARGETS, run
 
-MUTATIONS = 150  # per loader, a few seconds
+MUTATIONS = 60  # per loader, a few seconds
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -123,6 +123,11 @@ def test_equals_pycocotools_on_real_coco(shared_dir, name, caps):
     evaluator = evaluated(dataset, predictions, caps[-1])
     assert_equal(evaluator.compute(), theirs)
     assert list(evaluator.per_class_ap().values()) == [None if v is None else pytest.approx(v) for v in per_class]
+    # The mean of each curve is the metric of its name.
+    metrics, curves = evaluator.compute(), evaluator.precision_recall()
+    assert {name: sum(curve) / len(curve) for name, curve in curves.items()} == pytest.approx(
+        {name: metrics[name] for name in ("AP", "AP50", "AP75")}
+    )
     if stats:  # what pycocotools prints
         names = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"]
         assert [evaluator.compute()[name] for name in names] == pytest.approx(stats, abs=1e-12)
@@ -197,6 +202,7 @@ def test_no_ground_truth_at_all():
     evaluator = evaluated(empty, {1: [prediction]}, 100)
     assert set(evaluator.compute().values()) == {None}
     assert evaluator.per_class_ap() == {"a": None, "b": None}
+    assert evaluator.precision_recall() == {}
     assert json.dumps(evaluator.compute())
     points = dataset_from_rows([row_of(1, [make_object(1, 0, point=[1.0, 1.0])])], ["a"])
     assert evaluated(points, {1: [prediction]}, 100).compute()["AP"] is None

@@ -22,6 +22,7 @@ from pointwssis.training import SegmentationTrainer
 LOOP = {"train_solov2", "label_with_points", "train_mask_refine_net", "train_student", "evaluate"}
 SEAMS = {"sam_refiner", "mask2former_teacher"}  # test_seams.py
 OTHERS = {"prepare_coco", "prepare_bdd100k", "export_remote_code", "reproduce_tables"}  # tests of their own
+OTHERS |= {"segment_over_http"}  # tests/app/test_http_api.py
 SIZE = ["--shortest_edges", "48", "64", "--longest_edge", "96"]
 FAST = ["--max_steps", "2", "--warmup_steps", "1", "--save_steps", "1", "--logging_steps", "1"]
 FAST += ["--per_device_train_batch_size", "2", "--use_cpu"]

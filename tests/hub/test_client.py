@@ -15,8 +15,6 @@ from pointwssis.data import load_coco, split_supervision
 from pointwssis.hub.client import PushError, check_write_access, push_folder
 from pointwssis.models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from pointwssis.models.solov2.configuration_solov2 import SOLOv2Config
-from pointwssis.models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
-from pointwssis.models.solov2.configuration_solov2 import SOLOv2Config
 from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from pointwssis.registration import register
 from pointwssis.training.arguments import SegmentationTrainingArguments

@@ -60,6 +60,24 @@ def test_official_mask_reduction_is_reproduced(name):
     assert got.shape == expected.shape and (got != expected).sum() == 0
 
 
+def test_votes_of_four_pixels_are_counted():
+    """Every pattern of the four central pixels, among edges that do not vote, in masks of any memory layout."""
+    patterns = torch.tensor([[number >> bit & 1 for bit in range(4)] for number in range(16)])
+    for edge in (0, 1):
+        masks = torch.full((16, 8, 12), edge)
+        masks[:, 5:7, 5:7] = patterns.view(16, 2, 2)
+        expected = (patterns.sum(1) >= 2).tolist()
+        for same in (masks, masks.bool(), masks.bool().mT.contiguous().mT, torch.stack([masks, masks]).bool()[1]):
+            assert downscale_masks(same)[:, 1, 1].tolist() == expected
+        # The first pixel in memory is not that of a word of four.
+        shifted = torch.full((16 * 8 * 12 + 1,), edge).bool()[1:].view(16, 8, 12).copy_(masks)
+        assert downscale_masks(shifted)[:, 1, 1].tolist() == expected
+    # Arrays without elements may have strides of 0.
+    nothing = torch.from_numpy(np.zeros((0, 8, 16), bool).take(np.arange(12), axis=2))
+    for none in (nothing, torch.zeros(0, 8, 12)):
+        assert downscale_masks(none).shape == (0, 2, 3) and mask_extents(none).boxes.shape == (0, 4)
+
+
 def test_a_side_of_one_pixel_is_not_reduced_to_nothing():
     """OpenCV refuses to make such an image; a long and narrow image in a training must not stop it."""
     assert downscale_masks(torch.ones(2, 1, 12)).tolist() == [[[True] * 3]] * 2

@@ -6,8 +6,9 @@ from PIL import Image
 
 from helpers import tiny
 from pointwssis.ops.coco_masks import encode_mask
+from pointwssis.ops.point_prompts import checked_labels, checked_points, label_id
 from pointwssis.ops.polygons import mask_to_polygons
-from pointwssis.pipelines.validation import checked_labels, checked_points, checked_rough_masks, label_id
+from pointwssis.pipelines.validation import checked_rough_masks
 
 IMAGE = Image.new("RGB", (60, 40))
 NAMES = {0: "cat", 1: "dog", 2: "Traffic Light"}

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.drawn_masks import masks, points
-from pointwssis.models.mask_refine_net.crops_mask_refine_net import crop_box_around, points_to_crops
 from pointwssis.models.solov2.frames_solov2 import Frame
 from pointwssis.models.solov2.merging_solov2 import TileInstances, merge_tiles
 from pointwssis.ops import decode_rle, encode_mask, settle_overlaps
+from pointwssis.ops.crop_boxes import crop_box_around, points_to_crops
 from pointwssis.ops.points import pixel_of
 from pointwssis.ops.tiles import most_central_windows, tile_windows
 from pointwssis.ops.windowed_masks import WindowedMask

@@ -43,6 +43,8 @@ def damaged_copy(finished, tmp_path, file, kind):
         "pseudo/quality.json",
         "results.json",
         "contact_sheet.png",
+        "report.html",
+        "student_point/precision_recall.json",
     ],
 )
 def test_what_needs_no_training_is_made_again(finished, shapes, tmp_path, trainings, caplog, file, kind):

@@ -209,7 +209,7 @@ def test_images_with_masks_may_come_more_often(shapes, tmp_path, monkeypatch):
     ("files", "message"),
     [
         ({}, "no data: give data_dir"),
-        ({"train_annotations": "a.json"}, "no data: give data_dir, dataset_name, or train_ann"),
+        ({"train_annotations": "a.json"}, "train_annotations requires image_dir"),
     ],
 )
 def test_no_data(tmp_path, files, message):

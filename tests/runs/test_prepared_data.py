@@ -2,20 +2,26 @@
 """Runs on prepared datasets: the same data as from the files that they were prepared from."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageOps
 
 from helpers import tiny
 from helpers.tiny import recipe
 from pointwssis.cli.main import main
 from pointwssis.data import class_names
 from pointwssis.data.prepared.dataset_card import About, dataset_card
-from pointwssis.data.prepared.opening import open_ground_truth, open_prepared
+from pointwssis.data.prepared.opening import open_ground_truth, open_prepared, prepared_files
 from pointwssis.data.prepared.prepare_coco import prepare_coco
 from pointwssis.data.prepared.push import push_prepared
 from pointwssis.data.prepared.writing import Split, rows_on_disk, whole_folder, write_files
+from pointwssis.ops.user_error import UserError
+from pointwssis.runs import data_record
 from pointwssis.runs.data import load_data
+from pointwssis.runs.data_record import DataRecord
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +114,46 @@ def test_pointwssis_run(prepared, shapes, tmp_path, capsys):
     assert sorted(path.suffix for path in (prepared / "data").iterdir()) == [".arrow"] * 5
     assert main([*words, "--dataset_config", "all"]) == 1
     assert "other settings of dataset_config" in capsys.readouterr().err
+
+
+def test_stored_images_are_read_only_if_their_files_have_changed(shapes, tmp_path, monkeypatch):
+    folder, run = prepare_coco(shapes, tmp_path / "out", percentages=(50,), embed_images=True), tmp_path / "run"
+    run.mkdir()
+
+    def record() -> DataRecord:
+        return DataRecord(run, load_data(recipe(run, dataset_name=str(folder), dataset_config="coco50")))
+
+    record().save()
+    # Unchanged files: no image is read.
+    digest = data_record._digest_of_bytes
+    monkeypatch.setattr(data_record, "_digest_of_bytes", lambda data: pytest.fail("an image was read"))
+    assert record().changes() == {}
+    # Another time of modification: all are read, and are the same.
+    monkeypatch.setattr(data_record, "_digest_of_bytes", digest)
+    for path in folder.rglob("*.arrow"):
+        os.utime(path, ns=(0, 0))
+    assert record().changes() == {}
+    # Another image: it is named.
+    changed = shutil.copytree(shapes, tmp_path / "shapes")
+    image = min(changed.rglob("images/**/*.png"))
+    ImageOps.invert(Image.open(image)).save(image)
+    shutil.rmtree(folder)
+    prepare_coco(changed, folder, percentages=(50,), embed_images=True)
+    differences = [text.partition(": ")[2] for text in record().changes()]
+    assert differences and all(text.startswith("1 of ") and image.name in text for text in differences)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "text"])
+def test_a_damaged_file_of_a_prepared_dataset_is_named(shapes, tmp_path, damage):
+    folder = prepare_coco(shapes, tmp_path / "out", percentages=(50,))
+    path = min(folder.rglob("*.arrow"))
+    path.write_bytes({"cut": path.read_bytes()[:300], "empty": b"", "text": b"x" * 1000}[damage])
+    configs = [config for config, splits in prepared_files(folder).items() if str(splits).count(path.name)]
+    with pytest.raises(UserError) as caught:
+        open_prepared(folder, configs[0], shapes)
+    assert str(caught.value).startswith(f"{path}: cannot be read") and "\n" not in str(caught.value)
+
+
+def test_a_dataset_that_does_not_exist(tmp_path):
+    with pytest.raises(UserError, match="/nowhere: neither the folder of a prepared dataset nor a dataset on the Hub"):
+        open_prepared("/nowhere")

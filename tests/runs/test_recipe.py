@@ -154,14 +154,17 @@ def test_loading_leaves_the_given_mapping_alone():
         ("seed: one", r"seed is 'one' \(str\); expected int"),
         ("seed: 1.5", r"seed is 1.5 \(float\); expected int"),
         ("seed: true", r"seed is True \(bool\); expected int"),
-        ("seed: -1", "seed is -1; it must be an integer of at least 0"),
+        ("seed: -1", "seed is -1; it must be an integer from 0 to 2,147,483,647"),
+        ("seed: 99999999999", "seed is 99999999999; it must be an integer from 0"),
+        ("seed: 1\nseed: 2", "key 'seed' is given twice.*line 2"),
         ("labeled_fraction: ten", "expected float or null"),
         ("labeled_fraction: 10", "labeled_fraction is 10.0; it must be a fraction of the images, from 0 to 1"),
         ("labeled_fraction: .nan", "labeled_fraction is nan"),
         ("stages: teacher", "stages is 'teacher'"),
         ("stages: [teecher]", r"stages: \['teecher'\]; expected any of teacher, rough"),
         ("stages: []", r"stages: \[\]"),
-        ("max_steps: 0", "max_steps is 0; it must be an integer of at least 1"),
+        ("stages: [tea--cher]", r"recipe.yaml: stages: \['tea--cher'\]; expected any of teacher"),
+        ("max_steps: 0", "max_steps is 0; it must be an integer from 1 to"),
         ("max_detections: 0", "max_detections is 0"),
         ("full_repeats: 0", "full_repeats is 0"),
         ("rough_fractions: []", r"rough_fractions is \[\]"),
@@ -171,6 +174,8 @@ def test_loading_leaves_the_given_mapping_alone():
         ("image_size: {height: 64, width: 64}", "image_size is .*expected shortest_edge, longest_edge in pixels"),
         ("image_size: {longest_edge: 64}", "expected shortest_edge"),
         ("image_size: {shortest_edge: 0}", "image_size is"),
+        ("image_size: {shortest_edge: 64, longest_edge: 32}", "longest_edge is 32; it must be at least shortest_edge"),
+        ("image_size: {shortest_edge: 1000000}", "shortest_edge is 1000000; it must be .* from 1 to 16,384"),
         ("image_size: {shortest_edge: small}", r"image_size.shortest_edge is 'small'"),
         ("pad_size: {height: 64}", "pad_size is .*expected height, width in pixels"),
         ("train_shortest_edges: [64, 0]", "train_shortest_edges is"),
@@ -178,6 +183,11 @@ def test_loading_leaves_the_given_mapping_alone():
         ("augmentation: {horizontl_flip: 0.5}", "did you mean 'horizontal_flip'"),
         ("augmentation: {copy_paste: 1.5}", "augmentation.copy_paste is 1.5; it must be a probability"),
         ("augmentation: {scale_jitter: 0.5}", "augmentation.scale_jitter is 0.5; it must be at least 1"),
+        ("augmentation: {horizontal_flip: 2}", "augmentation.horizontal_flip is 2.0; it must be a probability"),
+        ("augmentation: {brightness: .nan}", "augmentation.brightness is nan"),
+        ("augmentation: {scale_jitter: .inf}", "augmentation.scale_jitter is inf"),
+        ("label_scales: [.inf]", "label_scales is .*above 0 and at most 16"),
+        ("threads: 100000", "threads is 100000; it must be an integer from 1 to 1,024"),
         ("augmentation: {rotate90: 3}", "augmentation: rotate90 is 3"),
         ("refiner: {perturb: 2.0}", "perturb is 2.0; it must lie between 0 and 1"),
         ("refiner: {drop_rough: much}", "refiner: drop_rough is 'much'"),
@@ -312,3 +322,9 @@ def test_the_other_recipes_at_full_scale():
     for size in (7, 20, 40, 67):
         recipe = Recipe.load(f"bdd100k_{size}k")
         assert recipe.dataset_config == f"bdd{size}k" and recipe.labeled_fraction is None
+
+
+@pytest.mark.parametrize("key", ["train_annotations", "output_dir"])
+def test_paths_that_are_empty(tmp_path, key):
+    with pytest.raises(UserError, match=f"{key} is empty; give a path"):
+        Recipe.load(written(tmp_path, f"{key}: ''\n"))

@@ -9,7 +9,7 @@ from transformers import pipeline
 
 from helpers import tiny
 from pointwssis.data import dataset_from_rows, make_object
-from pointwssis.ops.coco_masks import encode_mask
+from pointwssis.ops.coco_masks import encode_mask, rle_iou
 from pointwssis.pseudo_labeling import solov2_proposer, solov2_teacher
 from pointwssis.runs.run import Run
 from pointwssis.training.arguments import SegmentationTrainingArguments
@@ -134,7 +134,9 @@ def test_pipeline_session_teacher_and_proposer_of_a_saved_model_agree(folder):
     # Without points: the instances of all tiles; the limit of detections is for results, not for proposals
     instances = pipe(image, threshold=0.05, top_k=pipe.model.config.nms_top_k)
     proposals = solov2_proposer(folder, 0.05, 0.05)([image], [None])[0]
-    assert [one["mask"] for one in proposals] == [one["mask"] for one in instances]
+    # The pipeline folds batch norms into convolutions, which may move a pixel at the border of a mask.
+    pairs = zip(proposals, instances, strict=True)
+    assert min(rle_iou(proposal["mask"], instance["mask"]) for proposal, instance in pairs) > 0.99
     assert len(instances) > pipe.model.config.max_detections
 
 

@@ -17,8 +17,8 @@ import torch
 from ..models.factory import check_configuration
 from ..models.solov2.configuration_solov2 import TEACHER_NUM_GRIDS, TEACHER_SCALE_RANGES, SOLOv2Config
 from ..models.solov2.grid_solov2 import cells_of_points
-from ..models.solov2.transforms_solov2 import shortest_edge_size
 from ..ops.coco_masks import rle_box
+from ..ops.image_sizes import shortest_edge_size
 from ..ops.tiles import Window, most_central_windows, tile_windows
 from ..ops.wording import counted
 from ..runs.recipe import Recipe

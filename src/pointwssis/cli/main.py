@@ -21,8 +21,10 @@ COMMANDS = {
     "budget": "compute the labeling time, or what a number of hours buys",
     "predict": "segment images; write COCO JSON, CSV, label images and overlays",
     "review": "rank the pseudo labels of a run by doubt, and export the worst images for correction",
+    "app": "label images in the browser: a mask per click",
     "push": "upload a model, or all models of a run, to the Hub",
     "export": "write labels for an annotation tool: COCO, YOLO, Label Studio, CVAT, LabelMe, VIA",
+    "onnx": "write a model as ONNX files, which run without torch",
     "convert": "convert the authors' checkpoints to models of this package",
 }
 OPTIONS = {

@@ -7,10 +7,13 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..ops.images import IMAGE_SUFFIXES
 from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
+from ..ops.whole_files import UNFINISHED
 from ..ops.wording import counted
 from .prediction_files import instance_records, write_pictures, write_tables
 from .prediction_journal import PredictionJournal
@@ -19,7 +22,6 @@ from .submission import read_image_info, results_of_image
 if TYPE_CHECKING:
     from ..pipelines import PointInstanceSegmentationPipeline
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 EPILOG = """written to output_dir:
   instances.json   COCO annotations with masks (RLE), boxes, areas, scores, and the click of each instance
   instances.csv    one row per instance: image, class, score, area, box, center of mass
@@ -30,11 +32,12 @@ stop, the same command goes on behind them.
 
 examples:
   pointwssis predict outputs/nuclei/student_refined images --threshold 0.4
+  pointwssis predict outputs/nuclei/student_refined slide.tif --tile_size 512
   pointwssis predict me/nuclei photo.png --points clicks.csv --refiner me/nuclei-refiner
   pointwssis predict outputs/coco10/student_refined data/coco/test2017 --test_dev image_info_test-dev2017.json"""
 RESULTS_FILE = "detections_test-dev2017_pointwssis_results.json"
 BF16_OF_DTYPE = {"float32": False, "bfloat16": True, "auto": None}
-JOURNAL = "unfinished-instances.jsonl"
+JOURNAL = UNFINISHED + "instances.jsonl"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -103,7 +106,7 @@ def write_test_dev(options: argparse.Namespace, found: Sequence[Path], names: Se
     listed = read_image_info(options.test_dev, found, names)
     pipe, records = load_pipeline(options), []
     # The server ranks detections by score, so that none is left out.
-    images = ImageFiles(list(listed.files), None, pipe.preprocess)
+    images = ImageFiles(list(listed.files), None, partial(pipe.preprocess, tile_size=options.tile_size))
     answers = segmented(pipe, images, 0.0, options.batch_size, options.num_workers)
     for image_id, answer in zip(listed.files.values(), answers, strict=True):
         if isinstance(answer, UserError):
@@ -136,6 +139,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--points", type=Path, help="table of clicks: image, x, y and optionally label (CSV, TSV, JSON lines)")
     add("--refiner", help="MaskRefineNet that refines the masks of clicks: a folder, a Hub repository, or general")
     add(
+        "--tile_size",
+        type=int,
+        metavar="PIXELS",
+        help="side of overlapping tiles for images larger than those that the model was trained on, such as their side",
+    )
+    add(
         "--test_dev",
         type=Path,
         metavar="FILE",
@@ -159,8 +168,12 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(f"--threshold is {options.threshold}; it must be between 0 and 1")
     if options.test_dev is not None and (options.points or options.refiner):
         raise UserError("--test_dev takes no --points and no --refiner; COCO's evaluation server expects detections")
+    if options.refiner is not None and options.points is None:
+        raise UserError("--refiner refines the masks of clicks; give the clicks with --points")
     if options.batch_size < 1:
         raise UserError(f"--batch_size is {options.batch_size}; it must be at least 1")
+    if options.tile_size is not None and options.tile_size < 1:
+        raise UserError(f"--tile_size is {options.tile_size}; it must be at least 1 pixel")
     if options.num_workers < 0:
         raise UserError(f"--num_workers is {options.num_workers}; it must be at least 0")
 
@@ -181,6 +194,7 @@ def result_settings(options: argparse.Namespace, dtype: str) -> dict[str, Any]:
         "refiner": None if options.refiner is None else model_version(find_refiner(options.refiner)),
         "points": points,
         "threshold": options.threshold,
+        "tile_size": options.tile_size,
         "label_format": options.label_format,
         "dtype": dtype,
     }
@@ -228,7 +242,7 @@ def segment_files(
     elif done:
         print(f"{counted(done, 'image')} of {len(files):,} finished before; going on")
     paths = list(files)[done:]
-    loaded = ImageFiles(paths, clicks, pipe.preprocess)
+    loaded = ImageFiles(paths, clicks, partial(pipe.preprocess, tile_size=options.tile_size))
     results = segmented(pipe, loaded, options.threshold, options.batch_size, options.num_workers)
     for path, result in zip(paths, results, strict=True):
         key = [str(path), names[path], *file_version(path)]
@@ -269,6 +283,8 @@ def class_names(model: str) -> list[str]:
     except (OSError, ValueError) as error:
         # The first line of a long message of transformers holds the reason.
         reason = str(error).splitlines()[0]
+        if model.startswith((".", "/", "~")) and not Path(model).is_dir():
+            reason = "no such folder"
         raise UserFileNotFoundError(f"{model}: neither a model folder nor a model on the Hub ({reason})") from error
     if config.model_type != "solov2":
         raise UserError(f"{model}: is a {config.model_type} model; MODEL must be a SOLOv2")
@@ -285,7 +301,8 @@ def image_files(paths: Sequence[str]) -> dict[Path, str]:
     for path in map(Path, paths):
         if path.is_dir():
             # In folders only images count; a file that is named itself is taken as it is.
-            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+            named = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+            inside = [file for file in named if not file.is_dir()]
             if not inside:
                 raise UserFileNotFoundError(f"{path}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
             files += inside

@@ -14,9 +14,9 @@ from PIL import Image
 
 from ..ops.coco_masks import rle_area, rle_box
 from ..ops.rle import decode_pixels
+from ..ops.whole_files import UNFINISHED
 from .prediction_journal import PredictionJournal, Record
 
-UNFINISHED = "unfinished-"  # prefix of the names of files that are being written
 CSV_COLUMNS = ("image", "class", "score", "area", "x_min", "y_min", "width", "height", "center_x", "center_y")
 VALUES = ("segmentation", "bbox", "area", "iscrowd", "score", "point")  # of an annotation, beside its ids
 
@@ -74,7 +74,9 @@ def write_tables(journal: PredictionJournal, folder: Path, class_names: Sequence
         num_instances = _write_items(file, _annotations(journal, ids))
         categories = [{"id": number, "name": name} for name, number in ids.items()]
         file.write(f'], "categories": {json.dumps(categories)}}}')
-    with whole_file(folder / "instances.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
+    # A name of a file may hold bytes that are not UTF-8.
+    options = {"newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
+    with whole_file(folder / "instances.csv") as path, path.open("w", **options) as file:
         writer = csv.writer(file)
         writer.writerow(CSV_COLUMNS)
         for record in _readable(journal):

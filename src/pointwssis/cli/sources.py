@@ -111,8 +111,8 @@ def _has_coco_layout(folder: Path) -> bool:
 
 
 def _describes_yolo_data(path: Path) -> bool:
-    """Return True if a YAML file lists classes, as YOLO's does and no recipe."""
-    return "names" in _yaml_of(path)
+    """Return True if a YAML file has keys of YOLO's, which no recipe has."""
+    return bool({"names", "nc", "train"} & set(_yaml_of(path)))
 
 
 def _yaml_of(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 import difflib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -93,7 +94,8 @@ def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> li
         source: name of the file, for the message.
 
     Raises:
-        UserError: two names differ only in case, spaces, hyphens or underscores, so that one class would become two.
+        UserError: two names differ only in case, spaces, hyphens, underscores or invisible characters, so that one
+            class would become two; or a name is blank, or holds a control character.
 
     Example:
         >>> unite_names([["cat", "dog"], ["dog", "bird"]])
@@ -104,26 +106,31 @@ def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> li
     # Remember the first name of each simplified spelling; another name with this spelling is probably the same class.
     seen: dict[str, str] = {}
     for name in class_names:
-        if not name.isprintable() and not _is_text(name):
-            where = "" if source is None else f"{source}: "
-            raise UserError(f"{where}class {brief(name)} holds half a character; write its name again")
+        where = "" if source is None else f"{source}: "
+        problem = _problem_of(name)
+        if problem:
+            raise UserError(f"{where}class {brief(name)} {problem}; write its name again")
         other = seen.setdefault(_plain(name), name)
         if other != name:
-            where = "" if source is None else f"{source}: "
+            # Names that look equal on the screen are told apart by escapes.
+            shown, other_shown = brief(name), brief(other)
+            if unicodedata.normalize("NFC", shown) == unicodedata.normalize("NFC", other_shown):
+                shown, other_shown = ascii(name), ascii(other)
             raise UserError(
-                f"{where}class {brief(name)} looks like {brief(other)}; if they are one class, use "
+                f"{where}class {shown} looks like {other_shown}; if they are one class, use "
                 f"{_label_map(name, other)}, otherwise rename one of them"
             )
     return class_names
 
 
-def check_known(found: Iterable[str], class_names: Sequence[str], source: str) -> None:
+def check_known(found: Iterable[str], class_names: Sequence[str], source: str, remedy: str = "") -> None:
     """Raise one error for all names of a file that are not among the classes, with suggestions.
 
     Args:
         found: names in the file, after `label_map` was applied.
         class_names: names of the classes.
         source: name of the file, for the message.
+        remedy: advice where names cannot be mapped; by default a `label_map` to copy.
 
     Raises:
         UserError: some names are not among the classes.
@@ -140,10 +147,8 @@ def check_known(found: Iterable[str], class_names: Sequence[str], source: str) -
     # Build a label_map to copy, for a name with a suggestion if there is one.
     first = next((name for name, match in close.items() if match), unknown[0])
     target = by_plain[close[first][0]] if close[first] else class_names[0]
-    raise UserError(
-        f"{source}: {_some(unknown)} are not among the classes {_some(class_names)}{hint}; map them, as with "
-        f"{_label_map(first, target)}, or rename or remove them"
-    )
+    remedy = remedy or f"map them, as with {_label_map(first, target)}, or rename or remove them"
+    raise UserError(f"{source}: {_some(unknown)} are not among the classes {_some(class_names)}{hint}; {remedy}")
 
 
 def names_with_sides(class_names: Sequence[str]) -> list[str]:
@@ -190,22 +195,28 @@ def _directed(class_names: Sequence[str], words: set[str], pairs: Sequence[tuple
     return found
 
 
-def _is_text(name: str) -> bool:
-    """Return False for a text that holds a lone surrogate, which no file can store."""
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+def _problem_of(name: str) -> str:
+    """Return the problem of a text as the name of a class; empty for a good name."""
+    if not name.strip():
+        return "is blank"
+    if name.isprintable():
+        return ""
+    kinds = {unicodedata.category(character) for character in name}
+    if "Cs" in kinds:  # a lone surrogate, which no file can store
+        return "holds half a character"
+    return "holds a control character, such as a line break" if "Cc" in kinds else ""
 
 
 def _label_map(name: str, target: str) -> str:
     """Return a `label_map` as on the command line."""
-    return f"--label_map '{json.dumps({name: target}, ensure_ascii=False)}'"
+    is_plain = unicodedata.is_normalized("NFC", name) and name.isprintable()
+    return f"--label_map '{json.dumps({name: target}, ensure_ascii=not is_plain)}'"
 
 
 def _plain(name: str) -> str:
-    return "".join(character for character in name.casefold() if character not in " -_")
+    """Return a spelling without case, separators and invisible characters, and with composed accents."""
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    return "".join(each for each in folded if each not in "-_" and unicodedata.category(each)[0] not in "ZC")
 
 
 def _some(class_names: Sequence[str]) -> str:

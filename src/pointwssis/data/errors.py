@@ -104,6 +104,16 @@ class LoadReport:
         example = f"{self.source}: {record:.{_MAX_NAME_LENGTH}}: {remark.field} is {brief(remark.value)}"
         self.examples.setdefault(remark.text, _on_one_line(example))
 
+    def no_image(self, reason: str) -> UserError:
+        """Return the error for a file without an image to load: the reason is the first bad record, if there is one."""
+        if self.messages:
+            reason = f"{counted(self.skipped.total(), 'bad record')} skipped, the first one: {self.first_message()}"
+        return UserError(f"{self.source}: no image to load ({reason}); a dataset needs at least one")
+
+    def first_message(self) -> str:
+        """Return the message about the first skipped record, without the name of the file."""
+        return self.messages[0].removeprefix(f"{self.source}: ")
+
     def table(self) -> str:
         """Return one line per problem or remark with its count and first example; empty without any."""
         lines = []

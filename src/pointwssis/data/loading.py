@@ -7,6 +7,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ..ops.documents import problem_of_text
 from ..ops.user_error import UserError, UserFileNotFoundError
 from .class_names import unite_names
 from .errors import LoadReport
@@ -92,5 +93,8 @@ def annotation_format(path: str | Path) -> AnnotationFormat:
     known = "; ".join(f"{entry.title} ({entry.file})" for entry in FORMATS)
     if path.is_dir():
         raise UserFileNotFoundError(f"{path}: this is a folder, not an annotation file; give its data.yaml or the file")
+    problem = problem_of_text(path)
+    if problem:
+        raise UserError(f"{path}: {problem}")
     first_line = head.text.partition("\n")[0].strip()
     raise UserError(f"{path}: line 1 is {first_line[:60]!r}: unknown annotation format; supported are {known}")

@@ -4,7 +4,8 @@
 Rows with the same image file are the same image. Its objects are matched as follows:
 
 - A click inside a mask of its class (or a bare click in any mask, or any click in a mask without a class) belongs to
-  that object and becomes its point; if several masks contain it, to the smallest. Any other click is a separate object.
+  that object and becomes its point; if several masks contain it, to the smallest without a click of the same file. Any
+  other click is a separate object.
 - Two masks from two files with an IoU above one half are one object; so are two clicks from two files on one pixel.
   The record of the first file is kept. Different classes of one object are an error.
 - Two records of one file are always two objects.
@@ -195,11 +196,12 @@ class _ObjectMerger:
         masks = [other for other in self._others(source) if other["segmentation"] is not None]
         containing = [mask for mask in masks if _are_compatible(mask, item) and self._mask(mask)[y, x]]
         if containing:
-            owner = min(containing, key=lambda mask: rle_area(mask["segmentation"]))
-            # Each source contributes one click per mask; another click is an error of labeling, not another object.
-            if (source, owner["id"]) in self.owners:
-                self._note("second click of a file in one mask (left out)", item)
+            # Each source contributes one click per mask; one too many is an error of labeling, not another object.
+            free = [mask for mask in containing if (source, mask["id"]) not in self.owners]
+            if not free:
+                self._note("second click of a file in one mask (left out)", item, is_suspect=True)
                 return
+            owner = min(free, key=lambda mask: rle_area(mask["segmentation"]))
             # The click becomes the point of the object, and its class if the mask has none.
             self.owners.add((source, owner["id"]))
             owner["point"] = item["point"]
@@ -242,8 +244,8 @@ class _ObjectMerger:
             kept["category"] = item["category"]
         return True
 
-    def _note(self, remark: str, item: Item) -> None:
-        self.report.note(self._record_name(item), Remark(remark, "point", item["point"]))
+    def _note(self, remark: str, item: Item, is_suspect: bool = False) -> None:
+        self.report.note(self._record_name(item), Remark(remark, "point", item["point"], is_suspect))
 
     def _record_name(self, item: Item) -> str:
         return f"image {self.rows[0]['file_name']}, object {item['id']}"

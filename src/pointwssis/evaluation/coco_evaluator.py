@@ -132,6 +132,20 @@ class CocoEvaluator:
         precision, _ = self._tables()["", self.caps[-1]]
         return {name: _mean(values) for name, values in zip(self.class_names, precision, strict=True)}
 
+    def precision_recall(self) -> dict[str, list[float]]:
+        """Return the precision at recalls 0, 0.01, …, 1 at the largest limit, averaged over classes; COCO's curves.
+
+        Returns:
+            "AP50" and "AP75" (at these IoU), and "AP" (mean over IoU 0.50…0.95) → 101 precisions, whose mean is the
+            metric of that name. Empty without ground truth.
+        """
+        precision, _ = self._tables()["", self.caps[-1]]  # (K, T, R)
+        known = precision[~np.isnan(precision).all(axis=(1, 2))]
+        if not len(known):
+            return {}
+        curves = {"AP": known.mean(axis=(0, 1)), "AP50": known[:, 0].mean(axis=0), "AP75": known[:, 5].mean(axis=0)}
+        return {name: curve.tolist() for name, curve in curves.items()}
+
     def _match(self, image_id: int, predictions: Iterable[Mapping[str, Any]]) -> dict[int, ClassMatches]:
         # Images whose ground truth is incomplete do not count.
         row = self._rows[self._positions[image_id]]

@@ -35,8 +35,10 @@ def naming_damaged_model(name_or_path: str | Path) -> Iterator[None]:
     folder = Path(name_or_path)
     try:
         yield
-    except UserError:
-        raise
+    except UserError as error:
+        if not (folder / "config.json").is_file() or str(folder) in str(error):
+            raise
+        raise _error_about(folder, str(error)) from error
     except LOADING_ERRORS as error:
         if not (folder / "config.json").is_file():
             raise

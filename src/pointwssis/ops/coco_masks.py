@@ -77,6 +77,10 @@ def segmentation_to_rle(segmentation: Any, height: int, width: int) -> RLE:
     if isinstance(segmentation, dict):
         return checked_rle(segmentation, height, width)
     if isinstance(segmentation, (list, tuple)) and len(segmentation):
+        if not any(isinstance(part, (list, tuple, dict)) for part in segmentation):
+            raise ValueError(
+                f"{brief(segmentation, 60)} must be a list of polygons: [[x0, y0, x1, y1, …]], in two brackets"
+            )
         return fill_polygons([_checked_polygon(polygon) for polygon in segmentation], height, width)
     raise ValueError(
         f"segmentation must be a list of polygons [[x0, y0, x1, y1, …], …] or an RLE {{'size', 'counts'}}, got "
@@ -93,6 +97,9 @@ def _checked_polygon(polygon: Any) -> list[float]:
             f"{length} values"
         )
     try:
+        # `float` also takes texts and true.
+        if any(isinstance(value, (str, bool)) for value in polygon):
+            raise TypeError
         values = [float(value) for value in polygon]
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"polygon {brief(polygon, 60)} must contain only numbers") from error

@@ -16,6 +16,17 @@ _MAX_YAML_CHARACTERS = 1_000_000  # PyYAML takes seconds for more
 _MAX_YAML_DEPTH = 50  # brackets inside each other
 _MAX_YAML_VALUES = 200_000  # after each alias is replaced by what it stands for
 
+HEAD_BYTES = 1000  # enough to tell kinds of files apart
+_BINARY = "not UTF-8 text: it seems to be binary, or UTF-16 without a byte order mark; save it as UTF-8"
+_PACKED = {
+    b"PK\x03\x04": "a ZIP archive (or a spreadsheet: save it as CSV)",
+    b"\x1f\x8b": "compressed (gzip)",
+    b"BZh": "compressed (bzip2)",
+    b"\xfd7zXZ": "compressed (xz)",
+    b"\x28\xb5\x2f\xfd": "compressed (zstd)",
+    b"7z\xbc\xaf": "a 7z archive",
+}
+
 # The longer marks come first: that of UTF-32 begins with that of UTF-16.
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -37,6 +48,29 @@ def encoding_of(data: bytes) -> str:
     return next(found, "utf-8")
 
 
+def problem_of_content(head: bytes) -> str:
+    """Return why a file with these first bytes is neither text nor an image, with a remedy; "" if it may be one.
+
+    Example:
+        >>> problem_of_content(b"version https://git-lfs.github.com/spec/v1")
+        'only a pointer to a file in Git LFS; get the file itself with `git lfs pull`'
+    """
+    if not head.strip():
+        return "the file is empty; restore it or export it again"
+    if head.startswith(b"version https://git-lfs"):
+        return "only a pointer to a file in Git LFS; get the file itself with `git lfs pull`"
+    kind = next((kind for start, kind in _PACKED.items() if head.startswith(start)), None)
+    return "" if kind is None else f"{kind}; unpack it"
+
+
+def problem_of_text(path: Path) -> str:
+    """Return why a file cannot be a text, judged by its first bytes, with a remedy; "" if it may be one."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    is_binary = b"\0" in head and encoding_of(head) == "utf-8"
+    return problem_of_content(head) or (_BINARY if is_binary else "")
+
+
 def read_text(path: Path) -> str:
     """Read a text file in UTF-8, or in the encoding that its byte order mark states.
 
@@ -48,22 +82,25 @@ def read_text(path: Path) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: {_encoding_problem(data, encoding, error)}; save it as UTF-8") from error
+        raise UserError(f"{path}: {_encoding_problem(data, encoding, error)}") from error
 
 
 def _encoding_problem(data: bytes, encoding: str, error: UnicodeDecodeError) -> str:
+    remedy = "; save it as UTF-8"
     if encoding != "utf-8":
-        return f"not valid {encoding.upper()} at byte {error.start}, although it begins like it"
+        return f"not valid {encoding.upper()} at byte {error.start}, although it begins like it" + remedy
     # Every other byte of ASCII characters in UTF-16 is zero.
     line = data.count(b"\n", 0, error.start) + 1
+    if error.reason == "unexpected end of data":
+        return f"ends inside a character (line {line}, byte {error.start}): it is cut off; restore its end"
     if b"\0" in data[:100]:
-        return "not UTF-8 text: it seems to be binary, or UTF-16 without a byte order mark"
+        return _BINARY
     try:
         word = data[max(error.start - 10, 0) : error.start + 10].decode("cp1252").splitlines()
     except UnicodeDecodeError:
-        return f"not UTF-8 text (line {line}, byte {error.start})"
+        return f"not UTF-8 text (line {line}, byte {error.start})" + remedy
     around = " ".join(word).strip()
-    return f"not UTF-8 text (line {line}, byte {error.start}); as Windows-1252 (cp1252) it reads {around!r}"
+    return f"not UTF-8 text (line {line}, byte {error.start}); as Windows-1252 (cp1252) it reads {around!r}" + remedy
 
 
 def parse_json(text: str) -> Any:
@@ -111,6 +148,18 @@ class _Loader(yaml.SafeLoader):
         if self.flow_level >= _MAX_YAML_DEPTH:
             raise yaml.scanner.ScannerError(None, None, "nested too deeply", self.get_mark())
         super().fetch_flow_collection_start(TokenClass)
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        # PyYAML would silently take the last one of several equal keys.
+        keys = set()
+        for key, _ in node.value:
+            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
+            if name is not None and name in keys:
+                problem = f"key {brief(key.value, 60)} is given twice"
+                raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
+            keys.add(name)
+        return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:

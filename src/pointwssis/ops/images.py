@@ -15,15 +15,19 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from .deep_images import deep_values, is_deep, scale_to_8_bits
+from .documents import HEAD_BYTES, problem_of_content
 from .user_error import UserError, UserFileNotFoundError
 
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP", "AVIF")
 """Formats of image files in Pillow's names; others, such as EPS, run programs or hold no pixels."""
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2", ".ppm", ".pgm", ".avif")
+"""Suffixes, in lower case, of the files of a folder that are taken for images."""
 
 _END_MARKERS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
 _TAIL_BYTES = 4096
@@ -128,6 +132,9 @@ def _open(source: Any) -> Iterator[Image.Image]:
                 f"{_name(source)}: has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels, which Pillow refuses; cut it "
                 "into smaller images, and its annotations with it"
             ) from error
+        except UnidentifiedImageError as error:
+            reason = _unknown_format(file)
+            raise UserError(f"{_name(source)}: not a readable image ({reason}); replace or remove it") from error
         except Exception as error:  # as in _upright_rgb
             reason = " ".join(str(error).split())
             raise UserError(f"{_name(source)}: not a readable image ({reason}); replace or remove it") from error
@@ -135,6 +142,15 @@ def _open(source: Any) -> Iterator[Image.Image]:
             name = _name(source)
             raise UserError(f"{name}: contains {pages} pages or frames; save the labeled one as a separate file")
         yield opened
+
+
+def _unknown_format(file: BinaryIO) -> str:
+    """Return why the format of a file is unknown."""
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"hevc"):
+        return "HEIC is not read; convert it to JPEG"
+    return problem_of_content(head) or f"no readable header of {', '.join(FORMATS)}"
 
 
 def _last_bytes(path: Path) -> bytes:

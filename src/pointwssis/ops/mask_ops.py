@@ -11,8 +11,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-PIXELS_PER_WORD = 8  # bytes of a 64-bit integer
 LARGEST_BYTE = 255
+ALL_NEIGHBORS = 0b1111
+AT_LEAST_TWO_VOTES = 0x0600  # bits of 2 and 4 in the second byte of a 32-bit integer
 
 
 class Extents(NamedTuple):
@@ -62,20 +63,25 @@ def projections(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         ([[2, 0, 1]], [[2, 1]])
     """
     count, height, width = masks.shape
-    pixels = masks.bool().view(torch.uint8)
-    # Words start at multiples of eight bytes; other masks are copied, with zeros at the end of each row.
-    is_aligned = pixels.is_contiguous() and not (width | pixels.storage_offset()) % PIXELS_PER_WORD
-    padded = pixels if is_aligned else F.pad(pixels, (0, -width % PIXELS_PER_WORD))
-    words_per_row = padded.shape[2] // PIXELS_PER_WORD
-    words = padded.reshape(-1).view(torch.int64).view(count, height, words_per_row)
+    words = _words_of_pixels(masks, torch.int64)
     # Sums of up to 255 words, whose bytes are then added as numbers of their own
-    columns = masks.new_zeros((count, padded.shape[2]), dtype=torch.int64)
+    columns = masks.new_zeros((count, 8 * words.shape[2]), dtype=torch.int64)
     for part in words.split(LARGEST_BYTE, dim=1):
         columns += part.sum(dim=1).view(torch.uint8)
     rows = masks.new_zeros((count, height), dtype=torch.int64)
     for part in words.split(LARGEST_BYTE, dim=2):
         rows += part.sum(dim=2, keepdim=True).view(torch.uint8).sum(dim=2)
     return columns[:, :width], rows
+
+
+def _words_of_pixels(masks: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return (N, H, words) integers whose bytes are the pixels of (N, H, W) masks, 0 or 1; rows end with zeros."""
+    pixels, size = masks.bool().view(torch.uint8), dtype.itemsize
+    count, height, width = masks.shape
+    # Words start at multiples of their size; other masks are copied.
+    if not pixels.is_contiguous() or (width | pixels.storage_offset()) % size:
+        pixels = F.pad(pixels, (0, -width % size))
+    return pixels.reshape(-1).view(dtype).view(count, height, pixels.shape[2] // size)  # also for no mask at all
 
 
 def _occupied_range(counts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -131,25 +137,29 @@ def downscale_masks(masks: torch.Tensor, scale: float = 0.25) -> torch.Tensor:
     height, width = masks.shape[1:]
     masks = masks.bool()
     if scale == 0.25 and height % 4 == 0 and width % 4 == 0:
-        # The short form: votes of the four central pixels of each 4 × 4 block.
-        top, bottom = masks[:, 1::4], masks[:, 2::4]
-        votes = top[..., 1::4].byte() + top[..., 2::4].byte() + bottom[..., 1::4].byte() + bottom[..., 2::4].byte()
-        return votes >= 2
+        # The short form: votes of the four central pixels of each 4 × 4 block. Four pixels of a row are the bytes of a
+        # word; its two central ones are added to one of them, which is at most 4.
+        words = _words_of_pixels(masks, torch.int32)
+        votes = words[:, 1::4] + words[:, 2::4]
+        votes += votes >> 8
+        return votes & AT_LEAST_TWO_VOTES != 0
     new_sides = [max(1, int(side * scale + 0.5)) for side in (height, width)]
     rows, columns = (
         _fixed_point_weights(*sides, masks.device) for sides in zip((height, width), new_sides, strict=True)
     )
     (left, right, left_weight, right_weight), (above, below, above_weight, below_weight) = columns, rows
-    # The four neighbors of each new pixel. Where they agree so does the new pixel.
-    upper, lower = masks.index_select(1, above), masks.index_select(1, below)  # (N, H', W) each
-    corners = [part.index_select(2, side) for part in (upper, lower) for side in (left, right)]  # (N, H', W') each
-    small = corners[0] & corners[1] & corners[2] & corners[3]
-    mixed = (corners[0] | corners[1] | corners[2] | corners[3]) ^ small
+    # The four neighbors of each new pixel, as bits of one number. Where they agree so does the new pixel.
+    pixels = masks.view(torch.uint8)
+    pairs = pixels.index_select(1, above) + 2 * pixels.index_select(1, below)  # (N, H', W)
+    neighbors = pairs.index_select(2, left) + 4 * pairs.index_select(2, right)  # (N, H', W')
+    small = neighbors == ALL_NEIGHBORS
+    mixed = (neighbors > 0) ^ small
     # Interpolate along the rows, then between them.
     row, column = mixed.nonzero(as_tuple=True)[1:]
-    values = [corner[mixed].int() for corner in corners]
-    above_value = (values[0] * left_weight[column] + values[1] * right_weight[column]) >> 4
-    below_value = (values[2] * left_weight[column] + values[3] * right_weight[column]) >> 4
+    bits = neighbors[mixed].int()
+    left_weight, right_weight = left_weight[column], right_weight[column]
+    above_value = ((bits & 1) * left_weight + (bits >> 2 & 1) * right_weight) >> 4
+    below_value = ((bits >> 1 & 1) * left_weight + (bits >> 3) * right_weight) >> 4
     total = ((above_value * above_weight[row]) >> 16) + ((below_value * below_weight[row]) >> 16)
     small[mixed] = (total + 2) >> 2 != 0
     return small

@@ -32,19 +32,44 @@ def mask_to_polygons(mask: np.ndarray) -> list[list[float]]:
         >>> [len(ring) // 2 for ring in mask_to_polygons(mask)]
         [11]
     """
+    padded, origin = _padded_extent(mask)
+    return [_in_image(ring, origin) for ring in _cut_out_holes(padded, _rings(padded))]
+
+
+def _padded_extent(mask: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    """Return the part of a mask inside its extent, with a border of background, and its first column and row."""
     mask = np.asarray(mask) != 0
     if mask.ndim != 2:
-        raise ValueError(f"mask_to_polygons takes one (height, width) mask, got an array of shape {mask.shape}")
+        raise ValueError(f"a mask must be an array (height, width), got an array of shape {mask.shape}")
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
-        return []
+        return np.zeros((2, 2), dtype=bool), (0, 0)
     top, left = int(rows[0]), int(columns[0])  # everything outside the extent is empty
-    padded = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1], 1)
-    polygons = []
-    for ring in _cut_out_holes(padded, _rings(padded)):
-        corners = np.array(ring, dtype=float)[:, ::-1] + (left, top)  # (row, column) → (x, y) in the image
-        polygons.append(corners.ravel().tolist())
-    return polygons
+    return np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1], 1), (left, top)
+
+
+def _in_image(ring: list[_Corner], origin: tuple[int, int]) -> list[float]:
+    """Return the corners (row, column) of a ring as flat (x, y) in the image."""
+    return (np.array(ring, dtype=float)[:, ::-1] + origin).ravel().tolist()
+
+
+def mask_outlines(mask: np.ndarray) -> list[list[float]]:
+    """Return the outlines of a mask for drawing: holes are rings of their own, without seams; fill them by parity.
+
+    Args:
+        mask: (H, W), non-zero is foreground.
+
+    Returns:
+        Flat rings `[x0, y0, x1, y1, …]`, none for an empty mask.
+
+    Example:
+        >>> mask = np.ones((3, 3), dtype=bool)
+        >>> mask[1, 1] = False
+        >>> mask_outlines(mask)
+        [[0.0, 0.0, 3.0, 0.0, 3.0, 3.0, 0.0, 3.0], [1.0, 1.0, 2.0, 1.0, 2.0, 2.0, 1.0, 2.0]]
+    """
+    padded, origin = _padded_extent(mask)
+    return [_in_image(ring, origin) for ring in _rings(padded)]
 
 
 def join_polygons(polygons: list[list[float]]) -> list[float]:

@@ -27,6 +27,23 @@ class UserFileExistsError(UserError, FileExistsError):
 
 
 @contextmanager
+def from_worker_process() -> Iterator[None]:
+    """Raise the error of a process of torch's `DataLoader` as it was there, without its traceback in the message.
+
+    Raises:
+        UserError: a process that loads data raised one; the error of torch, with the traceback, becomes the cause.
+    """
+    try:
+        yield
+    except UserError as error:
+        # Torch builds an error of the same class, whose message is the traceback.
+        head, name, message = str(error).rpartition(f"{type(error).__name__}: ")
+        if not name or "\nOriginal Traceback" not in head:
+            raise
+        raise type(error)(message.strip()) from error
+
+
+@contextmanager
 def as_user_error(*kinds: type[Exception], source: str = "") -> Iterator[None]:
     """Turn exceptions of another library into `UserError` where they can only be about the input.
 

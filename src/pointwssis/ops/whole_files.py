@@ -48,9 +48,14 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8; see `write_whole`. A file that has this content already is left alone."""
-    if not path.is_file() or path.read_bytes() != text.encode():
-        write_whole(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8", newline=""))
+    """Write a text file in UTF-8; see `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file; see `write_whole`. A file that has this content already is left alone."""
+    if not path.is_file() or path.read_bytes() != content:
+        write_whole(path, lambda unfinished: unfinished.write_bytes(content))
 
 
 def write_json(path: Path, content: Any) -> None:

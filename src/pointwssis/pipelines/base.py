@@ -38,6 +38,10 @@ class ImagePipeline(HubPipeline, Pipeline):
         if found != self._model_type:
             name = self.model.config._name_or_path or type(self.model).__name__
             raise UserError(f"{name}: is a {found} model; {type(self).__name__} needs a {self._model_type} model")
+        # A network whose training diverged would find nothing, silently.
+        if not all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
+            name = self.model.config._name_or_path or type(self.model).__name__
+            raise UserError(f"{name}: its weights hold NaN or infinity, so its training diverged; train it again")
         in_fast_layout(self.model)
 
     def run(self, inputs: Any, prompts: dict[str, Any], parameters: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@
 import numbers
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import torch
 from PIL import Image
 from transformers.utils import ModelOutput
 
-from ..models.solov2.batches_solov2 import run_network
-from ..models.solov2.decoding_solov2 import in_float32
-from ..models.solov2.post_processing_solov2 import DEFAULT_FORM, PointResultForm
+from ..models.solov2.decoding_solov2 import DecodingSettings, prepared_for_clicks
+from ..models.solov2.frame_results_solov2 import DEFAULT_FORM, PointResultForm
+from ..models.solov2.tiled_solov2 import EncodedTiles, encode_tiles, instances_of_tiles, points_of_tiles
 from ..ops.points import point_in_mask
 from ..ops.rle import encode_mask
 from ..ops.user_error import UserError
@@ -24,7 +25,10 @@ from .refiners import Refiner, as_refiner, refined_masks
 from .validation import checked_prompts
 
 OFFERED_STRATEGIES = ("adaptive", "finest")
-PARAMETERS = ("threshold", "mask_format", "top_k", "level_strategy", "refiner", "timeout", "batch_size", "num_workers")
+PARAMETERS = (
+    "threshold", "mask_format", "top_k", "level_strategy", "refiner", "tile_size", "timeout", "batch_size",
+    "num_workers",
+)  # fmt: skip
 POINT_KEYS = ("point", "level", "level_scores", "point_in_mask", "background_score")  # results of points only
 
 
@@ -32,19 +36,20 @@ class EncodedImage:
     """One image that went through the network; call it with points any number of times.
 
     Created by `PointInstanceSegmentationPipeline.encode`. It holds the network's outputs on the device of the model:
-    about one sixteenth of the canvas' pixels times the number of kernel channels, in floats.
+    about one sixteenth of the canvas' pixels (of all tiles) times the number of kernel channels, in floats.
 
     Args:
         pipeline: pipeline that encoded the image.
-        image: upright RGB image.
-        name: name of the image, for errors.
-        outputs: outputs of the network, in float32.
+        item: the preprocessed image without prompts.
+        outputs: outputs of the network, in float32; for an image in tiles those of all tiles.
     """
 
     def __init__(
-        self, pipeline: "PointInstanceSegmentationPipeline", image: Image.Image, name: str, outputs: ModelOutput
+        self, pipeline: "PointInstanceSegmentationPipeline", item: dict[str, Any], outputs: ModelOutput | EncodedTiles
     ):
-        self.pipeline, self.image, self.name, self.outputs = pipeline, image, name, outputs
+        self.pipeline, self.item, self.outputs = pipeline, item, outputs
+        self.image: Image.Image = item["image"]
+        self.name: str = item["name"]
 
     def __call__(self, points: Any = None, labels: Any = None, **parameters: Any) -> list[dict[str, Any]]:
         """Return the instances of points, or all instances without points.
@@ -57,7 +62,7 @@ class EncodedImage:
         _, forward, post = pipe._sanitize_parameters(**parameters)
         forward, post = {**pipe._forward_params, **forward}, {**pipe._postprocess_params, **post}
         prompts = checked_prompts(points, labels, self.image, pipe.model.config.id2label, self.name)
-        item = {"image": self.image, "name": self.name, **prompts}
+        item = {**self.item, **prompts}
         with pipe.device_placement(), pipe.get_inference_context()():
             found = pipe.decode(self.outputs, [item], **forward)[0]
         return pipe.postprocess(ModelOutput(instances=found), **post)
@@ -105,6 +110,10 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             refiner: refiner of the masks of points: "general" (that of the package), a MaskRefineNet, its repository or
                 folder, a `point-mask-refinement` pipeline, or a callable (image, rough masks (N, H, W), points, class
                 names) → masks (N, H, W), see `Refiner`; an image with many points is refined in several calls.
+            tile_size: side in pixels of overlapping square tiles, in which an image larger than the network's input is
+                segmented: that of the images that the model was trained on, so that objects have the size it knows.
+                Neighbors overlap by a quarter, so that an object up to this size is whole in a tile, and found once;
+                larger ones are joined. None (default) takes that of the model, by default whole images.
             timeout: seconds to wait for an image's URL; None (default) waits forever.
             batch_size, num_workers: as in transformers' pipelines; images of one size go through the network together,
                 so that a batch gives the same results as its images one by one.
@@ -130,14 +139,15 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         top_k: int | None = None,
         level_strategy: str | None = None,
         refiner: Any = None,
+        tile_size: int | None = None,
         timeout: float | None = None,
         **unknown: Any,
     ) -> tuple[dict, dict, dict]:
         # Refuse what no step of the pipeline accepts.
         if unknown:
             raise unknown_parameter(unknown, PARAMETERS, "PointInstanceSegmentationPipeline")
-        if top_k is not None:
-            check_at_least_one("top_k", top_k)
+        check_at_least_one("top_k", top_k)
+        check_at_least_one("tile_size", tile_size)
         if threshold is not None and not (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1):
             raise UserError(f"threshold must be a score from 0 to 1, got {threshold!r}")
         if level_strategy is not None and level_strategy not in OFFERED_STRATEGIES:
@@ -146,7 +156,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             check_mask_format(mask_format)
         # Parameters of preprocess, _forward and postprocess; those that are not given keep their defaults.
         steps: tuple[dict[str, Any], ...] = (
-            {"timeout": timeout},
+            {"timeout": timeout, "tile_size": tile_size},
             {
                 "threshold": threshold,
                 "top_k": top_k,
@@ -172,17 +182,20 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             self._loaded_refiners[str(refiner)] = as_refiner(refiner, self.device, self.model.dtype)
         return self._loaded_refiners[str(refiner)]
 
-    def preprocess(self, inputs: Any, timeout: float | None = None) -> dict[str, Any]:
-        """Decode an item's image, check its prompts and make the network's input."""
+    def preprocess(self, inputs: Any, timeout: float | None = None, tile_size: int | None = None) -> dict[str, Any]:
+        """Decode an item's image, check its prompts and make the network's input, unless it is cut into tiles later."""
         item = read_item(inputs, timeout)
         image, name = item["image"], item["name"]
         prompts = checked_prompts(item.get("points"), item.get("labels"), image, self.model.config.id2label, name)
+        checked = {"image": image, "name": name, **prompts}
+        tile_size = tile_size or self.image_processor.tile_size
+        if tile_size is not None:
+            return {**checked, "tile_size": tile_size}
         # Only the image is scaled and padded; prompts stay in its own pixels.
         encoded = self.image_processor(images=[image], return_tensors="pt")
-        tensors = {"pixel_values": encoded["pixel_values"], "pixel_mask": encoded.get("pixel_mask")}
-        return {"image": image, "name": name, **prompts, **tensors}
+        return {**checked, "pixel_values": encoded["pixel_values"], "pixel_mask": encoded.get("pixel_mask")}
 
-    def encode(self, image: Any) -> EncodedImage:
+    def encode(self, image: Any, tile_size: int | None = None) -> EncodedImage:
         """Run the network once, so that every click on the image costs only its decoding.
 
         Example:
@@ -195,18 +208,26 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         item = as_items(image)
         if not isinstance(item, dict):
             raise UserError("encode takes one image; call it once per image")
-        item = self.preprocess(item)
+        check_at_least_one("tile_size", tile_size)
+        item = self.preprocess(item, tile_size=tile_size or self._preprocess_params.get("tile_size"))
         with self.device_placement(), self.get_inference_context()():
-            # Every click decodes in float32.
-            return EncodedImage(self, item["image"], item["name"], in_float32(self._encode([item])))
+            outputs = self._encode([item])
+            # Every click decodes in the same form.
+            if "tile_size" in item:
+                return EncodedImage(self, item, [(prepared_for_clicks(part), frames) for part, frames in outputs])
+            return EncodedImage(self, item, prepared_for_clicks(outputs))
 
-    def _encode(self, items: Sequence[dict[str, Any]]) -> ModelOutput:
-        """Return the network's outputs for items whose images have the same size after preprocessing."""
+    def _encode(self, items: Sequence[dict[str, Any]]) -> ModelOutput | EncodedTiles:
+        """Return the network's outputs for items whose images have the same size, or for one item in tiles."""
+        if "tile_size" in items[0]:
+            (item,) = items
+            # Points are decoded in few of the tiles; all others are left out.
+            return encode_tiles(self.model, self.image_processor, item["image"], item["tile_size"], item["points"])
         pixel_values = torch.cat([item["pixel_values"] for item in items]).to(self.device)
         pixel_mask = None
         if items[0]["pixel_mask"] is not None:
             pixel_mask = torch.cat([item["pixel_mask"] for item in items]).to(self.device)
-        return run_network(self.model.encode, pixel_values, pixel_mask, self.image_processor.tile_size)
+        return self.model.encode(pixel_values, pixel_mask)
 
     def _forward(self, model_inputs: Any, **parameters: Any) -> ModelOutput:
         if not isinstance(model_inputs, list):  # one image
@@ -214,7 +235,9 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         # Images of one padded size run together, so that a batch gives the same results as its images one by one.
         groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
         for index, item in enumerate(model_inputs):
-            groups[*item["pixel_values"].shape[-2:], item["points"] is None].append(index)
+            # Each image in tiles is a batch of its own.
+            own = (index,) if "tile_size" in item else tuple(item["pixel_values"].shape[-2:])
+            groups[*own, item["points"] is None].append(index)
         results: list[Any] = [None] * len(model_inputs)
         for indices in groups.values():
             group = [model_inputs[index] for index in indices]
@@ -226,7 +249,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
 
     def decode(
         self,
-        outputs: ModelOutput,
+        outputs: ModelOutput | EncodedTiles,
         items: Sequence[dict[str, Any]],
         threshold: float = 0.0,
         top_k: int | None = None,
@@ -237,7 +260,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         """Decode items that went through the network together: all with points, or all without.
 
         Args:
-            outputs: outputs of the network for these items.
+            outputs: outputs of the network for these items, or for the tiles of one item.
             items: dicts with `image`, `name` and the checked `points` and `labels`.
             threshold: lowest score of an instance without points.
             top_k: see `__call__`.
@@ -251,32 +274,66 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         """
         refiner = refiner or self.refiner
         as_rle = mask_format in COMPACT_FORMATS
-        # Masks get the size of the original images.
-        sizes = [(item["image"].height, item["image"].width) for item in items]
-        if items[0]["points"] is None:  # ordinary instance segmentation
-            found = self.image_processor.post_process_instance_segmentation(
-                outputs,
-                threshold=threshold,
-                target_sizes=sizes,
-                return_coco_annotation=as_rle,
-                return_binary_maps=not as_rle,
-                top_k=top_k,
-            )
-            return [_ordinary_instances(one) for one in found]
-        # Points and labels were checked with the images, before the network ran.
-        found = self.image_processor.decode_checked_points(
-            outputs,
-            [item["points"] for item in items],
-            [item["labels"] for item in items],
-            sizes,
-            level_strategy=level_strategy,
-            form=PointResultForm(DEFAULT_FORM.top_k if top_k is None else top_k, as_rle or refiner is not None),
-        )
+        if items[0]["points"] is None:
+            return self._decode_instances(outputs, items, threshold, top_k, as_rle)
+        form = PointResultForm(DEFAULT_FORM.top_k if top_k is None else top_k, as_rle or refiner is not None)
+        found = self._decode_points(outputs, items, level_strategy, form)
         # The refiner sees one image at a time.
         if refiner is not None:
             for item, instances in zip(items, found, strict=True):
                 self._refine(refiner, item["image"], item["name"], instances, as_rle)
         return found
+
+    def _decode_instances(
+        self,
+        outputs: ModelOutput | EncodedTiles,
+        items: Sequence[dict[str, Any]],
+        threshold: float,
+        top_k: int | None,
+        as_rle: bool,
+    ) -> list[list[dict[str, Any]]]:
+        """Return the instances of items without points, each with `mask`, `label_id` and `score`, best first."""
+        if "tile_size" in items[0]:
+            settings = DecodingSettings.of(self.model.config)
+            settings = settings if top_k is None else replace(settings, max_detections=top_k)
+            columns = instances_of_tiles(outputs, settings, threshold, top_k)
+            instances = []
+            for mask, label_id, score in zip(columns[0], columns[1].tolist(), columns[2].tolist(), strict=True):
+                pixels = mask.rle() if as_rle else mask.dense()
+                instances.append({"mask": pixels, "label_id": label_id, "score": score})
+            return [instances]
+        found = self.image_processor.post_process_instance_segmentation(
+            outputs,
+            threshold=threshold,
+            target_sizes=[(item["image"].height, item["image"].width) for item in items],
+            return_coco_annotation=as_rle,
+            return_binary_maps=not as_rle,
+            top_k=top_k,
+        )
+        return [_ordinary_instances(one) for one in found]
+
+    def _decode_points(
+        self,
+        outputs: ModelOutput | EncodedTiles,
+        items: Sequence[dict[str, Any]],
+        level_strategy: str,
+        form: PointResultForm,
+    ) -> list[list[dict[str, Any]]]:
+        """Return one instance per point of each item."""
+        # Points and labels were checked with the images, before the network ran.
+        if "tile_size" in items[0]:
+            (item,) = items
+            prompts = (item["points"], item["labels"], item["tile_size"])
+            settings = DecodingSettings.of(self.model.config)
+            return [points_of_tiles(outputs, *prompts, settings, level_strategy, form)]
+        return self.image_processor.decode_checked_points(
+            outputs,
+            [item["points"] for item in items],
+            [item["labels"] for item in items],
+            [(item["image"].height, item["image"].width) for item in items],
+            level_strategy=level_strategy,
+            form=form,
+        )
 
     def _refine(
         self, refiner: Refiner, image: Image.Image, name: str, instances: list[dict[str, Any]], as_rle: bool

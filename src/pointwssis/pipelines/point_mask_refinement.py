@@ -9,12 +9,13 @@ import torch
 from PIL import Image
 from transformers.utils import ModelOutput
 
+from ..ops.point_prompts import checked_labels, checked_points, label_id
 from ..ops.points import point_in_mask
 from ..ops.user_error import UserError
 from .base import ImagePipeline, unknown_parameter
 from .inputs import given, read_item
 from .outputs import check_mask_format, formatted
-from .validation import checked_labels, checked_points, checked_rough_masks, label_id
+from .validation import checked_rough_masks
 
 TASK = "point-mask-refinement"
 CROPS_PER_FORWARD = 64  # most crops that go through the network together

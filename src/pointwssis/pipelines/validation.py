@@ -1,7 +1,6 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Checks of points, labels and rough masks before the network runs; every error names the image."""
 
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,11 +8,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..ops.point_prompts import checked_labels, checked_points
 from ..ops.rle import checked_rle, decode_rle
 from ..ops.user_error import UserError
-from ..ops.wording import did_you_mean
-
-LISTED_CLASSES = 20  # class names that an error lists at most
 
 
 def checked_prompts(
@@ -40,96 +37,6 @@ def checked_prompts(
     ids = checked_labels(labels, len(array), id2label, name)
     known_ids = [-1 if class_id is None else class_id for class_id in ids]
     return {"points": torch.from_numpy(array), "labels": torch.tensor(known_ids, dtype=torch.long)}
-
-
-def checked_points(points: Any, image: Image.Image, name: str) -> np.ndarray:
-    """Return points as an (N, 2) float64 array.
-
-    Args:
-        points: N pairs (x, y) in pixels of the image, as a list, an array or a tensor; N may be 0. A point on the right
-            or bottom border (x = width) counts as inside.
-        image: the upright image.
-        name: name of the image, for errors.
-
-    Raises:
-        UserError: the points are not (N, 2) numbers, not finite, or outside the image; names the image and the point.
-    """
-    # Anything that NumPy turns into numbers is accepted, also a tensor on a GPU.
-    try:
-        array = np.asarray(points.cpu() if hasattr(points, "cpu") else points, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"points of {name} must be a list of (x, y) numbers, got {points!r:.80}") from error
-    # An empty list has no second axis.
-    if array.size == 0:
-        array = array.reshape(0, 2)
-    if array.ndim != 2 or array.shape[1] != 2:
-        raise UserError(
-            f"points of {name} must have the shape (number of points, 2), each (x, y), got the shape {array.shape}"
-        )
-    for index, (x, y) in enumerate(array.tolist()):
-        if not (0 <= x <= image.width and 0 <= y <= image.height):  # also true for NaN
-            raise UserError(
-                f"point {index} of {name} is ({x:g}, {y:g}), outside the image of {image.width} × {image.height} "
-                "pixels; give (x, y) in pixels of the upright image"
-            )
-    return array
-
-
-def checked_labels(labels: Any, num_points: int, id2label: Mapping[int, str], name: str) -> list[int | None]:
-    """Return the class id of each point, None where its class is unknown.
-
-    Args:
-        labels: class name or id of each point, None or −1 if unknown; None alone if no class is known.
-        num_points: expected number of labels.
-        id2label: class names of the model.
-        name: name of the image, for errors.
-
-    Raises:
-        UserError: the number of labels differs from that of the points, or the model does not know a class; names the
-            image, the point and the closest classes.
-    """
-    if labels is None:
-        return [None] * num_points
-    # One label for all points is refused, since it is more likely a mistake.
-    if isinstance(labels, (str, numbers.Number)) or not hasattr(labels, "__len__"):
-        raise UserError(f"labels of {name} must be a list with one entry per point, got {labels!r:.80}")
-    values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
-    if len(values) != num_points:
-        raise UserError(
-            f"labels of {name} must have one entry for each point (None if unknown), got {len(values)} for "
-            f"{num_points} points"
-        )
-    return [label_id(value, id2label, f"point {index} of {name}") for index, value in enumerate(values)]
-
-
-def label_id(label: Any, id2label: Mapping[int, str], where: str) -> int | None:
-    """Return the class id of a class name or id; None for None and −1.
-
-    Args:
-        label: class name, class id, None or −1.
-        id2label: class names of the model.
-        where: description of the point that the label belongs to, for the error.
-
-    Raises:
-        UserError: the model does not know the class.
-    """
-    if label is None or (not isinstance(label, str) and label == -1):
-        return None
-    # A class by its name, then by its id.
-    if isinstance(label, str):
-        ids = {name: index for index, name in id2label.items()}
-        if label not in ids:
-            listed = ", ".join(map(repr, list(ids)[:LISTED_CLASSES])) + (", …" if len(ids) > LISTED_CLASSES else "")
-            hint = did_you_mean(label, ids, count=3) or f"the model knows {listed}"
-            raise UserError(f"unknown label {label!r} of {where}; {hint}")
-        return ids[label]
-    # A bool is an integer to Python, but no class.
-    if isinstance(label, bool) or not isinstance(label, numbers.Integral) or label not in id2label:
-        raise UserError(
-            f"unknown label {label!r} of {where}; give a class name, an id from 0 to {len(id2label) - 1}, or None if "
-            "the class is unknown"
-        )
-    return int(label)
 
 
 def checked_rough_masks(masks: Any, num_points: int, image: Image.Image, name: str) -> list[np.ndarray]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..data import objects_with_mask
-from ..models.solov2.transforms_solov2 import shortest_edge_size
 from ..ops.coco_masks import rle_area, rle_box
+from ..ops.image_sizes import shortest_edge_size
 from ..ops.user_error import UserError
 from ..runs.data import RunData
 

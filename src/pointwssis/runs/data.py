@@ -196,7 +196,9 @@ def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, 
     if recipe.data_dir is not None:
         loaded = load_coco_folder(recipe.data_dir, **options)
         return loaded["train"], loaded["validation"]
-    if recipe.train_annotations is None or recipe.image_dir is None:
+    if recipe.train_annotations is not None and recipe.image_dir is None:
+        raise UserError("train_annotations requires image_dir (--image_dir), the folder of the images")
+    if recipe.train_annotations is None:
         raise UserError(
             "no data: give data_dir, dataset_name, or train_annotations and image_dir (and val_annotations)"
         )

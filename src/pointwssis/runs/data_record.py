@@ -2,17 +2,19 @@
 """The record of the data that an output folder was made with, and what has changed since.
 
 It holds a digest per image of each part of the data: of its labels, and of the content of the image. Files of unchanged
-size and modification time are not read again.
+size and modification time are not read again, neither image files nor the Arrow files of a prepared dataset, which may
+hold the images.
 """
 
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 from datasets import Dataset, concatenate_datasets
 
 from ..ops.user_error import UserFileNotFoundError
@@ -32,7 +34,10 @@ PARTS = {
 }
 
 Digests = dict[str, list[Any]]
-"""Path of an image → its size in bytes, its modification time in ns, and the digest of its content."""
+"""Path of an image → its size in bytes, its modification time in ns, and the digest of its content.
+
+For an image that is stored in the rows: its name, with sizes and times of their files → 0, 0, and the digest.
+"""
 
 
 class DataRecord:
@@ -103,17 +108,19 @@ def difference_of(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 
 
 def image_digests(parts: Iterable[Dataset], known: Digests) -> Digests:
-    """Return the digest of each image file of some rows; images whose bytes are stored in the rows have none here.
+    """Return the digest of each image of some rows.
 
     Args:
         parts: rows of the schema.
         known: digests from an earlier call; files of the same size and time are not read.
     """
-    paths = set()
+    paths, stored = set(), Digests()
     for rows in parts:
-        for image in rows.select_columns(["image"]).with_format(None)["image"]:
-            if image["bytes"] is None:
-                paths.add(image["path"])
+        if _holds_images(rows):
+            stored |= _digests_of_stored(rows, known)
+        else:
+            images = rows.select_columns(["image"]).with_format(None)["image"]
+            paths |= {image["path"] for image in images if image["bytes"] is None}
 
     def digest(path: str) -> list[Any]:
         if not Path(path).is_file():
@@ -125,18 +132,41 @@ def image_digests(parts: Iterable[Dataset], known: Digests) -> Digests:
     # Reading and hashing release Python's lock.
     with ThreadPoolExecutor(8) as pool:
         ordered = sorted(paths)
-        return dict(zip(ordered, pool.map(digest, ordered), strict=True))
+        return stored | dict(zip(ordered, pool.map(digest, ordered), strict=True))
+
+
+def _holds_images(rows: Dataset) -> bool:
+    """Return True if the images of all rows are stored in them."""
+    # Null counts of a mapped table are known without reading its images.
+    return len(rows) > 0 and pc.struct_field(rows.data.column("image"), "bytes").null_count == 0
+
+
+def _digests_of_stored(rows: Dataset, known: Digests) -> Digests:
+    """Return the digest of each image that is stored in rows; known ones if their files are unchanged."""
+    keys = _stored_keys(rows)
+    if rows.cache_files and all(key in known for key in keys):
+        return {key: known[key] for key in keys}
+    images = rows.select_columns(["image"]).with_format(None)
+    return {key: [0, 0, _digest_of_bytes(row["image"]["bytes"])] for key, row in zip(keys, images, strict=True)}
+
+
+def _stored_keys(rows: Dataset) -> list[str]:
+    """Return a key per image that is stored in rows, which changes with the size or the time of their files."""
+    files = [Path(file["filename"]) for file in rows.cache_files]
+    version = digest_of_values([[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files])
+    columns = rows.select_columns(["file_name", "image_id"])
+    return [f"{row['file_name']} (image {row['image_id']}, stored in {version})" for row in columns]
 
 
 def row_digests(rows: Dataset, images: Digests) -> dict[str, str]:
     """Return file name → digest of the row, ids included, and of the content of its image."""
     digests: dict[str, str] = {}
-    for row in rows.with_format(None):
+    for row, content in _with_contents(rows, images):
         name = row["file_name"]
         # An image that occurs twice is numbered.
         while name in digests:
             name += "+"
-        digests[name] = digest_of_values([row_content(row, images), row["image_id"], [i["id"] for i in row["objects"]]])
+        digests[name] = digest_of_values([content, row["image_id"], [item["id"] for item in row["objects"]]])
     return digests
 
 
@@ -150,22 +180,34 @@ def label_keys(rows: Dataset, maker: Any, folder: Path) -> list[str]:
     """
     images = image_digests([rows], (read_json(folder / DATA_FILE) or {}).get("images", {}))
     common = digest_of_values(maker)
-    return [digest_of_values([common, row_content(row, images)]) for row in rows.with_format(None)]
+    return [digest_of_values([common, content]) for _, content in _with_contents(rows, images)]
 
 
-def row_content(row: Mapping[str, Any], images: Digests) -> dict[str, Any]:
-    """Return all values of a row but its ids, with the digest of its image in place of the image."""
-    stored = row["image"]["bytes"]
-    image = images[row["image"]["path"]][2] if stored is None else hashlib.sha256(stored).hexdigest()
-    objects = [{key: value for key, value in item.items() if key != "id"} for item in row["objects"]]
-    kept = {key: value for key, value in row.items() if key not in ("image", "image_id", "objects")}
-    return {**kept, "image": image, "objects": objects}
+def _with_contents(rows: Dataset, images: Digests) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield each row with all its values but its ids, with the digest of its image in place of the image."""
+    keys = _stored_keys(rows) if _holds_images(rows) else None
+    # Stored images are large, so they are not read.
+    columns = rows if keys is None else rows.remove_columns("image")
+    for position, row in enumerate(columns.with_format(None)):
+        if keys is not None:
+            image = images[keys[position]][2]
+        elif row["image"]["bytes"] is None:
+            image = images[row["image"]["path"]][2]
+        else:
+            image = _digest_of_bytes(row["image"]["bytes"])
+        objects = [{key: value for key, value in item.items() if key != "id"} for item in row["objects"]]
+        kept = {key: value for key, value in row.items() if key not in ("image", "image_id", "objects")}
+        yield row, {**kept, "image": image, "objects": objects}
 
 
 def identity_of(model: str) -> list[str]:
     """Return digests of the weights and the settings of a saved model; a name on the Hub stands for itself."""
     files = sorted([*Path(model).glob("*.safetensors"), *Path(model).glob("*config.json")])
     return [digest_of(path) for path in files] or [model]
+
+
+def _digest_of_bytes(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def digest_of_values(values: Sequence[Any] | Mapping[str, Any]) -> str:

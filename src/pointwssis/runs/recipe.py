@@ -3,6 +3,7 @@
 
 import copy
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,10 @@ from ..training.augmentation import Augmentation
 from ..training.refinement_sampling import RefinementSampling
 from .credentials import refuse_credentials
 from .named_recipes import find_recipe, recipe_file_values
-from .recipe_values import checked_fields, parse_overrides, parse_value
+from .recipe_values import check_sizes, checked_fields, parse_overrides, parse_value
 
+_MAX_INTEGER, _MAX_THREADS, _MAX_LABEL_SCALE = 2**31 - 1, 1024, 16
+_ABOUT_OPTION = re.compile(r"(there is no option )?--")
 STAGES = ("teacher", "rough", "refiner", "pseudo", "control", "student", "upper_bound")
 
 
@@ -236,16 +239,15 @@ class Recipe:
         self._check_data()
         self._check_supervision()
         self._check_numbers()
-        # Without a stage there is nothing to run.
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:
-            raise UserError(f"stages: {unknown or self.stages}; expected any of {', '.join(STAGES)}")
+            raise UserError(f"stages: {brief(unknown or self.stages)}; expected any of {', '.join(STAGES)}")
         # Found out now rather than after the training.
         if self.push_to_hub and self.hub_model_id is None:
             raise UserError("push_to_hub requires hub_model_id, the repository, such as user/name")
-        _check_sizes("image_size", self.image_size, ("shortest_edge",), ("longest_edge",))
+        check_sizes("image_size", self.image_size, ("shortest_edge",), ("longest_edge",))
         if self.pad_size is not None:
-            _check_sizes("pad_size", self.pad_size, ("height", "width"))
+            check_sizes("pad_size", self.pad_size, ("height", "width"))
         Augmentation(**checked_fields(self.augmentation, Augmentation, "augmentation"))
         refiner_sampling(self.refiner)
 
@@ -256,6 +258,9 @@ class Recipe:
         given = [f"{key} is {brief(value)}" for key, value in sources.items() if value is not None]
         if len(given) > 1:
             raise UserError(f"{' and '.join(given)}; keep one of them and set the other to null")
+        for key in ("train_annotations", "output_dir"):
+            if not getattr(self, key) and getattr(self, key) is not None:
+                raise UserError(f"{key} is empty; give a path")
         choices = get_args(PointSource)
         if self.point_source not in choices:
             raise UserError(f"point_source is {brief(self.point_source)}; it must be one of {', '.join(choices)}")
@@ -281,24 +286,27 @@ class Recipe:
 
     def _check_numbers(self) -> None:
         """Raise a `UserError` for counts out of range."""
-        # Limits that are null are not checked.
         names = ("max_steps", "threads", "tile_size", "max_detections", "full_repeats", "rough_folds", "label_rounds")
         for name in (*names, "seed"):
             value, least = getattr(self, name), 0 if name == "seed" else 1
-            if value is not None and value < least:
-                raise UserError(f"{name} is {value}; it must be an integer of at least {least}")
+            most = _MAX_THREADS if name == "threads" else _MAX_INTEGER
+            if value is not None and not least <= value <= most:
+                raise UserError(f"{name} is {brief(value)}; it must be an integer from {least} to {most:,}")
         if self.teacher_patience < 0:
-            raise UserError(f"teacher_patience is {self.teacher_patience}; it must be at least 0, which is off")
+            raise UserError(f"teacher_patience is {brief(self.teacher_patience)}; it must be at least 0, which is off")
         # At 0 percent of its training, a teacher has learned nothing.
         fractions = self.rough_fractions
         if not fractions or not all(0 < fraction <= 1 for fraction in fractions):
-            raise UserError(f"rough_fractions is {fractions}; expected fractions of the training, 0 < fraction ≤ 1")
-        if not self.label_scales or not all(scale > 0 for scale in self.label_scales):
             raise UserError(
-                f"label_scales is {self.label_scales}; expected positive factors of image_size, such as [1.0]"
+                f"rough_fractions is {brief(fractions)}; expected fractions of the training, 0 < fraction ≤ 1"
             )
-        if any(edge < 1 for edge in self.train_shortest_edges or ()):
-            raise UserError(f"train_shortest_edges is {self.train_shortest_edges}; expected positive numbers of pixels")
+        if not self.label_scales or not all(0 < scale <= _MAX_LABEL_SCALE for scale in self.label_scales):
+            raise UserError(
+                f"label_scales is {brief(self.label_scales)}; expected factors of image_size, above 0 and at most "
+                f"{_MAX_LABEL_SCALE}, such as [1.0]"
+            )
+        for edge in self.train_shortest_edges or ():
+            check_sizes("train_shortest_edges", {"shortest_edge": edge}, ("shortest_edge",))
 
     @classmethod
     def load(cls, name_or_path: str | Path, overrides: Mapping[str, str] | None = None) -> "Recipe":
@@ -324,7 +332,7 @@ class Recipe:
             return cls.from_values(values, overrides, source=str(path))
         except UserError as error:
             # Checks of single values do not know the file; those of options need not.
-            if str(path) in str(error) or "--" in str(error):
+            if str(path) in str(error) or _ABOUT_OPTION.match(str(error)):
                 raise
             raise UserError(f"{path}: {error}") from error
 
@@ -390,9 +398,3 @@ def refiner_sampling(refiner: Mapping[str, Any]) -> RefinementSampling:
     options = {option.name for option in dataclasses.fields(RefinementSampling)}
     given = {name: value for name, value in refiner.items() if name in options}
     return RefinementSampling(**checked_fields(given, RefinementSampling, "refiner"))
-
-
-def _check_sizes(name: str, sizes: Mapping[str, int], needed: Sequence[str], allowed: Sequence[str] = ()) -> None:
-    """Raise a `UserError` unless a mapping of sizes in pixels has all required keys and no unknown ones."""
-    if not {*needed} <= sizes.keys() <= {*needed, *allowed} or min(sizes.values()) < 1:
-        raise UserError(f"{name} is {dict(sizes)}; expected {', '.join([*needed, *allowed])} in pixels")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from ..models.processor_settings import check_processor_settings
 from ..ops.documents import parse_yaml
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import brief, did_you_mean, with_hint
@@ -98,6 +99,17 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
             return value
     expected = " or ".join(kind_name(kind) for kind in kinds)
     raise UserError(f"{name} is {brief(value)} ({type(value).__name__}); expected {expected}")
+
+
+def check_sizes(name: str, sizes: Mapping[str, int], needed: Sequence[str], allowed: Sequence[str] = ()) -> None:
+    """Raise a `UserError` unless a mapping of sizes in pixels has all required keys and no unknown ones."""
+    if not {*needed} <= sizes.keys() <= {*needed, *allowed}:
+        raise UserError(f"{name} is {brief(dict(sizes))}; expected {', '.join([*needed, *allowed])} in pixels")
+    # Image processors refuse other sizes, but not before the first stage.
+    try:
+        check_processor_settings({"size": sizes})
+    except UserError as error:
+        raise UserError(f"{name} is {brief(dict(sizes))}: {error}") from error
 
 
 def kind_name(kind: Any) -> str:

@@ -33,6 +33,7 @@ from .recipe import Recipe, refiner_sampling
 from .stage_arguments import refiner_settings, training_arguments
 from .stage_results import is_trained, remove_checkpoints
 from .stage_training import save_untrained, train_and_save, without_printing
+from .watching import watch
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ def train_refiner(
     )
     if eta is not None:
         trainer.add_callback(eta.for_stage(folder.relative_to(recipe.output_dir).as_posix()))
+    watch(trainer, recipe, folder.relative_to(recipe.output_dir).as_posix())
     without_printing(trainer)
     train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
 

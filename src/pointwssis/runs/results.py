@@ -11,6 +11,7 @@ from ..pseudo_labeling.gate import Gate
 from ..visualization.drawing import PANEL_TITLES, contact_sheet, pseudo_label_panels
 from .names import PSEUDO_LABELS, SEGMENTERS
 
+CONTACT_SHEET = "contact_sheet.png"
 LABEL_COLUMNS = {"AP": "AP", "AP50": "AP50", "AR100": "AR100", "mean_iou": "mean IoU"}
 
 

@@ -8,7 +8,7 @@ from transformers import PreTrainedConfig
 
 from ..models.factory import is_saved_model
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
-from ..ops.user_error import UserError, as_user_error
+from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
 from ..ops.whole_files import read_json
 from .recipe import Recipe
 
@@ -80,7 +80,10 @@ def check_reused_models(recipe: Recipe, class_names: list[str]) -> None:
         name = reused_model(recipe, stage)
         if name is None:
             continue
-        with as_user_error(OSError):
+        # A path is never looked up on the Hub.
+        if name.startswith((".", "/", "~")) and not Path(name).is_dir():
+            raise UserFileNotFoundError(f"{key} is {name!r}: no such folder; give that of a trained model")
+        with as_user_error(OSError, ValueError, source=f"{key} is {name!r}"):
             fields, _ = PreTrainedConfig.get_config_dict(name)
         found = fields.get("model_type")
         if found != model_type:

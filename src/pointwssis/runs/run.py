@@ -33,8 +33,9 @@ from .plan import RunPlan, round_name
 from .progress import EtaCallback
 from .recipe import Recipe
 from .refiner_stage import train_refiner
-from .results import write_contact_sheet, write_results
+from .results import CONTACT_SHEET, write_contact_sheet, write_results
 from .reuse import GATE_FILE, is_reused, labeling_model
+from .run_report import write_curves, write_report
 from .saved_rows import stored_rows
 from .self_training import self_training_rows
 from .shipping import save_validation_size, shipped_model
@@ -117,7 +118,7 @@ class Run:
     # -- all stages
 
     def run(self) -> dict[str, Any]:
-        """Run the stages of the recipe, and write `results.json`, `results.md` and a contact sheet of the labels.
+        """Run the stages of the recipe, and write `results.json`, `results.md`, curves, and `report.html`.
 
         Returns:
             The content of `results.json`: name of each SOLOv2 of the run → its metrics (fractions from 0 to 1), and
@@ -157,7 +158,7 @@ class Run:
             self.student("upper_bound", self.data.train)
 
     def write_results(self) -> dict[str, Any]:
-        """Collect the results of all stages that were run, and write them with cards and a contact sheet."""
+        """Collect the results of all stages that were run, and write them with cards, pictures, and the report."""
         # Stages of earlier calls count too: their metrics are read from their folders.
         results = {model.name: self.metrics(model.name) for model in SEGMENTERS}
         results["pseudo_labels"] = self.labeling.quality()
@@ -171,12 +172,15 @@ class Run:
         if is_first_process():
             write_results(results, self.folder, self.recipe.max_detections)
             self.write_contact_sheet()
+            write_curves(self.folder)
+            labels = self.labeling.best_folder
+            write_report(self.folder, results, None if labels is None else stored_rows(labels), self.data.train)
         wait_for_all()
         return results
 
     def write_contact_sheet(self) -> None:
         """Draw some images with their labels, unless there is a contact sheet of the same labels."""
-        labels, sheet = self.labeling.best_folder, self.folder / "contact_sheet.png"
+        labels, sheet = self.labeling.best_folder, self.folder / CONTACT_SHEET
         if labels is None:
             return
         is_up_to_date = sheet.is_file() and sheet.stat().st_mtime >= labels.stat().st_mtime

@@ -2,6 +2,9 @@
 """The training arguments of a stage, from those of the recipe."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from ..training.arguments import SegmentationTrainingArguments
 from ..training.refinement_sampling import RefinementSampling
 from .recipe import Recipe
 
+TENSORBOARD = "tensorboard"  # package, its name in `report_to`, and the folder in that of the run
+PACKAGES = {TENSORBOARD: "'pointwssis[tensorboard]'", "wandb": "wandb", "trackio": "trackio"}
 CHECKPOINTS = "checkpoints"  # folder in that of a model
 POSITIVE_ARGUMENTS = ("max_steps", "per_device_train_batch_size", "per_device_eval_batch_size", "logging_steps")
 
@@ -30,11 +35,16 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
         "disable_tqdm": True,
         "logging_steps": 20,
         "save_total_limit": 1,
+        "report_to": default_report(),
+        "run_name": f"{Path(recipe.output_dir).name} {folder.name}",
     }
     for setting in settings:
+        if "output_dir" in setting:
+            raise UserError("the training argument output_dir belongs to the run; set output_dir of the recipe instead")
         values.update(setting)
     # Names and numbers are checked first, for messages in terms of the recipe.
     check_arguments(values)
+    check_report(values["report_to"])
     with as_user_error(ValueError, source="training"):
         arguments = SegmentationTrainingArguments(**values)
     # A shortened training run warms up for the same fraction of its steps.
@@ -47,6 +57,23 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
     if not any("save_steps" in setting for setting in settings):
         arguments.save_steps = max(1, arguments.max_steps // 5)
     return arguments
+
+
+def default_report() -> str:
+    """Return TensorBoard where its package is installed, else "none"."""
+    return TENSORBOARD if find_spec(TENSORBOARD) is not None else "none"
+
+
+def check_report(report_to: Any) -> None:
+    """Raise a `UserError` if a package that the training is to report to is not installed.
+
+    Args:
+        report_to: value of the training argument.
+    """
+    names: Sequence[Any] = report_to if isinstance(report_to, list) else [report_to]
+    for name in names:
+        if name in PACKAGES and find_spec(name) is None:
+            raise UserError(f"training.report_to is {name}, which is not installed; pip install {PACKAGES[name]}")
 
 
 def with_steps(settings: dict[str, Any], whole: SegmentationTrainingArguments, steps: int) -> dict[str, Any]:
@@ -80,6 +107,9 @@ def check_arguments(values: dict[str, Any]) -> None:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if type(known[name]) in (int, float) and not is_number:
             raise UserError(f"the training argument {name} must be a number, got {value!r} ({type(value).__name__})")
+        # Training would end with NaN, or transformers stop with another message, after the data are loaded.
+        if is_number and not (math.isfinite(value) and (value >= 0 or known[name] is None or known[name] < 0)):
+            raise UserError(f"the training argument {name} is {value!r}; it must be a finite number of at least 0")
         if name in POSITIVE_ARGUMENTS and value is not None and value < 1:
             raise UserError(f"the training argument {name} is {value!r}; it must be at least 1")
 

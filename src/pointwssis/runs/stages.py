@@ -52,8 +52,9 @@ from .progress import EtaCallback
 from .recipe import Recipe
 from .results import percent
 from .stage_arguments import training_arguments
-from .stage_results import is_trained, remove_checkpoints
+from .stage_results import PRECISION_RECALL_FILE, is_trained, remove_checkpoints
 from .stage_training import save_untrained, train_and_save, without_printing
+from .watching import watch
 
 logger = logging.getLogger(__name__)
 
@@ -128,12 +129,12 @@ def train_segmenter(
         Metrics of `CocoEvaluator`, fractions from 0 to 1; empty without validation rows.
     """
     folder = Path(recipe.output_dir) / training.name
-    metrics_file = folder / "metrics.json"
+    metrics_file, curve_file = folder / "metrics.json", folder / PRECISION_RECALL_FILE
     is_ready = is_trained(folder)
     # The file of metrics is written last, so that it marks the stage as done.
     if is_ready:
         remove_checkpoints(folder)
-    if is_ready and metrics_file.is_file():
+    if is_ready and metrics_file.is_file() and curve_file.is_file():
         logger.warning("%s is done already; delete the folder to train it again", folder)
         return read_json(metrics_file)
 
@@ -153,12 +154,13 @@ def train_segmenter(
         remove_checkpoints(folder)  # the Trainer creates the folder even for an evaluation
         save_changed_fields(model.config, folder)
 
-    metrics = {}
+    metrics, curves = {}, {}
     if validation is not None:
         trainer.evaluate()
-        metrics = trainer.evaluator.compute()
+        metrics, curves = trainer.evaluator.compute(), trainer.evaluator.precision_recall()
     # Empty metrics are written too, since the file marks the stage as done.
     if trainer.is_world_process_zero():
+        write_json(curve_file, curves)
         write_json(metrics_file, metrics)
         if eta is not None and metrics:
             print(f"  AP {percent(metrics['AP'])}, AP50 {percent(metrics['AP50'])}", flush=True)
@@ -209,6 +211,7 @@ def segmenter_trainer(
         trainer.add_callback(LabelStopping(recipe.teacher_patience, training.measure_labels, trainer))
     elif training.intermediate_folders:
         trainer.add_callback(SaveIntermediateWeights(training.intermediate_folders, trainer))
+    watch(trainer, recipe, training.name, validation, training.rows)
     return without_printing(trainer)
 
 

@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Random augmentation of a training image together with its masks and points."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,7 @@ class Augmentation:
             window are those of `min_crop` divided by the factor, so both settings multiply.
 
     Raises:
-        UserError: `copy_paste` is no probability, or `scale_jitter` is below 1.
+        UserError: a value is out of its range.
     """
 
     horizontal_flip: float = 0.5
@@ -42,9 +43,15 @@ class Augmentation:
     scale_jitter: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.copy_paste <= 1:
-            raise UserError(f"augmentation.copy_paste is {self.copy_paste}; it must be a probability from 0 to 1")
-        if not self.scale_jitter >= 1:
+        for name in ("horizontal_flip", "vertical_flip", "copy_paste"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"augmentation.{name} is {getattr(self, name)}; it must be a probability from 0 to 1")
+        for name in ("brightness", "contrast"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"augmentation.{name} is {getattr(self, name)}; it must be a change from 0 to 1")
+        if not 0 < self.min_crop <= 1:
+            raise UserError(f"augmentation.min_crop is {self.min_crop}; it must be a fraction, 0 < fraction ≤ 1")
+        if not 1 <= self.scale_jitter < math.inf:
             raise UserError(
                 f"augmentation.scale_jitter is {self.scale_jitter}; it must be at least 1, the largest factor of scale"
             )

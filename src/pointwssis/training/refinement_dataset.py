@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from datasets import Dataset as HFDataset
 
-from ..models.mask_refine_net.crops_mask_refine_net import CropBox, crop_box_around
 from ..ops.coco_masks import decode_rle, rle_area, rle_box, rle_iou
+from ..ops.crop_boxes import CropBox, crop_box_around
 from ..ops.images import read_image
 from ..ops.user_error import UserError
 from .augmentation import Augmentation, augmented

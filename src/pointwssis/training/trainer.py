@@ -23,7 +23,7 @@ from ..evaluation.coco_evaluator import CocoEvaluator
 from ..hub.cards.released import bare_card
 from ..models.solov2.batches_solov2 import run_network
 from ..ops.full_disk import naming_full_disk
-from ..ops.user_error import UserError
+from ..ops.user_error import UserError, from_worker_process
 from ..ops.whole_files import finish_folder
 from .arguments import SegmentationTrainingArguments
 from .collators import InstanceCollator, as_list
@@ -142,6 +142,11 @@ class SegmentationTrainer(Trainer):
 
     # -- optimization
 
+    @from_worker_process()
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Train as transformers' Trainer does; an image that cannot be read is one clear error, from any process."""
+        return super().train(*args, **kwargs)
+
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the optimizer of the arguments, with the groups of `parameter_groups`."""
         model = self.model if model is None else model
@@ -229,13 +234,13 @@ class SegmentationTrainer(Trainer):
     ) -> tuple[Any, Any, Any]:
         if "samples" not in inputs:  # training samples: the loss
             return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
-        for image_id, predictions in self._segmented(model, inputs["samples"]):
+        for image_id, predictions in self.segmented(model, inputs["samples"]):
             self.evaluator.update(image_id, predictions)
             if not prediction_loss_only:
                 self._predictions[image_id] = predictions
         return None, None, None
 
-    def _segmented(
+    def segmented(
         self, model: nn.Module, samples: Iterable[dict[str, Any]]
     ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """Yield the id of each image and its predictions in the form of `CocoEvaluator.update`."""
@@ -258,6 +263,7 @@ class SegmentationTrainer(Trainer):
                     predictions.append({"label": info["label_id"], "score": info["score"], "rle": rle})
                 yield sample["image_id"], predictions
 
+    @from_worker_process()
     def evaluation_loop(
         self,
         dataloader: Any,

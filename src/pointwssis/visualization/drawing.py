@@ -32,6 +32,7 @@ UNKNOWN_COLOR: Color = (150, 150, 150)
 PANEL_TITLES = ("image", "points", "rough masks", "refined masks", "ground truth")
 PANEL_OPACITY = 0.35  # of the fillings, so that the image shows through
 PANEL_OUTLINE = 2  # width of the outlines in pixels of a panel whose longer side is MIN_SIDE
+MAX_SIDE = 4096  # no image becomes longer by being enlarged, in pixels
 MIN_SIDE = 256  # images with a shorter side below this, in pixels, are enlarged
 
 
@@ -80,7 +81,8 @@ def draw_instances(
         points: (m, 2), (x, y) in pixels of the image.
         colors: n colors of the masks, and of the points if m = n.
         opacity: opacity of the filling, 0 to 1.
-        min_side: enlarge the image to at least this shorter side, in pixels; 0 keeps its size.
+        min_side: enlarge the image to at least this shorter side, in pixels, as far as its longer side does not exceed
+            `MAX_SIDE`; 0 keeps its size.
         outline_width: width of the outlines in pixels of the drawing; None takes half a pixel of the image.
 
     Raises:
@@ -260,7 +262,7 @@ def _part(mask: np.ndarray | RLE, index: int, image: Image.Image) -> MaskPart:
 def _enlarged(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:
     """Return the image in RGB with at least this shorter side, and the integer factor of its enlargement."""
     # Rounded up, so that the shorter side reaches at least `min_side`; nearest neighbor keeps pixels visible.
-    factor = max(1, -(-min_side // min(image.size)))
+    factor = max(1, min(-(-min_side // min(image.size)), MAX_SIDE // max(image.size)))
     image = image.convert("RGB")
     if factor == 1:
         return image, 1

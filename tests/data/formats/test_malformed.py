@@ -429,7 +429,7 @@ def test_skipping_everything_is_an_error_again(tmp_path):
     images = write_marked_images(tmp_path / "images")
     path = tmp_path / "clicks.csv"
     path.write_text("image,x,y,label\nz.jpg,1,1,cat\n")
-    with pytest.raises(ValueError, match="no image to load .all were skipped."):
+    with pytest.raises(ValueError, match="no image to load .1 bad record skipped, the first one"):
         load_annotations(path, images, skip_bad=True)
 
 
@@ -440,7 +440,7 @@ def test_an_unreadable_label_file_of_yolo(tmp_path):
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "a.txt").write_bytes(b"\xff\xfe0")
     (tmp_path / "labels" / "dot.txt").write_text("")
-    with pytest.raises(ValueError, match=r"image a.jpg: label file is .*a.txt.*is not text"):
+    with pytest.raises(ValueError, match=r"image a.jpg: label file is .*label file is not text; .*a.txt"):
         load_annotations(tmp_path / "data.yaml", images)
     assert len(load_annotations(tmp_path / "data.yaml", images, skip_bad=True)) == 6
 

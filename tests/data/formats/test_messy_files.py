@@ -78,7 +78,7 @@ def error_of(path: Path, images: Path, **options: Any) -> str:
         ({"segmentation": SQUARE, "level": 99}, "level is 99: level is not the number of a pyramid level"),
         ({"segmentation": SQUARE, "level": 10**30}, "not the number of a pyramid level"),
         ({"segmentation": SQUARE, "bbox": [10, 10, 10**400, 30]}, "bbox is NaN or infinite"),
-        ({"segmentation": [[10, 10, "1e9", 10, 50, 40]]}, "polygon far outside of the image"),
+        ({"segmentation": [[10, 10, 1e9, 10, 50, 40]]}, "polygon far outside of the image"),
         ({"segmentation": [[0.1, 0.1, 0.4, 0.1, 0.4, 0.5]]}, "multiply x by the width 120 and y by the height 80"),
         ({"bbox": [0.1, 0.1, 0.4, 0.5], "point": None}, "coordinates seem to be parts of the image (0 to 1)"),
     ],

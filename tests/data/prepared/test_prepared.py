@@ -302,7 +302,7 @@ def test_subset_files_that_do_not_fit(shapes, tmp_path):
         weak.write_text(content)
         with pytest.raises(ValueError, match=r"10p_w.json: not a COCO file"):
             prepare_coco(shapes, tmp_path / "out", percentages=(10,), subsets_dir=tmp_path, skip_bad=True)
-    assert not (tmp_path / "out").exists() and not (tmp_path / "out.unfinished").exists()
+    assert not (tmp_path / "out").exists() and not (tmp_path / "unfinished-out").exists()
 
 
 # -- bad records ------------------------------------------------------------------------------------------------------

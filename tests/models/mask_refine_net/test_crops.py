@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from helpers.golden_refiner import GOLDEN, box_mask, golden_masks, golden_points
-from pointwssis.models.mask_refine_net.crops_mask_refine_net import crop_box_around, points_to_crops
 from pointwssis.models.mask_refine_net.heatmaps_mask_refine_net import draw_point_heatmaps
+from pointwssis.ops.crop_boxes import crop_box_around, points_to_crops
 
 
 class TestCropBoxAround:

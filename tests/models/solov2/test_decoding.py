@@ -8,7 +8,7 @@ from torch.utils._pytree import tree_leaves
 from helpers.raw_outputs import constant_outputs, random_outputs, settings_of, with_settings
 from helpers.small_solov2 import drawn_batch, lively_model
 from pointwssis.models.solov2 import decoding_solov2, mask_resizing_solov2
-from pointwssis.models.solov2.decoding_solov2 import ImageOutputs, in_float32
+from pointwssis.models.solov2.decoding_solov2 import FEW_KERNELS, ImageOutputs, prepared_for_clicks
 from pointwssis.models.solov2.grid_solov2 import cells_of_points
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from pointwssis.models.solov2.level_selection_solov2 import decode_points
@@ -274,15 +274,30 @@ def test_maskness_is_the_mean_of_the_foreground():
         assert (area - foreground.sum(1)).abs().max() <= 1  # a probability at the threshold is rounded either way
 
 
-def test_converting_bfloat16_outputs_once_changes_nothing():
+def test_masknesses_do_not_depend_on_the_order_in_memory():
+    """Few kernels and many ones, of features with the channels first and last."""
+    outputs = random_outputs(60, 92)
+    first, last = ImageOutputs.of(outputs, 0), ImageOutputs.of(prepared_for_clicks(outputs), 0)
+    for count in (1, 5, FEW_KERNELS, FEW_KERNELS + 1, 600):
+        kernels = first.kernel_table()[:count]
+        kept = [torch.zeros(count, 15 * 23) for _ in range(2)]
+        expected, areas = first.masknesses(kernels, 0.5, kept[0])
+        maskness, own_areas = last.masknesses(kernels, 0.5, kept[1])
+        assert torch.allclose(maskness, expected, atol=1e-6) and torch.allclose(*kept, atol=1e-6)
+        assert (own_areas - areas).abs().max() <= 1  # a probability at the threshold is rounded either way
+
+
+def test_preparing_bfloat16_outputs_once_changes_nothing():
     outputs = random_outputs(64, 96)
     for name in ("class_logits", "kernels"):
         outputs[name] = tuple(level.bfloat16() for level in outputs[name])
     outputs["mask_features"] = outputs["mask_features"].bfloat16()
-    converted = in_float32(outputs)
+    converted = prepared_for_clicks(outputs)
     assert converted.mask_features.dtype == converted.kernels[0].dtype == torch.float32
+    assert converted.mask_features.is_contiguous(memory_format=torch.channels_last)
     for one, other in zip(decode_all(outputs), decode_all(converted), strict=True):
-        assert torch.equal(one.pop("mask"), other.pop("mask")) and one == other
+        assert torch.equal(one["mask"], other["mask"]) and one["level"] == other["level"]
+        assert one["score"] == pytest.approx(other["score"], rel=1e-5)
 
 
 def test_masks_do_not_depend_on_how_many_are_made_at_once(monkeypatch):

@@ -12,7 +12,7 @@ from helpers.small_solov2 import lively_model, rectangles
 from pointwssis.models.mask_refine_net.image_processing_mask_refine_net import MaskRefineNetImageProcessor
 from pointwssis.models.solov2.image_processing_pil_solov2 import OFFICIAL_PREPROCESSING, SOLOv2ImageProcessorPil
 from pointwssis.models.solov2.image_processing_solov2 import SOLOv2ImageProcessor
-from pointwssis.models.solov2.transforms_solov2 import shortest_edge_size
+from pointwssis.ops.image_sizes import shortest_edge_size
 
 MEAN_BGR = torch.tensor([103.53, 116.28, 123.675])
 OFFICIAL = SOLOv2ImageProcessorPil(do_resize=False, **OFFICIAL_PREPROCESSING)

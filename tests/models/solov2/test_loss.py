@@ -293,7 +293,7 @@ def test_more_objects_than_opencv_can_take():
 def test_chunks_of_positive_cells_change_no_gradient(monkeypatch, dtype):
     batch, found = drawn_batch((64, 96), (75, 50)), []
     for pixels in (2**22, 1500):  # all cells at once; three or four at a time
-        monkeypatch.setattr(loss_solov2, "MASK_PIXELS_PER_CHUNK", pixels)
+        monkeypatch.setattr(loss_solov2, "LOSS_PIXELS_PER_CHUNK", pixels)
         model = lively_model().train()
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
             outputs = model(**batch)
@@ -307,7 +307,7 @@ def test_chunks_of_positive_cells_change_no_gradient(monkeypatch, dtype):
 
 def test_the_memory_of_the_mask_loss_does_not_grow_with_the_cells(monkeypatch):
     # Autograd keeps no mask per positive cell: the largest tensor is the mask features, 8 · 32 · 32.
-    monkeypatch.setattr(loss_solov2, "MASK_PIXELS_PER_CHUNK", 20_000)
+    monkeypatch.setattr(loss_solov2, "LOSS_PIXELS_PER_CHUNK", 20_000)
     kept = []
     for count in (40, 160):
         cells, objects = torch.arange(count) % 64, torch.arange(count)

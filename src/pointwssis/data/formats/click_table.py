@@ -24,9 +24,6 @@ tabs or semicolons; with semicolons numbers may have a decimal comma, as in the 
 `load_click_table` makes rows of the schema; `read_click_table` returns the clicks on given images.
 """
 
-import csv
-import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -35,12 +32,13 @@ from typing import Any
 
 from datasets import Dataset
 
-from ...ops.documents import parse_json, read_text
-from ...ops.user_error import UserError, UserFileNotFoundError
-from ...ops.wording import brief, counted
+from ...ops.user_error import UserError
+from ...ops.wording import counted
 from ..class_names import check_known
 from ..errors import AnnotationError, LoadReport, Remark
+from .click_lines import COLUMNS, ClickLine, first_line, read_lines
 from .coco_records import read_point
+from .doubts import FractionsCheck
 from .fields import read_flag, read_number, read_whole
 from .image_index import ImageIndex, longest_common_ends, path_parts
 from .image_records import read_size
@@ -48,18 +46,7 @@ from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
 from .sniffing import FileHead
 
-COLUMNS = {
-    "image": ("image", "file_name", "filename"),
-    "x": ("x",),
-    "y": ("y",),
-    "label": ("label", "class", "category"),
-    "width": ("width",),
-    "height": ("height",),
-    "complete": ("complete",),
-}
-_COLUMN_OF = {alias: name for name, aliases in COLUMNS.items() for alias in aliases}
-_SEPARATOR_LINE = re.compile(r"sep=([,;\t])$", re.IGNORECASE)  # may be the first line of a spreadsheet's file
-_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+$")
+_MISSING_WORDS = ("nan", "null", "none", "na", "n/a", "undefined")  # for a missing label in other programs
 
 
 @dataclass
@@ -78,13 +65,10 @@ class Clicks:
 def is_click_table(head: FileHead) -> bool:
     """Return True if the first line is a JSON object with an image, or lists the columns x and y."""
     _, first, _ = first_line(head.text)
-    # JSON lines: the first object must hold the name of an image, unlike that of other JSON formats.
+    # JSON lines: an object must hold the name of an image, unlike that of other JSON formats.
     if first.startswith("{"):
-        try:
-            values = parse_json(first)
-        except ValueError:
-            return False
-        return any(name in values for name in COLUMNS["image"])
+        keys = {key.lower() for key in head.json_keys()}
+        return bool(keys.intersection(COLUMNS["image"])) and not keys & {"shapes", "imagedata", "regions"}
     # A header: only names are compared, so any separator will do.
     columns = first.replace("\t", ",").replace(";", ",").split(",")
     return {"x", "y"} <= {name.strip().strip('"').lower() for name in columns}
@@ -104,7 +88,7 @@ def load_click_table(path: str | Path, image_dir: str | Path, **options: Any) ->
     """
     settings, path = LoadOptions(**options), Path(path)
     report = settings.start_report(path)
-    lines = _lines(path, report)
+    lines = read_lines(path, report)
     reader = AnnotationReader(ImageIndex(image_dir, settings.allow_outside), report, settings, labels_are_classes=True)
     return reader.to_dataset(_images(lines, report))
 
@@ -131,8 +115,9 @@ def read_click_table(
     path, report = Path(path), LoadReport(str(path), skip_bad)
     clicks = {image: Clicks([], []) for image in images}
     first_records: dict[Path, str] = {}
+    sizes: dict[Path, tuple[int, int]] = {}
     # Find the image of each group of lines, then decode its clicks.
-    for image in _images(_lines(path, report), report):
+    for image in _images(read_lines(path, report), report):
         try:
             file = _image_named(image.file_name, images)
             # Two names of one image give two records, whose clicks may repeat each other.
@@ -147,7 +132,7 @@ def read_click_table(
         except AnnotationError as bad:
             report.reject(image.record_name, bad)
             continue
-        first_records[file] = image.record_name
+        first_records[file], sizes[file] = image.record_name, size
         # Clicks are decoded now that the size of the upright image is known.
         for click in image.objects:
             try:
@@ -157,11 +142,18 @@ def read_click_table(
                 continue
             clicks[file].points.append(values["point"])
             clicks[file].labels.append(label)
+    # Labels must be classes, and coordinates pixels.
     found: list[str] = []
-    for each in clicks.values():
+    units = FractionsCheck()
+    for file, each in clicks.items():
         found += [label for label in each.labels if label is not None]
-    check_known(found, class_names, str(path))
+        for point in each.points:
+            units.add_point(point, sizes[file])
+    check_known(found, class_names, str(path), remedy="correct them, or leave the label empty: the model chooses")
+    units.conclude(str(path))
     report.log()
+    if not first_records and not report.skipped:
+        raise UserError(f"{path}: holds no click; write one line per click below the names of the columns")
     return clicks
 
 
@@ -184,149 +176,10 @@ def _image_named(name: str, images: Mapping[Path, str]) -> Path:
     return files[found[0]]
 
 
-# -- lines
-
-
-@dataclass
-class _Line:
-    """One line of a table.
-
-    Args:
-        record_name: name of the line in messages.
-        values: name in `COLUMNS` → value.
-        bad: problem of a line of which only the image can be read, or None.
-    """
-
-    record_name: str
-    values: dict[str, Any]
-    bad: AnnotationError | None = None
-
-
-def first_line(text: str) -> tuple[int, str, str | None]:
-    """Return number and text of the line that names the columns, and the separator if a spreadsheet states it."""
-    separator = None
-    for number, line in enumerate(io.StringIO(text, newline="")):
-        # The separator of a spreadsheet precedes the header; blank lines are skipped.
-        if (match := _SEPARATOR_LINE.match(line.strip(" \r\n"))) and separator is None:
-            separator = match[1]
-        elif line.strip():
-            return number, line.rstrip("\r\n"), separator
-    return 0, "", separator
-
-
-def _lines(path: Path, report: LoadReport) -> Iterator[_Line]:
-    if not path.is_file():
-        raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of a table of clicks")
-    text = read_text(path)
-    # A leading brace marks JSON lines; the header of a table has none.
-    return _json_lines(text, report) if text.lstrip().startswith("{") else _table_lines(text, report)
-
-
-def _json_lines(text: str, report: LoadReport) -> Iterator[_Line]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            values = _json_object(line)
-        except AnnotationError as bad:
-            report.reject(f"line {number}", bad)
-            continue
-        known = {_COLUMN_OF[key]: value for key, value in values.items() if key in _COLUMN_OF}
-        yield _Line(f"line {number}", known)
-
-
-def _json_object(line: str) -> dict[str, Any]:
-    try:
-        values = parse_json(line)
-    except ValueError as error:
-        hint = f"{error}; write one JSON object per line"
-        raise AnnotationError("not JSON", "line", line.strip(), hint) from error
-    if not isinstance(values, dict):
-        hint = 'write {"image": …, "x": …, "y": …, "label": …}'
-        raise AnnotationError("not a JSON object", "line", values, hint)
-    return values
-
-
-def _table_lines(text: str, report: LoadReport) -> Iterator[_Line]:
-    start, header, separator = first_line(text)
-    # Unless the file states its separator, take the most frequent candidate of the header.
-    delimiter = separator or max(",\t;", key=header.count)
-    # Skip the lines above the header; the csv module handles quotes and line breaks inside cells.
-    file = io.StringIO(text, newline="")
-    for _ in range(start):
-        file.readline()
-    rows = csv.reader(file, delimiter=delimiter, strict=True)
-    last, labels = None, set[str]()
-    try:
-        columns = _columns(next(rows, []), f"{report.source}: line {start + 1}")
-        for cells in rows:
-            # Spreadsheets write blank lines as rows of empty cells
-            if any(cell.strip() for cell in cells):
-                line = _table_line(f"line {start + rows.line_num}", columns, cells, delimiter)
-                labels.add(line.values.get("label", ""))
-                # One line is held back, because the last one is special.
-                if last is not None:
-                    yield last
-                last = line
-    except csv.Error as error:
-        # After a broken quote the borders of rows are unknown, so this row cannot simply be skipped.
-        place = f"{report.source}: line {start + rows.line_num}"
-        raise UserError(f"{place}: not a valid table ({error}); check its quotes") from error
-    if last is not None:
-        if not text.endswith(("\n", "\r")):
-            _check_last(last, labels, report)
-        yield last
-
-
-def _check_last(line: _Line, labels: set[str], report: LoadReport) -> None:
-    """Look for a cut in the last line of a table that does not end with a line break."""
-    label = line.values.get("label", "")
-    longer = [other for other in labels if label and other.startswith(label) and other != label]
-    if longer and line.bad is None:
-        hint = f"it may have been {brief(longer[0])}; restore the end of the file, or end it with a line break"
-        line.bad = AnnotationError("last line is cut off", "label", label, hint)
-    else:
-        # Writers of tables end every line with a break.
-        values = ", ".join(line.values.values())
-        remark = "last line without a line break (the file may be cut off)"
-        report.note(line.record_name, Remark(remark, "line", values, is_suspect=True))
-
-
-def _table_line(record_name: str, columns: Sequence[str | None], cells: Sequence[str], delimiter: str) -> _Line:
-    # A row of the wrong length still yields what can be read, usually its image
-    pairs = zip(columns, cells, strict=False)
-    line = _Line(record_name, {name: cell.strip() for name, cell in pairs if name})
-    # The error is raised by `_images`, which knows the image that loses a click.
-    if len(cells) != len(columns):
-        hint = f"the first line names {len(columns)} columns; a name with {delimiter!r} needs quotes"
-        line.bad = AnnotationError(f"{len(cells)} cells", "line", delimiter.join(cells), hint)
-    for axis in ("x", "y"):
-        # Only a semicolon as separator leaves the comma free for decimals
-        if delimiter == ";" and _DECIMAL_COMMA.match(line.values.get(axis, "")):
-            line.values[axis] = line.values[axis].replace(",", ".")
-    return line
-
-
-def _columns(header: Sequence[str], place: str) -> list[str | None]:
-    """Return the meaning of each column; None for those that are ignored."""
-    columns = [_COLUMN_OF.get(name.strip().lower()) for name in header]
-    found = ", ".join(header)
-    # The label column may be missing: then all clicks are bare.
-    missing = [name for name in ("image", "x", "y") if name not in columns]
-    if missing:
-        known = "image, x, y and label (and width, height, complete)"
-        raise UserError(f"{place}: columns {missing} are missing in {found!r:.80}; the first line names {known}")
-    # Aliases count as the same column
-    twice = sorted({name for name in columns if name and columns.count(name) > 1})
-    if twice:
-        raise UserError(f"{place}: {found!r:.80} names {twice} twice; keep one column of each")
-    return columns
-
-
 # -- images
 
 
-def _images(lines: Iterator[_Line], report: LoadReport) -> list[ImageAnnotation]:
+def _images(lines: Iterator[ClickLine], report: LoadReport) -> list[ImageAnnotation]:
     """Group lines by image. Clicks are checked later, when the size of the image is known."""
     images: dict[str, ImageAnnotation] = {}
     clicks: set[tuple[Any, ...]] = set()
@@ -348,6 +201,9 @@ def _images(lines: Iterator[_Line], report: LoadReport) -> list[ImageAnnotation]
                 raise line.bad
             _read_image_values(image, values)
             label = _read_label(values) if concerns_image else values.get("label")
+            if isinstance(label, str) and label.lower() in _MISSING_WORDS:
+                remark = "label that stands for a missing one (taken as a class; leave it empty for a bare click)"
+                report.note(record_name, Remark(remark, "label", label, is_suspect=True))
         except AnnotationError as bad:
             report.reject(record_name, bad)
             # The image may lack an object, so it cannot count as complete.

@@ -8,6 +8,7 @@ may carry `complete` (false: not every object is annotated) and `image_labels` (
 `to_coco` writes all of them, so that a dataset survives the round trip.
 """
 
+import os
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ from .image_records import read_image_record
 from .json_stream import JsonRecords, read_json
 from .load_options import LoadOptions
 from .sniffing import FileHead
-from .uniting import UNITED, unite_marks
+from .uniting import unite_marks
 
 
 def is_coco(head: FileHead) -> bool:
@@ -135,6 +136,7 @@ class _Content:
         annotation_ids: id of each annotation.
         annotated_images: `image_id` of each annotation.
         used_categories: `category_id` of any annotation, and `image_labels` of any image.
+        names: `file_name` → number of images that have it.
     """
 
     lists: dict[str, JsonRecords]
@@ -142,6 +144,7 @@ class _Content:
     annotation_ids: Sequence[int]
     annotated_images: Sequence[int]
     used_categories: set[Any]
+    names: Counter[Any]
 
 
 @dataclass
@@ -166,12 +169,13 @@ def _read_content(path: Path) -> _Content:
         raise UserFileNotFoundError(f"{path}: annotation file not found; give the path of a COCO JSON file")
     # Signed 64-bit integers: 8 bytes per id
     image_ids, annotation_ids, annotated_images = array("q"), array("q"), array("q")
-
-    used_categories: set[int] = set()
+    used_categories, names = set[int](), Counter[Any]()
 
     def visit_image(record: Any) -> None:
         image_ids.append(_id_or_none(record, "id"))
-        labels = record.get("image_labels") if isinstance(record, dict) else None
+        fields = record if isinstance(record, dict) else {}
+        names[fields.get("file_name") if isinstance(fields.get("file_name"), str) else None] += 1
+        labels = fields.get("image_labels")
         for label in labels if isinstance(labels, list) else ():
             used_categories.add(_id_or_none({"id": label}, "id"))
 
@@ -192,13 +196,11 @@ def _read_content(path: Path) -> _Content:
     # All three lists are required, even if they are empty.
     for key in ("images", "annotations", "categories"):
         if not isinstance(content.get(key), JsonRecords):
-            found = "missing" if key not in content else f"a {type(content[key]).__name__}"
+            found = (
+                f"missing among {brief(sorted(content))}" if key not in content else f"a {type(content[key]).__name__}"
+            )
             raise UserError(f"{path}: {key!r} is {found}; a COCO file has the lists images, annotations, categories")
-    # A file may repeat a key; its last list counts.
-    ids = [image_ids, annotation_ids, annotated_images]
-    counts = [len(content[key]) for key in ("images", "annotations", "annotations")]
-    last = [found[len(found) - count :] for found, count in zip(ids, counts, strict=True)]
-    return _Content(content, *last, used_categories)
+    return _Content(content, image_ids, annotation_ids, annotated_images, used_categories, names)
 
 
 def _id_or_none(record: Any, field: str) -> int:
@@ -213,7 +215,7 @@ def _classes(
 ) -> tuple[list[str], dict[int, int]]:
     """Return the class names, and the class index of every category id. A bad category cannot be skipped."""
     source = notes.source
-    report, by_id = LoadReport(source), {}
+    report, by_id = LoadReport(source, skip_hint=""), {}
     records = content.lists["categories"]
     names = Counter(str(record.get("name")) for record in records if isinstance(record, dict))
     for record in records:
@@ -225,10 +227,8 @@ def _classes(
             # Some exporters add a root category, without annotations, that bears the name of a class.
             if names[name] > 1 and category_id not in content.used_categories:
                 names[name] -= 1
-                remark = Remark(
-                    "unused category with the name of another one (left out)", "name", name, is_suspect=True
-                )
-                notes.note(f"category {category_id}", remark)
+                text = "unused category with the name of another one (left out)"
+                notes.note(f"category {category_id}", Remark(text, "name", name, is_suspect=True))
                 continue
             # Id and name must both be unique, because either of them identifies a category.
             if category_id in by_id or name in by_id.values():
@@ -319,7 +319,7 @@ def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
     images = _positions_by_id(content, report)
     annotations = _positions_by_image(content, images, report)
     units = FractionsCheck()
-    files: dict[str, tuple[int, bool]] = {}  # path → image id, and whether the file was found by searching
+    files: dict[str, int] = {}  # real path → image id
     for image_id, position in images.items():
         # Two files share this id, which has been reported.
         if position is None:
@@ -328,9 +328,10 @@ def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
         try:
             row = read_image_record(record, context.images, context.settings)
             row["image_labels"] = read_image_labels(record, context.index_of)
-            # A search by the end of a path may find the file of another record
-            if isinstance(context.images, ImageIndex):
-                _check_found_once(row, record["file_name"], files)
+            # Names may be spelled differently, and a search by the end of a path may find the file of another record.
+            _check_found_once(row, record["file_name"], files)
+            if content.names[record["file_name"]] > 1:
+                row["complete"] = False  # it lacks the objects of the other record
         except AnnotationError as bad:
             report.reject(f"image {image_id}", bad)
             continue
@@ -346,8 +347,8 @@ def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
                 have_own_point.append(found[1])
         # A click and the mask around it may be two annotations of one object.
         row["objects"], united = unite_marks(row["objects"], have_own_point)
-        for mark in united:
-            report.note(f"annotation {mark['id']} of image {image_id}", Remark(UNITED, "point", mark["point"]))
+        for mark, remark in united:
+            report.note(f"annotation {mark['id']} of image {image_id}", remark)
         for item in row["objects"]:
             units.add(item, (row["width"], row["height"]))
         report.images += 1
@@ -357,16 +358,14 @@ def _rows(content: _Content, context: _Context) -> Iterator[dict[str, Any]]:
     units.conclude(report.source)
     # An empty dataset is an error even with `skip_bad`
     if not report.images:
-        reason = "all were skipped" if report.skipped else "'images' is empty"
-        raise UserError(f"{report.source}: no image to load ({reason}); a dataset needs at least one")
+        raise report.no_image("'images' is empty")
 
 
-def _check_found_once(row: Mapping[str, Any], name: str, files: dict[str, tuple[int, bool]]) -> None:
-    """Reject two images that share one file if one was found by searching, because it may mean another file."""
-    searched = row["file_name"] != name
-    first, was_searched = files.setdefault(row["image"], (row["image_id"], searched))
-    if first != row["image_id"] and (searched or was_searched):
-        hint = f"image {first} is {row['file_name']} too; give both their path below the image folder"
+def _check_found_once(row: Mapping[str, Any], name: str, files: dict[str, int]) -> None:
+    """Reject the second of two images that share one file."""
+    first = files.setdefault(os.path.realpath(row["image"]), row["image_id"])
+    if first != row["image_id"]:
+        hint = f"image {first} is {row['file_name']} too; keep one of them, or give both their path below the folder"
         raise AnnotationError("two images find one file", "file_name", name, hint)
 
 

@@ -44,6 +44,9 @@ def read_category(category_id: Any, index_of: Mapping[int, int], field: str = "c
     """Return the class index of a category id."""
     is_number = isinstance(category_id, (int, float)) and not isinstance(category_id, bool)
     if not is_number or category_id not in index_of:  # 1.0, as tables may write it, finds 1
+        if isinstance(category_id, str):
+            hint = "write the number of the category, without quotes"
+            raise AnnotationError("category is not a number", field, category_id, hint)
         known = f"{sorted(index_of)[:_MAX_LISTED]}{'…' if len(index_of) > _MAX_LISTED else ''}"
         raise AnnotationError("unknown category", field, category_id, f"list it under 'categories', which has {known}")
     return index_of[category_id]

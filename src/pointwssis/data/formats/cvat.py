@@ -43,6 +43,7 @@ from .fields import (
     ellipse_mask,
     place_of_point,
     polygon_mask,
+    read_angle,
     read_flag,
     read_number,
     read_whole,
@@ -266,12 +267,12 @@ def _read_shape(element: ElementTree.Element, width: int, height: int) -> dict[s
         left, top, right, bottom = (read_number(element.get(key), key) for key in ("xtl", "ytl", "xbr", "ybr"))
         corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
         middle = np.array([(left + right) / 2, (top + bottom) / 2])
-        corners = rotated(corners - middle, read_number(element.get("rotation", 0), "rotation")) + middle
+        corners = rotated(corners - middle, read_angle(element.get("rotation"), "rotation")) + middle
         return box(corners, width, height, "xtl, ytl, xbr, ybr")
     if element.tag == "ellipse":
         # The rotation is in degrees, clockwise
         x, y, *radii = (read_number(element.get(key), key) for key in ("cx", "cy", "rx", "ry"))
-        degrees = read_number(element.get("rotation", 0), "rotation")
+        degrees = read_angle(element.get("rotation"), "rotation")
         return ellipse_mask((x, y), (radii[0], radii[1]), degrees, width, height, "rx, ry")
     # Polylines, cuboids, skeletons and unknown elements remain
     hint = "use points, masks, polygons, ellipses or boxes"

@@ -73,9 +73,14 @@ class FractionsCheck:
 
     def add(self, item: Mapping[str, Any], size: tuple[int, int]) -> None:
         """Look at the next object."""
-        if self.in_first_pixel and item["segmentation"] is None and item["bbox"] is None and item["point"] is not None:
-            self.points.add(tuple(item["point"]))
-            self.in_first_pixel &= max(item["point"]) <= 1 and min(size) > _SMALL_SIDE
+        if item["segmentation"] is None and item["bbox"] is None and item["point"] is not None:
+            self.add_point(item["point"], size)
+
+    def add_point(self, point: Sequence[float], size: tuple[int, int]) -> None:
+        """Look at the next click; `size` is (width, height) of its image in pixels."""
+        if self.in_first_pixel:
+            self.points.add(tuple(point))
+            self.in_first_pixel = max(point) <= 1 and min(size) > _SMALL_SIDE
 
     def conclude(self, source: str) -> None:
         """Raise an error if all clicks are in parts of the image."""

@@ -42,6 +42,21 @@ def read_whole(value: Any, field: str) -> int:
     return int(number)
 
 
+def read_angle(value: Any, field: str, turn: float = 360.0) -> float:
+    """Read an angle, 0 if there is none, as degrees.
+
+    Args:
+        value: angle in the file.
+        field: field of the annotation file.
+        turn: a whole turn in the unit of the file.
+    """
+    angle = read_number(value or 0, field)
+    if abs(angle) > 10 * turn:
+        hint = f"a whole turn is {turn:.4g}; draw the shape again or remove it"
+        raise AnnotationError("angle of more than ten turns", field, value, hint)
+    return angle * 360.0 / turn
+
+
 def read_flag(value: Any, field: str) -> bool:
     """Read a truth value, also from text."""
     text = str(value).strip().lower() if isinstance(value, (str, bool, int)) else ""
@@ -123,7 +138,7 @@ def ellipse_mask(
     reach = max(radii)
     if min(radii) <= 0 or reach > 2 * max(width, height):
         hint = f"the image has {width} × {height} pixels; draw it again or remove it"
-        raise AnnotationError("ellipse without extent, or far larger than the image", field, list(radii), hint)
+        raise AnnotationError("ellipse without extent, or far larger than the image", field, [*map(float, radii)], hint)
     # Only a square around the ellipse is tested, in the ellipse's own frame.
     left, top = (max(math.floor(middle - reach), 0) for middle in center)
     right, bottom = (min(math.ceil(middle + reach), side) for middle, side in zip(center, (width, height), strict=True))

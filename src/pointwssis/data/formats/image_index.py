@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from ...ops.images import IMAGE_SUFFIXES
 from ...ops.user_error import UserFileNotFoundError
 from ..errors import AnnotationError
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2", ".ppm", ".pgm", ".avif")
 
 _MAX_SUGGESTIONS = 20  # searching a large folder for similar names takes long
 _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-")
@@ -95,7 +94,10 @@ class ImageIndex:
         self._missed += 1
         if not parts or self._missed > _MAX_SUGGESTIONS:
             return ""
-        close = difflib.get_close_matches(parts[-1], self._by_name, n=1)
+        # Another case or suffix is more likely than another name.
+        stem = Path(parts[-1]).stem.casefold()
+        alike = [name for name in self._by_name if Path(name).stem.casefold() == stem]
+        close = alike or difflib.get_close_matches(parts[-1], self._by_name, n=1)
         return f" (did you mean {Path(*self._by_name[close[0]][0])}?)" if close else ""
 
     @cached_property

@@ -1,8 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """JSON files larger than memory: the elements of their arrays are located once and decoded on access.
 
-An array takes 16 bytes per element, its position in the file. The standard library's decoder does the decoding, so NaN,
-numbers of any size and repeated keys have the same meaning as with `json.load`.
+An array takes 16 bytes per element, its position in the file. The standard library's decoder does the decoding, so NaN
+and numbers of any size have the same meaning as with `json.load`. A key that the outermost object repeats is an error.
 """
 
 import codecs
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from ...ops.user_error import UserError
+from ...ops.wording import brief
 
 _CHUNK = 1 << 20  # bytes read at once
 _BLANK = " \t\n\r"
@@ -93,7 +94,7 @@ def read_json(path: str | Path, visit: Mapping[str, Callable[[Any], None]] | Non
             # The decoder counts characters of the window; the message states bytes of the file.
             raise UserError(f"{error.msg} at byte {text.byte_of(error.pos)}") from error
         except UnicodeDecodeError as error:
-            raise UserError(f"{error} after byte {text.byte}") from error
+            raise UserError(f"not UTF-8 text after byte {text.byte}: save it as UTF-8") from error
     return value
 
 
@@ -112,7 +113,9 @@ def _outermost(path: Path, text: "_Window", visit: Mapping[str, Callable[[Any], 
             raise text.error("Expecting property name enclosed in double quotes")
         key = text.value()
         text.expect(":", "Expecting ':' delimiter")
-        # The last one of repeated keys counts, as with `json.load`
+        # `json.load` would silently take the last one.
+        if key in content:
+            raise text.error(f"key {brief(key)} is given twice")
         content[key] = _array(path, text, visit.get(key)) if text.peek() == "[" else text.value()
         separator = text.peek()
         if separator == ",":

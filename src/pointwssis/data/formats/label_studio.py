@@ -37,6 +37,7 @@ from .fields import (
     dense_mask,
     ellipse_mask,
     polygon_mask,
+    read_angle,
     read_corners,
     read_number,
     read_whole,
@@ -125,6 +126,11 @@ def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
         # Every JSON list comes here, so the message says what it is taken for.
         found = sorted(task) if isinstance(task, Mapping) else task
         hint = "a list is taken as Label Studio's: export the project as JSON (not as JSON-MIN)"
+        keys = set(found) if isinstance(task, Mapping) else set()
+        if "category_id" in keys:
+            hint = "a list of COCO results lacks images and categories: write {images, annotations, categories}"
+        elif {"x", "y"} <= keys:
+            hint = "a table of clicks is not a list: write one JSON object per line, without commas between them"
         raise AnnotationError("task without data", "data", found, hint)
     image = ImageAnnotation(record, image_path_in(task["data"]))
     annotation = _last_annotation(task, record, report)
@@ -180,7 +186,8 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
 def _is_negative(part: Mapping[str, Any]) -> bool:
     """Return True for a click on what does not belong to an object."""
     value = part.get("value")
-    return part.get("is_positive") is False or (isinstance(value, Mapping) and value.get("is_positive") is False)
+    places = [part, value] if isinstance(value, Mapping) else [part]
+    return any(str(place.get("is_positive", True)).lower() in ("false", "0") for place in places)
 
 
 def _place(part: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -295,7 +302,7 @@ def _read_shape(shape: str, value: Mapping[str, Any], width: int, height: int) -
         return polygon_mask([corners.ravel().tolist()], width, height, "value.points")
     # All further shapes have a position; ellipse and rectangle may be rotated.
     x, y = (read_number(value.get(key), f"value.{key}") for key in ("x", "y"))
-    start, rotation = np.array([x, y]) * scale, read_number(value.get("rotation") or 0, "value.rotation")
+    start, rotation = np.array([x, y]) * scale, read_angle(value.get("rotation"), "value.rotation")
     if shape == "ellipse" or "radiusX" in value:
         radii = [read_number(value.get(key), f"value.{key}") for key in ("radiusX", "radiusY")]
         return ellipse_mask(tuple(start), tuple(radii * scale), rotation, width, height, "value.radiusX, value.radiusY")

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from ...ops.images import IMAGE_SUFFIXES
 from ..errors import AnnotationError
-from .image_index import IMAGE_SUFFIXES
 
 _BUCKETS = ("s3", "gs", "azure-blob")
 

@@ -55,6 +55,7 @@ from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
 from .sniffing import FileHead
 
+_CORNER_TOLERANCE = 1e-3  # pixels
 _VERSION = "5.5.0"  # of the LabelMe whose files these are
 _SHAPE_TYPES = ("point", "polygon", "circle", "mask", "rectangle")
 
@@ -240,20 +241,23 @@ def _label(shape: Mapping[str, Any]) -> str | None:
 
 def _read_mask(shape: Mapping[str, Any], vertices: np.ndarray, width: int, height: int) -> dict[str, Any]:
     """Read a PNG whose first pixel lies at the first of the two points."""
-    left, top = (read_whole(value, "points") for value in _checked_count(vertices, 2, "mask")[0].tolist())
+    corners = _checked_count(vertices, 2, "mask")
+    left, top = (read_whole(value, "points") for value in corners[0].tolist())
     try:
         # Every pixel above 0 is foreground, once the PNG is converted to gray
         data = base64.b64decode(shape.get("mask") or "", validate=True)
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             pixels = np.asarray(image.convert("L")) > 0
     except Exception as error:  # damaged files make Pillow raise many kinds
-        hint = f"{error}; save the file in LabelMe again"
-        raise AnnotationError(
-            "mask is not a PNG in base64", "mask", shape.get("mask"), hint.replace("\n", " ")
-        ) from error
+        hint = "save the file in LabelMe again"
+        raise AnnotationError("mask is not a PNG in base64", "mask", shape.get("mask"), hint) from error
 
     # Place the picture in a mask of the whole image.
     rows, columns = pixels.shape
+    # The second point is the last pixel, or the corner behind it.
+    if np.abs(corners[1] - corners[0] - (columns, rows) + 0.5).max() > 0.5 + _CORNER_TOLERANCE:
+        hint = "save the file in LabelMe again"
+        raise AnnotationError("mask of another size than its points", "mask", f"{columns} × {rows} pixels", hint)
     if min(left, top) < 0 or left + columns > width or top + rows > height:
         hint = f"the image has {width} × {height} pixels; draw it again or remove it"
         raise AnnotationError("mask beyond the image", "mask", f"{columns} × {rows} at ({left}, {top})", hint)

@@ -14,6 +14,7 @@ from typing import Any
 from datasets import Dataset
 
 from ...ops.user_error import UserError
+from ...ops.wording import counted
 from ..class_names import check_known, unite_names
 from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import dataset_from_rows
@@ -22,7 +23,7 @@ from .doubts import FractionsCheck
 from .image_index import ImageIndex
 from .image_records import read_size
 from .load_options import LoadOptions
-from .uniting import UNITED, unite_marks
+from .uniting import unite_marks
 
 LabelAndValues = tuple[str | None, dict[str, Any]]
 """The label of an object (None: a bare click) and values of `make_object`."""
@@ -106,9 +107,13 @@ class AnnotationReader:
         self.report.log()
         self.units.conclude(self.report.source)
         if not rows:
-            reason = "all were skipped" if self.report.skipped else "it names none"
-            raise UserError(f"{self.report.source}: no image to load ({reason}); a dataset needs at least one")
+            raise self.report.no_image("it names none")
         # Bare clicks only: a caller with several files can take the classes of another one.
+        if not class_names and self.report.skipped:
+            count = counted(self.report.skipped.total(), "bad record")
+            raise UserError(
+                f"{self.report.source}: no label is left ({count} skipped); the first: {self.report.first_message()}"
+            )
         if not class_names:
             raise NoClassError(
                 f"{self.report.source}: there is no label; pass class_names, or add a file that has labels"
@@ -143,8 +148,8 @@ class AnnotationReader:
         has_all_objects = len(read) == len(image.objects) and not image.has_unreadable_objects
         # Prompts and the mask that a tool made from them are one object.
         objects, united = unite_marks([item for item, _ in read], [has_point for _, has_point in read])
-        for mark in united:
-            self.report.note(image.record_name, Remark(UNITED, "point", mark["point"]))
+        for _, remark in united:
+            self.report.note(image.record_name, remark)
         for item in objects:
             # Object and image ids count from 1 over the whole file.
             self.report.objects += 1

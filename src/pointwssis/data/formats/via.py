@@ -44,6 +44,7 @@ from .fields import (
     ellipse_mask,
     place_of_point,
     polygon_mask,
+    read_angle,
     read_flag,
     read_number,
     warn_of_crowds,
@@ -259,8 +260,7 @@ def _decode_shape(shape: Mapping[str, Any], width: int, height: int) -> dict[str
         radius = read_number(shape.get("r"), "r")
         return ellipse_mask((x, y), (radius, radius), 0, width, height, "r")
     radii = (read_number(shape.get("rx"), "rx"), read_number(shape.get("ry"), "ry"))
-    # VIA writes radians; whole turns would overflow in degrees.
-    degrees = math.degrees(math.remainder(read_number(shape.get("theta") or 0, "theta"), math.tau))
+    degrees = read_angle(shape.get("theta"), "theta", turn=math.tau)  # VIA writes radians
     return ellipse_mask((x, y), radii, degrees, width, height, "rx, ry")
 
 

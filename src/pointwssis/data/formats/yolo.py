@@ -34,13 +34,14 @@ from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
 from ...ops.documents import parse_yaml, read_text
+from ...ops.images import IMAGE_SUFFIXES
 from ...ops.polygons import join_polygons, mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import brief, counted
 from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import class_names as names_of
 from .fields import box, polygon_mask, read_number
-from .image_index import IMAGE_SUFFIXES, ImageIndex, folders_below
+from .image_index import ImageIndex, folders_below
 from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
 from .sniffing import FileHead
@@ -234,18 +235,21 @@ def _label_file(image: Path) -> Path:
 def _annotated_images(
     images: Sequence[Path], class_of: Mapping[int, str], report: LoadReport
 ) -> Iterator[ImageAnnotation]:
+    ends: dict[bool, list[Path]] = {True: [], False: []}  # the file ends with a line break → label files
     for path in images:
         labels = _label_file(path)
         # A label file, even an empty one, shows that somebody has annotated the image
         image = ImageAnnotation(f"image {path.name}", str(path), path=path, was_annotated=labels.is_file())
         try:
-            lines = read_text(labels).split("\n") if image.was_annotated else []
+            text = read_text(labels) if image.was_annotated else ""
         except UserError as error:
             bad = AnnotationError("label file is not text", "label file", str(labels), f"{error}; export it again")
             report.reject(image.record_name, bad)
             continue
+        if text:
+            ends[text.endswith("\n")].append(labels)
         # One object per line; coordinates are decoded when the size of the image is known.
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 decode = partial(_decode_line, line, class_of)
                 image.objects.append(ObjectAnnotation(f"{labels} line {number}", decode))
@@ -254,11 +258,17 @@ def _annotated_images(
             remark = Remark("image without a label file (taken as unlabeled)", "label file", str(labels))
             report.note(image.record_name, remark)
         yield image
+    # A program ends all files alike, so the odd ones out may be cut off.
+    for labels in ends[False] if len(ends[False]) < len(ends[True]) else ():
+        remark = Remark("last line without a line break (the file may be cut off)", "label file", str(labels), True)
+        report.note(labels.name, remark)
 
 
 def _decode_line(line: str, class_of: Mapping[int, str], width: int, height: int) -> LabelAndValues:
     numbers = [read_number(word, "line") for word in line.split()]
     index, *values = numbers
+    if line.endswith("."):
+        raise AnnotationError("line is cut off", "line", line.strip()[-30:], "it ends within a number; export it again")
     # The index is a float: 1.0 finds class 1, and 1.5 none.
     if index not in class_of:
         hint = f"names has {list(class_of)[:10]}{'…' if len(class_of) > 10 else ''}"

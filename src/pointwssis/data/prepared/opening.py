@@ -12,16 +12,19 @@ reads the same files, also with `streaming=True`. Image paths are relative, so t
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict, DatasetInfo, Features, get_dataset_config_names, load_dataset
+from datasets.exceptions import DatasetGenerationError
 from datasets.table import InMemoryTable, MemoryMappedTable, Table, concat_tables
 from huggingface_hub import DatasetCard
 
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ...ops.wording import brief
 
 
 def open_prepared(
@@ -56,7 +59,8 @@ def open_prepared(
             if all(path.endswith(".arrow") for path in paths):
                 tables[name] = _mapped([folder / path for path in paths])
     if not tables or len(tables) < len(files[config]):  # on the Hub, or parquet files in a folder
-        tables = {name: rows.data for name, rows in load_dataset(str(path_or_repo), config).items()}
+        with _naming_dataset(path_or_repo):
+            tables = {name: rows.data for name, rows in load_dataset(str(path_or_repo), config).items()}
     # Paths are stored relative to the folder of the images; make them absolute.
     if image_dir is not None:
         tables = {name: _with_image_dir(table, Path(image_dir)) for name, table in tables.items()}
@@ -75,8 +79,22 @@ def open_ground_truth(path_or_repo: str | Path, image_dir: str | Path | None = N
     """
     folder = Path(path_or_repo)
     # Only a folder has its card at hand; for a repository the Hub is asked for the configurations.
-    configs = prepared_files(folder) if folder.is_dir() else get_dataset_config_names(str(path_or_repo))
+    with _naming_dataset(path_or_repo):
+        configs = prepared_files(folder) if folder.is_dir() else get_dataset_config_names(str(path_or_repo))
     return open_prepared(path_or_repo, "all", image_dir)["train"] if "all" in configs else None
+
+
+@contextmanager
+def _naming_dataset(path_or_repo: str | Path) -> Iterator[None]:
+    """Turn the errors of `datasets` about a repository that does not exist, or cannot be read, into one `UserError`."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UserFileNotFoundError(
+            f"{path_or_repo}: neither the folder of a prepared dataset nor a dataset on the Hub; check dataset_name"
+        ) from error
+    except (DatasetGenerationError, pa.ArrowInvalid, ValueError) as error:
+        raise UserError(f"{path_or_repo}: cannot be read ({brief(str(error), 200)}); prepare it again") from error
 
 
 def prepared_files(folder: Path) -> dict[str, dict[str, list[str]]]:
@@ -100,7 +118,15 @@ def _mapped(paths: Sequence[Path]) -> Table:
     for path in paths:
         if not path.is_file():
             raise UserFileNotFoundError(f"{path}: file of a prepared dataset not found; prepare or copy it again")
-    return concat_tables([MemoryMappedTable.from_file(str(path)) for path in paths])
+    tables = []
+    for path in paths:
+        try:
+            tables.append(MemoryMappedTable.from_file(str(path)))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise UserError(
+                f"{path}: cannot be read ({brief(str(error), 200)}); it is damaged: prepare or copy the dataset again"
+            ) from error
+    return concat_tables(tables)
 
 
 def _with_image_dir(table: Table, image_dir: Path) -> Table:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from datasets import Dataset
 
 from ...ops.user_error import UserError, UserFileNotFoundError
+from ...ops.whole_files import UNFINISHED
 from ..schema import class_names as names_of
 from ..schema import dataset_features, row_tables
 from ..statistics import count_table, hide_masks_of_table
@@ -126,7 +127,7 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not empty; choose another output folder or delete it")
     # A neighbor of the folder lies on the same file system, as renaming requires; remove what an interrupted run left.
-    unfinished = folder.with_name(folder.name + ".unfinished")
+    unfinished = folder.with_name(UNFINISHED + folder.name)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     try:

@@ -10,10 +10,12 @@ from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from transformers.processing_utils import ImagesKwargs, Unpack
 
 from ...ops.deep_images import is_deep
+from ...ops.image_sizes import shortest_edge_size
 from ...ops.images import to_rgb
 from ...ops.tiles import tile_windows
+from ..processor_settings import check_processor_settings
 from .post_processing_solov2 import SOLOv2PostProcessing
-from .transforms_solov2 import shortest_edge_size, transform_labels
+from .transforms_solov2 import transform_labels
 
 
 class SOLOv2ImageProcessorKwargs(ImagesKwargs, total=False):
@@ -64,6 +66,15 @@ class SOLOv2ImageProcessorBase:
     size_divisor = 32
     tile_size = None
     model_input_names = ["pixel_values", "pixel_mask"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        check_processor_settings(vars(self))
+
+    def _validate_preprocess_kwargs(self, **kwargs: Any) -> None:
+        """Check the settings of a call as transformers does, and their values."""
+        super()._validate_preprocess_kwargs(**kwargs)
+        check_processor_settings(kwargs)
 
     def preprocess(
         self,

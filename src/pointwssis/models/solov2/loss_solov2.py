@@ -19,9 +19,7 @@ from .grid_solov2 import LevelTargets, assign_cells
 from .loss_mask_solov2 import IncompleteLabels
 
 OBJECTS_PER_CHUNK = 8  # objects whose targets are computed together: bounds the memory, and is faster than all at once
-MASK_PIXELS_PER_CHUNK = (
-    2**22
-)  # pixels of predicted masks whose loss is computed together, 16 MB per intermediate tensor
+LOSS_PIXELS_PER_CHUNK = 2**22  # pixels of predicted masks whose loss is computed together: 16 MiB per tensor
 
 
 def image_targets(
@@ -38,6 +36,7 @@ def image_targets(
     Returns:
         One `LevelTargets` per level, and the masks at a quarter of the padded canvas, (N, H/4, W/4) bool.
     """
+    masks = masks.bool()
     extents = mask_extents(masks)
     boxes = extents.boxes if boxes is None else boxes.float()
     boxes = boxes.masked_fill(extents.areas[:, None] == 0, torch.nan)  # an object that vanished in resizing: no level
@@ -138,7 +137,7 @@ def positive_cell_losses(outputs: Any, image: int, levels: list[LevelTargets], r
     objects = torch.cat([level.objects for level in levels])
     features, masks = outputs.mask_features[image].flatten(1), reduced.flatten(1)
     # Nothing is computed twice for the few cells of most images.
-    count = max(1, MASK_PIXELS_PER_CHUNK // features.shape[1])
+    count = max(1, LOSS_PIXELS_PER_CHUNK // features.shape[1])
     if len(kernels) <= count:
         return _dice_losses(kernels, features, masks, objects)
     losses = []

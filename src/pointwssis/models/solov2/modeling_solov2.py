@@ -175,10 +175,16 @@ def coordinates(features: Tensor) -> Tensor:
     """Return (B, 2, H, W) coordinates x and y, from −1 to 1 over the whole padded canvas."""
     batch, _, height, width = features.shape
     options = {"device": features.device, "dtype": features.dtype}
-    y, x = torch.meshgrid(
-        torch.linspace(-1, 1, height, **options), torch.linspace(-1, 1, width, **options), indexing="ij"
-    )
+    y, x = torch.meshgrid(evenly_spaced(height, **options), evenly_spaced(width, **options), indexing="ij")
     return torch.stack([x, y]).expand(batch, -1, -1, -1)
+
+
+def evenly_spaced(count: int, **options: Any) -> Tensor:
+    """Return (count,) values from −1 to 1; `options` are the device and the dtype."""
+    # An exported network would keep the number of values that `linspace` was traced with.
+    if torch.compiler.is_exporting():
+        return torch.arange(count, **options) * (2 / torch.sym_max(count - 1, 1)) - 1
+    return torch.linspace(-1, 1, count, **options)
 
 
 class SOLOv2PreTrainedModel(HubModel, PreTrainedModel):

@@ -1,32 +1,30 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Post-processing of both image processors of SOLOv2: outputs to instances in pixels of the original images."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...ops.tiles import most_central_windows
 from ...ops.windowed_masks import WindowedMask, stacked
-from .decoding_solov2 import DecodingSettings, ImageOutputs, Instances, decode_instances
+from .decoding_solov2 import DecodingSettings
+from .frame_results_solov2 import (
+    DEFAULT_FORM,
+    PointResultForm,
+    basic_results,
+    instances_of_frames,
+    point_inputs,
+    point_results,
+    points_of_frames,
+)
 from .frames_solov2 import Frame, frames_of_images
-from .level_selection_solov2 import PointInstances, decode_every_level, decode_points
-from .merging_solov2 import TileInstances, merge_tiles
+from .level_selection_solov2 import decode_every_level
+from .merging_solov2 import merge_tiles
 from .official_prompts_solov2 import decode_official_prompt
-from .prompts_solov2 import box_sizes, check_counts, checked_image_labels, checked_labels, checked_points
-
-
-class PointResultForm(NamedTuple):
-    """Form of the results of points."""
-
-    top_k: int = 5  # number of classes in `alternatives` of a point of unknown class
-    return_coco_annotation: bool = False  # masks as COCO RLEs instead of bool tensors
-
-
-DEFAULT_FORM = PointResultForm()
+from .prompts_solov2 import check_counts, checked_image_labels, checked_labels, checked_points
 
 
 class SOLOv2PostProcessing:
@@ -59,7 +57,8 @@ class SOLOv2PostProcessing:
             target_sizes: (height, width) of each original image; the network's input without padding if None.
             return_coco_annotation: return `segmentation` as a list of COCO RLEs ({"size", "counts"}).
             return_binary_maps: return `segmentation` as a (N, height, width) bool tensor, which keeps overlaps.
-            top_k: most instances per image; the configuration's `max_detections` if None.
+            top_k: most instances per image; the configuration's `max_detections` if None, which limits each tile of an
+                image in tiles.
             image_labels: class ids that each image is known to contain, or None; instances of other classes are
                 dropped.
             overlap_mask_area_threshold: fraction of a mask that must remain visible in the map, in which better
@@ -79,7 +78,8 @@ class SOLOv2PostProcessing:
         for image, own_frames in enumerate(frames):
             labels = None if image_labels is None else image_labels[image]
             classes = checked_image_labels(labels, outputs["class_logits"][0].shape[1], image)
-            masks, found_labels, found_scores = _found_in_image(outputs, own_frames, settings, threshold, classes)
+            parts = instances_of_frames(outputs, own_frames, settings, threshold, classes)
+            masks, found_labels, found_scores = parts[0][1:] if len(parts) == 1 else merge_tiles(parts, top_k)
             # Masks in the requested form; a map may not show all of them.
             size, device = own_frames[0].image_size, outputs["mask_features"].device
             shown = list(range(len(masks)))
@@ -173,16 +173,9 @@ class SOLOv2PostProcessing:
         settings = settings or _settings(outputs)
         results = []
         for image, frames in enumerate(frames_of_images(outputs, target_sizes, self.tile_size)):
-            instances = []
-            for part in _point_inputs(outputs, frames, points[image], labels[image]):
-                # Points on the canvas, one instance per point, masks back to the original image.
-                sizes = None
-                if boxes is not None:
-                    own_boxes = torch.as_tensor(boxes[image]).reshape(-1, 4)[part.rows]
-                    sizes = box_sizes(own_boxes, part.frame.scale(part.positions.device))
-                found = decode_points(part.outputs, part.positions, part.labels, settings, level_strategy, sizes)
-                instances += _point_results(found, part, points[image], settings, form)
-            results.append(sorted(instances, key=itemgetter("point_index")))
+            own_boxes = None if boxes is None else boxes[image]
+            own = (outputs, frames, points[image], labels[image])
+            results.append(points_of_frames(*own, settings, level_strategy, own_boxes, form))
         return results
 
     def post_process_every_level(
@@ -204,10 +197,10 @@ class SOLOv2PostProcessing:
         results = []
         for image, own_frames in enumerate(frames):
             instances = []
-            for part in _point_inputs(outputs, own_frames, points[image], labels[image]):
+            for part in point_inputs(outputs, own_frames, points[image], labels[image]):
                 # Points on the canvas, five instances per point, masks back to the original image.
                 found = decode_every_level(part.outputs, part.positions, part.labels, settings)
-                instances += _point_results(found, part, points[image], settings)
+                instances += point_results(found, part, points[image], settings)
             results.append(sorted(instances, key=itemgetter("point_index")))
         return results
 
@@ -249,52 +242,13 @@ class SOLOv2PostProcessing:
                     f"post_process_official_points needs the class of every point; image {image} lacks one"
                 )
             instances = []
-            for part in _point_inputs(outputs, own_frames, points[image], labels[image]):
+            for part in point_inputs(outputs, own_frames, points[image], labels[image]):
                 # Points on the canvas, at most one instance per point, masks back to the original image.
                 found = decode_official_prompt("point", part.outputs, part.positions, None, part.labels, settings)
                 masks = part.frame.masks(part.outputs, [found.probabilities], settings.mask_threshold)
-                instances += _basic_results(found, (mask.dense() for mask in masks))
+                instances += basic_results(found, (mask.dense() for mask in masks))
             results.append(sorted(instances, key=itemgetter("score"), reverse=True))
         return results
-
-
-def _found_in_image(
-    outputs: Any, frames: Sequence[Frame], settings: DecodingSettings, threshold: float, classes: Tensor | None
-) -> tuple[Sequence[WindowedMask], Tensor, Tensor]:
-    """Return masks, labels (N,) and scores (N,) of one image, best first, merged over its tiles."""
-    parts = []
-    for frame in frames:
-        image_outputs = ImageOutputs.of(outputs, frame.index)
-        found = decode_instances(image_outputs, settings, classes)
-        keep = found.scores >= threshold
-        masks = frame.masks(image_outputs, [found.probabilities[keep]], settings.mask_threshold)
-        parts.append(TileInstances(frame, list(masks), found.labels[keep], found.scores[keep]))
-    return parts[0][1:] if len(parts) == 1 else merge_tiles(parts, settings.max_detections)
-
-
-class _PointInputs(NamedTuple):
-    """Points of one frame, and what decodes them, all on one device."""
-
-    frame: Frame
-    rows: Tensor  # (N,) on the CPU, indices among the points of the image
-    outputs: ImageOutputs
-    positions: Tensor  # (N, 2) float32 in pixels of the canvas
-    labels: Tensor  # (N,)
-
-
-def _point_inputs(outputs: Any, frames: Sequence[Frame], points: Tensor, labels: Tensor) -> Iterator[_PointInputs]:
-    """Yield the frames of one image with their points: each belongs to the tile in which it is most central."""
-    owners = torch.zeros(len(points), dtype=torch.long)
-    if len(frames) > 1:
-        windows = [frame.window for frame in frames]
-        owners = torch.from_numpy(most_central_windows(points.numpy(), windows, *frames[0].image_size))
-    for number, frame in enumerate(frames):
-        rows = (owners == number).nonzero().flatten()
-        if len(rows) or len(frames) == 1:
-            image_outputs = ImageOutputs.of(outputs, frame.index)
-            device = image_outputs.mask_features.device
-            positions = frame.on_canvas(points[rows], device)
-            yield _PointInputs(frame, rows, image_outputs, positions, labels[rows].to(device))
 
 
 def _settings(outputs: Any, **changes: Any) -> DecodingSettings:
@@ -315,59 +269,6 @@ def _checked_prompts(
         given = None if class_labels is None else class_labels[image]
         labels.append(checked_labels(given, len(points[-1]), num_labels, image))
     return points, labels
-
-
-def _basic_results(found: Instances | PointInstances, masks: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """Yield mask, class, score and level of each instance."""
-    columns = (masks, found.labels.tolist(), found.scores.tolist(), found.levels.tolist())
-    for mask, label, score, level in zip(*columns, strict=True):
-        yield {"mask": mask, "label_id": label, "score": score, "level": level}
-
-
-def _point_results(
-    found: PointInstances,
-    part: _PointInputs,
-    points: Tensor,
-    settings: DecodingSettings,
-    form: PointResultForm = DEFAULT_FORM,
-) -> list[dict[str, Any]]:
-    """Return the instances of points as dicts, with all values of each point.
-
-    Args:
-        found: M instances of the N points of one frame.
-        part: frame, points and given classes.
-        points: (P, 2) float64 on the CPU, all points of the image, (x, y) in its pixels.
-        settings: decoding settings.
-        form: form of the results.
-    """
-    numbers = part.rows[found.points.cpu()]  # (M,) among the points of the image
-    own_points = points[numbers]
-    pixels = own_points.float().round().long()  # (M, 2) column and row
-    height, width = part.frame.image_size
-    pixels = torch.minimum(pixels.clamp(min=0), torch.tensor([width - 1, height - 1])).tolist()
-
-    # The best classes, for points whose class was not given.
-    best = found.class_scores.topk(min(form.top_k, found.class_scores.shape[1]), dim=1)
-    best_labels, best_scores = best.indices.tolist(), best.values.tolist()
-    is_given = (part.labels[found.points] >= 0).tolist()
-
-    results = []
-    coordinates, point_indices = own_points.tolist(), numbers.tolist()
-    level_scores, background = found.level_scores.tolist(), found.background.tolist()
-    # One mask at a time, in the requested form.
-    masks = part.frame.masks(part.outputs, found.mask_probabilities(part.outputs), settings.mask_threshold)
-    for row, result in enumerate(_basic_results(found, masks)):
-        mask, (column, line) = result["mask"], pixels[row]
-        alternatives = zip(best_labels[row], best_scores[row], strict=True)
-        result["mask"] = mask.rle() if form.return_coco_annotation else mask.dense()
-        result["point_index"] = point_indices[row]
-        result["point"] = coordinates[row]
-        result["point_in_mask"] = mask.contains(line, column)
-        result["level_scores"] = level_scores[row]
-        result["alternatives"] = [] if is_given[row] else [{"label_id": i, "score": s} for i, s in alternatives]
-        result["background_score"] = background[row]
-        results.append(result)
-    return results
 
 
 def _instance_map(

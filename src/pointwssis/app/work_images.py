@@ -1,0 +1,84 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Images to label: files of the folder, which all users share, and images that one user has dropped."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from ..ops.images import FORMATS, read_image
+from ..ops.user_error import UserError
+from ..ops.wording import counted
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of what one app takes; each is an option of `pointwssis app`.
+
+    Args:
+        max_megapixels: pixels of an image, in millions.
+        max_megabytes: size of a dropped image or annotation file, in millions of bytes.
+        max_objects: objects per image, and points per request.
+        max_users: people at once, and requests over HTTP that wait.
+        max_dropped: dropped images per user.
+    """
+
+    max_megapixels: float = 50
+    max_megabytes: float = 25
+    max_objects: int = 1000
+    max_users: int = 8
+    max_dropped: int = 50
+
+    def check_bytes(self, name: str, number: int) -> None:
+        """Raise a `UserError` for a file that is too large."""
+        if number > self.max_megabytes * 1e6:
+            raise UserError(f"{name} has {number / 1e6:.1f} MB; the limit of this app is {self.max_megabytes:g} MB.")
+
+    def check_points(self, number: int) -> None:
+        """Raise a `UserError` for too many points."""
+        if number > self.max_objects:
+            raise UserError(f"Got {counted(number, 'point')}; the limit of this app is {self.max_objects:,} per image.")
+
+
+@dataclass(frozen=True)
+class WorkImage:
+    """An image to label.
+
+    Args:
+        name: name, unique among the images of a user, with slashes for folders.
+        source: path of a file, or content of a dropped one.
+    """
+
+    name: str
+    source: Path | bytes
+
+    @property
+    def is_shared(self) -> bool:
+        """Return True for an image that all users see."""
+        return isinstance(self.source, Path)
+
+    def read(self, limits: Limits) -> Image.Image:
+        """Return the upright RGB image.
+
+        Raises:
+            UserError: the image is missing, damaged or too large; the message names it.
+        """
+        content = self.source if isinstance(self.source, bytes) else None
+        path = self.name if content is not None else str(self.source)
+        # The header is enough to refuse an image whose pixels would not fit into memory.
+        if (size := _size_of(self.source)) is not None and size[0] * size[1] > limits.max_megapixels * 1e6:
+            raise UserError(
+                f"{self.name} has {size[0]} × {size[1]} pixels; the limit of this app is "
+                f"{limits.max_megapixels:g} megapixels."
+            )
+        return read_image({"path": path, "bytes": content})
+
+
+def _size_of(source: Path | bytes) -> tuple[int, int] | None:
+    """Return (width, height) from the header; None for a file that Pillow cannot open, which `read_image` explains."""
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as opened:
+            return opened.size
+    except Exception:  # damaged files make Pillow raise many kinds
+        return None

@@ -1,0 +1,130 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""`pointwssis app`: label images in the browser, with a mask per click."""
+
+import argparse
+import dataclasses
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..ops.user_error import UserError, as_user_error
+from .predict import BF16_OF_DTYPE, class_names, image_files, load_pipeline
+
+if TYPE_CHECKING:
+    from ..app.label_store import ImageLabels
+    from ..app.work_images import Limits, WorkImage
+
+EPILOG = """examples:
+  pointwssis app outputs/demo/student_refined images --refiner outputs/demo/refiner
+  pointwssis app me/nuclei                                   # images are dropped or pasted into the page
+  pointwssis app outputs/mine/student_refined --labels outputs/mine/pseudo/refined    # correct pseudo labels
+  pointwssis app outputs/mine/student_refined images --labels labels.json
+
+Labels of images on the command line are saved in output_dir/labels after every change, and the same command goes on
+with them. When the app is stopped (Ctrl-C), all of them are in output_dir/labels.json (COCO). Labels of dropped images
+live in the browser's session: download them. Nothing is written outside of output_dir."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve the labeling app until it is stopped."""
+    options = _parser().parse_args(arguments)
+    # Imported after the options, so that the help does not wait for torch.
+    from ..app.app_state import AppState
+    from ..app.label_exchange import write_labels
+    from ..app.web_page import check_gradio, launch
+    from ..registration import register
+
+    # Everything that can be wrong is checked before the weights are loaded.
+    check_gradio()
+    limits = _limits(options)
+    register()
+    images, labels = _work(options, class_names(options.model))
+    with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
+        app = AppState(load_pipeline(options), images, options.output_dir, limits, start_labels=labels)
+    with as_user_error(OSError, source=f"--host {options.host} --port {options.port}"):
+        page, address = launch(app, options.host, options.port)
+    print(f"open {address} in a browser; Ctrl-C stops the app", flush=True)
+    try:
+        wait_until_stopped()
+    except KeyboardInterrupt:  # the way to stop a server, not a failure
+        pass
+    finally:
+        page.close(verbose=False)
+        if written := write_labels(app.all_labels(), app.class_names, options.output_dir):
+            print(f"labels: {written}", flush=True)
+
+
+def wait_until_stopped() -> None:
+    """Wait for Ctrl-C or SIGTERM, both of which raise a `KeyboardInterrupt` here."""
+    threading.Event().wait()
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = argparse.ArgumentParser(
+        prog="pointwssis app",
+        description="Label images in the browser: click an object, get its mask, correct it, save.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="folder or Hub repository of a SOLOv2")
+    add("paths", metavar="IMAGES", nargs="*", help="images, or folders of them; more can be dropped into the page")
+    add("--refiner", help="MaskRefineNet that refines the masks of clicks: a folder, a Hub repository, or general")
+    add("--labels", help="labels to correct: pseudo/refined of a run, or an annotation file of the folder IMAGES")
+    add("--output_dir", default="outputs/app", type=Path, help="folder for the labels (%(default)s)")
+    # The server
+    add("--host", default="127.0.0.1", help="address to listen at (%(default)s: this machine only; 0.0.0.0: any)")
+    add("--port", type=int, help="port to listen at (a free one from 7860 on)")
+    add("--dtype", default="float32", choices=tuple(BF16_OF_DTYPE), help="number format of the networks (%(default)s)")
+    # Limits, with the names and defaults of `Limits`
+    add("--max_megapixels", type=float, help="largest image, in millions of pixels (50)")
+    add("--max_megabytes", type=float, help="largest file that may be dropped, in millions of bytes (25)")
+    add("--max_objects", type=int, help="most objects of an image (1000)")
+    add("--max_users", type=int, help="most people at once, and most waiting requests over HTTP (8)")
+    add("--max_dropped", type=int, help="most dropped images per person (50)")
+    return parser
+
+
+def _limits(options: argparse.Namespace) -> "Limits":
+    """Return the limits of the options."""
+    from ..app.work_images import Limits
+
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Limits)}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
+        if value <= 0:
+            raise UserError(f"--{name} is {value}; it must be positive")
+    return Limits(**given)
+
+
+def _work(options: argparse.Namespace, names: Sequence[str]) -> tuple[list["WorkImage"], dict[str, "ImageLabels"]]:
+    """Return the images to label, and the labels that they start with.
+
+    Raises:
+        UserError: a file is missing or invalid, or labels have a class that the model does not know.
+    """
+    from ..app.work_images import WorkImage
+
+    if options.labels is None:
+        files = image_files(options.paths) if options.paths else {}
+        return [WorkImage(name, path) for path, name in files.items()], {}
+    # Labels come with their images, in their order.
+    from ..app.label_exchange import labels_of_rows, unfinished
+    from ..data.formats.image_index import lies_inside
+    from ..data.schema import class_names as names_of
+    from .export import labels_of
+
+    if len(options.paths) > 1:
+        raise UserError(f"--labels takes one folder of images, got {len(options.paths)} paths")
+    rows = labels_of(options.labels, options.paths[0] if options.paths else None)
+    if unknown := set(names_of(rows)) - set(names):
+        raise UserError(f"{options.labels}: the model does not know the class {min(unknown)!r}; it knows {names}")
+    labels, images, start = labels_of_rows(rows), [], {}
+    for row in rows.select_columns(["image", "file_name"]):
+        # Saved labels must lie inside the output folder, whatever the name of an image.
+        name = row["file_name"] if lies_inside(Path("labels"), row["file_name"]) else Path(row["file_name"]).name
+        images.append(WorkImage(name, Path(row["image"]["path"])))
+        start[name] = unfinished(labels[row["file_name"]])
+    return images, start

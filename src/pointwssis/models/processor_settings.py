@@ -1,0 +1,50 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Checks of the settings of image processors, which a file may hold in any size: each would fail later, or silently."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from PIL.Image import Resampling
+
+from ..ops.user_error import UserError
+from ..ops.wording import brief
+
+MAX_SIDE = 16_384  # pixels of a resized image; more would exhaust the memory
+
+
+def check_processor_settings(settings: Mapping[str, Any]) -> None:
+    """Raise a `UserError` for sizes, means, and factors that no image can be prepared with.
+
+    Args:
+        settings: name → value of an image processor or of a call of it; missing ones and None pass.
+    """
+    sides = {f"size: {name}": side for name, side in dict(settings.get("size") or {}).items()}
+    sides |= {name: settings.get(name) for name in ("size_divisor", "tile_size")}
+    for name, side in sides.items():
+        if side is not None and not (_is_number(side) and 1 <= side <= MAX_SIDE):
+            raise UserError(f"{name} is {brief(side)}; it must be a number of pixels from 1 to {MAX_SIDE:,}")
+    shortest, longest = sides.get("size: shortest_edge"), sides.get("size: longest_edge")
+    if shortest is not None and longest is not None and longest < shortest:
+        raise UserError(f"size: longest_edge is {longest}; it must be at least shortest_edge, {shortest}")
+    for name in ("image_mean", "image_std"):
+        values = settings.get(name)
+        values = list(values) if isinstance(values, (list, tuple)) else [values]
+        is_good = len(values) in (1, 3) and all(_is_number(value) for value in values)
+        if values != [None] and (not is_good or (name == "image_std" and min(values) <= 0)):
+            kind = "positive" if name == "image_std" else "finite"
+            raise UserError(f"{name} is {brief(values)}; it must be {kind} numbers, one for each of the 3 channels")
+    for name in ("rescale_factor", "box_scale"):
+        value = settings.get(name)
+        if value is not None and not (_is_number(value) and value > 0):
+            raise UserError(f"{name} is {brief(value)}; it must be a positive number")
+    for name, value in settings.items():
+        if name.startswith("do_") and value not in (None, True, False):
+            raise UserError(f"{name} is {brief(value)}; it must be true or false")
+    resample = settings.get("resample")
+    if isinstance(resample, int) and resample not in list(Resampling):
+        raise UserError(f"resample is {brief(resample)}; it must be one of Pillow's filters, 0 to {max(Resampling)}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

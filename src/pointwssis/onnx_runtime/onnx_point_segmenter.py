@@ -1,0 +1,347 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The pipeline `point-instance-segmentation` on ONNX files: image and points in, instances out."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ..ops.images import read_image
+from ..ops.point_prompts import checked_labels, checked_points, label_id
+from ..ops.points import point_in_mask
+from ..ops.polygons import mask_to_polygons
+from ..ops.rle import encode_mask
+from ..ops.tile_merging import TileMasks, merge_masks
+from ..ops.tiles import Window, most_central_windows
+from ..ops.user_error import UserError, UserFileNotFoundError
+from .mask_enlarging import enlarged_mask
+from .mask_suppression import kept_detections
+from .network_inputs import NetworkInput, network_inputs
+from .object_crops import crops_of_objects, refined_crop
+
+CONFIG_FILE = "config.json"
+INPUTS_PER_PASS = 16  # most tiles that go through the encoder together
+CROPS_PER_PASS = 64  # most crops that go through the refiner together
+MASK_PIXELS_PER_PASS = 2**24  # pixels of masks that the point decoder computes together: 64 MiB
+LEVELS = {"adaptive": -1, "finest": 0}  # what the point decoder takes for each strategy
+NUM_LEVELS = 5
+# Converters of (height, width) bool masks
+FORMATS: dict[str, Callable[[np.ndarray], Any]] = {
+    "pil": lambda mask: Image.fromarray(mask.astype(np.uint8) * 255),
+    "rle": encode_mask,
+    "polygon": mask_to_polygons,
+    "numpy": lambda mask: mask,
+}
+
+
+class OnnxPointSegmenter:
+    """Segment one instance per point; without points, run ordinary instance segmentation.
+
+    Args:
+        folder: folder that `pointwssis onnx` has written.
+        int8: run the encoder with 8-bit weights and features, if the folder has it.
+        threads: threads per operation; None leaves the choice to onnxruntime.
+        providers: execution providers of onnxruntime, such as "CUDAExecutionProvider", in order of preference.
+
+    Example:
+        ```python
+        segmenter = OnnxPointSegmenter("out")
+        segmenter("photo.jpg", points=[(120, 80), (300, 210)], labels=["dog", None])
+        session = segmenter.encode("photo.jpg")  # each click then costs only its decoding
+        session(points=[(120, 80)])
+        ```
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        int8: bool = False,
+        threads: int | None = None,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+    ):
+        self.folder = Path(folder)
+        path = self.folder / CONFIG_FILE
+        if not path.is_file():
+            raise UserFileNotFoundError(f"{path}: not found; give a folder that `pointwssis onnx` has written")
+        self.config = json.loads(path.read_text(encoding="utf-8"))
+        self.id2label = {int(index): name for index, name in self.config["id2label"].items()}
+        open_graph = _opener(threads, providers)
+        self._encoder = open_graph(self.folder / ("encoder_int8.onnx" if int8 else "encoder.onnx"))
+        self._point_decoder = open_graph(self.folder / "point_decoder.onnx")
+        self._detector = open_graph(self.folder / "detector.onnx")
+        self._refiner = None
+        if self.config["refiner"] is not None:
+            self._refiner = open_graph(self.folder / "refiner.onnx")
+
+    def __call__(self, image: Any, points: Any = None, labels: Any = None, **parameters: Any) -> list[dict[str, Any]]:
+        """Segment one instance per point, or all instances without points.
+
+        Args:
+            image: a path, a PIL image, or an (H, W, 3) uint8 RGB array.
+            points: N pairs (x, y) in pixels of the upright image; None runs ordinary instance segmentation.
+            labels: class of each point: a name, an id, or None; None if no class is known.
+            parameters: those of `EncodedImage.__call__`.
+
+        Returns:
+            The instances, as `EncodedImage.__call__` returns them.
+        """
+        return self.encode(image)(points, labels, **parameters)
+
+    def encode(self, image: Any) -> "EncodedImage":
+        """Run the encoder once, so that every click on the image costs only its decoding."""
+        name = str(image) if isinstance(image, (str, Path)) else getattr(image, "filename", "") or "the image"
+        pixels = read_image(Image.fromarray(image) if isinstance(image, np.ndarray) else image)
+        inputs = network_inputs(pixels, self.config["image_processor"])
+        outputs: list[NetworkOutputs] = []
+        for start in range(0, len(inputs), INPUTS_PER_PASS):
+            some = inputs[start : start + INPUTS_PER_PASS]
+            batch = self._encoder(pixel_values=np.stack([one.pixel_values for one in some]))
+            outputs += [NetworkOutputs(*arrays) for arrays in zip(*batch, strict=True)]
+        return EncodedImage(self, pixels, name, inputs, outputs)
+
+    def refine(
+        self, image: Image.Image, rough_masks: Sequence[np.ndarray], points: np.ndarray, labels: Sequence[str]
+    ) -> list[np.ndarray]:
+        """Return the refined masks of one image; an object whose refined mask is empty keeps its rough one.
+
+        Args:
+            image: RGB image.
+            rough_masks: N masks, (height, width) bool.
+            points: (N, 2), (x, y) in pixels of the image.
+            labels: N class names.
+
+        Raises:
+            UserError: the folder has no refiner, or the refiner does not know a class.
+        """
+        if self._refiner is None:
+            raise UserError(f"{self.folder}: has no refiner; write it with `pointwssis onnx MODEL OUT --refiner …`")
+        settings = self.config["refiner"]
+        inside = np.minimum(points, (image.width - 1, image.height - 1))
+        pixels = np.asarray(image)
+        refined: list[np.ndarray] = []
+        for start in range(0, len(rough_masks), CROPS_PER_PASS):
+            chunk = slice(start, start + CROPS_PER_PASS)
+            inputs, boxes = crops_of_objects(pixels, rough_masks[chunk], inside[chunk], settings["image_processor"])
+            if settings["class_conditional"]:
+                names = {int(index): name for index, name in settings["id2label"].items()}
+                ids = [
+                    label_id(label, names, f"mask {start + k} for the refiner") for k, label in enumerate(labels[chunk])
+                ]
+                inputs["class_labels"] = np.array(ids, np.int64)
+            (probabilities,) = self._refiner(**inputs)
+            # Crops → masks of the image.
+            for rough, part, box in zip(rough_masks[chunk], probabilities, boxes, strict=True):
+                x0, y0, x1, y1 = box
+                mask = np.zeros(rough.shape, bool)
+                mask[y0:y1, x0:x1] = refined_crop(part, box)
+                refined.append(mask if mask.any() else rough)
+        return refined
+
+
+class NetworkOutputs(NamedTuple):
+    """Outputs of the encoder for one image or tile."""
+
+    confidences: np.ndarray  # (cells, C)
+    kernels: np.ndarray  # (cells, E)
+    mask_features: np.ndarray  # (E, h, w), h and w are a quarter of the padded canvas
+
+
+class EncodedImage:
+    """One image that went through the encoder; call it with points any number of times."""
+
+    def __init__(
+        self,
+        segmenter: OnnxPointSegmenter,
+        image: Image.Image,
+        name: str,
+        inputs: Sequence[NetworkInput],
+        outputs: Sequence[NetworkOutputs],
+    ):
+        self.segmenter, self.image, self.name, self.inputs, self.outputs = segmenter, image, name, inputs, outputs
+
+    def __call__(
+        self,
+        points: Any = None,
+        labels: Any = None,
+        threshold: float = 0.0,
+        mask_format: str = "pil",
+        top_k: int | None = None,
+        level_strategy: str = "adaptive",
+        refine: bool | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the instances of points, or all instances without points.
+
+        Args:
+            points: N pairs (x, y) in pixels of the upright image, or None.
+            labels: class of each point: a name, an id, or None; None if no class is known.
+            threshold: lowest score of an instance without points, 0 to 1.
+            mask_format: "pil" (L image, 0 and 255), "rle" (COCO), "polygon" (COCO), or "numpy" (bool).
+            top_k: number of classes in `alternatives` of a point of unknown class (default 5); without points the most
+                instances.
+            level_strategy: "adaptive" lets each point choose its pyramid level, "finest" always takes P2.
+            refine: refine the masks of points; None does so if the folder has a refiner.
+
+        Returns:
+            The dicts of the pipeline: `label`, `label_id`, `score`, `mask`, and of points also `point`, `level`,
+            `level_scores`, `point_in_mask`, `background_score`, `alternatives`, and, if refined, `rough_mask`. `box` is
+            the extent of the mask, (x_min, y_min, x_max, y_max) with exclusive maximum, zeros for an empty one.
+
+        Raises:
+            UserError: a value is invalid; the message names it and the remedy.
+        """
+        for name, value, known in (("mask_format", mask_format, FORMATS), ("level_strategy", level_strategy, LEVELS)):
+            if value not in known:
+                raise UserError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
+        if labels is not None and points is None:
+            raise UserError("labels are given without points; give both")
+        if points is None:
+            instances = self._detected(threshold, top_k)
+        else:
+            array = checked_points(points, self.image, self.name)
+            ids = checked_labels(labels, len(array), self.segmenter.id2label, self.name)
+            class_ids = np.array([-1 if one is None else one for one in ids], np.int64)
+            instances = self._of_points(array, class_ids, LEVELS[level_strategy], 5 if top_k is None else top_k)
+            if refine or (refine is None and self.segmenter.config["refiner"] is not None):
+                self._refine(instances, array)
+        # Masks in the requested form
+        for instance in instances:
+            instance["box"] = _box(instance["mask"])
+            for key in ("mask", "rough_mask"):
+                if key in instance:
+                    instance[key] = FORMATS[mask_format](instance[key])
+        return instances
+
+    def _dense(self, pixels: np.ndarray, window: Window) -> np.ndarray:
+        """Return the (height, width) bool mask of the image."""
+        mask = np.zeros((self.image.height, self.image.width), bool)
+        mask[window.slices] = pixels
+        return mask
+
+    def _mask(self, number: int, probabilities: np.ndarray) -> tuple[np.ndarray, Window]:
+        """Return the mask of one input in its window of the image."""
+        frame = self.inputs[number]
+        threshold = self.segmenter.config["decoding"]["mask_threshold"]
+        pixels, window = enlarged_mask(probabilities, frame.valid_size, frame.window.size, threshold)
+        left, top = frame.window.left, frame.window.top
+        return pixels, Window(window.left + left, window.top + top, window.right + left, window.bottom + top)
+
+    def _detected(self, threshold: float, top_k: int | None) -> list[dict[str, Any]]:
+        """Return the instances of ordinary instance segmentation, best first."""
+        settings = self.segmenter.config["decoding"]
+        limit = settings["max_detections"] if top_k is None else top_k
+        parts = []
+        for number, outputs in enumerate(self.outputs):
+            masks, labels, scores, _ = self.segmenter._detector(**outputs._asdict())
+            kept, scores = kept_detections(masks, labels, scores, settings)
+            kept, scores = kept[:limit], scores[:limit]
+            kept, scores = kept[scores >= threshold], scores[scores >= threshold]
+            found = [self._mask(number, masks[index]) for index in kept]
+            parts.append(TileMasks(self.inputs[number].window, found, labels[kept].tolist(), scores.tolist()))
+        merged = parts[0][1:]
+        if len(parts) > 1:
+            merged = merge_masks(parts, (self.image.height, self.image.width), limit)
+        instances = []
+        for (pixels, window), label, score in zip(*merged, strict=True):
+            instance = {"label": self.segmenter.id2label[label], "label_id": label, "score": score}
+            instances.append({**instance, "mask": self._dense(pixels, window)})
+        return instances
+
+    def _of_points(self, points: np.ndarray, labels: np.ndarray, level: int, top_k: int) -> list[dict[str, Any]]:
+        """Return one instance per point; each is decoded in the tile in which it is most central."""
+        owners = np.zeros(len(points), np.int64)
+        if len(self.inputs) > 1:
+            windows = [one.window for one in self.inputs]
+            owners = most_central_windows(points, windows, self.image.height, self.image.width)
+        instances: list[Any] = [None] * len(points)
+        for number in np.unique(owners).tolist():
+            for row, result in self._decoded(number, np.flatnonzero(owners == number), points, labels, level):
+                mask, label, scores = (
+                    self._dense(*self._mask(number, result["masks"])),
+                    result["labels"],
+                    result["class_scores"],
+                )
+                names = self.segmenter.id2label
+                alternatives = []
+                if labels[row] < 0:
+                    for index in np.argsort(-scores, kind="stable")[:top_k].tolist():
+                        alternatives.append({"label": names[index], "label_id": index, "score": float(scores[index])})
+                instances[row] = {
+                    "label": names[int(label)],
+                    "label_id": int(label),
+                    "score": float(result["scores"]),
+                    "mask": mask,
+                    "point": points[row].tolist(),
+                    "level": int(result["levels"]),
+                    "level_scores": result["level_scores"].tolist(),
+                    "point_in_mask": point_in_mask(points[row], mask),
+                    "background_score": float(result["background_scores"]),
+                    "alternatives": alternatives,
+                }
+        return instances
+
+    def _decoded(
+        self, number: int, rows: np.ndarray, points: np.ndarray, labels: np.ndarray, level: int
+    ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """Yield the rows of points of one input, and the outputs of the point decoder for each."""
+        outputs = self.outputs[number]
+        decoder = self.segmenter._point_decoder
+        step = max(1, MASK_PIXELS_PER_PASS // (NUM_LEVELS * outputs.mask_features[0].size))
+        for start in range(0, len(rows), step):
+            chunk = rows[start : start + step]
+            found = decoder(
+                **outputs._asdict(),
+                points=self.inputs[number].on_canvas(points[chunk]),
+                point_labels=labels[chunk],
+                point_levels=np.full(len(chunk), level, np.int64),
+            )
+            columns = dict(zip(decoder.output_names, found, strict=True))
+            for index, row in enumerate(chunk.tolist()):
+                yield row, {name: values[index] for name, values in columns.items()}
+
+    def _refine(self, instances: list[dict[str, Any]], points: np.ndarray) -> None:
+        """Replace masks by refined ones, in place; the rough ones stay as `rough_mask`."""
+        rough = [instance["mask"] for instance in instances]
+        labels = [instance["label"] for instance in instances]
+        for instance, mask in zip(instances, self.segmenter.refine(self.image, rough, points, labels), strict=True):
+            instance["rough_mask"], instance["mask"] = instance["mask"], mask
+            instance["point_in_mask"] = point_in_mask(instance["point"], mask)
+
+
+def _box(mask: np.ndarray) -> list[int]:
+    """Return the extent of a mask, (x_min, y_min, x_max, y_max) with exclusive maximum; zeros if it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return [0, 0, 0, 0]
+    return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
+
+
+class Graph:
+    """One ONNX file, called with its inputs by name; returns its outputs in their order."""
+
+    def __init__(self, session: Any):
+        self.session = session
+        self.output_names = [output.name for output in session.get_outputs()]
+
+    def __call__(self, **inputs: np.ndarray) -> list[np.ndarray]:
+        return self.session.run(None, inputs)
+
+
+def _opener(threads: int | None, providers: Sequence[str]) -> Callable[[Path], Graph]:
+    """Return a function that opens ONNX files with these settings."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UserError("OnnxPointSegmenter needs onnxruntime: pip install onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = threads
+
+    def open_graph(path: Path) -> Graph:
+        if not path.is_file():
+            raise UserFileNotFoundError(f"{path}: not found; write it again with `pointwssis onnx`")
+        return Graph(onnxruntime.InferenceSession(path, options, list(providers)))
+
+    return open_graph

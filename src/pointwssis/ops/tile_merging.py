@@ -1,0 +1,158 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Instances of overlapping tiles, merged to those of the image: duplicates removed, cut ones replaced or joined."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .tiles import Window
+
+MAX_IOU = 0.5  # instances of two tiles that overlap more are one object
+MAX_COVERAGE = 0.7  # fraction of an instance that a better one of another tile may cover
+BORDER = 2  # pixels; a mask that comes this near to an inner border of its tile is cut by it
+
+
+class TileMasks(NamedTuple):
+    """Instances of one tile."""
+
+    tile: Window  # in the image
+    masks: Sequence[tuple[np.ndarray, Window]]  # N, each (h, w) bool and the window of the image that it fills
+    labels: Sequence[int]  # N
+    scores: Sequence[float]  # N
+
+
+class MergedMasks(NamedTuple):
+    """Instances of one image in descending order of score."""
+
+    masks: list[tuple[np.ndarray, Window]]  # N, each (h, w) bool and the window of the image that it fills
+    labels: list[int]
+    scores: list[float]
+
+
+@dataclass
+class _Candidate:
+    """One instance in the frame of the image."""
+
+    mask: np.ndarray  # (h, w) bool, inside `box`
+    box: Window
+    windows: list[Window]  # tiles that it comes from
+    is_cut: bool  # by an inner border
+    label: int
+    score: float
+
+    def part(self, box: Window) -> np.ndarray:
+        """Return the mask inside a box, which must not exceed the own one."""
+        rows, columns = (
+            slice(box.top - self.box.top, box.bottom - self.box.top),
+            slice(box.left - self.box.left, box.right - self.box.left),
+        )
+        return self.mask[rows, columns]
+
+
+def merge_masks(parts: Sequence[TileMasks], image_size: tuple[int, int], max_detections: int | None) -> MergedMasks:
+    """Merge the instances of all tiles of one image.
+
+    Instances that no inner border cuts precede the others, and better ones worse ones. An instance is dropped if one
+    of another tile and of the same class, which precedes it, overlaps it by more than `MAX_IOU` or covers more than
+    `MAX_COVERAGE` of it. Two that are both cut and agree where their tiles overlap are the halves of an object larger
+    than the overlap; they are joined, and so are the parts of one that more tiles show.
+
+    Args:
+        parts: instances of each tile.
+        image_size: (height, width) of the image.
+        max_detections: most instances of the image; None sets no limit.
+    """
+    candidates = [candidate for part in parts for candidate in _candidates(part, *image_size)]
+    candidates.sort(key=lambda candidate: (candidate.is_cut, -candidate.score))
+    kept: list[_Candidate | None] = []  # None is one that became part of another
+    boxes = np.zeros((len(candidates), 5))  # of the kept ones: box and label
+    for candidate in candidates:
+        # Only instances of the same class whose boxes meet are compared.
+        left, top, right, bottom, label = boxes[: len(kept)].T
+        box = candidate.box
+        meets = (left < box.right) & (right > box.left) & (top < box.bottom) & (bottom > box.top)
+        near = np.flatnonzero(meets & (label == candidate.label)).tolist()
+        near = [index for index in near if candidate.windows[0] not in kept[index].windows]
+        halves = [index for index in near if _is_other_half(candidate, kept[index])]
+        if not halves and any(_is_duplicate(candidate, kept[index]) for index in near):
+            continue
+        # The middle of an object that three tiles show joins parts that do not meet each other.
+        for index in halves:
+            candidate = _joined(kept[index], candidate)
+            kept[index], boxes[index] = None, 0
+        boxes[len(kept)] = (*candidate.box, candidate.label)
+        kept.append(candidate)
+    kept = [candidate for candidate in kept if candidate is not None]
+    kept.sort(key=lambda candidate: -candidate.score)
+    kept = kept[:max_detections]
+    return MergedMasks([(one.mask, one.box) for one in kept], [one.label for one in kept], [one.score for one in kept])
+
+
+def _candidates(part: TileMasks, height: int, width: int) -> list[_Candidate]:
+    """Return the instances of one tile in the frame of the image; empty masks are left out."""
+    tile = part.tile
+    candidates = []
+    for (mask, window), label, score in zip(part.masks, part.labels, part.scores, strict=True):
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not len(rows):
+            continue
+        top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+        pixels = mask[top:bottom, left:right]
+        x, y = window.left, window.top
+        box = Window(left + x, top + y, right + x, bottom + y)
+        # Does the mask come near to a border of the tile that is not one of the image?
+        is_cut = (
+            (tile.top > 0 and box.top < tile.top + BORDER)
+            or (tile.bottom < height and box.bottom > tile.bottom - BORDER)
+            or (tile.left > 0 and box.left < tile.left + BORDER)
+            or (tile.right < width and box.right > tile.right - BORDER)
+        )
+        candidates.append(_Candidate(pixels, box, [tile], is_cut, label, score))
+    return candidates
+
+
+def _common(first: Window, second: Window) -> Window:
+    """Return the intersection of two windows that meet."""
+    return Window(*np.maximum(first[:2], second[:2]).tolist(), *np.minimum(first[2:], second[2:]).tolist())
+
+
+def _intersection(first: _Candidate, second: _Candidate) -> int:
+    """Return the number of pixels that two instances share."""
+    box = _common(first.box, second.box)
+    return int((first.part(box) & second.part(box)).sum())
+
+
+def _is_duplicate(candidate: _Candidate, better: _Candidate) -> bool:
+    """Return True if a better instance shows the same object."""
+    shared, area, other_area = _intersection(candidate, better), candidate.mask.sum(), better.mask.sum()
+    return shared > MAX_IOU * (area + other_area - shared) or shared > MAX_COVERAGE * area
+
+
+def _is_other_half(candidate: _Candidate, other: _Candidate) -> bool:
+    """Return True if two cut instances agree in the region that both tiles show."""
+    if not (candidate.is_cut and other.is_cut):
+        return False
+    # Pixels of each inside the tiles of the other
+    inside, other_inside = np.zeros_like(candidate.mask), np.zeros_like(other.mask)
+    for one, flags, windows in ((candidate, inside, other.windows), (other, other_inside, candidate.windows)):
+        for window in windows:
+            left, top, right, bottom = _common(one.box, window)
+            if right > left and bottom > top:
+                flags[top - one.box.top : bottom - one.box.top, left - one.box.left : right - one.box.left] = True
+    areas = (candidate.mask & inside).sum() + (other.mask & other_inside).sum()
+    shared = _intersection(candidate, other)
+    return shared > MAX_IOU * (areas - shared)
+
+
+def _joined(first: _Candidate, second: _Candidate) -> _Candidate:
+    """Return the union of two instances, with the higher score."""
+    boxes = np.array([first.box, second.box])
+    box = Window(*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist())
+    mask = np.zeros(box.size, dtype=bool)
+    for one in (first, second):
+        left, top, right, bottom = one.box
+        mask[top - box.top : bottom - box.top, left - box.left : right - box.left] |= one.mask
+    score = max(first.score, second.score)
+    return _Candidate(mask, box, [*first.windows, *second.windows], True, first.label, score)

@@ -1,0 +1,150 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""`pointwssis app`: its options, images and labels; the server is replaced where no browser is needed."""
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+
+from helpers import tiny
+from helpers.labeling_app import Tab, written_files
+from helpers.paths import EXAMPLES
+from pointwssis.app import web_page
+from pointwssis.cli import app as command
+from pointwssis.cli.main import main
+from pointwssis.data import load_coco_folder
+from pointwssis.runs.cache import cached
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    return tiny.saved_segmenter(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    """Return a folder with two images."""
+    folder = tmp_path / "images"
+    for seed, name in enumerate(["a.png", "sub/b.png"]):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        tiny.picture(64, 96, seed).save(folder / name)
+    return folder
+
+
+class Page:
+    """A server that is stopped by Ctrl-C after a visitor has done something."""
+
+    def close(self, verbose: bool) -> None:
+        """Count for nothing."""
+
+
+@pytest.fixture
+def serve(monkeypatch, model, tmp_path, capsys):
+    """Return a function that runs the command with a visitor, and returns what it prints."""
+
+    def run(visit, *words: str) -> str:
+        def launch(app, host, port):
+            visit(app)
+            return Page(), f"http://{host}:{port or 7860}/"
+
+        def stop():
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(web_page, "check_gradio", lambda: None)
+        monkeypatch.setattr(web_page, "launch", launch)
+        monkeypatch.setattr(command, "wait_until_stopped", stop)
+        code = main(["app", model, *words, "--output_dir", str(tmp_path / "out")])
+        printed = capsys.readouterr()
+        return printed.err if code else printed.out
+
+    return run
+
+
+def test_labels_are_written_when_the_app_stops(serve, images, tmp_path):
+    def visit(app):
+        tab = Tab(app)
+        tab("hello")
+        tab("click", x=30, y=20)
+
+    printed = serve(visit, str(images), "--port", "7870")
+    assert "open http://127.0.0.1:7870/ in a browser" in printed and "labels.json" in printed
+    assert written_files(tmp_path / "out") == {"labels.json", "labels/a.png.json"}
+    content = json.loads((tmp_path / "out" / "labels.json").read_text())
+    assert [image["file_name"] for image in content["images"]] == ["a.png"] and len(content["annotations"]) == 1
+    # The same command goes on.
+    seen = []
+    serve(lambda app: seen.append(len(Tab(app)("hello")["objects"])), str(images))
+    assert seen == [1]
+
+
+def test_pseudo_labels_are_corrected(serve, shapes, tmp_path):
+    rows = load_coco_folder(shapes)["train"]
+    cached(tmp_path / "pseudo", rows, lambda rows: rows)
+
+    def visit(app):
+        answer = Tab(app)("hello")
+        assert [image.name for image in app.images] == rows["file_name"]
+        assert len(answer["objects"]) == len(rows[0]["objects"]) and answer["finished_images"] == 0
+        assert [item["label"] for item in answer["objects"]] == [
+            tiny.NAMES[item["category"]] for item in rows[0]["objects"]
+        ]
+
+    assert "labels.json" in serve(visit, "--labels", str(tmp_path / "pseudo"))
+
+
+def test_labels_of_a_file(serve, images, tmp_path):
+    (tmp_path / "clicks.csv").write_text(f"image,x,y,label\nsub/b.png,30,20,{tiny.NAMES[0]}\n")
+
+    def visit(app):
+        assert [image.name for image in app.images] == ["sub/b.png"]
+        assert len(Tab(app)("hello")["objects"]) == 1
+
+    assert "labels.json" in serve(visit, str(images), "--labels", str(tmp_path / "clicks.csv"))
+
+
+def test_limits_and_refiner_are_passed_on(serve, images):
+    seen = []
+    words = ["--max_users", "2", "--max_objects", "7", "--refiner", "general"]
+    serve(seen.append, str(images), *words)
+    (app,) = seen
+    assert (app.limits.max_users, app.limits.max_objects, app.limits.max_megabytes) == (2, 7, 25)
+    assert app.users.max_users == 2 and app.pipe.refiner is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--max_users", "0"], "--max_users is 0; it must be positive"),
+        (["missing"], "missing: no such image or folder"),
+        (["--labels", "missing.csv"], "missing.csv: no such file or folder"),
+        (["one", "two", "--labels", "x.csv"], "--labels takes one folder of images, got 2 paths"),
+    ],
+)
+def test_wrong_options(serve, words, message):
+    assert message in serve(lambda app: None, *words)
+
+
+def test_labels_of_other_classes(serve, images, tmp_path):
+    (tmp_path / "clicks.csv").write_text("image,x,y,label\na.png,30,20,unicorn\n")
+    printed = serve(lambda app: None, str(images), "--labels", str(tmp_path / "clicks.csv"))
+    assert "the model does not know the class 'unicorn'" in printed
+
+
+def test_without_gradio(monkeypatch, model, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["app", model]) == 1
+    assert capsys.readouterr().err == "pointwssis app: the app needs Gradio: pip install 'pointwssis[app]'\n"
+
+
+def test_the_space_starts_the_same_app(serve, monkeypatch, model, tmp_path):
+    seen = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODEL", model)
+    monkeypatch.setenv("REFINER", "general")
+    serve(lambda app: None)  # replaces the server
+    monkeypatch.setattr(web_page, "launch", lambda app, host, port: (seen.append(app), (Page(), "x"))[1])
+    runpy.run_path(str(EXAMPLES / "space" / "app.py"))
+    assert seen[0].limits.max_megapixels == 12 and seen[0].images == [] and Path("labels").is_dir()
+    header = (EXAMPLES / "space" / "README.md").read_text("utf-8").split("---")[1]
+    assert "sdk: gradio" in header and "app_file: app.py" in header

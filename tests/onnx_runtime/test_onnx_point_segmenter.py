@@ -1,0 +1,125 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""`OnnxPointSegmenter` gives the results of the pipeline."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from helpers import tiny
+from helpers.exported_onnx import Exported, exported
+from helpers.instances import assert_same_instances
+from pointwssis.onnx_runtime import OnnxPointSegmenter
+from pointwssis.ops.user_error import UserError, UserFileNotFoundError
+
+POINTS = [(10, 20), (70.5, 33), (96, 64), (0, 0)]
+LABELS = [tiny.NAMES[1], None, 0, -1]
+
+
+@pytest.fixture(scope="module")
+def export() -> Exported:
+    return exported()
+
+
+@pytest.fixture(scope="module")
+def segmenter(export) -> OnnxPointSegmenter:
+    return OnnxPointSegmenter(export.onnx)
+
+
+@pytest.fixture(scope="module")
+def pipe(export):
+    return export.pipeline()
+
+
+@pytest.mark.parametrize("size", [(64, 96), (130, 97)])
+@pytest.mark.parametrize("strategy", ["adaptive", "finest"])
+def test_points(segmenter, pipe, size, strategy):
+    options = {"points": POINTS[:2] + POINTS[3:], "labels": LABELS[:2] + LABELS[3:], "level_strategy": strategy}
+    options["mask_format"] = "numpy"
+    image = tiny.picture(*size)
+    found = segmenter(image, refine=False, **options)
+    assert_same_instances(found, pipe(image, **options))
+    assert any(instance["mask"].any() for instance in found)
+    # Arrays are images, too, and several points give the same as one each.
+    session = segmenter.encode(np.asarray(image))
+    for point, label, whole in zip(options["points"], options["labels"], found, strict=True):
+        one = session([point], [label], mask_format="numpy", level_strategy=strategy, refine=False)
+        assert_same_instances(one, [whole])
+
+
+def test_points_on_the_border_and_none(segmenter, pipe):
+    image = tiny.picture(64, 96)
+    for points in (POINTS, []):
+        options = {"points": points, "mask_format": "numpy", "top_k": 2}
+        assert_same_instances(segmenter(image, refine=False, **options), pipe(image, **options))
+
+
+def test_ordinary_segmentation(segmenter, pipe):
+    image = tiny.picture(64, 96)
+    for options in ({}, {"threshold": 0.2}, {"top_k": 2}):
+        found = segmenter(image, mask_format="numpy", **options)
+        assert_same_instances(found, pipe(image, mask_format="numpy", **options))
+        assert found or options
+
+
+def test_refined_points(segmenter, pipe, export):
+    image = tiny.picture(64, 96)
+    options = {"points": POINTS, "labels": LABELS, "mask_format": "numpy"}
+    found = segmenter(image, **options)
+    assert_same_instances(found, pipe(image, refiner=export.refiner, **options), min_iou=0.99)
+    assert any((instance["mask"] != instance["rough_mask"]).any() for instance in found)
+
+
+def test_tiles(export, tmp_path):
+    shutil.copytree(export.onnx, tmp_path / "tiled")
+    path = tmp_path / "tiled" / "config.json"
+    config = json.loads(path.read_text("utf-8"))
+    config["image_processor"]["tile_size"] = 60
+    path.write_text(json.dumps(config), "utf-8")
+    segmenter, pipe = OnnxPointSegmenter(tmp_path / "tiled"), export.pipeline(tile_size=60)
+    image = tiny.picture(80, 130)
+    options = {"points": [(10, 20), (120, 33), (60, 70)], "mask_format": "numpy"}
+    assert_same_instances(segmenter(image, refine=False, **options), pipe(image, **options))
+    found = segmenter(image, mask_format="numpy")
+    assert found
+    assert_same_instances(found, pipe(image, mask_format="numpy"))
+
+
+def test_formats_and_boxes(segmenter):
+    session = segmenter.encode(tiny.picture(64, 96))
+    (dense,) = session([(10, 20)], mask_format="numpy", refine=False)
+    x0, y0, x1, y1 = dense["box"]
+    assert dense["mask"][y0:y1, x0:x1].sum() == dense["mask"].sum() > 0
+    (drawn,) = session([(10, 20)], refine=False)
+    assert drawn["mask"].size == (96, 64) and (np.asarray(drawn["mask"]) > 0).sum() == dense["mask"].sum()
+    (encoded,) = session([(10, 20)], mask_format="rle", refine=False)
+    assert encoded["mask"]["size"] == [64, 96]
+
+
+def test_int8_runs(export):
+    (instance,) = OnnxPointSegmenter(export.onnx, int8=True, threads=1)(tiny.picture(64, 96), points=[(10, 20)])
+    assert 0 <= instance["score"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"points": [(97, 3)]}, "outside the image of 96 × 64 pixels"),
+        ({"points": [(1, 1)], "labels": ["zebra"]}, "unknown label 'zebra'"),
+        ({"labels": [0]}, "labels are given without points"),
+        ({"mask_format": "png"}, "mask_format must be one of 'pil'"),
+        ({"level_strategy": "best"}, "level_strategy must be one of"),
+    ],
+)
+def test_bad_input_is_named(segmenter, options, message):
+    with pytest.raises(UserError, match=message):
+        segmenter(tiny.picture(64, 96), **options)
+
+
+def test_missing_files_are_named(export, tmp_path):
+    with pytest.raises(UserFileNotFoundError, match="config.json: not found"):
+        OnnxPointSegmenter(tmp_path)
+    shutil.copy(export.onnx / "config.json", tmp_path)
+    with pytest.raises(UserFileNotFoundError, match="encoder.onnx: not found; write it again"):
+        OnnxPointSegmenter(tmp_path)
