@@ -232,6 +232,7 @@ def train_students(arguments: argparse.Namespace, run: Path, data: RunData, reci
     own = replace(
         recipe, output_dir=str(arguments.output_dir / f"{run.name}_{recipe.seed}"), max_steps=arguments.max_steps
     )
+    Path(own.output_dir).mkdir(parents=True, exist_ok=True)
     settings = {**own.student, "per_device_train_batch_size": arguments.batch_size}
     fields = {"max_detections": own.max_detections, **own.model}
     chosen = choices(labels, truth, arguments.fraction, own.seed)
