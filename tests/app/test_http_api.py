@@ -5,6 +5,7 @@ import base64
 import http.client
 import runpy
 import sys
+import time
 import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from pointwssis.ops.polygons import mask_to_polygons
 from pointwssis.ops.rle import decode_rle
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-LIMITS = Limits(max_megapixels=0.05, max_megabytes=0.2, max_objects=3)
+LIMITS = Limits(max_megapixels=0.05, max_megabytes=0.2, max_objects=3, max_users=3)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,32 @@ def test_requests_that_are_refused(client, values, message):
 
     with pytest.raises(AppError, match=message):
         client.predict(*values, api_name="/segment")
+
+
+def test_only_so_many_requests_wait(client, served):
+    from gradio_client.utils import QueueError
+
+    # While the network is busy, one request is in progress, and as many wait as there may be users.
+    with served[0]._network:
+        jobs = [client.submit(text_of(png()), [[1, 2]], api_name="/segment") for _ in range(LIMITS.max_users + 6)]
+        refused = wait_for_the_first(jobs)
+        with pytest.raises(QueueError, match="Queue is full"):
+            refused.result()
+    answers = [job.exception(timeout=60) for job in jobs]
+    assert sum(error is None for error in answers) >= LIMITS.max_users
+    # The server goes on.
+    assert len(client.predict(text_of(png()), [[1, 2]], api_name="/segment")) == 1
+
+
+def wait_for_the_first(jobs):
+    """Return the first of several jobs that is done."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for job in jobs:
+            if job.done():
+                return job
+        time.sleep(0.05)
+    raise TimeoutError("no job has ended")
 
 
 def status_of_post(address: str, path: str, length: int) -> int:

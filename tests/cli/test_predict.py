@@ -425,3 +425,13 @@ def test_what_a_submission_refuses(models, images, image_info, tmp_path, capsys)
     assert "not a list of images in COCO's format" in capsys.readouterr().err
     assert main([*words, "--test_dev", str(tmp_path / "nowhere.json")]) == 1
     assert "expected image_info_test-dev2017.json" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of files are bytes")
+def test_names_of_files_that_are_not_utf8(models, images, tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    (images / "one" / "a.png").rename(images / "one" / name)
+    (images / "one" / "folder.png").mkdir()  # is not an image
+    content, rows = predict(models, tmp_path / "out", str(images / "one"), "--threshold", "0")
+    assert [image["file_name"] for image in content["images"]] == [name]
+    assert rows and all(row["image"].endswith(r"caf\udce9.png") for row in rows)

@@ -36,6 +36,7 @@ def test_all_stages_leave_a_table_results_and_a_contact_sheet(shapes, tmp_path, 
     assert set(results) == {*segmenters, "pseudo_labels", "gate", "shipped", "notes"}
     assert (out / "results.md").read_text() in printed
     assert str(out / "student_refined") in printed and "results.json" in printed
+    assert f"report: {out / 'report.html'}" in printed and (out / "report.html").is_file()
     sheet = Image.open(out / "contact_sheet.png")
     assert sheet.width > 5 * 64 and sheet.height > 64
     recipe = Recipe.load(out / "recipe.yaml")

@@ -301,7 +301,8 @@ def image_files(paths: Sequence[str]) -> dict[Path, str]:
     for path in map(Path, paths):
         if path.is_dir():
             # In folders only images count; a file that is named itself is taken as it is.
-            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+            named = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+            inside = [file for file in named if not file.is_dir()]
             if not inside:
                 raise UserFileNotFoundError(f"{path}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
             files += inside

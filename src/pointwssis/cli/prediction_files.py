@@ -74,7 +74,9 @@ def write_tables(journal: PredictionJournal, folder: Path, class_names: Sequence
         num_instances = _write_items(file, _annotations(journal, ids))
         categories = [{"id": number, "name": name} for name, number in ids.items()]
         file.write(f'], "categories": {json.dumps(categories)}}}')
-    with whole_file(folder / "instances.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
+    # A name of a file may hold bytes that are not UTF-8.
+    options = {"newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
+    with whole_file(folder / "instances.csv") as path, path.open("w", **options) as file:
         writer = csv.writer(file)
         writer.writerow(CSV_COLUMNS)
         for record in _readable(journal):

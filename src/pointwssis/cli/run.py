@@ -102,6 +102,7 @@ def execute(recipe: Recipe, update: bool = False) -> "Run":
     sheet = run.folder / "contact_sheet.png"
     if sheet.is_file():
         print(f"contact sheet of the labels: {sheet}")
+    print(f"report: {run.folder / 'report.html'}")
     print(f"results: {run.folder / 'results.json'}; model: {run.shipped}; {duration(time.monotonic() - started)}")
     # Nothing is uploaded unless the recipe says push_to_hub.
     for role, address in push().items():

@@ -85,4 +85,5 @@ Arguments and results are those of the pipeline `point-instance-segmentation`; `
 {files}
 | `config.json` | class names, preparation of images, thresholds |
 | `onnx_point_segmenter/` | the program: Python with NumPy and Pillow, under the Apache License 2.0 |
+| `manifest.json` | checksums of the files |
 """

@@ -14,8 +14,9 @@ from PIL import Image, ImageOps
 from ..models.solov2.batches_solov2 import TILES_PER_PASS
 from ..models.solov2.decoding_solov2 import DecodingSettings, ImageOutputs
 from ..models.solov2.frames_solov2 import Frame
+from ..models.solov2.tiled_solov2 import windows_of_points
 from ..models.solov2.views_solov2 import EncodedView, decode_views
-from ..ops.tiles import Window, most_central_windows, tile_windows
+from ..ops.tiles import Window
 from ..pipelines.validation import checked_prompts
 from .labeler_types import Labels, Points
 
@@ -161,12 +162,16 @@ class ViewLabeler:
 def _parts(number: int, image_size: tuple[int, int], prompts: Prompts, tile_size: int | None) -> list[Part]:
     """Return the windows of an image of (width, height) with the points that are most central in each."""
     width, height = image_size
-    windows = [Window(0, 0, width, height)] if tile_size is None else tile_windows(height, width, tile_size)
+    if tile_size is None:
+        owners = [Window(0, 0, width, height)] * len(prompts["points"])
+    else:
+        owners = windows_of_points(prompts["points"], (height, width), tile_size)
     members = defaultdict(list)
-    owners = most_central_windows(prompts["points"].numpy(), windows, height, width)
-    for member, owner in enumerate(owners.tolist()):
+    for member, owner in enumerate(owners):
         members[owner].append(member)
-    return [Part(number, windows[owner], own, tile_size) for owner, own in sorted(members.items())]
+    # Row by row, as an image is cut
+    windows = sorted(members, key=lambda window: (window.top, window.left))
+    return [Part(number, window, members[window], tile_size) for window in windows]
 
 
 def _scaled(size: Any, scale: float, divisor: int) -> dict[str, int]:

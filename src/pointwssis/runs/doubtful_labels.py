@@ -9,14 +9,13 @@ from datasets import Dataset
 from PIL import Image
 
 from ..data.schema import objects_with_mask
-from ..ops.coco_masks import rle_area, rle_box, rle_iou
+from ..ops.coco_masks import rle_area, rle_iou
 from ..ops.images import read_image
 from ..ops.rle import decode_rle, rle_covers
+from ..visualization.close_ups import object_window
 from ..visualization.drawing import draw_instances
 
 MAX_IMAGES = 2000  # images whose labels are ranked, evenly spread over the dataset
-MARGIN = 0.5  # of the longer side of a mask, around it
-MIN_MARGIN = 12  # pixels
 TILE = 192  # shorter side of a picture in pixels
 ROUGH_COLOR, LABEL_COLOR = (230, 159, 0), (86, 180, 233)
 
@@ -82,17 +81,13 @@ def picture_of(label: DoubtfulLabel, labels: Dataset) -> Image.Image:
     """Return the surroundings of a label: its mask in blue, the rough mask in orange, and its point."""
     row = labels[label.row]
     item, image = row["objects"][label.position], read_image(row)
-    # The window around the label, inside the image
-    x, y, width, height = rle_box(item["segmentation"])
-    margin = max(MIN_MARGIN, round(MARGIN * max(width, height)))
-    left, top = max(0, int(x) - margin), max(0, int(y) - margin)
-    right, bottom = min(image.width, int(x + width) + margin), min(image.height, int(y + height) + margin)
+    left, top, right, bottom = window = object_window(row, item)
     masks, colors = [decode_rle(item["segmentation"])], [LABEL_COLOR]
     if item["rough_segmentation"] is not None:
         masks, colors = [decode_rle(item["rough_segmentation"]), *masks], [ROUGH_COLOR, *colors]
     crops = [mask[top:bottom, left:right] for mask in masks]
     points = None if item["point"] is None else [(item["point"][0] - left, item["point"][1] - top)]
-    crop = image.crop((left, top, right, bottom)).convert("L")
+    crop = image.crop(window).convert("L")
     return draw_instances(crop, crops, points=points, colors=colors, opacity=0.3, min_side=TILE, outline_width=2)
 
 

@@ -33,9 +33,9 @@ from .plan import RunPlan, round_name
 from .progress import EtaCallback
 from .recipe import Recipe
 from .refiner_stage import train_refiner
-from .report import write_curves, write_report
 from .results import CONTACT_SHEET, write_contact_sheet, write_results
 from .reuse import GATE_FILE, is_reused, labeling_model
+from .run_report import write_curves, write_report
 from .saved_rows import stored_rows
 from .self_training import self_training_rows
 from .shipping import save_validation_size, shipped_model

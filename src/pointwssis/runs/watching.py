@@ -34,6 +34,11 @@ def watch(
         validation: rows whose predictions are shown; None takes training images with masks.
         rows: training rows of a SOLOv2, of which some with pseudo labels are shown; None shows no pictures.
     """
+    # Weights & Biases would add this training to the run of the one before.
+    if "wandb" in trainer.args.report_to:
+        import wandb
+
+        wandb.finish()
     # Event files lie beside the models, since checkpoints are removed in the end.
     folder = Path(recipe.output_dir) / TENSORBOARD / name
     writers = [one for one in trainer.callback_handler.callbacks if isinstance(one, TensorBoardCallback)]

@@ -23,7 +23,7 @@ def tile(number: int, *instances: tuple[tuple[int, int, int, int], int, float]) 
     return TileInstances(frame, windowed, torch.tensor(labels), torch.tensor(scores))
 
 
-def merged(*parts: TileInstances, max_detections: int = 100) -> list[tuple[list[int], int, float]]:
+def merged(*parts: TileInstances, max_detections: int | None = 100) -> list[tuple[list[int], int, float]]:
     """Return (xyxy box, label, score) of the merged instances, each of which must be a rectangle."""
     found = []
     masks, labels, scores = merge_tiles(parts, max_detections)
@@ -68,6 +68,7 @@ def test_the_best_are_kept_in_order():
     parts = tile(0, ((0, 0, 8, 8), 0, 0.3), ((20, 0, 28, 8), 0, 0.7)), tile(1, ((90, 0, 98, 8), 0, 0.5))
     assert [score for *_, score in merged(*parts)] == [0.7, 0.5, 0.3]
     assert [score for *_, score in merged(*parts, max_detections=2)] == [0.7, 0.5]
+    assert len(merged(*parts, max_detections=None)) == 3
     assert merged(tile(0), tile(1)) == []
 
 
