@@ -22,6 +22,8 @@ from pointwssis.ops.user_error import UserError
 
 RECORD = {"labels/image_folders.txt"}  # beside the labels
 
+CROWD = {"size": [64, 96], "counts": [0, 640, 64 * 96 - 640]}
+
 
 def sent(data: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(data).decode()
@@ -362,6 +364,25 @@ def test_labels_that_are_refused(tab, tmp_path, name, text, message):
     error = tab("load", name=name, content=base64.b64encode(text.encode()).decode())["error"]
     assert re.search(message, error) and "loading-" not in error
     assert tab.app.labels["a.png"] == before and written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json"}
+
+
+def test_loaded_labels_are_unfinished_and_nothing_vanishes_silently(tab):
+    square = {"segmentation": [[2, 2, 20, 2, 20, 20, 2, 20]], "bbox": [2, 2, 18, 18], "area": 324, "iscrowd": 0}
+    size = {"width": 96, "height": 64}
+    labels = [
+        {**square, "id": 1, "image_id": 1, "category_id": 1},
+        {"id": 2, "image_id": 2, "category_id": 1, "bbox": [2, 2, 18, 18], "area": 324, "iscrowd": 0},
+        {**square, "id": 3, "image_id": 2, "category_id": 1, "iscrowd": 1, "segmentation": CROWD},
+    ]
+    file = {
+        "images": [{"id": 1, "file_name": "a.png", **size}, {"id": 2, "file_name": "b.png", **size}],
+        "annotations": labels,
+        "categories": [{"id": 1, "name": tiny.NAMES[0]}],
+    }
+    answer = tab("load", name="x.json", content=sent(json.dumps(file).encode()))
+    assert answer["message"].startswith("Loaded the labels of 2 images. Left out 2 objects: the app takes masks")
+    assert len(answer["objects"]) == 1 and answer["finished_images"] == 0
+    assert tab("next")["image"]["name"] == "b.png"
 
 
 def test_loaded_clicks_on_background_are_rejected(tab):

@@ -90,12 +90,13 @@ def load(app: AppState, user: User, name: str, content: str) -> Answer:
     by_name = {image.name: image for image in app.images_of(user)}
     if not by_name:
         raise UserError(f"{name}: open the images first that these labels belong to.")
-    found = imported(name, data, list(by_name.values()), app.class_names, app.output_dir)
+    loaded = imported(name, data, list(by_name.values()), app.class_names, app.output_dir)
+    found = loaded.by_name
     for image_name, labels in found.items():
         app.limits.check_objects(image_name, len(labels.objects) + len(labels.clicks))
     for image_name, labels in found.items():
         app.store_of(user, by_name[image_name]).save(image_name, labels)
-    message = f"Loaded the labels of {counted(len(found), 'image')}."
+    message = " ".join(filter(None, [f"Loaded the labels of {counted(len(found), 'image')}.", loaded.warning]))
     if user.image is not None and user.image.name in found:
         answer = _show(app, user, user.image)
         return {**answer, "message": " ".join(filter(None, [message, answer.get("message")]))}
