@@ -17,7 +17,7 @@ from .label_store import ImageLabels
 from .labeled_object import to_view
 from .object_actions import Answer, progress, saved, state_finished
 from .users import User
-from .work_images import Limits, WorkImage
+from .work_images import Limits, WorkImage, free_name
 
 MAX_SHOWN_SIDE = 2048  # pixels; a browser gets larger images scaled down, while clicks stay in their own pixels
 LOSSLESS_PIXELS = 2**19  # smaller images are sent as PNG
@@ -193,12 +193,8 @@ def _show_first(app: AppState, user: User, images: Iterable[WorkImage]) -> Answe
 
 def _free_name(app: AppState, user: User, name: str) -> str:
     """Return the last part of a file name, numbered if the user has such an image already."""
-    path = PurePosixPath(PurePosixPath(name.replace("\\", "/")).name or "image.png")
-    used, number, free = {image.name for image in app.images_of(user)}, 1, path.name
-    while free in used:
-        number += 1
-        free = f"{path.stem}_{number}{path.suffix}"
-    return free
+    last = PurePosixPath(name.replace("\\", "/")).name or "image.png"
+    return free_name(last, {image.name for image in app.images_of(user)})
 
 
 def _as_url(pixels: Image.Image) -> str:

@@ -3,8 +3,9 @@
 
 import io
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
@@ -89,6 +90,20 @@ class WorkImage:
                 f"{limits.max_megapixels:g} megapixels."
             )
         return read_image({"path": path, "bytes": content})
+
+
+def free_name(name: str, used: Collection[str]) -> str:
+    """Return a file name, numbered if it is used already.
+
+    Example:
+        >>> free_name("a.png", ["a.png", "a_2.png"])
+        'a_3.png'
+    """
+    path, number, free = PurePosixPath(name), 1, name
+    while free in used:
+        number += 1
+        free = f"{path.stem}_{number}{path.suffix}"
+    return free
 
 
 def _size_of(source: Path | bytes) -> tuple[int, int] | None:
