@@ -107,7 +107,7 @@ def test_images_elsewhere_of_one_name(serve, tmp_path):
         item = make_object(number, 0, point=[10 * number, 20])
         row = {"image": str(path), "image_id": number, "width": 96, "height": 64, "file_name": name, "complete": False}
         rows.append({**row, "image_labels": None, "objects": [item]})
-    cached(tmp_path / "rows", None, lambda _: dataset_from_rows(rows, tiny.NAMES))
+    cached(tmp_path / "rows", dataset_from_rows(rows, tiny.NAMES), lambda rows: rows)
 
     def visit(app):
         assert [image.name for image in app.images] == ["a_2.png", "a_3.png", "a.png"]
