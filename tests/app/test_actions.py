@@ -4,6 +4,7 @@
 import base64
 import json
 import re
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from helpers import tiny
 from helpers.labeling_app import Tab, png, written_files
 from pointwssis.app.actions import act
+from pointwssis.app.app_state import AppState
 from pointwssis.app.label_store import ImageLabels
 from pointwssis.app.labeled_object import LabeledObject
 from pointwssis.app.users import Users
@@ -206,6 +208,20 @@ def test_the_page_can_take_images_where_all_are_broken(make_app, images):
     answer = tab("hello")
     assert "a.png" in answer["error"] and answer["max_megabytes"] == 25 and answer["images"] == 1
     assert tab("drop", name="x.png", content=sent(png()))["image"]["name"] == "x.png"
+
+
+def test_messages_do_not_show_the_folders_of_the_server(images, pipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tab = Tab(AppState(pipe, images, Path("out")))
+    images[0].source.write_bytes(b"no image")
+    images[1].source.unlink()
+    answers = [tab("open", index=0), tab("open", index=1)]
+    content = sent(b"image,x,y,label\nz.png,3,4,\n")
+    answers.append(tab("load", name="x.csv", content=content))
+    messages = [answer["error"] for answer in answers]
+    assert not any(str(tmp_path) in message for message in messages)
+    assert messages[0].startswith("a.png: ") and messages[1].startswith("b.png: ")
+    assert "not found below the images of the app" in messages[2]
 
 
 def test_limits_of_objects_images_and_users(make_app):
