@@ -156,6 +156,16 @@ def test_a_dropped_image_stays_with_its_user(make_app, tmp_path):
     assert "nothing to save" in second("download", format="coco")["error"]
 
 
+def test_equal_dropped_images_of_two_people_are_two_images(make_app):
+    app = make_app(shown=[])
+    first, second = Tab(app), Tab(app)
+    for tab in (first, second):
+        tab("hello")
+        assert "message" not in tab("drop", name="x.png", content=sent(png()))
+    first("click", x=3, y=4)
+    assert second("open", index=0)["objects"] == []
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
