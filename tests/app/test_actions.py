@@ -4,6 +4,7 @@
 import base64
 import json
 import re
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from helpers import tiny
 from helpers.labeling_app import Tab, png, written_files
 from pointwssis.app.actions import act
+from pointwssis.app.app_state import AppState
 from pointwssis.app.label_store import ImageLabels
 from pointwssis.app.labeled_object import LabeledObject
 from pointwssis.app.users import Users
@@ -21,6 +23,8 @@ from pointwssis.ops.rle import encode_mask
 from pointwssis.ops.user_error import UserError
 
 RECORD = {"labels/image_folders.txt"}  # beside the labels
+
+CROWD = {"size": [64, 96], "counts": [0, 640, 64 * 96 - 640]}
 
 
 def sent(data: bytes) -> str:
@@ -152,6 +156,16 @@ def test_a_dropped_image_stays_with_its_user(make_app, tmp_path):
     assert "nothing to save" in second("download", format="coco")["error"]
 
 
+def test_equal_dropped_images_of_two_people_are_two_images(make_app):
+    app = make_app(shown=[])
+    first, second = Tab(app), Tab(app)
+    for tab in (first, second):
+        tab("hello")
+        assert "message" not in tab("drop", name="x.png", content=sent(png()))
+    first("click", x=3, y=4)
+    assert second("open", index=0)["objects"] == []
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -204,6 +218,20 @@ def test_the_page_can_take_images_where_all_are_broken(make_app, images):
     answer = tab("hello")
     assert "a.png" in answer["error"] and answer["max_megabytes"] == 25 and answer["images"] == 1
     assert tab("drop", name="x.png", content=sent(png()))["image"]["name"] == "x.png"
+
+
+def test_messages_do_not_show_the_folders_of_the_server(images, pipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tab = Tab(AppState(pipe, images, Path("out")))
+    images[0].source.write_bytes(b"no image")
+    images[1].source.unlink()
+    answers = [tab("open", index=0), tab("open", index=1)]
+    content = sent(b"image,x,y,label\nz.png,3,4,\n")
+    answers.append(tab("load", name="x.csv", content=content))
+    messages = [answer["error"] for answer in answers]
+    assert not any(str(tmp_path) in message for message in messages)
+    assert messages[0].startswith("a.png: ") and messages[1].startswith("b.png: ")
+    assert "not found below the images of the app" in messages[2]
 
 
 def test_limits_of_objects_images_and_users(make_app):
@@ -362,6 +390,25 @@ def test_labels_that_are_refused(tab, tmp_path, name, text, message):
     error = tab("load", name=name, content=base64.b64encode(text.encode()).decode())["error"]
     assert re.search(message, error) and "loading-" not in error
     assert tab.app.labels["a.png"] == before and written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json"}
+
+
+def test_loaded_labels_are_unfinished_and_nothing_vanishes_silently(tab):
+    square = {"segmentation": [[2, 2, 20, 2, 20, 20, 2, 20]], "bbox": [2, 2, 18, 18], "area": 324, "iscrowd": 0}
+    size = {"width": 96, "height": 64}
+    labels = [
+        {**square, "id": 1, "image_id": 1, "category_id": 1},
+        {"id": 2, "image_id": 2, "category_id": 1, "bbox": [2, 2, 18, 18], "area": 324, "iscrowd": 0},
+        {**square, "id": 3, "image_id": 2, "category_id": 1, "iscrowd": 1, "segmentation": CROWD},
+    ]
+    file = {
+        "images": [{"id": 1, "file_name": "a.png", **size}, {"id": 2, "file_name": "b.png", **size}],
+        "annotations": labels,
+        "categories": [{"id": 1, "name": tiny.NAMES[0]}],
+    }
+    answer = tab("load", name="x.json", content=sent(json.dumps(file).encode()))
+    assert answer["message"].startswith("Loaded the labels of 2 images. Left out 2 objects: the app takes masks")
+    assert len(answer["objects"]) == 1 and answer["finished_images"] == 0
+    assert tab("next")["image"]["name"] == "b.png"
 
 
 def test_loaded_clicks_on_background_are_rejected(tab):

@@ -14,6 +14,7 @@ from pointwssis.app import web_page
 from pointwssis.cli import app as command
 from pointwssis.cli.main import main
 from pointwssis.data import load_coco_folder
+from pointwssis.data.schema import dataset_from_rows, make_object
 from pointwssis.runs.cache import cached
 
 RECORD = {"labels/image_folders.txt"}  # beside the labels
@@ -93,6 +94,27 @@ def test_pseudo_labels_are_corrected(serve, shapes, tmp_path):
         ]
 
     assert "labels.json" in serve(visit, "--labels", str(tmp_path / "pseudo"))
+
+
+def test_images_elsewhere_of_one_name(serve, tmp_path):
+    rows = []
+    for number in (1, 2, 3):
+        path = tmp_path / str(number) / "a.png"
+        path.parent.mkdir()
+        tiny.picture(64, 96, number).save(path)
+        # The third one lies in the image folder, so it keeps its name.
+        name = "a.png" if number == 3 else str(path)
+        item = make_object(number, 0, point=[10 * number, 20])
+        row = {"image": str(path), "image_id": number, "width": 96, "height": 64, "file_name": name, "complete": False}
+        rows.append({**row, "image_labels": None, "objects": [item]})
+    cached(tmp_path / "rows", dataset_from_rows(rows, tiny.NAMES), lambda rows: rows)
+
+    def visit(app):
+        assert [image.name for image in app.images] == ["a_2.png", "a_3.png", "a.png"]
+        tab = Tab(app)
+        assert [tab("open", index=index)["objects"][0]["point"] for index in range(3)] == [(10, 20), (20, 20), (30, 20)]
+
+    assert "labels.json" in serve(visit, "--labels", str(tmp_path / "rows"))
 
 
 def test_labels_of_a_file(serve, images, tmp_path):

@@ -40,7 +40,8 @@ class AppState:
         users: Users | None = None,
         start_labels: Mapping[str, ImageLabels] | None = None,
     ):
-        self.pipe, self.images, self.output_dir = pipe, list(images), output_dir
+        # Messages must not show the folders of the server; `ImageIndex` names absolute paths, which are replaced.
+        self.pipe, self.images, self.output_dir = pipe, list(images), output_dir.absolute()
         self.limits = limits or Limits()
         self.users = users or Users(self.limits.max_users)
         classes = pipe.model.config.id2label

@@ -17,7 +17,7 @@ from .label_store import ImageLabels
 from .labeled_object import to_view
 from .object_actions import Answer, progress, saved, state_finished
 from .users import User
-from .work_images import Limits, WorkImage
+from .work_images import Limits, WorkImage, free_name
 
 MAX_SHOWN_SIDE = 2048  # pixels; a browser gets larger images scaled down, while clicks stay in their own pixels
 LOSSLESS_PIXELS = 2**19  # smaller images are sent as PNG
@@ -90,12 +90,13 @@ def load(app: AppState, user: User, name: str, content: str) -> Answer:
     by_name = {image.name: image for image in app.images_of(user)}
     if not by_name:
         raise UserError(f"{name}: open the images first that these labels belong to.")
-    found = imported(name, data, list(by_name.values()), app.class_names, app.output_dir)
+    loaded = imported(name, data, list(by_name.values()), app.class_names, app.output_dir)
+    found = loaded.by_name
     for image_name, labels in found.items():
         app.limits.check_objects(image_name, len(labels.objects) + len(labels.clicks))
     for image_name, labels in found.items():
         app.store_of(user, by_name[image_name]).save(image_name, labels)
-    message = f"Loaded the labels of {counted(len(found), 'image')}."
+    message = " ".join(filter(None, [f"Loaded the labels of {counted(len(found), 'image')}.", loaded.warning]))
     if user.image is not None and user.image.name in found:
         answer = _show(app, user, user.image)
         return {**answer, "message": " ".join(filter(None, [message, answer.get("message")]))}
@@ -192,12 +193,8 @@ def _show_first(app: AppState, user: User, images: Iterable[WorkImage]) -> Answe
 
 def _free_name(app: AppState, user: User, name: str) -> str:
     """Return the last part of a file name, numbered if the user has such an image already."""
-    path = PurePosixPath(PurePosixPath(name.replace("\\", "/")).name or "image.png")
-    used, number, free = {image.name for image in app.images_of(user)}, 1, path.name
-    while free in used:
-        number += 1
-        free = f"{path.stem}_{number}{path.suffix}"
-    return free
+    last = PurePosixPath(name.replace("\\", "/")).name or "image.png"
+    return free_name(last, {image.name for image in app.images_of(user)})
 
 
 def _as_url(pixels: Image.Image) -> str:

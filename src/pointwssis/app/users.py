@@ -74,7 +74,9 @@ class Users:
             return user
 
     def others_with(self, image: WorkImage, user: User) -> bool:
-        """Return True if another user who is present has the image open."""
+        """Return True if another user who is present has the image open; nobody else has a dropped one."""
+        if not image.is_shared:
+            return False
         with self._lock:
             present = [one for one in self._by_key.values() if self.clock() - one.last_seen <= self.away_after]
             return any(one is not user and one.image == image for one in present)

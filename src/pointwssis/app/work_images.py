@@ -3,8 +3,9 @@
 
 import io
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
@@ -80,15 +81,33 @@ class WorkImage:
         Raises:
             UserError: the image is missing, damaged or too large; the message names it.
         """
-        content = self.source if isinstance(self.source, bytes) else None
-        path = self.name if content is not None else str(self.source)
         # The header is enough to refuse an image whose pixels would not fit into memory.
         if (size := _size_of(self.source)) is not None and size[0] * size[1] > limits.max_megapixels * 1e6:
             raise UserError(
                 f"{self.name} has {size[0]} × {size[1]} pixels; the limit of this app is "
                 f"{limits.max_megapixels:g} megapixels."
             )
-        return read_image({"path": path, "bytes": content})
+        if isinstance(self.source, bytes):
+            return read_image({"path": self.name, "bytes": self.source})
+        try:
+            return read_image(self.source)
+        except UserError as error:
+            # People at the page know the image by its name, and need not know the folders of the server.
+            raise UserError(str(error).replace(str(self.source), self.name)) from error
+
+
+def free_name(name: str, used: Collection[str]) -> str:
+    """Return a file name, numbered if it is used already.
+
+    Example:
+        >>> free_name("a.png", ["a.png", "a_2.png"])
+        'a_3.png'
+    """
+    path, number, free = PurePosixPath(name), 1, name
+    while free in used:
+        number += 1
+        free = f"{path.stem}_{number}{path.suffix}"
+    return free
 
 
 def _size_of(source: Path | bytes) -> tuple[int, int] | None:
