@@ -392,6 +392,25 @@ def test_labels_that_are_refused(tab, tmp_path, name, text, message):
     assert tab.app.labels["a.png"] == before and written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json"}
 
 
+@pytest.mark.parametrize(
+    "name", ["..", "a/..", "", "x" * 300 + ".png", "ä" * 110, "x." + "y" * 300, "a\0.png", "\ud800.png"]
+)
+def test_file_names_that_cannot_be_used(make_app, name):
+    tab = Tab(make_app())
+    tab("hello")
+    text = f"image,x,y,label\na.png,3,4,{tiny.NAMES[0]}\n"
+    assert "cannot be used; rename the file" in tab("drop", name=name, content=sent(png()))["error"]
+    assert "cannot be used; rename the file" in tab("load", name=name, content=sent(text.encode()))["error"]
+    # Later files are not affected.
+    assert "error" not in tab("load", name="x.csv", content=sent(text.encode()))
+
+
+def test_a_full_disk_while_labels_are_loaded(tab, monkeypatch, tmp_path):
+    monkeypatch.setattr("pointwssis.app.label_exchange._place", Mock(side_effect=OSError(28, "No space left")))
+    error = tab("load", name="x.csv", content=sent(b"image,x,y,label\na.png,3,4,\n"))["error"]
+    assert error == "x.csv cannot be read (the disk is full); nothing was changed."
+
+
 def test_loaded_labels_are_unfinished_and_nothing_vanishes_silently(tab):
     square = {"segmentation": [[2, 2, 20, 2, 20, 20, 2, 20]], "bbox": [2, 2, 18, 18], "area": 324, "iscrowd": 0}
     size = {"width": 96, "height": 64}
