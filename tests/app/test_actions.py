@@ -285,9 +285,30 @@ def test_an_action_on_another_image_is_not_carried_out(make_app):
     tab("open", index=2)
     restarted = make_app()
     tab.app = restarted
+    assert tab("encode") == {}  # nobody has asked for it
     answer = tab("click", x=30, y=20)
-    assert "was not carried out" in answer["message"] and answer["image"]["name"] == "a.png"
-    assert "changed" not in answer and len(restarted.labels) == 0
+    assert answer["message"].startswith("Your place was given to somebody else, or the app was restarted")
+    assert answer["image"]["name"] == "a.png" and "changed" not in answer and len(restarted.labels) == 0
+
+
+def test_a_second_press_before_the_answer(tab):
+    tab("click", x=30, y=20)
+    tab("next")
+    # The page still showed the first image.
+    tab.image = "a.png"
+    assert tab("encode") == {}
+    answer = tab("next")
+    assert answer["message"] == "The page has moved on; the action was not carried out."
+    assert answer["image"]["name"] == "b.png" and not tab.app.labels.is_finished("b.png")
+
+
+def test_a_bug_is_not_taken_for_a_foreign_request(tab, monkeypatch, caplog):
+    monkeypatch.setattr("pointwssis.app.image_labeling.Labeling.click", Mock(side_effect=KeyError("a bug")))
+    with pytest.raises(KeyError, match="a bug"):
+        tab("click", x=30, y=20)
+    assert "the action click has met a bug" in caplog.text and "Traceback" in caplog.text
+    monkeypatch.undo()
+    assert len(tab("click", x=30, y=20)["changed"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -306,6 +327,13 @@ def test_an_action_on_another_image_is_not_carried_out(make_app):
         {"key": "x", "action": "click", "x": 1, "y": None},
         {"key": "x", "action": "open", "index": "../../etc/passwd"},
         {"key": "x", "action": "hello", "extra": 1},
+        {"key": "x", "action": "hello", "app": 1},
+        {"key": "x", "action": "click", "x": True, "y": 1},
+        {"key": "x", "action": "click", "x": 10**400, "y": 1},
+        {"key": "x", "action": "finish", "is_finished": "no"},
+        {"key": "x", "action": "drop", "name": 7, "content": ""},
+        {"key": "x", "action": "load", "name": None, "content": ""},
+        {"key": "x", "action": "open", "index": 0.5},
         {"key": ["x"], "action": "hello"},
         {"key": "x", "action": ["hello"]},
     ],
