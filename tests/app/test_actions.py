@@ -285,9 +285,30 @@ def test_an_action_on_another_image_is_not_carried_out(make_app):
     tab("open", index=2)
     restarted = make_app()
     tab.app = restarted
+    assert tab("encode") == {}  # nobody has asked for it
     answer = tab("click", x=30, y=20)
-    assert "was not carried out" in answer["message"] and answer["image"]["name"] == "a.png"
-    assert "changed" not in answer and len(restarted.labels) == 0
+    assert answer["message"].startswith("Your place was given to somebody else, or the app was restarted")
+    assert answer["image"]["name"] == "a.png" and "changed" not in answer and len(restarted.labels) == 0
+
+
+def test_a_second_press_before_the_answer(tab):
+    tab("click", x=30, y=20)
+    tab("next")
+    # The page still showed the first image.
+    tab.image = "a.png"
+    assert tab("encode") == {}
+    answer = tab("next")
+    assert answer["message"] == "The page has moved on; the action was not carried out."
+    assert answer["image"]["name"] == "b.png" and not tab.app.labels.is_finished("b.png")
+
+
+def test_a_bug_is_not_taken_for_a_foreign_request(tab, monkeypatch, caplog):
+    monkeypatch.setattr("pointwssis.app.image_labeling.Labeling.click", Mock(side_effect=KeyError("a bug")))
+    with pytest.raises(KeyError, match="a bug"):
+        tab("click", x=30, y=20)
+    assert "the action click has met a bug" in caplog.text and "Traceback" in caplog.text
+    monkeypatch.undo()
+    assert len(tab("click", x=30, y=20)["changed"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -306,6 +327,13 @@ def test_an_action_on_another_image_is_not_carried_out(make_app):
         {"key": "x", "action": "click", "x": 1, "y": None},
         {"key": "x", "action": "open", "index": "../../etc/passwd"},
         {"key": "x", "action": "hello", "extra": 1},
+        {"key": "x", "action": "hello", "app": 1},
+        {"key": "x", "action": "click", "x": True, "y": 1},
+        {"key": "x", "action": "click", "x": 10**400, "y": 1},
+        {"key": "x", "action": "finish", "is_finished": "no"},
+        {"key": "x", "action": "drop", "name": 7, "content": ""},
+        {"key": "x", "action": "load", "name": None, "content": ""},
+        {"key": "x", "action": "open", "index": 0.5},
         {"key": ["x"], "action": "hello"},
         {"key": "x", "action": ["hello"]},
     ],
@@ -390,6 +418,25 @@ def test_labels_that_are_refused(tab, tmp_path, name, text, message):
     error = tab("load", name=name, content=base64.b64encode(text.encode()).decode())["error"]
     assert re.search(message, error) and "loading-" not in error
     assert tab.app.labels["a.png"] == before and written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json"}
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "a/..", "", "x" * 300 + ".png", "ä" * 110, "x." + "y" * 300, "a\0.png", "\ud800.png"]
+)
+def test_file_names_that_cannot_be_used(make_app, name):
+    tab = Tab(make_app())
+    tab("hello")
+    text = f"image,x,y,label\na.png,3,4,{tiny.NAMES[0]}\n"
+    assert "cannot be used; rename the file" in tab("drop", name=name, content=sent(png()))["error"]
+    assert "cannot be used; rename the file" in tab("load", name=name, content=sent(text.encode()))["error"]
+    # Later files are not affected.
+    assert "error" not in tab("load", name="x.csv", content=sent(text.encode()))
+
+
+def test_a_full_disk_while_labels_are_loaded(tab, monkeypatch, tmp_path):
+    monkeypatch.setattr("pointwssis.app.label_exchange._place", Mock(side_effect=OSError(28, "No space left")))
+    error = tab("load", name="x.csv", content=sent(b"image,x,y,label\na.png,3,4,\n"))["error"]
+    assert error == "x.csv cannot be read (the disk is full); nothing was changed."
 
 
 def test_loaded_labels_are_unfinished_and_nothing_vanishes_silently(tab):

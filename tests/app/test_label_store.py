@@ -16,9 +16,14 @@ def test_two_people_save_one_image_at_once(tmp_path):
 
 
 def test_labels_are_on_the_disk_before_they_replace_the_former_ones(tmp_path, monkeypatch):
-    steps = []
-    for name in ("fsync", "replace"):
-        # Both are carried out, and noted.
-        monkeypatch.setattr(os, name, lambda *a, name=name, real=getattr(os, name): (steps.append(name), real(*a)))
-    LabelStore(tmp_path).save("a.png", ImageLabels((96, 64)))
+    steps, fsync, replace = [], os.fsync, os.replace
+    # Both are carried out, and noted.
+    monkeypatch.setattr(os, "fsync", lambda *where: (steps.append("fsync"), fsync(*where)))
+    monkeypatch.setattr(os, "replace", lambda *where: (steps.append("replace"), replace(*where)))
+    LabelStore(None).save("a.png", ImageLabels((96, 64)))
+    assert steps == []
+    store = LabelStore(tmp_path)
+    store.save("a.png", ImageLabels((96, 64)))
+    steps.clear()
+    store.save("a.png", ImageLabels((96, 64), is_finished=True))
     assert steps == ["fsync", "replace"]

@@ -28,7 +28,7 @@ class AppState:
         start_labels: labels, by image name, of shared images that have none in the folder.
 
     Raises:
-        UserError: a saved label does not fit the model, its file is damaged, or the folder holds labels of other images.
+        UserError: a saved label does not fit the model or the images, or its file is damaged.
     """
 
     def __init__(

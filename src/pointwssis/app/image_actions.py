@@ -3,7 +3,8 @@
 
 import base64
 import io
-from collections.abc import Iterable, Iterator, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from PIL import Image
@@ -20,6 +21,7 @@ from .users import User
 from .work_images import Limits, WorkImage, free_name
 
 MAX_SHOWN_SIDE = 2048  # pixels; a browser gets larger images scaled down, while clicks stay in their own pixels
+MAX_NAME_BYTES = 200  # file systems take 255
 LOSSLESS_PIXELS = 2**19  # smaller images are sent as PNG
 
 
@@ -68,13 +70,14 @@ def drop(app: AppState, user: User, name: str, content: str) -> Answer:
         name: name of the file.
         content: content of the file, in base64.
     """
+    name = _last_part(name)
     data = decoded(content, name, app.limits)
     if len(user.dropped) >= app.limits.max_dropped:
         raise UserError(
             f"You have dropped {counted(len(user.dropped), 'image')}, as many as this app keeps; download the labels, "
             "and go on in a new tab."
         )
-    image = WorkImage(_free_name(app, user, name), data)
+    image = WorkImage(free_name(name, {image.name for image in app.images_of(user)}), data)
     return _show(app, user, image, is_new=True)
 
 
@@ -86,6 +89,7 @@ def download(app: AppState, user: User, format: str) -> Answer:
 
 def load(app: AppState, user: User, name: str, content: str) -> Answer:
     """Take the labels of an annotation file in place of those of the images that it names."""
+    name = _last_part(name)
     data = decoded(content, name, app.limits)
     by_name = {image.name: image for image in app.images_of(user)}
     if not by_name:
@@ -191,10 +195,18 @@ def _show_first(app: AppState, user: User, images: Iterable[WorkImage]) -> Answe
     return {**answer, "message": " ".join(filter(None, [message, answer.get("message")]))}
 
 
-def _free_name(app: AppState, user: User, name: str) -> str:
-    """Return the last part of a file name, numbered if the user has such an image already."""
-    last = PurePosixPath(name.replace("\\", "/")).name or "image.png"
-    return free_name(last, {image.name for image in app.images_of(user)})
+def _last_part(name: str) -> str:
+    """Return the last part of the name of a file that a browser has sent.
+
+    Raises:
+        UserError: no file could be written under this name.
+    """
+    last = PurePosixPath(name.replace("\\", "/")).name
+    has_controls = any(unicodedata.category(character) in ("Cc", "Cs") for character in last)
+    # Some bytes are left for a number and a suffix.
+    if has_controls or last in ("", "..") or len(last.encode()) > MAX_NAME_BYTES:
+        raise UserError(f"The file name {last!r:.60} cannot be used; rename the file.")
+    return last
 
 
 def _as_url(pixels: Image.Image) -> str:

@@ -20,7 +20,7 @@ from ..data.schema import class_names as names_of
 from ..data.schema import dataset_from_rows, make_object
 from ..ops.user_error import UserError
 from ..ops.wording import counted, did_you_mean
-from .label_store import Click, ImageLabels, replace_file
+from .label_store import Click, ImageLabels, reason_of, replace_file
 from .labeled_object import from_row, to_row
 from .work_images import WorkImage
 
@@ -130,18 +130,21 @@ def imported(
     Raises:
         UserError: the file is invalid, or names other images or classes; the message names the record.
     """
-    with TemporaryDirectory(dir=folder, prefix="loading-") as scratch:
-        # Readers take files, and find images by their names below a folder.
-        image_dir, file = Path(scratch, "images"), Path(scratch, "labels" + Path(name).suffix.lower())
-        for image in images:
-            _place(image, image_dir / image.name)
-        file.write_bytes(content)
-        try:
-            rows = load_annotations(file, image_dir, class_names=list(class_names))
-        except UserError as error:
-            # The user knows the file by its own name.
-            message = str(error).replace(str(file), name).replace(str(image_dir), "the images of the app")
-            raise UserError(message) from error
+    try:
+        with TemporaryDirectory(dir=folder, prefix="loading-") as scratch:
+            # Readers take files, and find images by their names below a folder.
+            image_dir, file = Path(scratch, "images"), Path(scratch, "labels" + Path(name).suffix.lower())
+            for image in images:
+                _place(image, image_dir / image.name)
+            file.write_bytes(content)
+            try:
+                rows = load_annotations(file, image_dir, class_names=list(class_names))
+            except UserError as error:
+                # The user knows the file by its own name.
+                message = str(error).replace(str(file), name).replace(str(image_dir), "the images of the app")
+                raise UserError(message) from error
+    except OSError as error:
+        raise UserError(f"{name} cannot be read ({reason_of(error)}); nothing was changed.") from error
     return labels_of_rows(rows)
 
 

@@ -128,9 +128,9 @@ class LabelStore:
                 replace_file(record, self._image_folders)
             replace_file(path, json.dumps(_record(labels)))
         except OSError as error:
-            # The page shows this to people who need not know the folders of the server.
-            reason = "the disk is full" if is_about_a_full_disk(error) else error.strerror or type(error).__name__
-            raise UserError(f"The labels of {name} cannot be saved ({reason}); nothing was changed.") from error
+            raise UserError(
+                f"The labels of {name} cannot be saved ({reason_of(error)}); nothing was changed."
+            ) from error
 
     def _path(self, name: str) -> Path:
         # Names come from the folder of the images, never from a browser.
@@ -151,6 +151,11 @@ def replace_file(path: Path, text: str) -> None:
             os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+def reason_of(error: OSError) -> str:
+    """Return the reason of a failure for people at the page, who need not know the folders of the server."""
+    return "the disk is full" if is_about_a_full_disk(error) else error.strerror or type(error).__name__
 
 
 def _listed(lines: str) -> str:

@@ -24,12 +24,12 @@ def encode(app: AppState, user: User) -> Answer:
 
 def click(app: AppState, user: User, x: float, y: float, label: str | None = None) -> Answer:
     """Add the object at a point."""
-    return _change(app, user, lambda labeling: labeling.click((float(x), float(y)), label, user.background_limit))
+    return _change(app, user, lambda labeling: labeling.click((x, y), label, user.background_limit))
 
 
 def move(app: AppState, user: User, id: int, x: float, y: float) -> Answer:
     """Move the click of an object."""
-    return _change(app, user, lambda labeling: labeling.move(id, (float(x), float(y))))
+    return _change(app, user, lambda labeling: labeling.move(id, (x, y)))
 
 
 def classify(app: AppState, user: User, id: int, label: str | None) -> Answer:
@@ -44,7 +44,7 @@ def remove(app: AppState, user: User, id: int) -> Answer:
 
 def erase(app: AppState, user: User, x: float, y: float, id: int | None = None) -> Answer:
     """Remove the part at a point from a mask."""
-    return _change(app, user, lambda labeling: labeling.erase((float(x), float(y)), id))
+    return _change(app, user, lambda labeling: labeling.erase((x, y), id))
 
 
 def undo(app: AppState, user: User) -> Answer:
@@ -64,7 +64,7 @@ def find_all(app: AppState, user: User, threshold: float) -> Answer:
 
 def finish(app: AppState, user: User, is_finished: bool) -> Answer:
     """State whether all objects of the image are labeled."""
-    state_finished(app, user, bool(is_finished))
+    state_finished(app, user, is_finished)
     return progress(app, user)
 
 
@@ -72,7 +72,7 @@ def reject(app: AppState, user: User, limit: float) -> Answer:
     """Set the background score above which the user's clicks are rejected."""
     if not 0 <= limit <= 1:
         raise UserError(f"The background limit is {limit}; it must be between 0 and 1.")
-    user.background_limit = float(limit)
+    user.background_limit = limit
     return {}
 
 
