@@ -278,6 +278,44 @@ def test_a_place_is_free_when_its_user_has_gone(make_app):
     assert new("hello")["image"]["name"] == "a.png" and len(new("open", index=0)["objects"]) == 1
 
 
+def test_what_people_have_dropped_goes_with_them(make_app):
+    now = [0.0]
+    app = make_app(users=Users(8, away_after=10, clock=lambda: now[0]))
+    gone, other = Tab(app), Tab(app)
+    gone("hello")
+    gone("drop", name="x.png", content=sent(png()))
+    now[0] = 11.0
+    # Who comes back before anybody else is there keeps everything.
+    assert gone("ping") == {} and len(gone("hello")["objects"]) == 0 and gone.image == "x.png"
+    now[0] = 22.0
+    other("hello")
+    assert list(app.users._by_key) == [other.key]
+    answer = gone("click", x=3, y=4)
+    assert answer["message"].startswith("Your place was given to somebody else") and answer["images"] == 3
+
+
+def test_a_long_action_is_a_sign_of_life(make_app):
+    now = [0.0]
+    app = make_app(users=Users(1, away_after=10, clock=lambda: now[0]))
+    Tab(app)("hello")
+    (user,) = app.users._by_key.values()
+    with user.lock:
+        now[0] = 100.0
+        assert "full" in Tab(app)("hello")["error"]
+    assert "error" not in Tab(app)("hello")
+
+
+def test_the_size_of_dropped_images_is_limited(make_app):
+    size = len(png()) / 1e6
+    tab = Tab(make_app(limits=Limits(max_dropped_megabytes=2.5 * size)))
+    for _ in range(2):
+        assert "error" not in tab("drop", name="x.png", content=sent(png()))
+    assert (
+        "You have dropped 2 images, as many as this app keeps"
+        in tab("drop", name="x.png", content=sent(png()))["error"]
+    )
+
+
 def test_an_action_on_another_image_is_not_carried_out(make_app):
     app = make_app()
     tab = Tab(app)
