@@ -3,7 +3,6 @@
 
 import json
 
-
 from helpers import tiny
 from helpers.labeling_app import Tab, png, sent, written_files
 from pointwssis.app.users import Users
