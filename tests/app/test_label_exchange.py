@@ -126,6 +126,7 @@ def test_loaded_labels_are_unfinished_and_nothing_vanishes_silently(tab):
         "categories": [{"id": 1, "name": tiny.NAMES[0]}],
     }
     answer = tab("load", name="x.json", content=sent(json.dumps(file).encode()))
+    assert "error" not in answer, answer
     assert answer["message"].startswith("Loaded the labels of 2 images. Left out 2 objects: the app takes masks")
     assert len(answer["objects"]) == 1 and answer["finished_images"] == 0
     assert tab("next")["image"]["name"] == "b.png"
