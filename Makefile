@@ -47,7 +47,7 @@ pictures: $(DEVELOPED) ## the pictures of the docs, from DATA=data/nuclei and MO
 	$(BIN)/python docs/guide_pictures.py --demo $(DEMO)
 
 docs: $(DEVELOPED) ## the docs site in build/docs; a broken link or reference fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 common-tests: $(DEVELOPED) ## transformers' own tests on our classes, in both image processor backends
 	$(BIN)/python tests/common/fetch.py

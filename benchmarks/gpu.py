@@ -32,9 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--batch_size", type=int, default=8, help="images per step (default 8)")
     parser.add_argument("--compile", action="store_true", help="compile the network")
-    parser.add_argument(
-        "--device", default="cuda", help="device; with small sizes, cpu tries the script (default cuda)"
-    )
+    parser.add_argument("--device", default="cuda", help="device; cpu tries the script with small sizes (default cuda)")
     parser.add_argument("--height", type=int, default=800, help="height of the network's input (default 800)")
     parser.add_argument("--width", type=int, default=1344, help="its width (default 1344: 1333 pixels, padded)")
     parser.add_argument("--matrix", type=int, default=8192, help="side of the matrices that measure the device")

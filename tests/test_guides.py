@@ -28,6 +28,7 @@ ELSEWHERE = {
     "python examples/": "tests/examples/test_seams.py",
     "pointwssis review": "tests/review/test_review_files.py",
     "pointwssis run outputs/mine --corrections": "tests/review/test_review_files.py",
+    "pointwssis run outputs/mine --corrections": "tests/runs/test_going_on.py",
     "torchrun": "tests/runs/test_several_processes.py",
     "OMP_NUM_THREADS=1 torchrun": "tests/runs/test_several_processes.py",
     "salloc": "Slurm",
@@ -117,7 +118,7 @@ def test_label_and_deploy(folder, quick_proposals):
 
 def test_what_to_choose(folder, quick_proposals):
     write_labels()
-    assert len(follow(GUIDES["what_to_choose"], TEACHER_ALONE)) == 3
+    assert len(follow(GUIDES["what_to_choose"], TEACHER_ALONE)) == 4
     assert Path("outputs/pretrained/teacher/model.safetensors").is_file()
 
 

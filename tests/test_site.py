@@ -12,7 +12,17 @@ import yaml
 from helpers.paths import ROOT
 
 DOCS = ROOT / "docs"
-PUBLIC = ("data", "evaluation", "models", "pipelines", "pseudo_labeling", "runs", "training", "visualization")
+PUBLIC = (
+    "data",
+    "evaluation",
+    "models",
+    "onnx_runtime",
+    "pipelines",
+    "pseudo_labeling",
+    "runs",
+    "training",
+    "visualization",
+)
 REFERENCE = "\n".join(path.read_text("utf-8") for path in (DOCS / "reference").glob("*.md"))
 SHOWN = re.findall(r"^::: ([\w.]+)$", REFERENCE, re.M)
 
@@ -46,6 +56,12 @@ def test_nothing_comes_from_the_net(settings):
     assert settings["theme"]["font"] is False and "extra_javascript" not in settings
     assert [name for name in settings["extra_css"] if not (DOCS / name).is_file()] == []
     assert [name for name in settings["plugins"] if name in ("offline", "social")] == []
+
+
+def test_warnings_fail_the_build():
+    # With --quiet, MkDocs would not count warnings, and --strict would pass.
+    command = re.search(r"mkdocs build (.*)", (ROOT / "Makefile").read_text("utf-8"))[1]
+    assert command == "--strict"
 
 
 @pytest.mark.parametrize("package", PUBLIC)

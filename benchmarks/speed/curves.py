@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from pointwssis import SOLOv2Config
 from pointwssis.models.solov2.loss_solov2 import image_targets
@@ -73,6 +74,7 @@ def curve(values: tuple[int, ...], prepare: Callable[[int], Callable[[], Any]]) 
     seconds, peaks = [], []
     for value in values:
         call = prepare(value)
+        call()  # the first call of a process loads code, which is no memory of its own
         _, peak = with_peak(call)
         times = []
         for _ in range(ROUNDS):
@@ -85,15 +87,23 @@ def curve(values: tuple[int, ...], prepare: Callable[[int], Callable[[], Any]]) 
 
 
 def draw_curves(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
-    """Draw one panel per curve: seconds on the left axis, MB on the right one."""
-    figure, panels = plt.subplots(1, len(curves), figsize=(4 * len(curves), 3.2), layout="constrained")
+    """Draw one panel per curve: milliseconds on the left axis, MB on the right one."""
+    figure, panels = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 3.2), layout="constrained")
     for panel, (name, values) in zip(panels, curves.items(), strict=True):
-        panel.loglog(values["x"], values["seconds"], marker="o", color="tab:blue")
+        panel.loglog(values["x"], [1000 * seconds for seconds in values["seconds"]], marker="o", color="tab:blue")
         panel.set_xlabel(name)
-        panel.set_ylabel("s", color="tab:blue")
+        panel.set_ylabel("milliseconds", color="tab:blue")
+        # Measured values as ticks of the lower axis; plain numbers on the left one, over at least one decade.
+        panel.set_xticks(values["x"], [f"{value:g}" for value in values["x"]])
+        panel.minorticks_off()
+        low, high = panel.get_ylim()
+        middle = (low * high) ** 0.5
+        panel.set_ylim(min(low, middle / 10**0.5), max(high, middle * 10**0.5))
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         memory = panel.twinx()
         memory.plot(values["x"], values["mb"], marker="s", color="tab:orange", linestyle=":")
         memory.set_ylabel("MB above the start", color="tab:orange")
-        memory.set_ylim(bottom=0)
+        memory.set_ylim(0, max(10, 1.1 * max(values["mb"])))  # so that noise looks small
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -20,6 +20,7 @@ from pointwssis import (
     SOLOv2Config,
     SOLOv2ForInstanceSegmentation,
     SOLOv2ImageProcessorPil,
+    fold_batch_norms,
 )
 from pointwssis.ops.rle import encode_mask
 
@@ -117,10 +118,15 @@ def forward_row(dtype: torch.dtype, goal: float) -> Comparison:
 
 
 @cache
-def refiner(dtype: torch.dtype) -> PointMaskRefinementPipeline:
-    """Return the pipeline of a MaskRefineNet with the official architecture and random weights."""
+def mask_refine_net() -> MaskRefineNetForMaskRefinement:
+    """Return a MaskRefineNet with the official architecture and random weights."""
     torch.manual_seed(0)
-    model = MaskRefineNetForMaskRefinement(MaskRefineNetConfig(num_labels=80)).eval().to(dtype)
+    return MaskRefineNetForMaskRefinement(MaskRefineNetConfig(num_labels=80)).eval()
+
+
+def refiner(dtype: torch.dtype) -> PointMaskRefinementPipeline:
+    """Return its pipeline with the batch norms folded, as the package loads refiners."""
+    model = fold_batch_norms(mask_refine_net()).to(dtype)
     return PointMaskRefinementPipeline(model=model, image_processor=MaskRefineNetImageProcessorPil(), device="cpu")
 
 
@@ -132,7 +138,7 @@ def refiner_row(dtype: torch.dtype, goal: float) -> Comparison:
     for mask in masks:
         rows, columns = np.nonzero(mask)
         points.append([float(np.median(columns)), float(np.median(rows))])
-    pipe, plain = refiner(dtype), refiner(torch.float32).model
+    pipe, plain = refiner(dtype), mask_refine_net()
     names = [pipe.model.config.id2label[0]] * len(masks)
     return Comparison(
         ours=lambda: pipe.refine(image, masks, points, names),

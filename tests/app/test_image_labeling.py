@@ -34,12 +34,16 @@ class Drawn:
         animals = [("cat", box(10, 40), 0.9), ("dog", box(40, 60), 0.5)]
         if points is None:
             return [{"label": n, "mask": m, "score": s} for n, m, s in animals if s >= threshold]
-        (x, y), label = points[0], labels and labels[0]
+        labels = labels or [None] * len(points)
+        return [self._at(animals, point, label) for point, label in zip(points, labels, strict=True)]
+
+    def _at(self, animals, point, label):
+        x, y = point
         name, mask, score = animals[x >= 40]
         mask = box(10, 60) if self.shared and x < 40 else mask
         background = 0.1 if 10 <= y < 30 else 0.95
         values = {"label": label or name, "mask": mask, "score": score, "level": 1, "point": (x, y)}
-        return [{**values, "background_score": background}]
+        return {**values, "background_score": background}
 
 
 def drawn(shared: bool = False, **options) -> Labeling:
@@ -133,6 +137,21 @@ def test_background_is_rejected_by_the_score():
         labeling.click((20, 50), background_limit=0.9)
     assert not labeling.objects and not labeling.can_undo
     assert labeling.click((20, 50), background_limit=0.96).background_score == 0.95
+
+
+def test_many_clicks_are_one_call_of_the_network():
+    network = Drawn()
+    labeling = Labeling(lambda: network, SIZE, ["cat", "dog"], max_objects=3)
+    items = labeling.click_all([(20, 20), (20, 50), (50, 20)], ["dog", None, None], background_limit=0.9)
+    assert len(network.calls) == 1 and list(labeling.objects) == [1, 2]
+    assert [(item.label, item.is_label_given, item.point) for item in items] == [
+        ("dog", True, (20, 20)),
+        ("dog", False, (50, 20)),
+    ]
+    labeling.undo()
+    assert list(labeling.objects) == [1]
+    with pytest.raises(UserError, match="would have 4 objects; the limit of this app is 3"):
+        labeling.click_all([(20, 20)] * 3, [None] * 3)
 
 
 def test_find_all_leaves_labeled_objects_alone():

@@ -14,7 +14,10 @@ from pointwssis.app import web_page
 from pointwssis.cli import app as command
 from pointwssis.cli.main import main
 from pointwssis.data import load_coco_folder
+from pointwssis.data.schema import dataset_from_rows, make_object
 from pointwssis.runs.cache import cached
+
+RECORD = {"labels/image_folders.txt"}  # beside the labels
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def test_labels_are_written_when_the_app_stops(serve, images, tmp_path):
 
     printed = serve(visit, str(images), "--port", "7870")
     assert "open http://127.0.0.1:7870/ in a browser" in printed and "labels.json" in printed
-    assert written_files(tmp_path / "out") == {"labels.json", "labels/a.png.json"}
+    assert written_files(tmp_path / "out") == {*RECORD, "labels.json", "labels/a.png.json"}
     content = json.loads((tmp_path / "out" / "labels.json").read_text())
     assert [image["file_name"] for image in content["images"]] == ["a.png"] and len(content["annotations"]) == 1
     # The same command goes on.
@@ -91,6 +94,27 @@ def test_pseudo_labels_are_corrected(serve, shapes, tmp_path):
         ]
 
     assert "labels.json" in serve(visit, "--labels", str(tmp_path / "pseudo"))
+
+
+def test_images_elsewhere_of_one_name(serve, tmp_path):
+    rows = []
+    for number in (1, 2, 3):
+        path = tmp_path / str(number) / "a.png"
+        path.parent.mkdir()
+        tiny.picture(64, 96, number).save(path)
+        # The third one lies in the image folder, so it keeps its name.
+        name = "a.png" if number == 3 else str(path)
+        item = make_object(number, 0, point=[10 * number, 20])
+        row = {"image": str(path), "image_id": number, "width": 96, "height": 64, "file_name": name, "complete": False}
+        rows.append({**row, "image_labels": None, "objects": [item]})
+    cached(tmp_path / "rows", dataset_from_rows(rows, tiny.NAMES), lambda rows: rows)
+
+    def visit(app):
+        assert [image.name for image in app.images] == ["a_2.png", "a_3.png", "a.png"]
+        tab = Tab(app)
+        assert [tab("open", index=index)["objects"][0]["point"] for index in range(3)] == [(10, 20), (20, 20), (30, 20)]
+
+    assert "labels.json" in serve(visit, "--labels", str(tmp_path / "rows"))
 
 
 def test_labels_of_a_file(serve, images, tmp_path):
@@ -129,6 +153,12 @@ def test_labels_of_other_classes(serve, images, tmp_path):
     (tmp_path / "clicks.csv").write_text("image,x,y,label\na.png,30,20,unicorn\n")
     printed = serve(lambda app: None, str(images), "--labels", str(tmp_path / "clicks.csv"))
     assert "the model does not know the class 'unicorn'" in printed
+
+
+def test_more_labels_than_the_limit(serve, images, tmp_path):
+    (tmp_path / "clicks.csv").write_text("image,x,y,label\na.png,30,20,\na.png,50,20,\n")
+    printed = serve(lambda app: None, str(images), "--labels", str(tmp_path / "clicks.csv"), "--max_objects", "1")
+    assert "a.png has labels of 2 objects; the limit of this app is 1 per image (--max_objects)" in printed
 
 
 def test_without_gradio(monkeypatch, model, capsys):

@@ -28,7 +28,7 @@ class AppState:
         start_labels: labels, by image name, of shared images that have none in the folder.
 
     Raises:
-        UserError: a saved label does not fit the model, or its file is damaged.
+        UserError: a saved label does not fit the model or the images, or its file is damaged.
     """
 
     def __init__(
@@ -40,13 +40,15 @@ class AppState:
         users: Users | None = None,
         start_labels: Mapping[str, ImageLabels] | None = None,
     ):
-        self.pipe, self.images, self.output_dir = pipe, list(images), output_dir
+        # Messages must not show the folders of the server; `ImageIndex` names absolute paths, which are replaced.
+        self.pipe, self.images, self.output_dir = pipe, list(images), output_dir.absolute()
         self.limits = limits or Limits()
         self.users = users or Users(self.limits.max_users)
-        names = pipe.model.config.id2label
-        self.class_names: list[str] = [names[index] for index in range(len(names))]
+        classes = pipe.model.config.id2label
+        self.class_names: list[str] = [classes[index] for index in range(len(classes))]
         output_dir.mkdir(parents=True, exist_ok=True)
-        self.labels = LabelStore(output_dir / "labels", [image.name for image in images], self.class_names)
+        names, folders = [image.name for image in images], [image.folder for image in images]
+        self.labels = LabelStore(output_dir / "labels", names, self.class_names, folders)
         for name, labels in (start_labels or {}).items():
             if name not in self.labels:
                 self.labels.save(name, labels)

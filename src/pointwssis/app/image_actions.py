@@ -3,6 +3,8 @@
 
 import base64
 import io
+import unicodedata
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from PIL import Image
@@ -10,15 +12,16 @@ from PIL import Image
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import counted
 from .app_state import AppState
-from .image_labeling import BackgroundClickError
+from .image_labeling import Labeling
 from .label_exchange import WRITERS, exported, imported
 from .label_store import ImageLabels
 from .labeled_object import to_view
-from .object_actions import Answer, progress, save, state_finished
+from .object_actions import Answer, progress, saved, state_finished
 from .users import User
-from .work_images import Limits, WorkImage
+from .work_images import Limits, WorkImage, free_name
 
 MAX_SHOWN_SIDE = 2048  # pixels; a browser gets larger images scaled down, while clicks stay in their own pixels
+MAX_NAME_BYTES = 200  # file systems take 255
 LOSSLESS_PIXELS = 2**19  # smaller images are sent as PNG
 
 
@@ -31,11 +34,13 @@ def hello(app: AppState, user: User) -> Answer:
         "max_megabytes": app.limits.max_megabytes,
         "background_limit": user.background_limit,
     }
-    if user.image is not None:
-        return {**answer, **_show(app, user, user.image)}
-    if app.images:
-        return {**answer, **_show(app, user, _next_image(app, user) or app.images[0])}
-    return {**answer, **progress(app, user)}
+    # Without an unfinished image there are the others.
+    current = [] if user.image is None else [user.image]
+    shown = _show_first(app, user, [*current, *_next_images(app, user), *app.images])
+    if "image" not in shown:
+        user.image = user.labeling = user.seen = None
+        shown = {**progress(app, user), **({"error": shown["message"]} if shown else {})}
+    return {**answer, **shown}
 
 
 def open_image(app: AppState, user: User, index: int) -> Answer:
@@ -50,10 +55,10 @@ def go_on(app: AppState, user: User) -> Answer:
     """Finish the open image if it has objects, and open the next unfinished one."""
     if user.labeling is not None and user.labeling.objects:
         state_finished(app, user, True)
-    following = _next_image(app, user)
-    if following is None:
-        return {**progress(app, user), "message": "All other images are finished or open elsewhere."}
-    return _show(app, user, following)
+    shown = _show_first(app, user, _next_images(app, user))
+    if "image" in shown:
+        return shown
+    return {**progress(app, user), "message": "All other images are finished or open elsewhere.", **shown}
 
 
 def drop(app: AppState, user: User, name: str, content: str) -> Answer:
@@ -65,13 +70,14 @@ def drop(app: AppState, user: User, name: str, content: str) -> Answer:
         name: name of the file.
         content: content of the file, in base64.
     """
+    name = _last_part(name)
     data = decoded(content, name, app.limits)
     if len(user.dropped) >= app.limits.max_dropped:
         raise UserError(
             f"You have dropped {counted(len(user.dropped), 'image')}, as many as this app keeps; download the labels, "
             "and go on in a new tab."
         )
-    image = WorkImage(_free_name(app, user, name), data)
+    image = WorkImage(free_name(name, {image.name for image in app.images_of(user)}), data)
     return _show(app, user, image, is_new=True)
 
 
@@ -83,14 +89,18 @@ def download(app: AppState, user: User, format: str) -> Answer:
 
 def load(app: AppState, user: User, name: str, content: str) -> Answer:
     """Take the labels of an annotation file in place of those of the images that it names."""
+    name = _last_part(name)
     data = decoded(content, name, app.limits)
     by_name = {image.name: image for image in app.images_of(user)}
     if not by_name:
         raise UserError(f"{name}: open the images first that these labels belong to.")
-    found = imported(name, data, list(by_name.values()), app.class_names, app.output_dir)
+    loaded = imported(name, data, list(by_name.values()), app.class_names, app.output_dir)
+    found = loaded.by_name
+    for image_name, labels in found.items():
+        app.limits.check_objects(image_name, len(labels.objects) + len(labels.clicks))
     for image_name, labels in found.items():
         app.store_of(user, by_name[image_name]).save(image_name, labels)
-    message = f"Loaded the labels of {counted(len(found), 'image')}."
+    message = " ".join(filter(None, [f"Loaded the labels of {counted(len(found), 'image')}.", loaded.warning]))
     if user.image is not None and user.image.name in found:
         answer = _show(app, user, user.image)
         return {**answer, "message": " ".join(filter(None, [message, answer.get("message")]))}
@@ -119,54 +129,84 @@ def _show(app: AppState, user: User, image: WorkImage, is_new: bool = False) -> 
         is_new: True for an image that joins those of the user, if it can be read.
     """
     pixels = image.read(app.limits)
-    if is_new:
-        user.dropped.append(image)
     store, message = app.store_of(user, image), None
     labels = store[image.name] if image.name in store else ImageLabels(pixels.size)
-    user.image, user.labeling = image, app.labeling_of(image, pixels, labels)
+    if labels.size != pixels.size:
+        (width, height), (old_width, old_height) = pixels.size, labels.size
+        raise UserError(
+            f"{image.name} has {width} × {height} pixels, but its labels are those of an image of {old_width} × "
+            f"{old_height}; put that image back, or delete the labels."
+        )
+    labeling = app.labeling_of(image, pixels, labels)
     if labels.clicks:
-        message = _segment_clicks(app, user, labels)
+        message = _segment_clicks(labeling, labels, user.background_limit)
+        labels = saved(store, image.name, labeling, labels)
+    # Nothing can fail any more, so the former image is left.
+    if is_new:
+        user.dropped.append(image)
+    user.image, user.labeling, user.seen = image, labeling, labels
     if app.users.others_with(image, user):
-        message = "Another person has this image open, too; of two changes the last one is kept."
-    objects = [to_view(item) for item in user.labeling.objects.values()]
+        message = "Another person has this image open, too; before your changes you will be shown theirs."
+    objects = [to_view(item) for item in labeling.objects.values()]
     shown = {"name": image.name, "width": pixels.width, "height": pixels.height, "pixels": _as_url(pixels)}
     answer = {"image": shown, "objects": objects, **progress(app, user)}
     return answer if message is None else {**answer, "message": message}
 
 
-def _segment_clicks(app: AppState, user: User, labels: ImageLabels) -> str:
+def _segment_clicks(labeling: Labeling, labels: ImageLabels, background_limit: float) -> str:
     """Give the clicks of a file their masks, and return a message about them."""
-    rejected = 0
-    for x, y, label in labels.clicks:
-        try:
-            user.labeling.click((x, y), label, user.background_limit)
-        except BackgroundClickError:
-            rejected += 1
-    save(app, user)
-    made = len(labels.clicks) - rejected
+    points = [(x, y) for x, y, _ in labels.clicks]
+    made = len(labeling.click_all(points, [label for *_, label in labels.clicks], background_limit))
     message = f"{counted(made, 'click')} of the file became masks."
+    rejected = len(points) - made
     return message + (f" {rejected} on background were rejected." if rejected else "")
 
 
-def _next_image(app: AppState, user: User) -> WorkImage | None:
-    """Return the next unfinished image, after the open one, that nobody else has open."""
-    images = app.images_of(user)
-    start = images.index(user.image) + 1 if user.image in images else 0
+def _next_images(app: AppState, user: User) -> Iterator[WorkImage]:
+    """Yield the unfinished images that nobody else has open, from the one after the open image on."""
+    images, current = app.images_of(user), user.image
+    start = images.index(current) + 1 if current in images else 0
     for image in [*images[start:], *images[:start]]:
         is_finished = app.store_of(user, image).is_finished(image.name)
-        if image != user.image and not is_finished and not app.users.others_with(image, user):
-            return image
-    return None
+        if image != current and not is_finished and not app.users.others_with(image, user):
+            yield image
 
 
-def _free_name(app: AppState, user: User, name: str) -> str:
-    """Return the last part of a file name, numbered if the user has such an image already."""
-    path = PurePosixPath(PurePosixPath(name.replace("\\", "/")).name or "image.png")
-    used, number, free = {image.name for image in app.images_of(user)}, 1, path.name
-    while free in used:
-        number += 1
-        free = f"{path.stem}_{number}{path.suffix}"
-    return free
+def _show_first(app: AppState, user: User, images: Iterable[WorkImage]) -> Answer:
+    """Open the first image that can be opened, and return everything that the page shows of it.
+
+    Returns:
+        The answer, with a `message` about images before it that could not be opened; without an `image` if none could.
+    """
+    problems: dict[str, str] = {}
+    answer: Answer = {}
+    for image in images:
+        if image.name in problems:
+            continue
+        try:
+            answer = _show(app, user, image)
+            break
+        except UserError as error:
+            problems[image.name] = str(error)
+    if not problems:
+        return answer
+    first, *others = problems.values()
+    message = first + (f" ({counted(len(others), 'more image')} cannot be opened)" if others else "")
+    return {**answer, "message": " ".join(filter(None, [message, answer.get("message")]))}
+
+
+def _last_part(name: str) -> str:
+    """Return the last part of the name of a file that a browser has sent.
+
+    Raises:
+        UserError: no file could be written under this name.
+    """
+    last = PurePosixPath(name.replace("\\", "/")).name
+    has_controls = any(unicodedata.category(character) in ("Cc", "Cs") for character in last)
+    # Some bytes are left for a number and a suffix.
+    if has_controls or last in ("", "..") or len(last.encode()) > MAX_NAME_BYTES:
+        raise UserError(f"The file name {last!r:.60} cannot be used; rename the file.")
+    return last
 
 
 def _as_url(pixels: Image.Image) -> str:

@@ -1,7 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The labels of one image while a person works on them: clicks, corrections, and the way back."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -81,6 +82,24 @@ class Labeling:
             )
         return self._put(item)
 
+    def click_all(
+        self, points: Sequence[Point], labels: Sequence[str | None], background_limit: float = 1.0
+    ) -> list[LabeledObject]:
+        """Add the objects at several points at once, without those on background; each can be undone on its own.
+
+        Args:
+            points: (x, y) in pixels of the image.
+            labels: their classes, as in `click`.
+            background_limit: background score above which a click is rejected, 0 to 1.
+
+        Raises:
+            UserError: a point lies outside the image, or there are too many objects.
+        """
+        self._check_room(len(points))
+        items = self._at_points(points, labels)
+        accepted = [item for item in items if item.background_score <= background_limit]
+        return [self._put(replace(item, id=self._next_id())) for item in accepted]
+
     def move(self, id: int, point: Point) -> LabeledObject:
         """Move the click of an object, which gives it a new mask; its negative clicks stay."""
         item = self.object(id)
@@ -126,7 +145,17 @@ class Labeling:
 
     def undo(self) -> None:
         """Take the last change back."""
-        self.objects = self._history.pop()
+        *self._history, self.objects = self._history
+
+    @contextmanager
+    def whole_or_not_at_all(self) -> Iterator[None]:
+        """Take all changes inside the block back, also in what can be undone, if the block raises."""
+        before = self.objects, self._history
+        try:
+            yield
+        except Exception:
+            self.objects, self._history = before
+            raise
 
     def object(self, id: int) -> LabeledObject:
         """Return an object by its number.
@@ -142,10 +171,16 @@ class Labeling:
 
     def _at_point(self, id: int, point: Point, label: str | None) -> LabeledObject:
         """Return the object that the model sees at a point."""
-        self._check_inside(point)
-        labels = None if label is None else [self._known(label)]
-        instance = self.segment(points=[point], labels=labels, mask_format="rle")[0]
-        return from_instance(id, instance, is_label_given=label is not None)
+        return replace(self._at_points([point], [label])[0], id=id)
+
+    def _at_points(self, points: Sequence[Point], labels: Sequence[str | None]) -> list[LabeledObject]:
+        """Return the objects that the model sees at points, with the number 0."""
+        for point in points:
+            self._check_inside(point)
+        known = [None if label is None else self._known(label) for label in labels]
+        instances = self.segment(points=list(points), labels=known if any(known) else None, mask_format="rle")
+        paired = zip(instances, known, strict=True)
+        return [from_instance(0, instance, is_label_given=label is not None) for instance, label in paired]
 
     def _again(self, item: LabeledObject, point: Point, label: str | None) -> LabeledObject:
         """Return an object with a new mask and its old negative clicks."""

@@ -19,8 +19,8 @@ from ..data.loading import load_annotations
 from ..data.schema import class_names as names_of
 from ..data.schema import dataset_from_rows, make_object
 from ..ops.user_error import UserError
-from ..ops.wording import did_you_mean
-from .label_store import Click, ImageLabels, replace_file
+from ..ops.wording import counted, did_you_mean
+from .label_store import Click, ImageLabels, reason_of, replace_file
 from .labeled_object import from_row, to_row
 from .work_images import WorkImage
 
@@ -36,6 +36,30 @@ class Download:
 
     name: str
     text: str
+
+
+@dataclass(frozen=True)
+class LoadedLabels:
+    """The labels of a file.
+
+    Args:
+        by_name: labels by image name; none is finished before a person has looked at it.
+        left_out: number of objects that the app cannot take: regions of a crowd, boxes without a mask or point, and
+            masks without a class.
+    """
+
+    by_name: dict[str, ImageLabels]
+    left_out: int
+
+    @property
+    def warning(self) -> str | None:
+        """Return a sentence about objects that were left out; None without any."""
+        if not self.left_out:
+            return None
+        return (
+            f"Left out {counted(self.left_out, 'object')}: the app takes masks with a class, and points; no crowd "
+            "regions and no boxes alone."
+        )
 
 
 def _accepted_label_studio(rows: Dataset) -> str:
@@ -93,8 +117,8 @@ def label_rows(labels: Iterable[tuple[WorkImage, ImageLabels]], class_names: Seq
 
 def imported(
     name: str, content: bytes, images: Sequence[WorkImage], class_names: Sequence[str], folder: Path
-) -> dict[str, ImageLabels]:
-    """Return the labels of an annotation file of any format, by image name.
+) -> LoadedLabels:
+    """Return the labels of an annotation file of any format.
 
     Args:
         name: name of the file.
@@ -106,37 +130,35 @@ def imported(
     Raises:
         UserError: the file is invalid, or names other images or classes; the message names the record.
     """
-    with TemporaryDirectory(dir=folder, prefix="loading-") as scratch:
-        # Readers take files, and find images by their names below a folder.
-        image_dir, file = Path(scratch, "images"), Path(scratch, "labels" + Path(name).suffix.lower())
-        for image in images:
-            _place(image, image_dir / image.name)
-        file.write_bytes(content)
-        try:
-            rows = load_annotations(file, image_dir, class_names=list(class_names))
-        except UserError as error:
-            # The user knows the file by its own name.
-            message = str(error).replace(str(file), name).replace(str(image_dir), "the images of the app")
-            raise UserError(message) from error
+    try:
+        with TemporaryDirectory(dir=folder, prefix="loading-") as scratch:
+            # Readers take files, and find images by their names below a folder.
+            image_dir, file = Path(scratch, "images"), Path(scratch, "labels" + Path(name).suffix.lower())
+            for image in images:
+                _place(image, image_dir / image.name)
+            file.write_bytes(content)
+            try:
+                rows = load_annotations(file, image_dir, class_names=list(class_names))
+            except UserError as error:
+                # The user knows the file by its own name.
+                message = str(error).replace(str(file), name).replace(str(image_dir), "the images of the app")
+                raise UserError(message) from error
+    except OSError as error:
+        raise UserError(f"{name} cannot be read ({reason_of(error)}); nothing was changed.") from error
     return labels_of_rows(rows)
 
 
-def labels_of_rows(rows: Dataset) -> dict[str, ImageLabels]:
+def labels_of_rows(rows: Dataset) -> LoadedLabels:
     """Return rows of the schema as labels by file name: masks as they are, points as clicks for the model."""
-    class_names, found = names_of(rows), {}
+    class_names, found, left_out = names_of(rows), {}, 0
     for row in rows.with_format(None):
         items = [item for item in row["objects"] if not item["iscrowd"]]
         masks = [item for item in items if item["segmentation"] is not None and item["category"] is not None]
         objects = [replace(from_row(item, class_names), id=number) for number, item in enumerate(masks, start=1)]
         clicks = [_click(item, class_names) for item in items if item["segmentation"] is None and item["point"]]
-        size = (row["width"], row["height"])
-        found[row["file_name"]] = ImageLabels(size, tuple(objects), bool(row["complete"]), tuple(clicks))
-    return found
-
-
-def unfinished(labels: ImageLabels) -> ImageLabels:
-    """Return labels that a person has yet to look at."""
-    return replace(labels, is_finished=False)
+        found[row["file_name"]] = ImageLabels((row["width"], row["height"]), tuple(objects), clicks=tuple(clicks))
+        left_out += len(row["objects"]) - len(objects) - len(clicks)
+    return LoadedLabels(found, left_out)
 
 
 def write_labels(

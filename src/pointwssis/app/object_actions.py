@@ -9,7 +9,7 @@ from ..ops.user_error import UserError
 from ..ops.wording import counted
 from .app_state import AppState, open_labeling
 from .image_labeling import Labeling
-from .label_store import ImageLabels
+from .label_store import ChangedElsewhereError, ImageLabels, LabelStore
 from .labeled_object import to_view
 from .users import User
 
@@ -24,12 +24,12 @@ def encode(app: AppState, user: User) -> Answer:
 
 def click(app: AppState, user: User, x: float, y: float, label: str | None = None) -> Answer:
     """Add the object at a point."""
-    return _change(app, user, lambda labeling: labeling.click((float(x), float(y)), label, user.background_limit))
+    return _change(app, user, lambda labeling: labeling.click((x, y), label, user.background_limit))
 
 
 def move(app: AppState, user: User, id: int, x: float, y: float) -> Answer:
     """Move the click of an object."""
-    return _change(app, user, lambda labeling: labeling.move(id, (float(x), float(y))))
+    return _change(app, user, lambda labeling: labeling.move(id, (x, y)))
 
 
 def classify(app: AppState, user: User, id: int, label: str | None) -> Answer:
@@ -44,7 +44,7 @@ def remove(app: AppState, user: User, id: int) -> Answer:
 
 def erase(app: AppState, user: User, x: float, y: float, id: int | None = None) -> Answer:
     """Remove the part at a point from a mask."""
-    return _change(app, user, lambda labeling: labeling.erase((float(x), float(y)), id))
+    return _change(app, user, lambda labeling: labeling.erase((x, y), id))
 
 
 def undo(app: AppState, user: User) -> Answer:
@@ -64,7 +64,7 @@ def find_all(app: AppState, user: User, threshold: float) -> Answer:
 
 def finish(app: AppState, user: User, is_finished: bool) -> Answer:
     """State whether all objects of the image are labeled."""
-    state_finished(app, user, bool(is_finished))
+    state_finished(app, user, is_finished)
     return progress(app, user)
 
 
@@ -72,24 +72,42 @@ def reject(app: AppState, user: User, limit: float) -> Answer:
     """Set the background score above which the user's clicks are rejected."""
     if not 0 <= limit <= 1:
         raise UserError(f"The background limit is {limit}; it must be between 0 and 1.")
-    user.background_limit = float(limit)
+    user.background_limit = limit
     return {}
 
 
-def save(app: AppState, user: User) -> None:
-    """Save the objects of the open image."""
-    image, labeling = open_labeling(user)
-    store = app.store_of(user, image)
-    is_finished = store.is_finished(image.name)
-    store.save(image.name, ImageLabels(labeling.size, tuple(labeling.objects.values()), is_finished))
+def saved(store: LabelStore, name: str, labeling: Labeling, seen: ImageLabels) -> ImageLabels:
+    """Save the objects of an image, and return its new labels.
+
+    Args:
+        store: place of the labels.
+        name: name of the image.
+        labeling: its changed objects.
+        seen: its labels as the user was last shown them.
+
+    Raises:
+        ChangedElsewhereError: somebody else has changed them since; theirs are kept.
+    """
+
+    def renewed(present: ImageLabels | None) -> ImageLabels:
+        present = present or ImageLabels(labeling.size)
+        if (present.objects, present.clicks) != (seen.objects, seen.clicks):
+            raise ChangedElsewhereError(
+                f"Somebody else has changed the labels of {name}; your last action was not carried out."
+            )
+        return replace(present, objects=tuple(labeling.objects.values()), clicks=())
+
+    return store.change(name, renewed)
 
 
 def state_finished(app: AppState, user: User, is_finished: bool) -> None:
     """Save whether all objects of the open image are labeled, beside the objects that are saved already."""
     image, labeling = open_labeling(user)
-    store = app.store_of(user, image)
-    labels = store[image.name] if image.name in store else ImageLabels(labeling.size)
-    store.save(image.name, replace(labels, is_finished=is_finished))
+
+    def stated(present: ImageLabels | None) -> ImageLabels:
+        return replace(present or ImageLabels(labeling.size), is_finished=is_finished)
+
+    app.store_of(user, image).change(image.name, stated)
 
 
 def progress(app: AppState, user: User) -> Answer:
@@ -105,15 +123,12 @@ def progress(app: AppState, user: User) -> Answer:
 
 def _change(app: AppState, user: User, change: Callable[[Labeling], Any]) -> Answer:
     """Carry out a change, save the labels, and return what the page must draw anew."""
-    labeling = open_labeling(user)[1]
+    image, labeling = open_labeling(user)
     before = labeling.objects
-    change(labeling)
+    with labeling.whole_or_not_at_all():  # what cannot be saved must not be shown
+        change(labeling)
+        user.seen = saved(app.store_of(user, image), image.name, labeling, user.seen)
     after = labeling.objects
-    try:
-        save(app, user)
-    except UserError:  # the disk is full: what cannot be saved must not be shown
-        labeling.objects = before
-        raise
     # Objects are never changed in place, so that identity tells which are new.
     changed = [to_view(item) for id, item in after.items() if before.get(id) is not item]
     return {"changed": changed, "removed": [id for id in before if id not in after]}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..ops.user_error import UserError
 from ..ops.wording import counted
 from .image_labeling import Labeling
-from .label_store import LabelStore
+from .label_store import ImageLabels, LabelStore
 from .work_images import WorkImage
 
 AWAY_AFTER = 150.0  # seconds without a sign; a browser slows the timers of a hidden tab down to one per minute
@@ -26,6 +26,7 @@ class User:
         dropped_labels: their labels, in memory.
         image: image that is open.
         labeling: its labels.
+        seen: its saved labels as the user was last shown them.
         background_limit: clicks with a higher background score are rejected.
         lock: lock that one request of the tab holds at a time.
     """
@@ -36,6 +37,7 @@ class User:
     dropped_labels: LabelStore = field(default_factory=lambda: LabelStore(None))
     image: WorkImage | None = None
     labeling: Labeling | None = None
+    seen: ImageLabels | None = None
     background_limit: float = 1.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -72,7 +74,9 @@ class Users:
             return user
 
     def others_with(self, image: WorkImage, user: User) -> bool:
-        """Return True if another user who is present has the image open."""
+        """Return True if another user who is present has the image open; nobody else has a dropped one."""
+        if not image.is_shared:
+            return False
         with self._lock:
             present = [one for one in self._by_key.values() if self.clock() - one.last_seen <= self.away_after]
             return any(one is not user and one.image == image for one in present)

@@ -2,8 +2,10 @@
 """Images to label: files of the folder, which all users share, and images that one user has dropped."""
 
 import io
+import os
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
@@ -40,6 +42,14 @@ class Limits:
         if number > self.max_objects:
             raise UserError(f"Got {counted(number, 'point')}; the limit of this app is {self.max_objects:,} per image.")
 
+    def check_objects(self, name: str, number: int) -> None:
+        """Raise a `UserError` for labels of an image with too many objects."""
+        if number > self.max_objects:
+            raise UserError(
+                f"{name} has labels of {counted(number, 'object')}; the limit of this app is {self.max_objects:,} per "
+                "image (--max_objects)."
+            )
+
 
 @dataclass(frozen=True)
 class WorkImage:
@@ -58,21 +68,46 @@ class WorkImage:
         """Return True for an image that all users see."""
         return isinstance(self.source, Path)
 
+    @property
+    def folder(self) -> Path:
+        """Return the folder that the name of a shared image starts from, or its own one if the name is another."""
+        path = Path(os.path.abspath(self.source))
+        parts = Path(self.name).parts
+        return path.parents[len(parts) - 1] if path.parts[-len(parts) :] == parts else path.parent
+
     def read(self, limits: Limits) -> Image.Image:
         """Return the upright RGB image.
 
         Raises:
             UserError: the image is missing, damaged or too large; the message names it.
         """
-        content = self.source if isinstance(self.source, bytes) else None
-        path = self.name if content is not None else str(self.source)
         # The header is enough to refuse an image whose pixels would not fit into memory.
         if (size := _size_of(self.source)) is not None and size[0] * size[1] > limits.max_megapixels * 1e6:
             raise UserError(
                 f"{self.name} has {size[0]} × {size[1]} pixels; the limit of this app is "
                 f"{limits.max_megapixels:g} megapixels."
             )
-        return read_image({"path": path, "bytes": content})
+        if isinstance(self.source, bytes):
+            return read_image({"path": self.name, "bytes": self.source})
+        try:
+            return read_image(self.source)
+        except UserError as error:
+            # People at the page know the image by its name, and need not know the folders of the server.
+            raise UserError(str(error).replace(str(self.source), self.name)) from error
+
+
+def free_name(name: str, used: Collection[str]) -> str:
+    """Return a file name, numbered if it is used already.
+
+    Example:
+        >>> free_name("a.png", ["a.png", "a_2.png"])
+        'a_3.png'
+    """
+    path, number, free = PurePosixPath(name), 1, name
+    while free in used:
+        number += 1
+        free = f"{path.stem}_{number}{path.suffix}"
+    return free
 
 
 def _size_of(source: Path | bytes) -> tuple[int, int] | None:

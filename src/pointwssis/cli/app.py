@@ -40,6 +40,8 @@ def main(arguments: Sequence[str]) -> None:
     limits = _limits(options)
     register()
     images, labels = _work(options, class_names(options.model))
+    for name, start in labels.items():
+        limits.check_objects(name, len(start.objects) + len(start.clicks))
     with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
         app = AppState(load_pipeline(options), images, options.output_dir, limits, start_labels=labels)
     with as_user_error(OSError, source=f"--host {options.host} --port {options.port}"):
@@ -105,13 +107,13 @@ def _work(options: argparse.Namespace, names: Sequence[str]) -> tuple[list["Work
     Raises:
         UserError: a file is missing or invalid, or labels have a class that the model does not know.
     """
-    from ..app.work_images import WorkImage
+    from ..app.work_images import WorkImage, free_name
 
     if options.labels is None:
         files = image_files(options.paths) if options.paths else {}
         return [WorkImage(name, path) for path, name in files.items()], {}
     # Labels come with their images, in their order.
-    from ..app.label_exchange import labels_of_rows, unfinished
+    from ..app.label_exchange import labels_of_rows
     from ..data.formats.image_index import lies_inside
     from ..data.schema import class_names as names_of
     from .export import labels_of
@@ -122,9 +124,14 @@ def _work(options: argparse.Namespace, names: Sequence[str]) -> tuple[list["Work
     if unknown := set(names_of(rows)) - set(names):
         raise UserError(f"{options.labels}: the model does not know the class {min(unknown)!r}; it knows {names}")
     labels, images, start = labels_of_rows(rows), [], {}
+    if labels.warning:
+        print(f"{options.labels}: {labels.warning}")
+    # Saved labels must lie inside the output folder, whatever the name of an image, and each in a file of its own.
+    inside = {name for name in rows["file_name"] if lies_inside(Path("labels"), name)}
     for row in rows.select_columns(["image", "file_name"]):
-        # Saved labels must lie inside the output folder, whatever the name of an image.
-        name = row["file_name"] if lies_inside(Path("labels"), row["file_name"]) else Path(row["file_name"]).name
+        name = row["file_name"]
+        if name not in inside:
+            name = free_name(Path(name).name, {*inside, *start})
         images.append(WorkImage(name, Path(row["image"]["path"])))
-        start[name] = unfinished(labels[row["file_name"]])
+        start[name] = labels.by_name[row["file_name"]]
     return images, start

@@ -11,6 +11,8 @@ import numpy as np
 from ..onnx_runtime.network_inputs import network_inputs
 from ..ops.images import read_image
 
+MAX_IMAGES = 32  # time and memory grow with their number
+
 
 def quantize_encoder(folder: Path, settings: Mapping[str, Any], images: Sequence[Path]) -> None:
     """Write `encoder_int8.onnx` beside `encoder.onnx`.
@@ -20,7 +22,7 @@ def quantize_encoder(folder: Path, settings: Mapping[str, Any], images: Sequence
     Args:
         folder: folder of the encoder.
         settings: those of the image processor.
-        images: images like those that the model will see.
+        images: images like those that the model will see; of many, `MAX_IMAGES` are used, evenly spread.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
@@ -32,6 +34,8 @@ def quantize_encoder(folder: Path, settings: Mapping[str, Any], images: Sequence
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(self.inputs, None)
+
+    images = images[:: -(-len(images) // MAX_IMAGES)]
 
     # The library reports steps that do not apply to a network of convolutions as warnings.
     logging.getLogger().addFilter(_is_no_advice)

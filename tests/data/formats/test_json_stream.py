@@ -17,7 +17,6 @@ GOOD = [
     "[1e5 , -0.5E-3, 12.5e+2, 1.0]",
     "[[1, [2]], [[]], {}, null, true]",
     '["\\ud83d\\ude00", "😀", "\\"]"]',
-    '{"a": 1, "a": [2]}',
     '{"": []}',
     "12",
     '"text"',
@@ -73,8 +72,15 @@ def test_says_what_is_wrong_and_where(tmp_path, chunk, text):
 @pytest.mark.parametrize("data", [b'["a\xff"]', b'["\xc3"', b'{"\xc3\x28": 1}'])
 def test_bytes_that_are_no_utf8(tmp_path, chunk, data):
     (tmp_path / "a.json").write_bytes(data)
-    with pytest.raises(ValueError, match="utf-8"):
+    with pytest.raises(ValueError, match="not UTF-8 text after byte .: save it as UTF-8"):
         read_json(tmp_path / "a.json")
+
+
+def test_a_repeated_key_of_the_outermost_object(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"a": [1], "b": {"c": 1, "c": 2}, "a": [2]}')
+    with pytest.raises(ValueError, match="key 'a' is given twice at byte"):
+        read_json(path)
 
 
 def test_an_error_is_found_without_reading_the_rest(tmp_path, monkeypatch):

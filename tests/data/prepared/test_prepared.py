@@ -348,7 +348,7 @@ def test_memory_does_not_grow_with_the_file(shapes, tmp_path):
     record = json.loads((shapes / "annotations" / "instances_train.json").read_text())
 
     def peak(count: int) -> int:
-        images = [{**record["images"][0], "id": number} for number in range(count)]
+        images = [{**record["images"][0], "id": number, "file_name": f"{number}.png"} for number in range(count)]
         annotation = {**record["annotations"][0], "note": "x" * 200_000}
         annotations = [{**annotation, "id": number, "image_id": number} for number in range(count)]
         file = tmp_path / f"{count}.json"

@@ -105,8 +105,15 @@ function show(answer) {
   state.selected = null;
   find("empty").hidden = true;
   root.dataset.size = `${state.image.width} ${state.image.height}`;
+  if (!isSame) state.picture = null; // nothing is drawn or clicked until the pixels are here
   const picture = new Image();
-  picture.onload = () => { state.picture = picture; if (!isSame) fit(); draw(); root.dataset.image = answer.image.name; };
+  picture.onload = () => {
+    if (state.image !== answer.image) return; // another image was opened meanwhile
+    state.picture = picture;
+    if (!isSame) fit();
+    draw();
+    root.dataset.image = answer.image.name;
+  };
   picture.src = answer.image.pixels;
   // The network runs while the user looks at the image; the first click waits for it.
   setTimeout(() => act("encode"), 0);

@@ -3,22 +3,26 @@
 
 // ---- the mouse
 
-const onScreen = ([x, y]) => [x * state.view.scale + state.view.x, y * state.view.scale + state.view.y];
+// Places are counted as pixels are: (0, 0) is the center of the first pixel, half a pixel from the image's corner.
+const onScreen = ([x, y]) => [(x + 0.5) * state.view.scale + state.view.x, (y + 0.5) * state.view.scale + state.view.y];
 
 function inImage(canvas, event) {
   const box = canvas.getBoundingClientRect(), { scale, x, y } = state.view;
-  return [(event.clientX - box.left - x) / scale, (event.clientY - box.top - y) / scale];
+  return [(event.clientX - box.left - x) / scale - 0.5, (event.clientY - box.top - y) / scale - 0.5];
 }
 
 function isInside([x, y]) {
-  return x >= 0 && y >= 0 && x < state.image.width && y < state.image.height;
+  return x >= -0.5 && y >= -0.5 && x < state.image.width - 0.5 && y < state.image.height - 0.5;
 }
-
-const rounded = ([x, y]) => ({ x: Math.round(x * 100) / 100, y: Math.round(y * 100) / 100 });
 
 function clamped([x, y]) {
   const { width, height } = state.image;
-  return [Math.min(Math.max(x, 0), width - 0.01), Math.min(Math.max(y, 0), height - 0.01)];
+  return [Math.min(Math.max(x, 0), width - 1), Math.min(Math.max(y, 0), height - 1)];
+}
+
+function rounded(place) {
+  const [x, y] = clamped(place);
+  return { x: Math.round(x * 100) / 100, y: Math.round(y * 100) / 100 };
 }
 
 function pointNear(canvas, event) {
@@ -57,7 +61,7 @@ async function press(place, erases) {
 
 for (const canvas of root.querySelectorAll("canvas")) {
   canvas.onpointerdown = (event) => {
-    if (!state.image || event.button > 1) return;
+    if (!state.picture || event.button > 1) return;
     root.focus({ preventScroll: true });
     const item = event.button === 0 ? pointNear(canvas, event) : null;
     const { x, y } = state.view;
@@ -88,7 +92,7 @@ for (const canvas of root.querySelectorAll("canvas")) {
   canvas.onpointercancel = () => { state.drag = null; draw(); };
   canvas.oncontextmenu = (event) => {
     event.preventDefault();
-    if (!state.image) return;
+    if (!state.picture) return;
     const item = pointNear(canvas, event), place = inImage(canvas, event);
     if (item) act("remove", { id: item.id });
     else if (isInside(place)) press(place, true);
@@ -143,10 +147,13 @@ document.addEventListener("paste", (event) => [...event.clipboardData.files].for
 
 // ---- buttons and keys
 
-const step = (by) => {
+async function step(by) {
   const index = state.index + by;
-  if (index >= 0 && index < state.images) act("open", { index }, false);
-};
+  if (index < 0 || index >= state.images) return;
+  const answer = await act("open", { index }, false);
+  // From an image that cannot be opened, the next step leads beyond it.
+  if (answer.error) state.index = index;
+}
 const commands = {
   open: () => find("image-file").click(),
   load: () => find("label-file").click(),
