@@ -69,6 +69,8 @@ def test_a_missing_package_is_named_before_anything_is_trained(tmp_path, monkeyp
     with pytest.raises(UserError) as error:
         training_arguments(recipe, tmp_path / "teacher", {"report_to": ["none", name]})
     assert str(error.value) == f"training.report_to is {name}, which is not installed; pip install {remedy}"
+    with pytest.raises(UserError, match="training.report_to is 'nonsense'; expected one of .*tensorboard"):
+        training_arguments(recipe, tmp_path / "teacher", {"report_to": "nonsense"})
 
 
 def test_tensorboard_is_the_default_where_it_is_installed(tmp_path, monkeypatch):

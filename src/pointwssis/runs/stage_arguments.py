@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
 from ..ops.devices import best_device, choose_dtype
 from ..ops.user_error import UserError, as_user_error
-from ..ops.wording import did_you_mean, with_hint
+from ..ops.wording import brief, did_you_mean, with_hint
 from ..training.arguments import SegmentationTrainingArguments
 from ..training.refinement_sampling import RefinementSampling
 from .recipe import Recipe
@@ -65,13 +66,16 @@ def default_report() -> str:
 
 
 def check_report(report_to: Any) -> None:
-    """Raise a `UserError` if a package that the training is to report to is not installed.
+    """Raise a `UserError` if a package that the training is to report to is unknown to transformers or not installed.
 
     Args:
         report_to: value of the training argument.
     """
     names: Sequence[Any] = report_to if isinstance(report_to, list) else [report_to]
     for name in names:
+        known = [*sorted(INTEGRATION_TO_CALLBACK), "all", "none"]
+        if name is not None and name not in known:
+            raise UserError(f"training.report_to is {brief(name)}; expected one of {', '.join(known)}")
         if name in PACKAGES and find_spec(name) is None:
             raise UserError(f"training.report_to is {name}, which is not installed; pip install {PACKAGES[name]}")
 
