@@ -6,13 +6,17 @@ import json
 import re
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 
 from helpers import tiny
 from helpers.labeling_app import RECORD, Tab, png, sent, written_files
+from pointwssis.app.label_exchange import labels_of_rows
 from pointwssis.app.label_store import ImageLabels
 from pointwssis.app.work_images import Limits
 from pointwssis.data import class_names, load_annotations
+from pointwssis.data.schema import dataset_from_rows, make_object
+from pointwssis.ops.rle import encode_mask
 
 CROWD = {"size": [64, 96], "counts": [0, 640, 64 * 96 - 640]}
 
@@ -117,8 +121,7 @@ def test_loaded_labels_are_unfinished_and_nothing_vanishes_silently(tab):
     size = {"width": 96, "height": 64}
     labels = [
         {**square, "id": 1, "image_id": 1, "category_id": 1},
-        {"id": 2, "image_id": 2, "category_id": 1, "bbox": [2, 2, 18, 18], "area": 324, "iscrowd": 0},
-        {**square, "id": 3, "image_id": 2, "category_id": 1, "iscrowd": 1, "segmentation": CROWD},
+        {**square, "id": 2, "image_id": 2, "category_id": 1, "iscrowd": 1, "segmentation": CROWD},
     ]
     file = {
         "images": [{"id": 1, "file_name": "a.png", **size}, {"id": 2, "file_name": "b.png", **size}],
@@ -126,10 +129,24 @@ def test_loaded_labels_are_unfinished_and_nothing_vanishes_silently(tab):
         "categories": [{"id": 1, "name": tiny.NAMES[0]}],
     }
     answer = tab("load", name="x.json", content=sent(json.dumps(file).encode()))
-    assert "error" not in answer, answer
-    assert answer["message"].startswith("Loaded the labels of 2 images. Left out 2 objects: the app takes masks")
+    assert answer["message"].startswith("Loaded the labels of 2 images. Left out 1 object: the app takes no crowd")
     assert len(answer["objects"]) == 1 and answer["finished_images"] == 0
     assert tab("next")["image"]["name"] == "b.png"
+
+
+def test_objects_that_the_app_cannot_take_are_counted():
+    mask = encode_mask(np.eye(64, 96, dtype=bool))
+    objects = [
+        make_object(1, 0, segmentation=mask),
+        make_object(2, None, segmentation=mask),
+        make_object(3, 0, segmentation=mask, iscrowd=True),
+        make_object(4, None, point=[3, 4]),
+    ]
+    row = {"image": "a.png", "image_id": 1, "width": 96, "height": 64, "file_name": "a.png", "complete": True}
+    loaded = labels_of_rows(dataset_from_rows([{**row, "image_labels": None, "objects": objects}], tiny.NAMES))
+    labels = loaded.by_name["a.png"]
+    assert (len(labels.objects), labels.clicks, labels.is_finished) == (1, ((3.0, 4.0, None),), False)
+    assert loaded.left_out == 2 and "Left out 2 objects" in loaded.warning
 
 
 def test_loaded_clicks_on_background_are_rejected(tab):

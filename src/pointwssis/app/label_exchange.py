@@ -44,8 +44,7 @@ class LoadedLabels:
 
     Args:
         by_name: labels by image name; none is finished before a person has looked at it.
-        left_out: number of objects that the app cannot take: regions of a crowd, boxes without a mask or point, and
-            masks without a class.
+        left_out: number of objects that the app cannot take: crowd regions, and masks without a class.
     """
 
     by_name: dict[str, ImageLabels]
@@ -57,8 +56,7 @@ class LoadedLabels:
         if not self.left_out:
             return None
         return (
-            f"Left out {counted(self.left_out, 'object')}: the app takes masks with a class, and points; no crowd "
-            "regions and no boxes alone."
+            f"Left out {counted(self.left_out, 'object')}: the app takes no crowd regions and no masks without a class."
         )
 
 
