@@ -27,7 +27,6 @@ ELSEWHERE = {
     "jupyter lab": "tests/test_notebooks.py executes the notebooks",
     "python examples/": "tests/examples/test_seams.py",
     "pointwssis review": "tests/review/test_review_files.py",
-    "pointwssis run outputs/mine --corrections": "tests/review/test_review_files.py",
     "pointwssis run outputs/mine --corrections": "tests/runs/test_going_on.py",
     "torchrun": "tests/runs/test_several_processes.py",
     "OMP_NUM_THREADS=1 torchrun": "tests/runs/test_several_processes.py",
