@@ -15,5 +15,5 @@ if refiner := os.environ.get("REFINER"):
     words += ["--refiner", refiner]
 # Strangers share the machine, so they get less than people at home.
 words += ["--output_dir", "labels", "--max_users", "4", "--max_megapixels", "12", "--max_megabytes", "10"]
-words += ["--max_objects", "300", "--max_dropped", "10"]
+words += ["--max_objects", "300", "--max_dropped", "10", "--max_dropped_megabytes", "30"]
 main(words)

@@ -156,7 +156,7 @@ def test_labels_of_other_classes(serve, images, tmp_path):
 
 
 def test_more_labels_than_the_limit(serve, images, tmp_path):
-    (tmp_path / "clicks.csv").write_text("image,x,y,label\na.png,30,20,\na.png,50,20,\n")
+    (tmp_path / "clicks.csv").write_text("image,x,y,label\n" + f"a.png,30,20,{tiny.NAMES[0]}\n" * 2)
     printed = serve(lambda app: None, str(images), "--labels", str(tmp_path / "clicks.csv"), "--max_objects", "1")
     assert "a.png has labels of 2 objects; the limit of this app is 1 per image (--max_objects)" in printed
 

@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """A tab of the labeling app without a browser, and what its tests need beside it."""
 
+import base64
 import io
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from pointwssis.app.actions import act
 from pointwssis.app.app_state import AppState
 from pointwssis.ops.rle import encode_mask
 
+RECORD = {"labels/image_folders.txt"}  # beside the labels
 SIZE = (96, 64)  # width and height of the images of the app
 
 
@@ -47,6 +49,11 @@ def png(width: int = 40, height: int = 30, seed: int = 5) -> bytes:
     buffer = io.BytesIO()
     tiny.picture(height, width, seed).save(buffer, "png")
     return buffer.getvalue()
+
+
+def sent(data: bytes) -> str:
+    """Return the content of a file as the page sends it."""
+    return "data:image/png;base64," + base64.b64encode(data).decode()
 
 
 def written_files(folder: Path) -> set[str]:

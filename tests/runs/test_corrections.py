@@ -89,6 +89,19 @@ def test_images_without_submitted_labels_stay_as_they_are(shapes, train, tmp_pat
     assert "1 of 2 images have no labels yet" in caplog.text
 
 
+def test_unfinished_images_of_the_app_stay_as_they_are(shapes, train, tmp_path, caplog):
+    before = data_of(shapes, tmp_path, labeled_fraction=0.25)
+    names = before.point["file_name"][:2]
+    done, unfinished = train.filter(lambda row: row["file_name"] in names).with_format(None)
+    # Both have masks, but nobody has looked at those of the second image.
+    unfinished["complete"] = False
+    file = written(tmp_path / "labels.json", dataset_from_rows([done, unfinished], before.class_names))
+    after = data_of(shapes, tmp_path, file, labeled_fraction=0.25)
+    assert after.full["file_name"] == [*before.full["file_name"], done["file_name"]]
+    assert unfinished["file_name"] in after.point["file_name"]
+    assert "1 of 2 images have no labels yet, or are marked as not complete" in caplog.text
+
+
 def row_class(train):
     return train.features["objects"].feature["category"].names[0]
 

@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 MAX_KEY_LENGTH = 64  # characters of the text by which a tab is known
 
 LOST_PLACE = (
-    "Your place was given to somebody else, or the app was restarted; the action was not carried out. Images that you had "
-    "dropped are gone."
+    "Your place was given to somebody else, or the app was restarted; the action was not carried out, and images that "
+    "you had dropped are gone."
 )
 MOVED_ON = "The page has moved on; the action was not carried out."
 

@@ -72,10 +72,11 @@ def drop(app: AppState, user: User, name: str, content: str) -> Answer:
     """
     name = _last_part(name)
     data = decoded(content, name, app.limits)
-    if len(user.dropped) >= app.limits.max_dropped:
+    number, megabytes = len(user.dropped), (len(data) + sum(len(image.source) for image in user.dropped)) / 1e6
+    if number >= app.limits.max_dropped or megabytes > app.limits.max_dropped_megabytes:
         raise UserError(
-            f"You have dropped {counted(len(user.dropped), 'image')}, as many as this app keeps; download the labels, "
-            "and go on in a new tab."
+            f"You have dropped {counted(number, 'image')}, as many as this app keeps (up to {app.limits.max_dropped:,} "
+            f"and {app.limits.max_dropped_megabytes:g} MB); download the labels, and go on in a new tab."
         )
     image = WorkImage(free_name(name, {image.name for image in app.images_of(user)}), data)
     return _show(app, user, image, is_new=True)

@@ -47,7 +47,8 @@ class Users:
 
     Args:
         max_users: number of places.
-        away_after: seconds without a sign of life after which a user's place is given to another one.
+        away_after: seconds without a sign of life after which a user is forgotten, with everything dropped, as soon as
+            another one is there.
         clock: function that returns the time in seconds.
     """
 
@@ -63,29 +64,27 @@ class Users:
             UserError: all places are taken.
         """
         with self._lock:
-            now = self.clock()
+            if key in self._by_key:
+                self._by_key[key].last_seen = self.clock()
+            # What others have dropped must not outlive their visit.
+            self._by_key = {one.key: one for one in self._by_key.values() if self._is_present(one)}
             if key not in self._by_key:
-                # A user who went away keeps the place until somebody needs it.
                 if len(self._by_key) >= self.max_users:
-                    self._free_a_place(now)
-                self._by_key[key] = User(key, now)
-            user = self._by_key[key]
-            user.last_seen = now
-            return user
+                    raise UserError(
+                        f"This app is full: it has room for {counted(self.max_users, 'person', 'people')} at once. Try "
+                        "again in a few minutes."
+                    )
+                self._by_key[key] = User(key, self.clock())
+            return self._by_key[key]
 
     def others_with(self, image: WorkImage, user: User) -> bool:
         """Return True if another user who is present has the image open; nobody else has a dropped one."""
         if not image.is_shared:
             return False
         with self._lock:
-            present = [one for one in self._by_key.values() if self.clock() - one.last_seen <= self.away_after]
-            return any(one is not user and one.image == image for one in present)
+            others = [one for one in self._by_key.values() if one is not user and self._is_present(one)]
+            return any(one.image == image for one in others)
 
-    def _free_a_place(self, now: float) -> None:
-        longest_away = min(self._by_key.values(), key=lambda user: user.last_seen)
-        if now - longest_away.last_seen <= self.away_after:
-            raise UserError(
-                f"This app is full: it has room for {counted(self.max_users, 'person', 'people')} at once. Try again "
-                "in a few minutes."
-            )
-        del self._by_key[longest_away.key]
+    def _is_present(self, user: User) -> bool:
+        # A long action, too, is a sign of life.
+        return user.lock.locked() or self.clock() - user.last_seen <= self.away_after

@@ -24,6 +24,7 @@ class Limits:
         max_objects: objects per image, and points per request.
         max_users: people at once, and requests over HTTP that wait.
         max_dropped: dropped images per user.
+        max_dropped_megabytes: size of all dropped images of a user, in millions of bytes.
     """
 
     max_megapixels: float = 50
@@ -31,6 +32,7 @@ class Limits:
     max_objects: int = 1000
     max_users: int = 8
     max_dropped: int = 50
+    max_dropped_megabytes: float = 200
 
     def check_bytes(self, name: str, number: int) -> None:
         """Raise a `UserError` for a file that is too large."""

@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max_objects", type=int, help="most objects of an image (1000)")
     add("--max_users", type=int, help="most people at once, and most waiting requests over HTTP (8)")
     add("--max_dropped", type=int, help="most dropped images per person (50)")
+    add("--max_dropped_megabytes", type=float, help="their size together, in millions of bytes (200)")
     return parser
 
 

@@ -2,7 +2,7 @@
 """Corrections of pseudo labels: images that people have looked through, whose labels replace those of the data."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ def load_corrections(files: Sequence[str], train: Dataset, **options: Any) -> Da
     """Load corrected images: rows with the image, the id, and the name of the training image, and the labels of a file.
 
     Their masks are no pseudo labels any more, whatever the file says, and their objects have new ids. An image that
-    occurs in several files takes the labels of the last one. Images without any submitted label are left out.
+    occurs in several files takes the labels of the last one. Images without any submitted label, and those that are
+    marked as not complete, such as unfinished ones of the app, are left out.
 
     Args:
         files: annotation files of any format.
@@ -38,10 +39,11 @@ def load_corrections(files: Sequence[str], train: Dataset, **options: Any) -> Da
     corrected: dict[str, dict[str, Any]] = {}
     for file in files:
         rows = load_annotations(file, image_folder(train), class_names=class_names(train), **options)
-        reviewed = [row for row in rows.with_format(None) if supervision(row) in ("full", "point")]
+        reviewed = [row for row in rows.with_format(None) if _is_reviewed(row)]
         if len(reviewed) < len(rows):
             waiting = len(rows) - len(reviewed)
-            logger.warning("%s: %d of %d images have no labels yet; they stay as they are", file, waiting, len(rows))
+            message = "%s: %d of %d images have no labels yet, or are marked as not complete; they stay as they are"
+            logger.warning(message, file, waiting, len(rows))
         for row in reviewed:
             if row["file_name"] not in known:
                 raise UserError(
@@ -52,6 +54,11 @@ def load_corrections(files: Sequence[str], train: Dataset, **options: Any) -> Da
             labels["objects"] = [{**item, **OF_PSEUDO_LABELS, "id": next(ids)} for item in row["objects"]]
             corrected[row["file_name"]] = {**known[row["file_name"]], **labels}
     return dataset_from_rows(corrected.values(), class_names(train))
+
+
+def _is_reviewed(row: Mapping[str, Any]) -> bool:
+    """Return True if people have looked through an image: it has labels, and nothing says that some are missing."""
+    return row["complete"] and supervision(row) in ("full", "point")
 
 
 def image_folder(train: Dataset) -> Path:
