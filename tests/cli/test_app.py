@@ -127,6 +127,22 @@ def test_labels_of_a_file(serve, images, tmp_path):
     assert "labels.json" in serve(visit, str(images), "--labels", str(tmp_path / "clicks.csv"))
 
 
+def test_the_worst_pseudo_labels_come_first(serve, shapes, tmp_path):
+    rows = load_coco_folder(shapes)["train"].select(range(4))
+    scores = [0.9, None, 0.1, 0.8]  # the masks of the second image are annotated
+
+    def scored(row, index):
+        return {"objects": [{**item, "score": scores[index]} for item in row["objects"]]}
+
+    cached(tmp_path / "pseudo", rows, lambda rows: rows.map(scored, with_indices=True, features=rows.features))
+    names, seen = rows["file_name"], []
+    printed = serve(lambda app: seen.extend(image.name for image in app.images), "--labels", str(tmp_path / "pseudo"))
+    assert seen[0] == names[2] and seen[-1] == names[1] and sorted(seen) == sorted(names)
+    assert "3 images with pseudo labels, those that need correction most first:" in printed
+    assert f"  {names[2]}: " in printed and "the worst: doubt " in printed and "low score" in printed
+    assert f"  {names[1]}: " not in printed
+
+
 def test_limits_and_refiner_are_passed_on(serve, images):
     seen = []
     words = ["--max_users", "2", "--max_objects", "7", "--refiner", "general"]

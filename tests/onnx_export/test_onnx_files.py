@@ -2,6 +2,8 @@
 """ONNX files compute what the models compute, for every size and number of points; bad input gives one error."""
 
 import json
+from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from helpers.exported_onnx import Exported, exported
 from pointwssis.cli.main import main
 from pointwssis.models.solov2.decoding_solov2 import DecodingSettings, ImageOutputs, decode_instances
 from pointwssis.models.solov2.level_selection_solov2 import decode_points
+from pointwssis.onnx_export import onnx_files
 from pointwssis.onnx_export.onnx_files import write_onnx
 from pointwssis.ops.user_error import UserError
 
@@ -104,6 +107,23 @@ def test_detector_without_proposals(export, model):
     *_, tables = encoded(model, *SIZES[0])
     found = run(export, "detector.onnx", **{**tables, "confidences": tables["confidences"] * 0})
     assert [len(output) for output in found] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["point_decoder.onnx", "detector.onnx"])
+def test_files_that_compute_something_else_are_refused(monkeypatch, tmp_path, name):
+    pytest.importorskip("onnxruntime")
+    export_file = onnx_files._export
+
+    def export_wrongly(path, module, *rest):
+        if path.name == name:
+            module = deepcopy(module)
+            module.settings = replace(module.settings, mask_threshold=0.9)
+        export_file(path, module, *rest)
+
+    monkeypatch.setattr(onnx_files, "_export", export_wrongly)
+    with pytest.raises(UserError, match=f"{name}: .* differs by .* between torch and onnxruntime"):
+        write_onnx(tmp_path / "out", tiny.segmenter())
+    assert not (tmp_path / "out").exists()
 
 
 def test_int8_encoder_is_close(export, model):

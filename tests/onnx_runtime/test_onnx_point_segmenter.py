@@ -110,6 +110,9 @@ def test_int8_runs(export):
         ({"labels": [0]}, "labels are given without points"),
         ({"mask_format": "png"}, "mask_format must be one of 'pil'"),
         ({"level_strategy": "best"}, "level_strategy must be one of"),
+        ({"threshold": 1.01}, "threshold must be a score from 0 to 1, got 1.01"),
+        ({"top_k": -1}, "top_k must be a whole number of at least 1, got -1"),
+        ({"points": [(1, 1)], "top_k": 0}, "top_k must be a whole number of at least 1, got 0"),
     ],
 )
 def test_bad_input_is_named(segmenter, options, message):

@@ -11,6 +11,8 @@ from helpers import tiny
 from helpers.exported_files import accept_exported
 from pointwssis.cli.main import main
 from pointwssis.data import load_annotations, load_coco_folder, to_coco
+from pointwssis.ops.whole_files import is_whole_folder
+from pointwssis.review.review_files import write_review
 from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.run import Run
 from pointwssis.runs.saved_rows import stored_rows
@@ -50,6 +52,19 @@ def test_a_review_ranks_everything_and_exports_the_worst(shapes, run, tmp_path, 
     # What was exported may be in work.
     assert main(["review", str(run), "--output_dir", str(folder)]) == 1
     assert f"{folder}: exists already, perhaps with corrections" in capsys.readouterr().err
+
+
+def test_an_interrupted_review_leaves_nothing_and_may_run_again(run, tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pointwssis.review.review_files.export_annotations", fail)
+        with pytest.raises(KeyboardInterrupt):
+            write_review(run, tmp_path / "review", "coco", 1)
+    assert not list(tmp_path.iterdir())
+    assert write_review(run, tmp_path / "review", "coco", 1).to_correct.is_file()
+    assert is_whole_folder(tmp_path / "review")
 
 
 def test_tools_may_sort_by_the_scores(run, tmp_path):

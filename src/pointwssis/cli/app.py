@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..ops.user_error import UserError, as_user_error
+from ..ops.wording import counted
 from .predict import BF16_OF_DTYPE, class_names, image_files, load_pipeline
 
 if TYPE_CHECKING:
+    from datasets import Dataset
+
     from ..app.label_store import ImageLabels
     from ..app.work_images import Limits, WorkImage
 
+LISTED_IMAGES = 10  # most images whose doubtful labels are printed
 EPILOG = """examples:
   pointwssis app outputs/demo/student_refined images --refiner outputs/demo/refiner
   pointwssis app me/nuclei                                   # images are dropped or pasted into the page
-  pointwssis app outputs/mine/student_refined --labels outputs/mine/pseudo/refined    # correct pseudo labels
+  pointwssis app outputs/mine/student_refined --labels outputs/mine/pseudo/refined    # pseudo labels, worst first
   pointwssis app outputs/mine/student_refined images --labels labels.json
 
 Labels of images on the command line are saved in output_dir/labels after every change, and the same command goes on
@@ -102,6 +106,26 @@ def _limits(options: argparse.Namespace) -> "Limits":
     return Limits(**given)
 
 
+def _worst_first(rows: "Dataset") -> "Dataset":
+    """Return images in the order of what a correction of their pseudo labels brings, and print the reasons.
+
+    Images without pseudo labels come last, in their order.
+    """
+    from ..review.doubt import label_doubts
+    from ..review.worst_images import worst_images
+
+    worst = worst_images(label_doubts(rows))
+    if worst:
+        print(f"{counted(len(worst), 'image')} with pseudo labels, those that need correction most first:")
+    names = rows["file_name"]
+    for image in worst[:LISTED_IMAGES]:
+        label = image.labels[0]
+        print(f"  {names[image.row]}: {image.doubtful} doubtful of {counted(len(image.labels), 'label')}", end="")
+        print(f"; the worst: doubt {label.doubt:.2f}, {label.reason}")
+    order = dict.fromkeys([*(image.row for image in worst), *range(len(rows))])
+    return rows.select(list(order))
+
+
 def _work(options: argparse.Namespace, names: Sequence[str]) -> tuple[list["WorkImage"], dict[str, "ImageLabels"]]:
     """Return the images to label, and the labels that they start with.
 
@@ -121,7 +145,7 @@ def _work(options: argparse.Namespace, names: Sequence[str]) -> tuple[list["Work
 
     if len(options.paths) > 1:
         raise UserError(f"--labels takes one folder of images, got {len(options.paths)} paths")
-    rows = labels_of(options.labels, options.paths[0] if options.paths else None)
+    rows = _worst_first(labels_of(options.labels, options.paths[0] if options.paths else None))
     if unknown := set(names_of(rows)) - set(names):
         raise UserError(f"{options.labels}: the model does not know the class {min(unknown)!r}; it knows {names}")
     labels, images, start = labels_of_rows(rows), [], {}

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..ops.images import read_image
+from ..ops.parameter_checks import check_at_least_one, check_score
 from ..ops.point_prompts import checked_labels, checked_points, label_id
 from ..ops.points import point_in_mask
 from ..ops.polygons import mask_to_polygons
@@ -195,6 +196,8 @@ class EncodedImage:
         for name, value, known in (("mask_format", mask_format, FORMATS), ("level_strategy", level_strategy, LEVELS)):
             if value not in known:
                 raise UserError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
+        check_score("threshold", threshold)
+        check_at_least_one("top_k", top_k)
         if labels is not None and points is None:
             raise UserError("labels are given without points; give both")
         if points is None:

@@ -1,7 +1,6 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Base class of both pipelines: batches are lists of items, so that they may hold images of different sizes."""
 
-import numbers
 from collections.abc import Iterable, Sized
 from typing import Any
 
@@ -11,6 +10,7 @@ from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 
 from ..hub.mixins import HubPipeline
 from ..models.inference import in_fast_layout
+from ..ops.parameter_checks import check_at_least_one
 from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean
 from .inputs import as_items
@@ -83,12 +83,6 @@ class ImagePipeline(HubPipeline, Pipeline):
     def _ensure_tensor_on_device(self, inputs, device):
         # Items move their tensors themselves; the stock method would convert their outputs to other types.
         return inputs
-
-
-def check_at_least_one(name: str, value: Any) -> None:
-    """Raise a ValueError if a parameter is given and not a whole number of at least 1."""
-    if value is not None and (not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1):
-        raise UserError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
 def unknown_parameter(unknown: Iterable[str], known: Iterable[str], pipeline_class: str) -> TypeError:

@@ -1,7 +1,6 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The pipeline `point-instance-segmentation`: image and points in, instances out."""
 
-import numbers
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,10 +14,11 @@ from transformers.utils import ModelOutput
 from ..models.solov2.decoding_solov2 import DecodingSettings, prepared_for_clicks
 from ..models.solov2.frame_results_solov2 import DEFAULT_FORM, PointResultForm
 from ..models.solov2.tiled_solov2 import EncodedTiles, encode_tiles, instances_of_tiles, points_of_tiles
+from ..ops.parameter_checks import check_at_least_one, check_score
 from ..ops.points import point_in_mask
 from ..ops.rle import encode_mask
 from ..ops.user_error import UserError
-from .base import ImagePipeline, check_at_least_one, unknown_parameter
+from .base import ImagePipeline, unknown_parameter
 from .inputs import as_items, read_item
 from .outputs import COMPACT_FORMATS, check_mask_format, formatted
 from .refiners import Refiner, as_refiner, refined_masks
@@ -148,8 +148,8 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
             raise unknown_parameter(unknown, PARAMETERS, "PointInstanceSegmentationPipeline")
         check_at_least_one("top_k", top_k)
         check_at_least_one("tile_size", tile_size)
-        if threshold is not None and not (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1):
-            raise UserError(f"threshold must be a score from 0 to 1, got {threshold!r}")
+        if threshold is not None:
+            check_score("threshold", threshold)
         if level_strategy is not None and level_strategy not in OFFERED_STRATEGIES:
             raise UserError(f"level_strategy must be one of {OFFERED_STRATEGIES}, got {level_strategy!r}")
         if mask_format is not None:

@@ -13,7 +13,7 @@ from datasets import Dataset, concatenate_datasets
 from ..data import class_names, dataset_from_rows, export_annotations
 from ..data.schema import objects_with_mask
 from ..ops.user_error import UserError, UserFileExistsError, UserFileNotFoundError
-from ..ops.whole_files import write_text, write_whole
+from ..ops.whole_files import write_folder
 from ..runs.saved_rows import stored_rows
 from ..visualization.close_ups import PANEL_TITLES, close_ups
 from ..visualization.drawing import contact_sheet
@@ -45,7 +45,7 @@ class Review:
 
 
 def write_review(run: Path, folder: Path, format: str, num_images: int, **write_options: Any) -> Review:
-    """Rank the pseudo labels of a run by doubt, and write them to a new folder.
+    """Rank the pseudo labels of a run by doubt, and write them to a new folder: all files or, after an error, none.
 
     Args:
         run: output folder of a run that has made pseudo labels.
@@ -67,7 +67,6 @@ def write_review(run: Path, folder: Path, format: str, num_images: int, **write_
     if not doubts:
         raise UserError(f"{run}: holds no pseudo labels; all masks of its images are annotated")
     ranked, images = worst_first(doubts), worst_images(doubts)
-    folder.mkdir(parents=True)
     review = Review(
         labels=folder / "labels.csv",
         images=folder / "images.csv",
@@ -75,10 +74,16 @@ def write_review(run: Path, folder: Path, format: str, num_images: int, **write_
         to_correct=folder / FILES_TO_CORRECT[format],
         worst=images[:num_images],
     )
-    write_text(review.labels, _table(_label_lines(ranked, labels)))
-    write_text(review.images, _table(_image_lines(images, labels)))
-    write_whole(review.sheet, _sheet(ranked[:SHEET_LABELS], labels).save)
-    export_annotations(_to_correct(review.worst, labels), review.to_correct, format, **write_options)
+
+    def write(unfinished: Path) -> None:
+        label_table, image_table = _table(_label_lines(ranked, labels)), _table(_image_lines(images, labels))
+        (unfinished / review.labels.name).write_text(label_table, encoding="utf-8")
+        (unfinished / review.images.name).write_text(image_table, encoding="utf-8")
+        _sheet(ranked[:SHEET_LABELS], labels).save(unfinished / review.sheet.name)
+        to_correct = unfinished / review.to_correct.name
+        export_annotations(_to_correct(review.worst, labels), to_correct, format, **write_options)
+
+    write_folder(folder, write)
     return review
 
 
