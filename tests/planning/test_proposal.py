@@ -80,10 +80,12 @@ def test_a_given_backbone_is_kept_and_the_rest_fits_it(shapes, tmp_path, monkeyp
     assert recipe.model["freeze_backbone_stages"] == 3 and recipe.model["fpn_channels"] == 96
     assert recipe.training["backbone_learning_rate_factor"] == 0.2
     assert recipe.refiner["max_steps"] >= 100 and recipe.student_name_or_path == "teacher"
+    assert recipe.label_rounds == 2
     # Models to start from are kept too; without one, the refiner starts from the one of the package.
     assert recipe.refiner_name_or_path == "general" and recipe.teacher_name_or_path is None
     other = proposed(Recipe(data_dir=str(shapes), teacher_name_or_path="a/b", refiner_name_or_path="c/d")).recipe
     assert (other.teacher_name_or_path, other.refiner_name_or_path) == ("a/b", "c/d")
+    assert other.label_rounds == 1  # without a pretrained backbone
 
 
 def test_supervision_of_the_files_stays(shapes, tmp_path):
@@ -135,7 +137,7 @@ def test_the_largest_input_with_enough_steps(seconds_at_256, side, measured):
         asked.append(side)
         return seconds_at_256 * (side / 256) ** 2
 
-    chosen, seconds, reason = affordable_side(data, 512, 246, 8, 400, seconds_at)
+    chosen, seconds, reason = affordable_side(data, 512, 265, 8, 400, seconds_at)
     assert (chosen, asked) == (side, measured)
     assert seconds == pytest.approx(seconds_at_256 * (side / 256) ** 2)
     assert bool(reason) == (side < 512)

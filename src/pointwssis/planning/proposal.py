@@ -35,6 +35,9 @@ from .speed import machine_name, refiner_seconds, segmenter_seconds, some_rows
 
 FIRST_MEASURED_SIDE = 256
 MIN_FULL_IMAGES = 8  # images that keep their masks at least, where masks are hidden to try the method
+# Measured with a pretrained backbone only; with random initial weights a second round gained nothing.
+LABEL_ROUNDS = 2
+WHY_LABEL_ROUNDS = "halfway, the student labels the images again: 1.8 and 2.0 AP more on drawn shapes in as many steps"
 SLOW_STEP = 5.0  # seconds per step from which a second measurement would take too long
 DATA_KEYS = (
     "data_dir", "train_annotations", "val_annotations", "image_dir", "dataset_name", "dataset_config", "label_map",
@@ -126,6 +129,8 @@ def propose(
     refiner_batch = value_of(network, "refiner.per_device_train_batch_size")
     steps = plan_steps(minutes, seconds, refining, facts, batch_size, refiner_batch)
     settings += schedule_settings(facts, steps, enough, batch_size, minutes, seconds, refining)
+    if backbone is not None and facts.point:
+        settings.append(Setting("label_rounds", LABEL_ROUNDS, WHY_LABEL_ROUNDS))
     whole = steps.seconds / TRAINING_SHARE
     return Proposal(settings, _headline(facts, whole, minutes, deep_images), whole)
 

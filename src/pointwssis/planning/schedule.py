@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .data_facts import DataFacts
 
-TRAINING_SHARE = 0.7  # fraction of the time for training; labeling and evaluation take the rest
+TRAINING_SHARE = 0.65  # fraction of the time for training; labeling, in up to two rounds, and evaluation take the rest
 REFINER_SHARE = 0.15  # fraction of the training time for the refiner
 STUDENT_SHARE = 1.0  # student steps per teacher step; students start from the teacher's weights
 LEAST_STEPS = 10  # of every training of a SOLOv2

@@ -2,8 +2,8 @@
 """The doubt about a pseudo label, from what the labels of a run tell without the true masks.
 
 Five signals from 0 (certainly wrong) to 1 (nothing speaks against the label) are multiplied; what their product lacks
-to 1 is the doubt. Agreement of the pyramid levels is not among them: labels keep the chosen level, not the scores of the
-others.
+to 1 is the doubt. Agreement of the pyramid levels is not among them: labels keep the chosen level, not the scores of
+the others.
 """
 
 import math
