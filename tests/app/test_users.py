@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Several people at work: their places, their images, and changes that meet."""
 
+import itertools
 import json
 
 from helpers import tiny
@@ -99,6 +100,14 @@ def test_what_people_have_dropped_goes_with_them(make_app):
     assert list(app.users._by_key) == [other.key]
     answer = gone("click", x=3, y=4)
     assert answer["message"].startswith("Your place was given to somebody else") and answer["images"] == 3
+
+
+def test_nobody_is_forgotten_while_acting(make_app):
+    # The clock goes on between any two looks at it.
+    now = itertools.count()
+    tab = Tab(make_app(users=Users(1, away_after=0, clock=lambda: next(now))))
+    tab("hello")
+    assert len(tab("click", x=30, y=20)["changed"]) == 1
 
 
 def test_a_long_action_is_a_sign_of_life(make_app):

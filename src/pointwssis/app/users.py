@@ -64,17 +64,18 @@ class Users:
             UserError: all places are taken.
         """
         with self._lock:
+            now = self.clock()
             if key in self._by_key:
-                self._by_key[key].last_seen = self.clock()
+                self._by_key[key].last_seen = now
             # What others have dropped must not outlive their visit.
-            self._by_key = {one.key: one for one in self._by_key.values() if self._is_present(one)}
+            self._by_key = {one.key: one for one in self._by_key.values() if self._is_present(one, now)}
             if key not in self._by_key:
                 if len(self._by_key) >= self.max_users:
                     raise UserError(
                         f"This app is full: it has room for {counted(self.max_users, 'person', 'people')} at once. Try "
                         "again in a few minutes."
                     )
-                self._by_key[key] = User(key, self.clock())
+                self._by_key[key] = User(key, now)
             return self._by_key[key]
 
     def others_with(self, image: WorkImage, user: User) -> bool:
@@ -82,9 +83,10 @@ class Users:
         if not image.is_shared:
             return False
         with self._lock:
-            others = [one for one in self._by_key.values() if one is not user and self._is_present(one)]
+            now = self.clock()
+            others = [one for one in self._by_key.values() if one is not user and self._is_present(one, now)]
             return any(one.image == image for one in others)
 
-    def _is_present(self, user: User) -> bool:
+    def _is_present(self, user: User, now: float) -> bool:
         # A long action, too, is a sign of life.
-        return user.lock.locked() or self.clock() - user.last_seen <= self.away_after
+        return user.lock.locked() or now - user.last_seen <= self.away_after
