@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from .file_kinds import HEAD_BYTES, problem_of_content
 from .user_error import UserError
 from .wording import brief
 
@@ -16,16 +17,7 @@ _MAX_YAML_CHARACTERS = 1_000_000  # PyYAML takes seconds for more
 _MAX_YAML_DEPTH = 50  # brackets inside each other
 _MAX_YAML_VALUES = 200_000  # after each alias is replaced by what it stands for
 
-HEAD_BYTES = 1000  # enough to tell kinds of files apart
 _BINARY = "not UTF-8 text: it seems to be binary, or UTF-16 without a byte order mark; save it as UTF-8"
-_PACKED = {
-    b"PK\x03\x04": "a ZIP archive (or a spreadsheet: save it as CSV)",
-    b"\x1f\x8b": "compressed (gzip)",
-    b"BZh": "compressed (bzip2)",
-    b"\xfd7zXZ": "compressed (xz)",
-    b"\x28\xb5\x2f\xfd": "compressed (zstd)",
-    b"7z\xbc\xaf": "a 7z archive",
-}
 
 # The longer marks come first: that of UTF-32 begins with that of UTF-16.
 _BYTE_ORDER_MARKS = {
@@ -46,21 +38,6 @@ def encoding_of(data: bytes) -> str:
     """
     found = (encoding for mark, encoding in _BYTE_ORDER_MARKS.items() if data.startswith(mark))
     return next(found, "utf-8")
-
-
-def problem_of_content(head: bytes) -> str:
-    """Return why a file with these first bytes is neither text nor an image, with a remedy; "" if it may be one.
-
-    Example:
-        >>> problem_of_content(b"version https://git-lfs.github.com/spec/v1")
-        'only a pointer to a file in Git LFS; get the file itself with `git lfs pull`'
-    """
-    if not head.strip():
-        return "the file is empty; restore it or export it again"
-    if head.startswith(b"version https://git-lfs"):
-        return "only a pointer to a file in Git LFS; get the file itself with `git lfs pull`"
-    kind = next((kind for start, kind in _PACKED.items() if head.startswith(start)), None)
-    return "" if kind is None else f"{kind}; unpack it"
 
 
 def problem_of_text(path: Path) -> str:

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from .deep_images import deep_values, is_deep, scale_to_8_bits
-from .documents import HEAD_BYTES, problem_of_content
+from .file_kinds import HEAD_BYTES, problem_of_content
 from .user_error import UserError, UserFileNotFoundError
 
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP", "AVIF")
