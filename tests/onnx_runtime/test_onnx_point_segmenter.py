@@ -67,7 +67,7 @@ def test_refined_points(segmenter, pipe, export):
     image = tiny.picture(64, 96)
     options = {"points": POINTS, "labels": LABELS, "mask_format": "numpy"}
     found = segmenter(image, **options)
-    assert_same_instances(found, pipe(image, refiner=export.refiner, **options), min_iou=0.99)
+    assert_same_instances(found, pipe(image, refiner=export.refiner, **options))
     assert any((instance["mask"] != instance["rough_mask"]).any() for instance in found)
 
 
