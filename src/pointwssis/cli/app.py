@@ -137,7 +137,7 @@ def _work(options: argparse.Namespace, names: Sequence[str]) -> tuple[list["Work
     if options.labels is None:
         files = image_files(options.paths) if options.paths else {}
         return [WorkImage(name, path) for path, name in files.items()], {}
-    # Labels come with their images, in their order.
+    # Labels come with their images, the worst pseudo labels first.
     from ..app.label_exchange import labels_of_rows
     from ..data.formats.image_index import lies_inside
     from ..data.schema import class_names as names_of
