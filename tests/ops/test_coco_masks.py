@@ -134,7 +134,7 @@ def test_random_compressed_counts_are_read_as_pycocotools_does():
         ([[0, 0, 1, 1, 2]], "at least 6"),
         ([[0, 0, 1, 1, 2, float("nan")]], "NaN"),
         ([["a", 0, 1, 1, 2, 2]], "must contain only numbers"),
-        ([3, 4], "int"),
+        ([3, 4], "must be a list of polygons"),
         ([], "list of polygons"),
         (None, "list of polygons"),
         ({"size": [4, 4]}, "counts"),

@@ -46,7 +46,7 @@ def test_a_recipe_fixes_settings_and_short_trainings_measure_nothing(tmp_path, m
     recipe = tiny.recipe(tmp_path, bf16=None, channels_last=False)
     assert chosen(recipe, monkeypatch, steps=20) == ALL_TORCH and not (tmp_path / SPEED_FILE).exists()
     assert chosen(recipe, monkeypatch, bf16=False) == ComputeSettings(False, False, 1)
-    with pytest.raises(UserError, match="threads is 0; it must be an integer of at least 1"):
+    with pytest.raises(UserError, match="threads is 0; it must be an integer from 1 to 1,024"):
         tiny.recipe(tmp_path, threads=0)
 
 

@@ -88,7 +88,7 @@ def test_another_number_of_folds_outdates_the_refiner_and_keeps_the_teachers(sha
 
 
 def test_folds_that_cannot_be_made_are_refused_before_anything_is_trained(shapes, tmp_path):
-    with pytest.raises(ValueError, match="rough_folds is 0; it must be an integer of at least 1"):
+    with pytest.raises(ValueError, match="rough_folds is 0; it must be an integer from 1 to 2,147,483,647"):
         folded(shapes, tmp_path / "out", rough_folds=0)
     with pytest.raises(ValueError, match="rough_folds is 4, but the refiner learns from 3 images with masks"):
         Run(folded(shapes, tmp_path / "out", rough_folds=4))

@@ -120,6 +120,14 @@ def test_rows_train_and_are_evaluated_in_tiles(tmp_path):
     assert rles and all(size == [64, 100] for size in rles)
 
 
+def assert_same_masks(found, expected):
+    """Assert that masks agree up to rounding, which may move a pixel at the border of a mask."""
+    assert [one["label"] for one in found] == [one["label"] for one in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert rle_iou(one["mask"], other["mask"]) > 0.99
+        assert one["score"] == pytest.approx(other["score"], abs=1e-4)
+
+
 def test_pipeline_session_teacher_and_proposer_of_a_saved_model_agree(folder):
     image, points = tiny.picture(60, 130), [(120, 50), (5, 5), (60, 30)]
     pipe = pipeline("point-instance-segmentation", model=str(folder), device="cpu", mask_format="rle")
@@ -127,16 +135,13 @@ def test_pipeline_session_teacher_and_proposer_of_a_saved_model_agree(folder):
     assert [one["point"] for one in found] == [[*map(float, point)] for point in points]
     assert {tuple(one["mask"]["size"]) for one in found} == {(60, 130)}
     session = pipe.encode(image)
-    assert session(points=points) == found and session(points=points[1:2]) == found[1:2]
-    assert [one["mask"] for one in solov2_teacher(folder)([image], [points], [[None] * 3])[0]] == [
-        one["mask"] for one in found
-    ]
+    assert_same_masks(session(points=points), found)
+    assert_same_masks(session(points=points[1:2]), found[1:2])
+    assert_same_masks(solov2_teacher(folder)([image], [points], [[None] * 3])[0], found)
     # Without points: the instances of all tiles; the limit of detections is for results, not for proposals
     instances = pipe(image, threshold=0.05, top_k=pipe.model.config.nms_top_k)
     proposals = solov2_proposer(folder, 0.05, 0.05)([image], [None])[0]
-    # The pipeline folds batch norms into convolutions, which may move a pixel at the border of a mask.
-    pairs = zip(proposals, instances, strict=True)
-    assert min(rle_iou(proposal["mask"], instance["mask"]) for proposal, instance in pairs) > 0.99
+    assert_same_masks(proposals, instances)
     assert len(instances) > pipe.model.config.max_detections
 
 

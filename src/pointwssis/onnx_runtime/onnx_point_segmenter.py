@@ -245,7 +245,8 @@ class EncodedImage:
             parts.append(TileMasks(self.inputs[number].window, found, labels[kept].tolist(), scores.tolist()))
         merged = parts[0][1:]
         if len(parts) > 1:
-            merged = merge_masks(parts, (self.image.height, self.image.width), limit)
+            # `max_detections` limits each tile, and `top_k` the whole image.
+            merged = merge_masks(parts, (self.image.height, self.image.width), top_k)
         instances = []
         for (pixels, window), label, score in zip(*merged, strict=True):
             instance = {"label": self.segmenter.id2label[label], "label_id": label, "score": score}

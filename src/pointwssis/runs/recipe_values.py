@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ..models.processor_settings import check_processor_settings
 from ..ops.documents import parse_yaml
+from ..ops.processor_settings import check_processor_settings
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import brief, did_you_mean, with_hint
 

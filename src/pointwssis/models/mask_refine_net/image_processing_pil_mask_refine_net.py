@@ -10,7 +10,7 @@ from transformers.processing_utils import ImagesKwargs, Unpack
 
 from ...ops.deep_images import is_deep
 from ...ops.images import to_rgb
-from ..processor_settings import check_processor_settings
+from ...ops.processor_settings import check_processor_settings
 from .crops_mask_refine_net import ObjectPrompts, crop_objects, normalization
 from .post_processing_mask_refine_net import post_process_masks
 

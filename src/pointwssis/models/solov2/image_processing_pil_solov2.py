@@ -12,8 +12,8 @@ from transformers.processing_utils import ImagesKwargs, Unpack
 from ...ops.deep_images import is_deep
 from ...ops.image_sizes import shortest_edge_size
 from ...ops.images import to_rgb
+from ...ops.processor_settings import check_processor_settings
 from ...ops.tiles import tile_windows
-from ..processor_settings import check_processor_settings
 from .post_processing_solov2 import SOLOv2PostProcessing
 from .transforms_solov2 import transform_labels
 

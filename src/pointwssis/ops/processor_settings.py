@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL.Image import Resampling
 
-from ..ops.user_error import UserError
-from ..ops.wording import brief
+from .user_error import UserError
+from .wording import brief
 
 MAX_SIDE = 16_384  # pixels of a resized image; more would exhaust the memory
 
