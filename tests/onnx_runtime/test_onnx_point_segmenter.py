@@ -83,7 +83,8 @@ def test_tiles(export, tmp_path):
     assert_same_instances(segmenter(image, refine=False, **options), pipe(image, **options))
     found = segmenter(image, mask_format="numpy")
     assert found
-    assert_same_instances(found, pipe(image, mask_format="numpy"))
+    # A pixel at the border of a small mask may round the other way.
+    assert_same_instances(found, pipe(image, mask_format="numpy"), min_iou=0.99)
 
 
 def test_formats_and_boxes(segmenter):
