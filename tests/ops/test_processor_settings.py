@@ -24,7 +24,7 @@ from pointwssis.visualization.drawing import MAX_SIDE, draw_instances
         ({"size_divisor": 0}, "size_divisor is 0"),
         ({"tile_size": -4}, "tile_size is -4"),
         ({"image_std": [0, 0, 0]}, "image_std is .* must be positive numbers"),
-        ({"image_mean": [1, 2]}, "image_mean is .* one for each of the 3 channels"),
+        ({"image_mean": [1, 2]}, "image_mean is .* one for each channel, of which images have 3"),
         ({"image_mean": ["a", "b", "c"]}, "image_mean is"),
         ({"rescale_factor": float("nan")}, "rescale_factor is nan"),
         ({"do_resize": "no"}, "do_resize is 'no'; it must be true or false"),

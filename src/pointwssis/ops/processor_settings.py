@@ -30,10 +30,11 @@ def check_processor_settings(settings: Mapping[str, Any]) -> None:
     for name in ("image_mean", "image_std"):
         values = settings.get(name)
         values = list(values) if isinstance(values, (list, tuple)) else [values]
-        is_good = len(values) in (1, 3) and all(_is_number(value) for value in values)
+        # Four channels are those of an array that a call passes with settings of its own.
+        is_good = len(values) in (1, 3, 4) and all(_is_number(value) for value in values)
         if values != [None] and (not is_good or (name == "image_std" and min(values) <= 0)):
             kind = "positive" if name == "image_std" else "finite"
-            raise UserError(f"{name} is {brief(values)}; it must be {kind} numbers, one for each of the 3 channels")
+            raise UserError(f"{name} is {brief(values)}; it must be {kind} numbers, one for each channel, of which images have 3")
     for name in ("rescale_factor", "box_scale"):
         value = settings.get(name)
         if value is not None and not (_is_number(value) and value > 0):
