@@ -34,7 +34,9 @@ def check_processor_settings(settings: Mapping[str, Any]) -> None:
         is_good = len(values) in (1, 3, 4) and all(_is_number(value) for value in values)
         if values != [None] and (not is_good or (name == "image_std" and min(values) <= 0)):
             kind = "positive" if name == "image_std" else "finite"
-            raise UserError(f"{name} is {brief(values)}; it must be {kind} numbers, one for each channel, of which images have 3")
+            raise UserError(
+                f"{name} is {brief(values)}; it must be {kind} numbers, one for each channel, of which images have 3"
+            )
     for name in ("rescale_factor", "box_scale"):
         value = settings.get(name)
         if value is not None and not (_is_number(value) and value > 0):
