@@ -104,7 +104,7 @@ def forward_row(dtype: torch.dtype, goal: float) -> Comparison:
     """Compare the network as the pipeline runs it with the plain network in float32."""
     pipe, image = segmenter(dtype), photo(800, 1088)
     pixels = torch.randn(1, 3, 800, 1088)
-    item = pipe.preprocess(image)
+    item = pipe.preprocess({"image": image})
 
     def ours() -> Any:
         with torch.inference_mode():
