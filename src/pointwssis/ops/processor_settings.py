@@ -13,6 +13,19 @@ from .wording import brief
 MAX_SIDE = 16_384  # pixels of a resized image; more would exhaust the memory
 
 
+class CheckedSettings:
+    """Mixin of image processors whose settings, and those of each call, are checked; it stands before the backend."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        check_processor_settings(vars(self))
+
+    def _validate_preprocess_kwargs(self, **kwargs: Any) -> None:
+        """Check the settings of a call as transformers does, and their values."""
+        super()._validate_preprocess_kwargs(**kwargs)
+        check_processor_settings(kwargs)
+
+
 def check_processor_settings(settings: Mapping[str, Any]) -> None:
     """Raise a `UserError` for sizes, means, and factors that no image can be prepared with.
 

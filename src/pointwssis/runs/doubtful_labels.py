@@ -11,6 +11,7 @@ from PIL import Image
 from ..data.schema import objects_with_mask
 from ..ops.coco_masks import rle_area, rle_iou
 from ..ops.images import read_image
+from ..ops.points import pixel_of
 from ..ops.rle import decode_rle, rle_covers
 from ..visualization.close_ups import object_window
 from ..visualization.drawing import draw_instances
@@ -67,9 +68,7 @@ def _judged(row: int, position: int, item: Mapping[str, Any]) -> DoubtfulLabel |
     agreement = None if rough is None else rle_iou(mask, rough)
     misses_point = False
     if item["point"] is not None:
-        x, y = item["point"]
-        height, width = mask["size"]
-        misses_point = not rle_covers(mask, min(round(y), height - 1), min(round(x), width - 1))
+        misses_point = not rle_covers(mask, *pixel_of(item["point"], *mask["size"]))
     known = [value for value in (item["score"], agreement) if value is not None]
     trust = 0.0 if misses_point else 1.0
     for value in known:

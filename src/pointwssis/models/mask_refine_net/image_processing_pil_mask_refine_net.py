@@ -10,7 +10,7 @@ from transformers.processing_utils import ImagesKwargs, Unpack
 
 from ...ops.deep_images import is_deep
 from ...ops.images import to_rgb
-from ...ops.processor_settings import check_processor_settings
+from ...ops.processor_settings import CheckedSettings
 from .crops_mask_refine_net import ObjectPrompts, crop_objects, normalization
 from .post_processing_mask_refine_net import post_process_masks
 
@@ -24,7 +24,7 @@ class MaskRefineNetImageProcessorKwargs(ImagesKwargs, total=False):
     box_scale: float | int
 
 
-class MaskRefineNetImageProcessorBase:
+class MaskRefineNetImageProcessorBase(CheckedSettings):
     """Base class of both backends, which differ only in resizing whole images."""
 
     valid_kwargs = MaskRefineNetImageProcessorKwargs
@@ -39,15 +39,6 @@ class MaskRefineNetImageProcessorBase:
     do_rescale = True
     do_normalize = True
     box_scale = 2.0
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        check_processor_settings(vars(self))
-
-    def _validate_preprocess_kwargs(self, **kwargs: Any) -> None:
-        """Check the settings of a call as transformers does, and their values."""
-        super()._validate_preprocess_kwargs(**kwargs)
-        check_processor_settings(kwargs)
 
     def preprocess(
         self,

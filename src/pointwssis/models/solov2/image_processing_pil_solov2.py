@@ -12,7 +12,7 @@ from transformers.processing_utils import ImagesKwargs, Unpack
 from ...ops.deep_images import is_deep
 from ...ops.image_sizes import shortest_edge_size
 from ...ops.images import to_rgb
-from ...ops.processor_settings import check_processor_settings
+from ...ops.processor_settings import CheckedSettings
 from ...ops.tiles import tile_windows
 from .post_processing_solov2 import SOLOv2PostProcessing
 from .transforms_solov2 import transform_labels
@@ -44,7 +44,7 @@ OFFICIAL_PREPROCESSING = {
 LABEL_NAMES = ("mask_labels", "class_labels", "boxes", "input_points")
 
 
-class SOLOv2ImageProcessorBase:
+class SOLOv2ImageProcessorBase(CheckedSettings):
     """Base class of both backends, which implement `prepare`.
 
     Defaults are the official sizes (shortest edge 800, padding to multiples of 32) and the RGB mean and standard
@@ -66,15 +66,6 @@ class SOLOv2ImageProcessorBase:
     size_divisor = 32
     tile_size = None
     model_input_names = ["pixel_values", "pixel_mask"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        check_processor_settings(vars(self))
-
-    def _validate_preprocess_kwargs(self, **kwargs: Any) -> None:
-        """Check the settings of a call as transformers does, and their values."""
-        super()._validate_preprocess_kwargs(**kwargs)
-        check_processor_settings(kwargs)
 
     def preprocess(
         self,
