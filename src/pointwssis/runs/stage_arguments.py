@@ -72,8 +72,8 @@ def check_report(report_to: Any) -> None:
         report_to: value of the training argument.
     """
     names: Sequence[Any] = report_to if isinstance(report_to, list) else [report_to]
+    known = [*sorted(INTEGRATION_TO_CALLBACK), "all", "none"]
     for name in names:
-        known = [*sorted(INTEGRATION_TO_CALLBACK), "all", "none"]
         if name is not None and name not in known:
             raise UserError(f"training.report_to is {brief(name)}; expected one of {', '.join(known)}")
         if name in PACKAGES and find_spec(name) is None:
