@@ -13,7 +13,7 @@ from ..models.factory import new_segmenter
 from ..ops.tiles import tile_windows
 from ..runs.data import RunData
 from ..runs.label_stopping import MEASUREMENTS
-from ..runs.labeling import labels_mirrored_views
+from ..runs.labelers import labels_mirrored_views
 from ..runs.plan import FOLDS, StagePlan
 from ..runs.recipe import Recipe
 from ..runs.refiner_stage import starting_refiner

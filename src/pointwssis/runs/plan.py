@@ -20,7 +20,7 @@ from .data import RunData
 from .data_record import DataRecord
 from .given_labelers import GivenLabelers
 from .held_back import MIN_MASKED_IMAGES, late_images, teacher_rows, without
-from .labeling import uses_refiner
+from .labelers import uses_refiner
 from .names import MODELS
 from .outdated import all_changes, check_folder, outdated_results
 from .recipe import STAGES, Recipe, refiner_sampling
