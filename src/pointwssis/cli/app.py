@@ -111,7 +111,7 @@ def _worst_first(rows: "Dataset") -> "Dataset":
 
     Images without pseudo labels come last, in their order.
     """
-    from ..review.doubt import label_doubts
+    from ..pseudo_labeling.doubt import label_doubts
     from ..review.worst_images import worst_images
 
     worst = worst_images(label_doubts(rows))

@@ -14,11 +14,11 @@ from ..data import class_names, dataset_from_rows, export_annotations
 from ..data.schema import objects_with_mask
 from ..ops.user_error import UserError, UserFileExistsError, UserFileNotFoundError
 from ..ops.whole_files import write_folder
+from ..pseudo_labeling.doubt import REASONS, LabelDoubt, label_doubts, worst_first
 from ..runs.saved_rows import stored_rows
 from ..visualization.close_ups import PANEL_TITLES, close_ups
 from ..visualization.drawing import contact_sheet
-from .doubt import REASONS, LabelDoubt, label_doubts
-from .worst_images import ImageDoubt, worst_first, worst_images
+from .worst_images import ImageDoubt, worst_images
 
 # Format → file or folder of the images to correct
 FILES_TO_CORRECT = {"label_studio": "to_correct.json", "cvat": "to_correct.xml", "coco": "to_correct.json"}
