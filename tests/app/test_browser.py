@@ -5,6 +5,7 @@ The model sees a disc at each click (`DiscPipeline`), so that it is known where 
 """
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from PIL import Image
 from helpers.app_browser import AppPage
 from helpers.labeling_app import DiscPipeline, png, written_files
 from pointwssis.app.app_state import AppState
+from pointwssis.app.label_store import ImageLabels
+from pointwssis.app.labeled_object import from_instance
 from pointwssis.app.work_images import Limits, WorkImage
 from pointwssis.data import load_annotations
 
@@ -159,6 +162,39 @@ def test_a_folder_step_by_step(opened, served):
     assert {"labels/a.png.json", "labels/b.png.json"} <= written_files(app.output_dir)
     written = written_files(app.output_dir.parent) - {"a.png", "b.png", "c.png"}
     assert all(name.startswith(("out/labels/", "out/temporary/")) for name in written)
+
+
+def test_a_drag_does_not_reach_another_image(opened, served):
+    app, tab = served[0], opened()
+    tab.wait_for_image("a.png")
+    tab.click(30, 25)
+    tab.press("n")
+    tab.wait_for_image("b.png")
+    tab.click(60, 40)
+    tab.press("ArrowLeft")
+    tab.wait_for_image("a.png")
+    before = app.labels["b.png"].objects
+    tab.page.mouse.move(*tab._on_screen(30, 25))
+    tab.page.mouse.down()
+    tab.page.mouse.move(*tab._on_screen(40, 30))
+    tab.press("ArrowRight")  # while the mouse is down
+    tab.wait_for_image("b.png")
+    tab.page.mouse.up()
+    tab.wait()
+    assert app.labels["b.png"].objects == before
+
+
+def test_labels_in_doubt_come_first_until_they_are_changed(opened, served):
+    app = served[0]
+    found = app.pipe.encode(Image.new("RGB", SIZE))(points=[(30, 25), (90, 25)])
+    good, bad = (from_instance(id, one, is_label_given=False) for id, one in enumerate(found, start=1))
+    app.labels.save("a.png", ImageLabels(SIZE, (good, replace(bad, doubt="click outside the mask"))))
+    tab = opened()
+    tab.wait_for_image("a.png")
+    assert tab.ids() == [2, 1] and tab.text("total") == "2 objects, 1 in doubt"
+    assert tab.text("list").count("⚠ click outside the mask") == tab.text("list").count("⚠") == 1
+    tab.click(95, 25, button="right")
+    assert tab.ids() == [1, 2] and tab.text("total") == "2 objects" and "⚠" not in tab.text("list")
 
 
 def test_the_download_parses_again(opened, served, tmp_path):

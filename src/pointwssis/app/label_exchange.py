@@ -3,7 +3,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -146,13 +146,21 @@ def imported(
     return labels_of_rows(rows)
 
 
-def labels_of_rows(rows: Dataset) -> LoadedLabels:
-    """Return rows of the schema as labels by file name: masks as they are, points as clicks for the model."""
-    class_names, found, left_out = names_of(rows), {}, 0
+def labels_of_rows(rows: Dataset, doubts: Mapping[int, str] | None = None) -> LoadedLabels:
+    """Return rows of the schema as labels by file name: masks as they are, points as clicks for the model.
+
+    Args:
+        rows: rows of the schema.
+        doubts: object id → what speaks against its mask.
+    """
+    class_names, doubts, found, left_out = names_of(rows), doubts or {}, {}, 0
     for row in rows.with_format(None):
         items = [item for item in row["objects"] if not item["iscrowd"]]
         masks = [item for item in items if item["segmentation"] is not None and item["category"] is not None]
-        objects = [replace(from_row(item, class_names), id=number) for number, item in enumerate(masks, start=1)]
+        objects = [
+            replace(from_row(item, class_names), id=number, doubt=doubts.get(item["id"]))
+            for number, item in enumerate(masks, start=1)
+        ]
         clicks = [_click(item, class_names) for item in items if item["segmentation"] is None and item["point"]]
         found[row["file_name"]] = ImageLabels((row["width"], row["height"]), tuple(objects), clicks=tuple(clicks))
         left_out += len(row["objects"]) - len(objects) - len(clicks)

@@ -105,7 +105,7 @@ function show(answer) {
   state.selected = null;
   find("empty").hidden = true;
   root.dataset.size = `${state.image.width} ${state.image.height}`;
-  if (!isSame) state.picture = null; // nothing is drawn or clicked until the pixels are here
+  if (!isSame) state.picture = state.drag = null; // nothing is drawn, clicked or dragged until the pixels are here
   const picture = new Image();
   picture.onload = () => {
     if (state.image !== answer.image) return; // another image was opened meanwhile

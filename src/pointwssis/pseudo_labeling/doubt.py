@@ -80,6 +80,11 @@ def label_doubts(labels: Dataset) -> list[LabelDoubt]:
     return [LabelDoubt(place, item, signals, _reason(signals, usual)) for place, item, signals in found]
 
 
+def worst_first(doubts: Sequence[LabelDoubt]) -> list[LabelDoubt]:
+    """Return labels in descending order of their doubt; equal ones keep their order."""
+    return sorted(doubts, key=lambda label: -label.doubt)
+
+
 def pseudo_labels(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the objects of a row whose masks are pseudo labels: they have a score."""
     return [item for item in objects_with_mask(row) if item["score"] is not None]
