@@ -272,8 +272,10 @@ def class_names(model: str) -> list[str]:
     """
     from transformers import AutoConfig
 
+    from ..hub.run_folders import refuse_run_folder
     from ..models.saved_files import naming_damaged_model
 
+    refuse_run_folder(model)
     try:
         with naming_damaged_model(model):
             config = AutoConfig.from_pretrained(model)

@@ -16,8 +16,11 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
+from .run_folders import refuse_run_folder
+
 NOT_FOUND = (RepositoryNotFoundError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled)
 EMPTY_CARD = "[More Information Needed]"  # in each field of transformers' empty template
+_REFINER_TYPE = "mask_refine_net"
 
 
 # -- loading
@@ -74,6 +77,7 @@ class HubConfig:
         cls, pretrained_model_name_or_path: Any, **kwargs: Any
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the stored fields and the unused keyword arguments, as transformers does."""
+        refuse_run_folder(pretrained_model_name_or_path, cls.model_type == _REFINER_TYPE)
         with hint_where_missing(pretrained_model_name_or_path):
             return super().get_config_dict(pretrained_model_name_or_path, **kwargs)
 
@@ -84,6 +88,7 @@ class HubModel:
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
         """Load a model as transformers does."""
+        refuse_run_folder(pretrained_model_name_or_path, cls.config_class.model_type == _REFINER_TYPE)
         """Load a model as transformers does."""
         with hint_where_missing(pretrained_model_name_or_path):
             return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)

@@ -43,6 +43,7 @@ from .shipping import save_validation_size, shipped_model
 from .stage_arguments import fold_settings
 from .stage_results import is_trained, remove_checkpoints
 from .stages import SegmenterTraining, train_segmenter
+from .unused_settings import warn_about_unused_settings
 
 TIMEOUT = 1800  # seconds that processes wait for each other, as in transformers
 
@@ -104,6 +105,7 @@ class Run:
         self._claim_folder()
         if is_first_process():
             warn_about_flips(recipe.augmentation, self.data.class_names)
+            warn_about_unused_settings(recipe, self.data)
 
     def _claim_folder(self) -> None:
         """Write the recipe and the names of the given callables into the output folder, which now belongs to them."""

@@ -237,6 +237,7 @@ def _classes(
         except AnnotationError as bad:
             report.reject(f"category {brief(record, 60)}", bad)
 
+    notes.names.update(by_id.values())
     # Class indices follow the ascending order of the category ids.
     class_of = {}
     for category_id in sorted(by_id):

@@ -190,6 +190,8 @@ class AnnotationReader:
             return None
 
     def _class_name(self, label: str | None) -> Any:
+        if label is not None:
+            self.report.names.add(label)
         return (self.options.label_map or {}).get(label, label)
 
     def _is_complete(self, image: ImageAnnotation) -> bool:
