@@ -1,6 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Event files of TensorBoard, read back, and the packages that trainings report to."""
 
+from collections import Counter
+
 import pytest
 
 from helpers import tiny
@@ -43,6 +45,43 @@ def test_losses_and_pictures_of_every_training_are_in_tensorboard(shapes, tmp_pa
     repeated = EventAccumulator(str(folder / "tensorboard" / "student_refined")).Reload()
     assert [event.step for event in repeated.Scalars("train/loss")] == [1, 2, 3, 4, 5]
     assert sorted(path.name for path in (folder / "tensorboard" / "teacher").iterdir()) == stay
+
+
+def report_run(shapes, folder, report: str) -> None:
+    """Train teacher, refiner, and student for two steps each."""
+    recipe = tiny.recipe(folder, data_dir=str(shapes), **OPTIONS)
+    recipe.training.update(max_steps=2, report_to=report)
+    recipe.refiner.update(max_steps=2, logging_steps=1, report_to=report)
+    Run(recipe).run()
+
+
+def test_pictures_in_weights_and_biases(shapes, tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb", reason="needs wandb: pip install wandb")
+    for name, value in {"MODE": "offline", "SILENT": "true", "DIR": str(tmp_path)}.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    try:
+        report_run(shapes, tmp_path / "out", "wandb")
+    finally:
+        wandb.finish()
+    # One run per training; a refiner has no pictures.
+    runs = sorted((tmp_path / "wandb").glob("offline-run-*"))
+    pictures = [Counter(path.name.split("_")[0] for path in run.rglob("*.png")) for run in runs]
+    assert sorted(map(sorted, pictures)) == [[], ["predictions"], ["predictions", "pseudo"]]
+    assert all(found["predictions"] in (0, 2) and found["pseudo"] in (0, 1) for found in pictures)
+
+
+def test_pictures_in_trackio(shapes, tmp_path, monkeypatch):
+    trackio = pytest.importorskip("trackio", reason="needs trackio: pip install trackio")
+    from trackio.sqlite_storage import SQLiteStorage
+
+    report_run(shapes, tmp_path / "out", "trackio")
+    trackio.finish()
+    for name, labels in (("teacher", 0), ("refiner", 0), ("student_refined", 1)):
+        logs = SQLiteStorage.get_logs("huggingface", f"out {name}")
+        assert {entry["train/global_step"] for entry in logs if "train/loss" in entry} == {1, 2}
+        pictures = [entry["train/global_step"] for entry in logs if "predictions" in entry]
+        assert pictures == ([] if name == "refiner" else [1, 2])
+        assert len([entry for entry in logs if "pseudo_labels" in entry]) == labels
 
 
 def test_pictures_change_nothing(shapes, tmp_path):

@@ -9,6 +9,7 @@ from transformers.integrations import TensorBoardCallback
 
 from ..data.schema import supervision
 from ..ops.processes import is_first_process
+from ..training.picture_reports import takes_pictures
 from ..training.pictures import PictureCallback
 from ..training.trainer import SegmentationTrainer
 from .recipe import Recipe
@@ -49,7 +50,7 @@ def watch(
     is_over = is_trained(Path(recipe.output_dir) / name)
     if is_first_process() and not goes_on and not is_over:
         shutil.rmtree(folder, ignore_errors=True)
-    if not writers or rows is None or not len(rows):
+    if not takes_pictures(trainer) or rows is None or not len(rows):
         return
     examined = rows.select(range(0, len(rows), max(1, len(rows) // NUM_EXAMINED)))
     labeled = examined.with_format(None)

@@ -1,17 +1,16 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Pictures of a training for TensorBoard: what the model predicts on the way, and the pseudo labels it learns from."""
+"""Pictures of a training: what the model predicts on the way, and the pseudo labels it learns from."""
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from datasets import Dataset
 from PIL import Image
 from transformers import TrainerCallback
-from transformers.integrations import TensorBoardCallback
 
 from ..data.schema import objects_with_mask
 from ..ops.images import read_image
 from ..visualization.drawing import PANEL_TITLES, contact_sheet, draw_instances, pseudo_label_panels
+from .picture_reports import picture_reports
 from .row_datasets import wrap_eval_rows
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ MIN_SCORE = 0.3  # of the predictions that are drawn
 class PictureCallback(TrainerCallback):
     """Show predictions of a SOLOv2 after each fifth of its steps, and pseudo labels at the start.
 
-    Pictures go to the writer of transformers' `TensorBoardCallback`; without one, nothing is drawn.
+    Pictures go to all open reports of the training that take them (`picture_reports`); without one, nothing is drawn.
 
     Args:
         trainer: trainer of the model.
@@ -39,27 +38,23 @@ class PictureCallback(TrainerCallback):
         self.labels = None if labels is None else _some(labels)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if self.labels is None or not len(self.labels) or self._writer() is None:
+        reports = picture_reports(self.trainer)
+        if self.labels is None or not len(self.labels) or not reports:
             return
         panels = [pseudo_label_panels(row) for row in self.labels]
         titles = [row["file_name"] for row in self.labels]
         # The last panel is the ground truth, which the training does not know.
         sheet = contact_sheet([row[:-1] for row in panels], PANEL_TITLES[:-1], titles)
-        self._add("pseudo_labels", sheet, state.global_step)
+        for report in reports:
+            report("pseudo_labels", sheet, state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         due = {max(1, round(state.max_steps * time / NUM_TIMES)) for time in range(1, NUM_TIMES + 1)}
-        if state.global_step in due and len(self.samples) and self._writer() is not None:
-            self._add("predictions", self._predicted(), state.global_step)
-
-    def _writer(self) -> Any:
-        """Return the open writer of TensorBoard in this process; None without one."""
-        callbacks = self.trainer.callback_handler.callbacks
-        writers = [one.tb_writer for one in callbacks if isinstance(one, TensorBoardCallback)]
-        return next((writer for writer in writers if writer is not None), None)
-
-    def _add(self, name: str, picture: Image.Image, step: int) -> None:
-        self._writer().add_image(name, np.asarray(picture), step, dataformats="HWC")
+        reports = picture_reports(self.trainer)
+        if state.global_step in due and len(self.samples) and reports:
+            predicted = self._predicted()
+            for report in reports:
+                report("predictions", predicted, state.global_step)
 
     def _predicted(self) -> Image.Image:
         """Return image, predictions and ground truth of the samples, one image per row."""
