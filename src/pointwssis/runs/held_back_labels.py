@@ -16,9 +16,9 @@ from ..training.expected_iou import ExpectedIou
 from .cache import cached
 from .data import RunData
 from .held_back import late_images
-from .labelers import Labelers
 from .recipe import Recipe
 from .reuse import GATE_FILE, gate_of_reused_refiner, reused_model
+from .run_labelers import RunLabelers
 from .shards import label_in_shards
 
 
@@ -31,7 +31,7 @@ class HeldBackLabels:
         labelers: models of the run that label.
     """
 
-    def __init__(self, recipe: Recipe, data: RunData, labelers: Labelers):
+    def __init__(self, recipe: Recipe, data: RunData, labelers: RunLabelers):
         self.recipe, self.data, self.labelers = recipe, data, labelers
         self.run_folder = Path(recipe.output_dir)
 

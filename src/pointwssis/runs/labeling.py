@@ -25,9 +25,9 @@ from .data_record import label_keys
 from .given_labelers import GivenLabelers
 from .held_back import without
 from .held_back_labels import HeldBackLabels
-from .labelers import Labelers, LabelRound, uses_refiner
 from .names import PSEUDO_LABELS
 from .recipe import Recipe
+from .run_labelers import LabelRound, RunLabelers, uses_refiner
 from .saved_rows import stored_rows
 
 QUALITY_FILE = "quality.json"
@@ -46,7 +46,7 @@ class Labeling:
 
     def __init__(self, recipe: Recipe, data: RunData, given: GivenLabelers, later: LabelRound | None = None):
         self.recipe, self.data, self.given, self.later = recipe, data, given, later
-        self.labelers = Labelers(recipe, data.class_names, given, later)
+        self.labelers = RunLabelers(recipe, data.class_names, given, later)
         self.held_back = HeldBackLabels(recipe, data, self.labelers)
         self.run_folder = Path(recipe.output_dir)
         self.folder = self.run_folder if later is None else later.folder

@@ -20,12 +20,12 @@ from .data import RunData
 from .data_record import DataRecord
 from .given_labelers import GivenLabelers
 from .held_back import MIN_MASKED_IMAGES, late_images, teacher_rows, without
-from .labelers import uses_refiner
 from .names import MODELS
 from .outdated import all_changes, check_folder, outdated_results
 from .recipe import STAGES, Recipe, refiner_sampling
 from .refiner_stage import starting_refiner
 from .reuse import check_reused_models, check_starting_models
+from .run_labelers import uses_refiner
 from .stage_arguments import fold_settings, refiner_settings, training_arguments, with_steps
 from .stage_results import is_trained
 

@@ -25,7 +25,6 @@ from .data import RunData, load_data
 from .facts import LabelCosts, label_costs, write_cards
 from .given_labelers import GivenLabelers
 from .held_back import save_held_back, teacher_rows, with_validation
-from .labelers import LabelRound
 from .labeling import Labeling
 from .names import SEGMENTERS
 from .notes import notes_on
@@ -36,6 +35,7 @@ from .recipe import Recipe
 from .refiner_stage import train_refiner
 from .results import CONTACT_SHEET, write_contact_sheet, write_results
 from .reuse import GATE_FILE, is_reused, labeling_model
+from .run_labelers import LabelRound
 from .run_report import write_curves, write_report
 from .saved_rows import stored_rows
 from .self_training import self_training_rows

@@ -43,7 +43,7 @@ class LabelRound:
     refines: bool
 
 
-class Labelers:
+class RunLabelers:
     """The models that label in a run.
 
     Args:
