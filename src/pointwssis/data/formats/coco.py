@@ -239,16 +239,12 @@ def _classes(
         except AnnotationError as bad:
             report.reject(f"category {brief(record, 60)}", bad)
 
-    notes.names.update(by_id.values())
-    for category_id, name in by_id.items():
-        doubt = doubt_about_name(label_map.get(name, name))
-        if doubt is not None and category_id in content.used_categories:
-            notes.note(f"category {category_id}", doubt)
     # Class indices follow the ascending order of the category ids.
-    class_of = {}
-    for category_id in sorted(by_id):
-        name = by_id[category_id]
-        class_of[category_id] = label_map.get(name, name)
+    class_of = {category_id: label_map.get(by_id[category_id], by_id[category_id]) for category_id in sorted(by_id)}
+    notes.names.update(by_id.values())
+    for category_id in content.used_categories & class_of.keys():
+        if doubt := doubt_about_name(class_of[category_id]):
+            notes.note(f"category {category_id}", doubt)
     class_names = unite_names([list(class_of.values())], source) if wanted is None else list(wanted)
     if not class_names:
         raise UserError(f"{source}: 'categories' is empty; list the classes as {{'id', 'name'}}")
