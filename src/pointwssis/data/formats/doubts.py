@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ...ops.mask_measures import MaskMeasures
 from ...ops.points import pixel_of
 from ...ops.rle import rle_covers
 from ...ops.user_error import UserError
 from ..errors import Remark
-from .mask_measures import MaskMeasures
 
 _MISSING_WORDS = ("nan", "null", "none", "na", "n/a", "undefined")
 _BOX_TOLERANCE = 0.25  # of the longer side of the mask's box
