@@ -33,6 +33,19 @@ _END_MARKERS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
 _TAIL_BYTES = 4096
 
 
+def is_image_name(path: str | Path) -> bool:
+    """Return True if a file of a folder is taken for an image, by its name.
+
+    Archives made on a Mac hold a `._photo.jpg` beside each `photo.jpg`, which is no image.
+
+    Example:
+        >>> is_image_name("a/photo.JPG"), is_image_name("a/._photo.jpg"), is_image_name("a/notes.txt")
+        (True, False, False)
+    """
+    path = Path(path)
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("._")
+
+
 def read_image(source: Any) -> Image.Image:
     """Read an image as 8-bit RGB, by the rules of this module.
 

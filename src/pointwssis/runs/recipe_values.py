@@ -141,6 +141,10 @@ def checked_value(value: Any, hint: Any, name: str) -> Any:
         if plain is list and inner and isinstance(value, list):
             return [checked_value(item, inner[0], f"{name}[{index}]") for index, item in enumerate(value)]
         if plain is dict and inner and isinstance(value, dict):
+            # YAML reads 1, no, and null as something else than text.
+            wrong = [key for key in value if not isinstance(key, inner[0])]
+            if wrong:
+                raise UserError(f"{name} has the key {brief(wrong[0])} ({type(wrong[0]).__name__}); put it in quotes")
             return {key: checked_value(item, inner[1], f"{name}.{key}") for key, item in value.items()}
         if isinstance(value, plain):
             return value
