@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from ..ops.images import read_image
+from ..ops.images import image_of_array, read_image
 from ..ops.parameter_checks import check_at_least_one, check_score
 from ..ops.point_prompts import checked_labels, checked_points, label_id
 from ..ops.points import point_in_mask
@@ -29,6 +29,7 @@ CROPS_PER_PASS = 64  # most crops that go through the refiner together
 MASK_PIXELS_PER_PASS = 2**24  # pixels of masks that the point decoder computes together: 64 MiB
 LEVELS = {"adaptive": -1, "finest": 0}  # what the point decoder takes for each strategy
 NUM_LEVELS = 5
+Provider = str | tuple[str, dict[str, Any]]
 # Converters of (height, width) bool masks
 FORMATS: dict[str, Callable[[np.ndarray], Any]] = {
     "pil": lambda mask: Image.fromarray(mask.astype(np.uint8) * 255),
@@ -45,7 +46,11 @@ class OnnxPointSegmenter:
         folder: folder that `pointwssis onnx` has written.
         int8: run the encoder with 8-bit weights and features, if the folder has it.
         threads: threads per operation; None leaves the choice to onnxruntime.
-        providers: execution providers of onnxruntime, such as "CUDAExecutionProvider", in order of preference.
+        providers: execution providers of onnxruntime in order of preference, each a name such as
+            "CUDAExecutionProvider", or a name with its options.
+
+    Raises:
+        UserError: onnxruntime is missing or has none of the providers, or the folder lacks a file.
 
     Example:
         ```python
@@ -61,7 +66,7 @@ class OnnxPointSegmenter:
         folder: str | Path,
         int8: bool = False,
         threads: int | None = None,
-        providers: Sequence[str] = ("CPUExecutionProvider",),
+        providers: Sequence[Provider] = ("CPUExecutionProvider",),
     ):
         self.folder = Path(folder)
         path = self.folder / CONFIG_FILE
@@ -77,25 +82,41 @@ class OnnxPointSegmenter:
         if self.config["refiner"] is not None:
             self._refiner = open_graph(self.folder / "refiner.onnx")
 
-    def __call__(self, image: Any, points: Any = None, labels: Any = None, **parameters: Any) -> list[dict[str, Any]]:
+    def __call__(
+        self, image: Any, points: Any = None, labels: Any = None, tile_size: int | None = None, **parameters: Any
+    ) -> list[dict[str, Any]]:
         """Segment one instance per point, or all instances without points.
 
         Args:
-            image: a path, a PIL image, or an (H, W, 3) uint8 RGB array.
+            image: as in `encode`.
             points: N pairs (x, y) in pixels of the upright image; None runs ordinary instance segmentation.
             labels: class of each point: a name, an id, or None; None if no class is known.
+            tile_size: as in `encode`.
             parameters: those of `EncodedImage.__call__`.
 
         Returns:
             The instances, as `EncodedImage.__call__` returns them.
         """
-        return self.encode(image)(points, labels, **parameters)
+        return self.encode(image, tile_size)(points, labels, **parameters)
 
-    def encode(self, image: Any) -> "EncodedImage":
-        """Run the encoder once, so that every click on the image costs only its decoding."""
+    def encode(self, image: Any, tile_size: int | None = None) -> "EncodedImage":
+        """Run the encoder once, so that every click on the image costs only its decoding.
+
+        Args:
+            image: a path, the bytes of an image file, a PIL image, or an array: (H, W, 3) uint8 RGB or (H, W) gray.
+            tile_size: side in pixels of overlapping square tiles, each of which is scaled like an image of the
+                training; None takes that of the model, which is none unless it was trained on tiles.
+
+        Raises:
+            UserError: the image cannot be read, or `tile_size` is invalid.
+        """
         name = str(image) if isinstance(image, (str, Path)) else getattr(image, "filename", "") or "the image"
-        pixels = read_image(Image.fromarray(image) if isinstance(image, np.ndarray) else image)
-        inputs = network_inputs(pixels, self.config["image_processor"])
+        check_at_least_one("tile_size", tile_size)
+        pixels = read_image(image_of_array(image) if isinstance(image, np.ndarray) else image)
+        settings = self.config["image_processor"]
+        if tile_size is not None:
+            settings = {**settings, "tile_size": tile_size}
+        inputs = network_inputs(pixels, settings)
         outputs: list[NetworkOutputs] = []
         for start in range(0, len(inputs), INPUTS_PER_PASS):
             some = inputs[start : start + INPUTS_PER_PASS]
@@ -333,12 +354,20 @@ class Graph:
         return self.session.run(None, inputs)
 
 
-def _opener(threads: int | None, providers: Sequence[str]) -> Callable[[Path], Graph]:
+def _opener(threads: int | None, providers: Sequence[Provider]) -> Callable[[Path], Graph]:
     """Return a function that opens ONNX files with these settings."""
     try:
         import onnxruntime
     except ImportError as error:
         raise UserError("OnnxPointSegmenter needs onnxruntime: pip install onnxruntime") from error
+    # Where none of the providers exists, onnxruntime would take the CPU.
+    names = [provider if isinstance(provider, str) else provider[0] for provider in providers]
+    available = onnxruntime.get_available_providers()
+    if not set(names) & set(available):
+        raise UserError(
+            f"providers is {', '.join(names)}; this onnxruntime has {', '.join(available)} (the package "
+            "onnxruntime-gpu has those of NVIDIA)"
+        )
     options = onnxruntime.SessionOptions()
     if threads is not None:
         options.intra_op_num_threads = threads
