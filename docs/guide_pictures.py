@@ -20,7 +20,6 @@ from transformers import pipeline
 
 from pointwssis import load_coco_folder
 from pointwssis.data import DEMO_NUCLEI
-from pointwssis.models.solov2.batches_solov2 import run_network
 from pointwssis.ops.coco_masks import decode_rle
 from pointwssis.ops.overlaps import settle_overlaps
 from pointwssis.visualization.drawing import LEVEL_NAMES, draw_instances, draw_points
@@ -64,7 +63,7 @@ def levels(scene: Scene, segmenter: Any, side: int) -> tuple[list[Image.Image], 
     size = [(scene.source.height, scene.source.width)]
     points = [torch.tensor([scene.clicks[0]], dtype=torch.float64)]
     with torch.no_grad():
-        outputs = run_network(model.encode, encoded["pixel_values"], encoded.get("pixel_mask"), processor.tile_size)
+        outputs = model.encode(encoded["pixel_values"], encoded.get("pixel_mask"))
         found = processor.post_process_every_level(outputs, points, [torch.tensor([0])], size)[0]
     best = max(found, key=lambda one: one["score"])
     panels = [zoomed(draw_points(scene.image, scene.points[:1], scene.colors[:1], min_side=0), scene.clicks[0], side)]

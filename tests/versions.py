@@ -22,7 +22,7 @@ CACHE = ROOT / ".cache" / "versions"
 DEPENDS_ON_TRANSFORMERS = (
     "tests/models", "--ignore=tests/models/solov2/test_loss.py", "tests/pipelines", "tests/training",
     "tests/pseudo_labeling", "tests/test_registration.py", "tests/runs/test_run.py", "tests/evaluation/test_clicks.py",
-    "tests/cli/test_predict.py",
+    "tests/cli/test_predict.py", "tests/cli/test_predict_going_on.py", "tests/cli/test_submission.py",
 )  # fmt: skip
 
 

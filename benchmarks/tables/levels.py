@@ -11,7 +11,6 @@ from datasets import Dataset
 
 from pointwssis.data import objects_with_mask, read_image
 from pointwssis.evaluation import CocoEvaluator
-from pointwssis.models.solov2.batches_solov2 import run_network
 from pointwssis.models.solov2.decoding_solov2 import DecodingSettings
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
@@ -43,8 +42,7 @@ class LevelDecoder:
         """
         image, objects = read_image(row), objects_with_mask(row)
         encoded = self.processor([image], return_tensors="pt").to(self.device)
-        inputs = encoded["pixel_values"], encoded.get("pixel_mask")
-        outputs = run_network(self.model.encode, *inputs, self.processor.tile_size)
+        outputs = self.model.encode(encoded["pixel_values"], encoded.get("pixel_mask"))
         # Points and classes are given, boxes serve the strategy "size" only.
         points = [torch.tensor([item["point"] for item in objects], dtype=torch.float64).reshape(-1, 2)]
         labels = [torch.tensor([item["category"] for item in objects], dtype=torch.long)]

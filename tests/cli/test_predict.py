@@ -1,9 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-import csv
-import json
+"""`pointwssis predict`: what images become, with clicks and without, and what is refused."""
+
 import os
 import shutil
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from PIL import Image
 
 from helpers import tiny
-from pointwssis.cli import predict as command
+from helpers.predictions import clicks, predict
 from pointwssis.cli.main import main
 from pointwssis.cli.predict import output_names
 from pointwssis.cli.prediction_files import CSV_COLUMNS
@@ -20,33 +19,6 @@ from pointwssis.ops import bf16_speed
 from pointwssis.ops.coco_masks import decode_rle
 from pointwssis.ops.whole_files import write_folder
 from pointwssis.pipelines import inputs
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    tiny.saved_segmenter(folder / "student", max_detections=12)
-    tiny.saved_refiner(folder / "refiner")
-    return folder
-
-
-@pytest.fixture
-def images(tmp_path) -> Path:
-    """Return two folders with an image of the same name, and one more."""
-    folder = tmp_path / "images"
-    for index, (name, size) in enumerate({"one/a.png": (40, 60), "two/a.png": (60, 40), "two/b.JPG": (64, 64)}.items()):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        tiny.picture(*size, seed=index).save(folder / name)
-    (folder / "two" / "notes.txt").write_text("no image")
-    return folder
-
-
-def predict(models: Path, folder: Path, *words: str) -> tuple[dict, list[dict]]:
-    """Return the content of the JSON and of the CSV."""
-    assert main(["predict", str(models / "student"), *words, "--output_dir", str(folder)]) == 0
-    with (folder / "instances.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return json.loads((folder / "instances.json").read_text()), rows
 
 
 @pytest.mark.parametrize(("batch_size", "suffix"), [("1", "png"), ("4", "tiff")])
@@ -120,11 +92,6 @@ def test_nothing_found_is_no_error(models, images, tmp_path, capsys):
     assert rows == [] and content["annotations"] == [] and len(content["images"]) == 3
     assert "0 instances in 3 images" in capsys.readouterr().out
     assert np.asarray(Image.open(tmp_path / "out" / "labels" / "a.png")).max() == 0
-
-
-def clicks(folder: Path, text: str) -> str:
-    (folder / "clicks.csv").write_text(text, encoding="utf-8")
-    return str(folder / "clicks.csv")
 
 
 def test_clicks_give_one_instance_each(models, images, tmp_path):
@@ -244,114 +211,6 @@ def test_wrong_input_is_one_line(models, images, tmp_path, capsys, words, messag
     assert message in captured.err and "Traceback" not in captured.err and "DataLoader" not in captured.err
 
 
-@pytest.fixture
-def damaged(tmp_path) -> Path:
-    """Return a folder of six images, the fourth of which is cut off."""
-    folder = tmp_path / "six"
-    folder.mkdir()
-    for index in range(6):
-        tiny.picture(40, 60, seed=index).save(folder / f"{index}.png")
-    content = (folder / "3.png").read_bytes()
-    (folder / "3.png").write_bytes(content[: len(content) // 2])
-    return folder
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    """Return the content of all files below a folder."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.mark.parametrize(("batch_size", "num_workers"), [("1", "0"), ("4", "0"), ("3", "2")])
-def test_an_unreadable_image_loses_no_other(models, damaged, tmp_path, capsys, batch_size, num_workers):
-    out = tmp_path / "out"
-    words = ["predict", str(models / "student"), str(damaged), "--threshold", "0", "--batch_size", batch_size]
-    words += ["--num_workers", num_workers, "--output_dir", str(out)]
-    assert main(words) == 1
-    error = capsys.readouterr().err
-    assert f"{damaged / '3.png'}: cannot be decoded" in error and error.count("\n") == 1
-    assert f"3 of 6 images finished: {out / command.JOURNAL}, labels" in error and "--skip_bad" in error
-    # What is finished is there, and nothing stands half-written under a final name.
-    lines = (out / command.JOURNAL).read_text().splitlines()
-    assert [json.loads(line)["file_name"] for line in lines[1:]] == ["0.png", "1.png", "2.png"]
-    assert sorted(path.name for path in (out / "labels").iterdir()) == ["0.png", "1.png", "2.png"]
-    assert not (out / "instances.json").exists() and not (out / "instances.csv").exists()
-    # Going on without the image gives what a single start gives.
-    assert main([*words, "--skip_bad"]) == 0
-    captured = capsys.readouterr()
-    assert "3 images of 6 finished before; going on" in captured.out and "in 5 images" in captured.out
-    assert "1 image skipped:\n" in captured.err and f"{damaged / '3.png'}: cannot be decoded" in captured.err
-    assert main([*words[:-1], str(tmp_path / "once"), "--skip_bad"]) == 0
-    assert "finished before" not in capsys.readouterr().out
-    assert files_of(out) == files_of(tmp_path / "once") and len(files_of(out)) == 2 + 2 * 5
-
-
-def test_a_repaired_image_is_segmented_and_the_rest_is_kept(models, damaged, tmp_path, monkeypatch, capsys):
-    words = ["predict", str(models / "student"), str(damaged), "--output_dir", str(tmp_path / "out")]
-    assert main(words) == 1
-    tiny.picture(40, 60, seed=3).save(damaged / "3.png")
-    drawn, draw = [], command.write_pictures
-    monkeypatch.setattr(command, "write_pictures", lambda *given: [drawn.append(given[3]), draw(*given)])
-    assert main(words) == 0 and drawn == ["3", "4", "5"]
-    assert "in 6 images" in capsys.readouterr().out
-    # After the last image, nothing is left to go on with.
-    assert not (tmp_path / "out" / command.JOURNAL).exists()
-    assert main(words) == 0 and drawn[3:] == ["0", "1", "2", "3", "4", "5"]
-
-
-@pytest.mark.parametrize("cut", [True, False])
-def test_results_of_other_settings_or_files_are_not_mixed(models, damaged, tmp_path, monkeypatch, capsys, cut):
-    words = ["predict", str(models / "student"), str(damaged), "--output_dir", str(tmp_path / "out")]
-    assert main(words) == 1
-    drawn, draw = [], command.write_pictures
-    monkeypatch.setattr(command, "write_pictures", lambda *given: [drawn.append(given[3]), draw(*given)])
-    # Other settings replace everything.
-    assert main([*words, "--threshold", "0.1"]) == 1 and drawn == ["0", "1", "2"]
-    assert "these settings have changed: threshold\n" in capsys.readouterr().out
-    # A line that is cut off, or an image that has changed, is done again, with all that follows.
-    journal = tmp_path / "out" / command.JOURNAL
-    if cut:
-        journal.write_bytes(journal.read_bytes()[:-2])
-    else:
-        tiny.picture(40, 50, seed=9).save(damaged / "1.png")
-    drawn.clear()
-    assert main([*words, "--threshold", "0.1", "--skip_bad"]) == 0
-    assert drawn == (["2", "4", "5"] if cut else ["1", "2", "4", "5"])
-
-
-def test_a_killed_command_goes_on(models, images, tmp_path, capsys):
-    class Killed(BaseException):
-        pass
-
-    replace = os.replace
-
-    def replace_until(name: str, old: Path, new: Path) -> None:
-        if new.name == name:
-            raise Killed
-        replace(old, new)
-
-    words = ["predict", str(models / "student"), str(images), "--threshold", "0", "--output_dir", str(tmp_path / "out")]
-    # While the picture of the second image, the JSON file, and the table are written
-    for place, name in [(0, "a_2.png"), (1, "instances.json"), (2, "instances.csv")]:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(os, "replace", partial(replace_until, name))
-            with pytest.raises(Killed):
-                main(words)
-        written = files_of(tmp_path / "out")
-        assert name not in {Path(path).name for path in written} and command.JOURNAL in written
-        assert ("instances.json" in written) == (place == 2)
-    assert main(words) == 0 and "3 images of 3 finished before" in capsys.readouterr().out
-    assert main([*words[:-1], str(tmp_path / "once")]) == 0
-    assert files_of(tmp_path / "out") == files_of(tmp_path / "once")
-
-
-def test_bad_lines_of_the_clicks_are_left_out_on_request(models, damaged, tmp_path, capsys):
-    text = "image,x,y,label\n0.png,3,4,star\n3.png,3,4,star\n1.png,99,4,star\n1.png,5,4,star\n"
-    words = [str(damaged), "--points", clicks(tmp_path, text), "--skip_bad"]
-    content, rows = predict(models, tmp_path / "out", *words)
-    assert [annotation["point"] for annotation in content["annotations"]] == [[3, 4], [5, 4]]
-    assert len(content["images"]) == 5 and "1 image skipped" in capsys.readouterr().err
-
-
 def test_each_image_is_decoded_once(models, images, tmp_path, monkeypatch):
     decoded, decode = [], inputs.read_image
     monkeypatch.setattr(inputs, "read_image", lambda source: [decoded.append(source), decode(source)][1])
@@ -394,53 +253,6 @@ def test_changed_weights_of_a_run_are_not_taken(models, images, tmp_path, capsys
 def test_outputs_never_share_a_name():
     files = [Path(name) for name in ("a.png", "x/a.png", "y/a.jpg", "a_2.png", "b.png")]
     assert len(set(output_names(files))) == 5
-
-
-# -- COCO's evaluation server
-
-
-@pytest.fixture
-def image_info(tmp_path, images) -> Path:
-    """Return a list of two of the three images; ids of images and categories have gaps, as in COCO."""
-    listed = [{"id": 581929, "file_name": "b.JPG"}, {"id": 17, "file_name": "a.png"}]
-    categories = [{"id": 90 - 7 * index, "name": name} for index, name in enumerate(["person", *tiny.NAMES])]
-    path = tmp_path / "image_info_test-dev2017.json"
-    path.write_text(json.dumps({"images": listed, "categories": categories}))
-    return path
-
-
-def test_a_submission_holds_every_detection_under_the_ids_of_the_server(models, images, image_info, tmp_path):
-    out = tmp_path / "out"
-    words = [str(models / "student"), str(images / "two"), "--output_dir", str(out)]
-    assert main(["predict", *words, "--test_dev", str(image_info)]) == 0
-    assert [path.name for path in out.iterdir()] == ["detections_test-dev2017_pointwssis_results.json"]
-    records = json.loads(next(out.iterdir()).read_text())
-    plain, _ = predict(models, tmp_path / "plain", str(images / "two"), "--threshold", "0")
-    names = {category["id"]: category["name"] for category in json.loads(image_info.read_text())["categories"]}
-    files = {581929: "b.JPG", 17: "a.png"}
-    expected = {image["id"]: image["file_name"] for image in plain["images"]}
-    classes = {category["id"]: category["name"] for category in plain["categories"]}
-    found = sorted((files[r["image_id"]], names[r["category_id"]], r["score"]) for r in records)
-    wanted = [(expected[a["image_id"]], classes[a["category_id"]], a["score"]) for a in plain["annotations"]]
-    assert found == sorted(wanted) and len(found) > 3
-    assert all(set(record["segmentation"]) == {"size", "counts"} for record in records)
-
-
-def test_what_a_submission_refuses(models, images, image_info, tmp_path, capsys):
-    words = ["predict", str(models / "student"), str(images / "one"), "--output_dir", str(tmp_path / "out")]
-    assert main([*words, "--test_dev", str(image_info)]) == 1
-    assert "1 of 2 images were not found, such as b.JPG" in capsys.readouterr().err
-    assert main([*words, "--test_dev", str(image_info), "--refiner", "general"]) == 1
-    assert "--test_dev takes no --points and no --refiner" in capsys.readouterr().err
-    content = json.loads(image_info.read_text())
-    image_info.write_text(json.dumps({**content, "categories": content["categories"][:2]}))
-    assert main([*words, "--test_dev", str(image_info)]) == 1
-    assert "has no category" in capsys.readouterr().err
-    image_info.write_text("[]")
-    assert main([*words, "--test_dev", str(image_info)]) == 1
-    assert "not a list of images in COCO's format" in capsys.readouterr().err
-    assert main([*words, "--test_dev", str(tmp_path / "nowhere.json")]) == 1
-    assert "expected image_info_test-dev2017.json" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names of files are bytes")

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.bdd100k_labels import Bdd100kFolder
 from helpers.marked_images import write_marked_images
+from pointwssis.data import load_coco
 
 CONTENT: dict[str, Any] = {
     "categories": [{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}, {"id": 90, "name": "hair drier"}],
@@ -60,6 +62,9 @@ class CocoFolder:
         self.file.write_text(json.dumps(self.content))
         return self.file
 
+    def load(self, **options: Any) -> Any:
+        return load_coco(self.save(), self.images, **options)
+
 
 @pytest.fixture
 def coco_folder(tmp_path: Path) -> CocoFolder:
@@ -70,3 +75,8 @@ def coco_folder(tmp_path: Path) -> CocoFolder:
 def marked_images(tmp_path: Path) -> Path:
     """Return the folder of the images that the exports annotate."""
     return write_marked_images(tmp_path / "marked")
+
+
+@pytest.fixture
+def bdd100k(tmp_path: Path) -> Bdd100kFolder:
+    return Bdd100kFolder(tmp_path)

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The script that `test_trainer` starts on two processes: three epochs of training, and an evaluation."""
+"""The script that `test_two_processes` starts on two processes: three epochs of training, and an evaluation."""
 
 import itertools
 import json

@@ -105,6 +105,21 @@ def test_scales_are_averaged_and_each_costs_one_forward(folder, monkeypatch):
     assert sum(shape[0] for shape in shapes) == 3 * 4
 
 
+@pytest.mark.parametrize("fields", [{}, {"tile_size": 32}])
+def test_proposals_are_the_instances_of_the_pipeline(folder, tmp_path, fields):
+    folder = with_pad_size(folder, tmp_path, **fields)
+    model = SOLOv2ForInstanceSegmentation.from_pretrained(folder)
+    processor = SOLOv2ImageProcessorPil.from_pretrained(folder)
+    pipe = PointInstanceSegmentationPipeline(model=fold_batch_norms(model), image_processor=processor)
+    expected = pipe(IMAGES[1], threshold=0.2, top_k=model.config.nms_top_k, mask_format="rle")
+    ((found,), (circles,)) = (
+        solov2_proposer(folder, 0.2, 0.1)(IMAGES[1:2], [classes]) for classes in (None, ["circle"])
+    )
+    assert found == [{name: one[name] for name in ("mask", "score", "label")} for one in expected] and found
+    # Of known classes, lower scores suffice.
+    assert {one["label"] for one in circles} == {"circle"} and min(one["score"] for one in circles) < 0.2
+
+
 def test_unknown_labels_are_refused(folder):
     with pytest.raises(UserError, match="unknown label 'bird' of point 0 of image 0"):
         solov2_teacher(folder)([Image.new("RGB", (64, 64))], [[[3.0, 3.0]]], [["bird"]])

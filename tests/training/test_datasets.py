@@ -284,6 +284,10 @@ def test_images_for_evaluation_keep_their_original_size(rows):
     assert (sample["image_id"], sample["size"]) == (2, (40, 60))
     assert sample["pixel_values"].shape == (1, 3, 64, 96)
     assert as_list([sample, sample])["samples"] == [sample, sample]
+    # Tiles are prepared later, a few at a time.
+    processor.tile_size = 32
+    sample = ImageDataset(rows, processor)[2]
+    assert sample.keys() == {"image_id", "size", "image"} and sample["image"].size == (60, 40)
 
 
 # -- order

@@ -31,7 +31,7 @@ class Window(NamedTuple):
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
 
-def tile_windows(height: int, width: int, tile_size: int, min_overlap: float = MIN_OVERLAP) -> list[Window]:
+def tile_windows(height: int, width: int, tile_size: int | None, min_overlap: float = MIN_OVERLAP) -> list[Window]:
     """Return the fewest windows that cover an image and overlap by at least a fraction of their side.
 
     They are spread evenly, so that the first and the last of each row and column are flush with the border. An image
@@ -40,7 +40,7 @@ def tile_windows(height: int, width: int, tile_size: int, min_overlap: float = M
     Args:
         height: height of the image in pixels.
         width: width of the image in pixels.
-        tile_size: side of the windows in pixels.
+        tile_size: side of the windows in pixels; None returns one window, the whole image.
         min_overlap: least overlap of neighbors divided by `tile_size`, at least 0 and below 1.
 
     Returns:
@@ -50,6 +50,8 @@ def tile_windows(height: int, width: int, tile_size: int, min_overlap: float = M
         >>> [(window.left, window.right) for window in tile_windows(100, 256, 128)]
         [(0, 128), (64, 192), (128, 256)]
     """
+    if tile_size is None:
+        return [Window(0, 0, width, height)]
     windows = []
     for top in _starts(height, tile_size, min_overlap):
         for left in _starts(width, tile_size, min_overlap):

@@ -222,7 +222,9 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         if "tile_size" in items[0]:
             (item,) = items
             # Points are decoded in few of the tiles; all others are left out.
-            return encode_tiles(self.model, self.image_processor, item["image"], item["tile_size"], item["points"])
+            image, tile_size = item["image"], item["tile_size"]
+            network = self.model.encode
+            return encode_tiles(network, self.image_processor, image, tile_size, self.device, item["points"])
         pixel_values = torch.cat([item["pixel_values"] for item in items]).to(self.device)
         pixel_mask = None
         if items[0]["pixel_mask"] is not None:

@@ -5,6 +5,7 @@ Any function with the same signature can replace them; see `labeler_types` and `
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import torch
 from PIL import Image
 
 from ..models.inference import prepare_for_inference
-from ..models.solov2.batches_solov2 import run_network
+from ..models.solov2.decoding_solov2 import DecodingSettings
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
+from ..models.solov2.tiled_solov2 import encode_tiles, instances_of_tiles
 from ..ops.devices import best_device
 from ..pipelines.refiners import Refiner, as_refiner, load_refiner
 from .labeler_types import Proposer, Teacher
@@ -61,25 +63,23 @@ def solov2_proposer(
     device = best_device()
     model, processor = _segmenter(name_or_path, device, dtype)
     names, ids = model.config.id2label, model.config.label2id
+    # `max_detections` limits the evaluation.
+    limit = model.config.nms_top_k
+    settings = replace(DecodingSettings.of(model.config), max_detections=limit)
 
+    @torch.no_grad()
     def propose_in(image: Image.Image, present: list[str] | None) -> list[dict[str, Any]]:
-        # Images are encoded one at a time, each in its own size.
-        encoded = processor([image], return_tensors="pt").to(device)
-        inputs = encoded["pixel_values"], encoded.get("pixel_mask")
-        outputs = run_network(model.encode, *inputs, processor.tile_size)
         # Where the classes of the image are known, only these are proposed, and lower scores suffice.
-        (result,) = processor.post_process_instance_segmentation(
-            outputs,
-            threshold=unlabeled_threshold if present is None else image_level_threshold,
-            top_k=model.config.nms_top_k,  # `max_detections` limits the evaluation
-            target_sizes=[(image.height, image.width)],
-            return_coco_annotation=True,
-            image_labels=[None if present is None else [ids[name] for name in present]],
-        )
+        threshold, classes = unlabeled_threshold, None
+        if present is not None:
+            threshold, classes = image_level_threshold, torch.tensor([ids[name] for name in present], dtype=torch.long)
+        # Images are encoded one at a time, each in its own size, and a few tiles at a time.
+        encoded = encode_tiles(model.encode, processor, image, processor.tile_size, device)
+        masks, labels, scores = instances_of_tiles(encoded, settings, threshold, limit, classes)
         # Convert the indices of the model to names, which the dataset's classes are matched with.
         proposals = []
-        for mask, info in zip(result["segmentation"], result["segments_info"], strict=True):
-            proposals.append({"mask": mask, "score": info["score"], "label": names[info["label_id"]]})
+        for mask, label, score in zip(masks, labels.tolist(), scores.tolist(), strict=True):
+            proposals.append({"mask": mask.rle(), "score": score, "label": names[label]})
         return proposals
 
     def propose(images: Any, classes: Any) -> list[list[dict[str, Any]]]:

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 import torch
 from PIL import Image, ImageOps
 
-from ..models.solov2.batches_solov2 import TILES_PER_PASS
 from ..models.solov2.decoding_solov2 import DecodingSettings, ImageOutputs
 from ..models.solov2.frames_solov2 import Frame
-from ..models.solov2.tiled_solov2 import windows_of_points
+from ..models.solov2.tiled_solov2 import TILES_PER_PASS, windows_of_points
 from ..models.solov2.views_solov2 import EncodedView, decode_views
 from ..ops.tiles import Window
 from ..pipelines.validation import checked_prompts
@@ -162,12 +161,8 @@ class ViewLabeler:
 def _parts(number: int, image_size: tuple[int, int], prompts: Prompts, tile_size: int | None) -> list[Part]:
     """Return the windows of an image of (width, height) with the points that are most central in each."""
     width, height = image_size
-    if tile_size is None:
-        owners = [Window(0, 0, width, height)] * len(prompts["points"])
-    else:
-        owners = windows_of_points(prompts["points"], (height, width), tile_size)
     members = defaultdict(list)
-    for member, owner in enumerate(owners):
+    for member, owner in enumerate(windows_of_points(prompts["points"], (height, width), tile_size)):
         members[owner].append(member)
     # Row by row, as an image is cut
     windows = sorted(members, key=lambda window: (window.top, window.left))

@@ -200,7 +200,8 @@ class ImageDataset(Dataset):
     """Images for prediction and evaluation, each one preprocessed separately.
 
     A sample holds `image_id`, `size` (height, width in pixels of the original image) and the tensors of the image
-    processor, whose batch axis holds the image, or its tiles.
+    processor for this image. With its `tile_size`, the sample holds the `image` instead, whose tiles are prepared a few
+    at a time.
 
     Args:
         rows: rows of the schema.
@@ -216,5 +217,7 @@ class ImageDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
-        encoded = self.image_processor([read_image(row)], return_tensors="pt")
-        return {"image_id": row["image_id"], "size": (row["height"], row["width"]), **encoded}
+        sample, image = {"image_id": row["image_id"], "size": (row["height"], row["width"])}, read_image(row)
+        if self.image_processor.tile_size is not None:
+            return {**sample, "image": image}
+        return {**sample, **self.image_processor([image], return_tensors="pt")}

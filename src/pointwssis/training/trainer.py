@@ -5,6 +5,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import torch
 from accelerate.utils import gather_object
 from datasets import Dataset as HFDataset
 from datasets import IterableDataset as HFIterableDataset
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Sampler
 from transformers import PreTrainedModel, Trainer, TrainerCallback
@@ -21,7 +23,8 @@ from transformers.trainer_utils import rotate_checkpoints
 
 from ..evaluation.coco_evaluator import CocoEvaluator
 from ..hub.cards.released import bare_card
-from ..models.solov2.batches_solov2 import run_network
+from ..models.solov2.decoding_solov2 import DecodingSettings
+from ..models.solov2.tiled_solov2 import encode_tiles, instances_of_tiles
 from ..ops.full_disk import naming_full_disk
 from ..ops.user_error import UserError, from_worker_process
 from ..ops.whole_files import finish_folder
@@ -244,16 +247,17 @@ class SegmentationTrainer(Trainer):
         self, model: nn.Module, samples: Iterable[dict[str, Any]]
     ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """Yield the id of each image and its predictions in the form of `CocoEvaluator.update`."""
+        if self.processing_class.tile_size is not None:
+            for sample in samples:
+                yield sample["image_id"], self._segmented_in_tiles(model, sample["image"])
+            return
         # Images of one padded shape go through the network together, so that the batch size changes nothing.
         groups: dict[tuple[int, ...], list[dict[str, Any]]] = defaultdict(list)
         for sample in samples:
             groups[tuple(sample["pixel_values"].shape)].append(sample)
         for group in groups.values():
-            batch = {}
-            for name in ("pixel_values", "pixel_mask"):
-                batch[name] = torch.cat([sample[name] for sample in group])
-            with torch.no_grad(), self.compute_loss_context_manager():
-                outputs = run_network(model, **self._prepare_inputs(batch), tile_size=self.processing_class.tile_size)
+            inputs = (torch.cat([sample[name] for sample in group]) for name in ("pixel_values", "pixel_mask"))
+            outputs = self._outputs(model, *inputs)
             results = self.processing_class.post_process_instance_segmentation(
                 outputs, target_sizes=[sample["size"] for sample in group], return_coco_annotation=True
             )
@@ -262,6 +266,23 @@ class SegmentationTrainer(Trainer):
                 for rle, info in zip(result["segmentation"], result["segments_info"], strict=True):
                     predictions.append({"label": info["label_id"], "score": info["score"], "rle": rle})
                 yield sample["image_id"], predictions
+
+    def _segmented_in_tiles(self, model: nn.Module, image: Image.Image) -> list[dict[str, Any]]:
+        """Return the predictions for one image, of which a few tiles at a time are in memory."""
+        processor, settings = self.processing_class, DecodingSettings.of(self.model.config)
+        network = partial(self._outputs, model)
+        encoded = encode_tiles(network, processor, image, processor.tile_size, self.args.device)
+        masks, labels, scores = instances_of_tiles(encoded, settings, threshold=0.0)
+        predictions = []
+        for mask, label, score in zip(masks, labels.tolist(), scores.tolist(), strict=True):
+            predictions.append({"label": label, "score": score, "rle": mask.rle()})
+        return predictions
+
+    def _outputs(self, model: nn.Module, pixel_values: Tensor, pixel_mask: Tensor) -> Any:
+        """Return the outputs of a SOLOv2 for a batch."""
+        inputs = self._prepare_inputs({"pixel_values": pixel_values, "pixel_mask": pixel_mask})
+        with torch.no_grad(), self.compute_loss_context_manager():
+            return model(**inputs)
 
     @from_worker_process()
     def evaluation_loop(

@@ -1,6 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Whole images in tiles: image processor and post-processing together."""
 
+import weakref
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,10 @@ from transformers import AutoImageProcessor
 
 from helpers import tiny
 from helpers.small_solov2 import lively_model
+from pointwssis.models.solov2 import tiled_solov2
+from pointwssis.models.solov2.decoding_solov2 import DecodingSettings
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+from pointwssis.models.solov2.tiled_solov2 import TILES_PER_PASS, encode_tiles, instances_of_tiles
 from pointwssis.ops.tiles import most_central_windows, tile_windows
 
 SIDE, EDGE = 48, 96
@@ -104,6 +110,50 @@ def test_instances_of_all_tiles_are_merged(model):
     assert whole["segmentation"].shape[1:] == (48, 90)
     # The two halves of the image both have instances.
     assert whole["segmentation"][:, :, :10].any() and whole["segmentation"][:, :, 80:].any()
+
+
+def joined(parts: list) -> object:
+    """Return the outputs of several passes as those of one."""
+    values = {"decoding": parts[0]["decoding"]}
+    for name in ("mask_features", "valid_sizes"):
+        values[name] = torch.cat([part[name] for part in parts])
+    for name in ("class_logits", "kernels"):
+        values[name] = tuple(torch.cat(level) for level in zip(*(part[name] for part in parts), strict=True))
+    return type(parts[0])(**values)
+
+
+@pytest.mark.parametrize("classes", [None, [0, 2]])
+def test_few_tiles_at_a_time_give_the_instances_of_all_tiles_together(model, classes):
+    image, size = tiny.picture(150, 170, seed=3), (150, 170)
+    encoded = TILED([image], return_tensors="pt")
+    passes = zip(*(encoded[name].split(TILES_PER_PASS) for name in ("pixel_values", "pixel_mask")), strict=True)
+    together = joined([model.encode(*part) for part in passes])
+    (expected,) = TILED.post_process_instance_segmentation(
+        together, 0.1, target_sizes=[size], top_k=30, image_labels=[classes], return_coco_annotation=True
+    )
+    settings = replace(DecodingSettings.of(model.config), max_detections=30)
+    few = encode_tiles(model.encode, TILED, image, SIDE, torch.device("cpu"))
+    own_classes = None if classes is None else torch.tensor(classes)
+    masks, labels, scores = instances_of_tiles(few, settings, 0.1, 30, own_classes)
+    assert len(encoded["pixel_values"]) == 20 and len(masks) > 3
+    assert [mask.rle() for mask in masks] == expected["segmentation"]
+    assert labels.tolist() == [info["label_id"] for info in expected["segments_info"]]
+    assert scores.tolist() == [info["score"] for info in expected["segments_info"]]
+
+
+def test_outputs_of_earlier_tiles_are_freed(model, monkeypatch):
+    monkeypatch.setattr(tiled_solov2, "TILES_PER_PASS", 4)
+    made, alive = [], []
+
+    def network(pixel_values, pixel_mask):
+        alive.append(sum(features() is not None for features in made))
+        outputs = model.encode(pixel_values, pixel_mask)
+        made.append(weakref.ref(outputs["mask_features"]))
+        return outputs
+
+    encoded = encode_tiles(network, TILED, tiny.picture(150, 170), SIDE, torch.device("cpu"))
+    instances_of_tiles(encoded, DecodingSettings.of(model.config), 0.1)
+    assert alive == [0] * 5
 
 
 def test_outputs_of_other_images_are_refused(model):

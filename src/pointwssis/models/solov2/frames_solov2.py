@@ -75,9 +75,7 @@ def frames_of_images(
         target_sizes = valid_sizes
     image_sizes = [(int(height), int(width)) for height, width in target_sizes]
     # Windows follow from the sizes, exactly as the image processor cut them.
-    windows = []
-    for height, width in image_sizes:
-        windows.append([Window(0, 0, width, height)] if tile_size is None else tile_windows(height, width, tile_size))
+    windows = [tile_windows(*size, tile_size) for size in image_sizes]
     if tile_size is None:
         check_counts(len(valid_sizes), target_sizes=image_sizes)
     elif len(valid_sizes) != sum(map(len, windows)):

@@ -5,7 +5,7 @@ The memory then depends on the size of the tiles only, beside that of the image 
 """
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,17 +15,18 @@ from torch import Tensor
 
 from ...ops.tiles import Window, most_central_windows, tile_windows
 from ...ops.windowed_masks import WindowedMask
-from .batches_solov2 import TILES_PER_PASS
 from .decoding_solov2 import DecodingSettings
 from .frame_results_solov2 import PointResultForm, instances_of_frames, points_of_frames
 from .frames_solov2 import Frame
 from .merging_solov2 import merge_tiles
 
+TILES_PER_PASS = 16  # most tiles that go through the network together
+
 EncodedTiles = Iterable[tuple[Any, list[Frame]]]
 """Outputs of some tiles of one image, and the frames of these tiles; all tiles, in several such parts."""
 
 
-def windows_of_points(points: Tensor, image_size: tuple[int, int], tile_size: int) -> list[Window]:
+def windows_of_points(points: Tensor, image_size: tuple[int, int], tile_size: int | None) -> list[Window]:
     """Return for each point the tile that it is decoded in: the one in which it is most central.
 
     Args:
@@ -39,15 +40,21 @@ def windows_of_points(points: Tensor, image_size: tuple[int, int], tile_size: in
 
 
 def encode_tiles(
-    model: Any, image_processor: Any, image: Image.Image, tile_size: int, points: Tensor | None = None
+    network: Callable[..., Any],
+    image_processor: Any,
+    image: Image.Image,
+    tile_size: int | None,
+    device: torch.device,
+    points: Tensor | None = None,
 ) -> Iterator[tuple[Any, list[Frame]]]:
     """Yield the outputs of the tiles of an image with their frames, at most `TILES_PER_PASS` tiles together.
 
     Args:
-        model: `SOLOv2ForInstanceSegmentation`.
+        network: a `SOLOv2ForInstanceSegmentation`, its `encode`, or a wrapper of it.
         image_processor: its image processor; each tile is scaled to its `size`.
         image: upright RGB image.
-        tile_size: side of the tiles in pixels of the image.
+        tile_size: side of the tiles in pixels of the image; None encodes the whole image, as one tile.
+        device: device of the network.
         points: (N, 2) on the CPU; only tiles that decode one of these points are encoded. None encodes all tiles.
     """
     image_size = (image.height, image.width)
@@ -61,16 +68,22 @@ def encode_tiles(
     for start in range(0, len(windows), TILES_PER_PASS):
         chunk = windows[start : start + TILES_PER_PASS]
         crops = [image.crop(window) for window in chunk]
-        encoded = image_processor(crops, window_sides=[tile_size] * len(chunk), return_tensors="pt").to(model.device)
-        outputs = model.encode(encoded["pixel_values"], encoded.get("pixel_mask"))
+        sides = None if tile_size is None else [tile_size] * len(chunk)
+        encoded = image_processor(crops, window_sides=sides, return_tensors="pt").to(device)
+        outputs = network(encoded["pixel_values"], encoded.get("pixel_mask"))
         frames = []
         for number, (window, valid_size) in enumerate(zip(chunk, outputs["valid_sizes"].tolist(), strict=True)):
             frames.append(Frame(number, tuple(valid_size), window, image_size))
         yield outputs, frames
+        del encoded, outputs  # before the next ones are computed
 
 
 def instances_of_tiles(
-    encoded: EncodedTiles, settings: DecodingSettings, threshold: float, max_instances: int | None = None
+    encoded: EncodedTiles,
+    settings: DecodingSettings,
+    threshold: float,
+    max_instances: int | None = None,
+    classes: Tensor | None = None,
 ) -> tuple[Sequence[WindowedMask], Tensor, Tensor]:
     """Return the instances of an image without points, merged over its tiles, best first.
 
@@ -79,13 +92,15 @@ def instances_of_tiles(
         settings: decoding settings; `max_detections` limits each tile.
         threshold: lowest score of an instance.
         max_instances: most instances of the image; None sets no limit.
+        classes: class ids that the image is known to contain; None allows all.
 
     Returns:
         N masks, (N,) labels and (N,) scores.
     """
     parts = []
     for outputs, frames in encoded:
-        parts += instances_of_frames(outputs, frames, settings, threshold)
+        parts += instances_of_frames(outputs, frames, settings, threshold, classes)
+        del outputs  # before the next ones are computed
     return parts[0][1:] if len(parts) == 1 else merge_tiles(parts, max_instances)
 
 
@@ -119,6 +134,7 @@ def points_of_tiles(
         instances = points_of_frames(outputs, frames, points[own], labels[own], settings, level_strategy, None, form)
         for row, instance in zip(rows, instances, strict=True):
             found[row] = {**instance, "point_index": row}
+        del outputs  # before the next ones are computed
     return [found[row] for row in range(len(points))]
 
 
