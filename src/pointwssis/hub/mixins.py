@@ -96,7 +96,6 @@ class HubModel:
             UserError: the path is the output folder of a run, or the weights are those of another kind of model.
         """
         refuse_run_folder(pretrained_model_name_or_path, cls.config_class.model_type == _REFINER_TYPE)
-        """Load a model as transformers does."""
         with hint_where_missing(pretrained_model_name_or_path):
             model, info = super().from_pretrained(
                 pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
