@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Where the settings of a recipe were given, a line of a file or an option: errors about a setting begin with it."""
+"""The places of the settings of a recipe, lines of files or options: errors about a setting begin with its place."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
