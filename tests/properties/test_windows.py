@@ -74,7 +74,7 @@ def test_the_parts_of_an_object_in_all_tiles_are_merged_to_it(height, width, sid
         ]
         frame = Frame(number, window.size, window, (height, width))
         parts.append(TileInstances(frame, found, torch.tensor(visible), torch.tensor(scores)))
-    merged, labels, scores = merge_tiles(parts, max_detections=100)
+    merged, labels, scores = merge_tiles(parts, (height, width), torch.device("cpu"), max_detections=100)
     assert sorted(labels.tolist()) == list(range(len(objects)))
     for mask, label in zip(merged, labels.tolist(), strict=True):
         assert np.array_equal(mask.dense().numpy(), objects[label])

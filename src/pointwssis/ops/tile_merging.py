@@ -1,9 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Instances of overlapping tiles, merged to those of the image: duplicates removed, cut ones replaced or joined."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class TileMasks(NamedTuple):
 class MergedMasks(NamedTuple):
     """Instances of one image in descending order of score."""
 
-    masks: list[tuple[np.ndarray, Window]]  # N, each (h, w) bool and the window of the image that it fills
+    masks: Iterator[tuple[np.ndarray, Window]]  # N, each (h, w) bool and the window of the image that it fills
     labels: list[int]
     scores: list[float]
 
@@ -35,24 +35,32 @@ class MergedMasks(NamedTuple):
 class _Candidate:
     """One instance in the frame of the image."""
 
-    mask: np.ndarray  # (h, w) bool, inside `box`
-    box: Window
+    bits: np.ndarray  # (h, w / 8) uint8, eight pixels per byte: the masks of all tiles are in memory at once
+    area: int  # pixels
+    box: Window  # of the mask
     windows: list[Window]  # tiles that it comes from
     is_cut: bool  # by an inner border
     label: int
     score: float
 
+    @classmethod
+    def of(cls, mask: np.ndarray, *values: Any) -> "_Candidate":
+        """Return the candidate with a (h, w) bool mask; the other values start with the box."""
+        return cls(np.packbits(mask, axis=1), int(mask.sum()), *values)
+
+    def mask(self) -> np.ndarray:
+        """Return the (h, w) bool mask inside `box`."""
+        return self.part(self.box)
+
     def part(self, box: Window) -> np.ndarray:
         """Return the mask inside a box, which must not exceed the own one."""
-        rows, columns = (
-            slice(box.top - self.box.top, box.bottom - self.box.top),
-            slice(box.left - self.box.left, box.right - self.box.left),
-        )
-        return self.mask[rows, columns]
+        rows = self.bits[box.top - self.box.top : box.bottom - self.box.top]
+        pixels = np.unpackbits(rows, axis=1, count=self.box.right - self.box.left)
+        return pixels[:, box.left - self.box.left : box.right - self.box.left].view(bool)
 
 
-def merge_masks(parts: Sequence[TileMasks], image_size: tuple[int, int], max_detections: int | None) -> MergedMasks:
-    """Merge the instances of all tiles of one image.
+def merge_masks(parts: Iterable[TileMasks], image_size: tuple[int, int], max_detections: int | None) -> MergedMasks:
+    """Merge the instances of all tiles of one image, tile by tile: in between, a mask takes one bit per pixel.
 
     Instances that no inner border cuts precede the others, and better ones worse ones. An instance is dropped if one
     of another tile and of the same class, which precedes it, overlaps it by more than `MAX_IOU` or covers more than
@@ -87,7 +95,8 @@ def merge_masks(parts: Sequence[TileMasks], image_size: tuple[int, int], max_det
     kept = [candidate for candidate in kept if candidate is not None]
     kept.sort(key=lambda candidate: -candidate.score)
     kept = kept[:max_detections]
-    return MergedMasks([(one.mask, one.box) for one in kept], [one.label for one in kept], [one.score for one in kept])
+    masks = ((one.mask(), one.box) for one in kept)
+    return MergedMasks(masks, [one.label for one in kept], [one.score for one in kept])
 
 
 def _candidates(part: TileMasks, height: int, width: int) -> list[_Candidate]:
@@ -109,7 +118,7 @@ def _candidates(part: TileMasks, height: int, width: int) -> list[_Candidate]:
             or (tile.left > 0 and box.left < tile.left + BORDER)
             or (tile.right < width and box.right > tile.right - BORDER)
         )
-        candidates.append(_Candidate(pixels, box, [tile], is_cut, label, score))
+        candidates.append(_Candidate.of(pixels, box, [tile], is_cut, label, score))
     return candidates
 
 
@@ -126,8 +135,8 @@ def _intersection(first: _Candidate, second: _Candidate) -> int:
 
 def _is_duplicate(candidate: _Candidate, better: _Candidate) -> bool:
     """Return True if a better instance shows the same object."""
-    shared, area, other_area = _intersection(candidate, better), candidate.mask.sum(), better.mask.sum()
-    return shared > MAX_IOU * (area + other_area - shared) or shared > MAX_COVERAGE * area
+    shared = _intersection(candidate, better)
+    return shared > MAX_IOU * (candidate.area + better.area - shared) or shared > MAX_COVERAGE * candidate.area
 
 
 def _is_other_half(candidate: _Candidate, other: _Candidate) -> bool:
@@ -135,13 +144,14 @@ def _is_other_half(candidate: _Candidate, other: _Candidate) -> bool:
     if not (candidate.is_cut and other.is_cut):
         return False
     # Pixels of each inside the tiles of the other
-    inside, other_inside = np.zeros_like(candidate.mask), np.zeros_like(other.mask)
+    mask, other_mask = candidate.mask(), other.mask()
+    inside, other_inside = np.zeros_like(mask), np.zeros_like(other_mask)
     for one, flags, windows in ((candidate, inside, other.windows), (other, other_inside, candidate.windows)):
         for window in windows:
             left, top, right, bottom = _common(one.box, window)
             if right > left and bottom > top:
                 flags[top - one.box.top : bottom - one.box.top, left - one.box.left : right - one.box.left] = True
-    areas = (candidate.mask & inside).sum() + (other.mask & other_inside).sum()
+    areas = (mask & inside).sum() + (other_mask & other_inside).sum()
     shared = _intersection(candidate, other)
     return shared > MAX_IOU * (areas - shared)
 
@@ -153,6 +163,6 @@ def _joined(first: _Candidate, second: _Candidate) -> _Candidate:
     mask = np.zeros(box.size, dtype=bool)
     for one in (first, second):
         left, top, right, bottom = one.box
-        mask[top - box.top : bottom - box.top, left - box.left : right - box.left] |= one.mask
+        mask[top - box.top : bottom - box.top, left - box.left : right - box.left] |= one.mask()
     score = max(first.score, second.score)
-    return _Candidate(mask, box, [*first.windows, *second.windows], True, first.label, score)
+    return _Candidate.of(mask, box, [*first.windows, *second.windows], True, first.label, score)

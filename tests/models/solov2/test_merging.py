@@ -26,7 +26,7 @@ def tile(number: int, *instances: tuple[tuple[int, int, int, int], int, float]) 
 def merged(*parts: TileInstances, max_detections: int | None = 100) -> list[tuple[list[int], int, float]]:
     """Return (xyxy box, label, score) of the merged instances, each of which must be a rectangle."""
     found = []
-    masks, labels, scores = merge_tiles(parts, max_detections)
+    masks, labels, scores = merge_tiles(parts, SIZE, torch.device("cpu"), max_detections)
     masks = stacked(masks, SIZE, torch.device("cpu"))
     for mask, label, score in zip(masks, labels.tolist(), scores.tolist(), strict=True):
         rows, columns = mask.nonzero().unbind(dim=1)
@@ -82,7 +82,7 @@ def test_the_middle_of_an_object_joins_the_parts_that_do_not_meet():
         frame = Frame(number, (64, 64), window, size)
         found = [WindowedMask(mask[window.slices], window, size)]
         parts.append(TileInstances(frame, found, torch.tensor([0]), torch.tensor([score])))
-    masks, labels, scores = merge_tiles(parts, max_detections=100)
+    (mask,), labels, scores = merge_tiles(parts, size, torch.device("cpu"), max_detections=100)
     assert labels.tolist() == [0] and scores.tolist() == [pytest.approx(0.9)]
-    rows, columns = masks[0].dense().nonzero().unbind(dim=1)
+    rows, columns = mask.dense().nonzero().unbind(dim=1)
     assert len(rows) == 140 * 20 and (columns.min(), columns.max()) == (10, 149)

@@ -32,8 +32,8 @@ def instances_of_frames(
     settings: DecodingSettings,
     threshold: float,
     classes: Tensor | None = None,
-) -> list[TileInstances]:
-    """Return the instances of each frame of one image.
+) -> Iterator[TileInstances]:
+    """Yield the instances of each frame of one image.
 
     Args:
         outputs: outputs of a batch that holds these frames.
@@ -42,14 +42,12 @@ def instances_of_frames(
         threshold: lowest score of an instance.
         classes: class ids that the image is known to contain; None allows all.
     """
-    parts = []
     for frame in frames:
         image_outputs = ImageOutputs.of(outputs, frame.index)
         found = decode_instances(image_outputs, settings, classes)
         keep = found.scores >= threshold
         masks = frame.masks(image_outputs, [found.probabilities[keep]], settings.mask_threshold)
-        parts.append(TileInstances(frame, list(masks), found.labels[keep], found.scores[keep]))
-    return parts
+        yield TileInstances(frame, list(masks), found.labels[keep], found.scores[keep])
 
 
 def points_of_frames(

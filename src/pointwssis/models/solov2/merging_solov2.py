@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Instances of overlapping tiles, merged to those of the image, on the device of the outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,27 +22,30 @@ class TileInstances(NamedTuple):
 
 
 def merge_tiles(
-    parts: Sequence[TileInstances], max_detections: int | None
-) -> tuple[list[WindowedMask], Tensor, Tensor]:
+    parts: Iterable[TileInstances], image_size: tuple[int, int], device: torch.device, max_detections: int | None
+) -> tuple[Iterable[WindowedMask], Tensor, Tensor]:
     """Merge the instances of all tiles of one image, see `merge_masks`.
 
     Args:
-        parts: instances of each tile.
+        parts: instances of each tile, of which one at a time is in memory if they are computed one by one.
+        image_size: (height, width) of the image.
+        device: device of the results.
         max_detections: most instances of the image; None sets no limit.
 
     Returns:
-        N masks in the image, (N,) labels and (N,) scores, in descending order of score.
+        N masks in the image, which can be read once, (N,) labels and (N,) scores, in descending order of score.
     """
-    device, size = parts[0].scores.device, parts[0].frame.image_size
-    arrays = []
-    for part in parts:
-        masks = [(mask.pixels.cpu().numpy(), mask.window) for mask in part.masks]
-        arrays.append(TileMasks(part.frame.window, masks, part.labels.tolist(), part.scores.tolist()))
-    merged = merge_masks(arrays, size, max_detections)
-    masks = [WindowedMask(torch.from_numpy(pixels).to(device), box, size) for pixels, box in merged.masks]
+    merged = merge_masks(map(_as_arrays, parts), image_size, max_detections)
+    masks = (WindowedMask(torch.from_numpy(pixels).to(device), box, image_size) for pixels, box in merged.masks)
     labels = torch.tensor(merged.labels, dtype=torch.long)
     scores = torch.tensor(merged.scores, dtype=torch.float32)
     return masks, labels.to(device), scores.to(device)
+
+
+def _as_arrays(part: TileInstances) -> TileMasks:
+    """Return the instances of one tile as arrays."""
+    masks = [(mask.pixels.cpu().numpy(), mask.window) for mask in part.masks]
+    return TileMasks(part.frame.window, masks, part.labels.tolist(), part.scores.tolist())
 
 
 __all__ = ["TileInstances", "merge_tiles"]

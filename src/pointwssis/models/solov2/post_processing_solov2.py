@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Post-processing of both image processors of SOLOv2: outputs to instances in pixels of the original images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import itemgetter
 from typing import Any
@@ -79,10 +79,11 @@ class SOLOv2PostProcessing:
             labels = None if image_labels is None else image_labels[image]
             classes = checked_image_labels(labels, outputs["class_logits"][0].shape[1], image)
             parts = instances_of_frames(outputs, own_frames, settings, threshold, classes)
-            masks, found_labels, found_scores = parts[0][1:] if len(parts) == 1 else merge_tiles(parts, top_k)
-            # Masks in the requested form; a map may not show all of them.
             size, device = own_frames[0].image_size, outputs["mask_features"].device
-            shown = list(range(len(masks)))
+            merged = next(parts)[1:] if len(own_frames) == 1 else merge_tiles(parts, size, device, top_k)
+            masks, found_labels, found_scores = merged
+            # Masks in the requested form; a map may not show all of them.
+            shown = list(range(len(found_labels)))
             if return_coco_annotation:
                 segmentation = [mask.rle() for mask in masks]
             elif return_binary_maps:
@@ -272,7 +273,7 @@ def _checked_prompts(
 
 
 def _instance_map(
-    masks: Sequence[WindowedMask], size: tuple[int, int], device: torch.device, overlap_mask_area_threshold: float
+    masks: Iterable[WindowedMask], size: tuple[int, int], device: torch.device, overlap_mask_area_threshold: float
 ) -> tuple[Tensor, list[int]]:
     """Return the (H, W) int32 map of masks, best first, and the indices of those that it shows."""
     segmentation = torch.full(size, -1, dtype=torch.int32, device=device)

@@ -5,7 +5,8 @@ The memory then depends on the size of the tiles only, beside that of the image 
 """
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from ...ops.windowed_masks import WindowedMask
 from .decoding_solov2 import DecodingSettings
 from .frame_results_solov2 import PointResultForm, instances_of_frames, points_of_frames
 from .frames_solov2 import Frame
-from .merging_solov2 import merge_tiles
+from .merging_solov2 import TileInstances, merge_tiles
 
 TILES_PER_PASS = 16  # most tiles that go through the network together
 
@@ -84,7 +85,7 @@ def instances_of_tiles(
     threshold: float,
     max_instances: int | None = None,
     classes: Tensor | None = None,
-) -> tuple[Sequence[WindowedMask], Tensor, Tensor]:
+) -> tuple[Iterable[WindowedMask], Tensor, Tensor]:
     """Return the instances of an image without points, merged over its tiles, best first.
 
     Args:
@@ -95,13 +96,20 @@ def instances_of_tiles(
         classes: class ids that the image is known to contain; None allows all.
 
     Returns:
-        N masks, (N,) labels and (N,) scores.
+        N masks, which can be read once, (N,) labels and (N,) scores.
     """
-    parts = []
-    for outputs, frames in encoded:
-        parts += instances_of_frames(outputs, frames, settings, threshold, classes)
-        del outputs  # before the next ones are computed
-    return parts[0][1:] if len(parts) == 1 else merge_tiles(parts, max_instances)
+
+    def instances() -> Iterator[TileInstances]:
+        for outputs, frames in encoded:
+            yield from instances_of_frames(outputs, frames, settings, threshold, classes)
+            del outputs  # before the next ones are computed
+
+    parts = instances()
+    first = next(parts)
+    image_size = first.frame.image_size
+    if first.frame.window.size == image_size:  # one tile
+        return first[1:]
+    return merge_tiles(chain([first], parts), image_size, first.scores.device, max_instances)
 
 
 def points_of_tiles(
