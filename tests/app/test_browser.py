@@ -184,6 +184,49 @@ def test_a_drag_does_not_reach_another_image(opened, served):
     assert app.labels["b.png"].objects == before
 
 
+def test_habits_of_other_programs(opened):
+    tab = opened()
+    tab.wait_for_image("a.png")
+    tab.page.mouse.dblclick(*tab._on_screen(30, 25))  # the second press does not make a second object
+    tab.wait()
+    assert tab.ids() == [1]
+    tab.press("Escape")
+    tab.click(90, 25)
+    tab.press("Control+z")
+    assert tab.ids() == [1]
+    tab.press("Shift+U")  # as with Caps Lock
+    assert tab.ids() == []
+    tab.press("9")
+    assert tab.text("message") == "No class has the number 9."
+    # A click on another place means a new object, of the class that the buttons show.
+    tab.click(30, 25)
+    tab.click(30, 25)
+    tab.press("2")
+    tab.click(90, 25)
+    tab.press("3")
+    tab.click(60, 25)
+    assert tab.labels() == ["right", "left", "third"]
+    tab.press("ArrowRight")
+    tab.page.select_option(".pw-format", "csv")
+    tab.page.focus(".pw-format")
+    tab.page.dispatch_event(".pw-format", "change")
+    tab.press("n")  # a choice from a menu leaves the keys to the page
+    tab.wait_for_image("c.png")
+
+
+def test_files_that_are_no_images(opened):
+    tab = opened()
+    tab.wait_for_image("a.png")
+    tab.give("drop", "scan.czi", b"ZISRAWFILE" + bytes(90), "")
+    assert "scan.czi: not a readable image" in tab.text("message")
+    tab.give("drop", "slices.tif", png(*SIZE), "")  # a type that the browser does not know
+    tab.wait_for_image("slices.tif")
+    tab.page.evaluate("FileReader.prototype.readAsDataURL = function () { setTimeout(() => this.onerror()); }")
+    tab.give("drop", "folder", b"", "")  # as a browser fails to read a folder
+    tab.page.wait_for_selector(".pw-error")
+    assert tab.text("message") == "folder cannot be read. If it is a folder, drop the files in it."
+
+
 def test_labels_in_doubt_come_first_until_they_are_changed(opened, served):
     app = served[0]
     found = app.pipe.encode(Image.new("RGB", SIZE))(points=[(30, 25), (90, 25)])
@@ -211,6 +254,7 @@ def test_the_download_parses_again(opened, served, tmp_path):
         folder = app.images[0].source.parent
         (row,) = load_annotations(path, folder, class_names=list(DiscPipeline.names))
         assert [item["category"] for item in row["objects"]] == [0, 1]
+        assert f"Downloaded {path.name}: 2 objects in 1 image." in tab.text("message")
         tab.click(90, 25, button="right")
         assert tab.labels() == ["left"] and not tab.is_masked(94, 25)
         tab.page.set_input_files(".pw-label-file", path)  # 20: load

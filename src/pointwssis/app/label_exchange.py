@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ..data.errors import SKIP_HINT
 from ..data.formats.click_table_export import to_click_table
 from ..data.formats.coco_export import to_coco
 from ..data.formats.cvat import to_cvat
@@ -74,6 +76,8 @@ WRITERS: dict[str, tuple[str, Callable[[Dataset], str]]] = {
     "csv": ("clicks.csv", to_click_table),
 }
 
+MAPPING_HINT = re.compile(r"map them, as with --label_map '.*', or (?=rename or remove them)")
+
 
 def exported(labels: Iterable[tuple[WorkImage, ImageLabels]], class_names: Sequence[str], format: str) -> Download:
     """Return the labels of images as one file.
@@ -89,6 +93,13 @@ def exported(labels: Iterable[tuple[WorkImage, ImageLabels]], class_names: Seque
     if format not in WRITERS:
         raise UserError(f"There is no format {format!r:.40}; {did_you_mean(format, WRITERS) or ', '.join(WRITERS)}")
     name, write = WRITERS[format]
+    labels = list(labels)
+    for image, own in labels if format == "cvat" else ():
+        if any(label is None for *_, label in own.clicks):
+            raise UserError(
+                f"CVAT requires a class for every object, and clicks of {image.name} have none yet; open this image, "
+                "and the model chooses their classes."
+            )
     rows = label_rows(labels, class_names)
     if not len(rows):
         raise UserError("There is nothing to save yet; click an object first.")
@@ -129,6 +140,7 @@ def imported(
         UserError: the file is invalid, or names other images or classes; the message names the record.
     """
     try:
+        folder.mkdir(parents=True, exist_ok=True)  # somebody may have deleted it meanwhile
         with TemporaryDirectory(dir=folder, prefix="loading-") as scratch:
             # Readers take files, and find images by their names below a folder.
             image_dir, file = Path(scratch, "images"), Path(scratch, "labels" + Path(name).suffix.lower())
@@ -138,8 +150,9 @@ def imported(
             try:
                 rows = load_annotations(file, image_dir, class_names=list(class_names))
             except UserError as error:
-                # The user knows the file by its own name.
+                # The user knows the file by its own name, and the page has no options of the command line.
                 message = str(error).replace(str(file), name).replace(str(image_dir), "the images of the app")
+                message = MAPPING_HINT.sub("", message.removesuffix(SKIP_HINT))
                 raise UserError(message) from error
     except OSError as error:
         raise UserError(f"{name} cannot be read ({reason_of(error)}); nothing was changed.") from error
@@ -175,6 +188,7 @@ def write_labels(
     if not labels:
         return None
     file = exported(labels, class_names, "coco")
+    folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / file.name, file.text)
     return folder / file.name
 

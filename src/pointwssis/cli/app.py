@@ -43,6 +43,7 @@ def main(arguments: Sequence[str]) -> None:
     check_gradio()
     limits = _limits(options)
     register()
+    print("loading the images and the model…", flush=True)
     images, labels = _work(options, class_names(options.model))
     for name, start in labels.items():
         limits.check_objects(name, len(start.objects) + len(start.clicks))
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str]) -> None:
     with as_user_error(OSError, source=f"--host {options.host} --port {options.port}"):
         page, address = launch(app, options.host, options.port)
     print(f"open {address} in a browser; Ctrl-C stops the app", flush=True)
+    if images:
+        print(f"every change is saved in {options.output_dir / 'labels'}; the same command goes on with it", flush=True)
     try:
         wait_until_stopped()
     except KeyboardInterrupt:  # the way to stop a server, not a failure
