@@ -193,6 +193,8 @@ def test_loading_leaves_the_given_mapping_alone():
         ("refiner: {drop_rough: much}", "refiner.drop_rough is 'much'"),
         ("model: 3", r"model is 3 \(int\); expected mapping"),
         ("model:", "model is None"),
+        ("label_map: {1: car}", r"line 1: label_map has the key 1 \(int\); put it in quotes"),
+        ("label_map: {no: norway}", r"label_map has the key False \(bool\); put it in quotes"),
         ("data_dir: a\ntrain_annotations: b", "keep one of them and set the other to null"),
         ("- a\n- b", "holds a list; a recipe is a mapping"),
         ("a: [", "not valid YAML"),
