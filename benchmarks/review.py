@@ -23,9 +23,9 @@ from pointwssis.data import class_names, dataset_from_rows
 from pointwssis.data.schema import masks_by_id
 from pointwssis.ops import decode_rle, encode_mask
 from pointwssis.ops.coco_masks import rle_area, rle_iou
+from pointwssis.pseudo_labeling.doubt import REASONS, LabelDoubt, label_doubts, pseudo_labels, worst_first
 from pointwssis.registration import register
-from pointwssis.review.doubt import REASONS, LabelDoubt, label_doubts, pseudo_labels
-from pointwssis.review.worst_images import worst_first, worst_images
+from pointwssis.review.worst_images import worst_images
 from pointwssis.runs.data import RunData, load_data
 from pointwssis.runs.held_back import with_validation
 from pointwssis.runs.recipe import Recipe

@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--preset", choices=tuple(PRESETS), default="cpu", help="size of the experiments")
     parser.add_argument("--tables", nargs="+", choices=EVERYTHING, help="tables and figures; by default of the preset")
     parser.add_argument("--data", default="shapes-v1", help="shapes-v1, shapes-v1/LEVEL, nuclei, or a folder like COCO")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="seeds (1); they join those of earlier calls")
     parser.add_argument("--output_dir", type=Path, help="outputs/tables/DATA_PRESET by default")
     parser.add_argument("--dry_run", action="store_true", help="print the jobs with their expected time")
     options, words = parser.parse_known_args()

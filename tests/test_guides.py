@@ -18,7 +18,7 @@ from pointwssis.data import label_studio_config
 from pointwssis.planning import proposal
 
 GUIDES = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "docs" / "guides").glob("*.md"))}
-FOLLOWED = ("quickstart", "label_and_deploy", "what_to_choose", "own_models", "troubleshooting")
+FOLLOWED = ("quickstart", "label_and_deploy", "what_to_choose", "own_models", "experiments", "troubleshooting")
 # Commands that need more than a test has, and what checks them instead
 ELSEWHERE = {
     "python3 -m venv": "every target of the Makefile does it",
@@ -125,6 +125,13 @@ def test_own_models(folder, monkeypatch):
     monkeypatch.setattr("pointwssis.runs.recipe.find_recipe", lambda name: Path("../demo.yaml"))
     follow(GUIDES["own_models"])
     assert Path("outputs/smooth/results.json").is_file() and Path("outputs/discs/results.json").is_file()
+
+
+def test_experiments(folder, monkeypatch):
+    monkeypatch.setattr("pointwssis.runs.named_recipes.RECIPE_FOLDER", folder.parent)
+    stages = ("--stages", "teacher,rough,refiner,pseudo,control,student")
+    assert len(follow(GUIDES["experiments"], stages)) == 3
+    assert Path("outputs/seed_2/results.json").is_file()
 
 
 def test_every_command_is_run_here_or_checked_elsewhere():

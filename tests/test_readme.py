@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The front page: its Python runs, its pictures and links exist, its figures are those of docs/results.md."""
 
+import json
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pointwssis.data import write_shapes_coco
 
 README = (ROOT / "README.md").read_text("utf-8")
 PIPELINES = (ROOT / "docs" / "pipelines.md").read_text("utf-8")
+DEPLOY = (ROOT / "docs" / "deploy.md").read_text("utf-8")
 RESULTS = (ROOT / "docs" / "results.md").read_text("utf-8")
 MAX_LINES = 200
 MAX_PICTURE_BYTES = 2 * 2**20
@@ -68,6 +70,17 @@ def test_pipeline_examples_run(trained_folders, capsys):
     run_blocks(PIPELINES)
     printed = capsys.readouterr().out
     assert "star" in printed and "instances" in printed and "characters of JSON" in printed
+
+
+def test_service_example_answers(trained_folders):
+    page = {}
+    exec(compile(python_blocks(DEPLOY)[0], "deploy.md", "exec"), page)
+    upload = Path("outputs/shapes/data/images/val_00000.png").read_bytes()
+    status, instances = page["answer"](upload, [[40, 60], [90, 30]], ["nucleus", None])
+    assert status == 200 and [one["label"] for one in json.loads(json.dumps(instances))] == ["nucleus", "nucleus"]
+    for faulty in ((b"no image", [[1, 1]]), (upload, [[500, 1]]), (upload, [[1, 1]], ["cat"]), (upload, "here")):
+        status, answer = page["answer"](*faulty)
+        assert status == 422 and answer["error"]
 
 
 def test_readme_is_short():

@@ -26,7 +26,7 @@ HEIGHT, WIDTH = 800, 1088
 
 def targets_row(num_objects: int, goal: float | None, **grids: Any) -> Comparison:
     """Compare the targets of one image with a loop over objects and levels."""
-    masks, config = disks(num_objects, HEIGHT, WIDTH), SOLOv2Config(**grids)
+    masks, config = disks(num_objects, HEIGHT, WIDTH).bool(), SOLOv2Config(**grids)
     return Comparison(
         ours=partial(image_targets, masks, None, (HEIGHT, WIDTH), config),
         yardstick=partial(official_targets, masks, (HEIGHT, WIDTH), config),

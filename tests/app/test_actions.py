@@ -46,13 +46,21 @@ def test_everything_that_is_answered_is_json(make_app, refining_pipe):
         assert "understand" not in answer.get("error", "")
 
 
+def test_an_image_without_labels_is_finished_only_by_the_tick(tab):
+    answer = tab("next")
+    assert answer["image"]["name"] == "b.png" and answer["finished_images"] == 0
+    assert answer["message"].startswith("a.png has no labels and stays unfinished; if it shows no object")
+    tab("finish", is_finished=True)
+    assert "message" not in tab("next")
+
+
 def test_only_what_has_changed_is_sent(tab):
     tab("click", x=30, y=20)
     answer = tab("click", x=60, y=40)
     assert [item["id"] for item in answer["changed"]] == [2] and answer["removed"] == []
     assert tab("undo") == {"changed": [], "removed": [2]}
     assert tab("undo")["removed"] == [1]
-    assert tab("undo") == {"message": "There is nothing to undo."}
+    assert tab("undo") == {"message": "There is nothing to undo since this image was opened."}
 
 
 def test_labels_are_saved_after_every_change(tab, make_app, tmp_path):
@@ -185,7 +193,7 @@ def test_a_second_press_before_the_answer(tab):
     tab.image = "a.png"
     assert tab("encode") == {}
     answer = tab("next")
-    assert answer["message"] == "The page has moved on; the action was not carried out."
+    assert answer["message"].startswith("Another image is open by now, so the last action was not carried out")
     assert answer["image"]["name"] == "b.png" and not tab.app.labels.is_finished("b.png")
 
 

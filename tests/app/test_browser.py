@@ -5,6 +5,7 @@ The model sees a disc at each click (`DiscPipeline`), so that it is known where 
 """
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from PIL import Image
 from helpers.app_browser import AppPage
 from helpers.labeling_app import DiscPipeline, png, written_files
 from pointwssis.app.app_state import AppState
+from pointwssis.app.label_store import ImageLabels
+from pointwssis.app.labeled_object import from_instance
 from pointwssis.app.work_images import Limits, WorkImage
 from pointwssis.data import load_annotations
 
@@ -161,6 +164,82 @@ def test_a_folder_step_by_step(opened, served):
     assert all(name.startswith(("out/labels/", "out/temporary/")) for name in written)
 
 
+def test_a_drag_does_not_reach_another_image(opened, served):
+    app, tab = served[0], opened()
+    tab.wait_for_image("a.png")
+    tab.click(30, 25)
+    tab.press("n")
+    tab.wait_for_image("b.png")
+    tab.click(60, 40)
+    tab.press("ArrowLeft")
+    tab.wait_for_image("a.png")
+    before = app.labels["b.png"].objects
+    tab.page.mouse.move(*tab._on_screen(30, 25))
+    tab.page.mouse.down()
+    tab.page.mouse.move(*tab._on_screen(40, 30))
+    tab.press("ArrowRight")  # while the mouse is down
+    tab.wait_for_image("b.png")
+    tab.page.mouse.up()
+    tab.wait()
+    assert app.labels["b.png"].objects == before
+
+
+def test_habits_of_other_programs(opened):
+    tab = opened()
+    tab.wait_for_image("a.png")
+    tab.page.mouse.dblclick(*tab._on_screen(30, 25))  # the second press does not make a second object
+    tab.wait()
+    assert tab.ids() == [1]
+    tab.press("Escape")
+    tab.click(90, 25)
+    tab.press("Control+z")
+    assert tab.ids() == [1]
+    tab.press("Shift+U")  # as with Caps Lock
+    assert tab.ids() == []
+    tab.press("9")
+    assert tab.text("message") == "No class has the number 9."
+    # A click on another place means a new object, of the class that the buttons show.
+    tab.click(30, 25)
+    tab.click(30, 25)
+    tab.press("2")
+    tab.click(90, 25)
+    tab.press("3")
+    tab.click(60, 25)
+    assert tab.labels() == ["right", "left", "third"]
+    tab.press("ArrowRight")
+    tab.page.select_option(".pw-format", "csv")
+    tab.page.focus(".pw-format")
+    tab.page.dispatch_event(".pw-format", "change")
+    tab.press("n")  # a choice from a menu leaves the keys to the page
+    tab.wait_for_image("c.png")
+
+
+def test_files_that_are_no_images(opened):
+    tab = opened()
+    tab.wait_for_image("a.png")
+    tab.give("drop", "scan.czi", b"ZISRAWFILE" + bytes(90), "")
+    assert "scan.czi: not a readable image" in tab.text("message")
+    tab.give("drop", "slices.tif", png(*SIZE), "")  # a type that the browser does not know
+    tab.wait_for_image("slices.tif")
+    tab.page.evaluate("FileReader.prototype.readAsDataURL = function () { setTimeout(() => this.onerror()); }")
+    tab.give("drop", "folder", b"", "")  # as a browser fails to read a folder
+    tab.page.wait_for_selector(".pw-error")
+    assert tab.text("message") == "folder cannot be read. If it is a folder, drop the files in it."
+
+
+def test_labels_in_doubt_come_first_until_they_are_changed(opened, served):
+    app = served[0]
+    found = app.pipe.encode(Image.new("RGB", SIZE))(points=[(30, 25), (90, 25)])
+    good, bad = (from_instance(id, one, is_label_given=False) for id, one in enumerate(found, start=1))
+    app.labels.save("a.png", ImageLabels(SIZE, (good, replace(bad, doubt="click outside the mask"))))
+    tab = opened()
+    tab.wait_for_image("a.png")
+    assert tab.ids() == [2, 1] and tab.text("total") == "2 objects, 1 in doubt"
+    assert tab.text("list").count("⚠ click outside the mask") == tab.text("list").count("⚠") == 1
+    tab.click(95, 25, button="right")
+    assert tab.ids() == [1, 2] and tab.text("total") == "2 objects" and "⚠" not in tab.text("list")
+
+
 def test_the_download_parses_again(opened, served, tmp_path):
     app, tab = served[0], opened()
     tab.wait_for_image("a.png")
@@ -175,6 +254,7 @@ def test_the_download_parses_again(opened, served, tmp_path):
         folder = app.images[0].source.parent
         (row,) = load_annotations(path, folder, class_names=list(DiscPipeline.names))
         assert [item["category"] for item in row["objects"]] == [0, 1]
+        assert f"Downloaded {path.name}: 2 objects in 1 image." in tab.text("message")
         tab.click(90, 25, button="right")
         assert tab.labels() == ["left"] and not tab.is_masked(94, 25)
         tab.page.set_input_files(".pw-label-file", path)  # 20: load

@@ -7,6 +7,7 @@ import pytest
 from helpers import tiny
 from helpers.labeling_app import SIZE
 from pointwssis.app.image_labeling import BackgroundClickError, Labeling
+from pointwssis.app.labeled_object import LabeledObject
 from pointwssis.ops.rle import decode_rle, encode_mask
 from pointwssis.ops.user_error import UserError
 
@@ -109,6 +110,16 @@ def test_a_negative_click_removes_the_other_object():
     assert erased.mask == box(10, 40) and erased.erased == ((50, 20),)
     # It is repeated on the mask of a moved point.
     assert labeling.move(1, (25, 20)).mask == box(10, 40)
+
+
+def test_a_changed_mask_is_no_longer_in_doubt():
+    values = {"point": (20.0, 20.0), "is_label_given": True, "is_loaded": True, "doubt": "unusual size"}
+    labeling = drawn(objects=[LabeledObject(1, "cat", box(10, 60), **values)])
+    assert labeling.classify(1, "dog").doubt == "unusual size"
+    assert labeling.erase((50, 20)).doubt is None
+    labeling.undo()
+    assert labeling.object(1).doubt == "unusual size"
+    assert labeling.move(1, (25, 20)).doubt is None
 
 
 def test_a_negative_click_acts_on_the_selected_or_the_smallest_mask():

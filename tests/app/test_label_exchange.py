@@ -66,7 +66,12 @@ def test_labels_go_out_and_come_back(make_app, images, tmp_path, format):
     # And so does the app.
     tab("open", index=0)
     tab("remove", id=1)
-    answer = tab("load", name=file["name"], content=base64.b64encode(file["text"].encode()).decode())
+    content = base64.b64encode(file["text"].encode()).decode()
+    # Labels that images have are replaced only by those who want it.
+    answer = tab("load", name=file["name"], content=content)
+    assert answer["question"].startswith(f"{file['name']} replaces the labels that 2 images (a.png, …) already have")
+    assert len(tab.app.labels["a.png"].objects) == 1
+    answer = tab("load", name=file["name"], content=content, replaces=True)
     assert "error" not in answer and answer["image"]["name"] == "a.png"
     loaded = tab.app.labels["a.png"].objects
     assert [item.mask for item in loaded] == [item.mask for item in saved]
@@ -94,6 +99,7 @@ def test_labels_that_are_refused(tab, tmp_path, name, text, message):
     before = tab.app.labels["a.png"]
     error = tab("load", name=name, content=base64.b64encode(text.encode()).decode())["error"]
     assert re.search(message, error) and "loading-" not in error
+    assert "label_map" not in error and "skip_bad" not in error  # the page has no options
     assert tab.app.labels["a.png"] == before and written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json"}
 
 
@@ -108,6 +114,20 @@ def test_file_names_that_cannot_be_used(make_app, name):
     assert "cannot be used; rename the file" in tab("load", name=name, content=sent(text.encode()))["error"]
     # Later files are not affected.
     assert "error" not in tab("load", name="x.csv", content=sent(text.encode()))
+
+
+def test_clicks_of_images_that_are_not_open(tab):
+    text = "image,x,y\nb.png,3,4\n"
+    answer = tab("load", name="x.csv", content=sent(text.encode()))
+    assert answer["message"] == (
+        "Loaded the labels of 1 image. This image is not in the file; image 2 is the first one that is."
+    )
+    assert "of b.png have none yet; open this image" in tab("download", format="cvat")["error"]
+    tab("open", index=1)
+    assert tab("download", format="cvat")["message"] == (
+        "Downloaded cvat.xml: 1 object in 1 image. 1 image not finished: what has no label there does not count as "
+        "background."
+    )
 
 
 def test_a_full_disk_while_labels_are_loaded(tab, monkeypatch, tmp_path):

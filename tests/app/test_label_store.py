@@ -2,6 +2,7 @@
 """The autosave: files that are written whole, one after the other, and what is found in them later."""
 
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import Mock
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from helpers import tiny
-from helpers.labeling_app import RECORD, Tab, png, written_files
+from helpers.labeling_app import RECORD, Tab, png, sent, written_files
+from pointwssis.app.label_exchange import write_labels
 from pointwssis.app.label_store import ImageLabels, LabelStore
 from pointwssis.app.labeled_object import LabeledObject
 from pointwssis.app.work_images import WorkImage
@@ -98,6 +100,19 @@ def test_labels_that_cannot_be_saved_change_nothing(tab, monkeypatch, tmp_path, 
     assert written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json"}
 
 
+def test_a_deleted_folder_is_written_again(tab, tmp_path):
+    tab("click", x=30, y=20)
+    tab("next")
+    shutil.rmtree(tmp_path / "out")
+    tab("click", x=60, y=20)
+    assert written_files(tmp_path / "out") == {*RECORD, "labels/a.png.json", "labels/b.png.json"}
+    shutil.rmtree(tmp_path / "out")
+    text = f"image,x,y,label\nsub/c.png,3,4,{tiny.NAMES[0]}\n"
+    assert "error" not in tab("load", name="x.csv", content=sent(text.encode()))
+    shutil.rmtree(tmp_path / "out")
+    assert write_labels(tab.app.all_labels(), tab.app.class_names, tmp_path / "out").is_file()
+
+
 def test_the_way_back_is_that_of_saved_changes(tab, monkeypatch):
     tab("click", x=30, y=20)
     with monkeypatch.context() as patch:
@@ -105,4 +120,4 @@ def test_the_way_back_is_that_of_saved_changes(tab, monkeypatch):
         tab("click", x=60, y=20)
         tab("undo")
     assert tab("undo")["removed"] == [1]
-    assert tab("undo") == {"message": "There is nothing to undo."}
+    assert tab("undo") == {"message": "There is nothing to undo since this image was opened."}

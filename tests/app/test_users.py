@@ -43,7 +43,7 @@ def test_no_change_of_another_person_is_overwritten(make_app):
     second("finish", is_finished=True)
     assert "changed" in first("click", x=70, y=20) and app.labels.is_finished("a.png")
     text = f"image,x,y,label\na.png,3,4,{tiny.NAMES[0]}\n"
-    first("load", name="x.csv", content=sent(text.encode()))
+    first("load", name="x.csv", content=sent(text.encode()), replaces=True)
     assert "Somebody else" in second("click", x=50, y=50)["message"] and len(app.labels["a.png"].objects) == 1
 
 

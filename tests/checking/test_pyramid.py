@@ -114,7 +114,7 @@ def test_settings_of_a_recipe(tmp_path):
     assert students.max_detections == 7 and students.image_size == tiny.IMAGE_SIZE
     given = InputSettings.of_recipe(tiny.recipe(tmp_path, teacher_model={"num_grids": [9, 8, 7, 6, 5]}), teacher=True)
     assert given.num_grids == (9, 8, 7, 6, 5) and given.scale_ranges[0] == (1, 24)
-    with pytest.raises(UserError, match="(?s)model: .*num_grids must have 5 entries"):
+    with pytest.raises(UserError, match="(?s)model.num_grids: .*num_grids must have 5 entries"):
         InputSettings.of_recipe(tiny.recipe(tmp_path, model={"num_grids": [3]}))
 
 

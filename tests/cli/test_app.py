@@ -117,6 +117,13 @@ def test_images_elsewhere_of_one_name(serve, tmp_path):
     assert "labels.json" in serve(visit, "--labels", str(tmp_path / "rows"))
 
 
+def test_images_that_are_no_files(serve, tmp_path):
+    cached(tmp_path / "pseudo", tiny.shapes(2), lambda rows: rows)
+    assert "holds its images in its rows, and the app opens files" in serve(
+        lambda app: None, "--labels", str(tmp_path / "pseudo")
+    )
+
+
 def test_labels_of_a_file(serve, images, tmp_path):
     (tmp_path / "clicks.csv").write_text(f"image,x,y,label\nsub/b.png,30,20,{tiny.NAMES[0]}\n")
 
@@ -135,12 +142,20 @@ def test_the_worst_pseudo_labels_come_first(serve, shapes, tmp_path):
         return {"objects": [{**item, "score": scores[index]} for item in row["objects"]]}
 
     cached(tmp_path / "pseudo", rows, lambda rows: rows.map(scored, with_indices=True, features=rows.features))
-    names, seen = rows["file_name"], []
-    printed = serve(lambda app: seen.extend(image.name for image in app.images), "--labels", str(tmp_path / "pseudo"))
-    assert seen[0] == names[2] and seen[-1] == names[1] and sorted(seen) == sorted(names)
+    names, seen, doubts = rows["file_name"], [], []
+
+    def visit(app):
+        seen.append([image.name for image in app.images])
+        doubts.append([item["doubt"] for item in Tab(app)("hello")["objects"]])
+
+    printed = serve(visit, "--labels", str(tmp_path / "pseudo"))
+    assert seen[0][0] == names[2] and seen[0][-1] == names[1] and sorted(seen[0]) == sorted(names)
     assert "3 images with pseudo labels, those that need correction most first:" in printed
     assert f"  {names[2]}: " in printed and "the worst: doubt " in printed and "low score" in printed
     assert f"  {names[1]}: " not in printed
+    # The page names the reason too, also after the app has been started again.
+    serve(visit, "--labels", str(tmp_path / "pseudo"))
+    assert "low score" in doubts[0] and doubts[1] == doubts[0]
 
 
 def test_limits_and_refiner_are_passed_on(serve, images):

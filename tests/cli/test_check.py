@@ -149,7 +149,7 @@ def test_warnings_do_not_stop(folder, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "no data: give data_dir"),
+        ([], "no data; give data_dir"),
         (["nowhere"], "nowhere: no such file or folder; expected a recipe"),
         (["{shapes}", "--imge_size", "3"], "there is no option --imge_size"),
         (["{shapes}", "--seed", "1", "loose"], "unexpected argument 'loose'"),

@@ -71,6 +71,22 @@ def test_names_in_the_json_are_below_the_folder_that_all_paths_share(models, ima
     assert [image["file_name"] for image in alone["images"]] == ["b.JPG"]
 
 
+def test_results_inside_the_folder_of_the_images_are_no_images(models, images, capsys):
+    (images / "._a.png").write_bytes(b"of an archive made on a Mac")
+    for _ in range(2):
+        content, _ = predict(models, images / "out", str(images))
+        assert [image["file_name"] for image in content["images"]] == ["one/a.png", "two/a.png", "two/b.JPG"]
+
+
+@pytest.mark.parametrize("name", ["instances.json", "labels/a.png"])
+def test_a_folder_in_the_place_of_a_result_is_one_line(models, images, tmp_path, capsys, name):
+    (tmp_path / "out" / name).mkdir(parents=True)
+    words = [str(models / "student"), str(images / "one"), "--output_dir", str(tmp_path / "out")]
+    assert main(["predict", *words]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error == f"pointwssis predict: {tmp_path / 'out' / name}: a folder is in the place of a file; move it away"
+
+
 def test_nothing_found_is_no_error(models, images, tmp_path, capsys):
     content, rows = predict(models, tmp_path / "out", str(images), "--threshold", "1")
     assert rows == [] and content["annotations"] == [] and len(content["images"]) == 3

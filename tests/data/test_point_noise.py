@@ -236,9 +236,9 @@ def test_noise_leaves_masks_of_mixed_images_alone():
         (lambda rows: points_from_masks(rows, "corner"), "point_source is 'corner'; use 'center'"),
         (lambda rows: drop_points(rows, 1.2), "fraction is 1.2; it must be a fraction of the points, from 0 to 1"),
         (lambda rows: corrupt_labels(rows, float("nan")), "fraction is nan"),
-        (lambda rows: apply_point_noise(rows, {"jiter": 0.1}), "point_noise has no key 'jiter'; use box_center"),
-        (lambda rows: apply_point_noise(rows, {"missing": 2}), "point_noise: missing is 2; it must be a fraction"),
-        (lambda rows: apply_point_noise(rows, {"jitter": -2}), "point_noise: jitter is -2; it must be a standard"),
+        (lambda rows: apply_point_noise(rows, {"jiter": 0.1}), "point_noise.jiter: unknown key; use box_center"),
+        (lambda rows: apply_point_noise(rows, {"missing": 2}), "point_noise.missing is 2; it must be a fraction"),
+        (lambda rows: apply_point_noise(rows, {"jitter": -2}), "point_noise.jitter is -2; it must be a standard"),
         (lambda rows: apply_point_noise(rows, {"missing": 0.1, "overlooked": 0.1}), "remove the same objects"),
     ],
 )
@@ -257,7 +257,7 @@ def test_a_run_takes_the_noise_of_its_recipe(shapes, tmp_path):
     assert objects(noisy.point) | objects(noisy.without_points) == objects(expected) != objects(clean.point)
     assert len(objects(noisy.point)) < len(objects(clean.point))
     assert all(supervision(row) in ("point", "full") for row in noisy.point)
-    with pytest.raises(ValueError, match="point_noise has no key 'jiter'"):
+    with pytest.raises(ValueError, match="point_noise.jiter: unknown key"):
         load_data(tiny.recipe(tmp_path, **options, point_noise={"jiter": 1}))
 
 

@@ -32,6 +32,7 @@ class AppPage:
     def __init__(self, page: Any, address: str):
         self.page, self.errors = page, []
         page.on("pageerror", lambda error: self.errors.append(error))
+        page.on("dialog", lambda dialog: dialog.accept())
         page.goto(address)
         # The first answer shows an image, or says why not.
         page.wait_for_function(

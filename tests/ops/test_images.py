@@ -116,6 +116,7 @@ def test_sources(tmp_path):
         str(tmp_path / "a.png"),
         {"path": str(tmp_path / "a.png"), "bytes": None},
         {"path": "gone.png", "bytes": data},
+        data,
         {"image": {"path": None, "bytes": data}, "image_id": 1},
         Image.fromarray(RGB),
     ):

@@ -60,7 +60,7 @@ def test_every_kind_of_one_image_gives_the_same(pipe, tmp_path, server):
         *(str(tmp_path / "a.png"), tmp_path / "a.png", f"{server}/picture.png"),
         *(text, wrapped, f"data:image/png;base64,{text}"),
         *(array, channels_first, torch.from_numpy(channels_first.copy()), np.dstack([array, array[..., 0]])),
-        *({"image": image}, {"image": str(tmp_path / "a.png")}),
+        *({"image": image}, {"image": str(tmp_path / "a.png")}, content),
         *({"bytes": content, "path": None}, {"bytes": None, "path": str(tmp_path / "a.png")}),
     ]
     wanted = pipe(image, points=[(3, 4)])
@@ -113,7 +113,8 @@ def test_points_and_masks_are_those_of_the_upright_picture(pipe, tmp_path):
         ("data:image/png;base64,", ValueError, "base64 image: not a readable image"),
         (base64.b64encode(bytes(300)).decode(), ValueError, "base64 image: not a readable image"),
         ({"bytes": b"rubbish", "path": None}, ValueError, "image of 7 bytes: not a readable image"),
-        ({"picture": "a.png"}, TypeError, "an image must be a path, a PIL image or .*, got"),
+        (b"rubbish", ValueError, "image of 7 bytes: not a readable image"),
+        ({"picture": "a.png"}, TypeError, "an image must be a path, the bytes of an image file, .*, got"),
         (None, TypeError, "an image must be a path"),
         (7, TypeError, "an image must be a path.*got int 7"),
         (

@@ -80,12 +80,12 @@ def test_a_given_backbone_is_kept_and_the_rest_fits_it(shapes, tmp_path, monkeyp
     assert recipe.model["freeze_backbone_stages"] == 3 and recipe.model["fpn_channels"] == 96
     assert recipe.training["backbone_learning_rate_factor"] == 0.2
     assert recipe.refiner["max_steps"] >= 100 and recipe.student_name_or_path == "teacher"
-    assert recipe.label_rounds == 2
+    assert recipe.label_rounds == 2 and recipe.augmentation["copy_paste"] == 0.5
     # Models to start from are kept too; without one, the refiner starts from the one of the package.
     assert recipe.refiner_name_or_path == "general" and recipe.teacher_name_or_path is None
     other = proposed(Recipe(data_dir=str(shapes), teacher_name_or_path="a/b", refiner_name_or_path="c/d")).recipe
     assert (other.teacher_name_or_path, other.refiner_name_or_path) == ("a/b", "c/d")
-    assert other.label_rounds == 1  # without a pretrained backbone
+    assert other.label_rounds == 1 and "copy_paste" not in other.augmentation  # without a pretrained backbone
 
 
 def test_supervision_of_the_files_stays(shapes, tmp_path):

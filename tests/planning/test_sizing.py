@@ -20,6 +20,7 @@ from pointwssis.planning.settings import Setting
 from pointwssis.planning.sizing import (
     FINEST_GRIDS,
     InputSize,
+    augmentation_setting,
     detection_settings,
     finest_grid,
     input_settings,
@@ -83,9 +84,17 @@ def test_input_of_square_images():
     made = values(input_settings(facts(), InputSize(320, 320, True), ""))
     assert made["image_size"] == {"shortest_edge": 320, "longest_edge": 320}
     assert made["train_shortest_edges"] == [288, 320]
-    assert made["augmentation"] == {"brightness": 0.2, "contrast": 0.2}
+
+
+def test_augmentation():
+    plain = augmentation_setting(facts(), tiled=False, pretrained=False)
+    assert plain.value == {"brightness": 0.2, "contrast": 0.2}
     crowd = facts(boxes=[(9, 9)] * 80)
-    assert values(input_settings(crowd, InputSize(320, 320, True), ""))["augmentation"]["min_crop"] == 0.6
+    assert augmentation_setting(crowd, tiled=False, pretrained=False).value["min_crop"] == 0.6
+    assert augmentation_setting(crowd, tiled=True, pretrained=False).value["min_crop"] == 0.8
+    # A pretrained backbone overfits few masks.
+    pasted = augmentation_setting(facts(), tiled=False, pretrained=True)
+    assert pasted.value == plain.value | {"copy_paste": 0.5} and "pasted" in pasted.reason
 
 
 def test_small_objects_are_seen_in_tiles():
@@ -96,7 +105,7 @@ def test_small_objects_are_seen_in_tiles():
     assert object_sizes(data, tiles) == pytest.approx([16] * 8)
     made = values(input_settings(data, tiles, ""))
     assert (made["tile_size"], made["pad_size"]) == (128, {"height": 256, "width": 256})
-    assert made["augmentation"]["min_crop"] == 0.8 and "train_shortest_edges" not in made
+    assert "train_shortest_edges" not in made
     # Tiles would cut large objects, and whole images suffice where objects are large.
     assert tiled_input(facts(boxes=[(8, 8)] * 8 + [(60, 60)] * 2), 512) is None
     assert tiled_input(facts(box=(30, 30)), 256) is None

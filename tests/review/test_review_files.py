@@ -8,14 +8,15 @@ import pytest
 from PIL import Image
 
 from helpers import tiny
+from helpers.doubtful_labels import SIZE, label, row
 from helpers.exported_files import accept_exported
 from pointwssis.cli.main import main
 from pointwssis.data import load_annotations, load_coco_folder, to_coco
 from pointwssis.ops.whole_files import is_whole_folder
-from pointwssis.review.review_files import write_review
+from pointwssis.review.review_files import FILES_TO_CORRECT, write_review
 from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.run import Run
-from pointwssis.runs.saved_rows import stored_rows
+from pointwssis.runs.saved_rows import save_rows, stored_rows
 
 STAGES = ["teacher", "rough", "pseudo", "student"]
 
@@ -73,6 +74,18 @@ def test_tools_may_sort_by_the_scores(run, tmp_path):
     doubts = {line["object"]: float(line["doubt"]) for line in csv.DictReader((tmp_path / "r" / "labels.csv").open())}
     for item in content["annotations"]:
         assert item["score"] == pytest.approx(1 - doubts[str(item["id"])], abs=1e-3)
+
+
+@pytest.mark.parametrize("format", sorted(FILES_TO_CORRECT))
+def test_a_corrected_image_is_complete(make, tmp_path, format):
+    """Before, perhaps only some of its objects were clicked; a person has added the others."""
+    Image.new("RGB", SIZE[::-1]).save(tmp_path / "1.png")
+    half_clicked = {**row(1, label(1)), "image": str(tmp_path / "1.png"), "complete": False}
+    save_rows(make(half_clicked), tmp_path / "run" / "pseudo" / "rough")
+    review = write_review(tmp_path / "run", tmp_path / "review", format, 1)
+    accept_exported(review.to_correct, format)
+    (back,) = load_annotations(review.to_correct, tmp_path)
+    assert back["complete"] and len(back["objects"]) == 1
 
 
 def test_corrected_images_are_full_and_the_run_goes_on(shapes, run, tmp_path, trainings, capsys):

@@ -1,5 +1,6 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -19,14 +20,16 @@ from pointwssis.training.compute_settings import ComputeSettings
 ALL_TORCH = ComputeSettings(False, False, torch.get_num_threads())
 
 
-def chosen(recipe: Recipe, monkeypatch: pytest.MonkeyPatch, steps: int = 1000, **arguments) -> ComputeSettings:
+def chosen(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch, steps: int = 1000, default_bf16: bool = False, **arguments
+) -> ComputeSettings:
     """Return the settings of a training on a machine where each candidate is faster than the one before."""
     monkeypatch.setattr(compute, "best_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(
         compute, "fastest_settings", lambda model, batch, choices: (choices[-1], dict.fromkeys(choices, 1.0))
     )
     monkeypatch.setattr(measuring, "computes_in_bf16", lambda device: True)
-    args = SimpleNamespace(bf16=False, max_steps=steps, world_size=1)
+    args = SimpleNamespace(bf16=default_bf16, max_steps=steps, world_size=1)
     return compute_settings(recipe, "segmenter", [arguments], args, torch.nn.Identity(), SimpleNamespace(batch=dict))
 
 
@@ -48,6 +51,15 @@ def test_a_recipe_fixes_settings_and_short_trainings_measure_nothing(tmp_path, m
     assert chosen(recipe, monkeypatch, bf16=False) == ComputeSettings(False, False, 1)
     with pytest.raises(UserError, match="threads is 0; it must be an integer from 1 to 1,024"):
         tiny.recipe(tmp_path, threads=0)
+
+
+def test_bfloat16_never_meets_channels_last(tmp_path, monkeypatch):
+    """Such a training may crash on a CPU."""
+    recipe = tiny.recipe(tmp_path, bf16=None, channels_last=True)
+    assert chosen(recipe, monkeypatch, steps=20, default_bf16=True) == replace(ALL_TORCH, channels_last=True)
+    # A run that has trained in bfloat16 before its recipe asked for the channels last measures again.
+    write_json(tmp_path / SPEED_FILE, {"segmenter": {"bf16": True, "channels_last": False, "threads": 2}})
+    assert chosen(recipe, monkeypatch) == ComputeSettings(False, True, 1)
 
 
 def test_a_refiner_is_measured_and_trained_with_channels_last(tmp_path, monkeypatch, capsys):

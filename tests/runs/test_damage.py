@@ -102,3 +102,14 @@ def test_files_of_others_in_the_output_folder_are_left_alone(finished, shapes, t
     Run(tiny.recipe(folder, data_dir=str(shapes), **OPTIONS))
     for name in ("rough/photos/1.png", "data/pseudo/images/1.png", "app/manifest.json"):
         assert (folder / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("file", ["results.json", "teacher/model.safetensors", "recipe.yaml"])
+def test_a_folder_in_the_place_of_a_file_is_named_and_kept(finished, shapes, tmp_path, file):
+    folder = tmp_path / "out"
+    shutil.copytree(finished[0], folder)
+    (folder / file).unlink()
+    (folder / file / "mine").mkdir(parents=True)
+    with pytest.raises(ValueError, match=f"{folder / file}: is a folder in the place of a file"):
+        Run(tiny.recipe(folder, data_dir=str(shapes), **OPTIONS))
+    assert (folder / file / "mine").is_dir()

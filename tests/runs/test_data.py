@@ -208,7 +208,7 @@ def test_images_with_masks_may_come_more_often(shapes, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "no data: give data_dir"),
+        ({}, "no data; give data_dir"),
         ({"train_annotations": "a.json"}, "train_annotations requires image_dir"),
     ],
 )
@@ -223,7 +223,7 @@ def test_no_data(tmp_path, files, message):
 def test_wrong_names_are_found_before_anything_is_trained(shapes, tmp_path):
     cases = {
         "there is no training argument 'learning_rat'; did you mean 'learning_rate'": {"student": {"learning_rat": 1}},
-        "the training argument learning_rate must be a number, got 'fast' \\(str\\)": {
+        "training.learning_rate is 'fast' \\(str\\); expected float": {
             "training": {"learning_rate": "fast", "max_steps": 1}
         },
         "SOLOv2Config has no field 'fpn_chanels'": {"teacher_model": {"fpn_chanels": 8}},

@@ -44,12 +44,12 @@ def test_reused_models_bring_their_gate(earlier, shapes, tmp_path):
         "refiner_name_or_path": str(earlier / "refiner"),
     }
     run = Run(tiny.recipe(tmp_path / "next", **options, **models))
-    gate = run.labeling.gate()
+    gate = run.labeling.held_back.gate()
     assert gate.decision == "none" and not (tmp_path / "next" / "rough").exists()  # nothing was measured
-    assert Run(tiny.recipe(tmp_path / "next", **options, **models)).labeling.gate() == gate
+    assert Run(tiny.recipe(tmp_path / "next", **options, **models)).labeling.held_back.gate() == gate
     # A refiner without a gate is measured.
     (earlier / "refiner" / "gate.json").unlink()
-    Run(tiny.recipe(tmp_path / "other", **options, **models)).labeling.gate()
+    Run(tiny.recipe(tmp_path / "other", **options, **models)).labeling.held_back.gate()
     assert (tmp_path / "other" / "rough" / "held_back_refined").is_dir()
 
 

@@ -46,13 +46,13 @@ def test_a_run_measures_its_refiner_on_images_that_it_has_not_seen(shapes, tmp_p
     made = recipe(tmp_path, data_dir=str(shapes), labeled_fraction=0.75, stages=STAGES, max_steps=2)
     run = Run(made)
     results = run.run()
-    held_back = run.data.masked.select(run.labeling.late_images)["image_id"]
+    held_back = run.data.masked.select(run.labeling.held_back.late_images)["image_id"]
     assert len(held_back) == 1 and len(run.data.masked) == 6
     # The refiner learned from the other images, and only these have rough masks of both intermediate teachers.
     seen = run.labeling.rough_full()["image_id"]
     assert set(seen) == set(run.data.masked["image_id"]) - set(held_back) and len(seen) == 10
     gate = json.loads((tmp_path / "refiner" / "gate.json").read_text())
-    objects = run.data.masked.select(run.labeling.late_images)[0]["objects"]
+    objects = run.data.masked.select(run.labeling.held_back.late_images)[0]["objects"]
     assert gate["overall"]["objects"] == len(objects)
     assert results["gate"] == gate and gate["decision"] in ("all", "some", "none")
     assert capsys.readouterr().out.count("gate: labels ") == 1
@@ -60,7 +60,7 @@ def test_a_run_measures_its_refiner_on_images_that_it_has_not_seen(shapes, tmp_p
     counts = [json.loads((tmp_path / name / "training_facts.json").read_text()) for name in ("teacher", "refiner")]
     assert [facts["learned_from"]["full"] for facts in counts] == [6, 5]
     names = json.loads((tmp_path / "teacher" / "held_back.json").read_text())
-    assert names == run.data.masked.select(run.labeling.late_images)["file_name"]
+    assert names == run.data.masked.select(run.labeling.held_back.late_images)["file_name"]
     assert Run(made).run() == results
 
 
@@ -84,7 +84,7 @@ def test_the_teacher_joins_held_back_images_late_and_resumes_with_the_same_image
     made = recipe(tmp_path / "whole", training=training, **options)
     run = Run(made)
     run.teacher()
-    late = set(run.data.masked.select(run.labeling.late_images)["image_id"])
+    late = set(run.data.masked.select(run.labeling.held_back.late_images)["image_id"])
     assert len(late) == 1
     assert not any(image in late for epoch, image in seen if epoch < 2)
     assert any(image in late for epoch, image in seen if epoch == 2)
@@ -209,4 +209,5 @@ def test_weights_of_pseudo_labels_are_fitted_to_held_back_objects(shapes, tmp_pa
     mask = encode_mask(np.ones((4, 4), dtype=bool))
     item = {"score": 0.5, "segmentation": mask, "rough_segmentation": mask}
     assert 0 < rough(item) < 1 and 0 < refined(item) < 1
-    assert rough == run.labeling.expected_iou("rough") and refined == run.labeling.expected_iou("refined")
+    again = run.labeling.held_back
+    assert rough == again.expected_iou("rough") and refined == again.expected_iou("refined")

@@ -12,8 +12,8 @@ from helpers.tiny import recipe
 from pointwssis.ops.interruption import Interrupted
 from pointwssis.ops.user_error import UserError
 from pointwssis.ops.whole_files import is_whole_folder
+from pointwssis.runs.held_back_labels import HeldBackLabels
 from pointwssis.runs.label_stopping import LabelStopping
-from pointwssis.runs.labeling import Labeling
 from pointwssis.runs.run import Run
 from pointwssis.training.trainer import SegmentationTrainer
 
@@ -31,7 +31,7 @@ def measured(monkeypatch):
         steps.append(int(weights.name.removeprefix("step_")))
         return MEAN_IOU[steps[-1]]
 
-    monkeypatch.setattr(Labeling, "mean_iou_of", mean_iou_of)
+    monkeypatch.setattr(HeldBackLabels, "mean_iou_of", mean_iou_of)
     return steps
 
 
@@ -123,10 +123,10 @@ def test_labels_are_measured_on_images_that_the_teacher_never_learns_from(shapes
     mean_iou = json.loads((tmp_path / "teacher" / "held_back_labels.json").read_text())["mean_iou"]
     assert list(mean_iou) == ["1", "2"] and all(0 <= value <= 1 for value in mean_iou.values())
     # Patience needs no gate; the refiner has not learned from these images either.
-    assert results["gate"] is None and len(run.labeling.held_back) == 1
-    assert not set(run.labeling.held_back["image_id"]) & set(run.labeling.rough_full()["image_id"])
+    assert results["gate"] is None and len(run.labeling.held_back.rows) == 1
+    assert not set(run.labeling.held_back.rows["image_id"]) & set(run.labeling.rough_full()["image_id"])
     best = max(mean_iou, key=mean_iou.get)
-    assert run.labeling.mean_iou_of(tmp_path / "teacher") == pytest.approx(mean_iou[best], abs=1e-6)
+    assert run.labeling.held_back.mean_iou_of(tmp_path / "teacher") == pytest.approx(mean_iou[best], abs=1e-6)
 
 
 def test_without_held_back_images_there_is_nothing_to_measure(shapes, tmp_path):

@@ -210,7 +210,7 @@ def test_interrupted_labeling_leaves_no_half_dataset(shapes, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pointwssis.runs.labeling.predict_rough_masks", stopping)
+        patch.setattr("pointwssis.runs.run_labelers.predict_rough_masks", stopping)
         with pytest.raises(KeyboardInterrupt):
             Run(made).run()
     (tmp_path / "rough" / "unfinished-point").mkdir(parents=True, exist_ok=True)

@@ -4,14 +4,10 @@
 import re
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from helpers import tiny
-from pointwssis.data.schema import dataset_from_rows, make_object
-from pointwssis.ops.rle import encode_mask
-from pointwssis.runs.doubtful_labels import doubtful_labels
 from pointwssis.runs.run import Run
 
 VOID = {"meta", "img", "br", "hr"}
@@ -66,7 +62,7 @@ def test_the_page_is_whole_and_alone(finished):
 
 def test_the_page_says_what_the_run_has_found(finished):
     text = (finished / "report.html").read_text("utf-8")
-    for expected in ("student, masks + points", "rough masks", "Contact sheet", "Labels that deserve the least trust"):
+    for expected in ("student, masks + points", "rough masks", "Contact sheet", "Labels most in doubt"):
         assert expected in text
     assert '<span class="badge">ships</span>' in text and "images with points" in text
     assert text.count("<figure>") >= 4  # curves, contact sheet, labels
@@ -80,31 +76,3 @@ def test_the_curves_are_pictures_beside_the_results(finished):
             picture.load()
             assert picture.width == 640
         assert name in (finished / "manifest.json").read_text()
-
-
-def test_the_least_trusted_labels_come_first():
-    def square(left: int, size: int = 8) -> dict:
-        mask = np.zeros((32, 64), bool)
-        mask[8 : 8 + size, left : left + size] = True
-        return encode_mask(mask)
-
-    def row(number: int, **values) -> dict:
-        item = make_object(number, 0, point=[11.0, 11.0], **values)
-        picture = {"path": f"{number}.png", "bytes": None}
-        size = {"width": 64, "height": 32, "complete": True, "image_labels": None}
-        return {"image": picture, "image_id": number, "file_name": f"{number}.png", **size, "objects": [item]}
-
-    rows = [
-        row(1, segmentation=square(8), rough_segmentation=square(8), score=0.9),
-        row(2, segmentation=square(8), rough_segmentation=square(12), score=0.9),
-        row(3, segmentation=square(40), rough_segmentation=square(40), score=0.9),
-        row(4, segmentation=square(8), rough_segmentation=None, score=0.5),
-        row(5, segmentation=None, rough_segmentation=square(8), score=0.1),
-        row(6, segmentation=square(8, 0), rough_segmentation=None, score=0.1),
-    ]
-    found = doubtful_labels(dataset_from_rows(rows, ["thing"]), 10)
-    # The mask that misses its point, the one that the refiner has moved, the one of a low score; no empty ones
-    assert [label.row + 1 for label in found] == [3, 2, 4, 1]
-    assert [label.misses_point for label in found] == [True, False, False, False]
-    assert [round(label.trust, 3) for label in found] == [0, 0.3, 0.5, 0.9]
-    assert len(doubtful_labels(dataset_from_rows(rows, ["thing"]), 2)) == 2

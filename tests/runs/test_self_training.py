@@ -49,7 +49,7 @@ def gate(monkeypatch):
         decision = "all" if is_open else "none"
         whole = GateBin(20, 0.5, 0.6, 0.01, is_open)
         made = Gate(decision, whole, [], [], [[whole]])
-        for module in ("self_training", "labeling"):
+        for module in ("self_training", "held_back_labels"):
             monkeypatch.setattr(f"pointwssis.runs.{module}.decide", lambda measured: made)
 
     return fix

@@ -21,7 +21,7 @@ LOST_PLACE = (
     "Your place was given to somebody else, or the app was restarted; the action was not carried out, and images that "
     "you had dropped are gone."
 )
-MOVED_ON = "The page has moved on; the action was not carried out."
+MOVED_ON = "Another image is open by now, so the last action was not carried out; this is the open image."
 
 ACTIONS: dict[str, Callable[..., Answer]] = {
     "hello": image_actions.hello,

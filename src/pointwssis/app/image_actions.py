@@ -53,12 +53,16 @@ def open_image(app: AppState, user: User, index: int) -> Answer:
 
 def go_on(app: AppState, user: User) -> Answer:
     """Finish the open image if it has objects, and open the next unfinished one."""
+    left, remark = user.image, None
     if user.labeling is not None and user.labeling.objects:
         state_finished(app, user, True)
+    elif left is not None and not app.store_of(user, left).is_finished(left.name):
+        remark = f'{left.name} has no labels and stays unfinished; if it shows no object, go back and tick "finished".'
     shown = _show_first(app, user, _next_images(app, user))
-    if "image" in shown:
-        return shown
-    return {**progress(app, user), "message": "All other images are finished or open elsewhere.", **shown}
+    if "image" not in shown:
+        shown = {**progress(app, user), "message": "All other images are finished or open elsewhere.", **shown}
+    message = " ".join(filter(None, [remark, shown.get("message")]))
+    return {**shown, "message": message} if message else shown
 
 
 def drop(app: AppState, user: User, name: str, content: str) -> Answer:
@@ -84,12 +88,27 @@ def drop(app: AppState, user: User, name: str, content: str) -> Answer:
 
 def download(app: AppState, user: User, format: str) -> Answer:
     """Return the labels of all images as a file."""
-    file = exported(app.all_labels(user), app.class_names, format)
-    return {"file": {"name": file.name, "text": file.text}}
+    labels = list(app.all_labels(user))
+    file = exported(labels, app.class_names, format)
+    objects = sum(len(own.objects) + len(own.clicks) for _, own in labels)
+    message = f"Downloaded {file.name}: {counted(objects, 'object')} in {counted(len(labels), 'image')}."
+    if unfinished := sum(not own.is_finished for _, own in labels):
+        message += (
+            f" {counted(unfinished, 'image')} not finished: what has no label there does not count as background."
+        )
+    return {"file": {"name": file.name, "text": file.text}, "message": message}
 
 
-def load(app: AppState, user: User, name: str, content: str) -> Answer:
-    """Take the labels of an annotation file in place of those of the images that it names."""
+def load(app: AppState, user: User, name: str, content: str, replaces: bool = False) -> Answer:
+    """Take the labels of an annotation file in place of those of the images that it names.
+
+    Args:
+        app: the app.
+        user: the user.
+        name: name of the file.
+        content: content of the file, in base64.
+        replaces: True if labels that images have may be lost; otherwise they lead to a `question`, and nothing changes.
+    """
     name = _last_part(name)
     data = decoded(content, name, app.limits)
     by_name = {image.name: image for image in app.images_of(user)}
@@ -99,9 +118,18 @@ def load(app: AppState, user: User, name: str, content: str) -> Answer:
     found = loaded.by_name
     for image_name, labels in found.items():
         app.limits.check_objects(image_name, len(labels.objects) + len(labels.clicks))
+    present = {image.name: own for image, own in app.all_labels(user) if own.objects or own.clicks}
+    if not replaces and (lost := [image_name for image_name in found if image_name in present]):
+        return {
+            "question": f"{name} replaces the labels that {counted(len(lost), 'image')} "
+            f"({lost[0]}{', …' if len(lost) > 1 else ''}) already have; this cannot be undone. Load it?"
+        }
     for image_name, labels in found.items():
         app.store_of(user, by_name[image_name]).save(image_name, labels)
     message = " ".join(filter(None, [f"Loaded the labels of {counted(len(found), 'image')}.", loaded.warning]))
+    if found and (user.image is None or user.image.name not in found):
+        first = next(number for number, image_name in enumerate(by_name, start=1) if image_name in found)
+        message += f" This image is not in the file; image {first} is the first one that is."
     if user.image is not None and user.image.name in found:
         answer = _show(app, user, user.image)
         return {**answer, "message": " ".join(filter(None, [message, answer.get("message")]))}

@@ -198,7 +198,7 @@ class Labeling:
             masks.append(None if left is None else encode_mask(left))
         if not rle_area(masks[0]):
             raise UserError("That would remove the whole mask; remove the object instead.")
-        return replace(item, mask=masks[0], rough_mask=masks[1], erased=(*item.erased, point))
+        return replace(item, mask=masks[0], rough_mask=masks[1], erased=(*item.erased, point), doubt=None)
 
     def _object_at(self, point: Point, id: int | None) -> LabeledObject:
         """Return the given object if its mask holds the point, else the smallest mask that does."""

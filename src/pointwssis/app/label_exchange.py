@@ -3,7 +3,8 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ..data.errors import SKIP_HINT
 from ..data.formats.click_table_export import to_click_table
 from ..data.formats.coco_export import to_coco
 from ..data.formats.cvat import to_cvat
@@ -74,6 +76,8 @@ WRITERS: dict[str, tuple[str, Callable[[Dataset], str]]] = {
     "csv": ("clicks.csv", to_click_table),
 }
 
+MAPPING_HINT = re.compile(r"map them, as with --label_map '.*', or (?=rename or remove them)")
+
 
 def exported(labels: Iterable[tuple[WorkImage, ImageLabels]], class_names: Sequence[str], format: str) -> Download:
     """Return the labels of images as one file.
@@ -89,6 +93,13 @@ def exported(labels: Iterable[tuple[WorkImage, ImageLabels]], class_names: Seque
     if format not in WRITERS:
         raise UserError(f"There is no format {format!r:.40}; {did_you_mean(format, WRITERS) or ', '.join(WRITERS)}")
     name, write = WRITERS[format]
+    labels = list(labels)
+    for image, own in labels if format == "cvat" else ():
+        if any(label is None for *_, label in own.clicks):
+            raise UserError(
+                f"CVAT requires a class for every object, and clicks of {image.name} have none yet; open this image, "
+                "and the model chooses their classes."
+            )
     rows = label_rows(labels, class_names)
     if not len(rows):
         raise UserError("There is nothing to save yet; click an object first.")
@@ -129,6 +140,7 @@ def imported(
         UserError: the file is invalid, or names other images or classes; the message names the record.
     """
     try:
+        folder.mkdir(parents=True, exist_ok=True)  # somebody may have deleted it meanwhile
         with TemporaryDirectory(dir=folder, prefix="loading-") as scratch:
             # Readers take files, and find images by their names below a folder.
             image_dir, file = Path(scratch, "images"), Path(scratch, "labels" + Path(name).suffix.lower())
@@ -138,21 +150,30 @@ def imported(
             try:
                 rows = load_annotations(file, image_dir, class_names=list(class_names))
             except UserError as error:
-                # The user knows the file by its own name.
+                # The user knows the file by its own name, and the page has no options of the command line.
                 message = str(error).replace(str(file), name).replace(str(image_dir), "the images of the app")
+                message = MAPPING_HINT.sub("", message.removesuffix(SKIP_HINT))
                 raise UserError(message) from error
     except OSError as error:
         raise UserError(f"{name} cannot be read ({reason_of(error)}); nothing was changed.") from error
     return labels_of_rows(rows)
 
 
-def labels_of_rows(rows: Dataset) -> LoadedLabels:
-    """Return rows of the schema as labels by file name: masks as they are, points as clicks for the model."""
-    class_names, found, left_out = names_of(rows), {}, 0
+def labels_of_rows(rows: Dataset, doubts: Mapping[int, str] | None = None) -> LoadedLabels:
+    """Return rows of the schema as labels by file name: masks as they are, points as clicks for the model.
+
+    Args:
+        rows: rows of the schema.
+        doubts: object id → what speaks against its mask.
+    """
+    class_names, doubts, found, left_out = names_of(rows), doubts or {}, {}, 0
     for row in rows.with_format(None):
         items = [item for item in row["objects"] if not item["iscrowd"]]
         masks = [item for item in items if item["segmentation"] is not None and item["category"] is not None]
-        objects = [replace(from_row(item, class_names), id=number) for number, item in enumerate(masks, start=1)]
+        objects = [
+            replace(from_row(item, class_names), id=number, doubt=doubts.get(item["id"]))
+            for number, item in enumerate(masks, start=1)
+        ]
         clicks = [_click(item, class_names) for item in items if item["segmentation"] is None and item["point"]]
         found[row["file_name"]] = ImageLabels((row["width"], row["height"]), tuple(objects), clicks=tuple(clicks))
         left_out += len(row["objects"]) - len(objects) - len(clicks)
@@ -167,6 +188,7 @@ def write_labels(
     if not labels:
         return None
     file = exported(labels, class_names, "coco")
+    folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / file.name, file.text)
     return folder / file.name
 

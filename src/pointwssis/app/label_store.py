@@ -125,7 +125,11 @@ class LabelStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not record.is_file():
+                # The folder is new, or somebody has deleted it: then everything is written again.
                 replace_file(record, self._image_folders)
+                for other, kept in self._labels.items():
+                    self._path(other).parent.mkdir(parents=True, exist_ok=True)
+                    replace_file(self._path(other), json.dumps(_record(kept)))
             replace_file(path, json.dumps(_record(labels)))
         except OSError as error:
             raise UserError(

@@ -31,6 +31,7 @@ class LabeledObject:
         background_score: evidence against an object at the click, 0 to 1.
         erased: negative clicks, in their order.
         is_loaded: True if the mask comes from an annotation file.
+        doubt: what speaks against a pseudo label that is among the most doubtful; None for any other mask.
     """
 
     id: int
@@ -44,6 +45,7 @@ class LabeledObject:
     background_score: float = 0.0
     erased: tuple[Point, ...] = ()
     is_loaded: bool = False
+    doubt: str | None = None
 
     @property
     def anchor(self) -> Point:
@@ -133,6 +135,7 @@ def to_view(item: LabeledObject) -> dict[str, Any]:
         "score": item.score,
         "background": item.background_score,
         "erased": item.erased,
+        "doubt": item.doubt,
         "outlines": _outlines(item.mask),
         "rough": rough,
     }

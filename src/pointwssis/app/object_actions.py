@@ -50,7 +50,7 @@ def erase(app: AppState, user: User, x: float, y: float, id: int | None = None) 
 def undo(app: AppState, user: User) -> Answer:
     """Take the last change back."""
     if not open_labeling(user)[1].can_undo:
-        return {"message": "There is nothing to undo."}
+        return {"message": "There is nothing to undo since this image was opened."}
     return _change(app, user, lambda labeling: labeling.undo())
 
 

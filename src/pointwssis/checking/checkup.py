@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """All checks of a dataset: annotations and pyramid in one pass over the rows, image files in another."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from datasets import Dataset
 from tqdm.auto import tqdm
@@ -67,7 +67,8 @@ def check_recipe(recipe: Recipe) -> Checkup:
     findings = Findings()
     reports: list[LoadReport] = []
     # Loaders skip bad records instead of stopping, so that all of them can be reported.
-    data = load_data(_as_labeled(recipe), reports)
+    with recipe.places.naming():
+        data = load_data(_as_labeled(recipe), reports)
     for report in reports:
         _take_report(report, recipe.skip_bad, findings)
     return check_data(recipe, data, findings)
@@ -131,7 +132,7 @@ def _as_labeled(recipe: Recipe) -> Recipe:
     """Return a recipe that loads the data with the labels of the files, without records that cannot be read."""
     # Hidden labels and perturbed points would be checked in place of those in the files.
     hidden = {"labeled_fraction": None, "image_level_fraction": 0.0, "unlabeled_fraction": 0.0, "point_noise": {}}
-    return Recipe(**{**vars(recipe), **hidden, "skip_bad": True})
+    return replace(recipe, **hidden, skip_bad=True)
 
 
 def _take_report(report: LoadReport, skip_bad: bool, findings: Findings) -> None:

@@ -43,6 +43,7 @@ def main(arguments: Sequence[str]) -> None:
     check_gradio()
     limits = _limits(options)
     register()
+    print("loading the images and the model…", flush=True)
     images, labels = _work(options, class_names(options.model))
     for name, start in labels.items():
         limits.check_objects(name, len(start.objects) + len(start.clicks))
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str]) -> None:
     with as_user_error(OSError, source=f"--host {options.host} --port {options.port}"):
         page, address = launch(app, options.host, options.port)
     print(f"open {address} in a browser; Ctrl-C stops the app", flush=True)
+    if images:
+        print(f"every change is saved in {options.output_dir / 'labels'}; the same command goes on with it", flush=True)
     try:
         wait_until_stopped()
     except KeyboardInterrupt:  # the way to stop a server, not a failure
@@ -106,12 +109,14 @@ def _limits(options: argparse.Namespace) -> "Limits":
     return Limits(**given)
 
 
-def _worst_first(rows: "Dataset") -> "Dataset":
-    """Return images in the order of what a correction of their pseudo labels brings, and print the reasons.
+def _worst_first(rows: "Dataset") -> tuple["Dataset", dict[int, str]]:
+    """Rank the images of pseudo labels by what a correction of their labels brings, and print the worst.
 
-    Images without pseudo labels come last, in their order.
+    Returns:
+        The images, those without pseudo labels last, in their order; and object id → what speaks against its label, for
+        the most doubtful labels.
     """
-    from ..review.doubt import label_doubts
+    from ..pseudo_labeling.doubt import NOTHING_UNUSUAL, label_doubts
     from ..review.worst_images import worst_images
 
     worst = worst_images(label_doubts(rows))
@@ -122,8 +127,13 @@ def _worst_first(rows: "Dataset") -> "Dataset":
         label = image.labels[0]
         print(f"  {names[image.row]}: {image.doubtful} doubtful of {counted(len(image.labels), 'label')}", end="")
         print(f"; the worst: doubt {label.doubt:.2f}, {label.reason}")
+    reasons = {}
+    for image in worst:
+        for label in image.labels[: image.doubtful]:
+            if label.reason != NOTHING_UNUSUAL:
+                reasons[label.item["id"]] = label.reason
     order = dict.fromkeys([*(image.row for image in worst), *range(len(rows))])
-    return rows.select(list(order))
+    return rows.select(list(order)), reasons
 
 
 def _work(options: argparse.Namespace, names: Sequence[str]) -> tuple[list["WorkImage"], dict[str, "ImageLabels"]]:
@@ -145,16 +155,21 @@ def _work(options: argparse.Namespace, names: Sequence[str]) -> tuple[list["Work
 
     if len(options.paths) > 1:
         raise UserError(f"--labels takes one folder of images, got {len(options.paths)} paths")
-    rows = _worst_first(labels_of(options.labels, options.paths[0] if options.paths else None))
+    rows, reasons = _worst_first(labels_of(options.labels, options.paths[0] if options.paths else None))
     if unknown := set(names_of(rows)) - set(names):
         raise UserError(f"{options.labels}: the model does not know the class {min(unknown)!r}; it knows {names}")
-    labels, images, start = labels_of_rows(rows), [], {}
+    labels, images, start = labels_of_rows(rows, reasons), [], {}
     if labels.warning:
         print(f"{options.labels}: {labels.warning}")
     # Saved labels must lie inside the output folder, whatever the name of an image, and each in a file of its own.
     inside = {name for name in rows["file_name"] if lies_inside(Path("labels"), name)}
     for row in rows.select_columns(["image", "file_name"]):
         name = row["file_name"]
+        if row["image"]["bytes"] is not None:
+            raise UserError(
+                f"{options.labels}: holds its images in its rows, and the app opens files; write its labels to a file "
+                "(pointwssis export), and give that file with the folder of the images"
+            )
         if name not in inside:
             name = free_name(Path(name).name, {*inside, *start})
         images.append(WorkImage(name, Path(row["image"]["path"])))

@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """`pointwssis COMMAND`, which is `python -m pointwssis COMMAND`."""
 
+import errno
 import importlib
 import importlib.metadata
 import signal
@@ -31,6 +32,15 @@ OPTIONS = {
     "--help": "show this help; pointwssis COMMAND --help shows the options of a command",
     "--version": "print the version",
     "--debug": "show the traceback of every error; works before and after the command",
+}
+# Errors of the file system, which state a path → what they mean, and what to do
+SYSTEM_ERRORS = {
+    errno.EISDIR: "a folder is in the place of a file; move it away",
+    errno.ENOTDIR: "a file is in the place of a folder; move it away, or choose another path",
+    errno.EROFS: "the disk is read-only; choose another output folder",
+    errno.ENAMETOOLONG: "the name is too long for this disk; shorten it",
+    errno.ELOOP: "links lead in a circle; correct them",
+    errno.EIO: "the disk cannot be read or written; check it",
 }
 REPORT = (
     "this is a bug in pointwssis; please report it with the traceback above, the command and `pointwssis --version`"
@@ -95,6 +105,11 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
     except Exception as error:
         if is_about_a_full_disk(error) and not debug:
             print(f"pointwssis {name}: the disk is full ({error}); free some space and try again", file=sys.stderr)
+            return 1
+        # Nor is a file system that does not permit what every other one does a bug.
+        if isinstance(error, OSError) and error.errno in SYSTEM_ERRORS and error.filename and not debug:
+            path = error.filename2 or error.filename  # the second one is the target of a renaming
+            print(f"pointwssis {name}: {path}: {SYSTEM_ERRORS[error.errno]}", file=sys.stderr)
             return 1
         # Printed here and not raised, so that the request comes after the traceback.
         traceback.print_exc()

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..ops.images import IMAGE_SUFFIXES
+from ..ops.images import IMAGE_SUFFIXES, is_image_name
 from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
 from ..ops.whole_files import UNFINISHED
 from ..ops.wording import counted
@@ -37,6 +37,7 @@ examples:
   pointwssis predict outputs/coco10/student_refined data/coco/test2017 --test_dev image_info_test-dev2017.json"""
 RESULTS_FILE = "detections_test-dev2017_pointwssis_results.json"
 BF16_OF_DTYPE = {"float32": False, "bfloat16": True, "auto": None}
+PICTURE_FOLDERS = ("labels", "overlays")
 JOURNAL = UNFINISHED + "instances.jsonl"
 
 
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> None:
     register()
     # Arguments, files and classes are checked before the weights are loaded.
     _check(options)
-    files = image_files(options.paths)
+    files = image_files(options.paths, options.output_dir)
     names = class_names(options.model)
     if options.test_dev is not None:
         write_test_dev(options, list(files), names)
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str]) -> None:
 
         clicks = read_click_table(options.points, files, names, options.skip_bad)
     pipe = load_pipeline(options)
-    for folder in ("labels", "overlays"):
+    for folder in PICTURE_FOLDERS:
         with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
             (options.output_dir / folder).mkdir(parents=True, exist_ok=True)
     # Results are written image by image, so that a stop loses none.
@@ -272,8 +273,10 @@ def class_names(model: str) -> list[str]:
     """
     from transformers import AutoConfig
 
+    from ..hub.run_folders import refuse_run_folder
     from ..models.saved_files import naming_damaged_model
 
+    refuse_run_folder(model)
     try:
         with naming_damaged_model(model):
             config = AutoConfig.from_pretrained(model)
@@ -291,8 +294,12 @@ def class_names(model: str) -> list[str]:
     return names
 
 
-def image_files(paths: Sequence[str]) -> dict[Path, str]:
+def image_files(paths: Sequence[str], output_dir: Path | None = None) -> dict[Path, str]:
     """Return the images among files and folders, in order, each with its name below the folder that all share.
+
+    Args:
+        paths: files and folders.
+        output_dir: folder of results, whose pictures are left out of the folders.
 
     Raises:
         UserFileNotFoundError: a path does not exist, or a folder holds no image.
@@ -301,8 +308,8 @@ def image_files(paths: Sequence[str]) -> dict[Path, str]:
     for path in map(Path, paths):
         if path.is_dir():
             # In folders only images count; a file that is named itself is taken as it is.
-            named = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
-            inside = [file for file in named if not file.is_dir()]
+            named = sorted(file for file in path.rglob("*") if is_image_name(file))
+            inside = [file for file in named if not file.is_dir() and not _is_result(file, output_dir)]
             if not inside:
                 raise UserFileNotFoundError(f"{path}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
             files += inside
@@ -313,6 +320,13 @@ def image_files(paths: Sequence[str]) -> dict[Path, str]:
     # Names relative to the shared folder stay distinct across subfolders.
     shared = os.path.commonpath([os.path.abspath(path if Path(path).is_dir() else Path(path).parent) for path in paths])
     return {file: Path(os.path.relpath(file, shared)).as_posix() for file in files}
+
+
+def _is_result(file: Path, output_dir: Path | None) -> bool:
+    """Return True for a picture that an earlier call has written into the output folder."""
+    return output_dir is not None and any(
+        file.absolute().is_relative_to((output_dir / folder).absolute()) for folder in PICTURE_FOLDERS
+    )
 
 
 def output_names(files: Iterable[Path]) -> Iterator[str]:

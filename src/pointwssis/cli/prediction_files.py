@@ -12,8 +12,8 @@ from typing import Any, TextIO
 import numpy as np
 from PIL import Image
 
-from ..ops.coco_masks import rle_area, rle_box
-from ..ops.rle import decode_pixels
+from ..ops.mask_measures import measure_mask
+from ..ops.rle import foreground_runs
 from ..ops.whole_files import UNFINISHED
 from .prediction_journal import PredictionJournal, Record
 
@@ -42,15 +42,15 @@ def instance_records(instances: Sequence[Mapping[str, Any]]) -> list[Record]:
     for instance in instances:
         rle = instance["mask"]
         # Box, area and center follow from the mask; an empty mask has no center.
-        columns, rows = np.divmod(decode_pixels(rle), rle["size"][0])
+        measures = measure_mask(rle)
         record = {
             "label": instance["label"],
             "segmentation": rle,
-            "bbox": rle_box(rle),
-            "area": rle_area(rle),
+            "bbox": measures.box,
+            "area": measures.area,
             "iscrowd": 0,
             "score": instance["score"],
-            "center": [float(columns.mean()), float(rows.mean())] if len(rows) else [None, None],
+            "center": list(measures.center or (None, None)),
         }
         # COCO has no field for clicks, so this one is added to it.
         if "point" in instance:
@@ -123,7 +123,8 @@ def write_pictures(
     # Sixteen bits, since an image may show more than 255 instances; column by column, as pixels of masks are counted.
     labels = np.zeros(image.width * image.height, dtype=np.uint16)
     for number in range(len(instances), 0, -1):  # the list begins with the best, which is drawn last
-        labels[decode_pixels(instances[number - 1]["mask"])] = number
+        for start, end in zip(*foreground_runs(instances[number - 1]["mask"]), strict=True):
+            labels[start:end] = number
     with whole_file(folder / "labels" / f"{name}.{label_format}") as path:
         Image.fromarray(np.ascontiguousarray(labels.reshape(image.width, image.height).T)).save(path)
     masks = [instance["mask"] for instance in instances]

@@ -69,12 +69,14 @@ def print_dry_run(recipe: Recipe, update: bool) -> None:
     from ..runs.data import load_data
     from ..runs.held_back import with_validation
     from ..runs.plan import RunPlan
+    from ..runs.unused_settings import warn_about_unused_settings
     from .dry_run import dry_run_report
 
     register()
     # A dry run loads the data and times a few steps, but writes nothing.
     data = with_validation(recipe, load_data(recipe))
     print(data.summary())
+    warn_about_unused_settings(recipe, data)
     print("measuring a few training steps …", flush=True)
     print("\n" + dry_run_report(RunPlan(recipe, data, update=update).stages(), CostModel(recipe, data)))
 

@@ -64,6 +64,7 @@ class LoadReport:
         suspects: those of the remarks that say that something is probably wrong.
         examples: problem or remark → message about its first record.
         messages: messages about all skipped records, in order.
+        names: names of classes in the file, before `label_map` is applied.
         images: number of images loaded.
         objects: number of objects loaded.
 
@@ -81,6 +82,7 @@ class LoadReport:
         self.suspects: set[str] = set()
         self.examples: dict[str, str] = {}
         self.messages: list[str] = []
+        self.names: set[str] = set()
         self.images = self.objects = 0
 
     def reject(self, record: str, bad: AnnotationError) -> None:

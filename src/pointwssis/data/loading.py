@@ -11,6 +11,7 @@ from ..ops.documents import problem_of_text
 from ..ops.user_error import UserError, UserFileNotFoundError
 from .class_names import unite_names
 from .errors import LoadReport
+from .formats.foreign import foreign_format
 from .formats.reader import NoClassError
 from .formats.sniffing import FileHead
 from .formats.table import FORMATS, AnnotationFormat
@@ -86,14 +87,15 @@ def annotation_format(path: str | Path) -> AnnotationFormat:
         raise UserFileNotFoundError(f"{path}: annotation file not found; check the path")
     # The first match counts, so the order of FORMATS decides between formats that look alike.
     head = FileHead.of(path)
-    for entry in FORMATS:
+    problem = foreign_format(head)
+    for entry in () if problem else FORMATS:
         if entry.recognizes(head):
             return entry
     # For an unknown file, quote what it begins with and list what is supported; a folder has no first line.
     known = "; ".join(f"{entry.title} ({entry.file})" for entry in FORMATS)
     if path.is_dir():
         raise UserFileNotFoundError(f"{path}: this is a folder, not an annotation file; give its data.yaml or the file")
-    problem = problem_of_text(path)
+    problem = problem or problem_of_text(path)
     if problem:
         raise UserError(f"{path}: {problem}")
     first_line = head.text.partition("\n")[0].strip()

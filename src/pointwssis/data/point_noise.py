@@ -207,7 +207,10 @@ def apply_point_noise(
     # The order is fixed, whatever the order of the mapping: positions, then classes, then removal.
     for key in POINT_NOISE:
         if noise.get(key):
-            dataset = steps[key](dataset, noise[key])
+            try:
+                dataset = steps[key](dataset, noise[key])
+            except UserError as error:
+                raise UserError(f"point_noise.{key}: {error}") from error
     return dataset
 
 
@@ -215,14 +218,14 @@ def check_point_noise(noise: Mapping[str, float]) -> None:
     """Raise a `UserError` for noise that `apply_point_noise` does not support."""
     for key, value in noise.items():
         if key not in POINT_NOISE:
-            raise UserError(f"point_noise has no key {key!r}; use {', '.join(POINT_NOISE)}")
+            raise UserError(f"point_noise.{key}: unknown key; use {', '.join(POINT_NOISE)}")
         # Jitter is a standard deviation of any size, everything else a fraction.
         if not key.startswith("jitter"):
-            _check_fraction(f"point_noise: {key}", value)
+            _check_fraction(f"point_noise.{key}", value)
         elif not 0 <= value < np.inf:
-            raise UserError(f"point_noise: {key} is {value}; it must be a standard deviation of at least 0")
+            raise UserError(f"point_noise.{key} is {value}; it must be a standard deviation of at least 0")
     if noise.get("missing") and noise.get("overlooked"):
-        raise UserError("point_noise: missing and overlooked remove the same objects; use one of them")
+        raise UserError("point_noise.missing and point_noise.overlooked remove the same objects; use one of them")
 
 
 # -- changing the objects of a dataset

@@ -16,8 +16,12 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
+from ..ops.user_error import UserError
+from .run_folders import refuse_run_folder
+
 NOT_FOUND = (RepositoryNotFoundError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled)
 EMPTY_CARD = "[More Information Needed]"  # in each field of transformers' empty template
+_REFINER_TYPE = "mask_refine_net"
 
 
 # -- loading
@@ -74,6 +78,7 @@ class HubConfig:
         cls, pretrained_model_name_or_path: Any, **kwargs: Any
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the stored fields and the unused keyword arguments, as transformers does."""
+        refuse_run_folder(pretrained_model_name_or_path, cls.model_type == _REFINER_TYPE)
         with hint_where_missing(pretrained_model_name_or_path):
             return super().get_config_dict(pretrained_model_name_or_path, **kwargs)
 
@@ -82,11 +87,24 @@ class HubModel:
     """Mixin in front of `PreTrainedModel` that adds a hint to the error for a missing model, and our model card."""
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
-        """Load a model as transformers does."""
-        """Load a model as transformers does."""
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: Any, *args: Any, output_loading_info: bool = False, **kwargs: Any
+    ) -> Any:
+        """Load a model as transformers does.
+
+        Raises:
+            UserError: the path is the output folder of a run, or the weights are those of another kind of model.
+        """
+        refuse_run_folder(pretrained_model_name_or_path, cls.config_class.model_type == _REFINER_TYPE)
         with hint_where_missing(pretrained_model_name_or_path):
-            return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+            model, info = super().from_pretrained(
+                pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
+            )
+        # transformers would draw all weights at random, and only log it.
+        own = dict(model.named_parameters())
+        if pretrained_model_name_or_path is not None and own and own.keys() <= set(info["missing_keys"]):
+            raise UserError(f"{pretrained_model_name_or_path}: its weights are not those of a {cls.__name__}")
+        return (model, info) if output_loading_info else model
 
     def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
         """Push the model as transformers does; a repository without a card gets one with the facts of the model.

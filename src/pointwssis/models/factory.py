@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,19 @@ CHANGEABLE_FIELDS = (
 CROP_FIELDS = ("crop_size", "point_sigma", "box_scale", "train_box_scale")
 
 
-def check_fields(kind: type[PreTrainedConfig], fields: Mapping[str, Any]) -> None:
-    """Raise a ValueError for a field that a configuration does not have; transformers keeps it silently."""
+def check_fields(kind: type[PreTrainedConfig], fields: Mapping[str, Any], source: str = "") -> None:
+    """Raise a UserError for a field that a configuration does not have; transformers keeps it silently.
+
+    Args:
+        kind: class of the configuration.
+        fields: name → value.
+        source: key of a recipe that holds the fields; begins the message.
+    """
     known = [field.name for field in dataclasses.fields(kind)]
     for name in fields:
         if name not in known:
-            raise UserError(with_hint(f"{kind.__name__} has no field {name!r}", did_you_mean(name, known)))
+            before = f"{source}.{name}: " if source else ""
+            raise UserError(with_hint(f"{before}{kind.__name__} has no field {name!r}", did_you_mean(name, known)))
 
 
 def check_configuration(kind: type[PreTrainedConfig], fields: Mapping[str, Any], source: str) -> None:
@@ -49,13 +57,17 @@ def check_configuration(kind: type[PreTrainedConfig], fields: Mapping[str, Any],
     Args:
         kind: class of the configuration.
         fields: name → value.
-        source: origin of the fields; begins the message.
+        source: key of a recipe that holds the fields; begins the message.
     """
-    check_fields(kind, fields)
+    check_fields(kind, fields, source)
     try:
         kind(**fields)
     except StrictDataclassError as error:  # its own message repeats the one of its cause
-        raise UserError(f"{source}: {error.__cause__ or error}") from error
+        problem = str(error.__cause__ or error)
+        # A problem of one field alone is about the key of that field.
+        about = [name for name in fields if re.search(rf"\b{re.escape(name)}\b", problem)]
+        key = f"{source}.{about[0]}" if len(about) == 1 else source
+        raise UserError(f"{key}: {problem}") from error
 
 
 def label_maps(class_names: Sequence[str]) -> dict[str, dict]:

@@ -61,7 +61,7 @@ def _unreadable_file(folder: Path) -> Path | None:
     for path in sorted(folder.glob("*.json")):
         try:
             json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError):
+        except (OSError, ValueError, RecursionError):
             return path
     try:
         with safe_open(folder / WEIGHTS_FILE, "pt"):

@@ -19,11 +19,11 @@ from ..ops.rle import RLE, decode_rle, encode_mask, encode_window, rle_covers
 from ..ops.tile_merging import TileMasks, merge_masks
 from ..ops.tiles import Window, most_central_windows
 from ..ops.user_error import UserError, UserFileNotFoundError
-from ..ops.whole_files import digest_of, read_manifest
 from .mask_enlarging import enlarged_mask
 from .mask_suppression import kept_detections
 from .network_inputs import InputFrame, network_inputs
 from .object_crops import crops_of_objects, refined_crop
+from .onnx_graphs import Provider, opener
 
 CONFIG_FILE = "config.json"
 INPUTS_PER_PASS = 16  # most tiles that go through the encoder together
@@ -48,7 +48,11 @@ class OnnxPointSegmenter:
         folder: folder that `pointwssis onnx` has written.
         int8: run the encoder with 8-bit weights and features, if the folder has it.
         threads: threads per operation; None leaves the choice to onnxruntime.
-        providers: execution providers of onnxruntime, such as "CUDAExecutionProvider", in order of preference.
+        providers: execution providers of onnxruntime in order of preference, each a name such as
+            "CUDAExecutionProvider", or a name with its options.
+
+    Raises:
+        UserError: onnxruntime is missing or has none of the providers, or the folder lacks a file.
 
     Example:
         ```python
@@ -64,7 +68,7 @@ class OnnxPointSegmenter:
         folder: str | Path,
         int8: bool = False,
         threads: int | None = None,
-        providers: Sequence[str] = ("CPUExecutionProvider",),
+        providers: Sequence[Provider] = ("CPUExecutionProvider",),
     ):
         self.folder = Path(folder)
         path = self.folder / CONFIG_FILE
@@ -75,7 +79,7 @@ class OnnxPointSegmenter:
         except ValueError as error:
             raise UserError(f"{path}: not valid JSON ({error}); write it again with `pointwssis onnx`") from error
         self.id2label = {int(index): name for index, name in self.config["id2label"].items()}
-        open_graph = _opener(threads, providers)
+        open_graph = opener(threads, providers)
         self._encoder = open_graph(self.folder / ("encoder_int8.onnx" if int8 else "encoder.onnx"))
         self._point_decoder = open_graph(self.folder / "point_decoder.onnx")
         self._detector = open_graph(self.folder / "detector.onnx")
@@ -83,25 +87,41 @@ class OnnxPointSegmenter:
         if self.config["refiner"] is not None:
             self._refiner = open_graph(self.folder / "refiner.onnx")
 
-    def __call__(self, image: Any, points: Any = None, labels: Any = None, **parameters: Any) -> list[dict[str, Any]]:
+    def __call__(
+        self, image: Any, points: Any = None, labels: Any = None, tile_size: int | None = None, **parameters: Any
+    ) -> list[dict[str, Any]]:
         """Segment one instance per point, or all instances without points.
 
         Args:
-            image: a path, a PIL image, or an array: (H, W, 3) uint8 RGB, or (H, W) of any depth.
+            image: as in `encode`.
             points: N pairs (x, y) in pixels of the upright image; None runs ordinary instance segmentation.
             labels: class of each point: a name, an id, or None; None if no class is known.
+            tile_size: as in `encode`.
             parameters: those of `EncodedImage.__call__`.
 
         Returns:
             The instances, as `EncodedImage.__call__` returns them.
         """
-        return self.encode(image)(points, labels, **parameters)
+        return self.encode(image, tile_size)(points, labels, **parameters)
 
-    def encode(self, image: Any) -> "EncodedImage":
-        """Run the encoder once, so that every click on the image costs only its decoding."""
+    def encode(self, image: Any, tile_size: int | None = None) -> "EncodedImage":
+        """Run the encoder once, so that every click on the image costs only its decoding.
+
+        Args:
+            image: a path, the bytes of an image file, a PIL image, or an array: (H, W, 3) uint8 RGB or (H, W) gray.
+            tile_size: side in pixels of overlapping square tiles, each of which is scaled like an image of the
+                training; None takes that of the model, which is none unless it was trained on tiles.
+
+        Raises:
+            UserError: the image cannot be read, or `tile_size` is invalid.
+        """
         name = str(image) if isinstance(image, (str, Path)) else getattr(image, "filename", "") or "the image"
+        check_at_least_one("tile_size", tile_size)
         pixels = read_image(image_of_array(image) if isinstance(image, np.ndarray) else image)
-        inputs = network_inputs(pixels, self.config["image_processor"])
+        settings = self.config["image_processor"]
+        if tile_size is not None:
+            settings = {**settings, "tile_size": tile_size}
+        inputs = network_inputs(pixels, settings)
         frames: list[InputFrame] = []
         outputs: list[NetworkOutputs] = []
         while some := list(islice(inputs, INPUTS_PER_PASS)):
@@ -336,36 +356,3 @@ def _box(pixels: np.ndarray, left: int, top: int) -> list[int]:
     if not len(rows):
         return [0, 0, 0, 0]
     return [left + int(columns[0]), top + int(rows[0]), left + int(columns[-1]) + 1, top + int(rows[-1]) + 1]
-
-
-class Graph:
-    """One ONNX file, called with its inputs by name; returns its outputs in their order."""
-
-    def __init__(self, session: Any):
-        self.session = session
-        self.output_names = [output.name for output in session.get_outputs()]
-
-    def __call__(self, **inputs: np.ndarray) -> list[np.ndarray]:
-        return self.session.run(None, inputs)
-
-
-def _opener(threads: int | None, providers: Sequence[str]) -> Callable[[Path], Graph]:
-    """Return a function that opens ONNX files with these settings."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise UserError("OnnxPointSegmenter needs onnxruntime: pip install onnxruntime") from error
-    options = onnxruntime.SessionOptions()
-    if threads is not None:
-        options.intra_op_num_threads = threads
-
-    def open_graph(path: Path) -> Graph:
-        if not path.is_file():
-            raise UserFileNotFoundError(f"{path}: not found; write it again with `pointwssis onnx`")
-        # A damaged graph may still run, and find something else.
-        known = read_manifest(path.parent).get(path.name)
-        if known is not None and digest_of(path) not in known:
-            raise UserError(f"{path}: is not as it was written; write it again with `pointwssis onnx`")
-        return Graph(onnxruntime.InferenceSession(path, options, list(providers)))
-
-    return open_graph

@@ -117,6 +117,31 @@ def parse_yaml(text: str, source: str) -> Any:
         raise UserError(f"{source}: not valid YAML (nested too deeply)") from None
 
 
+def lines_of_keys(text: str) -> dict[str, int]:
+    """Return the line, from 1, of each key of the mappings in a YAML document that `parse_yaml` reads.
+
+    Args:
+        text: YAML document.
+
+    Returns:
+        Key → line; a key of an inner mapping follows that of the mapping, after a dot.
+
+    Example:
+        >>> lines_of_keys("model: {depth: 2}")
+        {'model': 1, 'model.depth': 1}
+    """
+    lines: dict[str, int] = {}
+
+    def add(node: yaml.Node | None, above: str) -> None:
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            if isinstance(key, yaml.ScalarNode):
+                lines[above + key.value] = key.start_mark.line + 1
+                add(value, f"{above}{key.value}.")
+
+    add(_Loader(text).get_single_node(), "")
+    return lines
+
+
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader that also reads 1e-4 as a number, and states the place of a value that it cannot read."""
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from .deep_images import deep_values, is_deep, scale_to_8_bits
@@ -33,11 +34,25 @@ _END_MARKERS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
 _TAIL_BYTES = 4096
 
 
+def is_image_name(path: str | Path) -> bool:
+    """Return True if a file of a folder is taken for an image, by its name.
+
+    Archives made on a Mac hold a `._photo.jpg` beside each `photo.jpg`, which is no image.
+
+    Example:
+        >>> is_image_name("a/photo.JPG"), is_image_name("a/._photo.jpg"), is_image_name("a/notes.txt")
+        (True, False, False)
+    """
+    path = Path(path)
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("._")
+
+
 def read_image(source: Any) -> Image.Image:
     """Read an image as 8-bit RGB, by the rules of this module.
 
     Args:
-        source: a path, a PIL image, a `{"path", "bytes"}` dict, or a dataset row with one of them under "image".
+        source: a path, the bytes of an image file, a PIL image, a `{"path", "bytes"}` dict, or a dataset row with one
+            of them under "image".
 
     Returns:
         The RGB image in upright orientation.
@@ -49,10 +64,38 @@ def read_image(source: Any) -> Image.Image:
     """
     if isinstance(source, Mapping) and "image" in source:
         source = source["image"]
+    if isinstance(source, bytes):
+        source = {"path": None, "bytes": source}
     if isinstance(source, Image.Image):
         return _upright_rgb(source, getattr(source, "filename", "") or "image in memory")
     with _open(source) as opened:
         return _upright_rgb(opened, _name(source))
+
+
+def image_of_array(array: np.ndarray) -> Image.Image:
+    """Return an array as a PIL image, which `read_image` takes.
+
+    Args:
+        array: (height, width) gray of any dtype, or uint8 color with 1, 3 or 4 channels, first or last.
+
+    Raises:
+        UserError: the array has another shape or dtype.
+    """
+    # Channels come first if the first axis, and not the last one, has the length of colors.
+    if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] not in (1, 3, 4):
+        array = np.moveaxis(array, 0, -1)  # channels first → last
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if 0 not in array.shape:
+        # Deep gray becomes float, which `read_image` scales to 8 bits.
+        if array.ndim == 2:
+            return Image.fromarray(array if array.dtype in (np.uint8, np.bool_) else array.astype(np.float32))
+        if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8:
+            return Image.fromarray(np.ascontiguousarray(array))
+    raise UserError(
+        f"an image array must have shape (height, width, 3) and dtype uint8 with values from 0 to 255, or shape "
+        f"(height, width) and any dtype; got shape {array.shape} and dtype {array.dtype}"
+    )
 
 
 def check_image(path: str | Path, decode: bool = False) -> tuple[int, int]:
@@ -118,7 +161,10 @@ def _open(source: Any) -> Iterator[Image.Image]:
     path = source.get("path") if isinstance(source, Mapping) else source
     if not in_memory and not isinstance(path, (str, Path)):
         kind = type(source).__name__
-        raise TypeError(f"an image must be a path, a PIL image or {{'path', 'bytes'}}, got {kind} {source!r:.60}")
+        raise TypeError(
+            f"an image must be a path, the bytes of an image file, a PIL image or {{'path', 'bytes'}}, got {kind} "
+            f"{source!r:.60}"
+        )
     if not in_memory and not os.path.isfile(path):  # also False for an invalid name
         raise UserFileNotFoundError(f"{path}: image file not found; check the image folder and the file name")
     # Pillow gets a handle: for a path it maps plain TIFFs into memory and ignores their orientation.

@@ -17,6 +17,9 @@ class CheckedSettings:
     """Mixin of image processors whose settings, and those of each call, are checked; it stands before the backend."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        found, own = kwargs.get("image_processor_type"), type(self).__name__.removesuffix("Pil")
+        if found is not None and str(found).removesuffix("Pil") != own:
+            raise UserError(f"image_processor_type is {brief(found)}, that of another model; expected {own}")
         super().__init__(*args, **kwargs)
         check_processor_settings(vars(self))
 
@@ -44,9 +47,12 @@ def check_processor_settings(settings: Mapping[str, Any]) -> None:
         raise UserError(f"size: longest_edge is {longest}; it must be at least shortest_edge, {shortest}")
     for name in ("image_mean", "image_std"):
         values = settings.get(name)
-        values = list(values) if isinstance(values, (list, tuple)) else [values]
+        is_list = isinstance(values, (list, tuple))
+        values = list(values) if is_list else [values]
         # Four channels are those of an array that a call passes with settings of its own.
         is_good = len(values) in (1, 3, 4) and all(_is_number(value) for value in values)
+        if is_list and len(values) == 1 and settings.get("do_convert_rgb"):
+            is_good = False  # a list holds one value per channel of RGB
         if values != [None] and (not is_good or (name == "image_std" and min(values) <= 0)):
             kind = "positive" if name == "image_std" else "finite"
             raise UserError(

@@ -106,6 +106,20 @@ def rle_covers(rle: RLE, row: int, column: int) -> bool:
     return bool(np.searchsorted(ends, position, side="right") % 2)
 
 
+def foreground_runs(rle: RLE) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first pixel of each foreground run, and the pixel behind its last one, each (N,) int64, ascending.
+
+    A pixel is an index, column · height + row. Memory and time grow with the number of runs.
+
+    Example:
+        >>> [places.tolist() for places in foreground_runs(encode_mask(np.eye(3, dtype=bool)))]
+        [[0, 4, 8], [1, 5, 9]]
+    """
+    runs = read_runs(rle["counts"]).astype(np.int64)
+    ends = np.cumsum(runs)
+    return (ends - runs)[1::2], ends[1::2]
+
+
 def decode_pixels(rle: RLE) -> np.ndarray:
     """Return the foreground pixels of a compressed COCO RLE as ascending (N,) int64 indices, column · height + row.
 
@@ -115,10 +129,9 @@ def decode_pixels(rle: RLE) -> np.ndarray:
         >>> decode_pixels(encode_mask(np.eye(3, dtype=bool)))
         array([0, 4, 8])
     """
-    runs = read_runs(rle["counts"]).astype(np.int64)
-    ends = np.cumsum(runs)
     # Each foreground run counts up from its start.
-    lengths, starts = runs[1::2], (ends - runs)[1::2]
+    starts, ends = foreground_runs(rle)
+    lengths = ends - starts
     before = np.cumsum(lengths) - lengths
     return np.repeat(starts - before, lengths) + np.arange(lengths.sum())
 

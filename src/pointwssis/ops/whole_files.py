@@ -162,14 +162,14 @@ def read_manifest(folder: Path) -> dict[str, list[str]]:
 
 
 def damaged_files(folder: Path) -> list[str]:
-    """Return the files of a folder that are not as they were written; missing ones do not count.
+    """Return the files of a folder that are not as they were written; missing ones do not count, folders do.
 
     Raises:
         DamagedFileError: the manifest is damaged.
     """
     known = read_manifest(folder)
-    present = [name for name in known if (folder / name).is_file()]
-    return [name for name in present if digest_of(folder / name) not in known[name]]
+    present = [name for name in known if (folder / name).exists()]
+    return [name for name in present if (folder / name).is_dir() or digest_of(folder / name) not in known[name]]
 
 
 def is_whole_folder(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from huggingface_hub import get_session
 from PIL import Image
 from torch.utils.data import Dataset
 
-from ..ops.images import read_image
+from ..ops.images import image_of_array, read_image
 from ..ops.user_error import UserError, UserFileNotFoundError
 
 PROMPTS = ("points", "labels", "rough_masks")  # keys that an item may hold beside its image
@@ -128,8 +128,8 @@ def as_image(image: Any, timeout: float | None = None) -> Image.Image:
     """Return an image in any common form as an upright 8-bit RGB image.
 
     Args:
-        image: a path, a URL, base64 text (with or without "data:image/…;base64,"), a PIL image, an array or tensor, or
-            a `{"path", "bytes"}` dict as in an undecoded column of `datasets`.
+        image: a path, a URL, base64 text (with or without "data:image/…;base64,"), the bytes of an image file, a PIL
+            image, an array or tensor, or a `{"path", "bytes"}` dict as in an undecoded column of `datasets`.
         timeout: seconds to wait for a URL; None waits forever.
 
     Raises:
@@ -143,7 +143,7 @@ def as_image(image: Any, timeout: float | None = None) -> Image.Image:
     elif isinstance(image, str) and not os.path.isfile(image):
         image = {"path": "base64 image", "bytes": _decoded_base64(image)}
     elif isinstance(image, (np.ndarray, torch.Tensor)):
-        image = _image_of_array(np.asarray(image.cpu() if isinstance(image, torch.Tensor) else image))
+        image = image_of_array(np.asarray(image.cpu() if isinstance(image, torch.Tensor) else image))
     return read_image(image)
 
 
@@ -171,25 +171,6 @@ def _decoded_base64(text: str) -> bytes:
     if not is_data and len(content) < MIN_IMAGE_BYTES:
         raise UserFileNotFoundError(f"{text:.200}: image file not found; expected a path, a URL or a base64 image")
     return content
-
-
-def _image_of_array(array: np.ndarray) -> Image.Image:
-    """Return an array as a PIL image: gray of any depth, or 8-bit color with the channels first or last."""
-    # Channels come first if the first axis, and not the last one, has the length of colors.
-    if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] not in (1, 3, 4):
-        array = np.moveaxis(array, 0, -1)  # channels first → last
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    if 0 not in array.shape:
-        # Deep gray becomes float, which `read_image` scales to 8 bits.
-        if array.ndim == 2:
-            return Image.fromarray(array if array.dtype in (np.uint8, np.bool_) else array.astype(np.float32))
-        if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8:
-            return Image.fromarray(np.ascontiguousarray(array))
-    raise UserError(
-        f"an image array must have shape (height, width, 3) and dtype uint8 with values from 0 to 255, or shape "
-        f"(height, width) and any dtype; got shape {array.shape} and dtype {array.dtype}"
-    )
 
 
 def given(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from ..models.factory import new_segmenter
 from ..ops.tiles import tile_windows
 from ..runs.data import RunData
 from ..runs.label_stopping import MEASUREMENTS
-from ..runs.labeling import labels_mirrored_views
 from ..runs.plan import FOLDS, StagePlan
 from ..runs.recipe import Recipe
 from ..runs.refiner_stage import starting_refiner
+from ..runs.run_labelers import labels_mirrored_views
 from ..runs.stage_arguments import refiner_settings, training_arguments
 from ..training.arguments import MASK_REFINE_NET_ARGUMENTS
 from .speed import refiner_batch_size, refiner_seconds, segmenter_batch_size, segmenter_seconds, some_rows

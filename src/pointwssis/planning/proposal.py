@@ -24,6 +24,7 @@ from .sizing import (
     STRIDE,
     TARGET_SIZE,
     InputSize,
+    augmentation_setting,
     detection_settings,
     input_settings,
     input_size,
@@ -107,18 +108,20 @@ def propose(
     # Steps are timed with the network that is proposed.
     backbone = base.backbone_name_or_path
     network, sample = network_settings(facts.full, backbone), some_rows(data.masked)
-    starts = model_settings(base)
+    starts, pretrained = model_settings(base), backbone is not None
 
     def seconds_for(size: InputSize) -> float:
         scaled = [Setting("image_size", size.image_size), Setting("pad_size", size.pad_size)]
-        return measure(recipe_from([*network, *starts, *scaled, Setting("tile_size", size.tile)]), sample)
+        scaled += [Setting("tile_size", size.tile), augmentation_setting(facts, size.tile is not None, pretrained)]
+        return measure(recipe_from([*network, *starts, *scaled]), sample)
 
     batch_size = value_of(network, "training.per_device_train_batch_size")
-    enough = enough_steps(facts, batch_size, backbone is not None)
+    enough = enough_steps(facts, batch_size, pretrained)
     size, seconds, slow = chosen_input(facts, minutes, batch_size, enough, seconds_for)
     settings = [
         *data_settings,
         *input_settings(facts, size, slow),
+        augmentation_setting(facts, size.tile is not None, pretrained),
         *detection_settings(facts),
         *pyramid_settings(facts, size, crowded_shares(data.train, size)),
         *network,
@@ -129,7 +132,7 @@ def propose(
     refiner_batch = value_of(network, "refiner.per_device_train_batch_size")
     steps = plan_steps(minutes, seconds, refining, facts, batch_size, refiner_batch)
     settings += schedule_settings(facts, steps, enough, batch_size, minutes, seconds, refining)
-    if backbone is not None and facts.point:
+    if pretrained and facts.point:
         settings.append(Setting("label_rounds", LABEL_ROUNDS, WHY_LABEL_ROUNDS))
     whole = steps.seconds / TRAINING_SHARE
     return Proposal(settings, _headline(facts, whole, minutes, deep_images), whole)

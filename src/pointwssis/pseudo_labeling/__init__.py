@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Turn points into masks over a dataset: rough masks, refined masks, pseudo labels."""
+"""Turn points into masks over a dataset: rough masks, refined masks, pseudo labels, and the doubt about them."""
 
 from ..pipelines.refiners import Refiner
 from .generate import (

@@ -14,11 +14,11 @@ from ..data import class_names, dataset_from_rows, export_annotations
 from ..data.schema import objects_with_mask
 from ..ops.user_error import UserError, UserFileExistsError, UserFileNotFoundError
 from ..ops.whole_files import write_folder
+from ..pseudo_labeling.doubt import REASONS, LabelDoubt, label_doubts, worst_first
 from ..runs.saved_rows import stored_rows
 from ..visualization.close_ups import PANEL_TITLES, close_ups
 from ..visualization.drawing import contact_sheet
-from .doubt import REASONS, LabelDoubt, label_doubts
-from .worst_images import ImageDoubt, worst_first, worst_images
+from .worst_images import ImageDoubt, worst_images
 
 # Format → file or folder of the images to correct
 FILES_TO_CORRECT = {"label_studio": "to_correct.json", "cvat": "to_correct.xml", "coco": "to_correct.json"}
@@ -155,12 +155,15 @@ def _sheet(worst: Sequence[LabelDoubt], labels: Dataset) -> Any:
 
 
 def _to_correct(worst: Sequence[ImageDoubt], labels: Dataset) -> Dataset:
-    """Return the worst images; the score of each pseudo label is 1 − doubt, so that tools can sort by it."""
+    """Return the worst images, as complete ones: what comes back was looked through, and nothing is missing in it.
+
+    The score of each pseudo label is 1 − doubt, so that tools can sort by it.
+    """
     rows = []
     for image in worst:
         row = labels.with_format(None)[image.row]
         trust = {label.item["id"]: 1 - label.doubt for label in image.labels}
         for item in objects_with_mask(row):
             item["score"] = trust.get(item["id"])
-        rows.append(row)
+        rows.append({**row, "complete": True})
     return dataset_from_rows(rows, class_names(labels))

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .doubt import LabelDoubt
+from ..pseudo_labeling.doubt import LabelDoubt, worst_first
 
 DOUBTFUL_FRACTION = 0.1  # of all labels, the worst ones, which count as doubtful
 
@@ -28,11 +28,6 @@ class ImageDoubt:
     def total(self) -> float:
         """The sum of the doubts, an estimate of how many masks are wrong."""
         return sum(label.doubt for label in self.labels)
-
-
-def worst_first(doubts: Sequence[LabelDoubt]) -> list[LabelDoubt]:
-    """Return labels in descending order of their doubt; equal ones keep their order."""
-    return sorted(doubts, key=lambda label: -label.doubt)
 
 
 def worst_images(doubts: Sequence[LabelDoubt]) -> list[ImageDoubt]:

@@ -52,8 +52,8 @@ def compute_settings(
     if device.type != "cpu":
         return plain
     choices = candidates(**fixed)
-    if plain.bf16 and plain.channels_last:  # the channels are fixed, and exclude bfloat16
-        plain = replace(plain, bf16=False)
+    if not plain.trains_on_cpu:
+        plain = choices[0]
     if args.world_size > 1:
         return plain
     kept = read_json(path) or {}
@@ -61,7 +61,7 @@ def compute_settings(
         # The run may have moved to a machine with fewer cores.
         threads = min(kept[kind]["threads"], torch.get_num_threads())
         earlier = ComputeSettings(**{**kept[kind], "threads": threads, **fixed})
-        if not (earlier.bf16 and earlier.channels_last):
+        if earlier.trains_on_cpu:
             return earlier
     if samples is None or args.max_steps < MIN_STEPS or len(choices) == 1:
         return plain

@@ -90,6 +90,8 @@ def _damaged_in(part: Path) -> Iterator[Path]:
     """Yield the damaged files of the output folder itself, or of the folder of a model."""
     for name in damaged_files(part):
         path = part / name
+        if path.is_dir():
+            raise DamagedFileError(f"{path}: is a folder in the place of a file of the run; move it away")
         if name in TRAINED_FILES:
             raise DamagedFileError(
                 f"{path}: is damaged (cut, emptied or changed since it was written; {path.stat().st_size:,} bytes); "

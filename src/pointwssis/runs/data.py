@@ -2,6 +2,7 @@
 """The data of a recipe: loaded, and split by supervision into full, point, image and none."""
 
 import functools
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,14 +17,29 @@ from ..data import (
     split_supervision,
     unlabeled_rows,
 )
-from ..data.errors import LoadReport
+from ..data.errors import LoadReport, Remark
 from ..data.prepared.opening import open_ground_truth
 from ..data.schema import class_names as names_of
 from ..data.statistics import masked_images, supervision_of
 from ..ops.user_error import UserError
-from ..ops.wording import counted
+from ..ops.wording import brief, counted, did_you_mean, with_hint
 from .corrections import load_corrections
 from .recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+_MAX_NAMES = 5  # in a message
+# Setting → keys of the data that it applies to, and why not to others
+_SOURCES_OF = {
+    "include_unlabeled": (("train_annotations",), "it adds images that these files lack"),
+    "complete": (("train_annotations",), "it applies to images of which these files do not state it"),
+    "val_annotations": (("train_annotations",), "folders and prepared datasets have validation images of their own"),
+    "image_dir": (("train_annotations", "dataset_name"), "data_dir holds its images"),
+    "dataset_config": (("dataset_name",), "annotation files have no configurations"),
+    "label_map": (("data_dir", "train_annotations"), "the names of a prepared dataset are fixed"),
+    "point_source": (("data_dir", "train_annotations"), "the points of a prepared dataset are fixed"),
+    "allow_outside": (("data_dir", "train_annotations"), "the images of a prepared dataset are fixed"),
+}
 
 
 @dataclass
@@ -93,25 +109,30 @@ def load_data(recipe: Recipe, reports: list[LoadReport] | None = None) -> RunDat
     Raises:
         UserError: the recipe names no data, or a file is invalid.
     """
-    data = _split_data(recipe, reports)
-    return data if recipe.corrections is None else _corrected(recipe, data, reports)
+    reports = [] if reports is None else reports
+    with recipe.places.naming():
+        data = _split_data(recipe, reports)
+        _report_unused_names(recipe, reports)
+        return data if recipe.corrections is None else _corrected(recipe, data, reports)
+
+
+def _check_sources(recipe: Recipe) -> None:
+    """Raise a `UserError` without data, or for a setting that does not apply to the data that a recipe names."""
+    sources = [key for key in ("data_dir", "train_annotations", "dataset_name") if getattr(recipe, key) is not None]
+    if not sources:
+        raise UserError(
+            "data_dir is null, and so are dataset_name and train_annotations: no data; give data_dir, dataset_name, or "
+            "train_annotations and image_dir (and val_annotations)"
+        )
+    for key, (fitting, reason) in _SOURCES_OF.items():
+        if getattr(recipe, key) != getattr(Recipe(), key) and not set(sources) & set(fitting):
+            raise UserError(f"{key} requires {' or '.join(fitting)}, and this recipe has {sources[0]}: {reason}")
 
 
 def _split_data(recipe: Recipe, reports: list[LoadReport] | None) -> RunData:
     """Load and split the data of a recipe, without its corrections."""
-    # Options of annotation files are refused where no such files are given, instead of being ignored.
-    if recipe.include_unlabeled and recipe.train_annotations is None:
-        raise UserError(
-            "include_unlabeled requires train_annotations and image_dir: it adds images that these files lack"
-        )
-    if recipe.complete is not None and recipe.train_annotations is None:
-        raise UserError(
-            "complete requires train_annotations: it applies to images of which these files do not state it"
-        )
+    _check_sources(recipe)
     if recipe.dataset_name is not None:
-        for key, fixed in (("label_map", "names"), ("point_source", "points")):
-            if getattr(recipe, key) != getattr(Recipe(), key):
-                raise UserError(f"{key} applies to annotation files; the {fixed} of a prepared dataset are fixed")
         splits = _opened(recipe)
         # Where supervision is part of the dataset, no split is drawn.
         if "full" in splits:
@@ -137,6 +158,22 @@ def split_data(recipe: Recipe, train: Dataset, validation: Dataset | None) -> Ru
     none = concatenate_datasets([of_kinds(points, "none"), split["none"]])
     # Images known to be empty count as full, but stay in this part: they have no object that a teacher must label.
     return RunData(train, split["full"], of_kinds(points, "point", "full"), image, none, validation)
+
+
+def _report_unused_names(recipe: Recipe, reports: list[LoadReport]) -> None:
+    """Report and log the names of `label_map` that occur in no annotation file."""
+    found = set().union(*(report.names for report in reports))
+    unused = [name for name in recipe.label_map if name not in found]
+    if not unused:
+        return
+    report = LoadReport("label_map")
+    reports.append(report)
+    for name in unused:
+        remark = Remark("name that no annotation file has", "its class", recipe.label_map[name], is_suspect=True)
+        report.note(brief(name), remark)
+    shown = ", ".join(with_hint(brief(name), did_you_mean(name, found)) for name in unused[:_MAX_NAMES])
+    count = f"{len(unused)} of {len(recipe.label_map)}"
+    logger.warning("label_map: names that no annotation file has, without effect (%s): %s", count, shown)
 
 
 def _corrected(recipe: Recipe, data: RunData, reports: list[LoadReport] | None) -> RunData:
@@ -198,10 +235,6 @@ def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, 
         return loaded["train"], loaded["validation"]
     if recipe.train_annotations is not None and recipe.image_dir is None:
         raise UserError("train_annotations requires image_dir (--image_dir), the folder of the images")
-    if recipe.train_annotations is None:
-        raise UserError(
-            "no data: give data_dir, dataset_name, or train_annotations and image_dir (and val_annotations)"
-        )
     # Any other format: one or more files for training, and perhaps one for validation with the same classes.
     files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
     train = load_annotation_files(files, recipe.image_dir, complete=recipe.complete, **options)

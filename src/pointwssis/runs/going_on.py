@@ -1,8 +1,9 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """A run that goes on from the student of an earlier one, once people have corrected some of its labels."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -48,13 +49,15 @@ def recipe_after_corrections(run: str, overrides: Mapping[str, str]) -> Recipe:
     }
     if is_saved_model(folder / "refiner"):
         values["refiner_name_or_path"] = str(folder / "refiner")
-    recipe = Recipe.from_values(asdict(earlier) | values, overrides, source=str(folder / RECIPE_FILE))
-    if Path(recipe.output_dir).resolve() == folder.resolve():
-        raise UserError(f"output_dir is {recipe.output_dir}, the run to go on from; give another folder: {command}")
     # Later files take precedence.
     added = _files(parse_value("corrections", overrides["corrections"], get_type_hints(Recipe)["corrections"]))
-    files = [file for file in _files(earlier.corrections) if file not in added]
-    return replace(recipe, corrections=[*files, *added])
+    files = [file for file in _files(earlier.corrections) if file not in added] + added
+    overrides = {**overrides, "corrections": json.dumps(files, ensure_ascii=False)}
+    lines = {key: place for key, place in earlier.places.lines.items() if key not in values}
+    recipe = Recipe.from_values(asdict(earlier) | values, overrides, str(folder / RECIPE_FILE), lines)
+    if Path(recipe.output_dir).resolve() == folder.resolve():
+        raise UserError(f"output_dir is {recipe.output_dir}, the run to go on from; give another folder: {command}")
+    return recipe
 
 
 def _files(corrections: str | list[str] | None) -> list[str]:

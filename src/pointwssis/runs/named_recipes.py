@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..ops.documents import parse_yaml, read_text
+from ..ops.documents import lines_of_keys, parse_yaml, read_text
 from ..ops.user_error import UserError, UserFileNotFoundError
 from ..ops.wording import did_you_mean
 
@@ -66,7 +66,22 @@ def recipe_file_values(path: Path, above: tuple[Path, ...] = ()) -> dict[str, An
         return values
     if not isinstance(base, str):
         raise UserError(f"{path}: base is {base!r}; it must be the name or the path of a recipe")
-    return _merged(recipe_file_values(find_recipe(base), (*above, path)), values)
+    try:
+        base_path = find_recipe(base)
+    except UserFileNotFoundError as error:
+        raise UserFileNotFoundError(f"{path}: base is {base!r}: {error}") from error
+    return _merged(recipe_file_values(base_path, (*above, path)), values)
+
+
+def recipe_file_lines(path: Path) -> dict[str, tuple[str, int]]:
+    """Return key → (file, line from 1) of a recipe file that `recipe_file_values` reads, and of its `base`.
+
+    A key of an inner mapping follows that of the mapping, after a dot.
+    """
+    text = read_text(path)
+    own = {key: (str(path), line) for key, line in lines_of_keys(text).items()}
+    base = (parse_yaml(text, str(path)) or {}).get("base")
+    return own if base is None else {**recipe_file_lines(find_recipe(base)), **own}
 
 
 def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,12 +20,12 @@ from .data import RunData
 from .data_record import DataRecord
 from .given_labelers import GivenLabelers
 from .held_back import MIN_MASKED_IMAGES, late_images, teacher_rows, without
-from .labeling import uses_refiner
 from .names import MODELS
 from .outdated import all_changes, check_folder, outdated_results
 from .recipe import STAGES, Recipe, refiner_sampling
 from .refiner_stage import starting_refiner
-from .reuse import check_reused_models
+from .reuse import check_reused_models, check_starting_models
+from .run_labelers import uses_refiner
 from .stage_arguments import fold_settings, refiner_settings, training_arguments, with_steps
 from .stage_results import is_trained
 
@@ -75,11 +75,13 @@ class RunPlan:
         self.data_record = DataRecord(self.folder, data)
         self.uses_refiner = uses_refiner(recipe, self.given)
         # Whatever can fail is checked here, before the first stage takes its hours.
-        self._check_models()
-        check_reused_models(recipe, data.class_names)
-        self._check_patience()
-        self._check_given()
-        self._check_folds()
+        with recipe.places.naming():
+            check_reused_models(recipe, data.class_names)
+            check_starting_models(recipe)
+            self._check_models()
+            self._check_patience()
+            self._check_given()
+            self._check_folds()
         # Results that the run will remove are not there for the plan.
         self.outdated: list[Path] = []
         if update:
@@ -103,8 +105,8 @@ class RunPlan:
 
     def _check_models(self) -> None:
         """Raise an error for an invalid model configuration, before any model is trained."""
-        check_configuration(SOLOv2Config, self.teacher_fields, "teacher_model")
         check_configuration(SOLOv2Config, self.segmenter_fields, "model")
+        check_configuration(SOLOv2Config, self.teacher_fields, "teacher_model")
         if self.recipe.refiner_name_or_path is not None:
             find_refiner(self.recipe.refiner_name_or_path)  # raises for an unknown name
             # A saved network may compute in one crop size only.
@@ -113,7 +115,7 @@ class RunPlan:
         if self.recipe.backbone_name_or_path is None:
             check_configuration(MaskRefineNetConfig, self.recipe.refiner_model, "refiner_model")
         else:  # the widths of a pretrained backbone are not known here
-            check_fields(MaskRefineNetConfig, self.recipe.refiner_model)
+            check_fields(MaskRefineNetConfig, self.recipe.refiner_model, "refiner_model")
 
     def _check_patience(self) -> None:
         """Raise an error if the teacher is to stop by the labels of held-back images, and there are none."""

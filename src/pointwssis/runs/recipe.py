@@ -1,9 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """A recipe: all settings of a run in one YAML file; every key can be overridden."""
 
-import copy
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +11,15 @@ import yaml
 
 from ..ops.points import PointSource
 from ..ops.user_error import UserError
-from ..ops.wording import brief, did_you_mean, with_hint
+from ..ops.wording import brief
 from ..training.augmentation import Augmentation
 from ..training.refinement_sampling import RefinementSampling
 from .credentials import refuse_credentials
-from .named_recipes import find_recipe, recipe_file_values
-from .recipe_values import check_sizes, checked_fields, parse_overrides, parse_value
+from .named_recipes import find_recipe, recipe_file_lines, recipe_file_values
+from .recipe_places import RecipePlaces
+from .recipe_values import check_sizes, checked_fields, parse_overrides, with_overrides
 
 _MAX_INTEGER, _MAX_THREADS, _MAX_LABEL_SCALE = 2**31 - 1, 1024, 16
-_ABOUT_OPTION = re.compile(r"(there is no option )?--")
 STAGES = ("teacher", "rough", "refiner", "pseudo", "control", "student", "upper_bound")
 
 
@@ -235,6 +233,8 @@ class Recipe:
     hub_private: bool = False
 
     def __post_init__(self) -> None:
+        # `from_values` sets them; they are no setting themselves.
+        self.places = RecipePlaces()
         refuse_credentials(dataclasses.asdict(self))
         self._check_data()
         self._check_supervision()
@@ -327,14 +327,7 @@ class Recipe:
             2
         """
         path = find_recipe(name_or_path)
-        values = recipe_file_values(path)
-        try:
-            return cls.from_values(values, overrides, source=str(path))
-        except UserError as error:
-            # Checks of single values do not know the file; those of options need not.
-            if str(path) in str(error) or _ABOUT_OPTION.match(str(error)):
-                raise
-            raise UserError(f"{path}: {error}") from error
+        return cls.from_values(recipe_file_values(path), overrides, str(path), recipe_file_lines(path))
 
     @classmethod
     def from_arguments(cls, arguments: Sequence[str]) -> "Recipe":
@@ -350,7 +343,11 @@ class Recipe:
 
     @classmethod
     def from_values(
-        cls, values: dict[str, Any], overrides: Mapping[str, str] | None = None, source: str = "recipe"
+        cls,
+        values: dict[str, Any],
+        overrides: Mapping[str, str] | None = None,
+        source: str = "recipe",
+        lines: Mapping[str, tuple[str, int]] | None = None,
     ) -> "Recipe":
         """Build a recipe from a mapping.
 
@@ -358,25 +355,15 @@ class Recipe:
             values: key → value.
             overrides: overrides as in `load`.
             source: origin of the values, for error messages.
+            lines: key → (file, line) that gives it, for error messages; see `RecipePlaces`.
         """
-        hints, values = get_type_hints(cls), copy.deepcopy(values)
-        # Overrides are texts: the type of the field says how to parse them.
-        for key, text in (overrides or {}).items():
-            name, *inner = key.split(".")
-            if name not in hints:
-                raise UserError(with_hint(f"there is no option --{name}", did_you_mean(name, hints)))
-            value = parse_value(key, text, hints[name])
-            # One entry of a default mapping is overridden, not the whole mapping.
-            if inner and name in hints and name not in values:
-                values[name] = getattr(cls(), name)
-            # Walk to the innermost mapping, creating the ones that are missing.
-            target = values
-            for part, child in zip([name, *inner], inner, strict=False):
-                target = target.setdefault(part, {})
-                if not isinstance(target, dict):
-                    raise UserError(f"--{key}: {part} is not a mapping, so it has no {child}")
-            target[([name, *inner])[-1]] = value
-        return cls(**checked_fields(values, cls, source))
+        hints, overrides = get_type_hints(cls), overrides or {}
+        values = with_overrides(values, overrides, hints, dataclasses.asdict(cls()))
+        places = RecipePlaces(source, lines or {}, tuple(overrides), tuple(hints))
+        with places.naming(all_errors=True):
+            recipe = cls(**checked_fields(values, cls))
+        recipe.places = places
+        return recipe
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as YAML."""

@@ -1,9 +1,11 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Values of recipes: parsed from YAML and the command line, and checked against the types of fields."""
 
+import copy
+import re
 from collections.abc import Mapping, Sequence
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ..ops.documents import parse_yaml
 from ..ops.processor_settings import check_processor_settings
@@ -59,28 +61,73 @@ def parse_value(key: str, text: str, hint: Any) -> Any:
     return parse_yaml(text, f"--{key} {brief(text)}")
 
 
-def checked_fields(values: Mapping[str, Any], kind: type, source: str) -> dict[str, Any]:
+def with_overrides(
+    values: Mapping[str, Any], overrides: Mapping[str, str], hints: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the values of a recipe with overrides, which are texts that the type of the field says how to parse.
+
+    Args:
+        values: key → value.
+        overrides: key → text; a dot reaches into a mapping, whose other entries stay.
+        hints: key → type of all keys.
+        defaults: key → default of all keys.
+
+    Raises:
+        UserError: there is no such key, or a text cannot be parsed.
+    """
+    changed = copy.deepcopy(dict(values))
+    for key, text in overrides.items():
+        name, *inner = key.split(".")
+        if name not in hints:
+            raise UserError(with_hint(f"there is no option --{name}", did_you_mean(name, hints)))
+        value = parse_value(key, text, hints[name])
+        # One entry of a default mapping is overridden, not the whole mapping.
+        if inner and name not in changed:
+            changed[name] = copy.deepcopy(defaults[name])
+        # Walk to the innermost mapping, creating the ones that are missing.
+        target = changed
+        for part, child in zip([name, *inner], inner, strict=False):
+            target = target.setdefault(part, {})
+            if not isinstance(target, dict):
+                raise UserError(f"--{key}: {part} is not a mapping, so it has no {child}")
+        target[([name, *inner])[-1]] = value
+    return changed
+
+
+def checked_fields(values: Mapping[str, Any], kind: type, above: str = "") -> dict[str, Any]:
     """Return `values` converted to the field types of a dataclass.
 
     Args:
         values: field → value.
         kind: dataclass that the values are fields of.
-        source: file or key that the values come from, for the message.
+        above: key of the recipe that holds the values; "" for the recipe itself.
 
     Raises:
-        UserError: the dataclass has no such field, or a value has another type.
+        UserError: the dataclass has no such field, or a value has another type; the message begins with the key.
     """
-    hints = get_type_hints(kind)
+    hints, before = get_type_hints(kind), f"{above}." if above else ""
     for key in values:
         if key not in hints:
-            raise UserError(with_hint(f"{source}: unknown key {brief(key)}", did_you_mean(key, hints)))
-    return {key: _checked(value, hints[key], f"{source}: {key}") for key, value in values.items()}
+            # Any other text would not be read as a key.
+            is_name = isinstance(key, str) and re.fullmatch(r"[A-Za-z]\w{,79}", key)
+            problem = f"{before}{key}: unknown key" if is_name else f"unknown key {brief(key)}"
+            raise UserError(with_hint(problem, did_you_mean(key, hints)))
+    return {key: checked_value(value, hints[key], before + key) for key, value in values.items()}
 
 
-def _checked(value: Any, hint: Any, name: str) -> Any:
-    """Return a value that has the type of its field; integers are converted where the field takes a float."""
+def checked_value(value: Any, hint: Any, name: str) -> Any:
+    """Return a value that has the type of its field; integers are converted where the field takes a float.
+
+    Args:
+        value: value of the field.
+        hint: type hint of the field.
+        name: key of the recipe; begins the message.
+
+    Raises:
+        UserError: the value has another type.
+    """
     # The alternatives of a union are tried in order.
-    kinds = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+    kinds = get_args(hint) if get_origin(hint) in (UnionType, Union) else (hint,)
     for kind in kinds:
         plain, inner = get_origin(kind) or kind, get_args(kind)
         if kind is Any:
@@ -91,10 +138,14 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
             with as_user_error(OverflowError, source=f"{name} is {brief(value)}"):
                 return float(value)
         # Items of containers are checked one by one.
-        if plain is list and isinstance(value, list):
-            return [_checked(item, inner[0], f"{name}[{index}]") for index, item in enumerate(value)]
-        if plain is dict and isinstance(value, dict):
-            return {key: _checked(item, inner[1], f"{name}.{key}") for key, item in value.items()}
+        if plain is list and inner and isinstance(value, list):
+            return [checked_value(item, inner[0], f"{name}[{index}]") for index, item in enumerate(value)]
+        if plain is dict and inner and isinstance(value, dict):
+            # YAML reads 1, no, and null as something else than text.
+            wrong = [key for key in value if not isinstance(key, inner[0])]
+            if wrong:
+                raise UserError(f"{name} has the key {brief(wrong[0])} ({type(wrong[0]).__name__}); put it in quotes")
+            return {key: checked_value(item, inner[1], f"{name}.{key}") for key, item in value.items()}
         if isinstance(value, plain):
             return value
     expected = " or ".join(kind_name(kind) for kind in kinds)

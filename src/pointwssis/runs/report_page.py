@@ -49,8 +49,7 @@ tr.best td { background: var(--good-tint); }
 figure { margin: 0; }
 figure img { max-width: 100%; display: block; margin: 0 auto; border-radius: 6px; }
 figcaption { font-size: 13px; margin-top: 6px; overflow-wrap: anywhere; }
-.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr)); gap: 16px; }
-.gallery img { width: 100%; aspect-ratio: 1; object-fit: contain; background: #000; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(440px, 100%), 1fr)); gap: 16px; }
 .paper { background: #ffffff; border-radius: 6px; padding: 4px; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; margin: 0; }
 dd { margin: 0; overflow-wrap: anywhere; }
@@ -162,5 +161,5 @@ def figure(image: Image.Image, caption: str, is_drawing: bool = False) -> str:
 
 
 def gallery(figures: Iterable[str]) -> str:
-    """Return small figures in rows."""
+    """Return figures in rows, two of them beside each other where the window is wide enough."""
     return f'<div class="gallery">{"".join(figures)}</div>'

@@ -6,13 +6,23 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
+from ..hub.run_folders import refuse_run_folder
 from ..models.factory import is_saved_model
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
 from ..ops.whole_files import read_json
-from .recipe import Recipe
+from .names import MODELS
+from .recipe import STAGES, Recipe
 
 GATE_FILE = "gate.json"  # beside a refiner
+
+# Key of the recipe → stages whose models start from it, types that it may have, and their name in messages
+STARTS = {
+    "model_name_or_path": (STAGES, ("solov2", "mask_refine_net"), "a SOLOv2 or a MaskRefineNet"),
+    "teacher_name_or_path": (("teacher",), ("solov2",), "a SOLOv2"),
+    "student_name_or_path": (("control", "student", "upper_bound"), ("solov2",), "a SOLOv2"),
+    "refiner_name_or_path": (("refiner",), ("mask_refine_net",), "a MaskRefineNet"),
+}
 
 # Stage → key of the recipe that names its model, type of the model, and its name in messages
 REUSABLE = {
@@ -80,14 +90,7 @@ def check_reused_models(recipe: Recipe, class_names: list[str]) -> None:
         name = reused_model(recipe, stage)
         if name is None:
             continue
-        # A path is never looked up on the Hub.
-        if name.startswith((".", "/", "~")) and not Path(name).is_dir():
-            raise UserFileNotFoundError(f"{key} is {name!r}: no such folder; give that of a trained model")
-        with as_user_error(OSError, ValueError, source=f"{key} is {name!r}"):
-            fields, _ = PreTrainedConfig.get_config_dict(name)
-        found = fields.get("model_type")
-        if found != model_type:
-            raise UserError(f"{key} is {name!r}, a {found} model; expected {title}")
+        fields = _checked_fields(key, name, (model_type,), title)
         # A refiner that ignores classes refines objects of any class.
         known = set(fields.get("id2label", {}).values())
         missing = [label for label in class_names if label not in known]
@@ -96,3 +99,40 @@ def check_reused_models(recipe: Recipe, class_names: list[str]) -> None:
                 f"{key} is {name!r}, which does not know the classes {', '.join(missing)} of the data; add "
                 f"{stage!r} to stages to train it on them"
             )
+
+
+def check_starting_models(recipe: Recipe) -> None:
+    """Raise a `UserError` if a model that a training is still to start from does not exist, or is of another type."""
+    for key, (stages, model_types, title) in STARTS.items():
+        name = getattr(recipe, key)
+        # In `student_name_or_path`, "teacher" is that of the run.
+        if name is None or name == "teacher" or not any(_is_to_train(recipe, stage) for stage in stages):
+            continue
+        name = find_refiner(name) if key == "refiner_name_or_path" else name
+        _checked_fields(key, name, model_types, title)
+
+
+def _is_to_train(recipe: Recipe, stage: str) -> bool:
+    folders = [Path(recipe.output_dir) / model.name for model in MODELS if model.stage == stage]
+    return stage in recipe.stages and not any(is_saved_model(folder) for folder in folders)
+
+
+def _checked_fields(key: str, name: str, model_types: tuple[str, ...], title: str) -> dict[str, Any]:
+    """Return the stored fields of the configuration of a model that a key of the recipe names.
+
+    Raises:
+        UserError: there is no such model, or it is of another type.
+    """
+    # A path is never looked up on the Hub.
+    if name.startswith((".", "/", "~")) and not Path(name).is_dir():
+        raise UserFileNotFoundError(f"{key} is {name!r}: no such folder; give that of a trained model")
+    try:
+        refuse_run_folder(name, model_types == ("mask_refine_net",))
+    except UserError as error:
+        raise UserFileNotFoundError(f"{key} is {name!r}: {error}") from error
+    with as_user_error(OSError, ValueError, source=f"{key} is {name!r}"):
+        fields, _ = PreTrainedConfig.get_config_dict(name)
+    found = fields.get("model_type")
+    if found not in model_types:
+        raise UserError(f"{key} is {name!r}, a {found} model; expected {title}")
+    return fields

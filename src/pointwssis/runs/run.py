@@ -25,7 +25,7 @@ from .data import RunData, load_data
 from .facts import LabelCosts, label_costs, write_cards
 from .given_labelers import GivenLabelers
 from .held_back import save_held_back, teacher_rows, with_validation
-from .labeling import Labeling, LabelRound
+from .labeling import Labeling
 from .names import SEGMENTERS
 from .notes import notes_on
 from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated
@@ -35,6 +35,7 @@ from .recipe import Recipe
 from .refiner_stage import train_refiner
 from .results import CONTACT_SHEET, write_contact_sheet, write_results
 from .reuse import GATE_FILE, is_reused, labeling_model
+from .run_labelers import LabelRound
 from .run_report import write_curves, write_report
 from .saved_rows import stored_rows
 from .self_training import self_training_rows
@@ -42,6 +43,7 @@ from .shipping import save_validation_size, shipped_model
 from .stage_arguments import fold_settings
 from .stage_results import is_trained, remove_checkpoints
 from .stages import SegmenterTraining, train_segmenter
+from .unused_settings import warn_about_unused_settings
 
 TIMEOUT = 1800  # seconds that processes wait for each other, as in transformers
 
@@ -103,6 +105,7 @@ class Run:
         self._claim_folder()
         if is_first_process():
             warn_about_flips(recipe.augmentation, self.data.class_names)
+            warn_about_unused_settings(recipe, self.data)
 
     def _claim_folder(self) -> None:
         """Write the recipe and the names of the given callables into the output folder, which now belongs to them."""
@@ -224,13 +227,13 @@ class Run:
             self.plan.teacher_fields,
             self.recipe.teacher,
             start,
-            self.labeling.intermediate_folders(),
+            self.labeling.labelers.intermediate_folders(),
         )
         # Held-back images join late, or tell when to stop.
         if self.recipe.teacher_patience:
-            training = replace(training, measure_labels=self.labeling.mean_iou_of)
+            training = replace(training, measure_labels=self.labeling.held_back.mean_iou_of)
         else:
-            training = replace(training, late_images=self.labeling.late_images)
+            training = replace(training, late_images=self.labeling.held_back.late_images)
         metrics = train_segmenter(self.recipe, training, self.data.validation, self.eta)
         # A run that reuses this teacher holds back the same images.
         if is_first_process():
@@ -265,7 +268,7 @@ class Run:
             # With another seed, the second training does not repeat the samples of the first.
             start, seed = str(first), seed + 1
         train_refiner(self.recipe, rows, self.folder / "refiner", start, self.eta, seed)
-        self.labeling.gate()
+        self.labeling.held_back.gate()
         self.write_cards()
 
     def _fold_teachers(self) -> None:
@@ -305,7 +308,7 @@ class Run:
         if name in self.plan.student_names() and not is_trained(self.folder / name):
             # Only students have pseudo labels, and with them weights and rounds.
             if self.recipe.weigh_pseudo_labels:
-                training = replace(training, expected_iou=self.labeling.expected_iou(label_kind(name)))
+                training = replace(training, expected_iou=self.labeling.held_back.expected_iou(label_kind(name)))
             *earlier, last = self.plan.round_arguments()
             for number, arguments in enumerate(earlier, start=1):
                 training = self._round(number, replace(training, arguments=arguments))

@@ -22,7 +22,7 @@ from ..ops.wording import counted
 from ..pseudo_labeling.gate import Gate
 from ..visualization.curves import draw_learning_curves, draw_precision_recall
 from .compute import SPEED_FILE
-from .doubtful_labels import DoubtfulLabel, doubtful_labels, iou_with, picture_of
+from .doubtful_labels import doubtful_figures
 from .names import MODELS, PSEUDO_LABELS, SEGMENTERS
 from .report_page import (
     Section,
@@ -45,6 +45,11 @@ LEARNING_CURVES_FILE, PRECISION_RECALL_PICTURE = "learning_curves.png", "precisi
 NUM_DOUBTFUL = 12  # labels that the report shows
 SHEET_WIDTH = 1280  # most pixels of the contact sheet inside the report
 LABEL_KINDS = {"full": "masks", "point": "points", "image": "image-level labels", "none": "no label", "box": "boxes"}
+DOUBT_EXPLAINED = (
+    '<p class="soft">The label most in doubt of each image, worst first, with what speaks most against it. Doubt '
+    "combines the score, the overlap (IoU) of rough mask and label, the place of the click in the label, clicks of "
+    "other objects in it, and its size beside others of its class.</p>"
+)
 
 
 def write_curves(folder: Path) -> None:
@@ -164,7 +169,7 @@ def _curves(folder: Path) -> str:
 
 
 def _labels(folder: Path, results: Mapping[str, Any], labels: Dataset | None, ground_truth: Dataset) -> str:
-    """Return the quality of the pseudo labels, the contact sheet, and the labels that deserve the least trust."""
+    """Return the quality of the pseudo labels, the contact sheet, and the labels most in doubt."""
     rows = []
     for name, title in PSEUDO_LABELS.items():
         values = (results.get("pseudo_labels") or {}).get(name)
@@ -178,30 +183,10 @@ def _labels(folder: Path, results: Mapping[str, Any], labels: Dataset | None, gr
             sheet.thumbnail((SHEET_WIDTH, 4 * SHEET_WIDTH))
             caption = "Some images with their labels; an object keeps its color throughout a row"
             content += card(figure(sheet, caption), "Contact sheet")
-    doubtful = [] if labels is None else doubtful_labels(labels, NUM_DOUBTFUL)
-    if doubtful:
-        positions = {image_id: index for index, image_id in enumerate(ground_truth["image_id"])}
-        pictures = []
-        for label in doubtful:
-            row = labels[label.row]
-            known = ground_truth[positions[row["image_id"]]] if row["image_id"] in positions else None
-            caption = _caption(label, row["file_name"], iou_with(label, labels, known))
-            pictures.append(figure(picture_of(label, labels), caption))
-        explained = (
-            '<p class="soft">The label with the lowest trust of each image, worst first: its score times the overlap '
-            "(IoU) of its rough mask (orange) with its final mask (blue); zero where the final mask misses its own "
-            "click.</p>"
-        )
-        content += card(explained + gallery(pictures), "Labels that deserve the least trust")
+    figures = [] if labels is None else doubtful_figures(labels, ground_truth, NUM_DOUBTFUL)
+    if figures:
+        content += card(DOUBT_EXPLAINED + gallery(figures), "Labels most in doubt")
     return content
-
-
-def _caption(label: DoubtfulLabel, file_name: str, iou: float | None) -> str:
-    parts = [f"score {label.score:.2f}"] if label.score is not None else []
-    parts += [f"overlap {label.agreement:.2f}"] if label.agreement is not None else []
-    parts += ["misses its click"] if label.misses_point else []
-    parts += [f"IoU with the hidden mask {iou:.2f}"] if iou is not None else []
-    return f"{Path(file_name).name}: {', '.join(parts)}"
 
 
 def _settings(folder: Path, own: Mapping[str, TrainingFacts], ground_truth: Dataset) -> str:

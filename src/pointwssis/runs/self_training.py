@@ -31,13 +31,13 @@ def self_training_rows(labeling: Labeling, refiner: Path) -> Dataset:
 
 
 def _labeled(labeling: Labeling, folder: Path, rows: Dataset) -> Dataset:
-    refiner, settles = mask_refine_net_refiner(folder, labeling.dtype), labeling.recipe.settle_overlaps
+    refiner, settles = mask_refine_net_refiner(folder, labeling.labelers.dtype), labeling.recipe.settle_overlaps
     # Without held-back objects, the refiner is trusted everywhere, as when it labels for students.
     gate = None
-    if len(labeling.held_back):
-        held_back = labeling.held_back_rough()
+    if len(labeling.held_back.rows):
+        held_back = labeling.held_back.rough()
         gate = from_first_process(
-            lambda: decide(measure_refinement(labeling.held_back, refine_rough_masks(held_back, refiner, settles)))
+            lambda: decide(measure_refinement(labeling.held_back.rows, refine_rough_masks(held_back, refiner, settles)))
         )
         if is_first_process():
             print(f"self-training: {gate.summary()}", flush=True)

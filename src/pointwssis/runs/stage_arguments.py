@@ -6,17 +6,18 @@ import math
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
 from ..ops.devices import best_device, choose_dtype
-from ..ops.user_error import UserError, as_user_error
+from ..ops.user_error import UserError
 from ..ops.wording import brief, did_you_mean, with_hint
 from ..training.arguments import SegmentationTrainingArguments
 from ..training.refinement_sampling import RefinementSampling
 from .recipe import Recipe
+from .recipe_values import checked_value
 
 TENSORBOARD = "tensorboard"  # package, its name in `report_to`, and the folder in that of the run
 PACKAGES = {TENSORBOARD: "'pointwssis[tensorboard]'", "wandb": "wandb", "trackio": "trackio"}
@@ -39,15 +40,11 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
         "report_to": default_report(),
         "run_name": f"{Path(recipe.output_dir).name} {folder.name}",
     }
-    for setting in settings:
-        if "output_dir" in setting:
-            raise UserError("the training argument output_dir belongs to the run; set output_dir of the recipe instead")
-        values.update(setting)
+    own = {name: value for setting in settings for name, value in setting.items()}
     # Names and numbers are checked first, for messages in terms of the recipe.
-    check_arguments(values)
-    check_report(values["report_to"])
-    with as_user_error(ValueError, source="training"):
-        arguments = SegmentationTrainingArguments(**values)
+    with recipe.places.naming():
+        check_arguments(recipe, own)
+        arguments = _arguments(recipe, values, own)
     # A shortened training run warms up for the same fraction of its steps.
     if recipe.max_steps is not None and recipe.max_steps < arguments.max_steps:
         shorter = recipe.max_steps / arguments.max_steps
@@ -55,9 +52,31 @@ def training_arguments(recipe: Recipe, folder: Path, *settings: dict[str, Any]) 
         if arguments.warmup_steps >= 1:
             arguments.warmup_steps = max(1, int(arguments.warmup_steps * shorter))
     # By default five checkpoints per training, of which the latest is kept
-    if not any("save_steps" in setting for setting in settings):
+    if "save_steps" not in own:
         arguments.save_steps = max(1, arguments.max_steps // 5)
     return arguments
+
+
+def _arguments(recipe: Recipe, defaults: dict[str, Any], own: dict[str, Any]) -> SegmentationTrainingArguments:
+    """Return training arguments; an error of transformers names the key of the recipe that alone leads to it."""
+    try:
+        return SegmentationTrainingArguments(**{**defaults, **own})
+    except (ValueError, TypeError) as error:
+        for name, value in own.items():
+            try:
+                SegmentationTrainingArguments(**{**defaults, name: value})
+            except (ValueError, TypeError) as alone:
+                raise UserError(f"{key_of(recipe, name, value)} is {brief(value)}: {alone}") from error
+        raise UserError(f"training: {error}") from error
+
+
+def key_of(recipe: Recipe, name: str, value: Any) -> str:
+    """Return the key of a recipe that gives a training argument this value, such as "student.max_steps"."""
+    for key in ("refiner", "student", "teacher"):
+        settings = getattr(recipe, key)
+        if name in settings and settings[name] is value:
+            return f"{key}.{name}"
+    return f"training.{name}"
 
 
 def default_report() -> str:
@@ -65,19 +84,20 @@ def default_report() -> str:
     return TENSORBOARD if find_spec(TENSORBOARD) is not None else "none"
 
 
-def check_report(report_to: Any) -> None:
+def check_report(report_to: Any, key: str) -> None:
     """Raise a `UserError` if a package that the training is to report to is unknown to transformers or not installed.
 
     Args:
         report_to: value of the training argument.
+        key: key of the recipe that gives it; begins the message.
     """
     names: Sequence[Any] = report_to if isinstance(report_to, list) else [report_to]
     known = [*sorted(INTEGRATION_TO_CALLBACK), "all", "none"]
     for name in names:
         if name is not None and name not in known:
-            raise UserError(f"training.report_to is {brief(name)}; expected one of {', '.join(known)}")
+            raise UserError(f"{key} is {brief(name)}; expected one of {', '.join(known)}")
         if name in PACKAGES and find_spec(name) is None:
-            raise UserError(f"training.report_to is {name}, which is not installed; pip install {PACKAGES[name]}")
+            raise UserError(f"{key} is {name}, which is not installed; pip install {PACKAGES[name]}")
 
 
 def with_steps(settings: dict[str, Any], whole: SegmentationTrainingArguments, steps: int) -> dict[str, Any]:
@@ -101,21 +121,31 @@ def fold_settings(recipe: Recipe, folder: Path) -> dict[str, Any]:
     return with_steps(recipe.teacher, whole, max(1, round(whole.max_steps * (folds - 1) / folds)))
 
 
-def check_arguments(values: dict[str, Any]) -> None:
-    """Raise a `UserError` for a training argument that does not exist or has a value that cannot be."""
+def check_arguments(recipe: Recipe, values: dict[str, Any]) -> None:
+    """Raise a `UserError` for a training argument that does not exist or has a value that cannot be.
+
+    Args:
+        recipe: recipe that gives them; the messages begin with its keys.
+        values: name → value.
+    """
     known = {item.name: item.default for item in dataclasses.fields(SegmentationTrainingArguments) if item.init}
+    hints = get_type_hints(SegmentationTrainingArguments)
     for name, value in values.items():
+        key = key_of(recipe, name, value)
         if name not in known:
-            raise UserError(with_hint(f"there is no training argument {name!r}", did_you_mean(name, known)))
-        # A field whose default is a number takes numbers only.
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if type(known[name]) in (int, float) and not is_number:
-            raise UserError(f"the training argument {name} must be a number, got {value!r} ({type(value).__name__})")
+            raise UserError(with_hint(f"{key}: there is no training argument {name!r}", did_you_mean(name, known)))
+        if name == "output_dir":
+            raise UserError(f"{key} belongs to the run; set output_dir of the recipe instead")
+        if name == "report_to":
+            check_report(value, key)
+        checked_value(value, hints[name], key)
         # Training would end with NaN, or transformers stop with another message, after the data are loaded.
-        if is_number and not (math.isfinite(value) and (value >= 0 or known[name] is None or known[name] < 0)):
-            raise UserError(f"the training argument {name} is {value!r}; it must be a finite number of at least 0")
+        is_number, default = isinstance(value, (int, float)) and not isinstance(value, bool), known[name]
+        may_be_negative = default is None or (isinstance(default, (int, float)) and default < 0)
+        if is_number and not (math.isfinite(value) and (value >= 0 or may_be_negative)):
+            raise UserError(f"{key} is {value!r}; it must be a finite number of at least 0")
         if name in POSITIVE_ARGUMENTS and value is not None and value < 1:
-            raise UserError(f"the training argument {name} is {value!r}; it must be at least 1")
+            raise UserError(f"{key} is {value!r}; it must be at least 1")
 
 
 def refiner_settings(recipe: Recipe) -> dict[str, Any]:

@@ -38,13 +38,13 @@ class RefinementSampling:
 
     def __post_init__(self) -> None:
         if self.point_jitter < 0:
-            raise UserError(f"point_jitter is {self.point_jitter}; it must be at least 0")
+            raise UserError(f"refiner.point_jitter is {self.point_jitter}; it must be at least 0")
         for name in ("perturb", "drop_rough", "color_jitter", "paste_neighbors", "self_training", "agreement"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
-                raise UserError(f"{name} is {value}; it must lie between 0 and 1")
+                raise UserError(f"refiner.{name} is {value}; it must lie between 0 and 1")
         if self.perturb + self.drop_rough > 1:
             raise UserError(
-                f"perturb is {self.perturb} and drop_rough is {self.drop_rough}; both are fractions of the samples, so "
-                "their sum must be at most 1"
+                f"refiner.perturb is {self.perturb} and refiner.drop_rough is {self.drop_rough}; both are fractions of "
+                "the samples, so their sum must be at most 1"
             )

@@ -30,7 +30,7 @@ def close_ups(row: Mapping[str, Any], item: Mapping[str, Any]) -> list[Image.Ima
         Three drawings of one size; None for a rough mask that does not exist. The click of the object has the color of
         its masks, other clicks are gray.
     """
-    window = object_window(row, item)
+    window = _window_of(row, item)
     left, top, right, bottom = window
     image = read_image(row).convert("RGB").crop(window)
     points, colors = [], []
@@ -49,7 +49,7 @@ def close_ups(row: Mapping[str, Any], item: Mapping[str, Any]) -> list[Image.Ima
     return [draw_points(image, points, colors), panel(item["rough_segmentation"]), panel(item["segmentation"])]
 
 
-def object_window(row: Mapping[str, Any], item: Mapping[str, Any]) -> Window:
+def _window_of(row: Mapping[str, Any], item: Mapping[str, Any]) -> Window:
     """Return the window of an object's masks and click, with surroundings, inside the image."""
     boxes = []
     for rle in (item["segmentation"], item["rough_segmentation"]):

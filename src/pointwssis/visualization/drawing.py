@@ -92,7 +92,7 @@ def draw_instances(
     parts = [_part(mask, index, image) for index, mask in enumerate(masks)]
     colors = instance_colors(len(parts)) if colors is None else colors
     canvas, factor = _enlarged(image, min_side)
-    pixels = np.asarray(canvas, dtype=np.float32).copy()
+    pixels = np.array(canvas)  # whole numbers: an image of 100 megapixels would take gigabytes as floats
 
     # Blend each mask into the picture and draw its outline; labels and points come on top.
     for index in sorted(range(len(parts)), key=lambda i: -parts[i].area):
@@ -101,10 +101,11 @@ def draw_instances(
         left, top = parts[index].left * factor, parts[index].top * factor
         window = pixels[top : top + mask.shape[0], left : left + mask.shape[1]]
         color = np.array(colors[index], dtype=np.float32)
-        window[mask] += opacity * (color - window[mask])
+        covered = window[mask].astype(np.float32)
+        window[mask] = np.rint(covered + opacity * (color - covered)).astype(np.uint8)
         window[_inner_edge(mask, outline_width or max(1, factor // 2))] = color
     # Texts and points come last, so that no mask covers them.
-    canvas = Image.fromarray(pixels.round().astype(np.uint8))
+    canvas = Image.fromarray(pixels)
     if labels is not None:
         _write_labels(canvas, parts, labels, factor)
     if points is not None:

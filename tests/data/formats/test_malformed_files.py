@@ -17,7 +17,7 @@ FILES = {
     "csv: not UTF-8": ("clicks.csv", b"image,x,y,label\n\xff\xfe,1,2,cat\n", "not UTF-8 text"),
     "studio: cut off": ("a.json", '[{"id": 1', "not valid JSON"),
     "cvat: cut off": ("a.xml", "<annotations><image", "not valid XML"),
-    "cvat: other XML": ("a.xml", "<annotation><folder/></annotation>", "is <annotation>, not <annotations>"),
+    "cvat: other XML": ("a.xml", "<annotation><folder/></annotation>", "this is Pascal VOC XML, which is not read"),
     "cvat: a video": (
         "a.xml", '<annotations><track id="0"><box frame="0"/></track></annotations>', "track '0' belongs to a video"
     ),

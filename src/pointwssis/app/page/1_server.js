@@ -60,6 +60,7 @@ function take(answer) {
   else if (answer.message !== undefined) say(answer.message, false);
   else if (answer.changed || answer.image) say("", false);
   if (answer.image || answer.changed) list();
+  if (!state.image) find("empty").textContent = "Drop an image here, paste one, or open it.";
   draw();
 }
 
@@ -91,7 +92,7 @@ function describe(about) {
   find("format").replaceChildren(...about.formats.map((name) => new Option(titles[name] || name, name)));
   find("view").hidden = !about.has_refiner;
   find("reject").value = about.background_limit;
-  find("reject-value").textContent = about.background_limit;
+  find("reject").oninput();
   layout();
   mark();
 }
@@ -105,7 +106,7 @@ function show(answer) {
   state.selected = null;
   find("empty").hidden = true;
   root.dataset.size = `${state.image.width} ${state.image.height}`;
-  if (!isSame) state.picture = null; // nothing is drawn or clicked until the pixels are here
+  if (!isSame) state.picture = state.drag = null; // nothing is drawn, clicked or dragged until the pixels are here
   const picture = new Image();
   picture.onload = () => {
     if (state.image !== answer.image) return; // another image was opened meanwhile
@@ -153,5 +154,4 @@ function download(file) {
   link.download = file.name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  say(`Saved ${file.name}.`, false);
 }

@@ -85,25 +85,31 @@ function drawCross(context, [x, y]) {
 }
 
 function list() {
-  const rows = [...state.objects.values()].map((item) => {
+  // Labels in doubt come first, until they are changed.
+  const items = [...state.objects.values()].sort((one, other) => !!other.doubt - !!one.doubt);
+  const rows = items.map((item) => {
     const row = document.createElement("div");
     row.className = "pw-row";
     row.role = "listitem";
     row.dataset.id = item.id;
     row.dataset.label = item.label;
-    row.innerHTML = '<i></i><span></span><small></small><button aria-label="Remove">✕</button>';
-    const [dot, name, score, remove] = row.children;
+    row.innerHTML = '<i></i><span></span><small></small><button aria-label="Remove">✕</button><em></em>';
+    const [dot, name, score, remove, doubt] = row.children;
     dot.style.background = color(item);
     name.textContent = item.label + (item.given ? "" : "?");
     name.title = item.given ? "class chosen by a person" : "class chosen by the model";
     score.textContent = item.score === null ? "" : item.score.toFixed(2);
     score.title = `score of the model; background score ${item.background}`;
+    doubt.hidden = !item.doubt;
+    doubt.textContent = `⚠ ${item.doubt}`;
+    doubt.title = "This mask may be wrong: look at it first. The mark goes when you change the mask.";
     row.onclick = () => select(item.id);
     remove.onclick = (event) => { event.stopPropagation(); act("remove", { id: item.id }); };
     return row;
   });
   find("list").replaceChildren(...rows);
-  find("total").textContent = `${rows.length} object${rows.length === 1 ? "" : "s"}`;
+  const inDoubt = items.filter((item) => item.doubt).length;
+  find("total").textContent = `${rows.length} object${rows.length === 1 ? "" : "s"}` + (inDoubt ? `, ${inDoubt} in doubt` : "");
   mark();
 }
 

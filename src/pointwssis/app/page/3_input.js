@@ -25,13 +25,15 @@ function rounded(place) {
   return { x: Math.round(x * 100) / 100, y: Math.round(y * 100) / 100 };
 }
 
+const distance = ([x, y], [otherX, otherY]) => Math.hypot(x - otherX, y - otherY);
+
 function pointNear(canvas, event) {
   const box = canvas.getBoundingClientRect(), here = [event.clientX - box.left, event.clientY - box.top];
   let nearest = null, least = GRAB;
   for (const item of state.objects.values()) {
     if (!item.point) continue;
-    const [x, y] = onScreen(item.point), distance = Math.hypot(x - here[0], y - here[1]);
-    if (distance <= least) [nearest, least] = [item, distance];
+    const far = distance(onScreen(item.point), here);
+    if (far <= least) [nearest, least] = [item, far];
   }
   return nearest;
 }
@@ -50,9 +52,13 @@ function choose(label) {
 }
 
 async function press(place, erases) {
+  // The second press of a double click means no other object.
+  if (!erases && state.pending.some((one) => distance(onScreen(one), onScreen(place)) <= GRAB)) return;
   const at = rounded(place);
   if (erases) return act("erase", { ...at, id: state.selected });
   state.pending.push(place);
+  state.selected = null; // the buttons show the class of this click again
+  mark();
   draw();
   await act("click", { ...at, label: state.label });
   state.pending = state.pending.filter((one) => one !== place);
@@ -128,13 +134,25 @@ async function send(action, file) {
     return;
   }
   say(`Reading ${file.name}…`, false);
-  await act(action, { name: file.name || "pasted.png", content: await base64(file) }, false);
+  let content;
+  try {
+    content = await base64(file);
+  } catch {
+    say(`${file.name} cannot be read. If it is a folder, drop the files in it.`, true);
+    return;
+  }
+  const values = { name: file.name || "pasted.png", content };
+  const { question } = await act(action, values, false);
+  if (!question) return;
+  say("", false);
+  if (confirm(question)) await act(action, { ...values, replaces: true }, false);
 }
 
-// An image opens, any other file is taken for labels.
-const receive = (file) => send(file && file.type.startsWith("image/") ? "drop" : "load", file);
+// Files that hold labels, or are taken for a table, have one of these endings; any other file is taken for an image.
+const LABELS = /\.(json|jsonl|xml|csv|tsv|txt|ya?ml|zip|xlsx?|ods)$/i;
+const receive = (file) => send(LABELS.test(file.name) ? "load" : "drop", file);
 
-find("image-file").onchange = (event) => { send("drop", event.target.files[0]); event.target.value = ""; };
+find("image-file").onchange = (event) => { [...event.target.files].forEach((file) => send("drop", file)); event.target.value = ""; };
 find("label-file").onchange = (event) => { send("load", event.target.files[0]); event.target.value = ""; };
 root.ondragover = (event) => { event.preventDefault(); find("stage").classList.add("pw-hovered"); };
 root.ondragleave = () => find("stage").classList.remove("pw-hovered");
@@ -150,9 +168,9 @@ document.addEventListener("paste", (event) => [...event.clipboardData.files].for
 async function step(by) {
   const index = state.index + by;
   if (index < 0 || index >= state.images) return;
-  const answer = await act("open", { index }, false);
-  // From an image that cannot be opened, the next step leads beyond it.
-  if (answer.error) state.index = index;
+  // A second press before the answer leads one image further; so does one after an image that cannot be opened.
+  state.index = index;
+  await act("open", { index }, false);
 }
 const commands = {
   open: () => find("image-file").click(),
@@ -163,15 +181,25 @@ const commands = {
   next: () => act("next"),
   undo: () => act("undo"),
   find: () => act("find_all", { threshold: Number(find("threshold").value) }),
-  mode: () => { state.erasing = !state.erasing; mark(); },
+  mode: () => {
+    state.erasing = !state.erasing;
+    say(state.erasing ? "Click the part of a mask that is too much; e ends this." : "", false);
+    mark();
+  },
 };
 for (const [name, command] of Object.entries(commands)) find(name).onclick = command;
 find("finished").onchange = (event) => act("finish", { is_finished: event.target.checked });
 find("more").onchange = (event) => choose(event.target.value || null);
 find("view").onchange = () => { layout(); if (state.image) fit(); draw(); };
 find("threshold").oninput = (event) => { find("threshold-value").textContent = event.target.value; };
-find("reject").oninput = (event) => { find("reject-value").textContent = event.target.value; };
+find("reject").oninput = () => {
+  const limit = find("reject").value;
+  find("reject-value").textContent = limit === "1" ? "off" : `surer than ${limit}`;
+};
 find("reject").onchange = (event) => act("reject", { limit: Number(event.target.value) }, false);
+
+// Keys go to the page again after a choice from a menu.
+for (const menu of root.querySelectorAll("select")) menu.addEventListener("change", () => menu.blur());
 
 const keys = {
   u: commands.undo, n: commands.next, e: commands.mode, a: commands.find, ArrowLeft: commands.back,
@@ -187,13 +215,19 @@ const keys = {
 keys.Backspace = keys.Delete;
 document.addEventListener("keydown", (event) => {
   const isTyping = event.target.closest && event.target.closest("input:not([type=range]):not([type=checkbox]), textarea, select");
-  if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key; // with Caps Lock, too
+  const isUndo = name === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
+  if (isTyping || event.altKey || ((event.ctrlKey || event.metaKey) && !isUndo)) return;
+  // A key that is held down must not leaf through the folder.
+  if (event.repeat && name !== "u" && !isUndo) return;
   const digit = /^[0-9]$/.test(event.key) ? Number(event.key) : null;
   if (digit !== null && state.about && digit <= state.about.class_names.length) {
     choose(digit ? state.about.class_names[digit - 1] : null);
-  } else if (keys[event.key]) {
+  } else if (digit !== null && state.about) {
+    say(`No class has the number ${digit}.`, false);
+  } else if (isUndo || keys[name]) {
     event.preventDefault();
-    keys[event.key]();
+    (isUndo ? commands.undo : keys[name])();
   }
 });
 

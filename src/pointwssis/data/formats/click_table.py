@@ -46,8 +46,6 @@ from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
 from .sniffing import FileHead
 
-_MISSING_WORDS = ("nan", "null", "none", "na", "n/a", "undefined")  # for a missing label in other programs
-
 
 @dataclass
 class Clicks:
@@ -201,9 +199,6 @@ def _images(lines: Iterator[ClickLine], report: LoadReport) -> list[ImageAnnotat
                 raise line.bad
             _read_image_values(image, values)
             label = _read_label(values) if concerns_image else values.get("label")
-            if isinstance(label, str) and label.lower() in _MISSING_WORDS:
-                remark = "label that stands for a missing one (taken as a class; leave it empty for a bare click)"
-                report.note(record_name, Remark(remark, "label", label, is_suspect=True))
         except AnnotationError as bad:
             report.reject(record_name, bad)
             # The image may lack an object, so it cannot count as complete.

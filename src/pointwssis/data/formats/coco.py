@@ -26,7 +26,7 @@ from ..schema import class_names as names_of
 from ..schema import dataset_from_rows
 from .coco_folder import find_coco_split
 from .coco_records import build_object, read_id, read_image_labels, read_object_values
-from .doubts import FractionsCheck
+from .doubts import FractionsCheck, doubt_about_name
 from .image_index import ImageIndex
 from .image_records import read_image_record
 from .json_stream import JsonRecords, read_json
@@ -222,7 +222,9 @@ def _classes(
         try:
             category_id = read_id(record)
             name = record.get("name")
-            if not isinstance(name, str) or not name:
+            if name is not None and not isinstance(name, str):
+                raise AnnotationError("category name is not text", "name", name, f'write it as text, as in "{name}"')
+            if not name:
                 raise AnnotationError("category without a name", "name", name, "give every category a name")
             # Some exporters add a root category, without annotations, that bears the name of a class.
             if names[name] > 1 and category_id not in content.used_categories:
@@ -238,10 +240,11 @@ def _classes(
             report.reject(f"category {brief(record, 60)}", bad)
 
     # Class indices follow the ascending order of the category ids.
-    class_of = {}
-    for category_id in sorted(by_id):
-        name = by_id[category_id]
-        class_of[category_id] = label_map.get(name, name)
+    class_of = {category_id: label_map.get(by_id[category_id], by_id[category_id]) for category_id in sorted(by_id)}
+    notes.names.update(by_id.values())
+    for category_id in content.used_categories & class_of.keys():
+        if doubt := doubt_about_name(class_of[category_id]):
+            notes.note(f"category {category_id}", doubt)
     class_names = unite_names([list(class_of.values())], source) if wanted is None else list(wanted)
     if not class_names:
         raise UserError(f"{source}: 'categories' is empty; list the classes as {{'id', 'name'}}")

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from ...ops.coco_masks import RLE, decode_rle, segmentation_to_rle
+from ...ops.mask_measures import MaskMeasures, measure_mask
 from ...ops.points import PointSource, point_from_mask
 from ...ops.wording import brief
 from ..errors import AnnotationError, Remark
 from ..schema import make_object
 from .doubts import are_fractions, doubts
-from .mask_measures import MaskMeasures, measure_mask
 
 _BOX_HINT = ", or load with point_source='box_center' (on the command line: --point_source box_center)"
 _MAX_LISTED = 10  # category ids that a message lists

@@ -31,6 +31,7 @@ import numpy as np
 from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
+from ...ops.mask_measures import measure_mask
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import brief
 from ..errors import AnnotationError, LoadReport
@@ -52,7 +53,6 @@ from .fields import (
 )
 from .image_index import ImageIndex
 from .load_options import LoadOptions
-from .mask_measures import measure_mask
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
 from .sniffing import FileHead
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ...ops.mask_measures import MaskMeasures
 from ...ops.points import pixel_of
 from ...ops.rle import rle_covers
 from ...ops.user_error import UserError
 from ..errors import Remark
-from .mask_measures import MaskMeasures
 
+_MISSING_WORDS = ("nan", "null", "none", "na", "n/a", "undefined")
 _BOX_TOLERANCE = 0.25  # of the longer side of the mask's box
 _PIXELS = 4  # by which an edge of a box may differ
 _SMALL_AREA = 16  # pixels by which an area may differ
@@ -55,6 +56,14 @@ def doubts(values: Mapping[str, Any], measures: MaskMeasures) -> list[Remark]:
             field = "area of the file, and of the mask,"
             remarks.append(Remark("area that does not fit its mask", field, both, is_suspect=True))
     return remarks
+
+
+def doubt_about_name(name: Any) -> Remark | None:
+    """Return a remark on a class whose name other programs write for a missing value; None for any other."""
+    if not isinstance(name, str) or name.strip().lower() not in _MISSING_WORDS:
+        return None
+    text = "label that stands for a missing one (taken as a class; leave it empty for a bare click)"
+    return Remark(text, "label", name, is_suspect=True)
 
 
 def are_fractions(values: Sequence[Any]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from ...ops.images import IMAGE_SUFFIXES
+from ...ops.images import is_image_name
 from ...ops.user_error import UserFileNotFoundError
 from ..errors import AnnotationError
 
@@ -88,7 +88,7 @@ class ImageIndex:
     def images(self) -> list[Path]:
         """Return all image files, sorted by path."""
         paths = sorted(path for same_name in self._by_name.values() for path in same_name)
-        return [self.folder.joinpath(*path) for path in paths if Path(path[-1]).suffix.lower() in IMAGE_SUFFIXES]
+        return [self.folder.joinpath(*path) for path in paths if is_image_name(path[-1])]
 
     def _suggestion(self, parts: PathParts) -> str:
         self._missed += 1

@@ -250,7 +250,9 @@ def _decode_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) 
     shapes = {kind.removesuffix("labels"): part for kind, part in kinds.items() if kind != "labels"}
     shape, part = next(iter((shapes or kinds).items()))
     value = part.get("value")
-    if shape not in _SHAPES or not isinstance(value, Mapping):
+    if not isinstance(value, Mapping):
+        raise AnnotationError("region without a shape", "value", value, "draw it again or remove it")
+    if shape not in _SHAPES:
         hint = "use keypoints, brushes, polygons, ellipses or rectangles"
         raise AnnotationError("unknown kind of region", "type", part.get("type"), hint)
     # Any part may carry the label; equal labels count once.

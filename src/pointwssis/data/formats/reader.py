@@ -19,7 +19,7 @@ from ..class_names import check_known, unite_names
 from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import dataset_from_rows
 from .coco_records import build_object
-from .doubts import FractionsCheck
+from .doubts import FractionsCheck, doubt_about_name
 from .image_index import ImageIndex
 from .image_records import read_size
 from .load_options import LoadOptions
@@ -181,7 +181,9 @@ class AnnotationReader:
                 raise AnnotationError("mask without a label", "label", None, hint)
             # The format's own point wins; this is the fallback for masks and boxes.
             point_source = "center" if has_mask else "box_center"
-            item, remarks = build_object(0, self._class_name(label), values, size, point_source)
+            name = self._class_name(label)
+            item, remarks = build_object(0, name, values, size, point_source)
+            remarks = [*remarks, *filter(None, [doubt_about_name(name)])]
             for remark in remarks:
                 self.report.note(annotation.record_name, remark)
             return item, values.get("point") is not None
@@ -190,6 +192,8 @@ class AnnotationReader:
             return None
 
     def _class_name(self, label: str | None) -> Any:
+        if label is not None:
+            self.report.names.add(label)
         return (self.options.label_map or {}).get(label, label)
 
     def _is_complete(self, image: ImageAnnotation) -> bool:

@@ -39,7 +39,7 @@ class FileHead:
             ({'images'}, {'id'})
         """
         keys, level = set(), 0
-        if not self.text.startswith("{"):
+        if not self.text.startswith(("{", "[")):
             return keys
         # A string is one token, so brackets inside it do not count.
         for token in _JSON_TOKEN.finditer(self.text):

@@ -34,7 +34,7 @@ from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
 from ...ops.documents import parse_yaml, read_text
-from ...ops.images import IMAGE_SUFFIXES
+from ...ops.images import is_image_name
 from ...ops.polygons import join_polygons, mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import brief, counted
@@ -169,8 +169,11 @@ def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
     indices = list(names) if isinstance(names, dict) else []
     texts = list(names.values()) if isinstance(names, dict) else []
     if not indices or not all(type(i) is int for i in indices) or not all(isinstance(t, str) and t for t in texts):
+        # YAML reads the words yes, no, on, off, and digits as something else than text.
+        is_unquoted = bool(texts) and all(isinstance(text, (str, bool, int, float)) for text in texts)
+        hint = ', in quotes where they look like numbers or truth values: ["1", "no"]' if is_unquoted else ""
         raise UserError(
-            f"{path}: names is {brief(names)}; write a list of class names, or a mapping from 0, 1, … to them"
+            f"{path}: names is {brief(names)}; write a list of class names, or a mapping from 0, 1, … to them{hint}"
         )
     if len(set(texts)) < len(texts):
         raise UserError(f"{path}: names {brief(texts)} are not unique; give every class its own name")
@@ -206,7 +209,7 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
             )
         images += _listed(found) if found.is_file() else _files_below(found)
     # Places may overlap, and a folder may hold other files than images.
-    return sorted({image.absolute() for image in images if image.suffix.lower() in IMAGE_SUFFIXES})
+    return sorted({image.absolute() for image in images if is_image_name(image)})
 
 
 def _path_text(value: Any, key: str, path: Path) -> str:

@@ -1,37 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The doubt about pseudo labels: each signal for itself, and the order of labels and images."""
+"""The doubt about pseudo labels: each signal for itself, and the order of labels."""
 
 import numpy as np
 import pytest
 
-from helpers.rectangles import mask
+from helpers.doubtful_labels import BOX, label, others, row
 from pointwssis.data import make_object
-from pointwssis.ops import encode_mask
-from pointwssis.review.doubt import REASONS, label_doubts
-from pointwssis.review.worst_images import worst_first, worst_images
-
-SIZE = (60, 80)  # height and width
-BOX = (20, 20, 30, 30)
-
-
-def label(id, box=BOX, point=(24.5, 24.5), rough=None, score=0.9, category=0, level=1):
-    """Return an object with a rectangle as its pseudo label; None is an empty mask."""
-    rles = [encode_mask(mask(*SIZE, one or (0, 0, 0, 0))) for one in (box, rough or box)]
-    values = {"segmentation": rles[0], "rough_segmentation": rles[1], "score": score, "level": level}
-    return make_object(id, category, point=None if point is None else list(point), **values)
-
-
-def row(image_id, *objects):
-    names = {"image": f"{image_id}.png", "file_name": f"{image_id}.png", "image_id": image_id}
-    sides = {"height": SIZE[0], "width": SIZE[1]}
-    return {**names, **sides, "complete": True, "image_labels": None, "objects": list(objects)}
-
-
-def others(first_id, left=50, score=0.9):
-    """Return four labels of one size below each other, so that a bad one differs from most."""
-    tops = [5, 16, 27, 38]
-    boxes = [(left, top, left + 10, top + 10) for top in tops]
-    return [label(first_id + n, box, (left + 4.5, tops[n] + 4.5), score=score) for n, box in enumerate(boxes)]
+from pointwssis.pseudo_labeling.doubt import REASONS, label_doubts, worst_first
 
 
 def doubt_of(make, bad):
@@ -103,16 +78,9 @@ def test_labels_without_click_rough_mask_or_score(make):
     assert label_doubts(make()) == [] and label_doubts(make(row(1, annotated))) == []
 
 
-def test_the_order_of_labels_and_images(make):
-    # One tenth of the 18 labels are doubtful: both of the third image. The second has the larger sum of doubts.
-    many = [item for first_id, left in ((20, 5), (30, 30), (40, 50)) for item in others(first_id, left, score=0.6)]
-    rows = [row(1, *others(10)), row(2, *many)]
-    rows.append(row(3, label(1, score=0.1), label(2, (50, 20, 60, 30), (54.5, 24.5), score=0.05)))
-    doubts = label_doubts(make(*rows))
-    ranked = worst_first(doubts)
-    assert [one.item["id"] for one in ranked[:2]] == [2, 1]
+def test_the_worst_label_comes_first(make):
+    rows = [row(1, label(1), label(2, score=0.1)), row(2, label(3), label(4, score=0.05))]
+    ranked = worst_first(label_doubts(make(*rows)))
+    # Equal ones keep their order.
+    assert [one.item["id"] for one in ranked] == [4, 2, 1, 3]
     assert np.all(np.diff([one.doubt for one in ranked]) <= 0)
-    images = worst_images(doubts)
-    assert [image.row for image in images] == [2, 1, 0]
-    assert [image.doubtful for image in images] == [2, 0, 0]
-    assert images[1].total > images[0].total and [one.item["id"] for one in images[0].labels] == [2, 1]

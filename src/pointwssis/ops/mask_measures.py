@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...ops.rle import RLE, read_runs
+from .rle import RLE, read_runs
 
 
 @dataclass(frozen=True)

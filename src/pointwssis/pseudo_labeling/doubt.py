@@ -69,15 +69,21 @@ def label_doubts(labels: Dataset) -> list[LabelDoubt]:
     Args:
         labels: rows of the schema with pseudo labels, such as those of `generate_pseudo_labels`.
     """
-    rows = list(labels.select_columns(["objects"]).with_format(None))
+    rows = list(labels.select_columns(["height", "width", "objects"]).with_format(None))
     typical = _median_sides(rows)
     found = []
     for place, row in enumerate(rows):
+        clicks = _clicked_pixels(row)
         for item in pseudo_labels(row):
-            found.append((place, item, _signals(row, item, typical)))
+            found.append((place, item, _signals(item, clicks, typical)))
     # A reason is a signal that is low for these labels: all scores of a short training are low.
     usual = {name: median(signals[name] for _, _, signals in found) for name in REASONS} if found else {}
     return [LabelDoubt(place, item, signals, _reason(signals, usual)) for place, item, signals in found]
+
+
+def worst_first(doubts: Sequence[LabelDoubt]) -> list[LabelDoubt]:
+    """Return labels in descending order of their doubt; equal ones keep their order."""
+    return sorted(doubts, key=lambda label: -label.doubt)
 
 
 def pseudo_labels(row: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -85,37 +91,42 @@ def pseudo_labels(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [item for item in objects_with_mask(row) if item["score"] is not None]
 
 
-def _signals(row: Mapping[str, Any], item: Mapping[str, Any], typical: Mapping[Any, float]) -> dict[str, float]:
+def _signals(item: Mapping[str, Any], clicks: Mapping[int, int], typical: Mapping[Any, float]) -> dict[str, float]:
     mask, area = item["segmentation"], rle_area(item["segmentation"])
     if not area:
         return dict.fromkeys(REASONS, 0.0)
     pixels, height = decode_pixels(mask), mask["size"][0]
-    clicks = [other["point"] for other in objects_with_point(row) if other["id"] != item["id"]]
-    own = 1.0
+    inside, own = _ids_inside(clicks, pixels), 1.0
     if item["point"] is not None:
         # Distance between the click and the center of mass
         columns, rows = np.divmod(pixels, height)
         x, y = item["point"]
         distance = math.hypot(columns.mean() - x, rows.mean() - y)
-        own = max(0.0, 1 - distance / math.sqrt(area)) * _count_inside([item["point"]], pixels, mask["size"])
+        own = max(0.0, 1 - distance / math.sqrt(area)) if item["id"] in inside else 0.0
     ratio = math.sqrt(area) / typical[_group(item)]
     return {
         "score": min(max(item["score"], 0.0), 1.0),
         "agreement": label_agreement(item),
         "own_point": own,
-        "other_points": 1 / (1 + _count_inside(clicks, pixels, mask["size"])),
+        "other_points": 1 / (1 + len(inside - {item["id"]})),
         "size": min(ratio, 1 / ratio),
     }
 
 
-def _count_inside(points: Sequence[Sequence[float]], pixels: np.ndarray, size: Sequence[int]) -> int:
-    """Return the number of points whose pixels belong to a mask, given by its ascending pixels."""
-    height, width = size
-    wanted = []
-    for point in points:
-        row, column = pixel_of(point, height, width)
-        wanted.append(column * height + row)
-    return int(np.isin(wanted, pixels).sum())
+def _clicked_pixels(row: Mapping[str, Any]) -> dict[int, int]:
+    """Return object id → pixel under its click, column · height + row."""
+    clicks = {}
+    for item in objects_with_point(row):
+        y, x = pixel_of(item["point"], row["height"], row["width"])
+        clicks[item["id"]] = x * row["height"] + y
+    return clicks
+
+
+def _ids_inside(clicks: Mapping[int, int], pixels: np.ndarray) -> set[int]:
+    """Return the ids of the objects whose clicks lie in a mask, given by its ascending pixels."""
+    ids, clicked = list(clicks), np.array(list(clicks.values()), dtype=np.int64)
+    places = np.searchsorted(pixels, clicked).clip(max=len(pixels) - 1)
+    return {ids[index] for index in np.flatnonzero(pixels[places] == clicked)}
 
 
 def _median_sides(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[Any, Any], float]:

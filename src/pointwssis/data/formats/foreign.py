@@ -1,0 +1,56 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Exports in formats that are not read: recognized, so that the error names the format and what to give instead."""
+
+import re
+
+from .sniffing import FileHead
+
+_AS_COCO = "export or convert it to COCO"
+# Keys of the outermost JSON object → its format, and what to do
+_OBJECTS = (
+    ({"item", "annotations"}, "Darwin JSON (V7)", _AS_COCO),
+    ({"objects", "size", "tags"}, "Supervisely JSON", _AS_COCO),
+    ({"data_row", "projects"}, "Labelbox JSON", _AS_COCO),
+    ({"features", "type"}, "GeoJSON", f"{_AS_COCO}, with the path of each image"),
+    ({"file", "metadata", "view"}, "VIA 3 project", "annotate with VIA 2, or export it as COCO"),
+    ({"asset", "regions"}, "VoTT JSON", _AS_COCO),
+)
+# Keys of the JSON objects in a list
+_ITEMS = (
+    ({"image", "annotations"}, "CreateML JSON", _AS_COCO),
+    (
+        {"file_name", "annotations"},
+        "list of Detectron2 records",
+        "write it as COCO",
+    ),
+    ({"geometry", "type"}, "GeoJSON", f"{_AS_COCO}, with the path of each image"),
+    ({"data_row", "projects"}, "Labelbox JSON", _AS_COCO),
+)
+# First line of a text → its format, and what to do
+_FIRST_LINES = (
+    (r"filename,file_size,file_attributes", "VIA CSV", "save the project in VIA, or export the annotations as JSON"),
+    (r"ImageID,.*XMin", "Open Images CSV of boxes", _AS_COCO),
+    (r"[0-9]+( +-?[0-9]*\.[0-9]+([eE]-?[0-9]+)?){4,} *$", "YOLO label file", "give the data.yaml that belongs to it"),
+)
+
+
+def foreign_format(head: FileHead) -> str:
+    """Return the format of a file that is not read, with a remedy; "" for any other file.
+
+    Example:
+        >>> from pathlib import Path
+        >>> foreign_format(FileHead(Path("a.json"), '{"version": "2.0", "item": {}, "annotations": []}'))
+        'this is Darwin JSON (V7), which is not read; export or convert it to COCO'
+    """
+    found = None
+    if head.text.startswith(("{", "[")):
+        table, keys = (_OBJECTS, head.json_keys()) if head.text[0] == "{" else (_ITEMS, head.json_keys(depth=2))
+        # Tasks of Label Studio hold their image under "data", COCO files list theirs.
+        known = [] if keys & {"data", "images"} else [entry for entry in table if entry[0] <= keys]
+        found = known[0][1:] if known else None
+    elif re.match(r"(<\?xml[^>]*>\s*)?<annotation[\s>]", head.text):
+        found = ("Pascal VOC XML", _AS_COCO)
+    else:
+        first_line = head.text.partition("\n")[0].strip()
+        found = next((entry[1:] for entry in _FIRST_LINES if re.match(entry[0], first_line)), None)
+    return "" if found is None else f"this is {found[0]}, which is not read; {found[1]}"

@@ -1,0 +1,85 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Settings of a recipe that have no effect: the run goes on, but says so before it begins."""
+
+import logging
+
+from ..models.factory import CROP_FIELDS
+from ..ops.wording import counted
+from .data import RunData
+from .recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+# Stages → keys that only these stages read
+_KEYS_OF_STAGES = {
+    ("teacher",): ("teacher", "teacher_model", "teacher_patience"),
+    ("refiner",): ("refiner", "refiner_model", "rough_folds"),
+    ("control", "student", "upper_bound"): ("student", "student_name_or_path"),
+    ("student",): ("full_repeats", "weigh_pseudo_labels", "label_rounds"),
+}
+_MAX_DEVIATION = 0.05  # of the fraction of images with masks from `labeled_fraction`; both are rounded
+
+
+def unused_settings(recipe: Recipe, data: RunData) -> dict[str, str]:
+    """Return the settings that a run of a recipe on its data does not use, each with the reason.
+
+    Args:
+        recipe: recipe of the run.
+        data: data of the run.
+    """
+    unused: dict[str, str] = {}
+    for stages, keys in _KEYS_OF_STAGES.items():
+        if not set(stages) & set(recipe.stages):
+            reason = f"stages lacks {' and '.join(stages)}"
+            unused |= {key: reason for key in keys if _is_set(recipe, key) and _is_meant_for_stages(recipe, key)}
+    # A saved refiner brings its architecture.
+    fields = [name for name in recipe.refiner_model if name not in CROP_FIELDS]
+    if recipe.refiner_name_or_path is not None and "refiner" in recipe.stages and fields:
+        unused["refiner_model"] = f"refiner_name_or_path brings {', '.join(fields)}"
+    if recipe.hub_private and not recipe.push_to_hub:
+        unused["hub_private"] = "push_to_hub is false"
+    return unused | _of_absent_images(recipe, data)
+
+
+def warn_about_unused_settings(recipe: Recipe, data: RunData) -> None:
+    """Log the settings that a run does not use, in one warning."""
+    unused = unused_settings(recipe, data)
+    if unused:
+        source = f"{recipe.places.source}: " if recipe.places.source else ""
+        have = "setting has" if len(unused) == 1 else "settings have"
+        listed = "; ".join(f"{key} ({reason})" for key, reason in unused.items())
+        logger.warning("%s%d %s no effect: %s", source, len(unused), have, listed)
+
+
+def _of_absent_images(recipe: Recipe, data: RunData) -> dict[str, str]:
+    """Return the settings about kinds of images that the data lack, each with the reason."""
+    unused = {}
+    if any(recipe.point_noise.values()) and not len(data.point) + len(data.without_points):
+        unused["point_noise"] = "all images have masks, and noise moves only points without a mask"
+    if _is_set(recipe, "image_level_threshold") and not len(data.image):
+        unused["image_level_threshold"] = "no image has image-level labels"
+    if _is_set(recipe, "unlabeled_threshold") and not len(data.none) and all(data.point["complete"]):
+        unused["unlabeled_threshold"] = "no image is without labels or incomplete"
+    # A prepared dataset may be split already.
+    labeled, found = len(data.full), len(data.full) + len(data.point)
+    wanted = (recipe.labeled_fraction or 0) * found
+    is_given = _is_set(recipe, "labeled_fraction") and recipe.labeled_fraction is not None
+    if recipe.dataset_name is not None and is_given and abs(labeled - wanted) > _MAX_DEVIATION * found:
+        unused["labeled_fraction"] = (
+            f"it is {recipe.labeled_fraction}, but the dataset is split already: {labeled:,} of "
+            f"{counted(found, 'image')} have masks"
+        )
+    return unused
+
+
+def _is_set(recipe: Recipe, key: str) -> bool:
+    return getattr(recipe, key) != getattr(Recipe(), key)
+
+
+def _is_meant_for_stages(recipe: Recipe, key: str) -> bool:
+    """Return True if a key was given by hand, or beside `stages`.
+
+    Otherwise a recipe with all settings runs some of its stages now, as with `--stages teacher,rough`.
+    """
+    author = recipe.places.author(key)
+    return author == "--" or author == recipe.places.author("stages")

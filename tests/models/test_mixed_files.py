@@ -1,0 +1,69 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Folders of models in which one file is that of another model, or a folder: one error, and no random weights."""
+
+import shutil
+
+import pytest
+
+from helpers import tiny
+from pointwssis.models.factory import saved_model
+from pointwssis.models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
+from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
+from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
+from pointwssis.onnx_export.saved_models import load_segmenter
+from pointwssis.ops.user_error import UserError
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    return {
+        "solov2": tiny.saved_segmenter(folder / "solov2"),
+        "other": tiny.saved_segmenter(folder / "other", names=["cow"]),
+        "refiner": tiny.saved(folder / "refiner", tiny.refiner()),
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "part"),
+    [
+        ("refiner", "model.safetensors", "not those of a SOLOv2ForInstanceSegmentation"),
+        ("other", "model.safetensors", "cannot be loaded"),
+        ("other", "config.json", "cannot be loaded"),
+        ("refiner", "preprocessor_config.json", "another model; expected SOLOv2ImageProcessor"),
+        (None, "model.safetensors", "cannot be loaded"),
+        (None, "preprocessor_config.json", "cannot be loaded"),
+    ],
+)
+def test_one_file_of_another_model(folders, tmp_path, source, name, part):
+    folder = tmp_path / "mixed"
+    shutil.copytree(folders["solov2"], folder)
+    (folder / name).unlink()
+    if source is None:
+        (folder / name).mkdir()
+    else:
+        shutil.copy(f"{folders[source]}/{name}", folder)
+    with pytest.raises(UserError, match=part) as caught:
+        load_segmenter(str(folder))
+    assert str(folder) in str(caught.value)
+
+
+def test_loading_in_python(folders, tmp_path):
+    for kind, own, other in (
+        (SOLOv2ForInstanceSegmentation, "solov2", "refiner"),
+        (MaskRefineNetForMaskRefinement, "refiner", "solov2"),
+    ):
+        folder = tmp_path / own
+        shutil.copytree(folders[own], folder)
+        shutil.copy(f"{folders[other]}/model.safetensors", folder)
+        with pytest.raises(UserError, match=f"^{folder}: its weights are not those of a {kind.__name__}"):
+            kind.from_pretrained(folder)
+        model, info = kind.from_pretrained(folders[own], output_loading_info=True)
+        assert isinstance(model, kind) and not info["missing_keys"]
+    assert saved_model(folders["solov2"], tiny.NAMES)[0].config.num_labels == len(tiny.NAMES)
+
+
+def test_an_image_processor_for_gray_images(folders, tmp_path):
+    with pytest.raises(UserError, match="image_mean is .0.5.; it must be finite numbers, one for each channel"):
+        SOLOv2ImageProcessorPil.from_pretrained(folders["solov2"], image_mean=[0.5])
+    assert SOLOv2ImageProcessorPil.from_pretrained(folders["solov2"], image_mean=0.5).image_mean == 0.5
