@@ -28,15 +28,15 @@ def test_inputs_equal_those_of_the_image_processor(settings, size):
     processor = SOLOv2ImageProcessorPil(**settings)
     image = tiny.picture(*size)
     expected = processor(images=[image], return_tensors="np")
-    found = network_inputs(image, processor_settings(processor, SEGMENTER_SETTINGS))
-    np.testing.assert_array_equal(np.stack([one.pixel_values for one in found]), expected["pixel_values"])
+    found = list(network_inputs(image, processor_settings(processor, SEGMENTER_SETTINGS)))
+    np.testing.assert_array_equal(np.stack([pixel_values for pixel_values, _ in found]), expected["pixel_values"])
     valid = [(mask.any(axis=1).sum(), mask.any(axis=0).sum()) for mask in expected["pixel_mask"]]
-    assert [one.valid_size for one in found] == valid
+    assert [frame.valid_size for _, frame in found] == valid
 
 
 def test_points_on_the_border_lie_in_the_last_pixel():
-    (one,) = network_inputs(
+    ((_, frame),) = network_inputs(
         tiny.picture(64, 64),
         processor_settings(SOLOv2ImageProcessorPil(size={"shortest_edge": 128}), SEGMENTER_SETTINGS),
     )
-    assert one.on_canvas(np.array([[64.0, 0.0], [10.5, 63.0]])).tolist() == [[126, 0], [21, 126]]
+    assert frame.on_canvas(np.array([[64.0, 0.0], [10.5, 63.0]])).tolist() == [[126, 0], [21, 126]]

@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -101,6 +102,24 @@ def test_formats_and_boxes(segmenter):
     assert encoded["mask"]["size"] == [64, 96]
 
 
+def test_masks_of_many_points_are_compressed_one_by_one(segmenter):
+    session = segmenter.encode(tiny.picture(1000, 1000))
+    points = [(10 * index, 990 - 10 * index) for index in range(99)]
+    tracemalloc.start()
+    found = session(points, mask_format="rle", refine=False)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # One million bytes each, were all dense at once
+    assert len(found) == 99 and peak < 50e6
+
+
+def test_gray_arrays_of_any_depth_are_images(segmenter):
+    gray = np.asarray(tiny.picture(64, 96))[..., 0]
+    options = {"points": [(10, 20)], "mask_format": "rle", "refine": False}
+    assert segmenter(gray, **options) == segmenter(np.repeat(gray[..., None], 3, axis=2), **options)
+    assert len(segmenter(gray.astype(np.uint16) * 16, **options)) == 1
+
+
 def test_int8_runs(export):
     (instance,) = OnnxPointSegmenter(export.onnx, int8=True, threads=1)(tiny.picture(64, 96), points=[(10, 20)])
     assert 0 <= instance["score"] <= 1
@@ -143,6 +162,18 @@ def test_providers(export, segmenter):
 def test_bad_input_is_named(segmenter, options, message):
     with pytest.raises(UserError, match=message):
         segmenter(tiny.picture(64, 96), **options)
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-9], lambda content: content[:-1] + b"!"])
+def test_a_damaged_graph_is_named(export, tmp_path, damage):
+    shutil.copytree(export.onnx, tmp_path / "damaged")
+    path = tmp_path / "damaged" / "encoder.onnx"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(UserError, match="encoder.onnx: is not as it was written; write it again with"):
+        OnnxPointSegmenter(tmp_path / "damaged")
+    (tmp_path / "damaged" / "config.json").write_text("{")
+    with pytest.raises(UserError, match="config.json: not valid JSON .*; write it again with"):
+        OnnxPointSegmenter(tmp_path / "damaged")
 
 
 def test_missing_files_are_named(export, tmp_path):

@@ -22,6 +22,7 @@ from pointwssis.visualization.drawing import MAX_SIDE, draw_instances
         ({"size": {"shortest_edge": 10**6, "longest_edge": 10**7}}, "from 1 to 16,384"),
         ({"size": {"shortest_edge": 64, "longest_edge": 10}}, "longest_edge is 10; it must be at least shortest_edge"),
         ({"size_divisor": 0}, "size_divisor is 0"),
+        ({"pad_size": {"height": 10**6, "width": 64}}, "pad_size: height is 1000000; it must be .* from 1 to 16,384"),
         ({"tile_size": -4}, "tile_size is -4"),
         ({"image_std": [0, 0, 0]}, "image_std is .* must be positive numbers"),
         ({"image_mean": [1, 2]}, "image_mean is .* one for each channel, of which images have 3"),

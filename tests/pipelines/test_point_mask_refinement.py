@@ -1,4 +1,6 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,8 @@ from transformers import pipeline
 
 from helpers import tiny
 from pointwssis.ops.coco_masks import encode_mask
-from pointwssis.pipelines import PointInstanceSegmentationPipeline
-from pointwssis.pipelines.point_mask_refinement import point_in_mask
+from pointwssis.ops.points import point_in_mask
+from pointwssis.pipelines import PointInstanceSegmentationPipeline, point_mask_refinement
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
@@ -41,6 +43,19 @@ def test_more_objects_than_go_through_the_refiner_at_once(refine):
     many = refine.refine(tiny.picture(), list(masks), points, ["star"] * count)["masks"]
     few = refine.refine(tiny.picture(), list(masks[66:69]), points[66:69], ["star"] * 3)["masks"]
     assert many.shape == (count, 64, 64) and (many[66:69] != few).sum() <= 9
+
+
+def test_few_masks_of_a_large_image_are_dense_at_once(refine, monkeypatch):
+    monkeypatch.setattr(point_mask_refinement, "PIXELS_PER_CALL", 4 * 1000 * 1000)
+    image, rough = tiny.picture(1000, 1000), np.zeros((1000, 1000), bool)
+    rough[100:140, 200:260] = True
+    prompts = {"rough_masks": [encode_mask(rough)] * 60, "points": [(220, 110)] * 60, "labels": ["star"] * 60}
+    tracemalloc.start()
+    found = refine(image, **prompts, mask_format="rle")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Once all 60 rough and 60 refined masks, of one million bytes each
+    assert len(found) == 60 and peak < 40e6
 
 
 def test_an_empty_refined_mask_keeps_the_rough_one(tmp_path):

@@ -96,5 +96,9 @@ def test_bad_clicks(pipe, tmp_path):
         session(points=[(3, 4)], labels=["start"])
     with pytest.raises(TypeError, match="foo"):
         session(points=[(3, 4)], foo=1)
+    with pytest.raises(ValueError, match="labels are given without points"):
+        session(labels=["star"])
+    with pytest.raises(ValueError, match="tile_size has no effect on an image that is encoded already"):
+        session(points=[(3, 4)], tile_size=32)
     with pytest.raises(ValueError, match="encode takes one image"):
         pipe.encode([tiny.picture()])

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from helpers import tiny
-from pointwssis.ops.coco_masks import encode_mask
+from pointwssis.ops.coco_masks import decode_rle, encode_mask
 from pointwssis.ops.point_prompts import checked_labels, checked_points, label_id
 from pointwssis.ops.polygons import mask_to_polygons
 from pointwssis.pipelines.validation import checked_rough_masks
@@ -91,7 +91,7 @@ def test_rough_masks_in_every_form():
     forms.append(mask_to_polygons(mask))
     forms.append({"size": [40, 60], "counts": [40 * 60]})  # uncompressed, empty
     checked = checked_rough_masks(forms, 7, IMAGE, "a.png")
-    assert all((found == mask).all() for found in checked[:6]) and not checked[6].any()
+    assert all((decode_rle(found) == mask).all() for found in checked[:6]) and not decode_rle(checked[6]).any()
     assert len(checked_rough_masks(np.stack([mask] * 3), 3, IMAGE, "a.png")) == 3
     assert checked_rough_masks([], 0, IMAGE, "a.png") == []
 

@@ -57,8 +57,8 @@ def quantize_encoder(folder: Path, settings: Mapping[str, Any], images: Sequence
 def _inputs(images: Sequence[Path], settings: Mapping[str, Any]) -> Iterator[dict[str, np.ndarray]]:
     """Yield the inputs of the encoder for images."""
     for path in images:
-        for one in network_inputs(read_image(path), settings):
-            yield {"pixel_values": one.pixel_values[None]}
+        for pixel_values, _ in network_inputs(read_image(path), settings):
+            yield {"pixel_values": pixel_values[None]}
 
 
 def _is_no_advice(record: logging.LogRecord) -> bool:

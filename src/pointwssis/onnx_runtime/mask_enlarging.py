@@ -14,7 +14,6 @@ from ..ops.tiles import Window
 ROUNDING = 1e-5  # a weighted mean may exceed its largest value by this fraction
 
 
-@lru_cache(maxsize=64)
 def linear_weights(source: int, target: int) -> np.ndarray:
     """Return the (target, source) float32 weights of a bilinear resize along one axis, corners not aligned.
 
@@ -34,7 +33,7 @@ def linear_weights(source: int, target: int) -> np.ndarray:
     return weights
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=8)  # clicks on one image need the same ones again and again
 def _weights_and_range(source: int, valid: int, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the (target, source) weights of one axis, and the first and last source pixel of each target pixel."""
     weights = linear_weights(valid, target) @ linear_weights(source, 4 * source)[:valid]

@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Images → inputs of the encoder, as the image processor of the trained model makes them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,10 +11,9 @@ from ..ops.image_sizes import shortest_edge_size
 from ..ops.tiles import Window, tile_windows
 
 
-class NetworkInput(NamedTuple):
-    """One input of the encoder: an image or a tile of it."""
+class InputFrame(NamedTuple):
+    """The place of an input of the encoder, an image or a tile of it."""
 
-    pixel_values: np.ndarray  # (3, H, W) float32, normalized and padded
     valid_size: tuple[int, int]  # (height, width) inside the padded canvas
     window: Window  # in pixels of the original image
 
@@ -28,31 +27,29 @@ class NetworkInput(NamedTuple):
         return inside * np.array(scale, np.float32)
 
 
-def network_inputs(image: Image.Image, settings: Mapping[str, Any]) -> list[NetworkInput]:
-    """Return the inputs of one RGB image: one, or with `tile_size` one per tile, all of one size.
+def network_inputs(image: Image.Image, settings: Mapping[str, Any]) -> Iterator[tuple[np.ndarray, InputFrame]]:
+    """Yield the inputs of one RGB image with their frames: one, or with `tile_size` one per tile, all of one size.
+
+    An input is (3, H, W) float32, normalized and padded.
 
     Args:
         image: upright RGB image.
         settings: `image_processor` of config.json.
     """
     tile_size, divisor = settings["tile_size"], settings["size_divisor"] or 1
-    windows = [Window(0, 0, image.width, image.height)]
-    if tile_size is not None:
-        windows = tile_windows(image.height, image.width, tile_size)
+    windows = tile_windows(image.height, image.width, tile_size)
     sizes = [_resized_size(window, settings) for window in windows]
     # Tiles share the canvas of a whole one.
     whole = sizes[0] if tile_size is None else _scaled_size(1, 1, settings)
     canvas = [-(-side // divisor) * divisor for side in whole]
     if settings["pad_size"]:
         canvas = [settings["pad_size"][side] for side in ("height", "width")]
-    inputs = []
     for window, (height, width) in zip(windows, sizes, strict=True):
         part = image if tile_size is None else image.crop(window)
         pixels = normalized(part.resize((width, height), settings["resample"]), settings)
         pixel_values = np.zeros((3, *canvas), np.float32)
         pixel_values[:, :height, :width] = pixels
-        inputs.append(NetworkInput(pixel_values, (height, width), window))
-    return inputs
+        yield pixel_values, InputFrame((height, width), window)
 
 
 def _resized_size(window: Window, settings: Mapping[str, Any]) -> tuple[int, int]:

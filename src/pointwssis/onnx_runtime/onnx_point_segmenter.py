@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,30 +13,31 @@ from PIL import Image
 from ..ops.images import image_of_array, read_image
 from ..ops.parameter_checks import check_at_least_one, check_score
 from ..ops.point_prompts import checked_labels, checked_points, label_id
-from ..ops.points import point_in_mask
+from ..ops.points import pixel_of, point_in_mask
 from ..ops.polygons import mask_to_polygons
-from ..ops.rle import encode_mask
+from ..ops.rle import RLE, decode_rle, encode_mask, encode_window, rle_covers
 from ..ops.tile_merging import TileMasks, merge_masks
 from ..ops.tiles import Window, most_central_windows
 from ..ops.user_error import UserError, UserFileNotFoundError
 from .mask_enlarging import enlarged_mask
 from .mask_suppression import kept_detections
-from .network_inputs import NetworkInput, network_inputs
+from .network_inputs import InputFrame, network_inputs
 from .object_crops import crops_of_objects, refined_crop
+from .onnx_graphs import Provider, opener
 
 CONFIG_FILE = "config.json"
 INPUTS_PER_PASS = 16  # most tiles that go through the encoder together
 CROPS_PER_PASS = 64  # most crops that go through the refiner together
+REFINED_PIXELS = 2**28  # most pixels of rough masks that are decoded together, one byte each
 MASK_PIXELS_PER_PASS = 2**24  # pixels of masks that the point decoder computes together: 64 MiB
 LEVELS = {"adaptive": -1, "finest": 0}  # what the point decoder takes for each strategy
 NUM_LEVELS = 5
-Provider = str | tuple[str, dict[str, Any]]
-# Converters of (height, width) bool masks
-FORMATS: dict[str, Callable[[np.ndarray], Any]] = {
-    "pil": lambda mask: Image.fromarray(mask.astype(np.uint8) * 255),
-    "rle": encode_mask,
-    "polygon": mask_to_polygons,
-    "numpy": lambda mask: mask,
+# Converters of compressed masks
+FORMATS: dict[str, Callable[[RLE], Any]] = {
+    "pil": lambda mask: Image.fromarray(decode_rle(mask).astype(np.uint8) * 255),
+    "rle": lambda mask: mask,
+    "polygon": lambda mask: mask_to_polygons(decode_rle(mask)),
+    "numpy": decode_rle,
 }
 
 
@@ -72,9 +74,12 @@ class OnnxPointSegmenter:
         path = self.folder / CONFIG_FILE
         if not path.is_file():
             raise UserFileNotFoundError(f"{path}: not found; give a folder that `pointwssis onnx` has written")
-        self.config = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            self.config = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(f"{path}: not valid JSON ({error}); write it again with `pointwssis onnx`") from error
         self.id2label = {int(index): name for index, name in self.config["id2label"].items()}
-        open_graph = _opener(threads, providers)
+        open_graph = opener(threads, providers)
         self._encoder = open_graph(self.folder / ("encoder_int8.onnx" if int8 else "encoder.onnx"))
         self._point_decoder = open_graph(self.folder / "point_decoder.onnx")
         self._detector = open_graph(self.folder / "detector.onnx")
@@ -117,12 +122,13 @@ class OnnxPointSegmenter:
         if tile_size is not None:
             settings = {**settings, "tile_size": tile_size}
         inputs = network_inputs(pixels, settings)
+        frames: list[InputFrame] = []
         outputs: list[NetworkOutputs] = []
-        for start in range(0, len(inputs), INPUTS_PER_PASS):
-            some = inputs[start : start + INPUTS_PER_PASS]
-            batch = self._encoder(pixel_values=np.stack([one.pixel_values for one in some]))
+        while some := list(islice(inputs, INPUTS_PER_PASS)):
+            batch = self._encoder(pixel_values=np.stack([pixel_values for pixel_values, _ in some]))
             outputs += [NetworkOutputs(*arrays) for arrays in zip(*batch, strict=True)]
-        return EncodedImage(self, pixels, name, inputs, outputs)
+            frames += [frame for _, frame in some]
+        return EncodedImage(self, pixels, name, frames, outputs)
 
     def refine(
         self, image: Image.Image, rough_masks: Sequence[np.ndarray], points: np.ndarray, labels: Sequence[str]
@@ -179,10 +185,10 @@ class EncodedImage:
         segmenter: OnnxPointSegmenter,
         image: Image.Image,
         name: str,
-        inputs: Sequence[NetworkInput],
+        frames: Sequence[InputFrame],
         outputs: Sequence[NetworkOutputs],
     ):
-        self.segmenter, self.image, self.name, self.inputs, self.outputs = segmenter, image, name, inputs, outputs
+        self.segmenter, self.image, self.name, self.frames, self.outputs = segmenter, image, name, frames, outputs
 
     def __call__(
         self,
@@ -232,21 +238,20 @@ class EncodedImage:
                 self._refine(instances, array)
         # Masks in the requested form
         for instance in instances:
-            instance["box"] = _box(instance["mask"])
             for key in ("mask", "rough_mask"):
                 if key in instance:
                     instance[key] = FORMATS[mask_format](instance[key])
         return instances
 
-    def _dense(self, pixels: np.ndarray, window: Window) -> np.ndarray:
-        """Return the (height, width) bool mask of the image."""
-        mask = np.zeros((self.image.height, self.image.width), bool)
-        mask[window.slices] = pixels
-        return mask
+    def _mask_and_box(self, pixels: np.ndarray, window: Window) -> dict[str, Any]:
+        """Return `mask`, compressed because many dense ones of a large image would not fit into memory, and `box`."""
+        size = (self.image.height, self.image.width)
+        box = _box(pixels, window.left, window.top)
+        return {"mask": encode_window(pixels, window.left, window.top, size), "box": box}
 
     def _mask(self, number: int, probabilities: np.ndarray) -> tuple[np.ndarray, Window]:
         """Return the mask of one input in its window of the image."""
-        frame = self.inputs[number]
+        frame = self.frames[number]
         threshold = self.segmenter.config["decoding"]["mask_threshold"]
         pixels, window = enlarged_mask(probabilities, frame.valid_size, frame.window.size, threshold)
         left, top = frame.window.left, frame.window.top
@@ -254,41 +259,39 @@ class EncodedImage:
 
     def _detected(self, threshold: float, top_k: int | None) -> list[dict[str, Any]]:
         """Return the instances of ordinary instance segmentation, best first."""
+        # `max_detections` limits each tile, and `top_k` the whole image.
+        parts, size = self._detected_in_tiles(threshold, top_k), (self.image.height, self.image.width)
+        merged = next(parts)[1:] if len(self.frames) == 1 else merge_masks(parts, size, top_k)
+        instances = []
+        for (pixels, window), label, score in zip(*merged, strict=True):
+            instance = {"label": self.segmenter.id2label[label], "label_id": label, "score": score}
+            instances.append({**instance, **self._mask_and_box(pixels, window)})
+        return instances
+
+    def _detected_in_tiles(self, threshold: float, top_k: int | None) -> Iterator[TileMasks]:
+        """Yield the instances of each input."""
         settings = self.segmenter.config["decoding"]
         limit = settings["max_detections"] if top_k is None else top_k
-        parts = []
         for number, outputs in enumerate(self.outputs):
             masks, labels, scores, _ = self.segmenter._detector(**outputs._asdict())
             kept, scores = kept_detections(masks, labels, scores, settings)
             kept, scores = kept[:limit], scores[:limit]
             kept, scores = kept[scores >= threshold], scores[scores >= threshold]
             found = [self._mask(number, masks[index]) for index in kept]
-            parts.append(TileMasks(self.inputs[number].window, found, labels[kept].tolist(), scores.tolist()))
-        merged = parts[0][1:]
-        if len(parts) > 1:
-            # `max_detections` limits each tile, and `top_k` the whole image.
-            merged = merge_masks(parts, (self.image.height, self.image.width), top_k)
-        instances = []
-        for (pixels, window), label, score in zip(*merged, strict=True):
-            instance = {"label": self.segmenter.id2label[label], "label_id": label, "score": score}
-            instances.append({**instance, "mask": self._dense(pixels, window)})
-        return instances
+            yield TileMasks(self.frames[number].window, found, labels[kept].tolist(), scores.tolist())
 
     def _of_points(self, points: np.ndarray, labels: np.ndarray, level: int, top_k: int) -> list[dict[str, Any]]:
         """Return one instance per point; each is decoded in the tile in which it is most central."""
         owners = np.zeros(len(points), np.int64)
-        if len(self.inputs) > 1:
-            windows = [one.window for one in self.inputs]
+        if len(self.frames) > 1:
+            windows = [frame.window for frame in self.frames]
             owners = most_central_windows(points, windows, self.image.height, self.image.width)
         instances: list[Any] = [None] * len(points)
         for number in np.unique(owners).tolist():
             for row, result in self._decoded(number, np.flatnonzero(owners == number), points, labels, level):
-                mask, label, scores = (
-                    self._dense(*self._mask(number, result["masks"])),
-                    result["labels"],
-                    result["class_scores"],
-                )
-                names = self.segmenter.id2label
+                found = self._mask_and_box(*self._mask(number, result["masks"]))
+                label, scores = result["labels"], result["class_scores"]
+                names, pixel = self.segmenter.id2label, pixel_of(points[row], self.image.height, self.image.width)
                 alternatives = []
                 if labels[row] < 0:
                     for index in np.argsort(-scores, kind="stable")[:top_k].tolist():
@@ -297,11 +300,11 @@ class EncodedImage:
                     "label": names[int(label)],
                     "label_id": int(label),
                     "score": float(result["scores"]),
-                    "mask": mask,
+                    **found,
                     "point": points[row].tolist(),
                     "level": int(result["levels"]),
                     "level_scores": result["level_scores"].tolist(),
-                    "point_in_mask": point_in_mask(points[row], mask),
+                    "point_in_mask": rle_covers(found["mask"], *pixel),
                     "background_score": float(result["background_scores"]),
                     "alternatives": alternatives,
                 }
@@ -318,7 +321,7 @@ class EncodedImage:
             chunk = rows[start : start + step]
             found = decoder(
                 **outputs._asdict(),
-                points=self.inputs[number].on_canvas(points[chunk]),
+                points=self.frames[number].on_canvas(points[chunk]),
                 point_labels=labels[chunk],
                 point_levels=np.full(len(chunk), level, np.int64),
             )
@@ -328,53 +331,28 @@ class EncodedImage:
 
     def _refine(self, instances: list[dict[str, Any]], points: np.ndarray) -> None:
         """Replace masks by refined ones, in place; the rough ones stay as `rough_mask`."""
-        rough = [instance["mask"] for instance in instances]
-        labels = [instance["label"] for instance in instances]
-        for instance, mask in zip(instances, self.segmenter.refine(self.image, rough, points, labels), strict=True):
-            instance["rough_mask"], instance["mask"] = instance["mask"], mask
-            instance["point_in_mask"] = point_in_mask(instance["point"], mask)
+        # Few dense masks at once
+        step = max(1, REFINED_PIXELS // (self.image.width * self.image.height))
+        for start in range(0, len(instances), step):
+            chunk = instances[start : start + step]
+            rough = [decode_rle(instance["mask"]) for instance in chunk]
+            labels = [instance["label"] for instance in chunk]
+            refined = self.segmenter.refine(self.image, rough, points[start : start + step], labels)
+            for instance, mask in zip(chunk, refined, strict=True):
+                instance["rough_mask"], instance["mask"] = instance["mask"], encode_mask(mask)
+                instance["box"] = _box(mask, 0, 0)
+                instance["point_in_mask"] = point_in_mask(instance["point"], mask)
 
 
-def _box(mask: np.ndarray) -> list[int]:
-    """Return the extent of a mask, (x_min, y_min, x_max, y_max) with exclusive maximum; zeros if it is empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+def _box(pixels: np.ndarray, left: int, top: int) -> list[int]:
+    """Return the extent of a mask in the image, (x_min, y_min, x_max, y_max) with exclusive maximum; zeros for none.
+
+    Args:
+        pixels: (h, w) bool in a window of the image.
+        left: first column of the window.
+        top: first row of the window.
+    """
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
     if not len(rows):
         return [0, 0, 0, 0]
-    return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
-
-
-class Graph:
-    """One ONNX file, called with its inputs by name; returns its outputs in their order."""
-
-    def __init__(self, session: Any):
-        self.session = session
-        self.output_names = [output.name for output in session.get_outputs()]
-
-    def __call__(self, **inputs: np.ndarray) -> list[np.ndarray]:
-        return self.session.run(None, inputs)
-
-
-def _opener(threads: int | None, providers: Sequence[Provider]) -> Callable[[Path], Graph]:
-    """Return a function that opens ONNX files with these settings."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise UserError("OnnxPointSegmenter needs onnxruntime: pip install onnxruntime") from error
-    # Where none of the providers exists, onnxruntime would take the CPU.
-    names = [provider if isinstance(provider, str) else provider[0] for provider in providers]
-    available = onnxruntime.get_available_providers()
-    if not set(names) & set(available):
-        raise UserError(
-            f"providers is {', '.join(names)}; this onnxruntime has {', '.join(available)} (the package "
-            "onnxruntime-gpu has those of NVIDIA)"
-        )
-    options = onnxruntime.SessionOptions()
-    if threads is not None:
-        options.intra_op_num_threads = threads
-
-    def open_graph(path: Path) -> Graph:
-        if not path.is_file():
-            raise UserFileNotFoundError(f"{path}: not found; write it again with `pointwssis onnx`")
-        return Graph(onnxruntime.InferenceSession(path, options, list(providers)))
-
-    return open_graph
+    return [left + int(columns[0]), top + int(rows[0]), left + int(columns[-1]) + 1, top + int(rows[-1]) + 1]

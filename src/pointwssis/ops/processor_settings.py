@@ -35,7 +35,9 @@ def check_processor_settings(settings: Mapping[str, Any]) -> None:
     Args:
         settings: name → value of an image processor or of a call of it; missing ones and None pass.
     """
-    sides = {f"size: {name}": side for name, side in dict(settings.get("size") or {}).items()}
+    sides = {}
+    for setting in ("size", "pad_size"):
+        sides |= {f"{setting}: {name}": side for name, side in dict(settings.get(setting) or {}).items()}
     sides |= {name: settings.get(name) for name in ("size_divisor", "tile_size")}
     for name, side in sides.items():
         if side is not None and not (_is_number(side) and 1 <= side <= MAX_SIDE):

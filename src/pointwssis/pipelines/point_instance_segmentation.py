@@ -59,7 +59,11 @@ class EncodedImage:
         """
         pipe = self.pipeline
         # Parameters of the call override those of the pipeline.
-        _, forward, post = pipe._sanitize_parameters(**parameters)
+        preparation, forward, post = pipe._sanitize_parameters(**parameters)
+        if preparation:
+            raise UserError(f"{min(preparation)} has no effect on an image that is encoded already; set it before")
+        if labels is not None and points is None:
+            raise UserError("labels are given without points; give both")
         forward, post = {**pipe._forward_params, **forward}, {**pipe._postprocess_params, **post}
         prompts = checked_prompts(points, labels, self.image, pipe.model.config.id2label, self.name)
         item = {**self.item, **prompts}
@@ -212,7 +216,8 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         item = self.preprocess(item, tile_size=tile_size or self._preprocess_params.get("tile_size"))
         with self.device_placement(), self.get_inference_context()():
             outputs = self._encode([item])
-            # Every click decodes in the same form.
+            # The network's input is not needed any more; every click decodes in the same form.
+            item = {name: value for name, value in item.items() if not name.startswith("pixel")}
             if "tile_size" in item:
                 return EncodedImage(self, item, [(prepared_for_clicks(part), frames) for part, frames in outputs])
             return EncodedImage(self, item, prepared_for_clicks(outputs))

@@ -1,7 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The pipeline `point-mask-refinement`: image, rough masks and points in, refined masks out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from PIL import Image
 from transformers.utils import ModelOutput
 
 from ..ops.point_prompts import checked_labels, checked_points, label_id
-from ..ops.points import point_in_mask
+from ..ops.points import pixel_of
+from ..ops.rle import RLE, decode_rle, encode_mask, rle_covers
 from ..ops.user_error import UserError
 from .base import ImagePipeline, unknown_parameter
 from .inputs import given, read_item
@@ -19,6 +20,7 @@ from .validation import checked_rough_masks
 
 TASK = "point-mask-refinement"
 CROPS_PER_FORWARD = 64  # most crops that go through the network together
+PIXELS_PER_CALL = 2**28  # pixels of rough masks that a refiner takes at once, one byte each: 22 masks of 12 megapixels
 PARAMETERS = ("mask_format", "timeout", "batch_size", "num_workers")
 
 
@@ -90,7 +92,11 @@ class PointMaskRefinementPipeline(ImagePipeline):
 
     def _forward(self, model_inputs: Any) -> ModelOutput:
         items = model_inputs if isinstance(model_inputs, list) else [model_inputs]
-        found = [self._refined(**item) for item in items]
+        found = []
+        for item in items:
+            # Masks are compressed one by one.
+            refined = [(encode_mask(mask), is_kept) for mask, is_kept in self._refined(**item)]
+            found.append({"masks": refined, "points": item["points"], "labels": item["labels"]})
         return ModelOutput(refined=found if isinstance(model_inputs, list) else found[0])
 
     def refine(
@@ -117,22 +123,25 @@ class PointMaskRefinementPipeline(ImagePipeline):
             # Names come from another model, so this one must know them.
             names = self.model.config.id2label
             ids = [label_id(label, names, f"mask {k} for the refiner") for k, label in enumerate(labels)]
-        refined = self._refined(image, rough_masks, np.asarray(points, dtype=np.float64).reshape(-1, 2), ids)
-        return {name: refined[name] for name in ("masks", "kept_rough_masks")}
-
-    def _refined(
-        self, image: Image.Image, rough_masks: Sequence[np.ndarray], points: np.ndarray, labels: list[int] | None
-    ) -> dict[str, Any]:
-        """Refine checked masks, a limited number of crops at a time."""
         masks = np.zeros((len(rough_masks), image.height, image.width), bool)
         kept = np.zeros(len(rough_masks), bool)
+        refined = self._refined(image, rough_masks, np.asarray(points, dtype=np.float64).reshape(-1, 2), ids)
+        for index, (mask, is_kept) in enumerate(refined):
+            masks[index], kept[index] = mask, is_kept
+        return {"masks": masks, "kept_rough_masks": kept}
+
+    def _refined(
+        self, image: Image.Image, rough_masks: Sequence[np.ndarray | RLE], points: np.ndarray, labels: list[int] | None
+    ) -> Iterator[tuple[np.ndarray, bool]]:
+        """Yield for each checked mask the refined one, and True if the rough one is kept; few crops at a time."""
         # A point on the right or bottom border lies in the last pixel, as for the teacher.
         inside = np.minimum(points, (image.width - 1, image.height - 1))
         # The image is converted once for all chunks, which limit the memory that an image with many objects takes.
         pixels = np.asarray(image)
-        for start in range(0, len(rough_masks), CROPS_PER_FORWARD):
-            chunk = slice(start, start + CROPS_PER_FORWARD)
-            rough = rough_masks[chunk]
+        step = min(CROPS_PER_FORWARD, max(1, PIXELS_PER_CALL // (image.width * image.height)))
+        for start in range(0, len(rough_masks), step):
+            chunk = slice(start, start + step)
+            rough = [decode_rle(mask) if isinstance(mask, dict) else mask for mask in rough_masks[chunk]]
             # Image → crops of the objects.
             prompts: dict[str, Any] = {"rough_masks": [rough], "input_points": [inside[chunk]]}
             if labels is not None:
@@ -144,24 +153,22 @@ class PointMaskRefinementPipeline(ImagePipeline):
             with torch.no_grad():
                 logits = self.model(**encoded.to(self.device)).logits
             result = self.image_processor.post_process_masks(logits, boxes, [(image.height, image.width)], [rough])[0]
-            masks[chunk], kept[chunk] = result["masks"], result["kept_rough_masks"]
-        return {"masks": masks, "kept_rough_masks": kept, "points": points, "labels": labels}
+            yield from zip(result["masks"], result["kept_rough_masks"].tolist(), strict=True)
 
     def postprocess(self, model_outputs: ModelOutput, mask_format: str = "pil") -> list[dict[str, Any]]:
         """Return one dict per mask, see `__call__`."""
         refined, names = model_outputs["refined"], self.model.config.id2label
         labels = [None] * len(refined["masks"]) if refined["labels"] is None else [names[i] for i in refined["labels"]]
         # One dict per mask, with values that JSON can hold except for the mask itself.
-        columns = (refined["masks"], refined["kept_rough_masks"].tolist(), refined["points"].tolist(), labels)
         results = []
-        for mask, kept, point, label in zip(*columns, strict=True):
+        for (mask, is_kept), point, label in zip(refined["masks"], refined["points"].tolist(), labels, strict=True):
             results.append(
                 {
                     "mask": formatted(mask, mask_format),
                     "label": label,
                     "point": point,
-                    "point_in_mask": point_in_mask(point, mask),
-                    "kept_rough_mask": kept,
+                    "point_in_mask": rle_covers(mask, *pixel_of(point, *mask["size"])),
+                    "kept_rough_mask": is_kept,
                 }
             )
         return results

@@ -17,7 +17,7 @@ from ..models.mask_refine_net.named_mask_refine_net import find_refiner
 from ..models.saved_files import check_weights, naming_damaged_model
 from ..ops.rle import RLE, decode_rle
 from ..ops.user_error import UserError
-from .point_mask_refinement import TASK, PointMaskRefinementPipeline
+from .point_mask_refinement import PIXELS_PER_CALL, TASK, PointMaskRefinementPipeline
 
 Refiner = Callable[[Image.Image, np.ndarray, list[list[float]], list[str | None]], np.ndarray]
 """An RGB image, (N, H, W) bool rough masks, their N points ((x, y) in pixels of the image) and N class names →
@@ -26,7 +26,6 @@ Refiner = Callable[[Image.Image, np.ndarray, list[list[float]], list[str | None]
 An image with many objects is refined in several calls, each with some of them (`PIXELS_PER_CALL`)."""
 
 MODEL_TYPE = MaskRefineNetConfig.model_type
-PIXELS_PER_CALL = 2**28  # pixels of rough masks that a refiner takes at once, one byte each: 22 masks of 12 megapixels
 
 
 def as_refiner(refiner: Any, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Refiner:

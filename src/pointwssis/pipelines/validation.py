@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ..ops.point_prompts import checked_labels, checked_points
-from ..ops.rle import checked_rle, decode_rle
+from ..ops.rle import RLE, checked_rle, encode_mask
 from ..ops.user_error import UserError
 
 
@@ -39,8 +39,8 @@ def checked_prompts(
     return {"points": torch.from_numpy(array), "labels": torch.tensor(known_ids, dtype=torch.long)}
 
 
-def checked_rough_masks(masks: Any, num_points: int, image: Image.Image, name: str) -> list[np.ndarray]:
-    """Return rough masks as N arrays, each (height, width) bool.
+def checked_rough_masks(masks: Any, num_points: int, image: Image.Image, name: str) -> list[RLE]:
+    """Return rough masks as N compressed RLEs, because many dense ones of a large image would not fit into memory.
 
     Args:
         masks: one mask of the image's size per point: an array, a tensor, a PIL image, a COCO RLE or COCO polygons.
@@ -59,12 +59,11 @@ def checked_rough_masks(masks: Any, num_points: int, image: Image.Image, name: s
     return [_rough_mask(mask, image, f"rough_masks[{index}] of {name}") for index, mask in enumerate(masks)]
 
 
-def _rough_mask(mask: Any, image: Image.Image, where: str) -> np.ndarray:
-    """Return one rough mask as a (height, width) bool array."""
-    # COCO's encodings are decoded at the size of the image.
+def _rough_mask(mask: Any, image: Image.Image, where: str) -> RLE:
+    """Return one rough mask as a compressed RLE."""
     if isinstance(mask, (Mapping, list)):
         try:
-            return decode_rle(_as_rle(mask, image.height, image.width))
+            return _as_rle(mask, image.height, image.width)
         except ValueError as error:
             raise UserError(f"{where}: {error}") from error
     # Masks of 0 and 1 and of 0 and 255 are both common.
@@ -74,10 +73,10 @@ def _rough_mask(mask: Any, image: Image.Image, where: str) -> np.ndarray:
             f"{where} must have the size of the image, (height, width) = {(image.height, image.width)}, got the shape "
             f"{array.shape}"
         )
-    return array
+    return encode_mask(array)
 
 
-def _as_rle(segmentation: Any, height: int, width: int) -> dict[str, Any]:
+def _as_rle(segmentation: Any, height: int, width: int) -> RLE:
     """Return a COCO RLE or COCO polygons as a compressed RLE."""
     if isinstance(segmentation, Mapping):
         return checked_rle(segmentation, height, width)
