@@ -56,6 +56,8 @@ def go_on(app: AppState, user: User) -> Answer:
     left, remark = user.image, None
     if user.labeling is not None and user.labeling.objects:
         state_finished(app, user, True)
+        if doubtful := sum(item.doubt is not None for item in user.labeling.objects.values()):
+            remark = f"{left.name} is finished, with {counted(doubtful, 'label')} in doubt left as it was."
     elif left is not None and not app.store_of(user, left).is_finished(left.name):
         remark = f'{left.name} has no labels and stays unfinished; if it shows no object, go back and tick "finished".'
     shown = _show_first(app, user, _next_images(app, user))
