@@ -177,9 +177,7 @@ def _show(app: AppState, user: User, image: WorkImage, is_new: bool = False) -> 
         user.dropped.append(image)
     user.image, user.labeling, user.seen = image, labeling, labels
     if app.users.others_with(image, user):
-        message = (
-            "Another tab or person has this image open, too; labels that change there are shown before yours change."
-        )
+        message = "Another tab or person has this image open, too; changes there are shown before yours are made."
     objects = [to_view(item) for item in labeling.objects.values()]
     shown = {"name": image.name, "width": pixels.width, "height": pixels.height, "pixels": _as_url(pixels)}
     answer = {"image": shown, "objects": objects, **progress(app, user)}
