@@ -202,9 +202,9 @@ def test_habits_of_other_programs(opened):
     tab.click(30, 25)
     tab.click(30, 25)
     tab.press("2")
-    tab.click(90, 25)
+    tab.click(30, 60)
     tab.press("3")
-    tab.click(60, 25)
+    tab.click(90, 25)
     assert tab.labels() == ["right", "left", "third"]
     tab.press("ArrowRight")
     tab.page.select_option(".pw-format", "csv")
@@ -221,7 +221,9 @@ def test_files_that_are_no_images(opened):
     assert "scan.czi: not a readable image" in tab.text("message")
     tab.give("drop", "slices.tif", png(*SIZE), "")  # a type that the browser does not know
     tab.wait_for_image("slices.tif")
-    tab.page.evaluate("FileReader.prototype.readAsDataURL = function () { setTimeout(() => this.onerror()); }")
+    tab.page.evaluate(
+        "() => { FileReader.prototype.readAsDataURL = function () { setTimeout(() => this.onerror()); }; }"
+    )
     tab.give("drop", "folder", b"", "")  # as a browser fails to read a folder
     tab.page.wait_for_selector(".pw-error")
     assert tab.text("message") == "folder cannot be read. If it is a folder, drop the files in it."

@@ -125,7 +125,7 @@ def test_clicks_of_images_that_are_not_open(tab):
     assert "of b.png have none yet; open this image" in tab("download", format="cvat")["error"]
     tab("open", index=1)
     assert tab("download", format="cvat")["message"] == (
-        "Downloaded cvat.xml: 1 object in 1 image. 1 image not finished: what has no label there does not count as "
+        "Downloaded cvat.xml: 1 object in 1 image. Not finished: 1 image; what has no label there does not count as "
         "background."
     )
 

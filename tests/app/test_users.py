@@ -19,7 +19,7 @@ def test_two_people(make_app):
     # Each sees the labels of the other, and is warned.
     answer = second("open", index=0)
     assert [item["point"] for item in answer["objects"]] == [(30, 20)]
-    assert "Another person has this image open" in answer["message"]
+    assert "Another tab or person has this image open" in answer["message"]
     # Going on keeps what the first has changed meanwhile.
     first("click", x=60, y=20)
     assert second("next")["image"]["name"] == "b.png"

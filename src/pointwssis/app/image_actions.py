@@ -56,6 +56,8 @@ def go_on(app: AppState, user: User) -> Answer:
     left, remark = user.image, None
     if user.labeling is not None and user.labeling.objects:
         state_finished(app, user, True)
+        if doubtful := sum(item.doubt is not None for item in user.labeling.objects.values()):
+            remark = f"{left.name} is finished, with {counted(doubtful, 'label')} in doubt left as it was."
     elif left is not None and not app.store_of(user, left).is_finished(left.name):
         remark = f'{left.name} has no labels and stays unfinished; if it shows no object, go back and tick "finished".'
     shown = _show_first(app, user, _next_images(app, user))
@@ -94,7 +96,7 @@ def download(app: AppState, user: User, format: str) -> Answer:
     message = f"Downloaded {file.name}: {counted(objects, 'object')} in {counted(len(labels), 'image')}."
     if unfinished := sum(not own.is_finished for _, own in labels):
         message += (
-            f" {counted(unfinished, 'image')} not finished: what has no label there does not count as background."
+            f" Not finished: {counted(unfinished, 'image')}; what has no label there does not count as background."
         )
     return {"file": {"name": file.name, "text": file.text}, "message": message}
 
@@ -175,7 +177,7 @@ def _show(app: AppState, user: User, image: WorkImage, is_new: bool = False) -> 
         user.dropped.append(image)
     user.image, user.labeling, user.seen = image, labeling, labels
     if app.users.others_with(image, user):
-        message = "Another person has this image open, too; before your changes you will be shown theirs."
+        message = "Another tab or person has this image open, too; changes there are shown before yours are made."
     objects = [to_view(item) for item in labeling.objects.values()]
     shown = {"name": image.name, "width": pixels.width, "height": pixels.height, "pixels": _as_url(pixels)}
     answer = {"image": shown, "objects": objects, **progress(app, user)}

@@ -15,7 +15,10 @@ EPILOG = """examples:
   pointwssis run outputs/mine --corrections corrected.xml --output_dir outputs/mine_2
 
 Correct the exported images in your tool, delete those that you did not look at, and go on from the run with the last
-command: masks of corrected images count as drawn by hand, and the student goes on from there."""
+command: masks of corrected images count as drawn by hand, and the student goes on from there.
+
+Without another tool, correct in the browser; outputs/corrections/labels.json is then the file of corrections:
+  pointwssis app outputs/mine/student_refined --labels outputs/mine/pseudo/refined --output_dir outputs/corrections"""
 
 
 def main(arguments: Sequence[str]) -> None:

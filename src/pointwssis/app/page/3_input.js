@@ -217,7 +217,7 @@ document.addEventListener("keydown", (event) => {
   const isTyping = event.target.closest && event.target.closest("input:not([type=range]):not([type=checkbox]), textarea, select");
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key; // with Caps Lock, too
   const isUndo = name === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
-  if (isTyping || event.altKey || ((event.ctrlKey || event.metaKey) && !isUndo)) return;
+  if (isTyping || !state.about || event.altKey || ((event.ctrlKey || event.metaKey) && !isUndo)) return;
   // A key that is held down must not leaf through the folder.
   if (event.repeat && name !== "u" && !isUndo) return;
   const digit = /^[0-9]$/.test(event.key) ? Number(event.key) : null;
