@@ -88,6 +88,15 @@ def test_a_given_backbone_is_kept_and_the_rest_fits_it(shapes, tmp_path, monkeyp
     assert other.label_rounds == 1 and "copy_paste" not in other.augmentation  # without a pretrained backbone
 
 
+def test_a_busy_machine_is_named(shapes, monkeypatch):
+    base = Recipe(data_dir=str(shapes), labeled_fraction=None)
+    monkeypatch.setattr("os.getloadavg", lambda: (9.0, 9.0, 9.0))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert "# Other programs were running (load 9 on 2 cores)" in proposed(base).text
+    monkeypatch.setattr("os.getloadavg", lambda: (2.0, 9.0, 9.0))
+    assert "Other programs" not in proposed(base).text
+
+
 def test_supervision_of_the_files_stays(shapes, tmp_path):
     base = shapes_with_points(shapes, tmp_path / "train.json")
     recipe = proposed(base).recipe

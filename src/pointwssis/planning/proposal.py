@@ -32,7 +32,7 @@ from .sizing import (
     side_for,
     tiled_input,
 )
-from .speed import machine_name, refiner_seconds, segmenter_seconds, some_rows
+from .speed import busy_note, machine_name, refiner_seconds, segmenter_seconds, some_rows
 
 FIRST_MEASURED_SIDE = 256
 MIN_FULL_IMAGES = 8  # images that keep their masks at least, where masks are hidden to try the method
@@ -292,8 +292,10 @@ def _headline(facts: DataFacts, seconds: float, minutes: float, deep_images: int
     verdict = f"about {duration(seconds)}"
     if seconds > 60 * minutes:
         verdict += f", more than the {minutes:g} minutes requested: a smaller training is not possible"
-    return [
+    facts_and_time = [
         f"{where}: {verdict}.",
         "Proposed by `pointwssis check` from measured training steps; the quality of the models was not measured.",
         depth,
     ]
+    note = busy_note()
+    return [*facts_and_time, note] if note else facts_and_time

@@ -15,6 +15,7 @@ from torch.utils.data import default_collate
 from ..data import class_names, objects_with_mask
 from ..models.factory import new_segmenter
 from ..ops.devices import autocast, best_device, choose_dtype, for_device
+from ..ops.wording import counted
 from ..runs.compute import fixed_settings
 from ..runs.recipe import Recipe, refiner_sampling
 from ..runs.refiner_stage import starting_refiner
@@ -27,6 +28,7 @@ from ..training.refinement_dataset import RefinementDataset
 TIMED_STEPS = 3  # the fastest of them counts: other programs can only slow a step down
 TIME_LIMIT = 12.0  # seconds after which no further step starts
 WARM_UP_SAMPLES = 2  # batch size of the first step, which is not timed
+BUSY_LOAD = 1.5  # programs per core, averaged over a minute, from which times of steps are doubtful
 SAMPLE_IMAGES = 64  # images from which the timed batches are drawn
 
 
@@ -40,6 +42,15 @@ def machine_name() -> str:
     if torch.cuda.is_available():
         return f"GPU ({torch.cuda.get_device_name()})"
     return f"CPU with {os.cpu_count()} cores"
+
+
+def busy_note() -> str:
+    """Return a warning if more programs compete for the processor than it has cores; "" otherwise, or if unknown."""
+    load, cores = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, os.cpu_count() or 1
+    if load < BUSY_LOAD * cores:
+        return ""
+    busy = f"Other programs were running (load {load:.0f} on {counted(cores, 'core')})"
+    return f"{busy}, so that steps took longer than they need: propose again on an idle machine."
 
 
 def segmenter_seconds(recipe: Recipe, rows: Dataset) -> float:
