@@ -6,6 +6,7 @@ const PALETTE = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00
 const DOT = 5; // radius of a point, in pixels of the screen
 const GRAB = 9; // distance within which a point is grabbed
 const DRAG = 4; // movement from which a press is a drag
+const SLOW = 600; // milliseconds after which an action without an answer is shown as work
 const PING = 30000; // milliseconds between signs of life
 
 const root = element.querySelector(".pw");
@@ -32,6 +33,7 @@ function act(action, values = {}, aboutImage = true) {
   const image = aboutImage && state.image ? { image: state.image.name } : {};
   queue = queue.then(async () => {
     root.dataset.busy = action;
+    const wait = setTimeout(() => { root.dataset.slow = action; }, SLOW);
     try {
       const answer = await server.act({ key: state.key, action, ...image, ...values });
       if (!answer || answer.detail) throw new Error(answer ? JSON.stringify(answer.detail) : "no answer");
@@ -42,7 +44,9 @@ function act(action, values = {}, aboutImage = true) {
       console.error(error);
       return { error: "no answer" };
     } finally {
+      clearTimeout(wait);
       delete root.dataset.busy;
+      delete root.dataset.slow;
     }
   });
   return queue;
