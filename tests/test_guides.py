@@ -26,6 +26,7 @@ ELSEWHERE = {
     "pip install": "every target of the Makefile does it",
     "jupyter lab": "tests/test_notebooks.py executes the notebooks",
     "python examples/": "tests/examples/test_seams.py",
+    "pointwssis app": "tests/app/test_browser.py",
     "pointwssis review": "tests/review/test_review_files.py",
     "pointwssis run outputs/mine --corrections": "tests/runs/test_going_on.py",
     "torchrun": "tests/runs/test_several_processes.py",

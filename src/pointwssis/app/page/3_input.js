@@ -157,7 +157,10 @@ async function send(action, file) {
 const LABELS = /\.(json|jsonl|xml|csv|tsv|txt|ya?ml|zip|xlsx?|ods)$/i;
 const receive = (file) => send(LABELS.test(file.name) ? "load" : "drop", file);
 
-find("image-file").onchange = (event) => { [...event.target.files].forEach((file) => send("drop", file)); event.target.value = ""; };
+find("image-file").onchange = (event) => {
+  [...event.target.files].forEach((file) => send("drop", file));
+  event.target.value = "";
+};
 find("label-file").onchange = (event) => { send("load", event.target.files[0]); event.target.value = ""; };
 root.ondragover = (event) => { event.preventDefault(); find("stage").classList.add("pw-hovered"); };
 root.ondragleave = () => find("stage").classList.remove("pw-hovered");
