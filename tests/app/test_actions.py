@@ -2,6 +2,7 @@
 """Actions of the page and their answers, without a browser."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -52,6 +53,15 @@ def test_an_image_without_labels_is_finished_only_by_the_tick(tab):
     assert answer["message"].startswith("a.png has no labels and stays unfinished; if it shows no object")
     tab("finish", is_finished=True)
     assert "message" not in tab("next")
+
+
+def test_labels_in_doubt_that_nobody_changed_are_counted(tab):
+    tab("click", x=30, y=20)
+    labels = tab.app.labels["a.png"]
+    doubtful = tuple(replace(item, doubt="low score") for item in labels.objects)
+    tab.app.labels.save("a.png", replace(labels, objects=doubtful))
+    tab("hello")
+    assert tab("next")["message"] == "a.png is finished, with 1 label in doubt left as it was."
 
 
 def test_only_what_has_changed_is_sent(tab):

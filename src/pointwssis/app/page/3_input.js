@@ -42,11 +42,6 @@ function select(id) {
   state.selected = state.selected === id ? null : id;
   mark();
   draw();
-  // The row of a point that was clicked may be far down the list.
-  const all = find("list"), row = all.querySelector(".pw-selected");
-  if (!row) return;
-  const [top, bottom] = [row.offsetTop - all.offsetTop, row.offsetTop - all.offsetTop + row.offsetHeight];
-  if (top < all.scrollTop || bottom > all.scrollTop + all.clientHeight) all.scrollTop = top - all.clientHeight / 2;
 }
 
 function choose(label) {
