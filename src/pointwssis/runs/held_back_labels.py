@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What held-back images tell about labels: which of them take refined masks, and how well they fit their objects."""
+"""The gate and the expected IoU of labels, both measured on held-back images."""
 
 import functools
 from pathlib import Path
