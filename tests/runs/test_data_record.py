@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from helpers import tiny
-from pointwssis.runs import labeling
+from pointwssis.runs import run_labelers
 from pointwssis.runs.run import Run
 from pointwssis.runs.saved_rows import stored_rows
 
@@ -65,13 +65,13 @@ def edit(change, split="train"):
 @pytest.fixture
 def labeled(monkeypatch):
     """Return a list that records the number of images in each call of the teacher."""
-    counts, predict = [], labeling.predict_rough_masks
+    counts, predict = [], run_labelers.predict_rough_masks
 
     def counting(rows, *arguments, **options):
         counts.append(len(rows))
         return predict(rows, *arguments, **options)
 
-    monkeypatch.setattr(labeling, "predict_rough_masks", counting)
+    monkeypatch.setattr(run_labelers, "predict_rough_masks", counting)
     return counts
 
 

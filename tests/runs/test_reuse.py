@@ -43,14 +43,14 @@ def test_intermediate_weights_stand_in_order_or_the_teacher_for_itself(teacher, 
 def test_the_images_that_a_teacher_joined_late_are_held_back_again(shapes, tmp_path, teacher):
     options = {"data_dir": str(shapes), "labeled_fraction": 0.75}
     plain = Run(recipe(tmp_path / "a", stages=["rough"], teacher_name_or_path=str(teacher), **options))
-    drawn = plain.labeling.late_images
+    drawn = plain.labeling.held_back.late_images
     other = next(place for place in range(6) if place not in drawn)
     name = plain.data.masked["file_name"][other]
     known = tmp_path / "known"
     tiny.saved_segmenter(known)
     (known / "held_back.json").write_text(json.dumps([name]))
     run = Run(recipe(tmp_path / "b", stages=["rough"], teacher_name_or_path=str(known), **options))
-    assert run.labeling.late_images == [other]
+    assert run.labeling.held_back.late_images == [other]
     # Without validation images, they take the place of these, because the teacher has not learned from them.
     files = {"train_annotations": str(shapes / "annotations" / "instances_train.json"), "labeled_fraction": 0.75}
     options = {"stages": ["rough"], "image_dir": str(shapes / "images"), "teacher_name_or_path": str(known), **files}

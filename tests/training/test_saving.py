@@ -87,6 +87,8 @@ def test_a_signal_ends_a_training_without_checkpoints(tmp_path, monkeypatch):
 
 def test_a_second_signal_stops_at_once(tmp_path, monkeypatch):
     made = trainer(tmp_path)
+    # Shells start programs in the background with SIGINT ignored.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def twice():
         # Each is handled before the next; two that are pending at once would be one.
@@ -94,8 +96,11 @@ def test_a_second_signal_stops_at_once(tmp_path, monkeypatch):
         signal.raise_signal(signal.SIGINT)
 
     stop_at(monkeypatch, made, 1, twice)
-    with pytest.raises(KeyboardInterrupt) as caught, saving_on_signals(made.save_in_time):
-        made.train()
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught, saving_on_signals(made.save_in_time):
+            made.train()
+    finally:
+        signal.signal(signal.SIGINT, former)
     assert not isinstance(caught.value, Interrupted) and steps(tmp_path) == []
 
 
