@@ -101,8 +101,8 @@ class HubModel:
                 pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
             )
         # transformers would draw all weights at random, and only log it.
-        own = dict(model.named_parameters())
-        if pretrained_model_name_or_path is not None and own and own.keys() <= set(info["missing_keys"]):
+        own, all_other = dict(model.named_parameters()), bool(info["unexpected_keys"])
+        if pretrained_model_name_or_path is not None and all_other and own.keys() <= set(info["missing_keys"]):
             raise UserError(f"{pretrained_model_name_or_path}: its weights are not those of a {cls.__name__}")
         return (model, info) if output_loading_info else model
 
