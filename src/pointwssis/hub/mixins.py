@@ -22,6 +22,7 @@ from .run_folders import refuse_run_folder
 NOT_FOUND = (RepositoryNotFoundError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled)
 EMPTY_CARD = "[More Information Needed]"  # in each field of transformers' empty template
 _REFINER_TYPE = "mask_refine_net"
+LEAST_TENSORS = 10  # tensors of other names from which a file holds another model, and not only something beside it
 
 
 # -- loading
@@ -101,8 +102,8 @@ class HubModel:
                 pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
             )
         # transformers would draw all weights at random, and only log it.
-        own, all_other = dict(model.named_parameters()), bool(info["unexpected_keys"])
-        if pretrained_model_name_or_path is not None and all_other and own.keys() <= set(info["missing_keys"]):
+        own, others = dict(model.named_parameters()), len(info["unexpected_keys"])
+        if others >= LEAST_TENSORS and own.keys() <= set(info["missing_keys"]):
             raise UserError(f"{pretrained_model_name_or_path}: its weights are not those of a {cls.__name__}")
         return (model, info) if output_loading_info else model
 
