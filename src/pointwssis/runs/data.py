@@ -124,8 +124,9 @@ def _check_sources(recipe: Recipe) -> None:
             "data_dir is null, and so are dataset_name and train_annotations: no data; give data_dir, dataset_name, or "
             "train_annotations and image_dir (and val_annotations)"
         )
+    defaults = Recipe()
     for key, (fitting, reason) in _SOURCES_OF.items():
-        if getattr(recipe, key) != getattr(Recipe(), key) and not set(sources) & set(fitting):
+        if getattr(recipe, key) != getattr(defaults, key) and not set(sources) & set(fitting):
             raise UserError(f"{key} requires {' or '.join(fitting)}, and this recipe has {sources[0]}: {reason}")
 
 

@@ -27,7 +27,7 @@ from .held_back import without
 from .held_back_labels import HeldBackLabels
 from .names import PSEUDO_LABELS
 from .recipe import Recipe
-from .run_labelers import LabelRound, RunLabelers, uses_refiner
+from .run_labelers import LabelRound, RunLabelers
 from .saved_rows import stored_rows
 
 QUALITY_FILE = "quality.json"
@@ -45,16 +45,11 @@ class Labeling:
     """
 
     def __init__(self, recipe: Recipe, data: RunData, given: GivenLabelers, later: LabelRound | None = None):
-        self.recipe, self.data, self.given, self.later = recipe, data, given, later
+        self.recipe, self.data = recipe, data
         self.labelers = RunLabelers(recipe, data.class_names, given, later)
         self.held_back = HeldBackLabels(recipe, data, self.labelers)
-        self.run_folder = Path(recipe.output_dir)
+        self.run_folder = self.labelers.run_folder
         self.folder = self.run_folder if later is None else later.folder
-
-    @property
-    def uses_refiner(self) -> bool:
-        """True if rough masks are refined."""
-        return uses_refiner(self.recipe, self.given) if self.later is None else self.later.refines
 
     # -- rough masks for the training of the refiner
 
@@ -69,7 +64,7 @@ class Labeling:
         """
         rough, rows = self.run_folder / "rough", without(self.data.masked, self.held_back.late_images)
         # A given teacher has no training from which intermediate weights could be taken.
-        if self.given.teacher is not None:
+        if self.labelers.given.teacher is not None:
             return cached(rough / "full", rows, self.labelers.rough)
         # Each intermediate teacher labels all images once; with folds, each teacher those that it has not seen. The
         # refiner learns from the rough masks of all of them.
@@ -151,7 +146,7 @@ class Labeling:
             labels[name] = cached(
                 folder / name, rough, lambda rows: keep_rough_masks(rows, self.recipe.settle_overlaps)
             )
-            if self.uses_refiner:
+            if self.labelers.uses_refiner:
                 name = f"{prefix}refined"
                 keys = functools.partial(self._keys, rough, "refiner")
                 labels[name] = cached_by_image(folder / name, rough, keys, self._refined)

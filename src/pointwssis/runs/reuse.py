@@ -24,17 +24,14 @@ STARTS = {
     "refiner_name_or_path": (("refiner",), ("mask_refine_net",), "a MaskRefineNet"),
 }
 
-# Stage → key of the recipe that names its model, type of the model, and its name in messages
-REUSABLE = {
-    "teacher": ("teacher_name_or_path", "solov2", "a SOLOv2"),
-    "refiner": ("refiner_name_or_path", "mask_refine_net", "a MaskRefineNet"),
-}
+# Stage → key of the recipe that names a model in its place
+REUSABLE = {"teacher": "teacher_name_or_path", "refiner": "refiner_name_or_path"}
 
 
 def is_reused(recipe: Recipe, stage: str) -> bool:
     """Return True if a model that the recipe names takes the place of a stage; see `reused_model`."""
     is_trained_here = stage in recipe.stages or is_saved_model(Path(recipe.output_dir) / stage)
-    return not is_trained_here and getattr(recipe, REUSABLE[stage][0]) is not None
+    return not is_trained_here and getattr(recipe, REUSABLE[stage]) is not None
 
 
 def reused_model(recipe: Recipe, stage: str) -> str | None:
@@ -49,7 +46,7 @@ def reused_model(recipe: Recipe, stage: str) -> str | None:
     """
     if not is_reused(recipe, stage):
         return None
-    name = getattr(recipe, REUSABLE[stage][0])
+    name = getattr(recipe, REUSABLE[stage])
     return find_refiner(name) if stage == "refiner" else name
 
 
@@ -86,11 +83,11 @@ def intermediate_weights(teacher: str) -> list[Path]:
 
 def check_reused_models(recipe: Recipe, class_names: list[str]) -> None:
     """Raise a `UserError` if a reused model does not exist, is of another type, or lacks a class of the data."""
-    for stage, (key, model_type, title) in REUSABLE.items():
+    for stage, key in REUSABLE.items():
         name = reused_model(recipe, stage)
         if name is None:
             continue
-        fields = _checked_fields(key, name, (model_type,), title)
+        fields = _checked_fields(key, name)
         # A refiner that ignores classes refines objects of any class.
         known = set(fields.get("id2label", {}).values())
         missing = [label for label in class_names if label not in known]
@@ -103,13 +100,13 @@ def check_reused_models(recipe: Recipe, class_names: list[str]) -> None:
 
 def check_starting_models(recipe: Recipe) -> None:
     """Raise a `UserError` if a model that a training is still to start from does not exist, or is of another type."""
-    for key, (stages, model_types, title) in STARTS.items():
+    for key, (stages, *_) in STARTS.items():
         name = getattr(recipe, key)
         # In `student_name_or_path`, "teacher" is that of the run.
         if name is None or name == "teacher" or not any(_is_to_train(recipe, stage) for stage in stages):
             continue
         name = find_refiner(name) if key == "refiner_name_or_path" else name
-        _checked_fields(key, name, model_types, title)
+        _checked_fields(key, name)
 
 
 def _is_to_train(recipe: Recipe, stage: str) -> bool:
@@ -117,12 +114,13 @@ def _is_to_train(recipe: Recipe, stage: str) -> bool:
     return stage in recipe.stages and not any(is_saved_model(folder) for folder in folders)
 
 
-def _checked_fields(key: str, name: str, model_types: tuple[str, ...], title: str) -> dict[str, Any]:
+def _checked_fields(key: str, name: str) -> dict[str, Any]:
     """Return the stored fields of the configuration of a model that a key of the recipe names.
 
     Raises:
         UserError: there is no such model, or it is of another type.
     """
+    _, model_types, title = STARTS[key]
     # A path is never looked up on the Hub.
     if name.startswith((".", "/", "~")) and not Path(name).is_dir():
         raise UserFileNotFoundError(f"{key} is {name!r}: no such folder; give that of a trained model")

@@ -59,6 +59,11 @@ class RunLabelers:
         self.recipe, self.class_names, self.given, self.later = recipe, class_names, given, later
         self.run_folder = Path(recipe.output_dir)
 
+    @property
+    def uses_refiner(self) -> bool:
+        """True if rough masks are refined."""
+        return uses_refiner(self.recipe, self.given) if self.later is None else self.later.refines
+
     @functools.cached_property
     def dtype(self) -> torch.dtype:
         """Dtype in which trained models compute."""

@@ -18,11 +18,7 @@ _OBJECTS = (
 # Keys of the JSON objects in a list
 _ITEMS = (
     ({"image", "annotations"}, "CreateML JSON", _AS_COCO),
-    (
-        {"file_name", "annotations"},
-        "list of Detectron2 records",
-        "write it as COCO",
-    ),
+    ({"file_name", "annotations"}, "list of Detectron2 records", "write it as COCO"),
     ({"geometry", "type"}, "GeoJSON", f"{_AS_COCO}, with the path of each image"),
     ({"data_row", "projects"}, "Labelbox JSON", _AS_COCO),
 )
