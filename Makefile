@@ -54,7 +54,7 @@ common-tests: $(DEVELOPED) ## transformers' own tests on our classes, in both im
 	PYTHONPATH=.cache/common-tests/torchvision $(BIN)/python -m pytest tests/common || test $$? -eq 5 # all skipped
 
 bench: $(INSTALLED) ## speed beside yardsticks, on an idle machine; ONLY="points-1 help" measures some rows
-	$(PIP_INSTALL) -e '.[bench,onnx]'
+	$(PIP_INSTALL) -e '.[bench,fast-eval,onnx]'
 	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
 
 test-versions: $(DEVELOPED) ## the lowest and the newest supported transformers, and supervision
@@ -79,5 +79,5 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@touch $@
 
 $(DEVELOPED): $(INSTALLED)
-	$(PIP_INSTALL) -e '.[app,docs,lite,onnx,quality,tensorboard,test]'
+	$(PIP_INSTALL) -e '.[app,docs,fast-eval,lite,onnx,quality,tensorboard,test]'
 	@touch $@

@@ -5,6 +5,7 @@ import io
 import json
 import pickle
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from pointwssis.data import (
     to_coco,
 )
 from pointwssis.evaluation.coco_evaluator import CocoEvaluator
+from pointwssis.evaluation.hotcoco_evaluator import HotcocoEvaluator, coco_evaluator
 from pointwssis.evaluation.pseudo_labels import evaluate_pseudo_labels
 from pointwssis.ops.coco_masks import decode_rle, encode_mask, rle_box
 
@@ -98,8 +100,22 @@ def plain_coco(content, category_ids, predictions, caps):
     return metrics, per_class, [float(value) for value in evaluation.stats]
 
 
-def evaluated(dataset, predictions, caps):
-    evaluator = CocoEvaluator(dataset, caps)
+@pytest.fixture(params=[CocoEvaluator, HotcocoEvaluator])
+def evaluator_class(request):
+    """Return each of the two evaluators."""
+    if request.param is HotcocoEvaluator:
+        pytest.importorskip("hotcoco", reason="needs the extra fast-eval")
+    return request.param
+
+
+@pytest.fixture
+def evaluated(evaluator_class):
+    """Return a function that evaluates predictions, image id → predictions."""
+    return partial(evaluate, evaluator_class)
+
+
+def evaluate(evaluator_class, dataset, predictions, caps):
+    evaluator = evaluator_class(dataset, caps)
     for image_id, image in predictions.items():
         evaluator.update(image_id, image)
     return evaluator
@@ -113,7 +129,7 @@ def assert_equal(ours, theirs):
 
 @pytest.mark.parametrize("name", ["coco_edge_cases", "coco_mini"])
 @pytest.mark.parametrize("caps", [[1, 10, 100], [1, 10, 100, 400]])
-def test_equals_pycocotools_on_real_coco(shared_dir, name, caps):
+def test_equals_pycocotools_on_real_coco(evaluated, shared_dir, name, caps):
     folder = shared_dir / "data" / name
     file = "coco_edge_permissive.json" if name == "coco_edge_cases" else "annotations/instances_val.json"
     dataset, content = load_coco(folder / file, folder / "images"), json.loads((folder / file).read_text())
@@ -134,7 +150,7 @@ def test_equals_pycocotools_on_real_coco(shared_dir, name, caps):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_equals_pycocotools_when_the_caps_bite(seed):
+def test_equals_pycocotools_when_the_caps_bite(evaluated, seed):
     dataset = make_shapes_dataset(30, (64, 96), seed=seed)
     predictions = perturbed(dataset, seed)
     theirs, _, _ = plain_coco(to_coco(dataset), [1, 2, 3, 4], predictions, [1, 2, 3, 10])
@@ -143,7 +159,7 @@ def test_equals_pycocotools_when_the_caps_bite(seed):
     assert ours["AR1"] < ours["AR2"] < ours["AR3"] < ours["AR10"]
 
 
-def test_equals_pycocotools_on_crowds_in_every_area_range():
+def test_equals_pycocotools_on_crowds_in_every_area_range(evaluated):
     """Crowds, objects and detections of all sizes that overlap, so that every rule of the matching applies."""
     rng, rows = np.random.default_rng(0), []
     for image_id in range(12):
@@ -161,19 +177,19 @@ def test_equals_pycocotools_on_crowds_in_every_area_range():
     assert_equal(evaluated(dataset, predictions, 100).compute(), theirs)
 
 
-def test_the_caps_that_are_reported():
+def test_the_caps_that_are_reported(evaluator_class):
     dataset = dataset_from_rows([row_of(1, [object_of(1, square(1, 1, 9))])], ["a"])
-    assert {"AR1", "AR10", "AR100", "AP"} <= CocoEvaluator(dataset).compute().keys()
-    assert "AP@100" not in CocoEvaluator(dataset).compute()
-    assert {"AP@100", "AP50@100", "AR100", "AR400"} <= CocoEvaluator(dataset, 400).compute().keys()
-    assert {"AP@100", "AP@300", "AR400"} <= CocoEvaluator(dataset, [100, 300, 400]).compute().keys()
-    assert CocoEvaluator(dataset, 5).caps == [1, 5]
+    assert {"AR1", "AR10", "AR100", "AP"} <= evaluator_class(dataset).compute().keys()
+    assert "AP@100" not in evaluator_class(dataset).compute()
+    assert {"AP@100", "AP50@100", "AR100", "AR400"} <= evaluator_class(dataset, 400).compute().keys()
+    assert {"AP@100", "AP@300", "AR400"} <= evaluator_class(dataset, [100, 300, 400]).compute().keys()
+    assert evaluator_class(dataset, 5).caps == [1, 5]
     for bad in (0, [], [10, -1]):
         with pytest.raises(ValueError, match="max_detections"):
-            CocoEvaluator(dataset, bad)
+            evaluator_class(dataset, bad)
 
 
-def test_ground_truth_is_perfect_and_nothing_is_zero():
+def test_ground_truth_is_perfect_and_nothing_is_zero(evaluated):
     dataset = make_shapes_dataset(6, (64, 64), seed=2)
     ground_truth = {
         row["image_id"]: [{"label": o["category"], "score": 1, "rle": o["segmentation"]} for o in row["objects"]]
@@ -185,18 +201,18 @@ def test_ground_truth_is_perfect_and_nothing_is_zero():
     assert 0 < evaluated(dataset, half, 100).compute()["AR100"] < 1  # images that were not handed in count as missed
 
 
-def test_an_annotation_with_id_zero_counts():
+def test_an_annotation_with_id_zero_counts(evaluated):
     dataset = dataset_from_rows([row_of(1, [object_of(0, square(4, 4, 20))])], ["a"])
     prediction = {"label": 0, "score": 0.5, "rle": square(4, 4, 20)}
     assert evaluated(dataset, {1: [prediction]}, 100).compute()["AP"] == pytest.approx(1)
 
 
-def test_image_ids_must_be_unique():
+def test_image_ids_must_be_unique(evaluator_class):
     with pytest.raises(ValueError, match="several rows"):
-        CocoEvaluator(dataset_from_rows([row_of(1, []), row_of(1, [])], ["a"]))
+        evaluator_class(dataset_from_rows([row_of(1, []), row_of(1, [])], ["a"]))
 
 
-def test_no_ground_truth_at_all():
+def test_no_ground_truth_at_all(evaluated):
     empty = dataset_from_rows([row_of(1, [])], ["a", "b"])
     prediction = {"label": 0, "score": 0.5, "rle": square(4, 4, 20)}
     evaluator = evaluated(empty, {1: [prediction]}, 100)
@@ -208,20 +224,20 @@ def test_no_ground_truth_at_all():
     assert evaluated(points, {1: [prediction]}, 100).compute()["AP"] is None
 
 
-def test_merging_counts_every_image_once():
+def test_merging_counts_every_image_once(evaluator_class, evaluated):
     dataset = make_shapes_dataset(9, (64, 64), seed=1)
     predictions = perturbed(dataset)
     whole = evaluated(dataset, predictions, 100).compute()
     ids = dataset["image_id"]
     parts = [evaluated(dataset, {i: predictions[i] for i in part}, 100) for part in (ids[4:] + ids[:2], ids[:5])]
-    main = CocoEvaluator(dataset, 100)
+    main = evaluator_class(dataset, 100)
     main.merge(pickle.loads(pickle.dumps([part.results for part in parts])))
     assert main.compute() == whole
     main.update(ids[0], [])  # seen already
     assert main.compute() == whole == main.compute()
 
 
-def test_predictions_are_left_alone():
+def test_predictions_are_left_alone(evaluated):
     dataset = make_shapes_dataset(4, (64, 64), seed=1)
     predictions = perturbed(dataset)
     before = copy.deepcopy(predictions)
@@ -239,13 +255,13 @@ def test_predictions_are_left_alone():
         (1, {"rle": square(0, 0, 3, (64, 32))}, "64, 32"),
     ],
 )
-def test_bad_predictions(image_id, change, message):
-    evaluator = CocoEvaluator(dataset_from_rows([row_of(1, [object_of(1, square(1, 1, 9))])], ["a"]))
+def test_bad_predictions(evaluator_class, image_id, change, message):
+    evaluator = evaluator_class(dataset_from_rows([row_of(1, [object_of(1, square(1, 1, 9))])], ["a"]))
     with pytest.raises(ValueError, match=message):
         evaluator.update(image_id, [{"label": 0, "score": 0.5, "rle": square(1, 1, 9)} | change])
 
 
-def test_crowded_images_take_no_time():
+def test_crowded_images_take_no_time(evaluated):
     """The sizes of the nuclei: 375 objects and 400 detections in an image."""
     objects = [object_of(i + 1, square(10 * (i % 25), 10 * (i // 25), 9, (256, 256))) for i in range(375)]
     dataset = dataset_from_rows([row_of(i, objects, (256, 256)) for i in range(4)], ["a"])
@@ -255,6 +271,14 @@ def test_crowded_images_take_no_time():
     metrics = evaluated(dataset, dict.fromkeys(range(4), predictions), 400).compute()
     assert time.process_time() - start < 4  # 0.3 s where it was measured; plain pycocotools 7 s
     assert metrics["AR400"] > 3 * metrics["AR100"]
+
+
+def test_hotcoco_is_used_where_it_is_installed(monkeypatch):
+    dataset = dataset_from_rows([row_of(1, [object_of(1, square(1, 1, 9))])], ["a"])
+    for spec, expected in ((object(), HotcocoEvaluator), (None, CocoEvaluator)):
+        monkeypatch.setattr("importlib.util.find_spec", lambda name, spec=spec: spec)
+        assert type(coco_evaluator(dataset, [5, 7])) is expected
+        assert coco_evaluator(dataset, [5, 7]).caps == [1, 5, 7]
 
 
 # -- pseudo labels ----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from pycocotools.cocoeval import COCOeval
 from helpers.drawn_masks import masks
 from pointwssis.data import dataset_from_rows, make_object, to_coco
 from pointwssis.evaluation import CocoEvaluator
+from pointwssis.evaluation.hotcoco_evaluator import HotcocoEvaluator
 from pointwssis.ops import encode_mask, rle_area
 
 NAMES = ["cat", "dog"]
@@ -91,10 +92,13 @@ def plain_metrics(dataset: Any, predictions: dict[int, list[dict[str, Any]]], ca
     return metrics | {f"AR{limit}": mean(recall[..., 0, i]) for i, limit in enumerate(evaluation.params.maxDets)}
 
 
+@pytest.mark.parametrize("evaluator_class", [CocoEvaluator, HotcocoEvaluator])
 @given(evaluations(), CAPS, st.booleans())
-def test_average_precision_equals_that_of_pycocotools(evaluation, cap, split):
+def test_average_precision_equals_that_of_pycocotools(evaluator_class, evaluation, cap, split):
+    if evaluator_class is HotcocoEvaluator:
+        pytest.importorskip("hotcoco", reason="needs the extra fast-eval")
     dataset, predictions = evaluation
-    evaluator, other = CocoEvaluator(dataset, cap), CocoEvaluator(dataset, cap)
+    evaluator, other = evaluator_class(dataset, cap), evaluator_class(dataset, cap)
     for number, (image_id, found) in enumerate(predictions.items()):
         (other if split and number else evaluator).update(image_id, found)
     # Images of another process count as if they were matched here.

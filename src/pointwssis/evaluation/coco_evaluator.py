@@ -8,6 +8,7 @@ largest (pycocotools' `summarize` requires 100); a value without ground truth is
 id 0 counts like the others (pycocotools treats it as unmatched).
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,7 +77,7 @@ class CocoEvaluator:
             raise ValueError(
                 "the dataset has several rows with one image_id; give each image its own id to evaluate it"
             )
-        self._results: dict[int, dict[int, ClassMatches]] = {}
+        self._results: dict[int, Any] = {}
 
     def update(self, image_id: int, predictions: Iterable[Mapping[str, Any]]) -> None:
         """Match the predictions of one image.
@@ -91,18 +92,18 @@ class CocoEvaluator:
         if image_id not in self._positions:
             raise ValueError(f"image_id {image_id} is not in the dataset of this CocoEvaluator")
         if image_id not in self._results:
-            self._results[image_id] = self._match(image_id, predictions)
+            self._results[image_id] = self._kept(self._row(image_id), predictions)
 
     @property
-    def results(self) -> dict[int, dict[int, ClassMatches]]:
-        """Matches of all images seen so far, for `merge` in another process: image id → class index → matches."""
+    def results(self) -> dict[int, Any]:
+        """What is kept of all images seen so far, for `merge` in another process: image id → class index → matches."""
         return self._results
 
-    def merge(self, results: Iterable[Mapping[int, dict[int, ClassMatches]]]) -> None:
+    def merge(self, results: Iterable[Mapping[int, Any]]) -> None:
         """Add the `results` of other evaluators of the same dataset; an image that several have seen counts once."""
         for other in results:
-            for image_id, matches in other.items():
-                self._results.setdefault(image_id, matches)
+            for image_id, kept in other.items():
+                self._results.setdefault(image_id, kept)
 
     def compute(self) -> dict[str, float | None]:
         """Return the metrics as fractions from 0 to 1; None where there is no ground truth (COCO prints -1).
@@ -146,12 +147,14 @@ class CocoEvaluator:
         curves = {"AP": known.mean(axis=(0, 1)), "AP50": known[:, 0].mean(axis=0), "AP75": known[:, 5].mean(axis=0)}
         return {name: curve.tolist() for name, curve in curves.items()}
 
-    def _match(self, image_id: int, predictions: Iterable[Mapping[str, Any]]) -> dict[int, ClassMatches]:
+    def _row(self, image_id: int) -> Mapping[str, Any]:
+        return self._rows[self._positions[image_id]]
+
+    def _kept(self, row: Mapping[str, Any], predictions: Iterable[Mapping[str, Any]]) -> Any:
+        """Return what is kept of the predictions of an image: class index → `ClassMatches`."""
         # Images whose ground truth is incomplete do not count.
-        row = self._rows[self._positions[image_id]]
         if supervision(row) != "full":
             return {}
-        size = [row["height"], row["width"]]
         ground_truth: dict[int, list[Mapping[str, Any]]] = {}
         for item in row["objects"]:
             if item["segmentation"] is not None:  # only crowds may lack one here
@@ -159,7 +162,7 @@ class CocoEvaluator:
 
         detections: dict[int, list[Mapping[str, Any]]] = {}
         for prediction in predictions:
-            detections.setdefault(self._checked_label(prediction, image_id, size), []).append(prediction)
+            detections.setdefault(self._checked_label(prediction, row), []).append(prediction)
 
         # A class with objects but no predictions counts as missed, one with predictions alone as false.
         matches = {}
@@ -168,24 +171,25 @@ class CocoEvaluator:
             matches[label] = _match_class(objects, found, self.caps[-1])
         return matches
 
-    def _checked_label(self, prediction: Mapping[str, Any], image_id: int, size: list[int]) -> int:
+    def _checked_label(self, prediction: Mapping[str, Any], row: Mapping[str, Any]) -> int:
+        image_id, size = row["image_id"], (row["height"], row["width"])
         label, score = int(prediction["label"]), float(prediction["score"])
         if not 0 <= label < len(self.class_names):
             raise ValueError(
                 f"image {image_id}: predicted label {label}; the classes are 0 … {len(self.class_names) - 1}"
             )
-        if not np.isfinite(score):
+        if not math.isfinite(score):
             raise ValueError(f"image {image_id}: predicted score {score}; scores must be finite")
-        if list(prediction["rle"]["size"]) != size:
-            found = list(prediction["rle"]["size"])
-            raise ValueError(f"image {image_id}: predicted mask of [height, width] {found}; the image has {size}")
+        found = tuple(prediction["rle"]["size"])
+        if found != size:
+            raise ValueError(f"image {image_id}: predicted mask of (height, width) {found}; the image has {size}")
         return label
 
     def _tables(self) -> dict[tuple[str, int], tuple[np.ndarray, np.ndarray]]:
         """Return (area name, limit) → precision (K, T, R) and recall (K, T), NaN for a class without ground truth."""
         order = sorted(self._positions)  # equal scores rank by image id, as in pycocotools
         # Images that got no predictions count as well: all their objects are missed.
-        results = [self._results[i] if i in self._results else self._match(i, []) for i in order]
+        results = [self._results[i] if i in self._results else self._kept(self._row(i), []) for i in order]
         by_class = []
         for k in range(len(self.class_names)):
             by_class.append([result[k] for result in results if k in result])
@@ -208,7 +212,7 @@ def _match_class(ground_truth: list[Mapping[str, Any]], detections: list[Mapping
     masks = [detections[index]["rle"] for index in best]
     ground_truth_masks = [item["segmentation"] for item in ground_truth]
     crowd = np.array([item["iscrowd"] for item in ground_truth], dtype=bool)
-    areas = np.array([_area(item) for item in ground_truth])
+    areas = np.array([object_area(item) for item in ground_truth])
     sizes = np.array([rle_area(mask) for mask in masks])
     overlaps = np.zeros((len(masks), len(ground_truth_masks)))
     if overlaps.size:
@@ -229,7 +233,8 @@ def _match_class(ground_truth: list[Mapping[str, Any]], detections: list[Mapping
     return ClassMatches(scores[best], matched, ignored, positives)
 
 
-def _area(item: Mapping[str, Any]) -> float:
+def object_area(item: Mapping[str, Any]) -> float:
+    """Return the area of an object in pixels: as annotated, else that of its mask."""
     return rle_area(item["segmentation"]) if item["area"] is None else item["area"]
 
 

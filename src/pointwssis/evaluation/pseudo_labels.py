@@ -9,7 +9,7 @@ from datasets import Dataset
 
 from ..data.schema import masks_by_id, objects_with_mask, objects_with_point
 from ..ops.coco_masks import rle_area, rle_iou
-from .coco_evaluator import CocoEvaluator
+from .hotcoco_evaluator import coco_evaluator
 
 
 def evaluate_pseudo_labels(
@@ -36,7 +36,7 @@ def evaluate_pseudo_labels(
     common = [positions[image_id] for image_id in pseudo_dataset["image_id"] if image_id in positions]
     ground_truth = ground_truth.with_format(None).select(common)
     # The evaluator measures AP, and masks by object id give the IoU of each point.
-    evaluator = CocoEvaluator(ground_truth, max_detections)
+    evaluator = coco_evaluator(ground_truth, max_detections)
     hidden_masks = masks_by_id(ground_truth)
 
     points = labels = 0

@@ -22,6 +22,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import rotate_checkpoints
 
 from ..evaluation.coco_evaluator import CocoEvaluator
+from ..evaluation.hotcoco_evaluator import coco_evaluator
 from ..hub.cards.released import bare_card
 from ..models.solov2.decoding_solov2 import DecodingSettings
 from ..models.solov2.tiled_solov2 import encode_tiles, instances_of_tiles
@@ -300,7 +301,7 @@ class SegmentationTrainer(Trainer):
         """
         dataset = dataloader.dataset
         if isinstance(dataset, ImageDataset):
-            self.evaluator, self._predictions = CocoEvaluator(dataset.rows, self.max_detections), {}
+            self.evaluator, self._predictions = coco_evaluator(dataset.rows, self.max_detections), {}
         with self.averaged_weights():
             output = super().evaluation_loop(
                 dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
