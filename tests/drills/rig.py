@@ -66,6 +66,8 @@ class Rig:
         if child:
             return child
         code = 99
+        # Shells start programs in the background with SIGINT ignored, which their children inherit.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             os.chdir(folder)
             log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)

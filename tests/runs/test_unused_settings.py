@@ -4,6 +4,7 @@
 import logging
 
 import pytest
+from transformers import AutoConfig
 
 from helpers import tiny
 from pointwssis.checking.checkup import check_recipe
@@ -63,6 +64,24 @@ def test_names_that_no_file_has(shapes, tmp_path, caplog):
 def test_settings_that_a_run_does_not_use(shapes, tmp_path, changes, unused):
     recipe = tiny.recipe(tmp_path, data_dir=str(shapes), **changes)
     assert set(unused_settings(recipe, load_data(recipe))) == set(unused)
+
+
+def test_fields_that_saved_segmenters_fix(shapes, tmp_path):
+    saved = tiny.saved_segmenter(tmp_path / "saved")
+    grids = AutoConfig.from_pretrained(saved).num_grids
+
+    def unused(**changes):
+        recipe = tiny.recipe(tmp_path, data_dir=str(shapes), **changes)
+        return unused_settings(recipe, load_data(recipe))
+
+    other = {"num_grids": [grid + 1 for grid in grids], "score_threshold": 0.2}
+    start = {"teacher_name_or_path": saved, "teacher_model": {}}
+    assert unused(**start, student_name_or_path=saved, model=other) == {"model": f"{saved} and {saved} fixes num_grids"}
+    assert unused(**start, student_name_or_path="teacher", model=other) == {"model": f"{saved} fixes num_grids"}
+    assert unused(**start | {"teacher_model": other}) == {"teacher_model": f"{saved} fixes num_grids"}
+    # The same values, fields that may change, and students with new weights
+    assert not unused(**start, student_name_or_path=saved, model=other | {"num_grids": list(grids)})
+    assert not unused(**start, model=other)
 
 
 def test_some_stages_of_a_whole_recipe(shapes, tmp_path, caplog):

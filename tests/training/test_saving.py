@@ -53,6 +53,24 @@ def stop_at(monkeypatch, made: SegmentationTrainer, step: int, act) -> None:
     monkeypatch.setattr(made, "training_step", training_step)
 
 
+@pytest.fixture(autouse=True)
+def handled():
+    """Let SIGINT interrupt, although shells start programs in the background with SIGINT ignored."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+def test_an_ignored_signal_stays_ignored(tmp_path, monkeypatch):
+    made = trainer(tmp_path)
+    stop_at(monkeypatch, made, 1, lambda: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with saving_on_signals(made.save_in_time):
+        made.train()
+    assert made.state.global_step == made.args.max_steps
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_a_checkpoint_and_losses_go_on_as_without_it(tmp_path, monkeypatch, number):
     whole = trainer(tmp_path / "whole")
@@ -87,8 +105,6 @@ def test_a_signal_ends_a_training_without_checkpoints(tmp_path, monkeypatch):
 
 def test_a_second_signal_stops_at_once(tmp_path, monkeypatch):
     made = trainer(tmp_path)
-    # Shells start programs in the background with SIGINT ignored.
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def twice():
         # Each is handled before the next; two that are pending at once would be one.
@@ -96,11 +112,8 @@ def test_a_second_signal_stops_at_once(tmp_path, monkeypatch):
         signal.raise_signal(signal.SIGINT)
 
     stop_at(monkeypatch, made, 1, twice)
-    try:
-        with pytest.raises(KeyboardInterrupt) as caught, saving_on_signals(made.save_in_time):
-            made.train()
-    finally:
-        signal.signal(signal.SIGINT, former)
+    with pytest.raises(KeyboardInterrupt) as caught, saving_on_signals(made.save_in_time):
+        made.train()
     assert not isinstance(caught.value, Interrupted) and steps(tmp_path) == []
 
 

@@ -4,7 +4,7 @@
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedConfig
+from transformers import AutoConfig, PreTrainedConfig
 
 from ..hub.run_folders import refuse_run_folder
 from ..models.factory import is_saved_model
@@ -48,6 +48,21 @@ def reused_model(recipe: Recipe, stage: str) -> str | None:
         return None
     name = getattr(recipe, REUSABLE[stage])
     return find_refiner(name) if stage == "refiner" else name
+
+
+def starting_model(recipe: Recipe, own: str | None, model_type: str) -> str | None:
+    """Return the saved model that a training starts from; None for new weights.
+
+    Args:
+        recipe: recipe of the run.
+        own: model that the recipe names for this stage; takes precedence.
+        model_type: "solov2" or "mask_refine_net"; `model_name_or_path` is used only if it is of this type.
+    """
+    # The common model is only for stages of its own architecture.
+    common = recipe.model_name_or_path
+    if own is None and common is not None and AutoConfig.from_pretrained(common).model_type == model_type:
+        return common
+    return own
 
 
 def gate_of_reused_refiner(recipe: Recipe) -> dict[str, Any] | None:

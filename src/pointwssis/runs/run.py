@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets
-from transformers import AutoConfig
 
 from ..ops.full_disk import naming_full_disk
 from ..ops.processes import connect_processes, is_first_process, wait_for_all
@@ -34,7 +33,7 @@ from .progress import EtaCallback
 from .recipe import Recipe
 from .refiner_stage import train_refiner
 from .results import CONTACT_SHEET, write_contact_sheet, write_results
-from .reuse import GATE_FILE, is_reused, labeling_model
+from .reuse import GATE_FILE, is_reused, labeling_model, starting_model
 from .run_labelers import LabelRound
 from .run_report import write_curves, write_report
 from .saved_rows import stored_rows
@@ -213,7 +212,7 @@ class Run:
 
     def teacher(self) -> dict[str, float | None]:
         """Train the teacher on the images with masks (step 1 of figure 3), and return its metrics."""
-        start = self.start(self.recipe.teacher_name_or_path, "solov2")
+        start = starting_model(self.recipe, self.recipe.teacher_name_or_path, "solov2")
         # A saved teacher may be used without training; without that and without masks, the run cannot start.
         if not self.data.has_masks and start is None:
             raise UserError(
@@ -249,7 +248,8 @@ class Run:
         if is_trained(self.folder / "refiner"):
             remove_checkpoints(self.folder / "refiner")  # a kill may have left them behind
             return
-        start, rows = self.start(self.recipe.refiner_name_or_path, "mask_refine_net"), self.data.masked
+        start = starting_model(self.recipe, self.recipe.refiner_name_or_path, "mask_refine_net")
+        rows = self.data.masked
         # The refiner learns to turn rough masks of intermediate teachers into the true ones.
         if self.data.has_masks:
             if self.recipe.rough_folds > 1 and self.given.teacher is None:
@@ -275,7 +275,7 @@ class Run:
         """Train the teachers of all folds, each on the images of the other folds."""
         # A reused teacher has seen all images, so that these do not start from it.
         own = None if is_reused(self.recipe, "teacher") else self.recipe.teacher_name_or_path
-        start, settings = self.start(own, "solov2"), fold_settings(self.recipe, self.folder)
+        start, settings = starting_model(self.recipe, own, "solov2"), fold_settings(self.recipe, self.folder)
         for name, (rows, _) in fold_rows(self.recipe, self.plan.refiner_rows).items():
             training = SegmenterTraining(name, rows, self.plan.teacher_fields, settings, start)
             train_segmenter(self.recipe, training, None, self.eta)
@@ -301,7 +301,7 @@ class Run:
         Returns:
             Its metrics.
         """
-        start = self.start(self.recipe.student_name_or_path, "solov2")
+        start = starting_model(self.recipe, self.recipe.student_name_or_path, "solov2")
         # "teacher" stands for the teacher of this run, trained or reused.
         start = labeling_model(self.recipe, "teacher") if start == "teacher" else start
         training = SegmenterTraining(name, rows, self.plan.segmenter_fields, self.recipe.student, start)
@@ -343,19 +343,6 @@ class Run:
                 if (self.folder / round_name(name, number)).is_dir():
                     quality[f"{name}_{number}"] = self.round_labeling(name, number).quality()
         return quality
-
-    def start(self, own: str | None, model_type: str) -> str | None:
-        """Return the saved model that a training run starts from.
-
-        Args:
-            own: model that the recipe names for this stage; takes precedence.
-            model_type: "solov2" or "mask_refine_net"; `model_name_or_path` is used only if it is of this type.
-        """
-        # The common model is only for stages of its own architecture.
-        common = self.recipe.model_name_or_path
-        if own is None and common is not None and AutoConfig.from_pretrained(common).model_type == model_type:
-            return common
-        return own
 
 
 def label_kind(student: str) -> str:

@@ -2,11 +2,15 @@
 """Settings of a recipe that have no effect: the run goes on, but says so before it begins."""
 
 import logging
+from typing import Any
 
-from ..models.factory import CROP_FIELDS
+from transformers import AutoConfig
+
+from ..models.factory import CHANGEABLE_FIELDS, CROP_FIELDS
 from ..ops.wording import counted
 from .data import RunData
 from .recipe import Recipe
+from .reuse import starting_model
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,7 @@ def unused_settings(recipe: Recipe, data: RunData) -> dict[str, str]:
     fields = [name for name in recipe.refiner_model if name not in CROP_FIELDS]
     if recipe.refiner_name_or_path is not None and "refiner" in recipe.stages and fields:
         unused["refiner_model"] = f"refiner_name_or_path brings {', '.join(fields)}"
+    unused |= _of_saved_segmenters(recipe)
     if recipe.hub_private and not recipe.push_to_hub:
         unused["hub_private"] = "push_to_hub is false"
     return unused | _of_absent_images(recipe, data)
@@ -49,6 +54,35 @@ def warn_about_unused_settings(recipe: Recipe, data: RunData) -> None:
         have = "setting has" if len(unused) == 1 else "settings have"
         listed = "; ".join(f"{key} ({reason})" for key, reason in unused.items())
         logger.warning("%s%d %s no effect: %s", source, len(unused), have, listed)
+
+
+def _of_saved_segmenters(recipe: Recipe) -> dict[str, str]:
+    """Return the fields of segmenters that all trained ones take from the saved models that they start from."""
+    teacher = starting_model(recipe, recipe.teacher_name_or_path, "solov2")
+    starts = {"teacher_model": [teacher] if "teacher" in recipe.stages else [], "model": []}
+    if set(recipe.stages) & {"control", "student", "upper_bound"}:
+        starts["model"].append(starting_model(recipe, recipe.student_name_or_path, "solov2"))
+    # A student that starts from the teacher has its architecture, and the teacher that of its own start.
+    starts["model"] = [start for start in starts["model"] if start != "teacher"] + starts["teacher_model"]
+    unused = {}
+    for key, models in starts.items():
+        # A new model has all fields of the recipe.
+        if not models or None in models:
+            continue
+        saved = [AutoConfig.from_pretrained(model).to_dict() for model in models]
+        fixed = []
+        for name, value in getattr(recipe, key).items():
+            differs = all(_as_list(fields.get(name)) != _as_list(value) for fields in saved)
+            if name not in CHANGEABLE_FIELDS and differs:
+                fixed.append(name)
+        if fixed:
+            unused[key] = f"{' and '.join(map(str, models))} fixes {', '.join(fixed)}"
+    return unused
+
+
+def _as_list(value: Any) -> Any:
+    """Return a value with lists in place of tuples, as in a recipe."""
+    return [_as_list(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _of_absent_images(recipe: Recipe, data: RunData) -> dict[str, str]:

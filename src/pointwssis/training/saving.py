@@ -116,7 +116,8 @@ class SaveInTime(TrainerCallback):
 def saving_on_signals(callback: SaveInTime) -> Iterator[None]:
     """Let a training save a checkpoint before SIGINT or SIGTERM end it; a second signal ends it at once.
 
-    Outside of the main thread, Python handles no signals, and nothing changes.
+    Outside of the main thread, Python handles no signals, and nothing changes. A signal that the process ignores stays
+    ignored: shells start programs in the background like that, so that Ctrl-C ends only what runs in the foreground.
 
     Args:
         callback: callback of the training inside the block.
@@ -127,7 +128,10 @@ def saving_on_signals(callback: SaveInTime) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            handlers[number] = signal.getsignal(number)
     process = os.getpid()
 
     def restore() -> None:
