@@ -9,10 +9,9 @@ import numpy as np
 from PIL import Image
 
 from ..data import objects_with_mask, objects_with_point, read_image
-from ..ops.coco_masks import decode_rle
 from ..ops.user_error import UserError
 from ..ops.wording import counted
-from ..visualization.drawing import contact_sheet, draw_instances, draw_points, instance_colors
+from ..visualization.drawing import contact_sheet, draw_instances, draw_points, fitted, instance_colors
 from .checkup import Checkup
 
 MAX_IMAGES = 6
@@ -29,7 +28,7 @@ def write_contact_sheet(checkup: Checkup, path: Path) -> Path:
     Raises:
         UserError: no image can be read.
     """
-    rows: list[list[Image.Image | None]] = []
+    rows: list[list[Image.Image]] = []
     titles: list[str] = []
     train = checkup.splits["train"].rows
     # Images spread evenly over the training split.
@@ -59,8 +58,8 @@ def _pictured(checkup: Checkup) -> list[tuple[str, list[tuple[str, int]]]]:
     return pictured[:MAX_FINDINGS]
 
 
-def _panels(row: Mapping[str, Any]) -> list[Image.Image | None] | None:
-    """Return the image and a drawing of its masks and points; None if the image cannot be read."""
+def _panels(row: Mapping[str, Any]) -> list[Image.Image] | None:
+    """Return the image and a drawing of its masks and points, fitted into cells; None if the image cannot be read."""
     try:
         image = read_image(row)
     except (ValueError, OSError):
@@ -75,6 +74,9 @@ def _panels(row: Mapping[str, Any]) -> list[Image.Image | None] | None:
     points = [item["point"] for item in pointed]
     # Without masks only the points are drawn.
     if not masked:
-        return [image, draw_points(image, points, [colors[item["id"]] for item in pointed])]
-    masks = [decode_rle(item["segmentation"]) for item in masked]
-    return [image, draw_instances(image, masks, points=points, colors=[colors[item["id"]] for item in masked])]
+        drawn = draw_points(image, points, [colors[item["id"]] for item in pointed])
+        return [fitted(image), fitted(drawn)]
+    masks = [item["segmentation"] for item in masked]
+    colors_of_masks = [colors[item["id"]] for item in masked]
+    drawn = draw_instances(image, masks, points=points, colors=colors_of_masks)
+    return [fitted(image), fitted(drawn)]

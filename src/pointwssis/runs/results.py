@@ -1,10 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The results of a run as files: `results.json`, Markdown tables, and a contact sheet of its labels."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from PIL import Image
 
 from ..ops.whole_files import write_json, write_text, write_whole
 from ..pseudo_labeling.gate import Gate
@@ -99,13 +101,15 @@ def write_contact_sheet(labels: Dataset, ground_truth: Dataset, path: Path, num_
     with_objects = [index for index, objects in enumerate(labels["objects"]) if objects]
     # Evenly spaced among the images that show objects
     chosen = with_objects[:: max(1, len(with_objects) // num_images)][:num_images]
-    panels, titles = [], []
-    for index in chosen:
-        row = labels[index]
-        known = ground_truth[positions[row["image_id"]]]
-        # Ground truth without masks is not drawn.
-        has_masks = any(item["segmentation"] is not None for item in known["objects"])
-        panels.append(pseudo_label_panels(row, known if has_masks else None))
-        titles.append(row["file_name"])
-    if panels:
-        write_whole(path, contact_sheet(panels, PANEL_TITLES, titles).save)
+
+    def panels() -> Iterator[list[Image.Image | None]]:
+        for index in chosen:
+            row = labels[index]
+            known = ground_truth[positions[row["image_id"]]]
+            # Ground truth without masks is not drawn.
+            has_masks = any(item["segmentation"] is not None for item in known["objects"])
+            yield pseudo_label_panels(row, known if has_masks else None)
+
+    if chosen:
+        titles = [labels[index]["file_name"] for index in chosen]
+        write_whole(path, contact_sheet(panels(), PANEL_TITLES, titles).save)

@@ -41,10 +41,10 @@ class PictureCallback(TrainerCallback):
         reports = picture_reports(self.trainer)
         if self.labels is None or not len(self.labels) or not reports:
             return
-        panels = [pseudo_label_panels(row) for row in self.labels]
-        titles = [row["file_name"] for row in self.labels]
         # The last panel is the ground truth, which the training does not know.
-        sheet = contact_sheet([row[:-1] for row in panels], PANEL_TITLES[:-1], titles)
+        panels = (pseudo_label_panels(row)[:-1] for row in self.labels)
+        titles = [row["file_name"] for row in self.labels]
+        sheet = contact_sheet(panels, PANEL_TITLES[:-1], titles)
         for report in reports:
             report("pseudo_labels", sheet, state.global_step)
 

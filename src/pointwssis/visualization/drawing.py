@@ -5,7 +5,7 @@ All functions take and return PIL images. Small images are enlarged by an intege
 Colors are distinguishable for color-blind readers (Okabe and Ito's palette, then lighter and darker variants).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -160,7 +160,7 @@ def draw_level_map(
 
 
 def contact_sheet(
-    rows: Sequence[Sequence[Image.Image | None]],
+    rows: Iterable[Sequence[Image.Image | None]],
     titles: Sequence[str] = (),
     row_titles: Sequence[str] = (),
     cell_size: int = MIN_SIDE,
@@ -168,7 +168,8 @@ def contact_sheet(
     """Arrange images in a table on white; each is fitted into a cell, and a row is as high as its highest image.
 
     Args:
-        rows: lists of images, one per column; None is written as "none".
+        rows: lists of images, one per column; None is written as "none". A generator holds one row of large images at
+            a time in memory.
         titles: one title per column.
         row_titles: one title per row, written above it.
         cell_size: longer side of the images in pixels.
@@ -176,16 +177,16 @@ def contact_sheet(
     Raises:
         ValueError: there is no image.
     """
-    columns = max((len(row) for row in rows), default=0)
+    cells, heights = [], []
+    for row in rows:
+        images = [None if image is None else fitted(image, cell_size) for image in row]
+        cells.append(images)
+        heights.append(max((image.height for image in images if image is not None), default=40))
+    columns = max((len(row) for row in cells), default=0)
     if not columns:
         raise ValueError("contact_sheet got no images; expected at least one row with one image")
     gap, head, strip = 6, 24 * bool(titles), 18 * bool(row_titles)
-    fitted, heights = [], []
-    for row in rows:
-        images = [None if image is None else _fitted(image, cell_size) for image in row]
-        fitted.append(images)
-        heights.append(max((image.height for image in images if image is not None), default=40))
-    size = (columns * (cell_size + gap) + gap, head + sum(heights) + len(rows) * (gap + strip) + gap)
+    size = (columns * (cell_size + gap) + gap, head + sum(heights) + len(cells) * (gap + strip) + gap)
     sheet = Image.new("RGB", size, (255, 255, 255))
     draw, top = ImageDraw.Draw(sheet), head + gap
 
@@ -194,7 +195,7 @@ def contact_sheet(
         middle = gap + column * (cell_size + gap) + cell_size // 2
         draw.text((middle, head // 2 + 2), title, fill=(0, 0, 0), font=_font(15), anchor="mm")
     # From here on, `top` is the upper edge of the current row.
-    for index, (row, height) in enumerate(zip(fitted, heights, strict=True)):
+    for index, (row, height) in enumerate(zip(cells, heights, strict=True)):
         if index < len(row_titles):
             draw.text((gap, top + strip // 2 - 2), row_titles[index], fill=(60, 60, 60), font=_font(12), anchor="lm")
         top += strip
@@ -232,7 +233,7 @@ def pseudo_label_panels(
         # Masks are drawn on gray; objects of the ground truth without a counterpart get a neutral color.
         objects = objects_with_mask(source, field)
         colors = [color_of.get(item["id"], UNKNOWN_COLOR) for item in objects]
-        masks = [decode_rle(item[field]) for item in objects]
+        masks = [item[field] for item in objects]
         if not objects:
             return None
         gray = image.convert("L")
@@ -270,7 +271,8 @@ def _enlarged(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST), factor
 
 
-def _fitted(image: Image.Image, cell_size: int) -> Image.Image:
+def fitted(image: Image.Image, cell_size: int = MIN_SIDE) -> Image.Image:
+    """Return an image in RGB whose longer side is `cell_size` pixels."""
     scale = cell_size / max(image.size)
     size = tuple(max(1, round(side * scale)) for side in image.size)
     resample = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
