@@ -53,6 +53,19 @@ def test_labeling_takes_half_of_a_training_sample(recipe):
     assert refiner.seconds == 10 * 1 + 2 * 4 * 0.5 * 2 / 2  # rough masks of four images by two teachers
 
 
+def test_a_run_takes_time_besides_training(recipe):
+    model = costs(recipe, [])
+    rows = load_data(recipe).point
+    objects = sum(len(row["objects"]) for row in rows)
+    evaluation = estimate(model, "control", "control", 100).seconds - 100 * 2
+    rough_masks = estimate(model, "refiner", "refiner", 100).seconds - 100
+    labels = estimate(model, "rough", "point", None, len(rows), objects).seconds
+    labels += estimate(model, "pseudo", "refined", None, len(rows), objects).seconds
+    # A teacher and a student; with ground truth also a control and the upper bound
+    assert model.besides_training(False) == pytest.approx(2 * evaluation + rough_masks + labels)
+    assert model.besides_training(True) == pytest.approx(4 * evaluation + rough_masks + labels)
+
+
 def test_accumulated_passes_multiply_the_time_of_a_step(recipe):
     accumulating = replace(
         recipe,

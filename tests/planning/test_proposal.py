@@ -129,7 +129,7 @@ def test_slow_machines_get_small_inputs_and_long_runs_large_ones(tmp_path):
     fast, slow = proposed(base, seconds=0.01), proposed(base, seconds=4.0, minutes=12)
     assert fast.recipe.image_size["longest_edge"] > slow.recipe.image_size["longest_edge"]
     assert "too short for 100 steps of the teacher" in slow.text.replace("\n#", "") and "too short" not in fast.text
-    assert fast.seconds <= 3600 and slow.seconds <= 12 * 60
+    assert fast.seconds <= 3600 and 0.8 * 12 * 60 < slow.seconds <= 12 * 60
     hopeless = proposed(base, seconds=400)
     assert "more than the 60 minutes requested" in hopeless.text.replace("\n#", "")
     assert "This is short: 100 steps require --minutes" in hopeless.text.replace("\n  #", "")

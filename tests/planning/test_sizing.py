@@ -10,6 +10,7 @@ from pointwssis.planning.schedule import (
     MIN_REFINER_STEPS,
     SUFFICIENT_PRETRAINED_STEPS,
     SUFFICIENT_STEPS,
+    TRAINING_SHARE,
     Steps,
     enough_steps,
     num_students,
@@ -160,9 +161,10 @@ def test_the_cap_is_above_the_fullest_image(most, cap, top_k):
 @pytest.mark.parametrize("known", [True, False])
 def test_trainings_fit_into_their_time(minutes, seconds, known):
     data = facts(known=known)
-    steps = plan_steps(minutes, seconds, seconds / 2, data, 8, 32)
+    time = 60 * minutes * TRAINING_SHARE
+    steps = plan_steps(time, seconds, seconds / 2, data, 8, 32)
     least = seconds * 10 * (1 + num_students(data)) + MIN_REFINER_STEPS * seconds / 2
-    assert steps.seconds <= max(0.7 * 60 * minutes, least)
+    assert steps.seconds <= max(time, least)
     assert steps.teacher >= 10 and steps.student >= 10 and steps.refiner >= MIN_REFINER_STEPS
     # Where the refiner needs no more than its share, the others get theirs.
     if steps.refiner > MIN_REFINER_STEPS:
@@ -170,9 +172,9 @@ def test_trainings_fit_into_their_time(minutes, seconds, known):
 
 
 def test_more_time_than_the_data_are_good_for():
-    steps = plan_steps(10_000, 0.01, 0.01, facts(full=40, point=360, masks=800), 8, 32)
+    steps = plan_steps(600_000, 0.01, 0.01, facts(full=40, point=360, masks=800), 8, 32)
     assert (steps.teacher, steps.student, steps.refiner) == (1500, 5000, 7500)
-    few = plan_steps(10_000, 0.01, 0.01, facts(full=2, point=0, masks=4), 2, 32)
+    few = plan_steps(600_000, 0.01, 0.01, facts(full=2, point=0, masks=4), 2, 32)
     assert (few.teacher, few.student, few.refiner) == (SUFFICIENT_STEPS, SUFFICIENT_STEPS, SUFFICIENT_STEPS)
 
 

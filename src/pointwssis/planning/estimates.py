@@ -13,7 +13,7 @@ from ..models.factory import new_segmenter
 from ..ops.tiles import tile_windows
 from ..runs.data import RunData
 from ..runs.label_stopping import MEASUREMENTS
-from ..runs.plan import FOLDS, StagePlan
+from ..runs.plan import FOLDS, LABEL, TRAIN, StagePlan, count_objects
 from ..runs.recipe import Recipe
 from ..runs.refiner_stage import starting_refiner
 from ..runs.run_labelers import labels_mirrored_views
@@ -70,15 +70,77 @@ class CostModel:
         """Return the expected time and disk space of one step of a run; a step that is done costs nothing."""
         if plan.is_done or not (plan.steps is None or plan.steps):
             return StageEstimate(0.0, 0)
-        # Labeling has no steps.
-        if plan.steps is None:
-            return self._labeling(plan)
-        return self._refiner(plan) if plan.name == "refiner" else self._segmenter(plan)
+        return StageEstimate(self._seconds_of(plan), self._disk_of(plan))
 
-    def _segmenter(self, plan: StagePlan) -> StageEstimate:
-        """Estimate the time and disk space of training and evaluating a SOLOv2."""
+    def besides_training(self, has_ground_truth: bool) -> float | None:
+        """Return the seconds that a run takes besides training steps: for rough masks, labels, and evaluation.
+
+        Args:
+            has_ground_truth: True if a control and the upper bound are trained beside a student.
+        """
+        # Trainings without a step, and the labels of the images with points
+        stages = {"teacher": "teacher", "refiner": "refiner", "student_refined": "student"}
+        if has_ground_truth:
+            stages |= {"control": "control", "upper_bound": "upper_bound"}
+        plans = [StagePlan(stage, name, TRAIN, 0, 0, 0, False) for name, stage in stages.items()]
+        images, objects = len(self.data.point), count_objects(self.data.point)
+        plans.append(StagePlan("rough", "point", LABEL, images, objects, None, False))
+        plans.append(StagePlan("pseudo", "refined", LABEL, images, objects, None, False))
+        seconds = [self._seconds_of(plan) for plan in plans]
+        return None if None in seconds else sum(seconds)
+
+    # -- time
+
+    def _seconds_of(self, plan: StagePlan) -> float | None:
+        if plan.steps is None:  # labeling has no steps
+            return self._labeling_seconds(plan)
+        return self._refiner_seconds(plan) if plan.name == "refiner" else self._segmenter_seconds(plan)
+
+    def _segmenter_seconds(self, plan: StagePlan) -> float | None:
+        """Return the time of training and evaluating a SOLOv2."""
         recipe = self._recipe_of(plan.name)
         per_step = self._segmenter_step(recipe)
+        if per_step is None:
+            return None
+        # Validation images are segmented once, at the end of the training; teachers of folds are not evaluated.
+        validation = 0 if self.data.validation is None or plan.name == FOLDS else len(self.data.validation)
+        per_image = LABELING_SHARE * per_step / segmenter_batch_size(recipe) * self._inputs_per_image()
+        seconds = plan.steps * passes_of(recipe, recipe.training) * per_step + validation * per_image
+        if plan.stage == "student":
+            # After each round but the last one, a student labels all images with points.
+            labeled = (recipe.label_rounds - 1) * len(self.data.point)
+            seconds += labeled * per_image * self._size_of_views()
+        return seconds
+
+    def _refiner_seconds(self, plan: StagePlan) -> float | None:
+        """Return the time of training the refiner, including the rough masks that it learns from."""
+        per_step, per_image = self._refiner_step(), self._seconds_per_labeled_image()
+        if per_step is None or per_image is None:
+            return None
+        passes = passes_of(self.recipe, MASK_REFINE_NET_ARGUMENTS, refiner_settings(self.recipe))
+        return plan.steps * passes * per_step + self._labelings() * len(self.data.masked) * per_image
+
+    def _labeling_seconds(self, plan: StagePlan) -> float | None:
+        """Return the time of predicting or refining rough masks."""
+        if plan.stage == "rough":
+            per_image = self._seconds_per_labeled_image(has_points=plan.name == "point")
+            return None if per_image is None else plan.images * per_image
+        # Without a refiner, pseudo labels are copies of rough masks.
+        if not plan.name.endswith("refined"):
+            return 0.0
+        per_step = self._refiner_step()
+        return None if per_step is None else plan.objects * LABELING_SHARE * per_step / refiner_batch_size(self.recipe)
+
+    # -- disk space
+
+    def _disk_of(self, plan: StagePlan) -> int:
+        recipe = self.recipe
+        if plan.steps is None:
+            # Pseudo labels are stored twice, as rows and as COCO JSON.
+            return plan.objects * BYTES_PER_OBJECT * (1 if plan.stage == "rough" else 2)
+        if plan.name == "refiner":
+            model, _ = starting_refiner(recipe, self.data.class_names, recipe.refiner_name_or_path)
+            return _bytes_of(model) + self._labelings() * plan.objects * BYTES_PER_OBJECT
         model, _ = new_segmenter(
             self.data.class_names, recipe.model, recipe.image_size, recipe.pad_size, recipe.backbone_name_or_path
         )
@@ -89,44 +151,14 @@ class CostModel:
             copies += len(recipe.rough_fractions) + (MEASUREMENTS if recipe.teacher_patience else 0)
         elif plan.name == FOLDS:
             copies = recipe.rough_folds
-        disk = copies * _bytes_of(model)
-        if per_step is None:
-            return StageEstimate(None, disk)
-        # Validation images are segmented once, at the end of the training; teachers of folds are not evaluated.
-        validation = 0 if self.data.validation is None or plan.name == FOLDS else len(self.data.validation)
-        per_image = LABELING_SHARE * per_step / segmenter_batch_size(recipe) * self._inputs_per_image()
-        seconds = plan.steps * passes_of(recipe, recipe.training) * per_step + validation * per_image
-        if plan.stage == "student":
-            # After each round but the last one, a student labels all images with points.
-            labeled = (recipe.label_rounds - 1) * len(self.data.point)
-            seconds += labeled * per_image * self._size_of_views()
-        return StageEstimate(seconds, disk)
+        return copies * _bytes_of(model)
 
-    def _refiner(self, plan: StagePlan) -> StageEstimate:
-        """Estimate the time and disk space of training the refiner, including the rough masks that it learns from."""
-        per_step, per_image = self._refiner_step(), self._seconds_per_labeled_image()
-        model, _ = starting_refiner(self.recipe, self.data.class_names, self.recipe.refiner_name_or_path)
-        # Each intermediate teacher labels all images with masks; those of folds label each image once.
-        labelings = 1 if self.recipe.rough_folds > 1 else len(self.recipe.rough_fractions)
-        disk = _bytes_of(model) + labelings * plan.objects * BYTES_PER_OBJECT
-        if per_step is None or per_image is None:
-            return StageEstimate(None, disk)
-        passes = passes_of(self.recipe, MASK_REFINE_NET_ARGUMENTS, refiner_settings(self.recipe))
-        return StageEstimate(plan.steps * passes * per_step + labelings * len(self.data.masked) * per_image, disk)
+    # -- parts of both
 
-    def _labeling(self, plan: StagePlan) -> StageEstimate:
-        """Estimate the time and disk space of predicting or refining rough masks."""
-        disk = plan.objects * BYTES_PER_OBJECT
-        if plan.stage == "rough":
-            per_image = self._seconds_per_labeled_image(has_points=plan.name == "point")
-            return StageEstimate(None if per_image is None else plan.images * per_image, disk)
-        # Pseudo labels are stored twice, as rows and as COCO JSON; without a refiner they are copies of rough masks.
-        if not plan.name.endswith("refined"):
-            return StageEstimate(0.0, 2 * disk)
-        per_step = self._refiner_step()
-        if per_step is None:
-            return StageEstimate(None, 2 * disk)
-        return StageEstimate(plan.objects * LABELING_SHARE * per_step / refiner_batch_size(self.recipe), 2 * disk)
+    def _labelings(self) -> int:
+        """Return how often the images with masks are labeled, for the refiner to learn from."""
+        # Each intermediate teacher labels all of them; those of folds label each image once.
+        return 1 if self.recipe.rough_folds > 1 else len(self.recipe.rough_fractions)
 
     def _recipe_of(self, name: str) -> Recipe:
         """Return the recipe whose `model` and `training` are those of the teacher, or of students and upper bound."""

@@ -15,8 +15,9 @@ from ..runs.data import RunData, load_data, split_data
 from ..runs.progress import duration
 from ..runs.recipe import Recipe
 from .data_facts import DataFacts, facts_of
+from .estimates import CostModel
 from .network import network_settings, value_of
-from .schedule import TRAINING_SHARE, Steps, enough_steps, plan_steps, teacher_steps
+from .schedule import PLANNED_SHARE, Steps, enough_steps, num_students, plan_steps, teacher_steps
 from .settings import MINUTES, Setting, recipe_from, recipe_text
 from .sizing import (
     FINEST_GRIDS,
@@ -127,14 +128,17 @@ def propose(
         *network,
         *starts,
     ]
-    # The schedule fills the time with steps of the chosen networks.
-    refining = measure_refiner(recipe_from(settings), sample)
-    refiner_batch = value_of(network, "refiner.per_device_train_batch_size")
-    steps = plan_steps(minutes, seconds, refining, facts, batch_size, refiner_batch)
-    settings += schedule_settings(facts, steps, enough, batch_size, minutes, seconds, refining)
     if pretrained and facts.point:
         settings.append(Setting("label_rounds", LABEL_ROUNDS, WHY_LABEL_ROUNDS))
-    whole = steps.seconds / TRAINING_SHARE
+    # Labeling and evaluation take a time of their own; steps of the chosen networks fill the rest.
+    refining = measure_refiner(recipe_from(settings), sample)
+    costs = CostModel(recipe_from(settings), data, lambda recipe, rows: seconds, lambda recipe, rows: refining)
+    besides = costs.besides_training(num_students(facts) > 1)
+    refiner_batch = value_of(network, "refiner.per_device_train_batch_size")
+    time_for_steps = minutes * 60 * PLANNED_SHARE - besides
+    steps = plan_steps(time_for_steps, seconds, refining, facts, batch_size, refiner_batch)
+    settings += schedule_settings(facts, steps, enough, batch_size, minutes, seconds, refining)
+    whole = (steps.seconds + besides) / PLANNED_SHARE
     return Proposal(settings, _headline(facts, whole, minutes, deep_images), whole)
 
 

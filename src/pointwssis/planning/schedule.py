@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from .data_facts import DataFacts
 
-TRAINING_SHARE = 0.65  # fraction of the time for training; labeling, in up to two rounds, and evaluation take the rest
+PLANNED_SHARE = 0.85  # fraction of the time that is planned; starting, saving, and other programs take the rest
+TRAINING_SHARE = 0.65  # fraction of the time for training, as long as that of labeling and evaluation is not estimated
 REFINER_SHARE = 0.15  # fraction of the training time for the refiner
 STUDENT_SHARE = 1.0  # student steps per teacher step; students start from the teacher's weights
 LEAST_STEPS = 10  # of every training of a SOLOv2
@@ -36,7 +37,7 @@ def num_students(facts: DataFacts) -> int:
 
 
 def teacher_steps(minutes: float, step_seconds: float, facts: DataFacts, batch_size: int) -> int:
-    """Return the number of teacher steps that fit into a run of this many minutes."""
+    """Return the number of teacher steps that fit into a run of this many minutes, before labeling is estimated."""
     seconds = minutes * 60 * TRAINING_SHARE * (1 - REFINER_SHARE)
     most = steps_of_epochs(MAX_TEACHER_EPOCHS, facts.full, batch_size)
     return int(min(shared_steps(seconds, step_seconds, facts), most))
@@ -48,7 +49,7 @@ def shared_steps(seconds: float, step_seconds: float, facts: DataFacts) -> float
 
 
 def plan_steps(
-    minutes: float,
+    seconds: float,
     step_seconds: float,
     refiner_seconds: float,
     facts: DataFacts,
@@ -58,7 +59,7 @@ def plan_steps(
     """Return the steps of all trainings of a run: at least 10 of a SOLOv2, and `MIN_REFINER_STEPS` of the refiner.
 
     Args:
-        minutes: duration of the run.
+        seconds: time for all trainings.
         step_seconds: seconds per step of a SOLOv2.
         refiner_seconds: seconds per step of the MaskRefineNet.
         facts: statistics of the data.
@@ -66,7 +67,7 @@ def plan_steps(
         refiner_batch_size: crops per step of the MaskRefineNet.
     """
     # The refiner has its own share, which grows where that would be too few steps.
-    seconds = minutes * 60 * TRAINING_SHARE
+    seconds = max(0.0, seconds)
     most = steps_of_epochs(MAX_TEACHER_EPOCHS, facts.masks, refiner_batch_size)
     refiner = rounded(max(MIN_REFINER_STEPS, int(min(seconds * REFINER_SHARE / refiner_seconds, most))))
     # Students share the rest with the teacher, because both take the same time per step.
