@@ -152,8 +152,11 @@ def write_report(settings: Settings, names: Sequence[str], facts: Mapping[str, A
     facts["seeds"] = sorted(results)
     # Facts first, since figures mean nothing without them
     lines = [f"# The tables of the paper on {settings.data}", ""]
-    lines += [f"- {name}: {value}" for name, value in facts.items()]
-    lines += ["", "AP, AR and IoU in percent: mean ± standard deviation over the seeds. Published figures are those of"]
+    lines += [f"- Data: {settings.data}; masks for {100 * settings.preset.fraction:g}% of the training images"]
+    lines += [f"- Steps: {', '.join(f'{count:,} of a {name}' for name, count in steps.items())}"]
+    lines += [f"- Seeds: {', '.join(map(str, facts['seeds']))}"]
+    lines += [f"- Machine of the latest call: {facts['machine']}", f"- Latest call: `{facts['command']}`", ""]
+    lines += ["AP, AR, and IoU in percent: mean ± standard deviation over the seeds. Published figures are those of"]
     lines += ["the paper on COCO or BDD100K; compare orders and gaps, not values.", ""]
     blocks = [report.markdown(tables[name]) for name in names]
     path = settings.output_dir / "tables.md"
