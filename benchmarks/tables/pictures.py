@@ -20,6 +20,8 @@ from pointwssis.pipelines import PointInstanceSegmentationPipeline
 from pointwssis.visualization.curves import COLORS
 from pointwssis.visualization.drawing import (
     LEVEL_NAMES,
+    PANEL_OPACITY,
+    PANEL_OUTLINE,
     PANEL_TITLES,
     contact_sheet,
     draw_instances,
@@ -66,9 +68,9 @@ def figure_2(experiment: Experiment) -> Image.Image:
         labels = [item["category"] for item in objects]
         found = [pipe(image, threshold=threshold, mask_format="numpy") for threshold in (0.1, 0.5)]
         found.append(pipe(image, points=points, labels=labels, mask_format="numpy"))
-        drawn = [draw_instances(image, [one["mask"] for one in instances]) for instances in found]
-        panels.append([image, *drawn, draw_instances(image, masks_of(objects))])
-    return contact_sheet(panels, ("image", "τ = 0.1", "τ = 0.5", "points", "ground truth"))
+        drawn = [on_gray(image, [one["mask"] for one in instances]) for instances in found]
+        panels.append([image, *drawn, on_gray(image, masks_of(objects))])
+    return contact_sheet(panels, ("image", "score from 0.1", "score from 0.5", "points", "ground truth"))
 
 
 def figure_4(experiment: Experiment) -> Image.Image:
@@ -79,7 +81,7 @@ def figure_4(experiment: Experiment) -> Image.Image:
         panel = []
         for level in range(len(LEVEL_NAMES)):
             own = [one["mask"].cpu().numpy() for one in found["every_level"] if one["level"] == level]
-            panel.append(draw_instances(image, own))
+            panel.append(on_gray(image, own))
         chosen = found["adaptive"]
         masks = [one["mask"].cpu().numpy() for one in chosen]
         panel.append(draw_level_map(image, masks, [one["level"] for one in chosen]))
@@ -103,8 +105,8 @@ def figure_7(experiment: Experiment) -> Image.Image:
     for row in busy(experiment.run.data.validation):
         image = read_image(row)
         found = [pipe(image, threshold=SHOWN_SCORE, mask_format="numpy") for pipe in pipes]
-        drawn = [draw_instances(image, [one["mask"] for one in instances]) for instances in found]
-        panels.append([image, *drawn, draw_instances(image, masks_of(objects_with_mask(row)))])
+        drawn = [on_gray(image, [one["mask"] for one in instances]) for instances in found]
+        panels.append([image, *drawn, on_gray(image, masks_of(objects_with_mask(row)))])
     return contact_sheet(panels, ("image", *folders, "ground truth"))
 
 
@@ -171,6 +173,11 @@ def busy(rows: Dataset) -> list[dict[str, Any]]:
     counts = [len(objects) for objects in rows["objects"]]
     chosen = [place for place, count in enumerate(counts) if count >= MIN_OBJECTS] or range(len(rows))
     return [rows[place] for place in chosen[:IMAGES]]
+
+
+def on_gray(image: Image.Image, masks: Sequence[np.ndarray]) -> Image.Image:
+    """Draw masks on a gray image, whose own colors would hide theirs."""
+    return draw_instances(image.convert("L"), masks, opacity=PANEL_OPACITY, outline_width=PANEL_OUTLINE)
 
 
 def masks_of(objects: Sequence[dict[str, Any]]) -> list[np.ndarray]:
