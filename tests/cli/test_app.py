@@ -3,6 +3,7 @@
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from helpers import tiny
 from helpers.labeling_app import Tab, written_files
 from helpers.paths import EXAMPLES
 from pointwssis.app import web_page
+from pointwssis.app.label_store import ImageLabels
 from pointwssis.cli import app as command
 from pointwssis.cli.main import main
 from pointwssis.data import load_coco_folder
@@ -178,6 +180,24 @@ def test_limits_and_refiner_are_passed_on(serve, images):
 )
 def test_wrong_options(serve, words, message):
     assert message in serve(lambda app: None, *words)
+
+
+def test_saved_labels_are_checked_before_the_weights_are_loaded(serve, monkeypatch, images, tmp_path):
+    serve(lambda app: Tab(app)("hello") and app.labels.save("a.png", ImageLabels((96, 64))), str(images))
+
+    def load(options):
+        raise AssertionError("the weights are loaded")
+
+    monkeypatch.setattr(command, "load_pipeline", load)
+    other = tmp_path / "other"
+    shutil.copytree(images, other)
+    error = serve(lambda app: None, str(other))
+    assert f"holds labels of the images in {images}, not in {other}; use another --output_dir" in error
+    (tmp_path / "out" / "labels" / "a.png.json").write_text("{")
+    assert "a.png.json: is damaged" in serve(lambda app: None, str(images))
+    shutil.rmtree(tmp_path / "out")
+    (tmp_path / "out").touch()
+    assert "--output_dir: " in serve(lambda app: None, str(images))
 
 
 def test_labels_of_other_classes(serve, images, tmp_path):

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> None:
     """Serve the labeling app until it is stopped."""
     options = _parser().parse_args(arguments)
     # Imported after the options, so that the help does not wait for torch.
-    from ..app.app_state import AppState
+    from ..app.app_state import AppState, open_labels
     from ..app.label_exchange import write_labels
     from ..app.web_page import check_gradio, launch
     from ..registration import register
@@ -45,11 +45,13 @@ def main(arguments: Sequence[str]) -> None:
     limits = _limits(options)
     register()
     print("loading the images and the model…", flush=True)
-    images, labels = _work(options, class_names(options.model))
-    for name, start in labels.items():
+    names = class_names(options.model)
+    images, start_labels = _work(options, names)
+    for name, start in start_labels.items():
         limits.check_objects(name, len(start.objects) + len(start.clicks))
     with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
-        app = AppState(load_pipeline(options), images, options.output_dir, limits, start_labels=labels)
+        labels = open_labels(options.output_dir, images, names)
+    app = AppState(load_pipeline(options), images, options.output_dir, limits, labels=labels, start_labels=start_labels)
     with as_user_error(OSError, source=f"--host {options.host} --port {options.port}"):
         page, address = launch(app, options.host, options.port)
     print(f"open {address} in a browser; Ctrl-C stops the app", flush=True)
