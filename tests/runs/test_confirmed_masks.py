@@ -15,11 +15,8 @@ def square(id: int, left: int, point: list[float], score: float | None) -> dict:
     return make_object(id, 0, point=point, segmentation=encode_mask(mask), score=score)
 
 
-CLICKS = [
-    make_object(7, 0, point=[4.0, 9.0]),
-    make_object(8, 0, point=[25.0, 9.0]),
-    make_object(9, 1, point=[45.0, 9.0]),
-]
+CLICKS = [make_object(id, 0, point=[x, 9.0]) for id, x in ((7, 4.0), (8, 25.0), (9, 45.0))]
+OTHERS = [square(2, 20, [25.0, 9.0], 0.5), square(3, 40, [45.0, 9.0], 0.5)]
 
 
 def left_of(*objects: dict) -> list[int]:
