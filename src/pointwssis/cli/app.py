@@ -24,7 +24,8 @@ EPILOG = """examples:
   pointwssis app me/nuclei                                   # images are dropped or pasted into the page
   pointwssis app outputs/mine/student_refined images --labels labels.json
   # pseudo labels of a run, worst first; an output folder belongs to one folder of images
-  pointwssis app outputs/mine/student_refined --labels outputs/mine/pseudo/refined --output_dir outputs/corrections
+  pointwssis app outputs/mine/student_refined --refiner outputs/mine/refiner \\
+    --labels outputs/mine/pseudo/refined --output_dir outputs/corrections
 
 Labels of images on the command line are saved in output_dir/labels after every change, and the same command goes on
 with them. When the app is stopped (Ctrl-C), all of them are in output_dir/labels.json (COCO). Labels of dropped images
