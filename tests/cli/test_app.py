@@ -159,6 +159,16 @@ def test_the_worst_pseudo_labels_come_first(serve, shapes, tmp_path):
     serve(visit, "--labels", str(tmp_path / "pseudo"))
     assert "low score" in doubts[0] and doubts[1] == doubts[0]
 
+    def finish(app):
+        tab = Tab(app)
+        tab("hello")
+        tab("next")
+
+    # A finished image needs no correction any more.
+    serve(finish, "--labels", str(tmp_path / "pseudo"))
+    printed = serve(visit, "--labels", str(tmp_path / "pseudo"))
+    assert "2 images with pseudo labels" in printed and f"  {names[2]}: " not in printed
+
 
 def test_limits_and_refiner_are_passed_on(serve, images):
     seen = []
