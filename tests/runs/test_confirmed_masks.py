@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Which objects of an image confirmed masks replace."""
+"""Confirmed masks of a file, and the objects of an image that they replace."""
 
 import numpy as np
 
