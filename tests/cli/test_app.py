@@ -16,8 +16,9 @@ from pointwssis.app.label_store import ImageLabels
 from pointwssis.cli import app as command
 from pointwssis.cli.main import main
 from pointwssis.data import load_coco_folder
-from pointwssis.data.schema import dataset_from_rows, make_object
+from pointwssis.data.schema import dataset_from_rows, make_object, masks_by_id
 from pointwssis.runs.cache import cached
+from pointwssis.runs.data import load_data
 
 RECORD = {"labels/image_folders.txt"}  # beside the labels
 
@@ -168,6 +169,34 @@ def test_the_worst_pseudo_labels_come_first(serve, shapes, tmp_path):
     serve(finish, "--labels", str(tmp_path / "pseudo"))
     printed = serve(visit, "--labels", str(tmp_path / "pseudo"))
     assert "2 images with pseudo labels" in printed and f"  {names[2]}: " not in printed
+
+
+def test_confirmed_labels_of_an_unfinished_image_return_to_the_run(serve, shapes, tmp_path):
+    options = {"data_dir": str(shapes), "labeled_fraction": 0.25}
+    before = load_data(tiny.recipe(tmp_path / "run", **options))
+    hidden = masks_by_id(before.train)
+
+    def labeled(row):
+        return {"objects": [{**item, "segmentation": hidden[item["id"]], "score": 0.5} for item in row["objects"]]}
+
+    cached(tmp_path / "pseudo", before.point, lambda rows: rows.map(labeled, features=rows.features))
+    names, confirmed = [], []
+
+    def visit(app):
+        tab = Tab(app)
+        names.append(tab("hello")["image"]["name"])
+        confirmed.append(tab("confirm", id=1)["changed"][0]["point"])
+
+    serve(visit, "--labels", str(tmp_path / "pseudo"))
+    after = load_data(tiny.recipe(tmp_path / "run", **options, corrections=str(tmp_path / "out" / "labels.json")))
+    (row,) = (row for row in after.point if row["file_name"] == names[0])
+    (clicks,) = (row["objects"] for row in before.point if row["file_name"] == names[0])
+    (item,) = (item for item in row["objects"] if item["segmentation"] is not None)
+    assert tuple(item["point"]) == tuple(confirmed[0]) and item["score"] is None
+    # All other clicks are there once, and in no other image has anything changed.
+    assert sorted(item["point"] for item in row["objects"]) == sorted(item["point"] for item in clicks)
+    others = [[one for one in data.point if one["file_name"] != names[0]] for data in (before, after)]
+    assert others[0] == others[1] and after.full["file_name"] == before.full["file_name"]
 
 
 def test_limits_and_refiner_are_passed_on(serve, images):
