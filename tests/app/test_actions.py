@@ -72,7 +72,7 @@ def test_a_label_in_doubt_that_is_right_is_confirmed(tab, make_app):
     tab.app.labels.save("a.png", replace(labels, objects=doubtful))
     tab("hello")
     (item,) = tab("confirm", id=1)["changed"]
-    assert (item["doubt"], item["score"]) == (None, None)
+    assert (item["doubt"], item["score"], item["given"]) == (None, None, True)
     # It comes out of the app as a mask that was drawn by hand, before and after the image is finished.
     (annotation,) = json.loads(tab("download", format="coco")["file"]["text"])["annotations"]
     assert not {"score", "level", "rough_segmentation"} & set(annotation)

@@ -116,7 +116,7 @@ class Labeling:
         return self._put(replace(item, label=self._known(label), is_label_given=True))
 
     def confirm(self, id: int) -> LabeledObject:
-        """State that the mask of an object is right: it then counts as drawn by hand."""
+        """State that mask and class of an object are right: it then counts as labeled by hand."""
         return self._put(confirmed(self.object(id)))
 
     def remove(self, id: int) -> None:

@@ -38,7 +38,7 @@ def classify(app: AppState, user: User, id: int, label: str | None) -> Answer:
 
 
 def confirm(app: AppState, user: User, id: int) -> Answer:
-    """State that the mask of an object is right."""
+    """State that mask and class of an object are right."""
     return _change(app, user, lambda labeling: labeling.confirm(id))
 
 

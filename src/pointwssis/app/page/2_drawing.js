@@ -98,12 +98,12 @@ function list() {
     const [dot, name, score, confirm, remove, doubt] = row.children;
     dot.style.background = color(item);
     name.textContent = item.label + (item.given ? "" : "?");
-    name.title = item.given ? "class chosen by a person" : "class chosen by the model";
+    name.title = item.given ? "class chosen or confirmed by a person" : "class chosen by the model";
     const isByHand = item.score === null;
     score.textContent = isByHand ? "by hand" : item.score.toFixed(2);
     score.title = isByHand ? "drawn or confirmed by a person" : `score of the model; background score ${item.background}`;
     confirm.hidden = !item.doubt;
-    confirm.title = "This mask is right (k): it counts as drawn by hand";
+    confirm.title = "Mask and class are right (k): they count as labeled by hand";
     confirm.onclick = (event) => { event.stopPropagation(); act("confirm", { id: item.id }); };
     doubt.hidden = !item.doubt;
     doubt.textContent = `⚠ ${item.doubt}`;
