@@ -35,6 +35,7 @@ def test_everything_that_is_answered_is_json(make_app, refining_pipe):
         ("classify", {"id": 1, "label": tiny.NAMES[1]}),
         ("erase", {"x": 40, "y": 25}),
         ("find_all", {"threshold": 0.0}),
+        ("confirm", {"id": 1}),
         ("finish", {"is_finished": True}),
         ("reject", {"limit": 0.5}),
         ("undo", {}),
@@ -62,6 +63,24 @@ def test_labels_in_doubt_that_nobody_changed_are_counted(tab):
     tab.app.labels.save("a.png", replace(labels, objects=doubtful))
     tab("hello")
     assert tab("next")["message"] == "a.png is finished, with 1 label in doubt left as it was."
+
+
+def test_a_label_in_doubt_that_is_right_is_confirmed(tab, make_app):
+    tab("click", x=30, y=20)
+    labels = tab.app.labels["a.png"]
+    doubtful = tuple(replace(item, doubt="low score") for item in labels.objects)
+    tab.app.labels.save("a.png", replace(labels, objects=doubtful))
+    tab("hello")
+    (item,) = tab("confirm", id=1)["changed"]
+    assert (item["doubt"], item["score"], item["given"]) == (None, None, True)
+    # It comes out of the app as a mask that was drawn by hand, before and after the image is finished.
+    (annotation,) = json.loads(tab("download", format="coco")["file"]["text"])["annotations"]
+    assert not {"score", "level", "rough_segmentation"} & set(annotation)
+    (item,) = tab("undo")["changed"]
+    assert item["doubt"] == "low score" and item["score"] is not None
+    tab("confirm", id=1)
+    assert Tab(make_app())("hello")["objects"][0]["doubt"] is None
+    assert "message" not in tab("next")
 
 
 def test_only_what_has_changed_is_sent(tab):

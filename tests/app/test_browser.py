@@ -240,6 +240,16 @@ def test_labels_in_doubt_come_first_until_they_are_changed(opened, served):
     assert tab.text("list").count("⚠ click outside the mask") == tab.text("list").count("⚠") == 1
     tab.click(95, 25, button="right")
     assert tab.ids() == [1, 2] and tab.text("total") == "2 objects" and "⚠" not in tab.text("list")
+    # A label that is right is confirmed instead: in its row, or with the key.
+    tab.press("u")
+    assert tab.ids() == [2, 1] and tab.page.locator(".pw-confirm:visible").count() == 1
+    tab.page.click(".pw-confirm:visible")
+    tab.wait()
+    assert tab.ids() == [1, 2] and "⚠" not in tab.text("list") and tab.text("list").count("by hand") == 1
+    tab.press("u")
+    tab.page.click(".pw-row[data-id='2'] span")
+    tab.press("k")
+    assert app.labels["a.png"].objects[1].score is None and "⚠" not in tab.text("list")
 
 
 def test_the_download_parses_again(opened, served, tmp_path):

@@ -3,6 +3,7 @@
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ from helpers import tiny
 from helpers.labeling_app import Tab, written_files
 from helpers.paths import EXAMPLES
 from pointwssis.app import web_page
+from pointwssis.app.label_store import ImageLabels
 from pointwssis.cli import app as command
 from pointwssis.cli.main import main
 from pointwssis.data import load_coco_folder
-from pointwssis.data.schema import dataset_from_rows, make_object
+from pointwssis.data.schema import dataset_from_rows, make_object, masks_by_id
 from pointwssis.runs.cache import cached
+from pointwssis.runs.data import load_data
 
 RECORD = {"labels/image_folders.txt"}  # beside the labels
 
@@ -157,6 +160,44 @@ def test_the_worst_pseudo_labels_come_first(serve, shapes, tmp_path):
     serve(visit, "--labels", str(tmp_path / "pseudo"))
     assert "low score" in doubts[0] and doubts[1] == doubts[0]
 
+    def finish(app):
+        tab = Tab(app)
+        tab("hello")
+        tab("next")
+
+    # A finished image needs no correction any more.
+    serve(finish, "--labels", str(tmp_path / "pseudo"))
+    printed = serve(visit, "--labels", str(tmp_path / "pseudo"))
+    assert "2 images with pseudo labels" in printed and f"  {names[2]}: " not in printed
+
+
+def test_confirmed_labels_of_an_unfinished_image_return_to_the_run(serve, shapes, tmp_path):
+    options = {"data_dir": str(shapes), "labeled_fraction": 0.25}
+    before = load_data(tiny.recipe(tmp_path / "run", **options))
+    hidden = masks_by_id(before.train)
+
+    def labeled(row):
+        return {"objects": [{**item, "segmentation": hidden[item["id"]], "score": 0.5} for item in row["objects"]]}
+
+    cached(tmp_path / "pseudo", before.point, lambda rows: rows.map(labeled, features=rows.features))
+    names, confirmed = [], []
+
+    def visit(app):
+        tab = Tab(app)
+        names.append(tab("hello")["image"]["name"])
+        confirmed.append(tab("confirm", id=1)["changed"][0]["point"])
+
+    serve(visit, "--labels", str(tmp_path / "pseudo"))
+    after = load_data(tiny.recipe(tmp_path / "run", **options, corrections=str(tmp_path / "out" / "labels.json")))
+    (row,) = (row for row in after.point if row["file_name"] == names[0])
+    (clicks,) = (row["objects"] for row in before.point if row["file_name"] == names[0])
+    (item,) = (item for item in row["objects"] if item["segmentation"] is not None)
+    assert tuple(item["point"]) == tuple(confirmed[0]) and item["score"] is None
+    # All other clicks are there once, and in no other image has anything changed.
+    assert sorted(item["point"] for item in row["objects"]) == sorted(item["point"] for item in clicks)
+    others = [[one for one in data.point if one["file_name"] != names[0]] for data in (before, after)]
+    assert others[0] == others[1] and after.full["file_name"] == before.full["file_name"]
+
 
 def test_limits_and_refiner_are_passed_on(serve, images):
     seen = []
@@ -178,6 +219,24 @@ def test_limits_and_refiner_are_passed_on(serve, images):
 )
 def test_wrong_options(serve, words, message):
     assert message in serve(lambda app: None, *words)
+
+
+def test_saved_labels_are_checked_before_the_weights_are_loaded(serve, monkeypatch, images, tmp_path):
+    serve(lambda app: Tab(app)("hello") and app.labels.save("a.png", ImageLabels((96, 64))), str(images))
+
+    def load(options):
+        raise AssertionError("the weights are loaded")
+
+    monkeypatch.setattr(command, "load_pipeline", load)
+    other = tmp_path / "other"
+    shutil.copytree(images, other)
+    error = serve(lambda app: None, str(other))
+    assert f"holds labels of the images in {images}, not in {other}; use another --output_dir" in error
+    (tmp_path / "out" / "labels" / "a.png.json").write_text("{")
+    assert "a.png.json: is damaged" in serve(lambda app: None, str(images))
+    shutil.rmtree(tmp_path / "out")
+    (tmp_path / "out").touch()
+    assert "--output_dir: " in serve(lambda app: None, str(images))
 
 
 def test_labels_of_other_classes(serve, images, tmp_path):

@@ -149,6 +149,11 @@ def test_existing_folder_is_kept(export, capsys):
     assert "exists already; choose another folder" in capsys.readouterr().err
 
 
+def test_existing_folder_is_refused_before_a_model_is_loaded(tmp_path, capsys):
+    assert main(["onnx", str(tmp_path / "no model"), str(tmp_path)]) == 1
+    assert f"{tmp_path}: exists already; choose another folder" in capsys.readouterr().err
+
+
 def test_other_models_are_refused(export, tmp_path, capsys):
     assert main(["onnx", export.refiner, str(tmp_path / "out")]) == 1
     assert "is a mask_refine_net model; MODEL must be a SOLOv2" in capsys.readouterr().err

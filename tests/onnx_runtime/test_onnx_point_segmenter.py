@@ -4,6 +4,7 @@
 import json
 import shutil
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -89,6 +90,43 @@ def test_tiles(export, tmp_path):
     assert found
     # A pixel at the border of a small mask may round the other way.
     assert_same_instances(found, pipe(image, mask_format="numpy"), min_iou=0.99)
+
+
+class CountingEncoder:
+    """An encoder that counts its tiles, and of the arrays that it has returned those that are in memory."""
+
+    def __init__(self, encoder):
+        self.encoder, self.tiles, self.most_in_memory, self._returned = encoder, 0, 0, []
+
+    def __call__(self, pixel_values):
+        outputs = self.encoder(pixel_values=pixel_values)
+        self.tiles += len(pixel_values)
+        self._returned.append(weakref.ref(outputs[0]))
+        self.most_in_memory = max(self.most_in_memory, sum(one() is not None for one in self._returned))
+        return outputs
+
+
+def test_a_call_keeps_few_tiles_in_memory_and_encodes_those_with_points(export, monkeypatch):
+    segmenter, image, points = OnnxPointSegmenter(export.onnx), tiny.picture(80, 130), [(10, 20), (120, 33)]
+    options = {"mask_format": "numpy", "refine": False}
+    monkeypatch.setattr("pointwssis.onnx_runtime.encoded_tiles.TILES_PER_PASS", 1)
+    session = segmenter.encode(image, tile_size=60)
+    clicked, everything = session(points, **options), session(mask_format="numpy")
+    assert everything
+    encoder = segmenter._encoder = CountingEncoder(segmenter._encoder)
+    assert_same_instances(segmenter(image, tile_size=60, mask_format="numpy"), everything)
+    assert encoder.tiles == len(session.windows) == 6 and encoder.most_in_memory == 1
+    assert_same_instances(segmenter(image, points, tile_size=60, **options), clicked)
+    assert encoder.tiles == 6 + 2 and encoder.most_in_memory == 1
+    # What is wrong with the points is said before the encoder runs.
+    with pytest.raises(UserError, match="outside the image"):
+        segmenter(image, [(500, 3)])
+    assert segmenter(image, [], tile_size=60) == [] and encoder.tiles == 8
+    # A session keeps all tiles, so that no click encodes again.
+    again = segmenter.encode(image, tile_size=60)
+    assert_same_instances(again(points, **options), clicked)
+    assert_same_instances(again(mask_format="numpy"), everything)
+    assert encoder.tiles == 8 + 6 and encoder.most_in_memory == 6
 
 
 def test_formats_and_boxes(segmenter):

@@ -95,11 +95,51 @@ def test_unfinished_images_of_the_app_stay_as_they_are(shapes, train, tmp_path, 
     done, unfinished = train.filter(lambda row: row["file_name"] in names).with_format(None)
     # Both have masks, but nobody has looked at those of the second image.
     unfinished["complete"] = False
+    for item in unfinished["objects"]:
+        item["score"] = 0.5
     file = written(tmp_path / "labels.json", dataset_from_rows([done, unfinished], before.class_names))
     after = data_of(shapes, tmp_path, file, labeled_fraction=0.25)
     assert after.full["file_name"] == [*before.full["file_name"], done["file_name"]]
     assert unfinished["file_name"] in after.point["file_name"]
     assert "1 of 2 images have no labels yet, or are marked as not complete" in caplog.text
+
+
+def opened_in_the_app(row):
+    """Return a row with pseudo labels as the app writes it, not finished; its ids are not those of the run."""
+    objects = [{**item, "score": 0.5, "id": 1000 + item["id"]} for item in row["objects"]]
+    return {**row, "complete": False, "objects": objects}
+
+
+def test_single_masks_that_were_confirmed_take_the_places_of_their_clicks(shapes, train, tmp_path, caplog):
+    before = data_of(shapes, tmp_path, labeled_fraction=0.25, point_noise={})
+    names = [row["file_name"] for row in before.point if len(row["objects"]) > 1][:2]
+    first, second = (opened_in_the_app(row) for row in train.with_format(None) if row["file_name"] in names)
+    (clicks,) = (row["objects"] for row in before.point if row["file_name"] == first["file_name"])
+    for item, click in zip(first["objects"], clicks, strict=True):
+        item["point"] = click["point"]
+    first["objects"][0]["score"] = None
+    file = written(tmp_path / "labels.json", dataset_from_rows([first, second], before.class_names))
+    after = data_of(shapes, tmp_path, file, labeled_fraction=0.25, point_noise={})
+    # The image stays with the points, the other clicks as they were; the teacher learns from the confirmed mask.
+    assert sorted(after.point["file_name"]) == sorted(before.point["file_name"])
+    (objects,) = (row["objects"] for row in after.point if row["file_name"] == first["file_name"])
+    *others, confirmed = objects
+    assert others == clicks[1:] and confirmed["segmentation"] == first["objects"][0]["segmentation"]
+    assert confirmed["score"] is None and confirmed["id"] > max(item["id"] for item in clicks)
+    assert first["file_name"] in after.masked["file_name"]
+    assert "1 of 2 images have no labels yet, or are marked as not complete" in caplog.text
+
+
+def test_images_without_points_stay_as_they_are_until_they_are_finished(shapes, train, tmp_path, caplog):
+    options = {"labeled_fraction": 0.25, "unlabeled_fraction": 0.5, "point_noise": {}}
+    before = data_of(shapes, tmp_path, **options)
+    name = before.none["file_name"][0]
+    (row,) = (opened_in_the_app(row) for row in train.with_format(None) if row["file_name"] == name)
+    row["objects"] = [{**row["objects"][0], "score": None}, make_object(9999, 0, point=[3.0, 3.0], score=0.2)]
+    file = written(tmp_path / "labels.json", dataset_from_rows([row], before.class_names))
+    after = data_of(shapes, tmp_path, file, **options)
+    assert after.none["file_name"] == before.none["file_name"] and after.full["file_name"] == before.full["file_name"]
+    assert "1 of 1 images have no labels yet" in caplog.text
 
 
 def row_class(train):

@@ -34,6 +34,7 @@ ACTIONS: dict[str, Callable[..., Answer]] = {
     "click": object_actions.click,
     "move": object_actions.move,
     "classify": object_actions.classify,
+    "confirm": object_actions.confirm,
     "remove": object_actions.remove,
     "erase": object_actions.erase,
     "undo": object_actions.undo,

@@ -2,7 +2,7 @@
 """The part of the app that all users share: model, images, saved labels, and places."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,8 @@ class AppState:
         output_dir: folder for the labels of shared images, and the only one that is written to.
         limits: limits of what users may do.
         users: places for users; None makes as many as the limits allow.
+        labels: saved labels of the folder; None opens them, see `open_labels`.
         start_labels: labels, by image name, of shared images that have none in the folder.
-
-    Raises:
-        UserError: a saved label does not fit the model or the images, or its file is damaged.
     """
 
     def __init__(
@@ -38,6 +36,7 @@ class AppState:
         output_dir: Path,
         limits: Limits | None = None,
         users: Users | None = None,
+        labels: LabelStore | None = None,
         start_labels: Mapping[str, ImageLabels] | None = None,
     ):
         # Messages must not show the folders of the server; `ImageIndex` names absolute paths, which are replaced.
@@ -46,12 +45,10 @@ class AppState:
         self.users = users or Users(self.limits.max_users)
         classes = pipe.model.config.id2label
         self.class_names: list[str] = [classes[index] for index in range(len(classes))]
-        output_dir.mkdir(parents=True, exist_ok=True)
-        names, folders = [image.name for image in images], [image.folder for image in images]
-        self.labels = LabelStore(output_dir / "labels", names, self.class_names, folders)
-        for name, labels in (start_labels or {}).items():
+        self.labels = open_labels(output_dir, images, self.class_names) if labels is None else labels
+        for name, start in (start_labels or {}).items():
             if name not in self.labels:
-                self.labels.save(name, labels)
+                self.labels.save(name, start)
         # One pass through the networks at a time; a second one beside it would slow both down.
         self._network = threading.Lock()
 
@@ -89,6 +86,22 @@ class AppState:
                 return session(**parameters)
 
         return segment
+
+
+def open_labels(output_dir: Path, images: Sequence[WorkImage], class_names: Iterable[str]) -> LabelStore:
+    """Return the saved labels of shared images, in a folder that is made if it does not exist.
+
+    Args:
+        output_dir: folder of the app.
+        images: images that all users share.
+        class_names: classes of the model.
+
+    Raises:
+        UserError: a saved label does not fit the model or the images, or its file is damaged.
+    """
+    output_dir.mkdir(parents=True, exist_ok=True)
+    names, folders = [image.name for image in images], [image.folder for image in images]
+    return LabelStore(output_dir / "labels", names, class_names, folders)
 
 
 def open_labeling(user: User) -> tuple[WorkImage, Labeling]:

@@ -15,7 +15,7 @@ from ..ops.rle import decode_rle, encode_mask, rle_covers
 from ..ops.user_error import UserError
 from ..ops.wording import counted
 from .erasing import Point, without_part
-from .labeled_object import LabeledObject, from_instance
+from .labeled_object import LabeledObject, confirmed, from_instance
 
 Segment = Callable[..., list[dict[str, Any]]]
 """An encoded image: (points, labels, **parameters) → instances with masks as RLEs, as `EncodedImage` gives them."""
@@ -114,6 +114,10 @@ class Labeling:
         if label is None:
             raise UserError("The model names only objects that were clicked here; choose a class.")
         return self._put(replace(item, label=self._known(label), is_label_given=True))
+
+    def confirm(self, id: int) -> LabeledObject:
+        """State that mask and class of an object are right: it then counts as labeled by hand."""
+        return self._put(confirmed(self.object(id)))
 
     def remove(self, id: int) -> None:
         """Remove an object."""

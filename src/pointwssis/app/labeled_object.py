@@ -2,7 +2,7 @@
 """One object of the labeling app, its row in the dataset schema, and its record in the autosave."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,8 @@ class LabeledObject:
         mask: mask that is saved, refined if there is a refiner.
         rough_mask: mask before refinement, if there is a refiner.
         point: click, (x, y) in pixels of the image; None for an object that was found without a click.
-        is_label_given: True if a person chose the class, False if the model did.
-        score: score of the model, 0 to 1; None for an object of a file.
+        is_label_given: True if a person chose or confirmed the class, False if the model chose it.
+        score: score of the model, 0 to 1; None for a mask that a person has drawn or confirmed.
         level: pyramid level of the mask; None if unknown.
         background_score: evidence against an object at the click, 0 to 1.
         erased: negative clicks, in their order.
@@ -73,6 +73,11 @@ def from_instance(id: int, instance: Mapping[str, Any], is_label_given: bool) ->
         level=instance.get("level"),
         background_score=round(float(instance.get("background_score", 0.0)), 4),
     )
+
+
+def confirmed(item: LabeledObject) -> LabeledObject:
+    """Return an object whose mask and class a person has found right: it is no pseudo label any more, without doubt."""
+    return replace(item, is_label_given=True, rough_mask=None, score=None, level=None, doubt=None)
 
 
 def to_row(item: LabeledObject, id: int, class_names: Sequence[str]) -> dict[str, Any]:

@@ -37,6 +37,11 @@ def classify(app: AppState, user: User, id: int, label: str | None) -> Answer:
     return _change(app, user, lambda labeling: labeling.classify(id, label))
 
 
+def confirm(app: AppState, user: User, id: int) -> Answer:
+    """State that mask and class of an object are right."""
+    return _change(app, user, lambda labeling: labeling.confirm(id))
+
+
 def remove(app: AppState, user: User, id: int) -> Answer:
     """Remove an object."""
     return _change(app, user, lambda labeling: labeling.remove(id))

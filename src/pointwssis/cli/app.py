@@ -15,8 +15,9 @@ from .predict import BF16_OF_DTYPE, class_names, image_files, load_pipeline
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from ..app.label_store import ImageLabels
+    from ..app.label_store import ImageLabels, LabelStore
     from ..app.work_images import Limits, WorkImage
+    from ..review.worst_images import ImageDoubt
 
 LISTED_IMAGES = 10  # most images whose doubtful labels are printed
 EPILOG = """examples:
@@ -24,7 +25,8 @@ EPILOG = """examples:
   pointwssis app me/nuclei                                   # images are dropped or pasted into the page
   pointwssis app outputs/mine/student_refined images --labels labels.json
   # pseudo labels of a run, worst first; an output folder belongs to one folder of images
-  pointwssis app outputs/mine/student_refined --labels outputs/mine/pseudo/refined --output_dir outputs/corrections
+  pointwssis app outputs/mine/student_refined --refiner outputs/mine/refiner \\
+    --labels outputs/mine/pseudo/refined --output_dir outputs/corrections
 
 Labels of images on the command line are saved in output_dir/labels after every change, and the same command goes on
 with them. When the app is stopped (Ctrl-C), all of them are in output_dir/labels.json (COCO). Labels of dropped images
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     """Serve the labeling app until it is stopped."""
     options = _parser().parse_args(arguments)
     # Imported after the options, so that the help does not wait for torch.
-    from ..app.app_state import AppState
+    from ..app.app_state import AppState, open_labels
     from ..app.label_exchange import write_labels
     from ..app.web_page import check_gradio, launch
     from ..registration import register
@@ -45,11 +47,14 @@ def main(arguments: Sequence[str]) -> None:
     limits = _limits(options)
     register()
     print("loading the images and the model…", flush=True)
-    images, labels = _work(options, class_names(options.model))
-    for name, start in labels.items():
+    names = class_names(options.model)
+    images, start_labels, worst = _work(options, names)
+    for name, start in start_labels.items():
         limits.check_objects(name, len(start.objects) + len(start.clicks))
     with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
-        app = AppState(load_pipeline(options), images, options.output_dir, limits, start_labels=labels)
+        labels = open_labels(options.output_dir, images, names)
+    _print_worst(images, worst, labels)
+    app = AppState(load_pipeline(options), images, options.output_dir, limits, labels=labels, start_labels=start_labels)
     with as_user_error(OSError, source=f"--host {options.host} --port {options.port}"):
         page, address = launch(app, options.host, options.port)
     print(f"open {address} in a browser; Ctrl-C stops the app", flush=True)
@@ -110,35 +115,48 @@ def _limits(options: argparse.Namespace) -> "Limits":
     return Limits(**given)
 
 
-def _worst_first(rows: "Dataset") -> tuple["Dataset", dict[int, str]]:
-    """Rank the images of pseudo labels by what a correction of their labels brings, and print the worst.
+def _worst_first(rows: "Dataset") -> tuple["Dataset", list["ImageDoubt"], dict[int, str]]:
+    """Rank the images of pseudo labels by what a correction of their labels brings.
 
     Returns:
-        The images, those without pseudo labels last, in their order; and object id → what speaks against its label, for
-        the most doubtful labels.
+        The images in their order, those without pseudo labels last; the doubts about the others; and object id → what
+        speaks against its label, for the most doubtful labels.
     """
     from ..pseudo_labeling.doubt import NOTHING_UNUSUAL, label_doubts
     from ..review.worst_images import worst_images
 
     worst = worst_images(label_doubts(rows))
-    if worst:
-        print(f"{counted(len(worst), 'image')} with pseudo labels, those that need correction most first:")
-    names = rows["file_name"]
-    for image in worst[:LISTED_IMAGES]:
-        label = image.labels[0]
-        print(f"  {names[image.row]}: {image.doubtful} doubtful of {counted(len(image.labels), 'label')}", end="")
-        print(f"; the worst: doubt {label.doubt:.2f}, {label.reason}")
     reasons = {}
     for image in worst:
         for label in image.labels[: image.doubtful]:
             if label.reason != NOTHING_UNUSUAL:
                 reasons[label.item["id"]] = label.reason
     order = dict.fromkeys([*(image.row for image in worst), *range(len(rows))])
-    return rows.select(list(order)), reasons
+    return rows.select(list(order)), worst, reasons
 
 
-def _work(options: argparse.Namespace, names: Sequence[str]) -> tuple[list["WorkImage"], dict[str, "ImageLabels"]]:
-    """Return the images to label, and the labels that they start with.
+def _print_worst(images: Sequence["WorkImage"], worst: Sequence["ImageDoubt"], labels: "LabelStore") -> None:
+    """Print the images whose pseudo labels need correction most.
+
+    Args:
+        images: images to label.
+        worst: doubts about the first of them.
+        labels: saved labels, which tell the images that are finished.
+    """
+    left = [(image.name, doubt) for image, doubt in zip(images, worst, strict=False)]
+    left = [(name, doubt) for name, doubt in left if not labels.is_finished(name)]
+    if left:
+        print(f"{counted(len(left), 'image')} with pseudo labels, those that need correction most first:")
+    for name, doubt in left[:LISTED_IMAGES]:
+        label = doubt.labels[0]
+        print(f"  {name}: {doubt.doubtful} doubtful of {counted(len(doubt.labels), 'label')}", end="")
+        print(f"; the worst: doubt {label.doubt:.2f}, {label.reason}")
+
+
+def _work(
+    options: argparse.Namespace, names: Sequence[str]
+) -> tuple[list["WorkImage"], dict[str, "ImageLabels"], list["ImageDoubt"]]:
+    """Return the images to label, the labels that they start with, and the doubts about those of the first images.
 
     Raises:
         UserError: a file is missing or invalid, or labels have a class that the model does not know.
@@ -147,7 +165,7 @@ def _work(options: argparse.Namespace, names: Sequence[str]) -> tuple[list["Work
 
     if options.labels is None:
         files = image_files(options.paths) if options.paths else {}
-        return [WorkImage(name, path) for path, name in files.items()], {}
+        return [WorkImage(name, path) for path, name in files.items()], {}, []
     # Labels come with their images, the worst pseudo labels first.
     from ..app.label_exchange import labels_of_rows
     from ..data.formats.image_index import lies_inside
@@ -156,7 +174,7 @@ def _work(options: argparse.Namespace, names: Sequence[str]) -> tuple[list["Work
 
     if len(options.paths) > 1:
         raise UserError(f"--labels takes one folder of images, got {len(options.paths)} paths")
-    rows, reasons = _worst_first(labels_of(options.labels, options.paths[0] if options.paths else None))
+    rows, worst, reasons = _worst_first(labels_of(options.labels, options.paths[0] if options.paths else None))
     if unknown := set(names_of(rows)) - set(names):
         raise UserError(f"{options.labels}: the model does not know the class {min(unknown)!r}; it knows {names}")
     labels, images, start = labels_of_rows(rows, reasons), [], {}
@@ -175,4 +193,4 @@ def _work(options: argparse.Namespace, names: Sequence[str]) -> tuple[list["Work
             name = free_name(Path(name).name, {*inside, *start})
         images.append(WorkImage(name, Path(row["image"]["path"])))
         start[name] = labels.by_name[row["file_name"]]
-    return images, start
+    return images, start, worst

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("output_dir", metavar="OUT", help="new folder for the files")
     parser.add_argument("--refiner", help="general, or a folder or Hub repository of a MaskRefineNet")
     parser.add_argument(
-        "--int8", nargs="+", metavar="IMAGE", help="write an 8-bit encoder, too, fitted to these images"
+        "--int8", nargs="+", metavar="IMAGE", help="write an 8-bit encoder, too, fitted to these images or folders"
     )
     options = parser.parse_args(arguments)
     missing = [name for name in NEEDED if find_spec(name) is None]
@@ -37,11 +37,13 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"{missing[0]} is not installed; pip install 'pointwssis[onnx]'")
 
     # Imported after the options, so that the help does not wait for torch.
-    from ..onnx_export.onnx_files import write_onnx
+    from ..onnx_export.onnx_files import refuse_existing, write_onnx
     from ..onnx_export.saved_models import load_refiner_model, load_segmenter
     from ..registration import register
     from .predict import class_names, image_files
 
+    # Everything that can be wrong is checked before the weights are loaded.
+    refuse_existing(Path(options.output_dir))
     register()
     images = list(image_files(options.int8)) if options.int8 else []
     class_names(options.model)  # raises for other models

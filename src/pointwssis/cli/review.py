@@ -18,7 +18,8 @@ Correct the exported images in your tool, delete those that you did not look at,
 command: masks of corrected images count as drawn by hand, and the student goes on from there.
 
 Without another tool, correct in the browser; outputs/corrections/labels.json is then the file of corrections:
-  pointwssis app outputs/mine/student_refined --labels outputs/mine/pseudo/refined --output_dir outputs/corrections"""
+  pointwssis app outputs/mine/student_refined --refiner outputs/mine/refiner \\
+    --labels outputs/mine/pseudo/refined --output_dir outputs/corrections"""
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -96,7 +96,7 @@ class CocoEvaluator:
 
     @property
     def results(self) -> dict[int, Any]:
-        """What is kept of all images seen so far, for `merge` in another process: image id → class index → matches."""
+        """Matches of all images seen so far, for `merge` in another process: image id → class index → matches."""
         return self._results
 
     def merge(self, results: Iterable[Mapping[int, Any]]) -> None:

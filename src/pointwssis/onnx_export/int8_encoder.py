@@ -10,6 +10,7 @@ import numpy as np
 
 from ..onnx_runtime.network_inputs import network_inputs
 from ..ops.images import read_image
+from ..ops.tiles import tile_windows
 
 MAX_IMAGES = 32  # time and memory grow with their number
 
@@ -57,7 +58,9 @@ def quantize_encoder(folder: Path, settings: Mapping[str, Any], images: Sequence
 def _inputs(images: Sequence[Path], settings: Mapping[str, Any]) -> Iterator[dict[str, np.ndarray]]:
     """Yield the inputs of the encoder for images."""
     for path in images:
-        for pixel_values, _ in network_inputs(read_image(path), settings):
+        image = read_image(path)
+        windows = tile_windows(image.height, image.width, settings["tile_size"])
+        for pixel_values, _ in network_inputs(image, settings, windows):
             yield {"pixel_values": pixel_values[None]}
 
 

@@ -70,8 +70,7 @@ def write_onnx(
         UserError: the settings or the backbone cannot be exported.
     """
     folder = Path(output_dir)
-    if folder.exists():
-        raise UserFileExistsError(f"{folder}: exists already; choose another folder or delete it")
+    refuse_existing(folder)
     config = _settings(segmenter, refiner)
 
     def write(unfinished: Path) -> None:
@@ -85,6 +84,12 @@ def write_onnx(
         write_runtime(unfinished, config, has_int8=bool(calibration_images))
 
     write_folder(folder, write)
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raise a `UserFileExistsError` for a folder that exists, and so may hold other files."""
+    if folder.exists():
+        raise UserFileExistsError(f"{folder}: exists already; choose another folder or delete it")
 
 
 def _settings(segmenter: Segmenter, refiner: MaskRefiner | None) -> dict[str, Any]:

@@ -15,7 +15,11 @@ from .onnx_files import MaskRefiner, Segmenter
 
 
 def load_segmenter(name_or_path: str) -> Segmenter:
-    """Load a SOLOv2 in float32 and its image processor from a folder or the Hub."""
+    """Load a SOLOv2 in float32 and its image processor from a folder or the Hub.
+
+    Raises:
+        UserError: a file of the model is missing or damaged.
+    """
     check_weights(name_or_path)
     with naming_damaged_model(name_or_path):
         model = SOLOv2ForInstanceSegmentation.from_pretrained(name_or_path, dtype=torch.float32)

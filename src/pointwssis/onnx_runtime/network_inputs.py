@@ -1,14 +1,14 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Images → inputs of the encoder, as the image processor of the trained model makes them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from ..ops.image_sizes import shortest_edge_size
-from ..ops.tiles import Window, tile_windows
+from ..ops.tiles import Window
 
 
 class InputFrame(NamedTuple):
@@ -27,20 +27,22 @@ class InputFrame(NamedTuple):
         return inside * np.array(scale, np.float32)
 
 
-def network_inputs(image: Image.Image, settings: Mapping[str, Any]) -> Iterator[tuple[np.ndarray, InputFrame]]:
-    """Yield the inputs of one RGB image with their frames: one, or with `tile_size` one per tile, all of one size.
+def network_inputs(
+    image: Image.Image, settings: Mapping[str, Any], windows: Sequence[Window]
+) -> Iterator[tuple[np.ndarray, InputFrame]]:
+    """Yield the inputs of one RGB image with their frames: one per window, all of one size.
 
     An input is (3, H, W) float32, normalized and padded.
 
     Args:
         image: upright RGB image.
         settings: `image_processor` of config.json.
+        windows: some or all of the `tile_windows` of the image with `tile_size` of the settings.
     """
     tile_size, divisor = settings["tile_size"], settings["size_divisor"] or 1
-    windows = tile_windows(image.height, image.width, tile_size)
     sizes = [_resized_size(window, settings) for window in windows]
     # Tiles share the canvas of a whole one.
-    whole = sizes[0] if tile_size is None else _scaled_size(1, 1, settings)
+    whole = _scaled_size(*((image.height, image.width) if tile_size is None else (1, 1)), settings)
     canvas = [-(-side // divisor) * divisor for side in whole]
     if settings["pad_size"]:
         canvas = [settings["pad_size"][side] for side in ("height", "width")]

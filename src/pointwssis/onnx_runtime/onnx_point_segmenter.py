@@ -2,10 +2,10 @@
 """The pipeline `point-instance-segmentation` on ONNX files: image and points in, instances out."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,16 +17,16 @@ from ..ops.points import pixel_of, point_in_mask
 from ..ops.polygons import mask_to_polygons
 from ..ops.rle import RLE, decode_rle, encode_mask, encode_window, rle_covers
 from ..ops.tile_merging import TileMasks, merge_masks
-from ..ops.tiles import Window, most_central_windows
+from ..ops.tiles import Window, most_central_windows, tile_windows
 from ..ops.user_error import UserError, UserFileNotFoundError
+from .encoded_tiles import EncodedTile, encode_tiles
 from .mask_enlarging import enlarged_mask
 from .mask_suppression import kept_detections
-from .network_inputs import InputFrame, network_inputs
+from .network_inputs import InputFrame
 from .object_crops import crops_of_objects, refined_crop
 from .onnx_graphs import Provider, opener
 
 CONFIG_FILE = "config.json"
-INPUTS_PER_PASS = 16  # most tiles that go through the encoder together
 CROPS_PER_PASS = 64  # most crops that go through the refiner together
 REFINED_PIXELS = 2**28  # most pixels of rough masks that are decoded together, one byte each
 MASK_PIXELS_PER_PASS = 2**24  # pixels of masks that the point decoder computes together: 64 MiB
@@ -102,10 +102,13 @@ class OnnxPointSegmenter:
         Returns:
             The instances, as `EncodedImage.__call__` returns them.
         """
-        return self.encode(image, tile_size)(points, labels, **parameters)
+        # The outputs of a tile are dropped once it is decoded, and tiles without a point are not encoded.
+        return self._opened(image, tile_size)(points, labels, **parameters)
 
     def encode(self, image: Any, tile_size: int | None = None) -> "EncodedImage":
         """Run the encoder once, so that every click on the image costs only its decoding.
+
+        The outputs of all tiles stay in memory; a call without `encode` keeps those of few.
 
         Args:
             image: a path, the bytes of an image file, a PIL image, or an array: (H, W, 3) uint8 RGB or (H, W) gray.
@@ -115,20 +118,21 @@ class OnnxPointSegmenter:
         Raises:
             UserError: the image cannot be read, or `tile_size` is invalid.
         """
+        opened = self._opened(image, tile_size)
+        kept = {tile.frame.window: tile for tile in opened.encoded(opened.windows)}
+        tiles_of = partial(map, kept.__getitem__)
+        return EncodedImage(self, opened.image, opened.name, opened.windows, tiles_of)
+
+    def _opened(self, image: Any, tile_size: int | None) -> "EncodedImage":
+        """Return an image whose tiles go through the encoder when they are needed; arguments as in `encode`."""
         name = str(image) if isinstance(image, (str, Path)) else getattr(image, "filename", "") or "the image"
         check_at_least_one("tile_size", tile_size)
         pixels = read_image(image_of_array(image) if isinstance(image, np.ndarray) else image)
         settings = self.config["image_processor"]
         if tile_size is not None:
             settings = {**settings, "tile_size": tile_size}
-        inputs = network_inputs(pixels, settings)
-        frames: list[InputFrame] = []
-        outputs: list[NetworkOutputs] = []
-        while some := list(islice(inputs, INPUTS_PER_PASS)):
-            batch = self._encoder(pixel_values=np.stack([pixel_values for pixel_values, _ in some]))
-            outputs += [NetworkOutputs(*arrays) for arrays in zip(*batch, strict=True)]
-            frames += [frame for _, frame in some]
-        return EncodedImage(self, pixels, name, frames, outputs)
+        windows = tile_windows(pixels.height, pixels.width, settings["tile_size"])
+        return EncodedImage(self, pixels, name, windows, partial(encode_tiles, self._encoder, pixels, settings))
 
     def refine(
         self, image: Image.Image, rough_masks: Sequence[np.ndarray], points: np.ndarray, labels: Sequence[str]
@@ -169,26 +173,26 @@ class OnnxPointSegmenter:
         return refined
 
 
-class NetworkOutputs(NamedTuple):
-    """Outputs of the encoder for one image or tile."""
-
-    confidences: np.ndarray  # (cells, C)
-    kernels: np.ndarray  # (cells, E)
-    mask_features: np.ndarray  # (E, h, w), h and w are a quarter of the padded canvas
-
-
 class EncodedImage:
-    """One image that went through the encoder; call it with points any number of times."""
+    """One image that went through the encoder; call it with points any number of times.
+
+    Args:
+        segmenter: the segmenter.
+        image: upright RGB image.
+        name: name of the image in messages.
+        windows: its tiles, or the whole image as the only one.
+        encoded: function that returns the tiles of some of these windows, in their order.
+    """
 
     def __init__(
         self,
         segmenter: OnnxPointSegmenter,
         image: Image.Image,
         name: str,
-        frames: Sequence[InputFrame],
-        outputs: Sequence[NetworkOutputs],
+        windows: Sequence[Window],
+        encoded: Callable[[Sequence[Window]], Iterable[EncodedTile]],
     ):
-        self.segmenter, self.image, self.name, self.frames, self.outputs = segmenter, image, name, frames, outputs
+        self.segmenter, self.image, self.name, self.windows, self.encoded = segmenter, image, name, windows, encoded
 
     def __call__(
         self,
@@ -249,9 +253,8 @@ class EncodedImage:
         box = _box(pixels, window.left, window.top)
         return {"mask": encode_window(pixels, window.left, window.top, size), "box": box}
 
-    def _mask(self, number: int, probabilities: np.ndarray) -> tuple[np.ndarray, Window]:
-        """Return the mask of one input in its window of the image."""
-        frame = self.frames[number]
+    def _mask(self, frame: InputFrame, probabilities: np.ndarray) -> tuple[np.ndarray, Window]:
+        """Return the mask of one tile in its window of the image."""
         threshold = self.segmenter.config["decoding"]["mask_threshold"]
         pixels, window = enlarged_mask(probabilities, frame.valid_size, frame.window.size, threshold)
         left, top = frame.window.left, frame.window.top
@@ -261,7 +264,7 @@ class EncodedImage:
         """Return the instances of ordinary instance segmentation, best first."""
         # `max_detections` limits each tile, and `top_k` the whole image.
         parts, size = self._detected_in_tiles(threshold, top_k), (self.image.height, self.image.width)
-        merged = next(parts)[1:] if len(self.frames) == 1 else merge_masks(parts, size, top_k)
+        merged = next(parts)[1:] if len(self.windows) == 1 else merge_masks(parts, size, top_k)
         instances = []
         for (pixels, window), label, score in zip(*merged, strict=True):
             instance = {"label": self.segmenter.id2label[label], "label_id": label, "score": score}
@@ -269,27 +272,28 @@ class EncodedImage:
         return instances
 
     def _detected_in_tiles(self, threshold: float, top_k: int | None) -> Iterator[TileMasks]:
-        """Yield the instances of each input."""
+        """Yield the instances of each tile."""
         settings = self.segmenter.config["decoding"]
         limit = settings["max_detections"] if top_k is None else top_k
-        for number, outputs in enumerate(self.outputs):
+        for frame, outputs in self.encoded(self.windows):
             masks, labels, scores, _ = self.segmenter._detector(**outputs._asdict())
             kept, scores = kept_detections(masks, labels, scores, settings)
             kept, scores = kept[:limit], scores[:limit]
             kept, scores = kept[scores >= threshold], scores[scores >= threshold]
-            found = [self._mask(number, masks[index]) for index in kept]
-            yield TileMasks(self.frames[number].window, found, labels[kept].tolist(), scores.tolist())
+            found = [self._mask(frame, masks[index]) for index in kept]
+            yield TileMasks(frame.window, found, labels[kept].tolist(), scores.tolist())
+            del outputs  # before the next ones are computed
 
     def _of_points(self, points: np.ndarray, labels: np.ndarray, level: int, top_k: int) -> list[dict[str, Any]]:
         """Return one instance per point; each is decoded in the tile in which it is most central."""
         owners = np.zeros(len(points), np.int64)
-        if len(self.frames) > 1:
-            windows = [frame.window for frame in self.frames]
-            owners = most_central_windows(points, windows, self.image.height, self.image.width)
+        if len(self.windows) > 1:
+            owners = most_central_windows(points, list(self.windows), self.image.height, self.image.width)
+        rows_of = {self.windows[owner]: np.flatnonzero(owners == owner) for owner in np.unique(owners).tolist()}
         instances: list[Any] = [None] * len(points)
-        for number in np.unique(owners).tolist():
-            for row, result in self._decoded(number, np.flatnonzero(owners == number), points, labels, level):
-                found = self._mask_and_box(*self._mask(number, result["masks"]))
+        for tile in self.encoded(list(rows_of)):
+            for row, result in self._decoded(tile, rows_of[tile.frame.window], points, labels, level):
+                found = self._mask_and_box(*self._mask(tile.frame, result["masks"]))
                 label, scores = result["labels"], result["class_scores"]
                 names, pixel = self.segmenter.id2label, pixel_of(points[row], self.image.height, self.image.width)
                 alternatives = []
@@ -308,20 +312,21 @@ class EncodedImage:
                     "background_score": float(result["background_scores"]),
                     "alternatives": alternatives,
                 }
+            del tile  # before the next one is computed
         return instances
 
     def _decoded(
-        self, number: int, rows: np.ndarray, points: np.ndarray, labels: np.ndarray, level: int
+        self, tile: EncodedTile, rows: np.ndarray, points: np.ndarray, labels: np.ndarray, level: int
     ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        """Yield the rows of points of one input, and the outputs of the point decoder for each."""
-        outputs = self.outputs[number]
+        """Yield the rows of points of one tile, and the outputs of the point decoder for each."""
+        frame, outputs = tile
         decoder = self.segmenter._point_decoder
         step = max(1, MASK_PIXELS_PER_PASS // (NUM_LEVELS * outputs.mask_features[0].size))
         for start in range(0, len(rows), step):
             chunk = rows[start : start + step]
             found = decoder(
                 **outputs._asdict(),
-                points=self.frames[number].on_canvas(points[chunk]),
+                points=frame.on_canvas(points[chunk]),
                 point_labels=labels[chunk],
                 point_levels=np.full(len(chunk), level, np.int64),
             )

@@ -1,5 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Corrections of pseudo labels: images that people have looked through, whose labels replace those of the data."""
+"""Corrections of pseudo labels, which replace the labels of the data.
+
+They are those of images that people have looked through, and single masks that people have confirmed in others.
+"""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -10,8 +13,9 @@ from typing import Any
 from datasets import Dataset
 
 from ..data import load_annotations
-from ..data.schema import class_names, dataset_from_rows, supervision
+from ..data.schema import class_names, dataset_from_rows, objects_with_point, supervision
 from ..ops.user_error import UserError
+from .confirmed_masks import confirmed_masks, keeps_scores, unconfirmed_objects
 
 logger = logging.getLogger(__name__)
 
@@ -19,40 +23,55 @@ logger = logging.getLogger(__name__)
 OF_PSEUDO_LABELS = dict.fromkeys(("rough_segmentation", "score", "level"))
 
 
-def load_corrections(files: Sequence[str], train: Dataset, **options: Any) -> Dataset:
+def load_corrections(files: Sequence[str], train: Dataset, present: Dataset, **options: Any) -> Dataset:
     """Load corrected images: rows with the image, the id, and the name of the training image, and the labels of a file.
 
     Their masks are no pseudo labels any more, whatever the file says, and their objects have new ids. An image that
     occurs in several files takes the labels of the last one. Images without any submitted label, and those that are
-    marked as not complete, such as unfinished ones of the app, are left out.
+    marked as not complete, such as unfinished ones of the app, are left out, unless single masks in them were
+    confirmed: masks without a score, in a file that keeps scores. These take the places of their clicks; the other
+    objects of such an image stay.
 
     Args:
         files: annotation files of any format.
-        train: all training images.
+        train: all training images with all known labels, hidden masks included.
+        present: the same images with the labels that a run knows.
         options: options of `load_annotations`.
 
     Raises:
         UserError: a file is invalid, or names an image that is no training image.
     """
-    known = {row["file_name"]: row for row in train.remove_columns(["objects"]).with_format(None)}
+    known = {name: place for place, name in enumerate(present["file_name"])}
     ids = count(1 + max((item["id"] for objects in train["objects"] for item in objects), default=0))
     corrected: dict[str, dict[str, Any]] = {}
     for file in files:
         rows = load_annotations(file, image_folder(train), class_names=class_names(train), **options)
-        reviewed = [row for row in rows.with_format(None) if _is_reviewed(row)]
-        if len(reviewed) < len(rows):
-            waiting = len(rows) - len(reviewed)
+        has_scores, waiting = keeps_scores(rows), 0
+        for row in rows.with_format(None):
+            name, is_reviewed = row["file_name"], _is_reviewed(row)
+            if not is_reviewed and not (has_scores and confirmed_masks(row)):
+                waiting += 1
+                continue
+            if name not in known:
+                raise UserError(
+                    f"{file}: {name} is no training image of this run; correct the images that `pointwssis review` has "
+                    "exported, under their names"
+                )
+            before = corrected[name] if name in corrected else present.with_format(None)[known[name]]
+            # In an image without points, single masks would take the place of everything that a network proposes.
+            if not is_reviewed and not objects_with_point(before):
+                waiting += 1
+                continue
+            if is_reviewed:
+                labels = {key: row[key] for key in ("complete", "image_labels")}
+                kept, by_hand = [], row["objects"]
+            else:
+                labels, kept, by_hand = {}, unconfirmed_objects(before["objects"], row), confirmed_masks(row)
+            objects = [*kept, *({**item, **OF_PSEUDO_LABELS, "id": next(ids)} for item in by_hand)]
+            corrected[name] = {**before, **labels, "objects": objects}
+        if waiting:
             message = "%s: %d of %d images have no labels yet, or are marked as not complete; they stay as they are"
             logger.warning(message, file, waiting, len(rows))
-        for row in reviewed:
-            if row["file_name"] not in known:
-                raise UserError(
-                    f"{file}: {row['file_name']} is no training image of this run; correct the images that `pointwssis "
-                    "review` has exported, under their names"
-                )
-            labels = {key: row[key] for key in ("complete", "image_labels")}
-            labels["objects"] = [{**item, **OF_PSEUDO_LABELS, "id": next(ids)} for item in row["objects"]]
-            corrected[row["file_name"]] = {**known[row["file_name"]], **labels}
     return dataset_from_rows(corrected.values(), class_names(train))
 
 

@@ -181,7 +181,8 @@ def _corrected(recipe: Recipe, data: RunData, reports: list[LoadReport] | None) 
     """Return data in which corrected images have the labels of their corrections, mostly masks of all objects."""
     files = recipe.corrections if isinstance(recipe.corrections, list) else [recipe.corrections]
     options = {"skip_bad": recipe.skip_bad, "allow_outside": recipe.allow_outside, "reports": reports}
-    rows = load_corrections(files, data.train, **options)
+    present = concatenate_datasets([data.full, data.point, data.image, data.none])
+    rows = load_corrections(files, data.train, present, **options)
     ids = set(rows["image_id"])
     parts = {}
     for kind in ("full", "point", "image", "none"):

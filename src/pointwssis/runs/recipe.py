@@ -51,7 +51,7 @@ class Recipe:
         allow_outside: take images that annotation files name outside of the image folder.
         corrections: annotation file, or several files, of training images whose labels people have corrected; see
             `pointwssis review`. They replace all labels of these images, and every mask in them counts as drawn by
-            hand.
+            hand; of images that were not finished in the app, only confirmed masks do.
 
         **Supervision**
 

@@ -93,16 +93,21 @@ function list() {
     row.role = "listitem";
     row.dataset.id = item.id;
     row.dataset.label = item.label;
-    row.innerHTML = '<i></i><span></span><small></small><button aria-label="Remove">✕</button><em></em>';
-    const [dot, name, score, remove, doubt] = row.children;
+    row.innerHTML = '<i></i><span></span><small></small><button class="pw-confirm" aria-label="Confirm">✓</button>' +
+      '<button aria-label="Remove">✕</button><em></em>';
+    const [dot, name, score, confirm, remove, doubt] = row.children;
     dot.style.background = color(item);
     name.textContent = item.label + (item.given ? "" : "?");
-    name.title = item.given ? "class chosen by a person" : "class chosen by the model";
-    score.textContent = item.score === null ? "" : item.score.toFixed(2);
-    score.title = `score of the model; background score ${item.background}`;
+    name.title = item.given ? "class chosen or confirmed by a person" : "class chosen by the model";
+    const isByHand = item.score === null;
+    score.textContent = isByHand ? "by hand" : item.score.toFixed(2);
+    score.title = isByHand ? "drawn or confirmed by a person" : `score of the model; background score ${item.background}`;
+    confirm.hidden = !item.doubt;
+    confirm.title = "Mask and class are right (k): they count as labeled by hand";
+    confirm.onclick = (event) => { event.stopPropagation(); act("confirm", { id: item.id }); };
     doubt.hidden = !item.doubt;
     doubt.textContent = `⚠ ${item.doubt}`;
-    doubt.title = "This mask may be wrong: look at it first. The mark goes when you change the mask.";
+    doubt.title = "This mask may be wrong: look at it first. The mark goes when you change the mask, or confirm it (✓).";
     row.onclick = () => select(item.id);
     remove.onclick = (event) => { event.stopPropagation(); act("remove", { id: item.id }); };
     return row;

@@ -209,6 +209,7 @@ const keys = {
   ArrowRight: commands.forward,
   Escape: () => { state.selected = null; mark(); draw(); },
   Delete: () => { if (state.selected !== null) act("remove", { id: state.selected }); },
+  k: () => { if (state.selected !== null) act("confirm", { id: state.selected }); },
   v: () => {
     if (find("view").hidden) return;
     find("view").selectedIndex = (find("view").selectedIndex + 1) % find("view").options.length;
