@@ -5,7 +5,7 @@ They are those of images that people have looked through, and single masks that 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -41,38 +41,56 @@ def load_corrections(files: Sequence[str], train: Dataset, present: Dataset, **o
     Raises:
         UserError: a file is invalid, or names an image that is no training image.
     """
-    known = {name: place for place, name in enumerate(present["file_name"])}
+    present = present.with_format(None)
+    places = {name: place for place, name in enumerate(present["file_name"])}
     ids = count(1 + max((item["id"] for objects in train["objects"] for item in objects), default=0))
     corrected: dict[str, dict[str, Any]] = {}
     for file in files:
         rows = load_annotations(file, image_folder(train), class_names=class_names(train), **options)
         has_scores, waiting = keeps_scores(rows), 0
         for row in rows.with_format(None):
-            name, is_reviewed = row["file_name"], _is_reviewed(row)
-            if not is_reviewed and not (has_scores and confirmed_masks(row)):
+            name = row["file_name"]
+            if not _is_reviewed(row) and not (has_scores and confirmed_masks(row)):
                 waiting += 1
                 continue
-            if name not in known:
+            if name not in places:
                 raise UserError(
                     f"{file}: {name} is no training image of this run; correct the images that `pointwssis review` has "
                     "exported, under their names"
                 )
-            before = corrected[name] if name in corrected else present.with_format(None)[known[name]]
-            # In an image without points, single masks would take the place of everything that a network proposes.
-            if not is_reviewed and not objects_with_point(before):
+            before = corrected[name] if name in corrected else present[places[name]]
+            labels = _corrected_labels(before, row, ids)
+            if labels is None:
                 waiting += 1
                 continue
-            if is_reviewed:
-                labels = {key: row[key] for key in ("complete", "image_labels")}
-                kept, by_hand = [], row["objects"]
-            else:
-                labels, kept, by_hand = {}, unconfirmed_objects(before["objects"], row), confirmed_masks(row)
-            objects = [*kept, *({**item, **OF_PSEUDO_LABELS, "id": next(ids)} for item in by_hand)]
-            corrected[name] = {**before, **labels, "objects": objects}
+            corrected[name] = {**before, **labels}
         if waiting:
             message = "%s: %d of %d images have no labels yet, or are marked as not complete; they stay as they are"
             logger.warning(message, file, waiting, len(rows))
     return dataset_from_rows(corrected.values(), class_names(train))
+
+
+def _corrected_labels(before: Mapping[str, Any], row: Mapping[str, Any], ids: Iterator[int]) -> dict[str, Any] | None:
+    """Return the labels of an image after its correction; None if nothing changes.
+
+    Args:
+        before: the image with its present labels.
+        row: the same image in a file of corrections.
+        ids: ids for the corrected objects.
+    """
+    if _is_reviewed(row):
+        objects = [_by_hand(item, ids) for item in row["objects"]]
+        return {"complete": row["complete"], "image_labels": row["image_labels"], "objects": objects}
+    # In an image without points, single masks would take the place of everything that a network proposes.
+    if not objects_with_point(before):
+        return None
+    kept = unconfirmed_objects(before["objects"], row)
+    return {"objects": [*kept, *(_by_hand(item, ids) for item in confirmed_masks(row))]}
+
+
+def _by_hand(item: Mapping[str, Any], ids: Iterator[int]) -> dict[str, Any]:
+    """Return an object of a file as one that a person has labeled."""
+    return {**item, **OF_PSEUDO_LABELS, "id": next(ids)}
 
 
 def _is_reviewed(row: Mapping[str, Any]) -> bool:
