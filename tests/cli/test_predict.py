@@ -87,6 +87,28 @@ def test_a_folder_in_the_place_of_a_result_is_one_line(models, images, tmp_path,
     assert error == f"pointwssis predict: {tmp_path / 'out' / name}: a folder is in the place of a file; move it away"
 
 
+def test_images_behind_links_and_images_named_twice(models, images, tmp_path):
+    (images / "two").rename(tmp_path / "elsewhere")
+    (images / "two").symlink_to(tmp_path / "elsewhere")
+    words = [os.path.relpath(images), str(images / "one" / "a.png"), str(images / "two")]
+    content, _ = predict(models, tmp_path / "out", *words)
+    assert [image["file_name"] for image in content["images"]] == ["one/a.png", "two/a.png", "two/b.JPG"]
+
+
+def test_names_as_long_as_the_disk_permits(models, images, tmp_path):
+    name = "n" * 251
+    (images / "one" / "a.png").rename(images / "one" / f"{name}.png")
+    predict(models, tmp_path / "out", str(images / "one"))
+    assert [path.name for path in (tmp_path / "out" / "labels").iterdir()] == [f"{name}.png"]
+
+
+def test_a_file_in_the_place_of_the_output_folder(models, images, tmp_path, capsys):
+    (tmp_path / "out").touch()
+    words = [str(models / "student"), str(images), "--output_dir", str(tmp_path / "out" / "deeper")]
+    assert main(["predict", *words]) == 1
+    assert "deeper/labels: a file is in the place of this folder" in capsys.readouterr().err
+
+
 def test_nothing_found_is_no_error(models, images, tmp_path, capsys):
     content, rows = predict(models, tmp_path / "out", str(images), "--threshold", "1")
     assert rows == [] and content["annotations"] == [] and len(content["images"]) == 3

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from ..ops.folders import make_folder
 from ..ops.user_error import UserError
 from ..pipelines import PointInstanceSegmentationPipeline
 from .image_labeling import Labeling, Segment
@@ -46,7 +47,7 @@ class AppState:
         self.users = users or Users(self.limits.max_users)
         classes = pipe.model.config.id2label
         self.class_names: list[str] = [classes[index] for index in range(len(classes))]
-        output_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(output_dir)
         names, folders = [image.name for image in images], [image.folder for image in images]
         self.labels = LabelStore(output_dir / "labels", names, self.class_names, folders)
         for name, labels in (start_labels or {}).items():

@@ -48,8 +48,7 @@ def main(arguments: Sequence[str]) -> None:
     images, labels = _work(options, class_names(options.model))
     for name, start in labels.items():
         limits.check_objects(name, len(start.objects) + len(start.clicks))
-    with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
-        app = AppState(load_pipeline(options), images, options.output_dir, limits, start_labels=labels)
+    app = AppState(load_pipeline(options), images, options.output_dir, limits, start_labels=labels)
     with as_user_error(OSError, source=f"--host {options.host} --port {options.port}"):
         page, address = launch(app, options.host, options.port)
     print(f"open {address} in a browser; Ctrl-C stops the app", flush=True)

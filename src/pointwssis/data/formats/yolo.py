@@ -34,6 +34,7 @@ from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
 from ...ops.documents import parse_yaml, read_text
+from ...ops.folders import files_below
 from ...ops.images import is_image_name
 from ...ops.polygons import join_polygons, mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
@@ -41,7 +42,7 @@ from ...ops.wording import brief, counted
 from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import class_names as names_of
 from .fields import box, polygon_mask, read_number
-from .image_index import ImageIndex, folders_below
+from .image_index import ImageIndex
 from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
 from .sniffing import FileHead
@@ -207,7 +208,7 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
             raise UserFileNotFoundError(
                 f"{path}: {split} is {brief(value)}: not found; looked for {looked}; correct path or {split}"
             )
-        images += _listed(found) if found.is_file() else _files_below(found)
+        images += _listed(found) if found.is_file() else files_below(found)
     # Places may overlap, and a folder may hold other files than images.
     return sorted({image.absolute() for image in images if is_image_name(image)})
 
@@ -216,10 +217,6 @@ def _path_text(value: Any, key: str, path: Path) -> str:
     if not isinstance(value, str):
         raise UserError(f"{path}: {key} holds {brief(value)}; write paths as text")
     return value
-
-
-def _files_below(folder: Path) -> list[Path]:
-    return [Path(place, name) for place, names in folders_below(folder) for name in names]
 
 
 def _listed(file: Path) -> list[Path]:
