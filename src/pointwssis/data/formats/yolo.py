@@ -167,6 +167,8 @@ def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
     names = settings.get("names")
     if isinstance(names, list):
         names = dict(enumerate(names))
+    if isinstance(names, dict):  # numbers may be in quotes, as text
+        names = {int(key) if isinstance(key, str) and key.isdecimal() else key: name for key, name in names.items()}
     indices = list(names) if isinstance(names, dict) else []
     texts = list(names.values()) if isinstance(names, dict) else []
     if not indices or not all(type(i) is int for i in indices) or not all(isinstance(t, str) and t for t in texts):
@@ -194,10 +196,10 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
     if not values:
         splits = [key for key in ("train", "val", "test") if settings.get(key)]
         raise UserError(f"{path}: {split} is {brief(values)}: no such split (the file has {splits}); name its images")
-    root = path.parent / _path_text(settings.get("path") or "", "path", path)
+    root = path.parent / _path_text(settings.get("path") or "", "path", path).replace("\\", "/")
     images: list[Path] = []
     for value in values if isinstance(values, list) else [values]:
-        place = PurePosixPath(_path_text(value, split, path))
+        place = PurePosixPath(_path_text(value, split, path).replace("\\", "/"))
         # Some exporters write ../train/images for a folder beside the data.yaml.
         nearby = PurePosixPath(*[part for part in place.parts if part != ".."])
         # The documented place first, then those that exporters use
@@ -220,7 +222,7 @@ def _path_text(value: Any, key: str, path: Path) -> str:
 
 
 def _listed(file: Path) -> list[Path]:
-    lines = read_text(file).split("\n")
+    lines = read_text(file).replace("\\", "/").split("\n")
     return [file.parent / line.strip() for line in lines if line.strip()]
 
 
@@ -236,8 +238,12 @@ def _annotated_images(
     images: Sequence[Path], class_of: Mapping[int, str], report: LoadReport
 ) -> Iterator[ImageAnnotation]:
     ends: dict[bool, list[Path]] = {True: [], False: []}  # the file ends with a line break → label files
+    owners: dict[Path, Path] = {}  # label file → the first image that has it
     for path in images:
         labels = _label_file(path)
+        if labels.is_file() and (first := owners.setdefault(labels, path)) != path:
+            remark = Remark("two images with one label file", "images", f"{first.name}, {path.name}", is_suspect=True)
+            report.note(f"image {path.name}", remark)
         # A label file, even an empty one, shows that somebody has annotated the image
         image = ImageAnnotation(f"image {path.name}", str(path), path=path, was_annotated=labels.is_file())
         try:
