@@ -20,6 +20,8 @@ from pointwssis.ops.coco_masks import decode_rle
 from pointwssis.ops.whole_files import write_folder
 from pointwssis.pipelines import inputs
 
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+
 
 @pytest.mark.parametrize(("batch_size", "suffix"), [("1", "png"), ("4", "tiff")])
 def test_what_a_folder_of_images_becomes(models, images, tmp_path, batch_size, suffix):
@@ -260,6 +262,35 @@ def test_the_damaged_file_of_a_model_is_named(models, images, tmp_path, capsys, 
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("pointwssis")]
     assert str(folder) in line and "copy the model again, or train it anew" in line
     assert file in line or file == "config.json"  # valid JSON with an impossible value
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: (folder / "model.safetensors").write_bytes(LFS), "cannot be loaded (only a pointer to a"),
+        (lambda folder: (folder / "preprocessor_config.json").unlink(), "(it lacks preprocessor_config.json)"),
+        (
+            lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"),
+            "pytorch_model.bin: cannot be loaded",
+        ),
+    ],
+)
+def test_model_folders_that_are_not_whole(models, images, tmp_path, capsys, change, message):
+    folder = tmp_path / "model"
+    shutil.copytree(models / "student", folder)
+    change(folder)
+    assert main(["predict", str(folder), str(images), "--output_dir", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error and "http" not in error
+
+
+def test_a_refiner_that_does_not_exist(models, images, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    words = ["--points", clicks(tmp_path, "image,x,y\none/a.png,1,2\n"), "--refiner", "nobody/nothing"]
+    words += ["--output_dir", str(tmp_path / "out")]
+    assert main(["predict", str(models / "student"), str(images), *words]) == 1
+    error = capsys.readouterr().err
+    assert "pointwssis predict: nobody/nothing was not found" in error and "Traceback" not in error
 
 
 def test_changed_weights_of_a_run_are_not_taken(models, images, tmp_path, capsys):

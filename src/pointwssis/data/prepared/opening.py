@@ -25,7 +25,7 @@ from huggingface_hub import DatasetCard
 from yaml import YAMLError
 
 from ...ops.documents import read_text
-from ...ops.user_error import UserError, UserFileNotFoundError, as_user_error
+from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import brief
 
 
@@ -106,8 +106,13 @@ def prepared_files(folder: Path) -> dict[str, dict[str, list[str]]]:
         UserError: the metadata at the top of the card cannot be read.
     """
     card, files = folder / "README.md", {}
-    with as_user_error(ValueError, YAMLError, source=f"{card}: the metadata at its top cannot be read"):
-        configs = DatasetCard(read_text(card), ignore_metadata_errors=False).data.get("configs") or []
+    try:
+        configs = DatasetCard(read_text(card)).data.get("configs") or []
+    except UserError:
+        raise
+    except (ValueError, YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{card}: the metadata at its top cannot be read ({reason:.200}); correct it") from error
     try:
         for entry in configs:
             files[entry["config_name"]] = {split["split"]: list(split["path"]) for split in entry["data_files"]}
