@@ -76,6 +76,12 @@ def test_bytes_that_are_no_utf8(tmp_path, chunk, data):
         read_json(tmp_path / "a.json")
 
 
+def test_a_file_that_ends_inside_a_character(tmp_path, chunk):
+    (tmp_path / "a.json").write_bytes('["é'.encode()[:-1])
+    with pytest.raises(ValueError, match="ends inside a character after byte .: it is cut off; restore it"):
+        read_json(tmp_path / "a.json")
+
+
 @pytest.mark.parametrize(
     ("text", "key"),
     [

@@ -95,6 +95,8 @@ def read_json(path: str | Path, visit: Mapping[str, Callable[[Any], None]] | Non
             # The decoder counts characters of the window; the message states bytes of the file.
             raise UserError(f"{error.msg} at byte {text.byte_of(error.pos)}") from error
         except UnicodeDecodeError as error:
+            if error.reason == "unexpected end of data":
+                raise UserError(f"ends inside a character after byte {text.byte}: it is cut off; restore it") from error
             raise UserError(f"not UTF-8 text after byte {text.byte}: save it as UTF-8") from error
     return value
 
