@@ -22,6 +22,7 @@ keeps none of its objects gets no label file, and is unlabeled.
 
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -168,7 +169,7 @@ def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
     if isinstance(names, list):
         names = dict(enumerate(names))
     if isinstance(names, dict):  # numbers may be in quotes, as text
-        names = {int(key) if isinstance(key, str) and key.isdecimal() else key: name for key, name in names.items()}
+        names = {int(key) if re.fullmatch("[0-9]{1,9}", str(key)) else key: name for key, name in names.items()}
     indices = list(names) if isinstance(names, dict) else []
     texts = list(names.values()) if isinstance(names, dict) else []
     if not indices or not all(type(i) is int for i in indices) or not all(isinstance(t, str) and t for t in texts):
