@@ -197,10 +197,10 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
     if not values:
         splits = [key for key in ("train", "val", "test") if settings.get(key)]
         raise UserError(f"{path}: {split} is {brief(values)}: no such split (the file has {splits}); name its images")
-    root = path.parent / _path_text(settings.get("path") or "", "path", path).replace("\\", "/")
+    root = path.parent / _path_text(settings.get("path") or "", "path", path)
     images: list[Path] = []
     for value in values if isinstance(values, list) else [values]:
-        place = PurePosixPath(_path_text(value, split, path).replace("\\", "/"))
+        place = PurePosixPath(_path_text(value, split, path))
         # Some exporters write ../train/images for a folder beside the data.yaml.
         nearby = PurePosixPath(*[part for part in place.parts if part != ".."])
         # The documented place first, then those that exporters use
@@ -219,7 +219,8 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
 def _path_text(value: Any, key: str, path: Path) -> str:
     if not isinstance(value, str):
         raise UserError(f"{path}: {key} holds {brief(value)}; write paths as text")
-    return value
+    # Windows separates folders by backslashes; a path that begins with one is of another computer.
+    return value if value.startswith("\\") else value.replace("\\", "/")
 
 
 def _listed(file: Path) -> list[Path]:
