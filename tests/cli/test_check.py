@@ -87,6 +87,29 @@ def test_sound_data(shapes, tmp_path, capsys):
     assert Image.open(tmp_path / "sheet.png").width > 500
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "message"),
+    [
+        ("--json", "instances_val.json", "instances_val.json: is one of the files to be checked"),
+        ("--write_recipe", "instances_train.json", "instances_train.json: is one of the files to be checked"),
+        ("--contact_sheet", "sheet", "--contact_sheet is sheet: not the name of a picture, such as sheet.png"),
+        ("--contact_sheet", "sheet.xyz", "not the name of a picture"),
+        ("--json", "nowhere/check.json", "cannot be written"),
+    ],
+)
+def test_reports_never_replace_data_and_are_refused_at_once(
+    shapes, tmp_path, monkeypatch, capsys, option, name, message
+):
+    shutil.copytree(shapes / "annotations", tmp_path / "annotations")
+    monkeypatch.chdir(tmp_path / "annotations")
+    before = {path.name: path.read_bytes() for path in Path.cwd().iterdir()}
+    words = ["--image_dir", str(shapes / "images"), "--val_annotations=instances_val.json"]
+    assert main(["check", "instances_train.json", *words, option, name]) == 1
+    captured = capsys.readouterr()
+    assert message in captured.err and captured.out == ""
+    assert before == {path.name: path.read_bytes() for path in Path.cwd().iterdir()}
+
+
 def test_the_same_data_by_other_names(shapes, tmp_path, capsys):
     annotations = shapes / "annotations"
     named = {

@@ -33,6 +33,22 @@ def test_labels_of_a_run_come_back_from_every_format(shapes, labels, tmp_path, c
     assert found == {name.rpartition("/")[2]: those for name, those in masks.items()}
 
 
+def test_a_folder_of_labelme_is_exported_too(tmp_path):
+    images, output = write_marked_images(tmp_path / "images"), tmp_path / "labels.json"
+    words = ["--image_dir", str(images), "--format", "labelme", "--output", str(tmp_path / "labelme")]
+    assert main(["export", str(EXPORTS / "cvat.xml"), *words]) == 0
+    words = ["--image_dir", str(images), "--format", "coco", "--output", str(output)]
+    assert main(["export", str(tmp_path / "labelme"), *words]) == 0
+    assert json.loads(output.read_text())["annotations"]
+
+
+def test_a_file_in_the_place_of_the_output_folder(tmp_path, capsys):
+    images = write_marked_images(tmp_path / "images")
+    words = ["--image_dir", str(images), "--format", "coco", "--output", str(EXPORTS / "clicks.csv" / "new.json")]
+    assert main(["export", str(EXPORTS / "clicks.csv"), *words]) == 1
+    assert "a file is in the place of this folder" in capsys.readouterr().err
+
+
 def test_an_annotation_file_is_exported_too(tmp_path):
     images = write_marked_images(tmp_path / "images")
     output = tmp_path / "tasks.json"

@@ -20,6 +20,8 @@ from pointwssis.ops.coco_masks import decode_rle
 from pointwssis.ops.whole_files import write_folder
 from pointwssis.pipelines import inputs
 
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+
 
 @pytest.mark.parametrize(("batch_size", "suffix"), [("1", "png"), ("4", "tiff")])
 def test_what_a_folder_of_images_becomes(models, images, tmp_path, batch_size, suffix):
@@ -85,6 +87,28 @@ def test_a_folder_in_the_place_of_a_result_is_one_line(models, images, tmp_path,
     assert main(["predict", *words]) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error == f"pointwssis predict: {tmp_path / 'out' / name}: a folder is in the place of a file; move it away"
+
+
+def test_images_behind_links_and_images_named_twice(models, images, tmp_path):
+    (images / "two").rename(tmp_path / "elsewhere")
+    (images / "two").symlink_to(tmp_path / "elsewhere")
+    words = [os.path.relpath(images), str(images / "one" / "a.png"), str(images / "two")]
+    content, _ = predict(models, tmp_path / "out", *words)
+    assert [image["file_name"] for image in content["images"]] == ["one/a.png", "two/a.png", "two/b.JPG"]
+
+
+def test_names_as_long_as_the_disk_permits(models, images, tmp_path):
+    name = "n" * 251
+    (images / "one" / "a.png").rename(images / "one" / f"{name}.png")
+    predict(models, tmp_path / "out", str(images / "one"))
+    assert [path.name for path in (tmp_path / "out" / "labels").iterdir()] == [f"{name}.png"]
+
+
+def test_a_file_in_the_place_of_the_output_folder(models, images, tmp_path, capsys):
+    (tmp_path / "out").touch()
+    words = [str(models / "student"), str(images), "--output_dir", str(tmp_path / "out" / "deeper")]
+    assert main(["predict", *words]) == 1
+    assert "deeper/labels: a file is in the place of this folder" in capsys.readouterr().err
 
 
 def test_nothing_found_is_no_error(models, images, tmp_path, capsys):
@@ -238,6 +262,35 @@ def test_the_damaged_file_of_a_model_is_named(models, images, tmp_path, capsys, 
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("pointwssis")]
     assert str(folder) in line and "copy the model again, or train it anew" in line
     assert file in line or file == "config.json"  # valid JSON with an impossible value
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: (folder / "model.safetensors").write_bytes(LFS), "cannot be loaded (only a pointer to a"),
+        (lambda folder: (folder / "preprocessor_config.json").unlink(), "(it lacks preprocessor_config.json)"),
+        (
+            lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"),
+            "pytorch_model.bin: cannot be loaded",
+        ),
+    ],
+)
+def test_model_folders_that_are_not_whole(models, images, tmp_path, capsys, change, message):
+    folder = tmp_path / "model"
+    shutil.copytree(models / "student", folder)
+    change(folder)
+    assert main(["predict", str(folder), str(images), "--output_dir", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error and "http" not in error
+
+
+def test_a_refiner_that_does_not_exist(models, images, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    words = ["--points", clicks(tmp_path, "image,x,y\none/a.png,1,2\n"), "--refiner", "nobody/nothing"]
+    words += ["--output_dir", str(tmp_path / "out")]
+    assert main(["predict", str(models / "student"), str(images), *words]) == 1
+    error = capsys.readouterr().err
+    assert "pointwssis predict: nobody/nothing was not found" in error and "Traceback" not in error
 
 
 def test_changed_weights_of_a_run_are_not_taken(models, images, tmp_path, capsys):

@@ -4,7 +4,7 @@
 import pytest
 
 from helpers import tiny
-from pointwssis.cli.sources import recipe_of
+from pointwssis.cli.sources import recipe_of, refuse_annotations
 from pointwssis.data.prepared.prepare_coco import prepare_coco
 from pointwssis.ops.user_error import UserError
 
@@ -64,6 +64,32 @@ def test_supervision_is_that_of_the_files(shapes):
     assert recipe_of([str(shapes)]).labeled_fraction is None
     assert recipe_of([]).labeled_fraction is None
     assert recipe_of([str(shapes)], ["--labeled_fraction", "0.2"]).labeled_fraction == 0.2
+
+
+def test_suffixes_in_capitals(tmp_path):
+    assert recipe_of([str(tiny.recipe_file(tmp_path / "RECIPE.YAML", data_dir="here"))]).data_dir == "here"
+    yolo = tmp_path / "data.YML"
+    yolo.write_text("path: .\ntrain: images\nnames: [cat, dog]\n")
+    assert recipe_of([str(yolo)]).image_dir == str(tmp_path)
+
+
+def test_a_folder_that_is_no_dataset_names_the_files_in_it(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "_annotations.coco.json").write_text("{}")
+    with pytest.raises(UserError, match=r"neither in COCO's layout .* such as train/_annotations\.coco\.json, and"):
+        recipe_of([str(tmp_path)], ["--image_dir", "images"])
+
+
+def test_annotations_are_no_recipe(shapes, tmp_path):
+    yolo, clicks, recipe = tmp_path / "data.yaml", tmp_path / "clicks.csv", tmp_path / "recipe.json"
+    yolo.write_text("train: images\nnames: [cat]\n")
+    clicks.write_text("image,x,y,label\n")
+    recipe.write_text('{"seed": 3}')
+    for file in (yolo, clicks, shapes / "annotations" / "instances_train.json"):
+        with pytest.raises(UserError, match=r"is an annotation file \(.*\), not a recipe; let one be written with"):
+            refuse_annotations(str(file))
+    refuse_annotations(str(recipe))
+    refuse_annotations("nuclei")
 
 
 def test_missing_sources():

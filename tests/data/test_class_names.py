@@ -1,9 +1,12 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""Class names that say left or right, up or down."""
+"""Class names that say left or right, up or down, and names that look alike."""
+
+import json
 
 import pytest
 
-from pointwssis.data.class_names import BDD100K_NAMES, COCO_NAMES, names_with_heights, names_with_sides
+from pointwssis.data.class_names import BDD100K_NAMES, COCO_NAMES, names_with_heights, names_with_sides, unite_names
+from pointwssis.ops.user_error import UserError
 
 
 @pytest.mark.parametrize(
@@ -62,3 +65,11 @@ def test_poles_by_their_counterpart():
 def test_public_datasets_have_no_directions():
     for names in (COCO_NAMES, BDD100K_NAMES):
         assert names_with_sides(names) == names_with_heights(names) == []
+
+
+@pytest.mark.parametrize("untidy", [" cell", "cell\u200b", "cell\u00a0"])
+def test_the_tidy_name_stays(untidy):
+    for names in ([untidy, "cell"], ["cell", untidy]):
+        with pytest.raises(UserError) as caught:
+            unite_names([names])
+        assert f"--label_map '{json.dumps({untidy: 'cell'})}'" in str(caught.value)

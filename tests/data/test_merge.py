@@ -183,3 +183,9 @@ def test_images_that_nothing_names(marked_images, caplog):
     assert {supervision(row) for row in rows} == {"none"} and min(rows["image_id"]) == 42
     assert (rows[4]["width"], rows[4]["height"]) == (30, 40) and class_names(rows) == NAMES
     assert report.skipped == {"unreadable image file": 1} and report.images == 5
+    # Pictures of results are no images; a folder around the images is not left out.
+    options = {"skip_bad": True, "results": marked_images / "field"}
+    assert "field/b.png" not in unlabeled_rows(marked_images, [train, validation], **options)["file_name"]
+    for around in (marked_images, marked_images.parent):
+        options["results"] = around
+        assert len(unlabeled_rows(marked_images, [train, validation], **options)) == 5

@@ -330,3 +330,8 @@ def test_the_other_recipes_at_full_scale():
 def test_paths_that_are_empty(tmp_path, key):
     with pytest.raises(UserError, match=f"{key} is empty; give a path"):
         Recipe.load(written(tmp_path, f"{key}: ''\n"))
+
+
+def test_a_list_of_files_with_a_comma_too_many():
+    with pytest.raises(UserError, match="train_annotations has an empty entry; give a path"):
+        Recipe.from_values({}, {"train_annotations": "a.json,"}, "options")

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from ..ops.folders import make_folder
 from ..ops.user_error import UserError
 from ..pipelines import PointInstanceSegmentationPipeline
 from .image_labeling import Labeling, Segment
@@ -99,7 +100,7 @@ def open_labels(output_dir: Path, images: Sequence[WorkImage], class_names: Iter
     Raises:
         UserError: a saved label does not fit the model or the images, or its file is damaged.
     """
-    output_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(output_dir)
     names, folders = [image.name for image in images], [image.folder for image in images]
     return LabelStore(output_dir / "labels", names, class_names, folders)
 

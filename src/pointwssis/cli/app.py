@@ -51,8 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     images, start_labels, worst = _work(options, names)
     for name, start in start_labels.items():
         limits.check_objects(name, len(start.objects) + len(start.clicks))
-    with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
-        labels = open_labels(options.output_dir, images, names)
+    labels = open_labels(options.output_dir, images, names)
     _print_worst(images, worst, labels)
     app = AppState(load_pipeline(options), images, options.output_dir, limits, labels=labels, start_labels=start_labels)
     with as_user_error(OSError, source=f"--host {options.host} --port {options.port}"):

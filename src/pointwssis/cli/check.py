@@ -4,11 +4,14 @@
 import argparse
 import itertools
 import json
+import os
+import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..ops.images import is_image_name
 from ..ops.user_error import UserError
 from ..planning.settings import MINUTES
 from .source_help import SOURCE_HELP
@@ -49,10 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     # argparse would take the values of recipe keys for datasets; so datasets come first, and end at the first option.
     sources = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments))
     options, words = parser.parse_known_args(arguments[len(sources) :])
-    # A report that cannot be written is an error now, not after the check.
-    for path in filter(None, (options.json, options.contact_sheet, options.write_recipe)):
-        if path.is_dir() or not path.parent.is_dir():
-            raise UserError(f"{path}: cannot be written; give a file in an existing folder")
+    _check_outputs(options, [part for word in (*sources, *words) for part in re.split("[,=]", word)])
     # Imported after the options, so that the help does not wait for torch.
     from ..checking.checkup import check_recipe
     from ..checking.report import json_report, text_report
@@ -77,6 +77,22 @@ def main(arguments: Sequence[str]) -> int:
             write_recipe(checkup, options.write_recipe, options.minutes)
     # The exit code tells scripts whether a run would stop.
     return int(checkup.stops_training)
+
+
+def _check_outputs(options: argparse.Namespace, inputs: Sequence[str]) -> None:
+    """Raise a `UserError` for a report that cannot be written, now and not after the check.
+
+    Args:
+        options: options of the command.
+        inputs: everything else on the command line, among it the files to be checked.
+    """
+    for path in filter(None, (options.json, options.contact_sheet, options.write_recipe)):
+        if path.is_dir() or not path.parent.is_dir():
+            raise UserError(f"{path}: cannot be written; give a file in an existing folder")
+        if path.exists() and any(os.path.exists(name) and path.samefile(name) for name in inputs):
+            raise UserError(f"{path}: is one of the files to be checked; choose another name for the report")
+    if options.contact_sheet is not None and not is_image_name(options.contact_sheet):
+        raise UserError(f"--contact_sheet is {options.contact_sheet}: not the name of a picture, such as sheet.png")
 
 
 def write_recipe(checkup: "Checkup", path: Path, minutes: float) -> None:

@@ -23,8 +23,8 @@ EPILOG = """examples:
   pointwssis export clicks.csv --image_dir images --format coco --output clicks.json
   pointwssis export boxes.json --image_dir images --point_source box_center --format cvat --output annotations.xml
 
-LABELS is a folder that a run has written (pseudo/refined, pseudo/rough), or an annotation file of any format. Use the
-corrected labels with: pointwssis run --train_annotations corrected.xml ...
+LABELS is a folder that a run has written (pseudo/refined, pseudo/rough), or an annotation file of any format, or a
+folder of LabelMe files. Use the corrected labels with: pointwssis run --train_annotations corrected.xml ...
 With an annotation file, the options of `pointwssis run` about reading are accepted: label_map, complete, point_source,
 skip_bad, allow_outside."""
 
@@ -73,6 +73,8 @@ def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> 
         words: `--KEY VALUE` options that control how an annotation file is read.
     """
     from ..data import load_annotations
+    from ..data.formats.labelme import is_labelme
+    from ..data.formats.sniffing import FileHead
     from ..runs.data import reading_options
     from ..runs.saved_rows import stored_rows
 
@@ -83,8 +85,11 @@ def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> 
         return stored_rows(Path(labels))
     if not Path(labels).exists():
         raise UserFileNotFoundError(f"{labels}: no such file or folder")
-    if Path(labels).is_dir():
-        raise UserError(f"{labels}: not a dataset folder; give pseudo/refined of a run, or an annotation file")
+    if Path(labels).is_dir() and not is_labelme(FileHead.of(Path(labels))):
+        raise UserError(
+            f"{labels}: not a dataset folder; give pseudo/refined of a run, an annotation file (for YOLO: "
+            "data.yaml), or a folder of LabelMe files"
+        )
     # Only keys about reading have an effect here; others are refused.
     overrides = parse_overrides(words)
     unfit = [key for key in overrides if key.partition(".")[0] not in READING]
@@ -93,5 +98,5 @@ def labels_of(labels: str, image_dir: str | None, words: Sequence[str] = ()) -> 
     # A recipe without data serves to parse and check the values.
     recipe = Recipe.from_values({}, overrides, "options")
     if image_dir is None:
-        raise UserError(f"{labels}: is an annotation file; give its image folder as --image_dir")
+        raise UserError(f"{labels}: holds annotations; give the folder of their images as --image_dir")
     return load_annotations(labels, image_dir, complete=recipe.complete, **reading_options(recipe))

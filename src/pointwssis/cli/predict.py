@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..ops.folders import files_below, make_folder
 from ..ops.images import IMAGE_SUFFIXES, is_image_name
-from ..ops.user_error import UserError, UserFileNotFoundError, as_user_error
+from ..ops.user_error import UserError, UserFileNotFoundError
 from ..ops.whole_files import UNFINISHED
 from ..ops.wording import counted
 from .prediction_files import instance_records, write_pictures, write_tables
@@ -62,8 +63,7 @@ def main(arguments: Sequence[str]) -> None:
         clicks = read_click_table(options.points, files, names, options.skip_bad)
     pipe = load_pipeline(options)
     for folder in PICTURE_FOLDERS:
-        with as_user_error(FileExistsError, NotADirectoryError, source="--output_dir"):
-            (options.output_dir / folder).mkdir(parents=True, exist_ok=True)
+        make_folder(options.output_dir / folder)
     # Results are written image by image, so that a stop loses none.
     journal = PredictionJournal(options.output_dir / JOURNAL, result_settings(options, str(pipe.model.dtype)))
     segment_files(pipe, files, clicks, journal, options)
@@ -114,7 +114,7 @@ def write_test_dev(options: argparse.Namespace, found: Sequence[Path], names: Se
             raise answer
         _, instances = answer
         records += results_of_image(image_id, instances, listed.category_ids)
-    options.output_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(options.output_dir)
     path = options.output_dir / RESULTS_FILE
     path.write_text(json.dumps(records), encoding="utf-8")
     print(f"{counted(len(records), 'detection')} in {counted(len(listed.files), 'image')}: {path}")
@@ -295,7 +295,7 @@ def class_names(model: str) -> list[str]:
 
 
 def image_files(paths: Sequence[str], output_dir: Path | None = None) -> dict[Path, str]:
-    """Return the images among files and folders, in order, each with its name below the folder that all share.
+    """Return the images among files and folders, in order, each once and with its name below the folder that all share.
 
     Args:
         paths: files and folders.
@@ -308,8 +308,8 @@ def image_files(paths: Sequence[str], output_dir: Path | None = None) -> dict[Pa
     for path in map(Path, paths):
         if path.is_dir():
             # In folders only images count; a file that is named itself is taken as it is.
-            named = sorted(file for file in path.rglob("*") if is_image_name(file))
-            inside = [file for file in named if not file.is_dir() and not _is_result(file, output_dir)]
+            named = [file for file in files_below(path) if is_image_name(file)]
+            inside = [file for file in named if not _is_result(file, output_dir)]
             if not inside:
                 raise UserFileNotFoundError(f"{path}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
             files += inside
@@ -319,7 +319,11 @@ def image_files(paths: Sequence[str], output_dir: Path | None = None) -> dict[Pa
             raise UserFileNotFoundError(f"{path}: no such image or folder")
     # Names relative to the shared folder stay distinct across subfolders.
     shared = os.path.commonpath([os.path.abspath(path if Path(path).is_dir() else Path(path).parent) for path in paths])
-    return {file: Path(os.path.relpath(file, shared)).as_posix() for file in files}
+    # Two paths may name one file, which counts once.
+    once: dict[str, Path] = {}
+    for file in files:
+        once.setdefault(os.path.abspath(file), file)
+    return {file: Path(os.path.relpath(place, shared)).as_posix() for place, file in once.items()}
 
 
 def _is_result(file: Path, output_dir: Path | None) -> bool:

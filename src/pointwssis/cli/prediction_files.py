@@ -23,8 +23,11 @@ VALUES = ("segmentation", "bbox", "area", "iscrowd", "score", "point")  # of an 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary name, whose file gets its final name after the block has written it."""
-    unfinished = path.with_name(UNFINISHED + path.name)
+    """Yield a temporary name, whose file gets its final name after the block has written it.
+
+    The name is short, because that of an image may be as long as the disk permits.
+    """
+    unfinished = path.with_name(f"{UNFINISHED}file{path.suffix}")
     try:
         yield unfinished
         os.replace(unfinished, path)

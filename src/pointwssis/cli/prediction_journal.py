@@ -47,7 +47,7 @@ class PredictionJournal:
             count, end = 0, file.tell()
             for key in keys:
                 record = _parsed(file.readline())
-                if record is None or record["key"] != key or ("error" in record and not skip_bad):
+                if record is None or record.get("key") != key or ("error" in record and not skip_bad):
                     break
                 count, end = count + 1, file.tell()
             file.truncate(end)
@@ -74,10 +74,11 @@ class PredictionJournal:
 
 
 def _parsed(line: bytes) -> Record | None:
-    """Return the content of a line; None for one that is cut off or missing."""
+    """Return the content of a line; None for one that is cut off, missing, or no record."""
     if not line.endswith(b"\n"):
         return None
     try:
-        return json.loads(line)
+        record = json.loads(line)
     except ValueError:
         return None
+    return record if isinstance(record, dict) else None

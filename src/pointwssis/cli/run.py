@@ -55,6 +55,10 @@ def main(arguments: Sequence[str]) -> None:
 def recipe_of_words(words: Sequence[str]) -> Recipe:
     """Return the recipe that words name, all of which but the first are keys of it."""
     if not words or not (Path(words[0]) / "recipe.yaml").is_file():
+        if words:
+            from .sources import refuse_annotations  # imports datasets, which the help does not need
+
+            refuse_annotations(words[0])
         return Recipe.from_arguments(words)
     from ..runs.going_on import recipe_after_corrections
 

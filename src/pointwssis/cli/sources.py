@@ -9,6 +9,7 @@ from ..data.formats.sniffing import FileHead
 from ..data.formats.table import FORMATS
 from ..data.prepared.opening import prepared_files
 from ..ops.documents import parse_yaml, read_text
+from ..ops.folders import files_below
 from ..ops.user_error import UserError, UserFileNotFoundError
 from ..ops.wording import did_you_mean, with_hint
 from ..runs.named_recipes import named_recipes
@@ -17,6 +18,8 @@ from ..runs.recipe_values import parse_overrides
 from .source_help import SOURCE_HELP
 
 YAML_SUFFIXES = (".yaml", ".yml")
+_SUFFIXES = (".json", ".jsonl", ".xml", ".csv", ".tsv", *YAML_SUFFIXES)  # of annotation files
+_MAX_FILES = 3  # that a message names
 
 
 def recipe_of(sources: Sequence[str], words: Sequence[str] = ()) -> Recipe:
@@ -46,7 +49,7 @@ def recipe_of(sources: Sequence[str], words: Sequence[str] = ()) -> Recipe:
     else:
         path = _existing(sources[0])
         # A YAML file is a recipe unless it describes YOLO data.
-        if path.suffix in YAML_SUFFIXES and not _describes_yolo_data(path):
+        if _is_yaml(path) and not _describes_yolo_data(path):
             return Recipe.load(path, overrides)
         values = _values_of(path)
     # What an option names takes the place of what was inferred.
@@ -71,7 +74,7 @@ def _values_of_files(sources: Sequence[str]) -> dict[str, Any]:
         kind = None
         if path.is_dir() and not _holds_annotations(path):
             kind = "a folder"
-        elif path.suffix in YAML_SUFFIXES and not _describes_yolo_data(path):
+        elif _is_yaml(path) and not _describes_yolo_data(path):
             kind = "a recipe"
         if kind is not None:
             raise UserError(f"{source}: is {kind}; several sources must be annotation files of the same images")
@@ -82,9 +85,11 @@ def _values_of(path: Path) -> dict[str, Any]:
     """Return the keys of a recipe that name one source which is not a recipe."""
     # Other folders are prepared datasets, or have COCO's layout.
     if path.is_dir() and not _holds_annotations(path):
-        return {"dataset_name" if _is_prepared(path) else "data_dir": str(path)}
+        if not _has_coco_layout(path) and not _is_prepared(path):
+            raise UserError(_nothing_to_read(path))
+        return {"data_dir" if _has_coco_layout(path) else "dataset_name": str(path)}
     values: dict[str, Any] = {"train_annotations": str(path)}
-    if path.suffix in YAML_SUFFIXES:
+    if _is_yaml(path):
         # A data.yaml names its images itself, and its validation split if it has one.
         values["image_dir"] = str(path.parent)
         if _yaml_of(path).get("val"):
@@ -92,9 +97,39 @@ def _values_of(path: Path) -> dict[str, Any]:
     return values
 
 
+def refuse_annotations(source: str) -> None:
+    """Raise a `UserError` if the source, which should be a recipe, is an annotation file."""
+    path = Path(source)
+    if not path.is_file() or (_is_yaml(path) and not _describes_yolo_data(path)):
+        return
+    head = FileHead.of(path)
+    found = next((entry for entry in FORMATS if entry.recognizes(head)), None)
+    # Any JSON object may be COCO, and a recipe may be JSON.
+    if found is None or (found.name == "coco" and not {"images", "annotations"} & head.json_keys()):
+        return
+    raise UserError(
+        f"{source}: is an annotation file ({found.title}), not a recipe; let one be written with: "
+        f"pointwssis check {source} --image_dir IMAGES --write_recipe mine.yaml"
+    )
+
+
+def _nothing_to_read(folder: Path) -> str:
+    """Return the message about a folder that is no dataset, with the annotation files that it may hold."""
+    names = [file.relative_to(folder).as_posix() for file in files_below(folder) if file.suffix in _SUFFIXES]
+    such = f", such as {', '.join(names[:_MAX_FILES])}," if names else ""
+    return (
+        f"{folder}: neither in COCO's layout (with a folder annotations), nor a prepared dataset, nor a folder of "
+        f"LabelMe files; give the annotation files{such} and their images with --image_dir"
+    )
+
+
+def _is_yaml(path: Path) -> bool:
+    return path.suffix.lower() in YAML_SUFFIXES
+
+
 def _is_prepared(folder: Path) -> bool:
     """Return True if a folder is a prepared dataset, whose card lists its configurations."""
-    return not _has_coco_layout(folder) and (folder / "README.md").is_file() and bool(prepared_files(folder))
+    return (folder / "README.md").is_file() and bool(prepared_files(folder))
 
 
 def _holds_annotations(folder: Path) -> bool:

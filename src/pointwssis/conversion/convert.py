@@ -22,6 +22,7 @@ from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRe
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.solov2.image_processing_pil_solov2 import OFFICIAL_PREPROCESSING, SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
+from ..ops.folders import make_folder
 from ..ops.user_error import UserError
 from . import mask_refine_net as convert_mask_refine_net
 from . import solov2 as convert_solov2
@@ -74,7 +75,7 @@ class Converted:
             repo: Hub repository, or the folder's name; for the card.
         """
         # Write to a temporary folder beside it, so that an interruption leaves no incomplete model.
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
             unfinished = Path(temporary) / folder.name
             self.model.save_pretrained(unfinished)

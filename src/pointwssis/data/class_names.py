@@ -116,9 +116,11 @@ def unite_names(lists: Iterable[Sequence[str]], source: str | None = None) -> li
             shown, other_shown = brief(name), brief(other)
             if unicodedata.normalize("NFC", shown) == unicodedata.normalize("NFC", other_shown):
                 shown, other_shown = ascii(name), ascii(other)
+            # The tidy one of two names stays, or else the first.
+            pair = (other, name) if _is_tidy(name) and not _is_tidy(other) else (name, other)
             raise UserError(
-                f"{where}class {shown} looks like {other_shown}; if they are one class, use "
-                f"{_label_map(name, other)}, otherwise rename one of them"
+                f"{where}class {shown} looks like {other_shown}; if they are one class, use {_label_map(*pair)}, "
+                "otherwise rename one of them"
             )
     return class_names
 
@@ -205,6 +207,11 @@ def _problem_of(name: str) -> str:
     if "Cs" in kinds:  # a lone surrogate, which no file can store
         return "holds half a character"
     return "holds a control character, such as a line break" if "Cc" in kinds else ""
+
+
+def _is_tidy(name: str) -> bool:
+    """Return True for a name as people type it: composed accents, nothing invisible, no spaces around it."""
+    return name == unicodedata.normalize("NFC", name).strip() and name.isprintable()
 
 
 def _label_map(name: str, target: str) -> str:

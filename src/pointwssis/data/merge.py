@@ -80,7 +80,12 @@ def merge_annotations(
 
 
 def unlabeled_rows(
-    image_dir: str | Path, datasets: Sequence[Dataset], *, skip_bad: bool = False, report: LoadReport | None = None
+    image_dir: str | Path,
+    datasets: Sequence[Dataset],
+    *,
+    results: str | Path | None = None,
+    skip_bad: bool = False,
+    report: LoadReport | None = None,
 ) -> Dataset:
     """Return the images of a folder that no dataset contains, as unlabeled rows.
 
@@ -88,6 +93,7 @@ def unlabeled_rows(
         image_dir: folder of the images, including its subfolders.
         datasets: all datasets in use, among them the validation set, whose images must not be used for training; the
             classes are those of the first.
+        results: folder below `image_dir` whose pictures are no images to label, such as the output folder of a run.
         skip_bad: leave out unreadable images instead of raising; they are counted and logged.
         report: report that collects skipped images.
     """
@@ -102,8 +108,12 @@ def unlabeled_rows(
 
     # Every other readable image becomes a row without labels.
     folder, rows = ImageIndex(image_dir), []
+    left_out = None if results is None else Path(results).absolute()
+    # A folder that holds the images themselves cannot be left out.
+    if left_out is not None and folder.folder.is_relative_to(left_out):
+        left_out = None
     for path in folder.images():
-        if os.path.realpath(path) in known:
+        if os.path.realpath(path) in known or (left_out is not None and path.is_relative_to(left_out)):
             continue
         name = folder.name_of(path)
         try:

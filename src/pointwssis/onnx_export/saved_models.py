@@ -7,7 +7,7 @@ from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNet
 from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
-from ..models.saved_files import check_weights, naming_damaged_model
+from ..models.saved_files import check_weights, naming_damaged_model, naming_missing_model
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
 from ..ops.user_error import UserError
@@ -37,7 +37,7 @@ def load_refiner_model(name_or_path: str) -> MaskRefiner:
     """
     folder = find_refiner(name_or_path)
     check_weights(folder)
-    with naming_damaged_model(folder):
+    with naming_missing_model(folder), naming_damaged_model(folder):
         fields, _ = MaskRefineNetConfig.get_config_dict(folder)
         if fields.get("model_type") != MaskRefineNetConfig.model_type:
             raise UserError(f"{folder}: is a {fields.get('model_type')} model; --refiner must be a MaskRefineNet")

@@ -4,6 +4,7 @@
 import codecs
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +85,26 @@ def parse_json(text: str) -> Any:
     """Parse JSON text.
 
     Raises:
-        ValueError: the text is not JSON, is nested too deeply, or holds an integer of thousands of digits.
+        ValueError: the text is not JSON, is nested too deeply, holds an integer of thousands of digits, or repeats the
+            key of an object.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=unique_keys)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object as a dict; of a repeated key, `json.loads` would silently take the last value.
+
+    Raises:
+        ValueError: a key is repeated.
+    """
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        key, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise ValueError(f"key {brief(key)} is given twice")
+    return content
 
 
 def parse_yaml(text: str, source: str) -> Any:

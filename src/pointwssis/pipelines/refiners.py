@@ -14,7 +14,7 @@ from transformers import AutoImageProcessor, AutoModel, Pipeline, PreTrainedMode
 from ..models.inference import fold_batch_norms
 from ..models.mask_refine_net.configuration_mask_refine_net import MaskRefineNetConfig
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner
-from ..models.saved_files import check_weights, naming_damaged_model
+from ..models.saved_files import check_weights, naming_damaged_model, naming_missing_model
 from ..ops.rle import RLE, decode_rle
 from ..ops.user_error import UserError
 from .point_mask_refinement import PIXELS_PER_CALL, TASK, PointMaskRefinementPipeline
@@ -75,7 +75,7 @@ def load_refiner(
     name_or_path = find_refiner(name_or_path)
     # The type is checked before the weights are loaded.
     check_weights(name_or_path)
-    with naming_damaged_model(name_or_path):
+    with naming_missing_model(name_or_path), naming_damaged_model(name_or_path):
         fields, _ = MaskRefineNetConfig.get_config_dict(name_or_path)
         _check_model_type(name_or_path, fields.get("model_type"))
         # Batch norms are folded before rounding, so that weights in bfloat16 are rounded once.

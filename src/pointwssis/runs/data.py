@@ -251,7 +251,8 @@ def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, 
         report = LoadReport()
         if reports is not None:
             reports.append(report)
-        others = unlabeled_rows(recipe.image_dir, known, skip_bad=recipe.skip_bad, report=report)
+        reading = {"skip_bad": recipe.skip_bad, "report": report}
+        others = unlabeled_rows(recipe.image_dir, known, results=recipe.output_dir, **reading)
         train = concatenate_datasets([train, others])
     return train, validation
 

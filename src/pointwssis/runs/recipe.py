@@ -259,8 +259,9 @@ class Recipe:
         if len(given) > 1:
             raise UserError(f"{' and '.join(given)}; keep one of them and set the other to null")
         for key in ("train_annotations", "output_dir"):
-            if not getattr(self, key) and getattr(self, key) is not None:
-                raise UserError(f"{key} is empty; give a path")
+            value = getattr(self, key)
+            if (not value and value is not None) or (isinstance(value, list) and "" in value):
+                raise UserError(f"{key} {'has an empty entry' if value else 'is empty'}; give a path")
         choices = get_args(PointSource)
         if self.point_source not in choices:
             raise UserError(f"point_source is {brief(self.point_source)}; it must be one of {', '.join(choices)}")

@@ -12,9 +12,10 @@ from typing import Any
 
 from datasets import Dataset, concatenate_datasets
 
+from ..ops.folders import make_folder
 from ..ops.full_disk import naming_full_disk
 from ..ops.processes import connect_processes, is_first_process, wait_for_all
-from ..ops.user_error import UserError, as_user_error
+from ..ops.user_error import UserError
 from ..ops.whole_files import read_json, write_json, write_text
 from ..pseudo_labeling import Proposer, Refiner, Teacher
 from ..training.flips import warn_about_flips
@@ -108,8 +109,7 @@ class Run:
 
     def _claim_folder(self) -> None:
         """Write the recipe and the names of the given callables into the output folder, which now belongs to them."""
-        with as_user_error(FileExistsError, NotADirectoryError, source="output_dir"):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         if is_first_process():
             write_text(self.folder / RECIPE_FILE, self.recipe.to_yaml())
             self.plan.data_record.save()

@@ -3,6 +3,7 @@
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,14 @@ def test_coco_files(images, content, part):
     assert part in error_of(images, "a.json", content)
 
 
+def test_boxes_of_two_corners_are_suspect(images):
+    report, boxes = LoadReport(), [{"bbox": [60, 30, 90, 70]}, {"bbox": [60, 30, 59, 49]}, {"bbox": [90, 50, 40, 40]}]
+    path = written(images, "a.json", coco(*boxes))
+    load_annotations(path, images, point_source="box_center", report=report)
+    (text,) = report.suspects
+    assert "seems to end with its second corner" in text and report.notes[text] == 1
+
+
 def test_a_bad_category_does_not_offer_to_be_skipped(images):
     assert "skip_bad" not in error_of(images, "a.json", coco(categories=[{"id": 1}]))
 
@@ -183,6 +192,31 @@ def test_tables(images, name, content, part):
     assert part in error_of(images, name, content)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "part"),
+    [
+        ("c.jsonl", '{"image": "a.png", "x": 3, "x": 4, "y": 2}\n', "line 1: line is .*key 'x' is given twice"),
+        ("c.jsonl", '{"image": "a.png", "x": 3, "X": 4, "y": 2}\n', "line 1: X is 4: x given twice"),
+        ("c.jsonl", '{"image": "a.png", "clicks": [{"x": 1, "y": 2}]}\n', "clicks is .*write one line per click"),
+        (
+            "via.json",
+            '{"a": {"filename": "a.png", "regions": []}, "a": {"filename": "b.png"}}',
+            "'a' is",
+        ),
+        ("lm.json", '{"shapes": [], "shapes": [], "imagePath": "a.png"}', "key 'shapes' is given twice"),
+    ],
+)
+def test_nothing_of_a_json_file_is_lost_silently(images, name, content, part):
+    assert re.search(part, error_of(images, name, content))
+
+
+def test_one_click_in_two_spellings(images):
+    report = LoadReport()
+    lines = HEAD + "a.png,30,20,cell\na.png,30.0,2e1,cell\na.png,30,20,dog\n"
+    rows = load_annotations(written(images, "c.csv", lines), images, report=report)
+    assert points_of(rows) == [[30, 20], [30, 20]] and report.suspects == {"click given twice"}
+
+
 def test_keys_of_json_lines_in_any_case(images):
     rows = load_annotations(written(images, "c.jsonl", '{"Image": "a.png", "X": 1, "Y": 2, "Label": "cell"}\n'), images)
     assert points_of(rows) == [[1, 2]] and class_names(rows) == ["cell"]
@@ -204,6 +238,7 @@ def test_the_first_bad_record_is_the_cause_of_nothing_left(images):
     ("text", "part"),
     [
         (HEAD, "holds no click"),
+        (json.dumps(coco()), "is JSON, but no table of clicks"),
         (HEAD + "a.png,0.5,0.5,\nsub/b.png,0.25,0.3,\n", "all 2 clicks lie in the first pixel"),
         (HEAD + "a.png,5,5,car\n", "leave the label empty: the model chooses"),
     ],

@@ -76,10 +76,24 @@ def test_bytes_that_are_no_utf8(tmp_path, chunk, data):
         read_json(tmp_path / "a.json")
 
 
-def test_a_repeated_key_of_the_outermost_object(tmp_path):
+def test_a_file_that_ends_inside_a_character(tmp_path, chunk):
+    (tmp_path / "a.json").write_bytes('["é'.encode()[:-1])
+    with pytest.raises(ValueError, match="ends inside a character after byte .: it is cut off; restore it"):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('{"a": [1], "b": {"c": 1}, "a": [2]}', "a"),
+        ('{"a": [1], "b": {"c": 1, "c": 2}}', "c"),
+        ('[{"a": 1}, {"b": {"c": 1, "a": 1, "c": 2}}]', "c"),
+    ],
+)
+def test_a_repeated_key_of_any_object(tmp_path, text, key):
     path = tmp_path / "a.json"
-    path.write_text('{"a": [1], "b": {"c": 1, "c": 2}, "a": [2]}')
-    with pytest.raises(ValueError, match="key 'a' is given twice at byte"):
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"key '{key}' is given twice at byte"):
         read_json(path)
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from pointwssis.data import class_names, dataset_from_rows, load_annotations, make_object, supervision
 from pointwssis.data.formats.labelme import load_labelme, write_labelme
 from pointwssis.ops.coco_masks import decode_rle, encode_mask, rle_box
+from pointwssis.ops.user_error import UserError, UserFileNotFoundError
 
 
 def shape(kind, points, label="cat", **values):
@@ -145,3 +146,45 @@ def test_a_file_that_is_cut_off(marked_images, tmp_path):
     (tmp_path / "a.json").write_text('{"shapes": [')
     with pytest.raises(ValueError, match=r"a.json: image: file is 'a.json': not valid JSON"):
         load_annotations(tmp_path / "a.json", marked_images)
+
+
+def test_folders_as_people_have_them(marked_images, tmp_path):
+    dog = shape("point", [[10, 9]], label="dog")
+    write(tmp_path / "labels", "a.jpg", dog)
+    write(tmp_path / "elsewhere", "city/b.png", dog)
+    folder = tmp_path / "labels"
+    (folder / "more").symlink_to(tmp_path / "elsewhere")
+    (folder / "a.json").rename(folder / "a.JSON")
+    # Copies of Jupyter, leftovers of a Mac, and a folder with the name of a file
+    write(folder / ".ipynb_checkpoints", "a.jpg", dog)
+    (folder / "._a.json").write_bytes(b"\0\5\x16\7")
+    (folder / "0.json").mkdir()
+    assert load_annotations(folder, marked_images)["file_name"] == ["a.jpg", "city/b.png"]
+    # Another file comes first, and still the folder is one of LabelMe's.
+    (folder / "0_config.json").write_text("{}")
+    with pytest.raises(UserError, match="file 0_config.json: keys is .*: not a LabelMe file"):
+        load_annotations(folder, marked_images)
+
+
+def test_a_link_that_leads_nowhere(marked_images, tmp_path):
+    write(tmp_path / "labels", "a.jpg", shape("point", [[10, 20]]))
+    (tmp_path / "labels" / "0.json").symlink_to("nowhere.json")
+    with pytest.raises(UserFileNotFoundError, match="file 0.json: .* a link to a file that does not exist"):
+        load_annotations(tmp_path / "labels", marked_images)
+
+
+def test_another_encoding_is_named_once(marked_images, tmp_path):
+    file = write(tmp_path, "a.jpg")
+    file.write_bytes(file.read_bytes().replace(b'"shapes"', b'"caf\xe9": 0, "shapes"'))
+    with pytest.raises(UserError, match="not UTF-8 text") as caught:
+        load_annotations(file, marked_images)
+    assert str(caught.value).count(str(file)) == 1 and "JSON" not in str(caught.value)
+
+
+def test_rectangles_of_four_corners(marked_images, tmp_path):
+    corners = [[4, 3], [8, 3], [8, 9], [4, 9]]
+    rows = load_annotations(write(tmp_path, "a.jpg", shape("rectangle", corners)), marked_images)
+    assert rows[0]["objects"][0]["bbox"] == [4, 3, 4, 6]
+    corners[0] = [3, 4]
+    with pytest.raises(UserError, match="rectangle that is rotated; make it a polygon"):
+        load_annotations(write(tmp_path, "a.jpg", shape("rectangle", corners)), marked_images)

@@ -69,7 +69,7 @@ def test_the_attribute_of_the_class(marked_images, tmp_path):
 
     assert names({"kind": "cat"}, {"kind": {"dog": True, "cat": False}}) == ["cat", "dog"]
     assert names({"kind": "x", "type": "cat"}, {"color": "red", "type": "dog"}) == ["cat", "dog"]
-    assert names({"name": "Rex", "class": "dog"}) == ["dog"]
+    assert names({"name": "Rex", "class": "dog"}) == names({"Name": "Rex", "Class ": "dog"}) == ["dog"]
     assert names({"kind": "cat", "color": "red"}, class_attribute="color") == ["red"]
     with pytest.raises(ValueError, match=r"via.json: .*\['kind', 'color'\].*rename it to label"):
         names({"kind": "cat", "color": "red"})

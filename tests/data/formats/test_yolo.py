@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from helpers import tiny
 from helpers.marked_images import EXPORTS, write_marked_images
@@ -50,6 +51,22 @@ def test_forms_of_the_settings(folder, names, train):
     assert class_names(dataset) == ["cat", "Dog"]
     assert dataset[0]["file_name"] == "a.jpg" and [item["category"] for item in dataset[0]["objects"]] == [0, 1]
     assert len(dataset) == (2 if train == "list.txt" else 7)
+
+
+def test_paths_of_windows_and_numbers_in_quotes(folder):
+    settings = folder / "data.yaml"
+    settings.write_text("path: '.\\'\ntrain: .\\images\\train\nnames: {'0': cat, '1': dog}\n")
+    assert class_names(load_yolo(settings)) == ["cat", "dog"]
+
+
+def test_two_images_with_one_label_file_are_suspect(tmp_path):
+    for name in ("a.png", "a.bmp", "b.png"):
+        Image.new("RGB", (10, 10)).save(tmp_path / name)
+        (tmp_path / name).with_suffix(".txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    (tmp_path / "data.yaml").write_text("train: .\nnames: [cat]\n")
+    report = LoadReport()
+    load_yolo(tmp_path / "data.yaml", report=report)
+    assert report.suspects == {"two images with one label file"} and report.notes["two images with one label file"] == 1
 
 
 def test_labels_beside_the_images(tmp_path):

@@ -9,7 +9,8 @@ from datasets import Image, concatenate_datasets, load_dataset
 
 from helpers.prepared_rows import CONFIGS
 from pointwssis.data import read_image, supervision
-from pointwssis.data.prepared.opening import open_prepared
+from pointwssis.data.prepared.opening import open_prepared, prepared_files
+from pointwssis.ops.user_error import UserError
 
 
 def test_opened_rows_are_mapped_and_fit_into_everything(folder, shapes):
@@ -49,6 +50,23 @@ def test_what_cannot_be_opened(folder, tmp_path):
     next((tmp_path / "broken" / "data").glob("point*")).unlink()
     with pytest.raises(FileNotFoundError, match="prepare or copy it again"):
         open_prepared(tmp_path / "broken", "coco10")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    ["license: mit", "configs: 3", "configs: [{config_name: a}]", "configs: [{config_name: a, data_files: '*.csv'}]"],
+)
+def test_cards_of_other_datasets(tmp_path, metadata):
+    (tmp_path / "README.md").write_text(f"---\n{metadata}\n---\n# Cells\n")
+    assert prepared_files(tmp_path) == {}
+
+
+@pytest.mark.parametrize("content", [b"---\nconfigs: [\n---\n", b"---\n- a\n---\n", b"---\nname: caf\xe9\n---\n"])
+def test_a_card_that_cannot_be_read(tmp_path, content):
+    (tmp_path / "README.md").write_bytes(content)
+    with pytest.raises(UserError, match=r"README\.md: ") as caught:
+        prepared_files(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("config", CONFIGS)

@@ -90,15 +90,20 @@ def _json_lines(text: str, report: LoadReport) -> Iterator[ClickLine]:
 
 def _json_line(record_name: str, values: Mapping[str, Any]) -> ClickLine:
     line = ClickLine(record_name, {})
-    lowercase = {key.strip().lower(): value for key, value in values.items()}
-    for key, value in lowercase.items():
-        name = _COLUMN_OF.get(key)
+    others: dict[str, Any] = {}
+    for key, value in values.items():
+        name = _COLUMN_OF.get(key.strip().lower())
         if name in line.values:
             line.bad = AnnotationError(f"{name} given twice", key, value, "keep one name of each column")
-        elif name is not None:
+        elif name is None:
+            others[key] = value
+        else:
             line.values[name] = value
-        elif key in _OTHER_POSITIONS and "x" not in lowercase:
-            line.bad = AnnotationError("position that is not x and y", key, value, 'write "x": …, "y": … instead')
+    # Without x and y the line would say that the image shows nothing, whatever a list of clicks holds.
+    for key, value in others.items() if "x" not in line.values else ():
+        if key.strip().lower() in _OTHER_POSITIONS or (value and isinstance(value, (list, dict))):
+            hint = 'write one line per click, with "x": …, "y": …, or leave the key out'
+            line.bad = AnnotationError("position that is not x and y", key, value, hint)
     return line
 
 

@@ -111,6 +111,10 @@ def read_click_table(
         UserError: the table is invalid; the message names file, line, field, value and remedy.
     """
     path, report = Path(path), LoadReport(str(path), skip_bad)
+    # Other formats that are JSON would be taken for lines without an image.
+    if path.is_file() and (head := FileHead.of(path)).text.startswith("{") and not is_click_table(head):
+        line = '{"image": …, "x": …, "y": …}'
+        raise UserError(f"{path}: is JSON, but no table of clicks; write one line {line} per click, or a CSV file")
     clicks = {image: Clicks([], []) for image in images}
     first_records: dict[Path, str] = {}
     sizes: dict[Path, tuple[int, int]] = {}
@@ -208,13 +212,21 @@ def _images(lines: Iterator[ClickLine], report: LoadReport) -> list[ImageAnnotat
             # Without a label the line merely lists the image, which has its entry by now.
             if label and label not in image.image_labels:
                 image.image_labels.append(label)
-        elif (key := (name, str(x), str(y), str(label))) in clicks:
+        elif (key := (name, _comparable(x), _comparable(y), str(label))) in clicks:
             # The same click with the same label is one object
-            report.note(record_name, Remark("click given twice", "x, y", (x, y)))
+            report.note(record_name, Remark("click given twice", "x, y", (x, y), is_suspect=True))
         else:
             clicks.add(key)
             image.objects.append(ObjectAnnotation(f"{record_name} ({name})", partial(_decode_click, values)))
     return list(images.values())
+
+
+def _comparable(coordinate: Any) -> Any:
+    """Return a number for each spelling of it, such as 30 and 30.0; anything else as text, which is refused later."""
+    try:
+        return float(coordinate)
+    except (TypeError, ValueError, OverflowError):
+        return str(coordinate)
 
 
 def _read_image_values(image: ImageAnnotation, values: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import class_names as names_of
 from ..schema import dataset_from_rows
 from .coco_folder import find_coco_split
-from .coco_records import build_object, read_id, read_image_labels, read_object_values
+from .coco_records import build_object, check_is_instance, read_id, read_image_labels, read_object_values
 from .doubts import FractionsCheck, doubt_about_name
 from .image_index import ImageIndex
 from .image_records import read_image_record
@@ -300,6 +300,7 @@ def _positions_by_image(
 def _problem_of_ids(record: Any, images: Mapping[int, int | None]) -> AnnotationError:
     """Return the problem with the ids of an annotation that belongs to no image, or has an id twice."""
     try:
+        check_is_instance(record)
         image_id = read_id(record, "image_id")
         if image_id not in images:
             return AnnotationError("unknown image", "image_id", image_id, "list the image under 'images'")

@@ -13,11 +13,12 @@ from ...ops.points import PointSource, point_from_mask
 from ...ops.wording import brief
 from ..errors import AnnotationError, Remark
 from ..schema import make_object
-from .doubts import are_fractions, doubts
+from .doubts import are_fractions, doubt_about_box, doubts
 
 _BOX_HINT = ", or load with point_source='box_center' (on the command line: --point_source box_center)"
 _MAX_LISTED = 10  # category ids that a message lists
 _MAX_LEVELS = 16
+_OTHER_TASKS = {"segments_info": "panoptic annotation", "caption": "annotation of another task"}
 BORDER_TOLERANCE = 1e-4  # part of the image's side by which rounding in a file may exceed it
 
 
@@ -38,6 +39,14 @@ def required(record: Mapping[str, Any], field: str) -> Any:
     if field not in record:
         raise AnnotationError(f"missing key {field}", field, "missing", f"add it to {brief(sorted(record))}")
     return record[field]
+
+
+def check_is_instance(record: Any) -> None:
+    """Raise an `AnnotationError` for an annotation of COCO's other tasks, which lacks what an instance has."""
+    for field, kind in _OTHER_TASKS.items():
+        if isinstance(record, Mapping) and field in record:
+            hint = "give the file of instances, such as instances_val2017.json"
+            raise AnnotationError(kind, field, record[field], hint)
 
 
 def read_category(category_id: Any, index_of: Mapping[int, int], field: str = "category_id") -> int:
@@ -72,6 +81,7 @@ def read_object_values(
     Returns:
         Id, class index, and the values of `make_object`.
     """
+    check_is_instance(record)
     values: dict[str, Any] = {"iscrowd": _read_crowd(record)}
     # Polygons and run lengths alike become compressed run lengths of the image's size
     for field in ("segmentation", "rough_segmentation"):
@@ -151,6 +161,8 @@ def build_object(
             item["area"] = float(measures.area)
         if item["bbox"] is None and measures.area:
             item["bbox"] = measures.box
+    elif doubt := doubt_about_box(item["bbox"], size):
+        remarks = [doubt]
     if item["point"] is None and not item["iscrowd"]:
         # Each object has a generator of its own, so its point does not depend on other objects.
         generator = np.random.default_rng(seed) if point_source == "random" else None

@@ -58,6 +58,23 @@ def doubts(values: Mapping[str, Any], measures: MaskMeasures) -> list[Remark]:
     return remarks
 
 
+def doubt_about_box(box: Sequence[float] | None, size: tuple[int, int]) -> Remark | None:
+    """Return a remark on a box without a mask that fits its image only if it holds two corners; None for any other.
+
+    Args:
+        box: [x, y, width, height] in pixels.
+        size: (width, height) of the image in pixels.
+    """
+    if box is None:
+        return None
+    (left, top, right, bottom), (width, height) = box, size
+    is_beyond = left + right > width + _PIXELS or top + bottom > height + _PIXELS
+    if not is_beyond or not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        return None
+    text = "box beyond its image (a COCO box is [x, y, width, height]; this one seems to end with its second corner)"
+    return Remark(text, "bbox", _rounded(box), is_suspect=True)
+
+
 def doubt_about_name(name: Any) -> Remark | None:
     """Return a remark on a class whose name other programs write for a missing value; None for any other."""
     if not isinstance(name, str) or name.strip().lower() not in _MISSING_WORDS:

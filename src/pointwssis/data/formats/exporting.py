@@ -6,6 +6,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ...ops.folders import make_folder
 from ...ops.user_error import UserError, UserFileExistsError
 from .table import FORMATS, AnnotationFormat
 
@@ -37,7 +38,7 @@ def export_annotations(dataset: Dataset, path: str | Path, format: str, **write_
     path = Path(path)
     # Check all outputs before anything is written
     check_outputs(path, entry)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     return entry.write(dataset, path, **write_options)
 
 

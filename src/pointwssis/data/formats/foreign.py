@@ -6,9 +6,17 @@ import re
 from .sniffing import FileHead
 
 _AS_COCO = "export or convert it to COCO"
+_AS_TASKS = "export the project as JSON, which is a list of tasks"
 # Keys of the outermost JSON object → its format, and what to do
 _OBJECTS = (
+    ({"data", "annotations"}, "a single task of Label Studio", _AS_TASKS),
+    ({"data", "predictions"}, "a single task of Label Studio", _AS_TASKS),
+    ({"result", "task"}, "a single annotation of Label Studio", _AS_TASKS),
     ({"item", "annotations"}, "Darwin JSON (V7)", _AS_COCO),
+    ({"dataset", "image", "annotations"}, "Darwin JSON (V7)", _AS_COCO),
+    ({"items", "categories"}, "Datumaro JSON", _AS_COCO),
+    ({"label_classes", "images"}, "Hasty JSON", _AS_COCO),
+    ({"source-ref"}, "SageMaker manifest", _AS_COCO),
     ({"objects", "size", "tags"}, "Supervisely JSON", _AS_COCO),
     ({"data_row", "projects"}, "Labelbox JSON", _AS_COCO),
     ({"features", "type"}, "GeoJSON", f"{_AS_COCO}, with the path of each image"),
@@ -21,11 +29,14 @@ _ITEMS = (
     ({"file_name", "annotations"}, "list of Detectron2 records", "write it as COCO"),
     ({"geometry", "type"}, "GeoJSON", f"{_AS_COCO}, with the path of each image"),
     ({"data_row", "projects"}, "Labelbox JSON", _AS_COCO),
+    ({"Labeled Data", "Label"}, "Labelbox JSON", _AS_COCO),
 )
 # First line of a text → its format, and what to do
 _FIRST_LINES = (
-    (r"filename,file_size,file_attributes", "VIA CSV", "save the project in VIA, or export the annotations as JSON"),
+    (r"#?filename,file_size,file_attributes", "VIA CSV", "save the project in VIA, or export the annotations as JSON"),
     (r"ImageID,.*XMin", "Open Images CSV of boxes", _AS_COCO),
+    (r"filename,(?!.*\bx\b).*\bxmin\b.*\bxmax\b", "CSV of boxes", _AS_COCO),
+    (r".*\bannotation_id\b.*\blead_time\b", "Label Studio CSV", _AS_TASKS),
     (r"[0-9]+( +-?[0-9]*\.[0-9]+([eE]-?[0-9]+)?){4,} *$", "YOLO label file", "give the data.yaml that belongs to it"),
 )
 
@@ -41,8 +52,9 @@ def foreign_format(head: FileHead) -> str:
     found = None
     if head.text.startswith(("{", "[")):
         table, keys = (_OBJECTS, head.json_keys()) if head.text[0] == "{" else (_ITEMS, head.json_keys(depth=2))
-        # Tasks of Label Studio hold their image under "data", COCO files list theirs.
-        known = [] if keys & {"data", "images"} else [entry for entry in table if entry[0] <= keys]
+        # A file that is read may have further keys: a list of tasks holds "data", COCO its three lists.
+        is_read = keys >= {"images", "annotations"} or (head.text[0] == "[" and "data" in keys)
+        known = [] if is_read else [entry for entry in table if entry[0] <= keys]
         found = known[0][1:] if known else None
     elif re.match(r"(<\?xml[^>]*>\s*)?<annotation[\s>]", head.text):
         found = ("Pascal VOC XML", _AS_COCO)

@@ -5,10 +5,11 @@ import difflib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
+from ...ops.folders import folders_below
 from ...ops.images import is_image_name
 from ...ops.user_error import UserFileNotFoundError
 from ..errors import AnnotationError
@@ -132,24 +133,6 @@ def lies_inside(folder: Path, name: str) -> bool:
 def outside_hint(folder: Path) -> str:
     """Return the remedy for an image outside of its folder."""
     return f"it does not lie below {folder}; move it there, or permit it with allow_outside (--allow_outside)"
-
-
-def folders_below(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield a folder and all folders below it, each with the names of its files.
-
-    Links are followed, since images often lie elsewhere; a folder that several paths lead to is visited once, so links
-    to a folder above end.
-    """
-    visited: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        real_path = os.path.realpath(place)
-        if real_path in visited:
-            folders.clear()  # `os.walk` goes on with what is left here
-            continue
-        visited.add(real_path)
-        # The folder itself comes before links to it.
-        folders.sort(key=lambda name: (os.path.islink(os.path.join(place, name)), name))
-        yield place, names
 
 
 def path_parts(name: str) -> PathParts:

@@ -2,7 +2,7 @@
 """JSON files larger than memory: the elements of their arrays are located once and decoded on access.
 
 An array takes 16 bytes per element, its position in the file. The standard library's decoder does the decoding, so NaN
-and numbers of any size have the same meaning as with `json.load`. A key that the outermost object repeats is an error.
+and numbers of any size have the same meaning as with `json.load`. A key that an object repeats is an error.
 """
 
 import codecs
@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+from ...ops.documents import unique_keys
 from ...ops.user_error import UserError
 from ...ops.wording import brief
 
 _CHUNK = 1 << 20  # bytes read at once
 _BLANK = " \t\n\r"
-_decode = json.JSONDecoder().raw_decode
+_decode = json.JSONDecoder(object_pairs_hook=unique_keys).raw_decode
 
 
 class JsonRecords(Sequence[Any]):
@@ -94,6 +95,8 @@ def read_json(path: str | Path, visit: Mapping[str, Callable[[Any], None]] | Non
             # The decoder counts characters of the window; the message states bytes of the file.
             raise UserError(f"{error.msg} at byte {text.byte_of(error.pos)}") from error
         except UnicodeDecodeError as error:
+            if error.reason == "unexpected end of data":
+                raise UserError(f"ends inside a character after byte {text.byte}: it is cut off; restore it") from error
             raise UserError(f"not UTF-8 text after byte {text.byte}: save it as UTF-8") from error
     return value
 
@@ -206,7 +209,7 @@ class _Window:
                 cut_off = error.pos > len(self.text) - 16 or error.msg.startswith("Unterminated")
                 if self.at_end or not cut_off:
                     raise
-            except ValueError as error:  # an integer of thousands of digits
+            except ValueError as error:  # an integer of thousands of digits, or a key that an object repeats
                 raise self.error(str(error)) from error
             self.more()
 

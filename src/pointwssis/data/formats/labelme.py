@@ -7,7 +7,7 @@ Reading:
 |---|---|
 | `point` | a click; without a label a bare click |
 | `polygon`, `circle`, `mask` | a mask |
-| `rectangle` | a box whose center is the point |
+| `rectangle` | a box whose center is the point; it has two or four corners |
 
 Shapes with the same `group_id` and label are parts of one object: polygons, circles and masks are united, and a point
 among them is the object's point. Lines and line strips are errors. A true flag of the image is an image-level label;
@@ -33,6 +33,7 @@ from PIL import Image
 
 from ...ops.coco_masks import decode_rle
 from ...ops.documents import parse_json, read_text
+from ...ops.folders import files_below
 from ...ops.polygons import mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ..errors import AnnotationError, LoadReport
@@ -61,10 +62,9 @@ _SHAPE_TYPES = ("point", "polygon", "circle", "mask", "rectangle")
 
 
 def is_labelme(head: FileHead) -> bool:
-    """Return True for a JSON object with LabelMe's keys, or a folder whose first JSON file has them."""
+    """Return True for a JSON object with LabelMe's keys, or a folder with a file that has them."""
     if head.path.is_dir():
-        first = next(iter(_json_files(head.path)), None)
-        return first is not None and is_labelme(FileHead.of(first))
+        return any(is_labelme(FileHead.of(file)) for file in _json_files(head.path) if file.is_file())
     return bool({"shapes", "imageData"} & head.json_keys())
 
 
@@ -119,7 +119,9 @@ def write_labelme(dataset: Dataset, folder: Path) -> Path:
 
 
 def _json_files(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.json"))
+    # Archives made on a Mac hold a `._a.json` beside each `a.json`.
+    files = files_below(folder)
+    return [file for file in files if file.suffix.lower() == ".json" and not file.name.startswith("._")]
 
 
 def _images(files: Sequence[Path], path: Path, report: LoadReport) -> Iterator[ImageAnnotation]:
@@ -135,6 +137,12 @@ def _images(files: Sequence[Path], path: Path, report: LoadReport) -> Iterator[I
 def _content(file: Path) -> Mapping[str, Any]:
     try:
         content = parse_json(read_text(file))
+    except FileNotFoundError as error:
+        hint = "it is a link to a file that does not exist; restore the file or remove the link"
+        raise AnnotationError("missing file", "file", file.name, hint, UserFileNotFoundError) from error
+    except UserError as error:
+        hint = str(error).removeprefix(f"{file}: ")
+        raise AnnotationError("not UTF-8 text", "file", file.name, hint) from error
     except ValueError as error:
         raise AnnotationError("not valid JSON", "file", file.name, f"{error}; save it in LabelMe again") from error
     if not isinstance(content, Mapping) or not isinstance(content.get("shapes"), list):
@@ -195,7 +203,7 @@ def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndVa
         if kind == "polygon":
             polygons.append(vertices.ravel().tolist())
         elif kind == "rectangle":
-            corners.append(_checked_count(vertices, 2, kind))
+            corners.append(_rectangle(vertices))
         elif kind == "point":
             x, y = _checked_count(vertices, 1, kind)[0].tolist()
             points.append(click(x, y, width, height, "points")["point"])
@@ -223,6 +231,18 @@ def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndVa
     if points:
         values["point"] = nearest_to_mean(points)
     return _label(shapes[0]), values
+
+
+def _rectangle(vertices: np.ndarray) -> np.ndarray:
+    """Return the corners of an upright rectangle: two opposite ones, or all four, as some editors write them."""
+    if len(vertices) != 4:
+        return _checked_count(vertices, 2, "rectangle")
+    # Each side of an upright rectangle changes one coordinate.
+    sides = np.abs(vertices - np.roll(vertices, 1, axis=0))
+    if (sides.min(axis=1) > _CORNER_TOLERANCE).any():
+        hint = "make it a polygon, or remove it"
+        raise AnnotationError("rectangle that is rotated", "points", vertices.tolist(), hint)
+    return vertices
 
 
 def _checked_count(vertices: np.ndarray, count: int, kind: str) -> np.ndarray:

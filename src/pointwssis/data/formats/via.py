@@ -10,10 +10,10 @@ Reading:
 | `rect` | a box whose center is the point |
 
 Lines (`polyline`) are errors. The class of a region is the value of one region attribute: of the only one that the
-regions have, otherwise of the one called label, class, type or name; `load_via` takes another name. The file attribute
-of this name holds image-level labels, the file attribute `complete` (yes or no) states whether all objects are
-annotated. Without it an image with regions is complete, and an image without any is unlabeled, because a project lists
-all its images. Coordinates are pixels on a plane.
+regions have, otherwise of the one called label, class, type or name, in any case; `load_via` takes another name. The
+file attribute of this name holds image-level labels, the file attribute `complete` (yes or no) states whether all
+objects are annotated. Without it an image with regions is complete, and an image without any is unlabeled, because a
+project lists all its images. Coordinates are pixels on a plane.
 
 Writing: `write_via` makes a project. The parts and holes of a mask become one polygon with seams of zero width, along
 the edges of the pixels, and survive exactly; the point of a mask is not written, so that it is the mask's center when
@@ -169,7 +169,7 @@ def _class_attribute(images: Mapping[str, Any], wanted: str | None, path: Path) 
         return wanted
 
     # The only attribute, or one with a usual name.
-    known = [name for name in CLASS_ATTRIBUTES if name in names]
+    known = [name for usual in CLASS_ATTRIBUTES for name in names if name.strip().lower() == usual]
     if not names or len(names) == 1 or known:
         return known[0] if known else next(iter(names), None)
     raise UserError(

@@ -22,6 +22,7 @@ keeps none of its objects gets no label file, and is unlabeled.
 
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -34,6 +35,7 @@ from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
 from ...ops.documents import parse_yaml, read_text
+from ...ops.folders import files_below
 from ...ops.images import is_image_name
 from ...ops.polygons import join_polygons, mask_to_polygons
 from ...ops.user_error import UserError, UserFileNotFoundError
@@ -41,7 +43,7 @@ from ...ops.wording import brief, counted
 from ..errors import AnnotationError, LoadReport, Remark
 from ..schema import class_names as names_of
 from .fields import box, polygon_mask, read_number
-from .image_index import ImageIndex, folders_below
+from .image_index import ImageIndex
 from .load_options import LoadOptions
 from .reader import AnnotationReader, ImageAnnotation, LabelAndValues, ObjectAnnotation
 from .sniffing import FileHead
@@ -166,6 +168,8 @@ def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
     names = settings.get("names")
     if isinstance(names, list):
         names = dict(enumerate(names))
+    if isinstance(names, dict):  # numbers may be in quotes, as text
+        names = {int(key) if re.fullmatch("[0-9]{1,9}", str(key)) else key: name for key, name in names.items()}
     indices = list(names) if isinstance(names, dict) else []
     texts = list(names.values()) if isinstance(names, dict) else []
     if not indices or not all(type(i) is int for i in indices) or not all(isinstance(t, str) and t for t in texts):
@@ -207,7 +211,7 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
             raise UserFileNotFoundError(
                 f"{path}: {split} is {brief(value)}: not found; looked for {looked}; correct path or {split}"
             )
-        images += _listed(found) if found.is_file() else _files_below(found)
+        images += _listed(found) if found.is_file() else files_below(found)
     # Places may overlap, and a folder may hold other files than images.
     return sorted({image.absolute() for image in images if is_image_name(image)})
 
@@ -215,15 +219,12 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
 def _path_text(value: Any, key: str, path: Path) -> str:
     if not isinstance(value, str):
         raise UserError(f"{path}: {key} holds {brief(value)}; write paths as text")
-    return value
-
-
-def _files_below(folder: Path) -> list[Path]:
-    return [Path(place, name) for place, names in folders_below(folder) for name in names]
+    # Windows separates folders by backslashes; a path that begins with one is of another computer.
+    return value if value.startswith("\\") else value.replace("\\", "/")
 
 
 def _listed(file: Path) -> list[Path]:
-    lines = read_text(file).split("\n")
+    lines = read_text(file).replace("\\", "/").split("\n")
     return [file.parent / line.strip() for line in lines if line.strip()]
 
 
@@ -239,8 +240,12 @@ def _annotated_images(
     images: Sequence[Path], class_of: Mapping[int, str], report: LoadReport
 ) -> Iterator[ImageAnnotation]:
     ends: dict[bool, list[Path]] = {True: [], False: []}  # the file ends with a line break → label files
+    owners: dict[Path, Path] = {}  # label file → the first image that has it
     for path in images:
         labels = _label_file(path)
+        if labels.is_file() and (first := owners.setdefault(labels, path)) != path:
+            remark = Remark("two images with one label file", "images", f"{first.name}, {path.name}", is_suspect=True)
+            report.note(f"image {path.name}", remark)
         # A label file, even an empty one, shows that somebody has annotated the image
         image = ImageAnnotation(f"image {path.name}", str(path), path=path, was_annotated=labels.is_file())
         try:

@@ -22,7 +22,9 @@ from datasets import Dataset, DatasetDict, DatasetInfo, Features, get_dataset_co
 from datasets.exceptions import DatasetGenerationError
 from datasets.table import InMemoryTable, MemoryMappedTable, Table, concat_tables
 from huggingface_hub import DatasetCard
+from yaml import YAMLError
 
+from ...ops.documents import read_text
 from ...ops.user_error import UserError, UserFileNotFoundError
 from ...ops.wording import brief
 
@@ -98,10 +100,24 @@ def _naming_dataset(path_or_repo: str | Path) -> Iterator[None]:
 
 
 def prepared_files(folder: Path) -> dict[str, dict[str, list[str]]]:
-    """Return configuration → split → files of a prepared folder, as listed in its card."""
-    files = {}
-    for entry in DatasetCard.load(folder / "README.md").data.get("configs") or []:
-        files[entry["config_name"]] = {split["split"]: list(split["path"]) for split in entry["data_files"]}
+    """Return configuration → split → files of a prepared folder, as listed in its card; none for another dataset.
+
+    Raises:
+        UserError: the metadata at the top of the card cannot be read.
+    """
+    card, files = folder / "README.md", {}
+    try:
+        configs = DatasetCard(read_text(card)).data.get("configs") or []
+    except UserError:
+        raise
+    except (ValueError, YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{card}: the metadata at its top cannot be read ({reason:.200}); correct it") from error
+    try:
+        for entry in configs:
+            files[entry["config_name"]] = {split["split"]: list(split["path"]) for split in entry["data_files"]}
+    except (KeyError, TypeError):  # other datasets describe their files in other forms
+        return {}
     return files
 
 

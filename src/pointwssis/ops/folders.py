@@ -1,0 +1,47 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""Folders that a user named: the files in them and below them, and new ones."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .user_error import UserFileExistsError
+
+
+def folders_below(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield a folder and all folders below it, each with the names of its files.
+
+    Links are followed, since files often lie elsewhere; a folder that several paths lead to is visited once, so links
+    to a folder above end. Hidden folders, such as `.ipynb_checkpoints`, hold copies that programs made, and are left
+    out.
+    """
+    visited: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real_path = os.path.realpath(place)
+        if real_path in visited:
+            folders.clear()  # `os.walk` goes on with what is left here
+            continue
+        visited.add(real_path)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        # The folder itself comes before links to it.
+        folders.sort(key=lambda name: (os.path.islink(os.path.join(place, name)), name))
+        yield place, names
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return the files of a folder and of the folders below it, sorted; see `folders_below`."""
+    return sorted(Path(place, name) for place, names in folders_below(folder) for name in names)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, unless they exist.
+
+    Raises:
+        UserFileExistsError: a file is in the place of one of them.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserFileExistsError(
+            f"{folder}: a file is in the place of this folder, or of one above it; move it away, or choose another path"
+        ) from error

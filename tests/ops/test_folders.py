@@ -1,0 +1,27 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import pytest
+
+from pointwssis.ops.folders import files_below, make_folder
+from pointwssis.ops.user_error import UserFileExistsError
+
+
+def test_files_behind_links_count_once_and_hidden_folders_never(tmp_path):
+    for name in ("set/b.png", "set/a.png", "elsewhere/c.png", "set/.ipynb_checkpoints/a-checkpoint.png", "set/.d.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    folder = tmp_path / "set"
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    (folder / "loop").symlink_to(folder)
+    assert [file.relative_to(folder).as_posix() for file in files_below(folder)] == [
+        ".d.png", "a.png", "b.png", "link/c.png"
+    ]  # fmt: skip
+
+
+def test_a_file_in_the_place_of_a_folder(tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "inside"):
+        with pytest.raises(UserFileExistsError, match="a file is in the place of this folder, or of one above it"):
+            make_folder(folder)
+    make_folder(tmp_path / "new" / "folder")
+    make_folder(tmp_path / "new" / "folder")
+    assert (tmp_path / "new" / "folder").is_dir()
