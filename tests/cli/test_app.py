@@ -236,7 +236,7 @@ def test_saved_labels_are_checked_before_the_weights_are_loaded(serve, monkeypat
     assert "a.png.json: is damaged" in serve(lambda app: None, str(images))
     shutil.rmtree(tmp_path / "out")
     (tmp_path / "out").touch()
-    assert "--output_dir: " in serve(lambda app: None, str(images))
+    assert "a file is in the place of this folder" in serve(lambda app: None, str(images))
 
 
 def test_labels_of_other_classes(serve, images, tmp_path):
