@@ -99,7 +99,7 @@ def test_too_few_hours_for_all_images(capsys):
             "--dataset nowhere",
             "nowhere: no such file or folder; expected a recipe (name or file), a folder in COCO's layout",
         ),
-        ("--dataset tests --nonsense 3", "there is no option --nonsense"),
+        ("--dataset src/pointwssis/data/demo_nuclei --nonsense 3", "there is no option --nonsense"),
     ],
 )
 def test_wrong_input_is_one_line(words, message, capsys):

@@ -103,6 +103,8 @@ def _unreadable_file(folder: Path) -> Path | None:
 
 def _problem_of_file(path: Path) -> str:
     """Return what a file holds instead of a part of a model, such as a pointer of Git LFS; "" if that is unknown."""
+    if path.is_dir():
+        return "a folder is in the place of this file"
     with path.open("rb") as file:
         return problem_of_content(file.read(HEAD_BYTES))
 
