@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .data_facts import DataFacts
 
-PLANNED_SHARE = 0.8  # fraction of the time that is planned; starting, saving, and pictures take the rest
+PLANNED_SHARE = 0.9  # fraction of the time that is planned; starting, saving, and pictures take the rest
 TRAINING_SHARE = 0.65  # fraction of the time for training, as long as that of labeling and evaluation is not estimated
 REFINER_SHARE = 0.15  # fraction of the training time for the refiner
 STUDENT_SHARE = 1.0  # student steps per teacher step; students start from the teacher's weights
