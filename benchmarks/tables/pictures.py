@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pointwssis.data import objects_with_mask, read_image
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
-from pointwssis.ops.coco_masks import decode_rle
+from pointwssis.ops.coco_masks import RLE
 from pointwssis.ops.devices import best_device
 from pointwssis.pipelines import PointInstanceSegmentationPipeline
 from pointwssis.visualization.curves import COLORS
@@ -175,11 +175,11 @@ def busy(rows: Dataset) -> list[dict[str, Any]]:
     return [rows[place] for place in chosen[:IMAGES]]
 
 
-def on_gray(image: Image.Image, masks: Sequence[np.ndarray]) -> Image.Image:
+def on_gray(image: Image.Image, masks: Sequence[np.ndarray | RLE]) -> Image.Image:
     """Draw masks on a gray image, whose own colors would hide theirs."""
     return draw_instances(image.convert("L"), masks, opacity=PANEL_OPACITY, outline_width=PANEL_OUTLINE)
 
 
-def masks_of(objects: Sequence[dict[str, Any]]) -> list[np.ndarray]:
-    """Return the masks of objects, (H, W) bool."""
-    return [decode_rle(item["segmentation"]) for item in objects]
+def masks_of(objects: Sequence[dict[str, Any]]) -> list[RLE]:
+    """Return the masks of objects."""
+    return [item["segmentation"] for item in objects]

@@ -72,11 +72,9 @@ def _panels(row: Mapping[str, Any]) -> list[Image.Image] | None:
     colors = dict(zip(ids, instance_colors(len(ids)), strict=True))
     masked, pointed = objects_with_mask(row), objects_with_point(row)
     points = [item["point"] for item in pointed]
-    # Without masks only the points are drawn.
-    if not masked:
+    if masked:
+        masks = [item["segmentation"] for item in masked]
+        drawn = draw_instances(image, masks, points=points, colors=[colors[item["id"]] for item in masked])
+    else:  # only the points
         drawn = draw_points(image, points, [colors[item["id"]] for item in pointed])
-        return [fitted(image), fitted(drawn)]
-    masks = [item["segmentation"] for item in masked]
-    colors_of_masks = [colors[item["id"]] for item in masked]
-    drawn = draw_instances(image, masks, points=points, colors=colors_of_masks)
     return [fitted(image), fitted(drawn)]
