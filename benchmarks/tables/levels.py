@@ -10,7 +10,7 @@ import torch
 from datasets import Dataset
 
 from pointwssis.data import objects_with_mask, read_image
-from pointwssis.evaluation import CocoEvaluator
+from pointwssis.evaluation.hotcoco_evaluator import coco_evaluator
 from pointwssis.models.solov2.decoding_solov2 import DecodingSettings
 from pointwssis.models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from pointwssis.models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
@@ -78,7 +78,7 @@ def measure_levels(rows: Dataset, folder: Path, max_detections: int) -> dict[str
     decoder = LevelDecoder(folder)
     # Five masks per point need a higher limit, under which AP counts them all.
     limits = {name: (5 if name == "every_level" else 1) * max_detections for name in STRATEGIES}
-    evaluators = {name: CocoEvaluator(rows, sorted({100, limits[name]})) for name in STRATEGIES}
+    evaluators = {name: coco_evaluator(rows, sorted({100, limits[name]})) for name in STRATEGIES}
     for row in rows.with_format(None):
         found = decoder(row) if objects_with_mask(row) else dict.fromkeys(STRATEGIES, ())
         for name, evaluator in evaluators.items():

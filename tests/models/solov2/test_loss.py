@@ -299,8 +299,8 @@ def test_chunks_of_positive_cells_change_no_gradient(monkeypatch, dtype):
             outputs = model(**batch)
         outputs.loss.backward()
         found.append([outputs.loss, *(parameter.grad for parameter in model.parameters())])
-    # Only the order of the sums over cells differs.
-    tolerance = 1e-5 if dtype == torch.float32 else 0.02
+    # Only the order of the sums over cells differs; how much that changes depends on the processor.
+    tolerance = 1e-4 if dtype == torch.float32 else 0.02
     for whole, chunked in zip(*found, strict=True):
         torch.testing.assert_close(chunked, whole, rtol=tolerance, atol=tolerance * whole.abs().max().item())
 
