@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import counted
-from .predict import BF16_OF_DTYPE, class_names, image_files, load_pipeline
+from .image_paths import image_files
+from .saved_segmenter import BF16_OF_DTYPE, class_names, load_pipeline
 
 if TYPE_CHECKING:
     from datasets import Dataset
