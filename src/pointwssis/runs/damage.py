@@ -10,7 +10,7 @@ from ..ops.processes import from_first_process, wait_for_all
 from ..ops.whole_files import MANIFEST, UNFINISHED, DamagedFileError, damage_of, damaged_files, is_whole_folder
 from .cache import EARLIER
 from .label_stopping import FILE as MEASURED_FILE
-from .names import MODELS
+from .names import FOLDS, MODELS, ROUNDS
 from .outdated import ORIGIN_FILES
 
 logger = logging.getLogger(__name__)
@@ -20,14 +20,14 @@ LABEL_FOLDERS = (
     "rough/*",
     "pseudo/*",
     f"{EARLIER}/*",
-    "rounds/refiner*/labels",
-    "rounds/student*/labels/rough/*",
-    "rounds/student*/labels/pseudo/*",
-    f"rounds/student*/labels/{EARLIER}/*",
+    f"{ROUNDS}/refiner*/labels",
+    f"{ROUNDS}/student*/labels/rough/*",
+    f"{ROUNDS}/student*/labels/pseudo/*",
+    f"{ROUNDS}/student*/labels/{EARLIER}/*",
 )
 OTHER_FOLDERS = (
-    *(model.name for model in MODELS), "teacher/weights_at_*", "folds/*", "rounds/*", "pseudo",
-    "rounds/student*/labels/pseudo",
+    *(model.name for model in MODELS), "teacher/weights_at_*", f"{FOLDS}/*", f"{ROUNDS}/*", "pseudo",
+    f"{ROUNDS}/student*/labels/pseudo",
 )  # fmt: skip
 DATASET_FILES = (MANIFEST, "state.json", "dataset_info.json")
 # Files of a model that only a training can write

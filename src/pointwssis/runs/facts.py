@@ -18,8 +18,7 @@ from ..visualization.curves import draw_curves
 from .data import RunData
 from .held_back import late_images, teacher_rows
 from .labeling import QUALITY_FILE
-from .names import MODELS, role_of
-from .plan import round_name
+from .names import MODELS, role_of, round_name
 from .recipe import Recipe, refiner_sampling
 from .reuse import reused_model
 from .shipping import shipped_model

@@ -26,10 +26,10 @@ from .facts import LabelCosts, label_costs, write_cards
 from .given_labelers import GivenLabelers
 from .held_back import save_held_back, teacher_rows, with_validation
 from .labeling import Labeling
-from .names import SEGMENTERS
+from .names import SEGMENTERS, round_name
 from .notes import notes_on
 from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated
-from .plan import RunPlan, round_name
+from .plan import RunPlan
 from .progress import EtaCallback
 from .recipe import Recipe
 from .refiner_stage import train_refiner
