@@ -12,6 +12,7 @@ from .cache import EARLIER
 from .label_stopping import FILE as MEASURED_FILE
 from .names import FOLDS, MODELS, ROUNDS
 from .outdated import ORIGIN_FILES
+from .stage_results import LOG_FILE, SETTINGS_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ OTHER_FOLDERS = (
 DATASET_FILES = (MANIFEST, "state.json", "dataset_info.json")
 # Files of a model that only a training can write
 TRAINED_FILES = (
-    "config.json", "model.safetensors", "preprocessor_config.json", "training_args.bin", "training_log.json",
-    "training_settings.json", MEASURED_FILE,
+    "config.json", "model.safetensors", "preprocessor_config.json", "training_args.bin", LOG_FILE, SETTINGS_FILE,
+    MEASURED_FILE,
 )  # fmt: skip
 # A card belongs to the user, who may change it.
 FREE_FILES = ("README.md",)

@@ -9,7 +9,7 @@ from typing import Any
 from transformers import AutoConfig
 
 from ..data.annotation_cost import SECONDS_PER_DAY, annotation_cost
-from ..hub.cards import CURVES_FILE, TrainingFacts, local_name, write_card
+from ..hub.cards import CURVES_FILE, FACTS_FILE, TrainingFacts, local_name, write_card
 from ..hub.cards.released import backbone_name
 from ..models.efficientnet_lite.convert_efficientnet_lite import EFFICIENTNET_LITE_SCALES
 from ..models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER
@@ -22,7 +22,7 @@ from .names import MODELS, role_of, round_name
 from .recipe import Recipe, refiner_sampling
 from .reuse import reused_model
 from .shipping import shipped_model
-from .stage_results import is_trained
+from .stage_results import LOG_FILE, METRICS_FILE, SETTINGS_FILE, is_trained
 
 KEYS_WITH_LOCAL_PATHS = ("data_dir", "train_annotations", "val_annotations", "image_dir", "corrections", "output_dir")
 KEYS_WITHOUT_EFFECT_ON_MODELS = ("stages", "skip_bad", "allow_outside", "push_to_hub", "hub_model_id", "hub_private")
@@ -52,7 +52,7 @@ def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts)
         # Curves are drawn once, from the log of the training; a log may hold nothing to draw.
         curves = path / CURVES_FILE
         if not curves.is_file():
-            picture = draw_curves(read_json(path / "training_log.json"))
+            picture = draw_curves(read_json(path / LOG_FILE))
             if picture is not None:
                 write_whole(curves, picture.save)
         write_card(path, family)
@@ -104,21 +104,21 @@ def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: 
         training={**settings, "image_size": recipe.image_size, "tile_size": recipe.tile_size} if settings else {},
         start=start,
         base_model=base_model,
-        metrics=read_json(folder / name / "metrics.json") or None,
+        metrics=read_json(folder / name / METRICS_FILE) or None,
         max_detections=recipe.max_detections,
         pseudo_labels={kind: values for kind, values in quality.items() if values and values["AP"] is not None},
         recipe=public_recipe(recipe),
         versions={package: version(package) for package in ("pointwssis", "transformers", "torch")},
-        repo=(read_json(folder / name / "training_facts.json") or {}).get("repo"),
+        repo=(read_json(folder / name / FACTS_FILE) or {}).get("repo"),
     )
 
 
 def training_settings(recipe: Recipe, folder: Path, name: str) -> dict[str, Any] | None:
     """Return the settings that a model was trained with; `steps` counts all its rounds. None if not trained."""
-    settings = read_json(folder / name / "training_settings.json")
+    settings = read_json(folder / name / SETTINGS_FILE)
     rounds = 2 if name == "refiner" else recipe.label_rounds
     for number in range(1, rounds):
-        earlier = read_json(folder / round_name(name, number) / "training_settings.json")
+        earlier = read_json(folder / round_name(name, number) / SETTINGS_FILE)
         if settings and earlier:
             settings["steps"] += earlier["steps"]
     return settings
