@@ -9,7 +9,7 @@ from pathlib import Path
 from ..ops.processes import from_first_process, wait_for_all
 from ..ops.whole_files import MANIFEST, UNFINISHED, DamagedFileError, damage_of, damaged_files, is_whole_folder
 from .cache import EARLIER
-from .label_stopping import FILE as MEASURED_FILE
+from .label_stopping import MEASURED_FILE
 from .names import FOLDS, MODELS, ROUNDS
 from .outdated import ORIGIN_FILES
 from .stage_results import LOG_FILE, SETTINGS_FILE

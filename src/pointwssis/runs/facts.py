@@ -20,12 +20,15 @@ from .held_back import late_images, teacher_rows
 from .labeling import QUALITY_FILE
 from .names import MODELS, role_of, round_name
 from .recipe import Recipe, refiner_sampling
+from .recipe_values import files_of
 from .reuse import reused_model
 from .shipping import shipped_model
 from .stage_results import LOG_FILE, METRICS_FILE, SETTINGS_FILE, is_trained
 
 KEYS_WITH_LOCAL_PATHS = ("data_dir", "train_annotations", "val_annotations", "image_dir", "corrections", "output_dir")
 KEYS_WITHOUT_EFFECT_ON_MODELS = ("stages", "skip_bad", "allow_outside", "push_to_hub", "hub_model_id", "hub_private")
+
+OUR_NAMES = ("teacher", GENERAL_REFINER, *EFFICIENTNET_LITE_SCALES)  # of models, in place of a folder or repository
 
 LabelCosts = tuple[dict[str, int], dict[str, float]]
 """Kind of label → number of images, and kind of label → days of labeling."""
@@ -137,8 +140,8 @@ def data_names(recipe: Recipe, data: RunData) -> dict[str, Any]:
         val_name = f"{name}, validation"
     else:
         # Annotation files go by their file names.
-        files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
-        id, name = None, ", ".join(Path(str(file)).name for file in files)
+        files = [Path(file).name for file in files_of(recipe.train_annotations)]
+        id, name = None, ", ".join(files) or "own data"
         val_name = Path(recipe.val_annotations).name if recipe.val_annotations else None
     val_name = f"{name}, held-back images" if data.validation_is_held_back else val_name
     names = {"name": name, "images": len(data.train), "id": id}
@@ -167,10 +170,9 @@ def learned_from(recipe: Recipe, data: RunData, part: str) -> dict[str, int]:
 
 def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
     """Return the origin of the initial weights, in words and as the Hub repository (or "teacher") if it is one."""
-    # Teacher and refiner have a key each; students and upper bound share one.
-    own = {"teacher": recipe.teacher_name_or_path, "refiner": recipe.refiner_name_or_path}.get(
-        part, recipe.student_name_or_path
-    )
+    # Teacher and refiner have a key each; students, control and upper bound share one.
+    keys = {"teacher": recipe.teacher_name_or_path, "refiner": recipe.refiner_name_or_path}
+    own = keys.get(part, recipe.student_name_or_path)
     if own == "teacher":
         own = reused_model(recipe, "teacher")
         # A reused teacher is named as what it is.
@@ -206,10 +208,7 @@ def public_recipe(recipe: Recipe) -> dict[str, Any]:
         if key in KEYS_WITH_LOCAL_PATHS or key in KEYS_WITHOUT_EFFECT_ON_MODELS or value == defaults[key]:
             continue
         # A name that is neither ours nor that of a repository of the Hub is a path on the user's disk.
-        is_path = (key.endswith("_name_or_path") or key == "dataset_name") and value not in (
-            "teacher",
-            GENERAL_REFINER,
-            *EFFICIENTNET_LITE_SCALES,
-        )
-        values[key] = "a local folder" if is_path and not is_hub_name(value) else value
+        is_name = key.endswith("_name_or_path") or key == "dataset_name"
+        is_local = is_name and value not in OUR_NAMES and not is_hub_name(value)
+        values[key] = "a local folder" if is_local else value
     return values
