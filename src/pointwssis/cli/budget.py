@@ -56,7 +56,6 @@ def main(arguments: Sequence[str]) -> None:
     else:
         content, images = _given_content(options), options.images
     seconds = _seconds(content, speed)
-    # Print the statistics, and then what the options ask for: a plan, a mixture, the existing labels, or all kinds.
     print(_about(content, images, seconds))
     mix = {kind: part for kind in LABELED if (part := getattr(options, kind)) is not None}
     if options.hours is not None:
@@ -159,7 +158,6 @@ def _budget_of_parts(mix: Mapping[str, float], images: int | None, seconds: Mapp
 
 def _about(content: ImageContent, images: int | None, seconds: Mapping[str, float]) -> str:
     """Return the statistics of the images and the seconds per image of each kind of label."""
-    # Name the source of the statistics where they are not those of a dataset.
     where = " (COCO, paper, section 4.2)" if content == COCO_CONTENT else ""
     count = "" if images is None else f"{counted(images, 'image')}, "
     each = ", ".join(f"{TITLES[kind]} {seconds[kind]:,.1f} s" for kind in LABELED)
@@ -203,8 +201,7 @@ def _plan(
     # A plan shares the hours between masks and points only.
     if set(mix) - {"full"}:
         raise UserError("with --hours, only --full FRACTION is accepted: masks for this fraction, points for the rest")
-    # Mixtures that are marked in the table, with the reason.
-    hours, chosen = options.hours, {}
+    hours, chosen = options.hours, {}  # mixture to mark in the table → the reason
     if images is not None and (everything := mix_of_all(hours, seconds, images)) is not None:
         chosen[everything] = "the most masks while every image has a label"
     # Masks are objects, but plans count images: divide by the mean number of objects.

@@ -142,14 +142,12 @@ class PointMaskRefinementPipeline(ImagePipeline):
         for start in range(0, len(rough_masks), step):
             chunk = slice(start, start + step)
             rough = [decode_rle(mask) if isinstance(mask, dict) else mask for mask in rough_masks[chunk]]
-            # Image → crops of the objects.
             prompts: dict[str, Any] = {"rough_masks": [rough], "input_points": [inside[chunk]]}
             if labels is not None:
                 prompts["class_labels"] = [labels[chunk]]
             encoded = self.image_processor([pixels], **prompts, input_data_format="channels_last", return_tensors="pt")
             boxes = encoded.pop("crop_boxes")
             encoded.pop("image_indices")  # all crops belong to the one image
-            # Crops → refined masks in the image.
             with torch.no_grad():
                 logits = self.model(**encoded.to(self.device)).logits
             result = self.image_processor.post_process_masks(logits, boxes, [(image.height, image.width)], [rough])[0]

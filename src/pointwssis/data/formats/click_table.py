@@ -196,7 +196,6 @@ def _images(lines: Iterator[ClickLine], report: LoadReport) -> list[ImageAnnotat
         # A line without a position concerns the whole image; any other line is a click.
         image = images.setdefault(name, ImageAnnotation(record_name, name))
         x, y = values.get("x"), values.get("y")
-        # Without coordinates the line speaks about the image as a whole
         concerns_image = x in (None, "") and y in (None, "")
         try:
             if line.bad is not None:

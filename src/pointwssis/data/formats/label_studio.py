@@ -257,10 +257,9 @@ def _decode_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) 
     if shape not in _SHAPES:
         hint = "use keypoints, brushes, polygons, ellipses or rectangles"
         raise AnnotationError("unknown kind of region", "type", part.get("type"), hint)
-    # Any part may carry the label; equal labels count once.
     values = [each["value"] for each in parts if isinstance(each.get("value"), Mapping)]
 
-    # All parts together may carry one label.
+    # Any part may carry the label; equal labels count once.
     found: list[str] = []
     for each in values:
         for key in each:

@@ -101,7 +101,6 @@ def card_of(folder: str | Path, name: str, family: Mapping[str, str], on_hub: bo
         family: part → name of the models of the same run.
         on_hub: True if these names are repositories; else they are folders.
     """
-    # A card that the user has made their own is left alone, and there is no card without facts.
     path = Path(folder) / "README.md"
     if not (Path(folder) / FACTS_FILE).is_file():
         return None
@@ -149,7 +148,6 @@ def trained_card(
 
 
 def _summary(facts: TrainingFacts) -> str:
-    # A refiner gets other inputs than the other models and is described on its own.
     class_names = listed(facts.class_names, "class", "classes")
     count = facts.learned_from
     # The refiner is a MaskRefineNet, all other models are SOLOv2.
@@ -280,7 +278,6 @@ def _training(facts: TrainingFacts, others: Mapping[str, str]) -> str:
 
 
 def _limits(facts: TrainingFacts) -> list[str]:
-    # Classes, evaluation, and the share of predicted masks among the training labels.
     limits = [f"The model only knows {listed(facts.class_names, 'class', 'classes')}."]
     if facts.metrics:
         limits.append(
