@@ -10,8 +10,8 @@ from PIL import Image
 from transformers.utils import ModelOutput
 
 from ..ops.point_prompts import checked_labels, checked_points, label_id
-from ..ops.points import pixel_of
-from ..ops.rle import RLE, decode_rle, encode_mask, rle_covers
+from ..ops.points import point_in_rle
+from ..ops.rle import RLE, decode_rle, encode_mask
 from ..ops.user_error import UserError
 from .base import ImagePipeline, unknown_parameter
 from .inputs import given, read_item
@@ -165,7 +165,7 @@ class PointMaskRefinementPipeline(ImagePipeline):
                     "mask": formatted(mask, mask_format),
                     "label": label,
                     "point": point,
-                    "point_in_mask": rle_covers(mask, *pixel_of(point, *mask["size"])),
+                    "point_in_mask": point_in_rle(point, mask),
                     "kept_rough_mask": is_kept,
                 }
             )
