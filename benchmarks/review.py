@@ -30,7 +30,7 @@ from pointwssis.runs.data import RunData, load_data
 from pointwssis.runs.held_back import with_validation
 from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.saved_rows import stored_rows
-from pointwssis.runs.stages import SegmenterTraining, train_segmenter
+from pointwssis.runs.segmenter_stage import SegmenterTraining, train_segmenter
 
 ERRORS = ("swapped", "eroded", "shifted", "merged")
 ERROR_FRACTION = 0.1  # of the labels that are made wrong

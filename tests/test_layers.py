@@ -156,7 +156,7 @@ def test_module_names_are_unique():
             "from pointwssis.training import x",
             "pipelines imports training, which does not lie below it",
         ),
-        ("runs.stages", "from ..cli.run import main", "runs imports cli, which does not lie below it"),
+        ("runs.segmenter_stage", "from ..cli.run import main", "runs imports cli, which does not lie below it"),
         ("training.trainer", "from .. import __version__", "training imports __version__ from the package root"),
         ("training.trainer", "import pointwssis", "training imports everything from the package root"),
         ("training.trainer", "from pointwssis import X", "training imports X from the package root"),
@@ -173,5 +173,5 @@ def test_checker_finds_a_violation(module, source, expected):
 def test_checker_allows_downward_and_own_imports():
     source = "from .loss_solov2 import x\nfrom ...ops.nms import y\nfrom ...ops import points\nimport transformers"
     assert violations("models.solov2.decoding_solov2", source) == []
-    assert violations("cli.run", "from ..runs.stages import train_segmenter\nfrom ..data import schema") == []
+    assert violations("cli.run", "from ..runs.segmenter_stage import train_segmenter\nfrom ..data import schema") == []
     assert violations("data.formats.coco", "from ..schema import x\nfrom .reader import y") == []

@@ -5,7 +5,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from datasets import Dataset
@@ -44,6 +44,7 @@ CURVES = {
     "+ points + MaskRefineNet": "student_refined",
 }
 PLOT, MARGIN = (720, 400), 60  # pixels
+GRAY, LIGHT_GRAY, FONT = (80, 80, 80), (220, 220, 220), ImageFont.load_default(13)
 
 
 def draw_figure(name: str, experiment: Experiment, path: Path) -> None:
@@ -110,55 +111,76 @@ def figure_7(experiment: Experiment) -> Image.Image:
     return contact_sheet(panels, ("image", *folders, "ground truth"))
 
 
+class Axes(NamedTuple):
+    """The axes of figure 6: fractions of masks on a logarithmic scale, and AP from 0."""
+
+    fractions: Sequence[float]  # in ascending order
+    highest: float  # AP at the top
+
+    def place(self, fraction: float, value: float) -> tuple[float, float]:
+        """Return (x, y) in pixels of the picture."""
+        least, most = math.log(self.fractions[0]), math.log(self.fractions[-1])
+        share = (math.log(fraction) - least) / max(most - least, 1e-9)
+        x = MARGIN + share * (PLOT[0] - 2 * MARGIN)
+        return x, PLOT[1] - MARGIN - value / self.highest * (PLOT[1] - 2 * MARGIN)
+
+    def draw(self, draw: ImageDraw.ImageDraw) -> None:
+        """Draw one tick per fraction, and four lines of AP."""
+        for fraction in self.fractions:
+            x, _ = self.place(fraction, 0)
+            draw.text((x, PLOT[1] - MARGIN + 8), f"{100 * fraction:g}%", GRAY, FONT, "mt")
+        for value in np.linspace(0, self.highest, 5):
+            y = self.draw_line(draw, float(value), LIGHT_GRAY)
+            draw.text((MARGIN - 8, y), f"{value:g}", GRAY, FONT, "rm")
+        draw.text((PLOT[0] - MARGIN, PLOT[1] - 8), "images with masks", GRAY, FONT, "rb")
+
+    def draw_line(self, draw: ImageDraw.ImageDraw, value: float, color: tuple[int, int, int]) -> float:
+        """Draw a horizontal line at an AP, and return its y."""
+        _, y = self.place(self.fractions[0], value)
+        draw.line((MARGIN, y, PLOT[0] - MARGIN, y), fill=color)
+        return y
+
+
 def draw_figure_6(report: Report, fractions: Sequence[float], path: Path) -> None:
     """Draw AP against the fraction of masks, with bars of one standard deviation, and the upper bound.
 
     Args:
         report: results of all seeds.
-        fractions: fractions of masks.
+        fractions: fractions of masks, in ascending order.
         path: PNG file.
     """
-    series = {}
-    for title, key in CURVES.items():
-        values = {f: list(report.values(Row("", key, fraction=f), "AP").values()) for f in fractions}
-        series[title] = {fraction: own for fraction, own in values.items() if own}
+    curves = {title: curve_of(report, key, fractions) for title, key in CURVES.items()}
     upper = list(report.values(Row("", "upper_bound"), "AP").values())
-    everything = [value for curve in series.values() for own in curve.values() for value in own] + upper
+    everything = [*upper, *(value for curve in curves.values() for values in curve.values() for value in values)]
     highest = max(10, 10 * math.ceil(max(everything, default=0) / 10))
-    picture = Image.new("RGB", PLOT, (255, 255, 255))
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
-    least, most = math.log(min(fractions)), math.log(max(fractions))
-
-    def place(fraction: float, value: float) -> tuple[float, float]:
-        # The axis of fractions is logarithmic.
-        share = (math.log(fraction) - least) / max(most - least, 1e-9)
-        x = MARGIN + share * (PLOT[0] - 2 * MARGIN)
-        return x, PLOT[1] - MARGIN - value / highest * (PLOT[1] - 2 * MARGIN)
-
-    # Axes: one tick per fraction, and four lines of AP
-    for fraction in fractions:
-        draw.text((place(fraction, 0)[0], PLOT[1] - MARGIN + 8), f"{100 * fraction:g}%", (80, 80, 80), font, "mt")
-    for value in np.linspace(0, highest, 5):
-        y = place(fractions[0], value)[1]
-        draw.line((MARGIN, y, PLOT[0] - MARGIN, y), fill=(220, 220, 220))
-        draw.text((MARGIN - 8, y), f"{value:g}", (80, 80, 80), font, "rm")
-    draw.text((PLOT[0] - MARGIN, PLOT[1] - 8), "images with masks", (80, 80, 80), font, "rb")
+    axes, picture = Axes(fractions, highest), Image.new("RGB", PLOT, (255, 255, 255))
+    draw = ImageDraw.Draw(picture)
+    axes.draw(draw)
     if upper:
-        y = place(fractions[0], statistics.mean(upper))[1]
-        draw.line((MARGIN, y, PLOT[0] - MARGIN, y), fill=(80, 80, 80))
-        draw.text((MARGIN + 4, y - 2), "all masks", (80, 80, 80), font, "lb")
-    # One curve per kind of label
-    for number, (title, curve) in enumerate(series.items()):
-        color, points = COLORS[number], []
-        for fraction, own in curve.items():
-            mean, spread = statistics.mean(own), statistics.stdev(own) if len(own) > 1 else 0.0
-            points.append(place(fraction, mean))
-            draw.line([place(fraction, max(mean - spread, 0)), place(fraction, mean + spread)], color, 1)
-            draw.circle(points[-1], 3, color)
-        if len(points) > 1:
-            draw.line(points, color, 2)
-        draw.text((MARGIN + 155 * number, 16), title, color, font)
+        y = axes.draw_line(draw, statistics.mean(upper), GRAY)
+        draw.text((MARGIN + 4, y - 2), "all masks", GRAY, FONT, "lb")
+    for number, (title, curve) in enumerate(curves.items()):
+        draw_curve(draw, axes, curve, COLORS[number])
+        draw.text((MARGIN + 155 * number, 16), title, COLORS[number], FONT)
     picture.save(path)
+
+
+def curve_of(report: Report, key: str, fractions: Sequence[float]) -> dict[float, list[float]]:
+    """Return fraction of masks → AP of each seed, without fractions that no seed has measured."""
+    values = {fraction: list(report.values(Row("", key, fraction=fraction), "AP").values()) for fraction in fractions}
+    return {fraction: own for fraction, own in values.items() if own}
+
+
+def draw_curve(draw: ImageDraw.ImageDraw, axes: Axes, curve: dict[float, list[float]], color: Any) -> None:
+    """Draw the mean of each fraction as a point with a bar of one standard deviation, and a line through all points."""
+    points = []
+    for fraction, values in curve.items():
+        mean, spread = statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0
+        points.append(axes.place(fraction, mean))
+        draw.line([axes.place(fraction, max(mean - spread, 0)), axes.place(fraction, mean + spread)], color, 1)
+        draw.circle(points[-1], 3, color)
+    if len(points) > 1:
+        draw.line(points, color, 2)
 
 
 def segmenter(folder: Path) -> PointInstanceSegmentationPipeline:

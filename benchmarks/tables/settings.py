@@ -90,7 +90,6 @@ class Settings:
 
     def recipe(self, seed: int, fraction: float, folder: Path) -> Recipe:
         """Return the recipe of a seed and a fraction of masks, whose runs write into a folder."""
-        name = NUCLEI if self.data == NUCLEI else "folder" if self.level is None else "shapes"
         teacher_steps, student_steps, refiner_steps = self.preset.steps
         own = {
             "data_dir": str(self.data_folder()),
@@ -104,7 +103,13 @@ class Settings:
             "student.max_steps": str(student_steps),
             "refiner.max_steps": str(refiner_steps),
         }
-        return Recipe.load(RECIPES / f"{name}.yaml", own | self.overrides)
+        return Recipe.load(self.recipe_file(), own | self.overrides)
+
+    def recipe_file(self) -> Path:
+        """Return the recipe for the kind of data."""
+        if self.data == NUCLEI:
+            return RECIPES / "nuclei.yaml"
+        return RECIPES / ("folder.yaml" if self.level is None else "shapes.yaml")
 
 
 def folder_of(output_dir: Path, seed: int, fraction: float) -> Path:

@@ -10,7 +10,7 @@ from helpers import tiny
 from pointwssis.models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from pointwssis.ops.user_error import UserError
 from pointwssis.ops.whole_files import write_json
-from pointwssis.runs import compute, stages
+from pointwssis.runs import compute, segmenter_stage
 from pointwssis.runs.compute import SPEED_FILE, compute_settings
 from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.refiner_stage import train_refiner
@@ -81,8 +81,8 @@ def test_a_segmenter_trains_alike_in_both_memory_formats(tmp_path):
     for channels_last in (False, True):
         recipe = tiny.recipe(tmp_path / str(channels_last), channels_last=channels_last, threads=1)
         (tmp_path / str(channels_last)).mkdir()
-        training = stages.SegmenterTraining("teacher", tiny.shapes(), recipe.model, {})
-        stages.train_segmenter(recipe, training, None)
+        training = segmenter_stage.SegmenterTraining("teacher", tiny.shapes(), recipe.model, {})
+        segmenter_stage.train_segmenter(recipe, training, None)
         log = json.loads((tmp_path / str(channels_last) / "teacher" / "training_log.json").read_text())
         losses.append([entry["loss"] for entry in log if "loss" in entry])
     assert len(losses[0]) == 3 and losses[1] == pytest.approx(losses[0], rel=1e-3)

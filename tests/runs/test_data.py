@@ -9,7 +9,7 @@ import pytest
 from helpers import tiny
 from helpers.tiny import recipe
 from pointwssis.data import load_coco
-from pointwssis.runs import stages
+from pointwssis.runs import segmenter_stage
 from pointwssis.runs.data import load_data
 from pointwssis.runs.run import Run
 
@@ -255,7 +255,7 @@ def test_a_saved_model_with_other_classes_is_a_start(shapes, tmp_path, monkeypat
         )
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stages, "train_and_save", watched)
+    monkeypatch.setattr(segmenter_stage, "train_and_save", watched)
     with pytest.raises(KeyboardInterrupt):
         Run(made).run()
     before = tiny.state_of(saved)
@@ -273,7 +273,7 @@ def test_students_may_start_from_the_teacher(shapes, tmp_path, monkeypatch):
     Run(made).run()
     made.stages = ["student"]
     seen = []
-    monkeypatch.setattr(stages, "saved_model", lambda path, *a, **k: seen.append(Path(path).name) or 1 / 0)
+    monkeypatch.setattr(segmenter_stage, "saved_model", lambda path, *a, **k: seen.append(Path(path).name) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         Run(made).run()
     assert seen == ["teacher"]

@@ -10,8 +10,8 @@ from pointwssis.ops.user_error import UserError
 from pointwssis.runs.named_recipes import RECIPE_FOLDER, find_recipe, named_recipes, summary_line
 from pointwssis.runs.recipe import STAGES, Recipe
 from pointwssis.runs.recipe_values import parse_overrides
+from pointwssis.runs.segmenter_stage import step_of
 from pointwssis.runs.stage_arguments import refiner_settings, training_arguments
-from pointwssis.runs.stages import step_of
 from pointwssis.training.arguments import MASK_REFINE_NET_ARGUMENTS
 from pointwssis.training.learning_rate import warmup_multistep_factor
 

@@ -14,7 +14,7 @@ from pointwssis.planning.sizing import augmentation_setting
 from pointwssis.runs.data import split_data
 from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.run import Run
-from pointwssis.runs.stages import SegmenterTraining, segmenter_trainer
+from pointwssis.runs.segmenter_stage import SegmenterTraining, segmenter_trainer
 from pointwssis.training import SegmentationTrainer, SegmentationTrainingArguments, augmentation_for
 from pointwssis.training.flips import warn_about_flips
 

@@ -63,8 +63,7 @@ def go_on(app: AppState, user: User) -> Answer:
     shown = _show_first(app, user, _next_images(app, user))
     if "image" not in shown:
         shown = {**progress(app, user), "message": "All other images are finished or open elsewhere.", **shown}
-    message = " ".join(filter(None, [remark, shown.get("message")]))
-    return {**shown, "message": message} if message else shown
+    return _with_remark(shown, remark)
 
 
 def drop(app: AppState, user: User, name: str, content: str) -> Answer:
@@ -128,13 +127,12 @@ def load(app: AppState, user: User, name: str, content: str, replaces: bool = Fa
         }
     for image_name, labels in found.items():
         app.store_of(user, by_name[image_name]).save(image_name, labels)
-    message = " ".join(filter(None, [f"Loaded the labels of {counted(len(found), 'image')}.", loaded.warning]))
+    message = f"Loaded the labels of {counted(len(found), 'image')}." + (f" {loaded.warning}" if loaded.warning else "")
     if found and (user.image is None or user.image.name not in found):
         first = next(number for number, image_name in enumerate(by_name, start=1) if image_name in found)
         message += f" This image is not in the file; image {first} is the first one that is."
     if user.image is not None and user.image.name in found:
-        answer = _show(app, user, user.image)
-        return {**answer, "message": " ".join(filter(None, [message, answer.get("message")]))}
+        return _with_remark(_show(app, user, user.image), message)
     return {**progress(app, user), "message": message}
 
 
@@ -223,7 +221,15 @@ def _show_first(app: AppState, user: User, images: Iterable[WorkImage]) -> Answe
         return answer
     first, *others = problems.values()
     message = first + (f" ({counted(len(others), 'more image')} cannot be opened)" if others else "")
-    return {**answer, "message": " ".join(filter(None, [message, answer.get("message")]))}
+    return _with_remark(answer, message)
+
+
+def _with_remark(answer: Answer, remark: str | None) -> Answer:
+    """Return an answer whose message begins with a remark; None adds nothing."""
+    if remark is None:
+        return answer
+    message = answer.get("message")
+    return {**answer, "message": remark if message is None else f"{remark} {message}"}
 
 
 def _last_part(name: str) -> str:

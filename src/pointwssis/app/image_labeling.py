@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.coco_masks import RLE, rle_area, rle_coverages
-from ..ops.points import pixel_of
-from ..ops.rle import decode_rle, encode_mask, rle_covers
+from ..ops.coco_masks import rle_area, rle_coverages
+from ..ops.points import point_in_rle
+from ..ops.rle import decode_rle, encode_mask
 from ..ops.user_error import UserError
 from ..ops.wording import counted
 from .erasing import Point, without_part
@@ -190,7 +190,7 @@ class Labeling:
         """Return an object with a new mask and its old negative clicks."""
         changed = self._at_point(item.id, point, label)
         for place in item.erased:
-            if _covers(changed.mask, place):
+            if point_in_rle(place, changed.mask):
                 changed = self._erased(changed, place)
         return changed
 
@@ -207,9 +207,9 @@ class Labeling:
     def _object_at(self, point: Point, id: int | None) -> LabeledObject:
         """Return the given object if its mask holds the point, else the smallest mask that does."""
         self._check_inside(point)
-        if id is not None and _covers(self.object(id).mask, point):
+        if id is not None and point_in_rle(point, self.object(id).mask):
             return self.object(id)
-        under = [item for item in self.objects.values() if _covers(item.mask, point)]
+        under = [item for item in self.objects.values() if point_in_rle(point, item.mask)]
         if not under:
             raise UserError("There is no mask at this place to remove something from.")
         return min(under, key=lambda item: rle_area(item.mask))
@@ -256,8 +256,3 @@ class Labeling:
                 f"The image would have {counted(len(self.objects) + number, 'object')}; the limit of this app is "
                 f"{self.max_objects:,} per image."
             )
-
-
-def _covers(mask: RLE, point: Point) -> bool:
-    height, width = mask["size"]
-    return rle_covers(mask, *pixel_of(point, height, width))

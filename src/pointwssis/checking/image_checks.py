@@ -97,7 +97,6 @@ def scan_images(rows: Dataset, split: str, findings: Findings) -> ImageScan:
     scan, seen = ImageScan(split), {}
     empty = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     progress = tqdm(_scanned(rows), total=len(rows), desc=f"{split} images", unit="image")
-    # Every image gets an entry in the lists, even if it is unreadable, so that positions match the rows.
     for position, (row, image) in enumerate(progress):
         # One entry per row in every list, readable or not, so that positions agree.
         scan.names.append(image.name)
@@ -105,12 +104,12 @@ def scan_images(rows: Dataset, split: str, findings: Findings) -> ImageScan:
         scan.thumbnails.append(empty if image.thumbnail is None else image.thumbnail)
         scan.sizes[row["width"], row["height"]] += 1
         scan.kinds[image.kind] += 1
-        if image.deep_range is not None:
-            scan.deep_ranges.append(image.deep_range)
-            if image.deep_range.has_outliers:
-                shown = f"{image.deep_range.low:g} … {image.deep_range.high:g}"
-                example = f"{image.name}: {image.deep_range.minimum:g} … {image.deep_range.maximum:g}, shown {shown}"
-                findings.add(NOTE, "deep images with outliers, which are clipped", example, DEEP_RULE)
+        deep = image.deep_range
+        if deep is not None:
+            scan.deep_ranges.append(deep)
+        if deep is not None and deep.has_outliers:
+            example = f"{image.name}: {deep.minimum:g} … {deep.maximum:g}, shown {deep.low:g} … {deep.high:g}"
+            findings.add(NOTE, "deep images with outliers, which are clipped", example, DEEP_RULE)
         # Problems, and files with the same content as an earlier one.
         if image.problem is not None:
             scan.unreadable += 1

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..data import supervision
-from ..ops.coco_masks import decode_rle, rle_area, rle_iou, segmentation_to_rle
-from ..ops.points import pixel_of, point_from_mask
+from ..ops.coco_masks import decode_rle, rle_area
+from ..ops.points import point_from_mask, point_in_rle
 from ..ops.wording import counted
 from ..training.incomplete_labels import MIN_COMPLETE_FRACTION
 from .findings import ERROR, NOTE, WARNING, Findings
@@ -146,7 +146,7 @@ class LabelCounts:
                 remedy = "points are [x, y] in pixels of the upright image, not fractions of its size"
                 self.findings.add(ERROR, "points outside of their image", _where(row, item), remedy, place)
             # A center of mass may lie outside of a concave object; any other point should be on its mask.
-            elif rle is not None and rle_area(rle) and not _covers(rle, point):
+            elif rle is not None and rle_area(rle) and not point_in_rle(point, rle):
                 if _is_center(rle, point):
                     remedy = "common for non-convex objects; random points (points_from_masks) lie inside"
                     self.findings.add(NOTE, "centers of mass outside of their object", _where(row, item), remedy, place)
@@ -192,7 +192,6 @@ def check_classes(
     """
     # Without any mask, one error about the whole split replaces the warnings about classes without a mask.
     has_masks = any(counts.masks for counts in train.classes)
-    # Classes: examples to learn from, masks for the teacher, examples to evaluate on.
     for index, name in enumerate(train.names):
         learned, wanted = train.classes[index], validation and validation.classes[index]
         # At most one finding about the examples that a class is learned from
@@ -211,7 +210,6 @@ def check_classes(
         # A class that validation images do not show has no AP.
         if validation is not None and learned.images and not wanted.objects:
             findings.add(WARNING, "classes without examples in validation", name, "their AP cannot be measured")
-    # Splits: masks, complete images, any images at all.
     if not has_masks and not has_teacher:
         remedy = "the teacher learns from masks: draw some, or give a trained teacher as teacher_name_or_path"
         findings.add(ERROR, "training sets without masks", train.split, remedy)
@@ -225,17 +223,6 @@ def check_classes(
     for labels in filter(None, (train, validation)):
         if not labels.num_images:
             findings.add(ERROR, "splits without images", labels.split, "see the records that were skipped")
-
-
-def _covers(rle: Mapping[str, Any], point: Sequence[float]) -> bool:
-    """Return True if a mask covers the pixel of a point, without decoding the mask."""
-    height, width = rle["size"]
-    # Intersect the mask with a mask of the one pixel.
-    row, column = pixel_of(point, height, width)
-    before = column * height + row  # run lengths are column-major
-    runs = {"size": [height, width], "counts": [before, 1, height * width - before - 1]}
-    pixel = segmentation_to_rle(runs, height, width)
-    return rle_iou(pixel, rle) > 0
 
 
 def _is_center(rle: Mapping[str, Any], point: Sequence[float]) -> bool:

@@ -206,7 +206,6 @@ class PyramidFit:
         """Report the findings about the whole split, after the last row."""
         # These findings are shares of the split, so each is reported once with its count.
         edge = self.settings.image_size["shortest_edge"]
-        # Sizes outside the pyramid, sizes too small for its masks, points that share all their cells.
         if self.unlearned:
             example = f"{self.split}: {self.unlearned:,} of {len(self.sizes):,}"
             remedy = "nothing is learned from them; extend scale_ranges to cover all sizes (see the pyramid above)"

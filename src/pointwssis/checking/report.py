@@ -86,7 +86,6 @@ def _classes_text(labels: LabelCounts) -> str:
     has_crowds = any(counts.crowds for counts in labels.classes)
     head = f"{'class':<{width}}{'images':>9}{'masks':>10}{'points':>10}"
     lines = [head + "     boxes" * has_boxes + "    crowds" * has_crowds]
-    # The most frequent classes, then a summary of the rest.
     order = sorted(range(len(labels.names)), key=lambda index: -labels.classes[index].objects)
     for index in order[:MAX_CLASSES]:
         counts = labels.classes[index]

@@ -6,11 +6,12 @@ import dataclasses
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import counted
-from .predict import BF16_OF_DTYPE, class_names, image_files, load_pipeline
+from .image_paths import image_files
+from .saved_segmenter import BF16_OF_DTYPE, class_names, load_pipeline
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -48,16 +49,17 @@ def main(arguments: Sequence[str]) -> None:
     register()
     print("loading the images and the model…", flush=True)
     names = class_names(options.model)
-    images, start_labels, worst = _work(options, names)
-    for name, start in start_labels.items():
+    work = _work(options, names)
+    for name, start in work.start_labels.items():
         limits.check_objects(name, len(start.objects) + len(start.clicks))
-    labels = open_labels(options.output_dir, images, names)
-    _print_worst(images, worst, labels)
-    app = AppState(load_pipeline(options), images, options.output_dir, limits, labels=labels, start_labels=start_labels)
+    labels = open_labels(options.output_dir, work.images, names)
+    _print_worst(work, labels)
+    pipe, start_labels = load_pipeline(options), work.start_labels
+    app = AppState(pipe, work.images, options.output_dir, limits, labels=labels, start_labels=start_labels)
     with as_user_error(OSError, source=f"--host {options.host} --port {options.port}"):
         page, address = launch(app, options.host, options.port)
     print(f"open {address} in a browser; Ctrl-C stops the app", flush=True)
-    if images:
+    if work.images:
         print(f"every change is saved in {options.output_dir / 'labels'}; the same command goes on with it", flush=True)
     try:
         wait_until_stopped()
@@ -67,6 +69,14 @@ def main(arguments: Sequence[str]) -> None:
         page.close(verbose=False)
         if written := write_labels(app.all_labels(), app.class_names, options.output_dir):
             print(f"labels: {written}", flush=True)
+
+
+class Work(NamedTuple):
+    """The images to label."""
+
+    images: list["WorkImage"]
+    start_labels: dict[str, "ImageLabels"]  # labels that they start with, by name
+    worst: list["ImageDoubt"]  # doubts about the pseudo labels of the first images
 
 
 def wait_until_stopped() -> None:
@@ -134,15 +144,9 @@ def _worst_first(rows: "Dataset") -> tuple["Dataset", list["ImageDoubt"], dict[i
     return rows.select(list(order)), worst, reasons
 
 
-def _print_worst(images: Sequence["WorkImage"], worst: Sequence["ImageDoubt"], labels: "LabelStore") -> None:
-    """Print the images whose pseudo labels need correction most.
-
-    Args:
-        images: images to label.
-        worst: doubts about the first of them.
-        labels: saved labels, which tell the images that are finished.
-    """
-    left = [(image.name, doubt) for image, doubt in zip(images, worst, strict=False)]
+def _print_worst(work: Work, labels: "LabelStore") -> None:
+    """Print the images whose pseudo labels need correction most, but for those whose saved labels are finished."""
+    left = [(image.name, doubt) for image, doubt in zip(work.images, work.worst, strict=False)]
     left = [(name, doubt) for name, doubt in left if not labels.is_finished(name)]
     if left:
         print(f"{counted(len(left), 'image')} with pseudo labels, those that need correction most first:")
@@ -152,21 +156,23 @@ def _print_worst(images: Sequence["WorkImage"], worst: Sequence["ImageDoubt"], l
         print(f"; the worst: doubt {label.doubt:.2f}, {label.reason}")
 
 
-def _work(
-    options: argparse.Namespace, names: Sequence[str]
-) -> tuple[list["WorkImage"], dict[str, "ImageLabels"], list["ImageDoubt"]]:
-    """Return the images to label, the labels that they start with, and the doubts about those of the first images.
+def _work(options: argparse.Namespace, names: Sequence[str]) -> Work:
+    """Return the images to label; those of --labels with their labels, the worst pseudo labels first.
 
     Raises:
         UserError: a file is missing or invalid, or labels have a class that the model does not know.
     """
-    from ..app.work_images import WorkImage, free_name
+    from ..app.work_images import WorkImage
 
-    if options.labels is None:
-        files = image_files(options.paths) if options.paths else {}
-        return [WorkImage(name, path) for path, name in files.items()], {}, []
-    # Labels come with their images, the worst pseudo labels first.
+    if options.labels is not None:
+        return _labeled_work(options, names)
+    files = image_files(options.paths) if options.paths else {}
+    return Work([WorkImage(name, path) for path, name in files.items()], {}, [])
+
+
+def _labeled_work(options: argparse.Namespace, names: Sequence[str]) -> Work:
     from ..app.label_exchange import labels_of_rows
+    from ..app.work_images import WorkImage, free_name
     from ..data.formats.image_index import lies_inside
     from ..data.schema import class_names as names_of
     from .export import labels_of
@@ -192,4 +198,4 @@ def _work(
             name = free_name(Path(name).name, {*inside, *start})
         images.append(WorkImage(name, Path(row["image"]["path"])))
         start[name] = labels.by_name[row["file_name"]]
-    return images, start, worst
+    return Work(images, start, worst)

@@ -25,6 +25,7 @@ from .source_help import SOURCE_HELP
 from .sources import recipe_of
 
 TITLES = {"full": "masks", "box": "boxes", "point": "points", "image": "image-level", "none": "none"}
+LABELED = ("full", "box", "point", "image")  # kinds that take time
 EPILOG = """examples:
   pointwssis budget --images 118287 --full 0.1 --point 0.9       COCO, as in the paper's table 1: 196.73 days
   pointwssis budget --images 118287                              one kind of label for all images
@@ -55,9 +56,8 @@ def main(arguments: Sequence[str]) -> None:
     else:
         content, images = _given_content(options), options.images
     seconds = _seconds(content, speed)
-    # Print the statistics, and then what the options ask for: a plan, a mixture, the existing labels, or all kinds.
     print(_about(content, images, seconds))
-    mix = {kind: part for kind in ("full", "box", "point", "image") if (part := getattr(options, kind)) is not None}
+    mix = {kind: part for kind in LABELED if (part := getattr(options, kind)) is not None}
     if options.hours is not None:
         print("\n" + _plan(options, content, images, seconds, mix))
     elif mix:
@@ -79,8 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     # The images and their labels.
     add("--images", type=int, help="number of images")
-    for kind, title in list(TITLES.items())[:4]:
-        add(f"--{kind}", type=float, metavar="FRACTION", help=f"fraction of the images with {title}, 0 to 1")
+    for kind in LABELED:
+        add(f"--{kind}", type=float, metavar="FRACTION", help=f"fraction of the images with {TITLES[kind]}, 0 to 1")
     # Statistics of the images; the letters are those of the paper's section 4.2.
     add("--classes", type=int, help="C, number of classes (default: COCO's 80)")
     add("--present", type=float, help="k, mean number of classes present per image (COCO: 2.9)")
@@ -158,10 +158,9 @@ def _budget_of_parts(mix: Mapping[str, float], images: int | None, seconds: Mapp
 
 def _about(content: ImageContent, images: int | None, seconds: Mapping[str, float]) -> str:
     """Return the statistics of the images and the seconds per image of each kind of label."""
-    # Name the source of the statistics where they are not those of a dataset.
     where = " (COCO, paper, section 4.2)" if content == COCO_CONTENT else ""
     count = "" if images is None else f"{counted(images, 'image')}, "
-    each = ", ".join(f"{TITLES[kind]} {seconds[kind]:,.1f} s" for kind in ("full", "box", "point", "image"))
+    each = ", ".join(f"{TITLES[kind]} {seconds[kind]:,.1f} s" for kind in LABELED)
     classes = counted(content.num_classes, "class", "classes")
     shown = f"per image {content.classes_present:.1f} classes and {content.objects:.1f} objects on average"
     return f"{count}{classes}; {shown}{where}\nlabeling time per image: {each}"
@@ -186,7 +185,7 @@ def _budget_line(title: str, images: float, each: str, seconds: float) -> str:
 def _one_kind_each(images: int, seconds: Mapping[str, float]) -> str:
     """Return a table of the time for all images, one line per kind of label."""
     lines = [f"{'all images':<12}{'':>10}{'s / image':>11}{'hours':>12}{'days':>9}"]
-    for kind in ("full", "box", "point", "image"):
+    for kind in LABELED:
         lines.append(_budget_line(TITLES[kind], images, f"{seconds[kind]:,.1f}", images * seconds[kind]))
     return "\n".join(lines)
 
@@ -202,8 +201,7 @@ def _plan(
     # A plan shares the hours between masks and points only.
     if set(mix) - {"full"}:
         raise UserError("with --hours, only --full FRACTION is accepted: masks for this fraction, points for the rest")
-    # Mixtures that are marked in the table, with the reason.
-    hours, chosen = options.hours, {}
+    hours, chosen = options.hours, {}  # mixture to mark in the table → the reason
     if images is not None and (everything := mix_of_all(hours, seconds, images)) is not None:
         chosen[everything] = "the most masks while every image has a label"
     # Masks are objects, but plans count images: divide by the mean number of objects.

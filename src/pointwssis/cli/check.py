@@ -63,7 +63,6 @@ def main(arguments: Sequence[str]) -> int:
     register()
     checkup = check_recipe(recipe_of(sources, words))
     print(text_report(checkup))
-    # Write the files that were asked for.
     if options.json is not None:
         options.json.write_text(json.dumps(json_report(checkup), indent=1, ensure_ascii=False), encoding="utf-8")
         print(f"complete report: {options.json}")

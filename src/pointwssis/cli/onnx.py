@@ -40,7 +40,8 @@ def main(arguments: Sequence[str]) -> None:
     from ..onnx_export.onnx_files import refuse_existing, write_onnx
     from ..onnx_export.saved_models import load_refiner_model, load_segmenter
     from ..registration import register
-    from .predict import class_names, image_files
+    from .image_paths import image_files
+    from .saved_segmenter import class_names
 
     # Everything that can be wrong is checked before the weights are loaded.
     refuse_existing(Path(options.output_dir))

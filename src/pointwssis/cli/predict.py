@@ -4,20 +4,21 @@
 import argparse
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..ops.folders import files_below, make_folder
-from ..ops.images import IMAGE_SUFFIXES, is_image_name
-from ..ops.user_error import UserError, UserFileNotFoundError
+from ..ops.folders import make_folder
+from ..ops.images import IMAGE_SUFFIXES
+from ..ops.user_error import UserError
 from ..ops.whole_files import UNFINISHED
 from ..ops.wording import counted
+from .image_paths import image_files
 from .prediction_files import instance_records, write_pictures, write_tables
 from .prediction_journal import PredictionJournal
+from .saved_segmenter import BF16_OF_DTYPE, class_names, load_pipeline
 from .submission import read_image_info, results_of_image
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ examples:
   pointwssis predict me/nuclei photo.png --points clicks.csv --refiner me/nuclei-refiner
   pointwssis predict outputs/coco10/student_refined data/coco/test2017 --test_dev image_info_test-dev2017.json"""
 RESULTS_FILE = "detections_test-dev2017_pointwssis_results.json"
-BF16_OF_DTYPE = {"float32": False, "bfloat16": True, "auto": None}
 PICTURE_FOLDERS = ("labels", "overlays")
 JOURNAL = UNFINISHED + "instances.jsonl"
 
@@ -51,7 +51,8 @@ def main(arguments: Sequence[str]) -> None:
     register()
     # Arguments, files and classes are checked before the weights are loaded.
     _check(options)
-    files = image_files(options.paths, options.output_dir)
+    picture_folders = [options.output_dir / name for name in PICTURE_FOLDERS]
+    files = image_files(options.paths, picture_folders)
     names = class_names(options.model)
     if options.test_dev is not None:
         write_test_dev(options, list(files), names)
@@ -62,8 +63,8 @@ def main(arguments: Sequence[str]) -> None:
 
         clicks = read_click_table(options.points, files, names, options.skip_bad)
     pipe = load_pipeline(options)
-    for folder in PICTURE_FOLDERS:
-        make_folder(options.output_dir / folder)
+    for folder in picture_folders:
+        make_folder(folder)
     # Results are written image by image, so that a stop loses none.
     journal = PredictionJournal(options.output_dir / JOURNAL, result_settings(options, str(pipe.model.dtype)))
     segment_files(pipe, files, clicks, journal, options)
@@ -75,34 +76,9 @@ def main(arguments: Sequence[str]) -> None:
         print(f"{counted(len(errors), 'image')} skipped:", *errors, sep="\n  ", file=sys.stderr)
 
 
-def load_pipeline(options: argparse.Namespace) -> "PointInstanceSegmentationPipeline":
-    """Return a pipeline in this process: its model is known to be a SOLOv2."""
-    import torch
-
-    from ..models.inference import prepare_for_inference
-    from ..models.saved_files import check_weights, naming_damaged_model
-    from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
-    from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
-    from ..ops.bf16_speed import inference_dtype
-    from ..ops.devices import best_device
-    from ..pipelines import PointInstanceSegmentationPipeline
-
-    device = best_device()
-    check_weights(options.model)
-    with naming_damaged_model(options.model):
-        model = SOLOv2ForInstanceSegmentation.from_pretrained(options.model, dtype=torch.float32)
-        processor = SOLOv2ImageProcessorPil.from_pretrained(options.model)
-    return PointInstanceSegmentationPipeline(
-        model=prepare_for_inference(model, device, inference_dtype(device, BF16_OF_DTYPE[options.dtype])),
-        image_processor=processor,
-        refiner=options.refiner,
-        device=device,
-    )
-
-
 def write_test_dev(options: argparse.Namespace, found: Sequence[Path], names: Sequence[str]) -> None:
     """Segment the images of a list, and write all detections in the form of COCO's evaluation server."""
-    from .image_files import ImageFiles, segmented
+    from .segmented_files import ImageFiles, segmented
 
     listed = read_image_info(options.test_dev, found, names)
     pipe, records = load_pipeline(options), []
@@ -232,7 +208,7 @@ def segment_files(
     Raises:
         UserError: an image cannot be read, and `--skip_bad` is not given.
     """
-    from .image_files import ImageFiles, segmented
+    from .segmented_files import ImageFiles, segmented
 
     # Go on behind the images that are finished.
     names = dict(zip(files, output_names(files), strict=True))
@@ -262,75 +238,6 @@ def segment_files(
         # The record comes last: an image with a record is finished.
         journal.append(record)
         done += 1
-
-
-def class_names(model: str) -> list[str]:
-    """Return the class names of a saved SOLOv2.
-
-    Raises:
-        UserFileNotFoundError: there is no such model.
-        UserError: it is another kind of model, which transformers would load with random weights.
-    """
-    from transformers import AutoConfig
-
-    from ..hub.run_folders import refuse_run_folder
-    from ..models.saved_files import naming_damaged_model
-
-    refuse_run_folder(model)
-    try:
-        with naming_damaged_model(model):
-            config = AutoConfig.from_pretrained(model)
-            names = [config.id2label[index] for index in range(config.num_labels)]
-    except UserError:
-        raise
-    except (OSError, ValueError) as error:
-        # The first line of a long message of transformers holds the reason.
-        reason = str(error).splitlines()[0]
-        if model.startswith((".", "/", "~")) and not Path(model).is_dir():
-            reason = "no such folder"
-        raise UserFileNotFoundError(f"{model}: neither a model folder nor a model on the Hub ({reason})") from error
-    if config.model_type != "solov2":
-        raise UserError(f"{model}: is a {config.model_type} model; MODEL must be a SOLOv2")
-    return names
-
-
-def image_files(paths: Sequence[str], output_dir: Path | None = None) -> dict[Path, str]:
-    """Return the images among files and folders, in order, each once and with its name below the folder that all share.
-
-    Args:
-        paths: files and folders.
-        output_dir: folder of results, whose pictures are left out of the folders.
-
-    Raises:
-        UserFileNotFoundError: a path does not exist, or a folder holds no image.
-    """
-    files: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            # In folders only images count; a file that is named itself is taken as it is.
-            named = [file for file in files_below(path) if is_image_name(file)]
-            inside = [file for file in named if not _is_result(file, output_dir)]
-            if not inside:
-                raise UserFileNotFoundError(f"{path}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
-            files += inside
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise UserFileNotFoundError(f"{path}: no such image or folder")
-    # Names relative to the shared folder stay distinct across subfolders.
-    shared = os.path.commonpath([os.path.abspath(path if Path(path).is_dir() else Path(path).parent) for path in paths])
-    # Two paths may name one file, which counts once.
-    once: dict[str, Path] = {}
-    for file in files:
-        once.setdefault(os.path.abspath(file), file)
-    return {file: Path(os.path.relpath(place, shared)).as_posix() for place, file in once.items()}
-
-
-def _is_result(file: Path, output_dir: Path | None) -> bool:
-    """Return True for a picture that an earlier call has written into the output folder."""
-    return output_dir is not None and any(
-        file.absolute().is_relative_to((output_dir / folder).absolute()) for folder in PICTURE_FOLDERS
-    )
 
 
 def output_names(files: Iterable[Path]) -> Iterator[str]:

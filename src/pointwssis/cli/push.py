@@ -28,6 +28,5 @@ def main(arguments: Sequence[str]) -> None:
     from ..runs.publish import publish
 
     register()
-    # A run has up to three parts, each with a repository of its own.
     for part, address in publish(options.folder, options.repo, options.private).items():
         print(f"{part}: {address}")

@@ -32,7 +32,7 @@ def documented_keys() -> dict[str, dict[str, str]]:
             key = match[1]
             topics[topic][key] = match[2]
         elif line.strip():
-            topics[topic][key] += " " + line.strip()  # a continued line
+            topics[topic][key] += " " + line.strip()
     return topics
 
 

@@ -24,7 +24,6 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="recipe to print; none lists all")
     name = parser.parse_args(arguments).name
-    # All recipes with their summaries, one of them as YAML, or a hint for a misspelled name.
     recipes = named_recipes()
     if name is None:
         # Names, and the first lines of the files, in two columns
@@ -32,7 +31,6 @@ def main(arguments: Sequence[str]) -> None:
         for each, path in recipes.items():
             print(f"{each:<{width}}{summary_line(path)}")
     elif name in recipes:
-        # The text of the file, which includes its comments
         print(recipes[name].read_text(encoding="utf-8"), end="")
     else:
         raise UserFileNotFoundError(with_hint(f"no recipe is called {name!r}", did_you_mean(name, recipes)))

@@ -157,6 +157,11 @@ def masks_by_id(dataset: Dataset) -> dict[int, dict[str, Any]]:
     return masks
 
 
+def next_object_id(dataset: Dataset) -> int:
+    """Return the lowest id that is greater than those of all objects of rows; 1 without objects."""
+    return 1 + max((item["id"] for objects in dataset["objects"] for item in objects), default=0)
+
+
 def objects_with_point(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the objects of a row that have a point, without crowds, in the order of the row."""
     return [item for item in row["objects"] if not item["iscrowd"] and item["point"] is not None]

@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from .rle import RLE, rle_covers
+
 PointSource = Literal["center", "box_center", "random"]
 
 
@@ -69,3 +71,8 @@ def pixel_of(point: Sequence[float], height: int, width: int) -> tuple[int, int]
 def point_in_mask(point: Sequence[float], mask: np.ndarray) -> bool:
     """Return True if the pixel of a point (x, y) belongs to a (height, width) mask."""
     return bool(mask[pixel_of(point, *mask.shape)])
+
+
+def point_in_rle(point: Sequence[float], rle: RLE) -> bool:
+    """Return True if the pixel of a point (x, y) belongs to a mask in compressed run lengths, which is not decoded."""
+    return rle_covers(rle, *pixel_of(point, *rle["size"]))

@@ -35,29 +35,9 @@ def check_processor_settings(settings: Mapping[str, Any]) -> None:
     Args:
         settings: name → value of an image processor or of a call of it; missing ones and None pass.
     """
-    sides = {}
-    for setting in ("size", "pad_size"):
-        sides |= {f"{setting}: {name}": side for name, side in dict(settings.get(setting) or {}).items()}
-    sides |= {name: settings.get(name) for name in ("size_divisor", "tile_size")}
-    for name, side in sides.items():
-        if side is not None and not (_is_number(side) and 1 <= side <= MAX_SIDE):
-            raise UserError(f"{name} is {brief(side)}; it must be a number of pixels from 1 to {MAX_SIDE:,}")
-    shortest, longest = sides.get("size: shortest_edge"), sides.get("size: longest_edge")
-    if shortest is not None and longest is not None and longest < shortest:
-        raise UserError(f"size: longest_edge is {longest}; it must be at least shortest_edge, {shortest}")
+    _check_sides(settings)
     for name in ("image_mean", "image_std"):
-        values = settings.get(name)
-        is_list = isinstance(values, (list, tuple))
-        values = list(values) if is_list else [values]
-        # Four channels are those of an array that a call passes with settings of its own.
-        is_good = len(values) in (1, 3, 4) and all(_is_number(value) for value in values)
-        if is_list and len(values) == 1 and settings.get("do_convert_rgb"):
-            is_good = False  # a list holds one value per channel of RGB
-        if values != [None] and (not is_good or (name == "image_std" and min(values) <= 0)):
-            kind = "positive" if name == "image_std" else "finite"
-            raise UserError(
-                f"{name} is {brief(values)}; it must be {kind} numbers, one for each channel, of which images have 3"
-            )
+        _check_channels(name, settings)
     for name in ("rescale_factor", "box_scale"):
         value = settings.get(name)
         if value is not None and not (_is_number(value) and value > 0):
@@ -68,6 +48,37 @@ def check_processor_settings(settings: Mapping[str, Any]) -> None:
     resample = settings.get("resample")
     if isinstance(resample, int) and resample not in list(Resampling):
         raise UserError(f"resample is {brief(resample)}; it must be one of Pillow's filters, 0 to {max(Resampling)}")
+
+
+def _check_sides(settings: Mapping[str, Any]) -> None:
+    """Raise a `UserError` for a side that is no number of pixels, or edges in the wrong order."""
+    sides = {}
+    for setting in ("size", "pad_size"):
+        sides |= {f"{setting}: {name}": side for name, side in dict(settings.get(setting) or {}).items()}
+    sides |= {name: settings.get(name) for name in ("size_divisor", "tile_size")}
+    for name, side in sides.items():
+        if side is not None and not (_is_number(side) and 1 <= side <= MAX_SIDE):
+            raise UserError(f"{name} is {brief(side)}; it must be a number of pixels from 1 to {MAX_SIDE:,}")
+    shortest, longest = sides.get("size: shortest_edge"), sides.get("size: longest_edge")
+    if shortest is not None and longest is not None and longest < shortest:
+        raise UserError(f"size: longest_edge is {longest}; it must be at least shortest_edge, {shortest}")
+
+
+def _check_channels(name: str, settings: Mapping[str, Any]) -> None:
+    """Raise a `UserError` for a mean or standard deviation that is not one number per channel, or one for all."""
+    value = settings.get(name)
+    is_list = isinstance(value, (list, tuple))
+    values = list(value) if is_list else [value]
+    if values == [None]:
+        return
+    # Four channels are those of an array that a call passes with settings of its own; RGB has no list of one.
+    counts = (3, 4) if is_list and settings.get("do_convert_rgb") else (1, 3, 4)
+    is_good = len(values) in counts and all(_is_number(one) for one in values)
+    if not is_good or (name == "image_std" and min(values) <= 0):
+        kind = "positive" if name == "image_std" else "finite"
+        raise UserError(
+            f"{name} is {brief(values)}; it must be {kind} numbers, one for each channel, of which images have 3"
+        )
 
 
 def _is_number(value: Any) -> bool:

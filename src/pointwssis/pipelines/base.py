@@ -34,13 +34,11 @@ class ImagePipeline(HubPipeline, Pipeline):
         check_at_least_one("batch_size", kwargs.get("batch_size"))
         super().__init__(*args, **kwargs)
         # Find out here that the model is of another kind, rather than in the middle of the first image.
-        found = self.model.config.model_type
+        name, found = self.model.config._name_or_path or type(self.model).__name__, self.model.config.model_type
         if found != self._model_type:
-            name = self.model.config._name_or_path or type(self.model).__name__
             raise UserError(f"{name}: is a {found} model; {type(self).__name__} needs a {self._model_type} model")
         # A network whose training diverged would find nothing, silently.
         if not all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
-            name = self.model.config._name_or_path or type(self.model).__name__
             raise UserError(f"{name}: its weights hold NaN or infinity, so its training diverged; train it again")
         in_fast_layout(self.model)
 

@@ -108,20 +108,26 @@ def read_item(item: Mapping[str, Any], timeout: float | None = None) -> dict[str
     Returns:
         The item with its image as an upright RGB PIL image, and with a `name` of the image for error messages.
     """
-    source, position = item["image"], item.get("position")
-    file = source.get("path") if isinstance(source, Mapping) else getattr(source, "filename", source)
-    # Long text is base64, not a path.
-    file = str(file) if isinstance(file, (str, Path)) and 0 < len(str(file)) < 200 else None
-    # Errors about a file name it already; those about an image in memory need its position.
-    name = f"image {position}" if position is not None else "the image" if file is None else file
+    file, position = _file_of(item["image"]), item.get("position")
     try:
-        image = as_image(source, timeout)
+        image = as_image(item["image"], timeout)
     except (TypeError, ValueError) as error:
+        # Errors about a file name it already; those about one of several images in memory need its position.
         if file is not None or position is None:
             raise
-        raise type(error)(f"{name}: {error}") from error
-    name += f" ({file})" if position is not None and file is not None else ""
+        raise type(error)(f"image {position}: {error}") from error
+    if position is None:
+        name = file or "the image"
+    else:
+        name = f"image {position}" if file is None else f"image {position} ({file})"
     return {**item, "image": image, "name": name}
+
+
+def _file_of(image: Any) -> str | None:
+    """Return the path or URL that an image comes from; None for an image in memory."""
+    file = image.get("path") if isinstance(image, Mapping) else getattr(image, "filename", image)
+    # Long text is base64, not a path.
+    return str(file) if isinstance(file, (str, Path)) and 0 < len(str(file)) < 200 else None
 
 
 def as_image(image: Any, timeout: float | None = None) -> Image.Image:

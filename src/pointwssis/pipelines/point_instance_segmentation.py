@@ -19,7 +19,7 @@ from ..ops.points import point_in_mask
 from ..ops.rle import encode_mask
 from ..ops.user_error import UserError
 from .base import ImagePipeline, unknown_parameter
-from .inputs import as_items, read_item
+from .inputs import as_items, given, read_item
 from .outputs import COMPACT_FORMATS, check_mask_format, formatted
 from .refiners import Refiner, as_refiner, refined_masks
 from .validation import checked_prompts
@@ -159,21 +159,16 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         if mask_format is not None:
             check_mask_format(mask_format)
         # Parameters of preprocess, _forward and postprocess; those that are not given keep their defaults.
-        steps: tuple[dict[str, Any], ...] = (
-            {"timeout": timeout, "tile_size": tile_size},
-            {
-                "threshold": threshold,
-                "top_k": top_k,
-                "level_strategy": level_strategy,
-                "refiner": self._as_refiner(refiner),
-                "mask_format": mask_format,
-            },
-            {"mask_format": mask_format},
-        )
-        preprocess, forward, postprocess = (
-            {name: value for name, value in step.items() if value is not None} for step in steps
-        )
-        return preprocess, forward, postprocess
+        preprocess = {"timeout": timeout, "tile_size": tile_size}
+        forward = {
+            "threshold": threshold,
+            "top_k": top_k,
+            "level_strategy": level_strategy,
+            "refiner": self._as_refiner(refiner),
+            "mask_format": mask_format,
+        }
+        postprocess = {"mask_format": mask_format}
+        return given(preprocess), given(forward), given(postprocess)
 
     def _as_refiner(self, refiner: Any) -> Refiner | None:
         """Return a refiner as a callable, or None; a repository is loaded once, however many calls name it."""
@@ -303,9 +298,9 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
         if "tile_size" in items[0]:
             settings = DecodingSettings.of(self.model.config)
             settings = settings if top_k is None else replace(settings, max_detections=top_k)
-            columns = instances_of_tiles(outputs, settings, threshold, top_k)
+            masks, labels, scores = instances_of_tiles(outputs, settings, threshold, top_k)
             instances = []
-            for mask, label_id, score in zip(columns[0], columns[1].tolist(), columns[2].tolist(), strict=True):
+            for mask, label_id, score in zip(masks, labels.tolist(), scores.tolist(), strict=True):
                 pixels = mask.rle() if as_rle else mask.dense()
                 instances.append({"mask": pixels, "label_id": label_id, "score": score})
             return [instances]

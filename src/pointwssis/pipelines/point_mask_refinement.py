@@ -10,8 +10,8 @@ from PIL import Image
 from transformers.utils import ModelOutput
 
 from ..ops.point_prompts import checked_labels, checked_points, label_id
-from ..ops.points import pixel_of
-from ..ops.rle import RLE, decode_rle, encode_mask, rle_covers
+from ..ops.points import point_in_rle
+from ..ops.rle import RLE, decode_rle, encode_mask
 from ..ops.user_error import UserError
 from .base import ImagePipeline, unknown_parameter
 from .inputs import given, read_item
@@ -142,14 +142,12 @@ class PointMaskRefinementPipeline(ImagePipeline):
         for start in range(0, len(rough_masks), step):
             chunk = slice(start, start + step)
             rough = [decode_rle(mask) if isinstance(mask, dict) else mask for mask in rough_masks[chunk]]
-            # Image → crops of the objects.
             prompts: dict[str, Any] = {"rough_masks": [rough], "input_points": [inside[chunk]]}
             if labels is not None:
                 prompts["class_labels"] = [labels[chunk]]
             encoded = self.image_processor([pixels], **prompts, input_data_format="channels_last", return_tensors="pt")
             boxes = encoded.pop("crop_boxes")
             encoded.pop("image_indices")  # all crops belong to the one image
-            # Crops → refined masks in the image.
             with torch.no_grad():
                 logits = self.model(**encoded.to(self.device)).logits
             result = self.image_processor.post_process_masks(logits, boxes, [(image.height, image.width)], [rough])[0]
@@ -167,7 +165,7 @@ class PointMaskRefinementPipeline(ImagePipeline):
                     "mask": formatted(mask, mask_format),
                     "label": label,
                     "point": point,
-                    "point_in_mask": rle_covers(mask, *pixel_of(point, *mask["size"])),
+                    "point_in_mask": point_in_rle(point, mask),
                     "kept_rough_mask": is_kept,
                 }
             )

@@ -13,7 +13,8 @@ from ..models.factory import new_segmenter
 from ..ops.tiles import tile_windows
 from ..runs.data import RunData
 from ..runs.label_stopping import MEASUREMENTS
-from ..runs.plan import FOLDS, LABEL, TRAIN, StagePlan, count_objects
+from ..runs.names import FOLDS
+from ..runs.plan import LABEL, TRAIN, StagePlan, count_objects
 from ..runs.recipe import Recipe
 from ..runs.refiner_stage import starting_refiner
 from ..runs.run_labelers import labels_mirrored_views

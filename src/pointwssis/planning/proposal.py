@@ -285,7 +285,6 @@ def schedule_settings(
 
 def _headline(facts: DataFacts, seconds: float, minutes: float, deep_images: int) -> list[str]:
     """Return the paragraphs at the top of a proposed recipe."""
-    # Data and machine, bit depth, and the expected duration.
     where = f"{counted(facts.full, 'image')} with masks and {facts.point:,} with points, on a {machine_name()}"
     depth = "Bit depth requires no setting: "
     if deep_images:

@@ -7,8 +7,9 @@ refiner nor the teacher of their rough masks has seen show what it does to the m
 
 import bisect
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -167,12 +168,12 @@ def decide(measured: Sequence[MeasuredObject]) -> Gate:
     opens_all = overall.gains(OVERALL_MARGIN)
     size_edges, score_edges = _edges([one.size for one in measured]), _edges([one.score for one in measured])
     # Sort the objects into the bins; with one bin per axis, the overall decision is the only one.
-    cells: list[list[list[MeasuredObject]]] = [[[] for _ in range(len(score_edges) + 1)] for _ in [*size_edges, None]]
+    cells: dict[tuple[int, int], list[MeasuredObject]] = defaultdict(list)
     for one in measured:
-        cells[bisect.bisect(size_edges, one.size)][bisect.bisect(score_edges, one.score)].append(one)
+        cells[bisect.bisect(size_edges, one.size), bisect.bisect(score_edges, one.score)].append(one)
     bins = []
-    for row in cells:
-        bins.append([_bin(cell, opens_all) for cell in row])
+    for size_bin in range(len(size_edges) + 1):
+        bins.append([_bin(cells[size_bin, score_bin], opens_all) for score_bin in range(len(score_edges) + 1)])
     any_open = any(one.is_open for row in bins for one in row)
     decision = ALL if opens_all else SOME if any_open else NONE
     return Gate(decision, _bin(measured, opens_all), size_edges, score_edges, bins)
@@ -198,7 +199,7 @@ def _bin(measured: Sequence[MeasuredObject], opens_all: bool = False) -> GateBin
     found = GateBin(count, rough_iou, rough_iou + float(gains.mean()), error, opens_all)
     # Where not all bins are open, each one has to show a clear gain.
     is_clear = count >= MIN_OBJECTS_PER_BIN and found.gains(BIN_MARGIN)
-    return GateBin(found.objects, found.rough_iou, found.refined_iou, found.gain_error, opens_all or is_clear)
+    return replace(found, is_open=opens_all or is_clear)
 
 
 # -- applying

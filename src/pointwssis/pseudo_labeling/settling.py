@@ -33,23 +33,23 @@ def settled_labels(row: Row, items: Sequence[Row], masks: Sequence[RLE]) -> list
         masks: their masks.
     """
     labeled = {id(item) for item in items}
-    annotated = []
-    for item in objects_with_mask(row):
-        if id(item) not in labeled:
-            annotated.append(item["segmentation"])
-    settled = list(masks)
+    annotated = [item["segmentation"] for item in objects_with_mask(row) if id(item) not in labeled]
     # Objects with points come first.
-    pointed = [index for index, item in enumerate(items) if item["point"] is not None]
-    points = [items[index]["point"] for index in pointed]
-    for index, mask in zip(pointed, settle_overlaps([masks[i] for i in pointed], points, annotated), strict=True):
-        settled[index] = mask
-    # Proposals take free pixels only; one that has none is empty, and no label.
-    taken = annotated + [settled[index] for index in pointed]
-    for index, item in enumerate(items):
-        if item["point"] is None:
-            settled[index] = free_part(masks[index], taken)
-    proposed = [index for index, item in enumerate(items) if item["point"] is None and rle_area(settled[index])]
-    centers = [point_from_mask(decode_rle(settled[index])) for index in proposed]
-    for index, mask in zip(proposed, settle_overlaps([settled[i] for i in proposed], centers), strict=True):
-        settled[index] = mask
-    return settled
+    points = [item["point"] for item in items if item["point"] is not None]
+    pointed = [mask for item, mask in zip(items, masks, strict=True) if item["point"] is not None]
+    pointed = settle_overlaps(pointed, points, annotated)
+    # Proposals share what is left.
+    proposed = [mask for item, mask in zip(items, masks, strict=True) if item["point"] is None]
+    proposed = _settled_proposals(proposed, taken=[*annotated, *pointed])
+    # Back to the order of the objects
+    settled_pointed, settled_proposed = iter(pointed), iter(proposed)
+    return [next(settled_proposed if item["point"] is None else settled_pointed) for item in items]
+
+
+def _settled_proposals(masks: Sequence[RLE], taken: Sequence[RLE]) -> list[RLE]:
+    """Return the masks of proposals without overlaps, and without the pixels of other masks, which are taken."""
+    free = [free_part(mask, taken) for mask in masks]
+    # A proposal without a free pixel is empty, and no label.
+    left = [mask for mask in free if rle_area(mask)]
+    settled = iter(settle_overlaps(left, [point_from_mask(decode_rle(mask)) for mask in left]))
+    return [next(settled) if rle_area(mask) else mask for mask in free]

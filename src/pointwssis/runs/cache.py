@@ -64,7 +64,7 @@ def cached_by_image(
         if made is not None:
             write_folder(folder, lambda unfinished: _save_with_keys(unfinished, folder, rows, own, made))
         wait_for_all()
-    # They have served.
+    # Labels that were kept aside are not needed any more.
     if is_first_process():
         shutil.rmtree(earlier_labels(folder), ignore_errors=True)
     return stored_rows(folder)

@@ -45,15 +45,14 @@ def compute_settings(
     """
     device, path = best_device(), Path(recipe.output_dir) / SPEED_FILE
     fixed = fixed_settings(recipe, settings)
-    # GPUs need no choice, and several processes must make the same one.
-    is_gpu = device.type == "cuda"
-    plain = ComputeSettings(args.bf16, is_gpu, torch.get_num_threads())
+    plain = ComputeSettings(args.bf16, channels_last=device.type == "cuda", threads=torch.get_num_threads())
     plain = replace(plain, **fixed)
+    # GPUs need no choice.
     if device.type != "cpu":
         return plain
     choices = candidates(**fixed)
-    if not plain.trains_on_cpu:
-        plain = choices[0]
+    plain = plain if plain.trains_on_cpu else choices[0]
+    # Several processes must make the same choice.
     if args.world_size > 1:
         return plain
     kept = read_json(path) or {}

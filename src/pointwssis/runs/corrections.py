@@ -13,7 +13,7 @@ from typing import Any
 from datasets import Dataset
 
 from ..data import load_annotations
-from ..data.schema import class_names, dataset_from_rows, objects_with_point, supervision
+from ..data.schema import class_names, dataset_from_rows, next_object_id, objects_with_point, supervision
 from ..ops.user_error import UserError
 from .confirmed_masks import confirmed_masks, keeps_scores, unconfirmed_objects
 
@@ -43,7 +43,7 @@ def load_corrections(files: Sequence[str], train: Dataset, present: Dataset, **o
     """
     present = present.with_format(None)
     places = {name: place for place, name in enumerate(present["file_name"])}
-    ids = count(1 + max((item["id"] for objects in train["objects"] for item in objects), default=0))
+    ids = count(next_object_id(train))
     corrected: dict[str, dict[str, Any]] = {}
     for file in files:
         rows = load_annotations(file, image_folder(train), class_names=class_names(train), **options)

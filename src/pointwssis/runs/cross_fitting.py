@@ -10,17 +10,8 @@ import numpy as np
 from datasets import Dataset
 
 from .held_back import without
+from .names import fold_name
 from .recipe import Recipe
-
-
-def fold_name(number: int, folds: int) -> str:
-    """Return the folder of the teacher that leaves a fold out, relative to the output folder; the first fold is 1.
-
-    Example:
-        >>> fold_name(1, 3)
-        'folds/1_of_3'
-    """
-    return f"folds/{number}_of_{folds}"
 
 
 def fold_positions(recipe: Recipe, rows: Dataset) -> list[list[int]]:

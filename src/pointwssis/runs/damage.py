@@ -9,9 +9,10 @@ from pathlib import Path
 from ..ops.processes import from_first_process, wait_for_all
 from ..ops.whole_files import MANIFEST, UNFINISHED, DamagedFileError, damage_of, damaged_files, is_whole_folder
 from .cache import EARLIER
-from .label_stopping import FILE as MEASURED_FILE
-from .names import MODELS
+from .label_stopping import MEASURED_FILE
+from .names import FOLDS, MODELS, ROUNDS
 from .outdated import ORIGIN_FILES
+from .stage_results import LOG_FILE, SETTINGS_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -20,20 +21,20 @@ LABEL_FOLDERS = (
     "rough/*",
     "pseudo/*",
     f"{EARLIER}/*",
-    "rounds/refiner*/labels",
-    "rounds/student*/labels/rough/*",
-    "rounds/student*/labels/pseudo/*",
-    f"rounds/student*/labels/{EARLIER}/*",
+    f"{ROUNDS}/refiner*/labels",
+    f"{ROUNDS}/student*/labels/rough/*",
+    f"{ROUNDS}/student*/labels/pseudo/*",
+    f"{ROUNDS}/student*/labels/{EARLIER}/*",
 )
 OTHER_FOLDERS = (
-    *(model.name for model in MODELS), "teacher/weights_at_*", "folds/*", "rounds/*", "pseudo",
-    "rounds/student*/labels/pseudo",
+    *(model.name for model in MODELS), "teacher/weights_at_*", f"{FOLDS}/*", f"{ROUNDS}/*", "pseudo",
+    f"{ROUNDS}/student*/labels/pseudo",
 )  # fmt: skip
 DATASET_FILES = (MANIFEST, "state.json", "dataset_info.json")
 # Files of a model that only a training can write
 TRAINED_FILES = (
-    "config.json", "model.safetensors", "preprocessor_config.json", "training_args.bin", "training_log.json",
-    "training_settings.json", MEASURED_FILE,
+    "config.json", "model.safetensors", "preprocessor_config.json", "training_args.bin", LOG_FILE, SETTINGS_FILE,
+    MEASURED_FILE,
 )  # fmt: skip
 # A card belongs to the user, who may change it.
 FREE_FILES = ("README.md",)

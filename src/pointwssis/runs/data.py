@@ -3,6 +3,7 @@
 
 import functools
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,9 +26,11 @@ from ..ops.user_error import UserError
 from ..ops.wording import brief, counted, did_you_mean, with_hint
 from .corrections import load_corrections
 from .recipe import Recipe
+from .recipe_values import files_of
 
 logger = logging.getLogger(__name__)
 
+SUPERVISION = ("full", "point", "image", "none")  # kinds of supervision, and fields of `RunData`
 _MAX_NAMES = 5  # in a message
 # Setting → keys of the data that it applies to, and why not to others
 _SOURCES_OF = {
@@ -130,7 +133,7 @@ def _check_sources(recipe: Recipe) -> None:
             raise UserError(f"{key} requires {' or '.join(fitting)}, and this recipe has {sources[0]}: {reason}")
 
 
-def _split_data(recipe: Recipe, reports: list[LoadReport] | None) -> RunData:
+def _split_data(recipe: Recipe, reports: list[LoadReport]) -> RunData:
     """Load and split the data of a recipe, without its corrections."""
     _check_sources(recipe)
     if recipe.dataset_name is not None:
@@ -149,7 +152,7 @@ def split_data(recipe: Recipe, train: Dataset, validation: Dataset | None) -> Ru
     if recipe.labeled_fraction is None:
         # Labels stay as they are in the files; only points may be perturbed.
         rows = apply_point_noise(train, recipe.point_noise, recipe.seed, ground_truth=train)
-        parts = [of_kinds(rows, kind) for kind in ("full", "point", "image", "none")]
+        parts = [of_kinds(rows, kind) for kind in SUPERVISION]
         return RunData(train, *parts, validation)
     # Labels are hidden at random; images that have weaker labels already join their own kind.
     weaker = (recipe.image_level_fraction, recipe.unlabeled_fraction)
@@ -177,22 +180,19 @@ def _report_unused_names(recipe: Recipe, reports: list[LoadReport]) -> None:
     logger.warning("label_map: names that no annotation file has, without effect (%s): %s", count, shown)
 
 
-def _corrected(recipe: Recipe, data: RunData, reports: list[LoadReport] | None) -> RunData:
+def _corrected(recipe: Recipe, data: RunData, reports: list[LoadReport]) -> RunData:
     """Return data in which corrected images have the labels of their corrections, mostly masks of all objects."""
-    files = recipe.corrections if isinstance(recipe.corrections, list) else [recipe.corrections]
     options = {"skip_bad": recipe.skip_bad, "allow_outside": recipe.allow_outside, "reports": reports}
     present = concatenate_datasets([data.full, data.point, data.image, data.none])
-    rows = load_corrections(files, data.train, present, **options)
+    rows = load_corrections(files_of(recipe.corrections), data.train, present, **options)
     ids = set(rows["image_id"])
     parts = {}
-    for kind in ("full", "point", "image", "none"):
-        part = getattr(data, kind)
-        left = part.select([place for place, id in enumerate(part["image_id"]) if id not in ids])
+    for kind in SUPERVISION:
+        left = without_images(getattr(data, kind), ids)
         parts[kind] = concatenate_datasets([left, of_kinds(rows, kind)])
     # Ground truth that is known of all objects stays: it measures labels, corrected ones too.
     if not data.ground_truth_is_known:
-        left = [place for place, id in enumerate(data.train["image_id"]) if id not in ids]
-        parts["train"] = concatenate_datasets([data.train.select(left), rows])
+        parts["train"] = concatenate_datasets([without_images(data.train, ids), rows])
     return replace(data, **parts)
 
 
@@ -228,7 +228,7 @@ def _as_prepared(recipe: Recipe, splits: DatasetDict) -> RunData:
     return RunData(train, full, point, nothing, nothing, splits.get("validation"))
 
 
-def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, Dataset | None]:
+def _loaded(recipe: Recipe, reports: list[LoadReport]) -> tuple[Dataset, Dataset | None]:
     """Load the training rows and the validation rows from annotation files."""
     options = {**reading_options(recipe), "reports": reports}
     # COCO's folder layout tells where images and both annotation files are.
@@ -238,7 +238,7 @@ def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, 
     if recipe.train_annotations is not None and recipe.image_dir is None:
         raise UserError("train_annotations requires image_dir (--image_dir), the folder of the images")
     # Any other format: one or more files for training, and perhaps one for validation with the same classes.
-    files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
+    files = files_of(recipe.train_annotations)
     train = load_annotation_files(files, recipe.image_dir, complete=recipe.complete, **options)
     validation = None
     if recipe.val_annotations is not None:
@@ -249,8 +249,7 @@ def _loaded(recipe: Recipe, reports: list[LoadReport] | None) -> tuple[Dataset, 
         # Images of the folder that appear in none of the files join the training rows without labels.
         known = [rows for rows in (train, validation) if rows is not None]
         report = LoadReport()
-        if reports is not None:
-            reports.append(report)
+        reports.append(report)
         reading = {"skip_bad": recipe.skip_bad, "report": report}
         others = unlabeled_rows(recipe.image_dir, known, results=recipe.output_dir, **reading)
         train = concatenate_datasets([train, others])
@@ -266,3 +265,8 @@ def reading_options(recipe: Recipe) -> dict[str, Any]:
 def of_kinds(rows: Dataset, *kinds: str) -> Dataset:
     """Return the images with one of these kinds of supervision."""
     return rows.select([place for place, kind in enumerate(supervision_of(rows)) if kind in kinds])
+
+
+def without_images(rows: Dataset, ids: Collection[int]) -> Dataset:
+    """Return the rows of all images but those with one of these ids."""
+    return rows.select([place for place, image_id in enumerate(rows["image_id"]) if image_id not in ids])

@@ -9,7 +9,7 @@ from typing import Any
 from transformers import AutoConfig
 
 from ..data.annotation_cost import SECONDS_PER_DAY, annotation_cost
-from ..hub.cards import CURVES_FILE, TrainingFacts, local_name, write_card
+from ..hub.cards import CURVES_FILE, FACTS_FILE, TrainingFacts, local_name, write_card
 from ..hub.cards.released import backbone_name
 from ..models.efficientnet_lite.convert_efficientnet_lite import EFFICIENTNET_LITE_SCALES
 from ..models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER
@@ -18,15 +18,17 @@ from ..visualization.curves import draw_curves
 from .data import RunData
 from .held_back import late_images, teacher_rows
 from .labeling import QUALITY_FILE
-from .names import MODELS, role_of
-from .plan import round_name
+from .names import MODELS, role_of, round_name
 from .recipe import Recipe, refiner_sampling
+from .recipe_values import files_of
 from .reuse import reused_model
 from .shipping import shipped_model
-from .stage_results import is_trained
+from .stage_results import LOG_FILE, METRICS_FILE, SETTINGS_FILE, is_trained
 
 KEYS_WITH_LOCAL_PATHS = ("data_dir", "train_annotations", "val_annotations", "image_dir", "corrections", "output_dir")
 KEYS_WITHOUT_EFFECT_ON_MODELS = ("stages", "skip_bad", "allow_outside", "push_to_hub", "hub_model_id", "hub_private")
+
+OUR_NAMES = ("teacher", GENERAL_REFINER, *EFFICIENTNET_LITE_SCALES)  # of models, in place of a folder or repository
 
 LabelCosts = tuple[dict[str, int], dict[str, float]]
 """Kind of label → number of images, and kind of label → days of labeling."""
@@ -53,7 +55,7 @@ def write_cards(recipe: Recipe, data: RunData, folder: Path, labels: LabelCosts)
         # Curves are drawn once, from the log of the training; a log may hold nothing to draw.
         curves = path / CURVES_FILE
         if not curves.is_file():
-            picture = draw_curves(read_json(path / "training_log.json"))
+            picture = draw_curves(read_json(path / LOG_FILE))
             if picture is not None:
                 write_whole(curves, picture.save)
         write_card(path, family)
@@ -105,21 +107,21 @@ def model_facts(recipe: Recipe, data: RunData, folder: Path, name: str, labels: 
         training={**settings, "image_size": recipe.image_size, "tile_size": recipe.tile_size} if settings else {},
         start=start,
         base_model=base_model,
-        metrics=read_json(folder / name / "metrics.json") or None,
+        metrics=read_json(folder / name / METRICS_FILE) or None,
         max_detections=recipe.max_detections,
         pseudo_labels={kind: values for kind, values in quality.items() if values and values["AP"] is not None},
         recipe=public_recipe(recipe),
         versions={package: version(package) for package in ("pointwssis", "transformers", "torch")},
-        repo=(read_json(folder / name / "training_facts.json") or {}).get("repo"),
+        repo=(read_json(folder / name / FACTS_FILE) or {}).get("repo"),
     )
 
 
 def training_settings(recipe: Recipe, folder: Path, name: str) -> dict[str, Any] | None:
     """Return the settings that a model was trained with; `steps` counts all its rounds. None if not trained."""
-    settings = read_json(folder / name / "training_settings.json")
+    settings = read_json(folder / name / SETTINGS_FILE)
     rounds = 2 if name == "refiner" else recipe.label_rounds
     for number in range(1, rounds):
-        earlier = read_json(folder / round_name(name, number) / "training_settings.json")
+        earlier = read_json(folder / round_name(name, number) / SETTINGS_FILE)
         if settings and earlier:
             settings["steps"] += earlier["steps"]
     return settings
@@ -138,8 +140,8 @@ def data_names(recipe: Recipe, data: RunData) -> dict[str, Any]:
         val_name = f"{name}, validation"
     else:
         # Annotation files go by their file names.
-        files = recipe.train_annotations if isinstance(recipe.train_annotations, list) else [recipe.train_annotations]
-        id, name = None, ", ".join(Path(str(file)).name for file in files)
+        files = [Path(file).name for file in files_of(recipe.train_annotations)]
+        id, name = None, ", ".join(files) or "own data"
         val_name = Path(recipe.val_annotations).name if recipe.val_annotations else None
     val_name = f"{name}, held-back images" if data.validation_is_held_back else val_name
     names = {"name": name, "images": len(data.train), "id": id}
@@ -168,10 +170,9 @@ def learned_from(recipe: Recipe, data: RunData, part: str) -> dict[str, int]:
 
 def starting_point(recipe: Recipe, part: str) -> tuple[str, str | None]:
     """Return the origin of the initial weights, in words and as the Hub repository (or "teacher") if it is one."""
-    # Teacher and refiner have a key each; students and upper bound share one.
-    own = {"teacher": recipe.teacher_name_or_path, "refiner": recipe.refiner_name_or_path}.get(
-        part, recipe.student_name_or_path
-    )
+    # Teacher and refiner have a key each; students, control and upper bound share one.
+    keys = {"teacher": recipe.teacher_name_or_path, "refiner": recipe.refiner_name_or_path}
+    own = keys.get(part, recipe.student_name_or_path)
     if own == "teacher":
         own = reused_model(recipe, "teacher")
         # A reused teacher is named as what it is.
@@ -207,10 +208,7 @@ def public_recipe(recipe: Recipe) -> dict[str, Any]:
         if key in KEYS_WITH_LOCAL_PATHS or key in KEYS_WITHOUT_EFFECT_ON_MODELS or value == defaults[key]:
             continue
         # A name that is neither ours nor that of a repository of the Hub is a path on the user's disk.
-        is_path = (key.endswith("_name_or_path") or key == "dataset_name") and value not in (
-            "teacher",
-            GENERAL_REFINER,
-            *EFFICIENTNET_LITE_SCALES,
-        )
-        values[key] = "a local folder" if is_path and not is_hub_name(value) else value
+        is_name = key.endswith("_name_or_path") or key == "dataset_name"
+        is_local = is_name and value not in OUR_NAMES and not is_hub_name(value)
+        values[key] = "a local folder" if is_local else value
     return values

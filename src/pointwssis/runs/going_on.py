@@ -11,7 +11,7 @@ from ..models.factory import is_saved_model
 from ..ops.user_error import UserError
 from .outdated import RECIPE_FILE
 from .recipe import Recipe
-from .recipe_values import parse_value
+from .recipe_values import files_of, parse_value
 from .shipping import shipped_model
 
 # The student labels in place of the teacher, with the refiner of the earlier run; neither is trained again.
@@ -50,15 +50,11 @@ def recipe_after_corrections(run: str, overrides: Mapping[str, str]) -> Recipe:
     if is_saved_model(folder / "refiner"):
         values["refiner_name_or_path"] = str(folder / "refiner")
     # Later files take precedence.
-    added = _files(parse_value("corrections", overrides["corrections"], get_type_hints(Recipe)["corrections"]))
-    files = [file for file in _files(earlier.corrections) if file not in added] + added
+    added = files_of(parse_value("corrections", overrides["corrections"], get_type_hints(Recipe)["corrections"]))
+    files = [file for file in files_of(earlier.corrections) if file not in added] + added
     overrides = {**overrides, "corrections": json.dumps(files, ensure_ascii=False)}
     lines = {key: place for key, place in earlier.places.lines.items() if key not in values}
     recipe = Recipe.from_values(asdict(earlier) | values, overrides, str(folder / RECIPE_FILE), lines)
     if Path(recipe.output_dir).resolve() == folder.resolve():
         raise UserError(f"output_dir is {recipe.output_dir}, the run to go on from; give another folder: {command}")
     return recipe
-
-
-def _files(corrections: str | list[str] | None) -> list[str]:
-    return corrections if isinstance(corrections, list) else [corrections] if corrections else []

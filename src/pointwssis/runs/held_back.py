@@ -17,7 +17,7 @@ from datasets import Dataset
 
 from ..data.schema import objects_with_mask, objects_with_point
 from ..ops.whole_files import read_json, write_json
-from .data import RunData
+from .data import RunData, without_images
 from .recipe import Recipe
 from .reuse import reused_model
 
@@ -58,11 +58,8 @@ def with_validation(recipe: Recipe, data: RunData) -> RunData:
     validation = data.full.select(chosen)
     held_back = set(validation["image_id"])
     # Images are matched by id, since the training images include them too.
-    left = {}
-    for name in ("train", "full"):
-        rows = getattr(data, name)
-        left[name] = rows.select([place for place, id in enumerate(rows["image_id"]) if id not in held_back])
-    return replace(data, **left, validation=validation, validation_is_held_back=True)
+    train, full = without_images(data.train, held_back), without_images(data.full, held_back)
+    return replace(data, train=train, full=full, validation=validation, validation_is_held_back=True)
 
 
 def late_images(recipe: Recipe, data: RunData) -> list[int]:

@@ -16,7 +16,7 @@ from ..ops.whole_files import read_json, write_folder, write_json
 from ..training.trainer import SegmentationTrainer
 
 MEASUREMENTS = 20  # at most, per training of all steps
-FILE = "held_back_labels.json"
+MEASURED_FILE = "held_back_labels.json"
 
 
 class LabelStopping(TrainerCallback):
@@ -37,7 +37,7 @@ class LabelStopping(TrainerCallback):
         self.folder = Path(trainer.args.output_dir) / "measured"
         self.interval = math.ceil(trainer.args.max_steps / MEASUREMENTS)
         # Step → mean IoU, in ascending order
-        saved = read_json(self.folder / FILE) or {"mean_iou": {}}
+        saved = read_json(self.folder / MEASURED_FILE) or {"mean_iou": {}}
         self.mean_iou: dict[int, float] = {int(step): value for step, value in saved["mean_iou"].items()}
 
     @property
@@ -87,7 +87,7 @@ class LabelStopping(TrainerCallback):
                 copy = functools.partial(shutil.copytree, self._weights(nearest), dirs_exist_ok=True)
                 write_folder(target, copy)
             self._write(folder, max(self.mean_iou))
-            print(f"  {summary(folder)}", flush=True)
+            print(f"  {stopping_summary(folder)}", flush=True)
         return best
 
     def _weights(self, step: int) -> Path:
@@ -97,16 +97,16 @@ class LabelStopping(TrainerCallback):
         """Write all measurements into a folder."""
         values = {"best_step": self.best_step, "stopped_at": stopped_at, "mean_iou": self.mean_iou}
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / FILE, values)
+        write_json(folder / MEASURED_FILE, values)
 
 
-def summary(folder: Path) -> str | None:
+def stopping_summary(folder: Path) -> str | None:
     """Return one line about the stopping of a teacher; None without `teacher_patience`.
 
     Args:
         folder: folder of the teacher.
     """
-    measured = read_json(folder / FILE)
+    measured = read_json(folder / MEASURED_FILE)
     if measured is None:
         return None
     best = measured["best_step"]

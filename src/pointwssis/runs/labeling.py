@@ -13,6 +13,7 @@ from typing import Any
 from datasets import Dataset, concatenate_datasets
 
 from ..data import to_coco
+from ..data.schema import next_object_id
 from ..evaluation import evaluate_pseudo_labels
 from ..ops.processes import from_first_process, is_first_process
 from ..ops.whole_files import write_json, write_text
@@ -103,8 +104,7 @@ class Labeling:
         @functools.cache
         def first_id() -> int:
             # New objects are numbered after those of the data and those proposed in images with points.
-            taken = [item["id"] for objects in self.rough_point()["objects"] for item in objects]
-            return max([self.first_free_id, *(number + 1 for number in taken)])
+            return max(self.first_free_id, next_object_id(self.rough_point()))
 
         def label(some: Dataset) -> Dataset:
             return propose_rough_masks(some, self.labelers.proposer(), first_id())
@@ -126,7 +126,7 @@ class Labeling:
     @functools.cached_property
     def first_free_id(self) -> int:
         """The lowest id that is greater than those of all objects of the data."""
-        return 1 + max((item["id"] for objects in self.data.train["objects"] for item in objects), default=0)
+        return next_object_id(self.data.train)
 
     def rough_masks(self) -> dict[str, Dataset]:
         """Return prefix of the names in `PSEUDO_LABELS` → rows with rough masks."""

@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The one table of names: models of a run and their pseudo labels, in folders, results, cards and on the Hub."""
+"""The names of a run: its models and pseudo labels in folders, results, cards and on the Hub; folders of trainings."""
 
 from dataclasses import dataclass
 
@@ -46,6 +46,10 @@ PSEUDO_LABELS = {
 PUBLISHED_ROLES = ("student", "teacher", "refiner")
 
 
+# Folders of the output folder that hold the models of earlier rounds, and the teachers of folds
+ROUNDS, FOLDS = "rounds", "folds"
+
+
 def role_of(name: str) -> str:
     """Return the role of the model in a folder.
 
@@ -64,3 +68,36 @@ def candidates_for(role: str) -> list[str]:
         ['student_refined', 'student_point']
     """
     return [model.name for model in reversed(MODELS) if model.role == role]
+
+
+def round_name(model: str, number: int) -> str:
+    """Return the folder of a student or the refiner after an earlier round, relative to the output folder.
+
+    Example:
+        >>> round_name("student_refined", 1)
+        'rounds/student_refined_1'
+    """
+    return f"{ROUNDS}/{model}_{number}"
+
+
+def fold_name(number: int, folds: int) -> str:
+    """Return the folder of the teacher that leaves a fold out, relative to the output folder; the first fold is 1.
+
+    Example:
+        >>> fold_name(1, 3)
+        'folds/1_of_3'
+    """
+    return f"{FOLDS}/{number}_of_{folds}"
+
+
+def model_of(name: str) -> str:
+    """Return the model that a training belongs to: that of a round, the refiner for folds, or the name itself.
+
+    Example:
+        >>> model_of("rounds/student_refined_1"), model_of("folds/1_of_2"), model_of("teacher")
+        ('student_refined', 'refiner', 'teacher')
+    """
+    folder, _, inside = name.partition("/")
+    if folder == FOLDS:
+        return "refiner"
+    return inside.rpartition("_")[0] if folder == ROUNDS else name

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .data import RunData
 from .held_back import HELD_BACK_FILE, late_images
-from .label_stopping import summary
+from .label_stopping import stopping_summary
 from .recipe import Recipe
 from .reuse import reused_model
 from .shipping import MIN_VALIDATION_OBJECTS, shipped_model, ships_by_name, validation_objects
@@ -14,7 +14,7 @@ from .shipping import MIN_VALIDATION_OBJECTS, shipped_model, ships_by_name, vali
 def notes_on(recipe: Recipe, data: RunData) -> list[str]:
     """Return the notes on a run, one sentence each."""
     folder = Path(recipe.output_dir)
-    notes = [summary(folder / "teacher"), unknown_training_images(recipe, data)]
+    notes = [stopping_summary(folder / "teacher"), unknown_training_images(recipe, data)]
     if shipped_model(folder) is not None and validation_objects(folder) and ships_by_name(folder):
         notes.append(
             f"the model that ships was chosen by its name: AP on {validation_objects(folder)} validation objects "

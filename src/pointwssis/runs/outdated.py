@@ -13,7 +13,7 @@ from ..ops.whole_files import check_whole, read_json
 from .cache import earlier_labels, holds_keys
 from .compute import SPEED_FILE
 from .data_record import DATA_FILE, DataRecord
-from .names import SEGMENTERS
+from .names import FOLDS, ROUNDS, SEGMENTERS
 from .recipe import STAGES, Recipe, refiner_sampling
 from .reuse import REUSABLE, is_reused
 
@@ -69,12 +69,12 @@ FIRST_STAGE_OF_LABELER = {"teacher": "teacher", "refiner": "refiner", "proposer"
 # Stage → its results in the output folder, as patterns
 RESULTS = {
     # Other numbers of folds have other folders; another network computes best with other settings.
-    "teacher": ("teacher", "folds", SPEED_FILE),
+    "teacher": ("teacher", FOLDS, SPEED_FILE),
     "rough": ("rough/point", "rough/proposed"),
-    "refiner": ("refiner", "rounds/refiner*", "rough/full*", "rough/held_back*"),
+    "refiner": ("refiner", f"{ROUNDS}/refiner*", "rough/full*", "rough/held_back*"),
     "pseudo": ("pseudo",),
     "control": ("control",),
-    "student": ("student_point", "student_refined", "rounds/student*"),
+    "student": ("student_point", "student_refined", f"{ROUNDS}/student*"),
     "upper_bound": ("upper_bound",),
     EVALUATION: tuple(f"{model.name}/metrics.json" for model in SEGMENTERS),
 }

@@ -20,7 +20,7 @@ from .data import RunData
 from .data_record import DataRecord
 from .given_labelers import GivenLabelers
 from .held_back import MIN_MASKED_IMAGES, late_images, teacher_rows, without
-from .names import MODELS
+from .names import FOLDS, MODELS, model_of, round_name
 from .outdated import all_changes, check_folder, outdated_results
 from .recipe import STAGES, Recipe, refiner_sampling
 from .refiner_stage import starting_refiner
@@ -30,7 +30,6 @@ from .stage_arguments import fold_settings, refiner_settings, training_arguments
 from .stage_results import is_trained
 
 TRAIN, LABEL, GIVEN = "train", "label", "given"
-ROUNDS_FOLDER, FOLDS = "rounds", "folds"
 
 
 @dataclass(frozen=True)
@@ -297,23 +296,6 @@ class RunPlan:
 
     def _is_outdated(self, path: Path) -> bool:
         return any(path == removed or removed in path.parents for removed in self.outdated)
-
-
-def round_name(model: str, number: int) -> str:
-    """Return the folder of a student or the refiner after an earlier round, relative to the output folder.
-
-    Example:
-        >>> round_name("student_refined", 1), model_of("rounds/student_refined_1"), model_of("folds/1_of_2")
-        ('rounds/student_refined_1', 'student_refined', 'refiner')
-    """
-    return f"{ROUNDS_FOLDER}/{model}_{number}"
-
-
-def model_of(name: str) -> str:
-    """Return the model that a training belongs to: that of a round, the refiner for folds, or the name itself."""
-    if name.startswith(f"{FOLDS}/"):
-        return "refiner"
-    return name.split("/")[1].rpartition("_")[0] if name.startswith(f"{ROUNDS_FOLDER}/") else name
 
 
 def count_objects(rows: Dataset) -> int:

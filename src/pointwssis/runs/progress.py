@@ -7,6 +7,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from ..ops.wording import counted
+from .names import round_name
 
 # The first steps warm up caches; the steps between these two are timed for the first estimate.
 FIRST_TIMED_STEP, LAST_TIMED_STEP = 5, 20
@@ -87,7 +88,7 @@ class EtaCallback(TrainerCallback):
 
 def kind_of(stage: str) -> str:
     """Return the kind of model that a stage trains; stages of one kind take the same time per step."""
-    return "refiner" if stage in ("refiner", "rounds/refiner_1") else "segmenter"
+    return "refiner" if stage in ("refiner", round_name("refiner", 1)) else "segmenter"
 
 
 def duration(seconds: float) -> str:

@@ -61,6 +61,13 @@ def parse_value(key: str, text: str, hint: Any) -> Any:
     return parse_yaml(text, f"--{key} {brief(text)}")
 
 
+def files_of(value: str | list[str] | None) -> list[str]:
+    """Return the files of a key that takes one file, several, or none."""
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else value
+
+
 def with_overrides(
     values: Mapping[str, Any], overrides: Mapping[str, str], hints: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, Any]:

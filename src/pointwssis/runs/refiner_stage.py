@@ -61,34 +61,48 @@ def train_refiner(
         remove_checkpoints(folder)
         logger.warning("%s is done already; delete the folder to train it again", folder)
         return
-    names, seed = class_names(rough_rows), recipe.seed if seed is None else seed
+    seed = recipe.seed if seed is None else seed
     set_seed(seed)
-    model, processor = starting_refiner(recipe, names, name_or_path)
-    # Without rough masks there is no dataset, and the model to start from is saved unchanged.
-    dataset = timed = None
-    if len(rough_rows):
-        # Samples vary in the scale of their crop, in the position of their point, and in their rough mask.
-        scales, augmentation = tuple(model.config.train_box_scale), augmentation_for(recipe.augmentation, names)
-        sampling = refiner_sampling(recipe.refiner)
-        options = {"seed": seed, "skip_bad": recipe.skip_bad}
-        dataset = RefinementDataset(rough_rows, processor, scales, sampling, augmentation, **options)
-        # GPUs need no measuring.
-        timed = TimedSamples(dataset, default_data_collator) if best_device().type == "cpu" else None
+    model, processor = starting_refiner(recipe, class_names(rough_rows), name_or_path)
+    # Without rough masks there are no samples, and the model to start from is saved unchanged.
+    samples = refiner_samples(recipe, rough_rows, model, processor, seed) if len(rough_rows) else None
+    is_timed = samples is not None and best_device().type == "cpu"  # GPUs need no measuring
+    timed = TimedSamples(samples, default_data_collator) if is_timed else None
     settings = (MASK_REFINE_NET_ARGUMENTS, refiner_settings(recipe))
     args = training_arguments(recipe, folder, *settings)
     compute = compute_settings(recipe, "refiner", settings, args, model, timed)
     trainer = SegmentationTrainer(
         model=in_memory_format(model, compute.channels_last),
         args=training_arguments(recipe, folder, *settings, {"bf16": compute.bf16}),
-        train_dataset=dataset,
+        train_dataset=samples,
         processing_class=processor,
         callbacks=[ThreadsCallback(compute, timed, recipe.threads is not None)],
     )
+    name = folder.relative_to(recipe.output_dir).as_posix()
     if eta is not None:
-        trainer.add_callback(eta.for_stage(folder.relative_to(recipe.output_dir).as_posix()))
-    watch(trainer, recipe, folder.relative_to(recipe.output_dir).as_posix())
+        trainer.add_callback(eta.for_stage(name))
+    watch(trainer, recipe, name)
     without_printing(trainer)
-    train_and_save(trainer, folder) if dataset is not None else save_untrained(trainer, folder)
+    train_and_save(trainer, folder) if samples is not None else save_untrained(trainer, folder)
+
+
+def refiner_samples(
+    recipe: Recipe,
+    rough_rows: Dataset,
+    model: MaskRefineNetForMaskRefinement,
+    processor: MaskRefineNetImageProcessorPil,
+    seed: int,
+) -> RefinementDataset:
+    """Return the training samples, which vary in the scale of their crop, in their point, and in their rough mask."""
+    return RefinementDataset(
+        rough_rows,
+        processor,
+        box_scales=tuple(model.config.train_box_scale),
+        sampling=refiner_sampling(recipe.refiner),
+        augmentation=augmentation_for(recipe.augmentation, class_names(rough_rows)),
+        seed=seed,
+        skip_bad=recipe.skip_bad,
+    )
 
 
 def starting_refiner(

@@ -26,10 +26,10 @@ from .facts import LabelCosts, label_costs, write_cards
 from .given_labelers import GivenLabelers
 from .held_back import save_held_back, teacher_rows, with_validation
 from .labeling import Labeling
-from .names import SEGMENTERS
+from .names import SEGMENTERS, round_name
 from .notes import notes_on
 from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated
-from .plan import RunPlan, round_name
+from .plan import RunPlan
 from .progress import EtaCallback
 from .recipe import Recipe
 from .refiner_stage import train_refiner
@@ -38,11 +38,11 @@ from .reuse import GATE_FILE, is_reused, labeling_model, starting_model
 from .run_labelers import LabelRound
 from .run_report import write_curves, write_report
 from .saved_rows import stored_rows
+from .segmenter_stage import SegmenterTraining, train_segmenter
 from .self_training import self_training_rows
 from .shipping import save_validation_size, shipped_model
 from .stage_arguments import fold_settings
-from .stage_results import is_trained, remove_checkpoints
-from .stages import SegmenterTraining, train_segmenter
+from .stage_results import METRICS_FILE, is_trained, remove_checkpoints
 from .unused_settings import warn_about_unused_settings
 
 TIMEOUT = 1800  # seconds that processes wait for each other, as in transformers
@@ -201,7 +201,7 @@ class Run:
 
     def metrics(self, name: str) -> dict[str, float | None] | None:
         """Return the metrics of a model of this run; None without the model or without validation images."""
-        return read_json(self.folder / name / "metrics.json") or None
+        return read_json(self.folder / name / METRICS_FILE) or None
 
     @property
     def shipped(self) -> Path | None:

@@ -62,9 +62,9 @@ def write_curves(folder: Path) -> None:
     for model in SEGMENTERS:
         if is_trained(folder / model.name):
             logs[model.name] = read_json(folder / model.name / LOG_FILE)
-        own = read_json(folder / model.name / PRECISION_RECALL_FILE)
-        if own:
-            curves[model.name] = own["AP50"]
+        points = read_json(folder / model.name / PRECISION_RECALL_FILE)
+        if points:
+            curves[model.name] = points["AP50"]
     pictures = {
         LEARNING_CURVES_FILE: draw_learning_curves(logs),
         PRECISION_RECALL_PICTURE: draw_precision_recall(curves),
@@ -85,17 +85,19 @@ def write_report(folder: Path, results: Mapping[str, Any], labels: Dataset | Non
         labels: rows with the pseudo labels of the images with points; None without any.
         ground_truth: rows of the training data, with or without masks.
     """
-    own = {model.name: TrainingFacts.load(folder / model.name) for model in MODELS if _has_facts(folder / model.name)}
-    sections = [Section("results", "Results", _results(results, own))]
+    # Facts about the data and the settings of the run are the same in all models.
+    recorded = [model.name for model in MODELS if _has_facts(folder / model.name)]
+    models = {name: TrainingFacts.load(folder / name) for name in recorded}
+    sections = [Section("results", "Results", _results(results, models))]
     sections.append(Section("curves", "Curves", _curves(folder)))
     sections.append(Section("labels", "Pseudo labels", _labels(folder, results, labels, ground_truth)))
-    sections.append(Section("data", "Data and settings", _settings(folder, own, ground_truth)))
+    sections.append(Section("data", "Data and settings", _settings(folder, models, ground_truth)))
     written = [section for section in sections if section.content]
-    some = next(iter(own.values()), None)
-    data = "a run" if some is None else some.data["name"]
+    any_model = next(iter(models.values()), None)
+    data = "a run" if any_model is None else any_model.data["name"]
     subtitle = "Instance segmentation from few masks and many points: teacher, pseudo labels, student"
     footer = f"Written by pointwssis {version('pointwssis')}. Metrics are COCO's, in percent."
-    text = page(f"Training report: {data}", subtitle, _summary(results, own), written, footer)
+    text = page(f"Training report: {data}", subtitle, _summary(results, models), written, footer)
     write_text(folder / REPORT_FILE, text)
 
 
@@ -103,7 +105,7 @@ def _has_facts(path: Path) -> bool:
     return is_trained(path) and (path / FACTS_FILE).is_file()
 
 
-def _summary(results: Mapping[str, Any], own: Mapping[str, TrainingFacts]) -> str:
+def _summary(results: Mapping[str, Any], models: Mapping[str, TrainingFacts]) -> str:
     """Return the main figures as tiles, and the notes."""
     values, shipped = {}, results.get("shipped")
     if shipped:
@@ -116,18 +118,18 @@ def _summary(results: Mapping[str, Any], own: Mapping[str, TrainingFacts]) -> st
     best = quality.get("refined") or quality.get("rough")
     if best and best["mean_iou"] is not None:
         values["mean IoU of the pseudo labels"] = percent(best["mean_iou"])
-    some = next(iter(own.values()), None)
-    if some is not None:
-        for kind, count in some.labels.items():
+    any_model = next(iter(models.values()), None)
+    if any_model is not None:
+        for kind, count in any_model.labels.items():
             values[f"images with {LABEL_KINDS[kind]}"] = f"{count:,}"
-        values["of labeling, estimated"] = _labeling_time(sum(some.label_days.values()))
+        values["of labeling, estimated"] = _labeling_time(sum(any_model.label_days.values()))
     known = {caption: value for caption, value in values.items() if value != "not available"}
     return tiles(known) if known else ""
 
 
-def _results(results: Mapping[str, Any], own: Mapping[str, TrainingFacts]) -> str:
+def _results(results: Mapping[str, Any], models: Mapping[str, TrainingFacts]) -> str:
     """Return the table of the models, and the notes on it."""
-    limit = next((model.max_detections for model in own.values()), 100)
+    limit = next((model.max_detections for model in models.values()), 100)
     columns = ["AP", "AP50", "AP75", f"AR{limit}"]
     rows, best = [], None
     for model in SEGMENTERS:
@@ -136,7 +138,7 @@ def _results(results: Mapping[str, Any], own: Mapping[str, TrainingFacts]) -> st
             continue
         if model.name == results.get("shipped"):
             best = len(rows)
-        trained = own.get(model.name)
+        trained = models.get(model.name)
         steps = f"{trained.training['steps']:,}" if trained is not None and trained.training else ""
         learned = "" if trained is None else _learned_from(trained)
         rows.append([model.title, *(percent(metrics.get(column)) for column in columns), steps, learned])
@@ -189,22 +191,22 @@ def _labels(folder: Path, results: Mapping[str, Any], labels: Dataset | None, gr
     return content
 
 
-def _settings(folder: Path, own: Mapping[str, TrainingFacts], ground_truth: Dataset) -> str:
+def _settings(folder: Path, models: Mapping[str, TrainingFacts], ground_truth: Dataset) -> str:
     """Return data, machine, and the settings that differ from the defaults."""
-    some, names = next(iter(own.values()), None), class_names(ground_truth)
+    any_model, names = next(iter(models.values()), None), class_names(ground_truth)
     data = {"classes": f"{len(names)}: {', '.join(names)}"}
-    if some is not None:
-        data = {"training images": f"{some.data['images']:,} ({some.data['name']})", **data}
-        if "val_images" in some.data:
-            data["validation images"] = f"{some.data['val_images']:,} ({some.data['val_name']})"
-        for kind, count in some.labels.items():
-            time = _labeling_time(some.label_days[kind])
+    if any_model is not None:
+        data = {"training images": f"{any_model.data['images']:,} ({any_model.data['name']})", **data}
+        if "val_images" in any_model.data:
+            data["validation images"] = f"{any_model.data['val_images']:,} ({any_model.data['val_name']})"
+        for kind, count in any_model.labels.items():
+            time = _labeling_time(any_model.label_days[kind])
             data[f"images with {LABEL_KINDS[kind]}"] = f"{count:,}, about {time} of labeling"
-        data["network"] = f"{some.backbone}, {some.start}"
+        data["network"] = f"{any_model.backbone}, {any_model.start}"
     cards = [card(facts(data), "Data"), card(facts(_machine(folder)), "Machine of this report")]
     content = side_by_side(cards)
-    if some is not None and some.recipe:
-        text = yaml.safe_dump(some.recipe, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    if any_model is not None and any_model.recipe:
+        text = yaml.safe_dump(any_model.recipe, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
         content += card(code(text), "Settings that differ from the defaults")
     return content
 

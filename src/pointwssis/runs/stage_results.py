@@ -14,7 +14,7 @@ from ..training.trainer import SegmentationTrainer
 from .stage_arguments import CHECKPOINTS
 
 LOG_FILE, SETTINGS_FILE = "training_log.json", "training_settings.json"
-PRECISION_RECALL_FILE = "precision_recall.json"
+METRICS_FILE, PRECISION_RECALL_FILE = "metrics.json", "precision_recall.json"
 UNFINISHED_MODEL = "unfinished"  # folder in that of a model, from which complete files are moved
 
 

@@ -2,6 +2,7 @@
 """Settings of a recipe that have no effect: the run goes on, but says so before it begins."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from transformers import AutoConfig
@@ -58,26 +59,31 @@ def warn_about_unused_settings(recipe: Recipe, data: RunData) -> None:
 
 def _of_saved_segmenters(recipe: Recipe) -> dict[str, str]:
     """Return the fields of segmenters that all trained ones take from the saved models that they start from."""
-    teacher = starting_model(recipe, recipe.teacher_name_or_path, "solov2")
-    starts = {"teacher_model": [teacher] if "teacher" in recipe.stages else [], "model": []}
+    teachers, students = [], []  # models that they start from
+    if "teacher" in recipe.stages:
+        teachers.append(starting_model(recipe, recipe.teacher_name_or_path, "solov2"))
     if set(recipe.stages) & {"control", "student", "upper_bound"}:
-        starts["model"].append(starting_model(recipe, recipe.student_name_or_path, "solov2"))
+        students.append(starting_model(recipe, recipe.student_name_or_path, "solov2"))
     # A student that starts from the teacher has its architecture, and the teacher that of its own start.
-    starts["model"] = [start for start in starts["model"] if start != "teacher"] + starts["teacher_model"]
+    students = [start for start in students if start != "teacher"]
     unused = {}
-    for key, models in starts.items():
+    for key, starts in (("teacher_model", teachers), ("model", students + teachers)):
         # A new model has all fields of the recipe.
-        if not models or None in models:
-            continue
-        saved = [AutoConfig.from_pretrained(model).to_dict() for model in models]
-        fixed = []
-        for name, value in getattr(recipe, key).items():
-            differs = all(_as_list(fields.get(name)) != _as_list(value) for fields in saved)
-            if name not in CHANGEABLE_FIELDS and differs:
-                fixed.append(name)
+        fixed = [] if not starts or None in starts else _fixed_fields(getattr(recipe, key), starts)
         if fixed:
-            unused[key] = f"{' and '.join(map(str, models))} fixes {', '.join(fixed)}"
+            unused[key] = f"{' and '.join(map(str, starts))} fixes {', '.join(fixed)}"
     return unused
+
+
+def _fixed_fields(fields: Mapping[str, Any], models: Sequence[str]) -> list[str]:
+    """Return the fields that the weights of all saved models fix at other values."""
+    saved = [AutoConfig.from_pretrained(model).to_dict() for model in models]
+    fixed = []
+    for name, value in fields.items():
+        differs = all(_as_list(own.get(name)) != _as_list(value) for own in saved)
+        if name not in CHANGEABLE_FIELDS and differs:
+            fixed.append(name)
+    return fixed
 
 
 def _as_list(value: Any) -> Any:

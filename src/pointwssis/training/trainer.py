@@ -161,7 +161,6 @@ class SegmentationTrainer(Trainer):
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
         """Create the warm-up and milestones of the arguments; without milestones, the scheduler of transformers."""
-        # Without milestones, transformers' own schedules apply.
         if not self.args.milestones:
             return super().create_scheduler(num_training_steps, optimizer)
         if self.lr_scheduler is None:

@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 from ..ops.user_error import UserFileNotFoundError
 
-FILE = "averaged_weights.pt"
+AVERAGE_FILE = "averaged_weights.pt"
 
 
 class WeightAverage(TrainerCallback):
@@ -65,7 +65,7 @@ class WeightAverage(TrainerCallback):
 
     def save(self, folder: str | Path) -> None:
         """Write the average into the folder of a checkpoint."""
-        torch.save(self.values, Path(folder) / FILE)
+        torch.save(self.values, Path(folder) / AVERAGE_FILE)
 
     def load(self, folder: str | Path) -> None:
         """Read the average of a checkpoint.
@@ -73,7 +73,7 @@ class WeightAverage(TrainerCallback):
         Raises:
             UserFileNotFoundError: the checkpoint was saved without `average_weights`.
         """
-        path = Path(folder) / FILE
+        path = Path(folder) / AVERAGE_FILE
         if not path.is_file():
             raise UserFileNotFoundError(
                 f"{path}: is missing, because this checkpoint was saved without average_weights; delete the checkpoint "

@@ -144,7 +144,24 @@ def read_click_table(
                 continue
             clicks[file].points.append(values["point"])
             clicks[file].labels.append(label)
-    # Labels must be classes, and coordinates pixels.
+    _check_clicks(clicks, sizes, class_names, path)
+    report.log()
+    if not first_records and not report.skipped:
+        raise UserError(f"{path}: holds no click; write one line per click below the names of the columns")
+    return clicks
+
+
+def _check_clicks(
+    clicks: Mapping[Path, Clicks], sizes: Mapping[Path, tuple[int, int]], class_names: Sequence[str], path: Path
+) -> None:
+    """Raise a `UserError` unless labels are classes, and coordinates pixels.
+
+    Args:
+        clicks: clicks on each image.
+        sizes: (width, height) of each image with clicks.
+        class_names: classes that labels may name.
+        path: the table, for the message.
+    """
     found: list[str] = []
     units = FractionsCheck()
     for file, each in clicks.items():
@@ -153,10 +170,6 @@ def read_click_table(
             units.add_point(point, sizes[file])
     check_known(found, class_names, str(path), remedy="correct them, or leave the label empty: the model chooses")
     units.conclude(str(path))
-    report.log()
-    if not first_records and not report.skipped:
-        raise UserError(f"{path}: holds no click; write one line per click below the names of the columns")
-    return clicks
 
 
 def _image_named(name: str, images: Mapping[Path, str]) -> Path:
@@ -196,7 +209,6 @@ def _images(lines: Iterator[ClickLine], report: LoadReport) -> list[ImageAnnotat
         # A line without a position concerns the whole image; any other line is a click.
         image = images.setdefault(name, ImageAnnotation(record_name, name))
         x, y = values.get("x"), values.get("y")
-        # Without coordinates the line speaks about the image as a whole
         concerns_image = x in (None, "") and y in (None, "")
         try:
             if line.bad is not None:

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...ops.mask_measures import MaskMeasures
-from ...ops.points import pixel_of
-from ...ops.rle import rle_covers
+from ...ops.points import point_in_rle
 from ...ops.user_error import UserError
 from ..errors import Remark
 
@@ -35,7 +34,7 @@ def doubts(values: Mapping[str, Any], measures: MaskMeasures) -> list[Remark]:
     remarks = []
     point, box, area = (values.get(field) for field in ("point", "bbox", "area"))
     rle = values["segmentation"]
-    if point is not None and not rle_covers(rle, *pixel_of(point, *rle["size"])):
+    if point is not None and not point_in_rle(point, rle):
         # The center of a mask that is not convex is the rule of the paper.
         is_center = np.abs(np.subtract(point, measures.center)).max() < 0.01
         text = "center of mass outside of its mask" if is_center else "point outside of its mask"

@@ -123,15 +123,7 @@ def _images(tasks: JsonRecords, report: LoadReport) -> Iterator[ImageAnnotation]
 
 def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
     if not isinstance(task, Mapping) or not isinstance(task.get("data"), Mapping):
-        # Every JSON list comes here, so the message says what it is taken for.
-        found = sorted(task) if isinstance(task, Mapping) else task
-        hint = "a list is taken as Label Studio's: export the project as JSON (not as JSON-MIN)"
-        keys = set(found) if isinstance(task, Mapping) else set()
-        if "category_id" in keys:
-            hint = "a list of COCO results lacks images and categories: write {images, annotations, categories}"
-        elif {"x", "y"} <= keys:
-            hint = "a table of clicks is not a list: write one JSON object per line, without commas between them"
-        raise AnnotationError("task without data", "data", found, hint)
+        raise _error_about_task(task)
     image = ImageAnnotation(record, image_path_in(task["data"]))
     annotation = _last_annotation(task, record, report)
     # Nothing was submitted: the image is unlabeled, with or without predictions.
@@ -139,7 +131,6 @@ def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
         image.was_annotated = False
         return image
 
-    # Shapes are decoded later, when the size of the image is known; choices are read here.
     results = annotation.get("result")
     if not isinstance(results, list) or not all(isinstance(result, Mapping) for result in results):
         raise AnnotationError("result is not a list of objects", "result", results, "export the project again")
@@ -154,6 +145,17 @@ def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
         else:
             _read_choices(parts, image)
     return image
+
+
+def _error_about_task(task: Any) -> AnnotationError:
+    """Return the error about an entry that is no task; every JSON list comes here, so it says what it is taken for."""
+    keys = sorted(task) if isinstance(task, Mapping) else []
+    hint = "a list is taken as Label Studio's: export the project as JSON (not as JSON-MIN)"
+    if "category_id" in keys:
+        hint = "a list of COCO results lacks images and categories: write {images, annotations, categories}"
+    elif {"x", "y"} <= set(keys):
+        hint = "a table of clicks is not a list: write one JSON object per line, without commas between them"
+    return AnnotationError("task without data", "data", keys if isinstance(task, Mapping) else task, hint)
 
 
 def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
@@ -255,10 +257,9 @@ def _decode_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) 
     if shape not in _SHAPES:
         hint = "use keypoints, brushes, polygons, ellipses or rectangles"
         raise AnnotationError("unknown kind of region", "type", part.get("type"), hint)
-    # Any part may carry the label; equal labels count once.
     values = [each["value"] for each in parts if isinstance(each.get("value"), Mapping)]
 
-    # All parts together may carry one label.
+    # Any part may carry the label; equal labels count once.
     found: list[str] = []
     for each in values:
         for key in each:

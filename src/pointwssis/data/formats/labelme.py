@@ -188,7 +188,7 @@ def _image(content: Mapping[str, Any], record_name: str) -> ImageAnnotation:
 
 def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndValues:
     """Decode the shapes of one object."""
-    # Collect the shapes by kind; circles and masks are rasterized here, polygons together below.
+    # Shapes by what they add to the object; circles and masks are rasterized here, polygons together below.
     polygons, masks, corners, points = [], [], [], []
     for shape in shapes:
         if not isinstance(shape, Mapping):
@@ -199,7 +199,6 @@ def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndVa
             hint = f"use {', '.join(_SHAPE_TYPES)}"
             raise AnnotationError("shape is neither a click nor a region", "shape_type", kind, hint)
         vertices = read_corners(shape.get("points"), "points")
-        # Sort the shapes by what they add to the object
         if kind == "polygon":
             polygons.append(vertices.ravel().tolist())
         elif kind == "rectangle":
@@ -208,15 +207,10 @@ def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndVa
             x, y = _checked_count(vertices, 1, kind)[0].tolist()
             points.append(click(x, y, width, height, "points")["point"])
         elif kind == "circle":
-            # The second point lies on the circle
-            center, edge = _checked_count(vertices, 2, kind)
-            radius = float(np.hypot(*(edge - center)))
-            circle = ellipse_mask(tuple(center), (radius, radius), 0, width, height, "points")
-            masks.append(circle["segmentation"])
+            masks.append(_circle(vertices, width, height)["segmentation"])
         else:
             masks.append(_read_mask(shape, vertices, width, height)["segmentation"])
 
-    # Unite the parts of a mask; boxes give their common extent, points the one nearest to their mean.
     values: dict[str, Any] = {}
     # Polygons are filled together, then united with circles and masks pixel by pixel
     if polygons:
@@ -231,6 +225,13 @@ def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndVa
     if points:
         values["point"] = nearest_to_mean(points)
     return _label(shapes[0]), values
+
+
+def _circle(vertices: np.ndarray, width: int, height: int) -> dict[str, Any]:
+    """Return the mask of a circle, given by its center and a point that lies on it."""
+    center, edge = _checked_count(vertices, 2, "circle")
+    radius = float(np.hypot(*(edge - center)))
+    return ellipse_mask(tuple(center), (radius, radius), 0, width, height, "points")
 
 
 def _rectangle(vertices: np.ndarray) -> np.ndarray:

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ops.points import pixel_of
-from ...ops.rle import rle_covers
+from ...ops.points import point_in_rle
 from ..errors import Remark
 from .coco_records import nearest_to_mean
 
@@ -80,10 +79,7 @@ def _owner(item: Mapping[str, Any], masks: Sequence[Item]) -> Item | None:
     if item["bbox"] is not None:
         best = max(candidates, key=lambda mask: _box_iou(mask["bbox"], item["bbox"]), default=None)
         return best if best is not None and _box_iou(best["bbox"], item["bbox"]) > _SAME_OBJECT_IOU else None
-    containing = []
-    for mask in candidates:
-        if rle_covers(mask["segmentation"], *pixel_of(item["point"], *mask["segmentation"]["size"])):
-            containing.append(mask)
+    containing = [mask for mask in candidates if point_in_rle(item["point"], mask["segmentation"])]
     return min(containing, key=lambda mask: mask["area"], default=None)
 
 

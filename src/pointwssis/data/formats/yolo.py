@@ -164,21 +164,8 @@ def _read_settings(path: Path) -> dict[str, Any]:
 
 
 def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
-    # Names are a list, or a mapping from class numbers to names.
-    names = settings.get("names")
-    if isinstance(names, list):
-        names = dict(enumerate(names))
-    if isinstance(names, dict):  # numbers may be in quotes, as text
-        names = {int(key) if re.fullmatch("[0-9]{1,9}", str(key)) else key: name for key, name in names.items()}
-    indices = list(names) if isinstance(names, dict) else []
-    texts = list(names.values()) if isinstance(names, dict) else []
-    if not indices or not all(type(i) is int for i in indices) or not all(isinstance(t, str) and t for t in texts):
-        # YAML reads the words yes, no, on, off, and digits as something else than text.
-        is_unquoted = bool(texts) and all(isinstance(text, (str, bool, int, float)) for text in texts)
-        hint = ', in quotes where they look like numbers or truth values: ["1", "no"]' if is_unquoted else ""
-        raise UserError(
-            f"{path}: names is {brief(names)}; write a list of class names, or a mapping from 0, 1, … to them{hint}"
-        )
+    names = _numbered_names(settings.get("names"), path)
+    texts = list(names.values())
     if len(set(texts)) < len(texts):
         raise UserError(f"{path}: names {brief(texts)} are not unique; give every class its own name")
     # The number of classes is redundant, but a contradiction shows a wrong list.
@@ -189,6 +176,24 @@ def _classes(settings: Mapping[str, Any], path: Path) -> dict[int, str]:
         shape = brief(settings["kpt_shape"])
         raise UserError(f"{path}: kpt_shape is {shape}: a pose dataset; give one of segments or boxes")
     return dict(sorted(names.items()))
+
+
+def _numbered_names(names: Any, path: Path) -> dict[int, str]:
+    """Return class number → name of `names`, a list or a mapping, as they are written."""
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if isinstance(names, dict):  # numbers may be in quotes, as text
+        names = {int(key) if re.fullmatch("[0-9]{1,9}", str(key)) else key: name for key, name in names.items()}
+        have_numbers = all(type(number) is int for number in names)
+        if names and have_numbers and all(isinstance(text, str) and text for text in names.values()):
+            return names
+    # YAML reads the words yes, no, on, off, and digits as something else than text.
+    texts = list(names.values()) if isinstance(names, dict) else []
+    is_unquoted = bool(texts) and all(isinstance(text, (str, bool, int, float)) for text in texts)
+    hint = ', in quotes where they look like numbers or truth values: ["1", "no"]' if is_unquoted else ""
+    raise UserError(
+        f"{path}: names is {brief(names)}; write a list of class names, or a mapping from 0, 1, … to them{hint}"
+    )
 
 
 def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Path]:

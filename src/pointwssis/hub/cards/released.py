@@ -47,7 +47,6 @@ def released_card(name: str) -> str:
     Args:
         name: name of the model, such as "teacher-coco10".
     """
-    # The name holds the kind of model and the percentage of images with masks.
     kind, fraction = released_kind(name), int(name.rpartition("coco")[2])
     facts = table()["fractions"][fraction]
     texts = table()["kinds"][kind]

@@ -101,7 +101,6 @@ def card_of(folder: str | Path, name: str, family: Mapping[str, str], on_hub: bo
         family: part → name of the models of the same run.
         on_hub: True if these names are repositories; else they are folders.
     """
-    # A card that the user has made their own is left alone, and there is no card without facts.
     path = Path(folder) / "README.md"
     if not (Path(folder) / FACTS_FILE).is_file():
         return None
@@ -149,7 +148,6 @@ def trained_card(
 
 
 def _summary(facts: TrainingFacts) -> str:
-    # A refiner gets other inputs than the other models and is described on its own.
     class_names = listed(facts.class_names, "class", "classes")
     count = facts.learned_from
     # The refiner is a MaskRefineNet, all other models are SOLOv2.
@@ -203,38 +201,40 @@ def _usage(facts: TrainingFacts, name: str, teacher: str | None) -> str:
 
 
 def _results(facts: TrainingFacts) -> str:
-    # First the AP of the model itself, with the columns that its evaluation has; a refiner has none.
-    blocks = []
-    # The metrics of the model on validation images.
-    if facts.metrics:
-        columns = [c for c in ("AP", "AP@100", "AP50", "AP75", "APs", "APm", "APl") if c in facts.metrics]
-        columns += [f"AR{facts.max_detections}"] if f"AR{facts.max_detections}" in facts.metrics else []
-        caption = (
-            f"Mask AP in percent on {facts.data['val_name']} ({counted(facts.data['val_images'], 'image')}), at most "
-            f"{facts.max_detections} detections per image:"
-        )
-        blocks += [caption, table(columns, [[percent(facts.metrics[column]) for column in columns]])]
-    elif facts.part != "refiner":
-        blocks.append("Not measured: the run had no evaluation data.")
+    return "\n\n".join([*_average_precision(facts), *_label_quality(facts)])
 
-    # The quality of the masks that it makes from points.
+
+def _average_precision(facts: TrainingFacts) -> list[str]:
+    """Return the blocks about the AP of a model on validation images; a refiner has none."""
+    if not facts.metrics:
+        return [] if facts.part == "refiner" else ["Not measured: the run had no evaluation data."]
+    # The columns that the evaluation has
+    possible = ("AP", "AP@100", "AP50", "AP75", "APs", "APm", "APl", f"AR{facts.max_detections}")
+    columns = [name for name in possible if name in facts.metrics]
+    caption = (
+        f"Mask AP in percent on {facts.data['val_name']} ({counted(facts.data['val_images'], 'image')}), at most "
+        f"{facts.max_detections} detections per image:"
+    )
+    return [caption, table(columns, [[percent(facts.metrics[name]) for name in columns]])]
+
+
+def _label_quality(facts: TrainingFacts) -> list[str]:
+    """Return the blocks about the masks that a teacher or a refiner makes from points."""
     kinds = {"teacher": ["rough"], "refiner": ["rough", "refined"]}.get(facts.part, [])
     known = [kind for kind in kinds if facts.pseudo_labels.get(kind)]
-    if known:
-        # One row per kind of mask, with the same columns and the number of points that got a mask.
-        names = [c for c in ("AP", "AP50", "AR100", "mean_iou") if c in facts.pseudo_labels[known[0]]]
-        rows = []
-        for kind in known:
-            quality = facts.pseudo_labels[kind]
-            count = f"{quality['labels']} of {quality['points']}"
-            rows.append([f"{kind} masks", *(percent(quality[c]) for c in names), count])
-        blocks.append(
-            f"Masks predicted from the points of {facts.data['name']}, compared with the hidden masks, in percent:"
-        )
-        blocks.append(table(["", *("mean IoU" if c == "mean_iou" else c for c in names), "points with a mask"], rows))
-    elif kinds:
-        blocks.append("The masks predicted from points were not measured: their ground truth is not known.")
-    return "\n\n".join(blocks)
+    if not known:
+        unknown = "The masks predicted from points were not measured: their ground truth is not known."
+        return [unknown] if kinds else []
+    # One row per kind of mask, with the same columns and the number of points that got a mask
+    titles = {"AP": "AP", "AP50": "AP50", "AR100": "AR100", "mean_iou": "mean IoU"}
+    names = [name for name in titles if name in facts.pseudo_labels[known[0]]]
+    rows = []
+    for kind in known:
+        quality = facts.pseudo_labels[kind]
+        count = f"{quality['labels']} of {quality['points']}"
+        rows.append([f"{kind} masks", *(percent(quality[name]) for name in names), count])
+    caption = f"Masks predicted from the points of {facts.data['name']}, compared with the hidden masks, in percent:"
+    return [caption, table(["", *(titles[name] for name in names), "points with a mask"], rows)]
 
 
 def _data(facts: TrainingFacts) -> str:
@@ -278,7 +278,6 @@ def _training(facts: TrainingFacts, others: Mapping[str, str]) -> str:
 
 
 def _limits(facts: TrainingFacts) -> list[str]:
-    # Classes, evaluation, and the share of predicted masks among the training labels.
     limits = [f"The model only knows {listed(facts.class_names, 'class', 'classes')}."]
     if facts.metrics:
         limits.append(

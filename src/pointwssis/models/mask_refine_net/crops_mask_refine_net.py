@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,22 +86,12 @@ def crop_objects(
     objects = list(prompts)
     boxes = np.array([_crop_box(prompts, i, j, box_scale) for i, j in objects], dtype=np.int64).reshape(-1, 4)
     points = np.array([to_numpy(prompts.input_points[i][j]) for i, j in objects], dtype=np.float64).reshape(-1, 2)
-    # Pixels of all crops, written into tensors that are allocated once.
     device = getattr(images[0], "device", "cpu") if len(images) else "cpu"
-    pixel_values = torch.empty(len(objects), 3, *size, device=device)
-    masks = {"rough_masks": torch.empty(len(objects), *size, device=device)}
-    if prompts.mask_labels is not None:
-        masks["mask_labels"] = torch.empty(len(objects), *size, device=device)
-    for row, ((i, j), (x0, y0, x1, y1)) in enumerate(zip(objects, boxes.tolist(), strict=True)):
-        # Only the pixels of the crop become floats.
-        crop = _part(images[i], (x0, y0, x1, y1))
-        pixel_values[row] = F.interpolate(crop[None], size=size, mode="bilinear", align_corners=False)[0]
-        for name, resized in masks.items():
-            mask = _part(getattr(prompts, name)[i][j], (x0, y0, x1, y1)).to(device)
-            resized[row] = F.interpolate(mask[None, None], size=size, mode="nearest")[0, 0]
+    pixel_values, masks = _resized_crops(images, prompts, boxes.tolist(), size, device)
     # A bilinear mean of normalized pixels is the normalized mean, so all small crops are normalized at once.
-    channels = (torch.as_tensor(values, dtype=torch.float32, device=device)[:, None, None] for values in (gain, offset))
-    pixel_values.mul_(next(channels)).add_(next(channels))
+    factors = torch.as_tensor(gain, dtype=torch.float32, device=device)
+    offsets = torch.as_tensor(offset, dtype=torch.float32, device=device)
+    pixel_values.mul_(factors[:, None, None]).add_(offsets[:, None, None])
     # Inputs of the model and what post-processing needs to paste masks back.
     data = {
         "pixel_values": pixel_values,
@@ -115,6 +106,25 @@ def crop_objects(
     if prompts.mask_labels is not None:
         data["mask_labels"] = masks["mask_labels"].long()
     return data
+
+
+def _resized_crops(
+    images: Sequence, prompts: ObjectPrompts, boxes: list[list[int]], size: tuple[int, int], device: Any
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Return the (M, 3, S, S) float pixels of all crops, and name in `prompts` → (M, S, S) float of their masks."""
+    # Tensors are allocated once, and written crop by crop.
+    pixel_values = torch.empty(len(boxes), 3, *size, device=device)
+    masks = {"rough_masks": torch.empty(len(boxes), *size, device=device)}
+    if prompts.mask_labels is not None:
+        masks["mask_labels"] = torch.empty(len(boxes), *size, device=device)
+    for row, ((i, j), box) in enumerate(zip(prompts, boxes, strict=True)):
+        # Only the pixels of the crop become floats.
+        crop = _part(images[i], box)
+        pixel_values[row] = F.interpolate(crop[None], size=size, mode="bilinear", align_corners=False)[0]
+        for name, resized in masks.items():
+            mask = _part(getattr(prompts, name)[i][j], box).to(device)
+            resized[row] = F.interpolate(mask[None, None], size=size, mode="nearest")[0, 0]
+    return pixel_values, masks
 
 
 def _crop_box(prompts: ObjectPrompts, i: int, j: int, box_scale: float) -> CropBox:
@@ -148,7 +158,7 @@ def normalization(
     return gain, offset
 
 
-def _part(array: np.ndarray | torch.Tensor, box: CropBox) -> torch.Tensor:
+def _part(array: np.ndarray | torch.Tensor, box: Sequence[int]) -> torch.Tensor:
     """Return a (…, y1 - y0, x1 - x0) float32 copy of a part of an image or a mask."""
     x0, y0, x1, y1 = box
     if isinstance(array, torch.Tensor):

@@ -1,9 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The training stages as functions: train a SOLOv2, train a MaskRefineNet, evaluate.
+"""Training and evaluation of the SOLOv2s of a run: teacher, students, control and upper bound.
 
-Teacher, students and upper bound are trained by one function on different rows. Every stage writes into its own folder
-and is skipped if that folder holds its result, so that an interrupted run resumes there. `run.py` puts the stages in
-order.
+One function trains them all, on different rows. Every training writes into its own folder and is skipped if that folder
+holds its result, so that an interrupted run resumes there. `run.py` puts the stages in order.
 """
 
 import functools
@@ -52,7 +51,7 @@ from .progress import EtaCallback
 from .recipe import Recipe
 from .results import percent
 from .stage_arguments import training_arguments
-from .stage_results import PRECISION_RECALL_FILE, is_trained, remove_checkpoints
+from .stage_results import METRICS_FILE, PRECISION_RECALL_FILE, is_trained, remove_checkpoints
 from .stage_training import save_untrained, train_and_save, without_printing
 from .watching import watch
 
@@ -129,14 +128,13 @@ def train_segmenter(
         Metrics of `CocoEvaluator`, fractions from 0 to 1; empty without validation rows.
     """
     folder = Path(recipe.output_dir) / training.name
-    metrics_file, curve_file = folder / "metrics.json", folder / PRECISION_RECALL_FILE
     is_ready = is_trained(folder)
-    # The file of metrics is written last, so that it marks the stage as done.
     if is_ready:
         remove_checkpoints(folder)
-    if is_ready and metrics_file.is_file() and curve_file.is_file():
+    # The file of metrics is written last, so that it marks the stage as done.
+    if is_ready and (folder / METRICS_FILE).is_file() and (folder / PRECISION_RECALL_FILE).is_file():
         logger.warning("%s is done already; delete the folder to train it again", folder)
-        return read_json(metrics_file)
+        return read_json(folder / METRICS_FILE)
 
     # A trained model without metrics is only evaluated.
     set_seed(recipe.seed)
@@ -153,17 +151,22 @@ def train_segmenter(
     elif trainer.is_world_process_zero():
         remove_checkpoints(folder)  # the Trainer creates the folder even for an evaluation
         save_changed_fields(model.config, folder)
+    metrics = evaluate_and_save(trainer, folder)
+    if eta is not None and metrics and trainer.is_world_process_zero():
+        print(f"  AP {percent(metrics['AP'])}, AP50 {percent(metrics['AP50'])}", flush=True)
+    return metrics
 
+
+def evaluate_and_save(trainer: SegmentationTrainer, folder: Path) -> dict[str, float | None]:
+    """Evaluate a trained SOLOv2 on the validation rows of its trainer, and write metrics and curves into its folder."""
     metrics, curves = {}, {}
-    if validation is not None:
+    if trainer.eval_dataset is not None:
         trainer.evaluate()
         metrics, curves = trainer.evaluator.compute(), trainer.evaluator.precision_recall()
     # Empty metrics are written too, since the file marks the stage as done.
     if trainer.is_world_process_zero():
-        write_json(curve_file, curves)
-        write_json(metrics_file, metrics)
-        if eta is not None and metrics:
-            print(f"  AP {percent(metrics['AP'])}, AP50 {percent(metrics['AP50'])}", flush=True)
+        write_json(folder / PRECISION_RECALL_FILE, curves)
+        write_json(folder / METRICS_FILE, metrics)
     wait_for_all()  # the next stage reads what the first process has written
     return metrics
 

@@ -13,7 +13,7 @@ from pointwssis.ops.user_error import UserError
 from pointwssis.pseudo_labeling import mask_refine_net_refiner
 from pointwssis.runs.refiner_stage import train_refiner
 from pointwssis.runs.run import Run
-from pointwssis.runs.stages import SegmenterTraining, starting_segmenter, train_segmenter
+from pointwssis.runs.segmenter_stage import SegmenterTraining, starting_segmenter, train_segmenter
 
 
 def test_where_background_comes_from_is_decided_for_each_training(tmp_path):

@@ -1,0 +1,46 @@
+# Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+"""The images among the paths of a command line."""
+
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from ..ops.folders import files_below
+from ..ops.images import IMAGE_SUFFIXES, is_image_name
+from ..ops.user_error import UserFileNotFoundError
+
+
+def image_files(paths: Sequence[str], left_out: Collection[Path] = ()) -> dict[Path, str]:
+    """Return the images among files and folders, in order, each once and with its name below the folder that all share.
+
+    Args:
+        paths: files and folders.
+        left_out: folders inside `paths` whose pictures do not count, such as those of earlier results.
+
+    Raises:
+        UserFileNotFoundError: a path does not exist, or a folder holds no image.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            # In folders only images count; a file that is named itself is taken as it is.
+            inside = [file for file in files_below(path) if is_image_name(file) and not _lies_in(file, left_out)]
+            if not inside:
+                raise UserFileNotFoundError(f"{path}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+            files += inside
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise UserFileNotFoundError(f"{path}: no such image or folder")
+    # Names relative to the shared folder stay distinct across subfolders.
+    shared = os.path.commonpath([os.path.abspath(path if Path(path).is_dir() else Path(path).parent) for path in paths])
+    # Two paths may name one file, which counts once.
+    once: dict[str, Path] = {}
+    for file in files:
+        once.setdefault(os.path.abspath(file), file)
+    return {file: Path(os.path.relpath(place, shared)).as_posix() for place, file in once.items()}
+
+
+def _lies_in(file: Path, folders: Collection[Path]) -> bool:
+    """Return True for a file below one of the folders."""
+    return any(file.absolute().is_relative_to(folder.absolute()) for folder in folders)
