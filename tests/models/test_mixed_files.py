@@ -67,3 +67,16 @@ def test_an_image_processor_for_gray_images(folders, tmp_path):
     with pytest.raises(UserError, match="image_mean is .0.5.; it must be finite numbers, one for each channel"):
         SOLOv2ImageProcessorPil.from_pretrained(folders["solov2"], image_mean=[0.5])
     assert SOLOv2ImageProcessorPil.from_pretrained(folders["solov2"], image_mean=0.5).image_mean == 0.5
+
+
+def test_a_model_of_the_other_kind(folders):
+    for kind, other in ((SOLOv2ForInstanceSegmentation, "refiner"), (MaskRefineNetForMaskRefinement, "solov2")):
+        with pytest.raises(UserError, match=f"^{folders[other]}: is a .* model; {kind.config_class.__name__} needs a "):
+            kind.from_pretrained(folders[other])
+
+
+def test_a_file_in_the_place_of_a_folder(folders, tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(UserError, match=f"^{tmp_path}/notes: a file is in the place of this folder"):
+        SOLOv2ForInstanceSegmentation.from_pretrained(folders["solov2"]).save_pretrained(tmp_path / "notes")
+    assert (tmp_path / "notes").read_text() == "mine"

@@ -125,11 +125,21 @@ def test_points_and_masks_are_those_of_the_upright_picture(pipe, tmp_path):
         (np.zeros((8, 9, 5), np.uint8), ValueError, "an image array must have"),
         (np.zeros((2, 8, 9, 3), np.uint8), ValueError, "an image array must have"),
         (np.zeros((0, 9, 3), np.uint8), ValueError, "an image array must have"),
+        (np.array([["a"]]), ValueError, "an image array must have .*dtype <U1"),
+        (np.ones((8, 9), complex), ValueError, "an image array must have .*dtype complex128"),
+        (Image.new("RGB", (0, 3)), ValueError, r"image in memory: has no pixels \(0 × 3\)"),
+        (io.BytesIO(png(tiny.picture())), TypeError, "an image must be a path, the bytes of an image .*got BytesIO"),
     ],
 )
 def test_what_is_no_image(pipe, image, kind, message):
     with pytest.raises(kind, match=message):
         pipe(image)
+
+
+def test_gray_tensors_of_any_type():
+    gray = torch.arange(64.0).reshape(8, 8)
+    for image in (gray.bfloat16(), gray.clone().requires_grad_()):
+        assert np.array_equal(as_image(image), as_image(gray))
 
 
 def test_addresses_that_do_not_answer(pipe, server):

@@ -1,4 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +11,7 @@ from helpers import tiny
 from pointwssis.ops.coco_masks import decode_rle, encode_mask
 from pointwssis.ops.point_prompts import checked_labels, checked_points, label_id
 from pointwssis.ops.polygons import mask_to_polygons
+from pointwssis.ops.user_error import UserError
 from pointwssis.pipelines.validation import checked_rough_masks
 
 IMAGE = Image.new("RGB", (60, 40))
@@ -15,7 +19,15 @@ NAMES = {0: "cat", 1: "dog", 2: "Traffic Light"}
 
 
 @pytest.mark.parametrize(
-    "points", [[(0, 0), (60, 40)], np.array([[0, 0], [60, 40]]), torch.tensor([[0.0, 0], [60, 40]])]
+    "points",
+    [
+        [(0, 0), (60, 40)],
+        [(np.int8(0), torch.tensor(0)), [Fraction(60), Decimal(40)]],
+        np.array([[0, 0], [60, 40]]),
+        torch.tensor([[0.0, 0], [60, 40]]),
+        torch.tensor([[0.0, 0], [60, 40]], requires_grad=True),
+        torch.tensor([[0.0, 0], [60, 40]], dtype=torch.bfloat16),
+    ],
 )
 def test_points_up_to_the_border(points):
     checked = checked_points(points, IMAGE, "a.png")
@@ -42,6 +54,14 @@ def test_no_points(points):
         ([None], r"the shape \(1,\)|must be a list"),
         ([{"x": 1, "y": 2}], "must be a list"),
         (7, r"the shape \(\)"),
+        ([(True, 4)], r"must be a list of \(x, y\) numbers, got \[\(True, 4\)\]"),
+        (np.ones((2, 2), bool), "must be a list"),
+        ([("3", 4)], r"must be a list of \(x, y\) numbers, got \[\('3', 4\)\]"),
+        (np.array([["3", "4"]]), "must be a list"),
+        ([(None, 4)], "must be a list"),
+        ([(10**400, 4)], "must be a list"),
+        (np.array([["2026-01-01"] * 2], "datetime64[D]"), "must be a list"),
+        (np.ma.masked_array([[3, 4]], mask=[[True, False]]), "must be a list"),
     ],
 )
 def test_bad_points(points, message):
@@ -54,6 +74,7 @@ def test_labels():
     assert checked_labels([], 0, NAMES, "a.png") == []
     assert checked_labels(["dog", 0, np.int32(2), None, -1], 5, NAMES, "a.png") == [1, 0, 2, None, None]
     assert checked_labels(torch.tensor([1, -1]), 2, NAMES, "a.png") == [1, None]
+    assert checked_labels([torch.tensor(1), np.array(-1)], 2, NAMES, "a.png") == [1, None]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +91,11 @@ def test_labels():
         (["dog", float("nan")], "label nan"),
         ("dog", "labels of a.png must be a list with one entry per point, got 'dog'"),
         (1, "labels of a.png must be a list with one entry per point, got 1"),
+        (np.array(1), "labels of a.png must be a list with one entry per point, got array"),
+        ({"cat", "dog"}, "labels of a.png must be a list"),
+        ({"cat": 0, "dog": 1}, "labels of a.png must be a list"),
+        ([np.array([1, 2]), 1], r"label array\(\[1, 2\]\) of point 0"),
+        (["x" * 10000, 1], "unknown label '.{,80} of point 0 of a.png; the model knows"),
         (["dog"], "labels of a.png must have one entry for each point .*, got 1 for 2 points"),
         ([], "labels of a.png must have one entry for each point .*, got 0 for 2 points"),
     ],
@@ -93,6 +119,8 @@ def test_rough_masks_in_every_form():
     checked = checked_rough_masks(forms, 7, IMAGE, "a.png")
     assert all((decode_rle(found) == mask).all() for found in checked[:6]) and not decode_rle(checked[6]).any()
     assert len(checked_rough_masks(np.stack([mask] * 3), 3, IMAGE, "a.png")) == 3
+    others = [torch.from_numpy(mask).bfloat16().requires_grad_(), mask * 7]
+    assert all((decode_rle(found) == mask).all() for found in checked_rough_masks(others, 2, IMAGE, "a.png"))
     assert checked_rough_masks([], 0, IMAGE, "a.png") == []
 
 
@@ -108,6 +136,14 @@ def test_rough_masks_in_every_form():
         ),
         ([encode_mask(np.ones((60, 40)))], r"rough_masks\[0\] of a\.png: RLE size \[60, 40\] differs"),
         ([{"size": [40, 60], "counts": [7]}], r"rough_masks\[0\] of a\.png: RLE counts sum to 7"),
+        (
+            [np.full((40, 60), 0.3) * np.eye(40, 60) + 0.2],
+            r"\[0\] .* one other .*from 0.2 to 0.5; threshold it",
+        ),
+        ([-np.ones((40, 60))], "one other number inside the object, got values from -1 to -1"),
+        ([np.full((40, 60), np.nan)], "got values from nan to nan"),
+        ([np.full((40, 60), None)], "got the dtype object"),
+        ([np.full((40, 60), "x")], "got the dtype <U1"),
         ([[]], r"rough_masks\[0\] of a\.png: segmentation must be .*, got \[\]"),
     ],
 )
@@ -123,3 +159,10 @@ def test_prompts_are_checked_before_the_network_runs(pipe):
         pipe(tiny.picture(), points=[(3, 4)], labels=["sta"])
     hook.remove()
     assert started == []
+
+
+def test_labels_of_a_row_need_points(pipe):
+    for labels in (["star"], np.array([3])):
+        with pytest.raises(UserError, match="^labels of the image are given without points; give both, or neither$"):
+            pipe({"image": tiny.picture(), "labels": labels})
+    assert pipe({"image": tiny.picture(), "points": None, "labels": []})

@@ -16,6 +16,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
+from ..ops.folders import make_folder
 from ..ops.user_error import UserError
 from .run_folders import refuse_run_folder
 
@@ -72,16 +73,27 @@ def missing_hint(name_or_path: Any) -> str:
 
 
 class HubConfig:
-    """Mixin in front of `PreTrainedConfig` that adds a hint to the error for a missing configuration."""
+    """Mixin in front of `PreTrainedConfig`: a hint where it is missing, and an error for that of another model."""
 
     @classmethod
     def get_config_dict(
         cls, pretrained_model_name_or_path: Any, **kwargs: Any
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the stored fields and the unused keyword arguments, as transformers does."""
+        """Return the stored fields and the unused keyword arguments, as transformers does.
+
+        Raises:
+            UserError: the path is the output folder of a run, or the model is of another type.
+        """
         refuse_run_folder(pretrained_model_name_or_path, cls.model_type == _REFINER_TYPE)
         with hint_where_missing(pretrained_model_name_or_path):
-            return super().get_config_dict(pretrained_model_name_or_path, **kwargs)
+            fields, unused = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
+        # transformers would read the fields of another model as its own, and only log it.
+        found = fields.get("model_type", cls.model_type)
+        if found != cls.model_type:
+            raise UserError(
+                f"{pretrained_model_name_or_path}: is a {found} model; {cls.__name__} needs a {cls.model_type} model"
+            )
+        return fields, unused
 
 
 class HubModel:
@@ -106,6 +118,11 @@ class HubModel:
         if others >= LEAST_TENSORS and own.keys() <= set(info["missing_keys"]):
             raise UserError(f"{pretrained_model_name_or_path}: its weights are not those of a {cls.__name__}")
         return (model, info) if output_loading_info else model
+
+    def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
+        """Save the model as transformers does, which would only log that a file is in the place of the folder."""
+        make_folder(Path(save_directory))
+        super().save_pretrained(save_directory, *args, **kwargs)
 
     def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
         """Push the model as transformers does; a repository without a card gets one with the facts of the model.

@@ -22,6 +22,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from .deep_images import deep_values, is_deep, scale_to_8_bits
 from .file_kinds import HEAD_BYTES, problem_of_content
+from .plain_arrays import NUMBERS
 from .user_error import UserError, UserFileNotFoundError
 
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP", "AVIF")
@@ -76,7 +77,7 @@ def image_of_array(array: np.ndarray) -> Image.Image:
     """Return an array as a PIL image, which `read_image` takes.
 
     Args:
-        array: (height, width) gray of any dtype, or uint8 color with 1, 3 or 4 channels, first or last.
+        array: (height, width) gray of any numbers, or uint8 color with 1, 3 or 4 channels, first or last.
 
     Raises:
         UserError: the array has another shape or dtype.
@@ -88,13 +89,13 @@ def image_of_array(array: np.ndarray) -> Image.Image:
         array = array[..., 0]
     if 0 not in array.shape:
         # Deep gray becomes float, which `read_image` scales to 8 bits.
-        if array.ndim == 2:
+        if array.ndim == 2 and array.dtype.kind in "b" + NUMBERS:
             return Image.fromarray(array if array.dtype in (np.uint8, np.bool_) else array.astype(np.float32))
         if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8:
             return Image.fromarray(np.ascontiguousarray(array))
     raise UserError(
         f"an image array must have shape (height, width, 3) and dtype uint8 with values from 0 to 255, or shape "
-        f"(height, width) and any dtype; got shape {array.shape} and dtype {array.dtype}"
+        f"(height, width) and numbers of any dtype; got shape {array.shape} and dtype {array.dtype}"
     )
 
 
@@ -134,6 +135,8 @@ def check_image(path: str | Path, decode: bool = False) -> tuple[int, int]:
 
 def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
     """Decode an image, rotate it upright and convert it to RGB."""
+    if 0 in image.size:
+        raise UserError(f"{name}: has no pixels ({image.width} × {image.height}); replace it or remove it")
     try:
         if not is_deep(image):
             return to_rgb(ImageOps.exif_transpose(image))

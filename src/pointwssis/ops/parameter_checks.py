@@ -2,6 +2,7 @@
 """Checks of the numbers that a call of a segmenter takes."""
 
 import numbers
+from collections.abc import Mapping
 from typing import Any
 
 from .user_error import UserError
@@ -15,5 +16,16 @@ def check_at_least_one(name: str, value: Any) -> None:
 
 def check_score(name: str, value: Any) -> None:
     """Raise a `UserError` if a parameter is not a number from 0 to 1."""
-    if not (isinstance(value, numbers.Real) and 0 <= value <= 1):  # NaN fails too
+    if isinstance(value, bool) or not (isinstance(value, numbers.Real) and 0 <= value <= 1):  # NaN fails too
         raise UserError(f"{name} must be a score from 0 to 1, got {value!r}")
+
+
+def check_run_parameters(parameters: Mapping[str, Any]) -> None:
+    """Raise a `UserError` for how a pipeline runs: `batch_size`, `num_workers`, and `timeout`, where they are given."""
+    check_at_least_one("batch_size", parameters.get("batch_size"))
+    workers, timeout = parameters.get("num_workers"), parameters.get("timeout")
+    if workers is not None and workers != 0:
+        check_at_least_one("num_workers", workers)
+    is_number = isinstance(timeout, numbers.Real) and not isinstance(timeout, bool)
+    if timeout is not None and not (is_number and timeout > 0):  # NaN fails too
+        raise UserError(f"timeout must be a number of seconds above 0, or None, got {timeout!r}")

@@ -2,14 +2,15 @@
 """Checks of points and their classes; every error names the image."""
 
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from .plain_arrays import numbers_of
 from .user_error import UserError
-from .wording import did_you_mean
+from .wording import brief, did_you_mean
 
 LISTED_CLASSES = 20  # class names that an error lists at most
 
@@ -26,11 +27,10 @@ def checked_points(points: Any, image: Image.Image, name: str) -> np.ndarray:
     Raises:
         UserError: the points are not (N, 2) numbers, not finite, or outside the image; names the image and the point.
     """
-    # Anything that NumPy turns into numbers is accepted, also a tensor on a GPU.
     try:
-        array = np.asarray(points.cpu() if hasattr(points, "cpu") else points, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"points of {name} must be a list of (x, y) numbers, got {points!r:.80}") from error
+        array = numbers_of(points)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"points of {name} must be a list of (x, y) numbers, got {brief(points)}") from error
     # An empty list has no second axis.
     if array.size == 0:
         array = array.reshape(0, 2)
@@ -63,9 +63,10 @@ def checked_labels(labels: Any, num_points: int, id2label: Mapping[int, str], na
     if labels is None:
         return [None] * num_points
     # One label for all points is refused, since it is more likely a mistake.
-    if isinstance(labels, (str, numbers.Number)) or not hasattr(labels, "__len__"):
-        raise UserError(f"labels of {name} must be a list with one entry per point, got {labels!r:.80}")
-    values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+    values = labels.tolist() if hasattr(labels, "tolist") else labels
+    # Sets and dicts have no order that could be that of the points.
+    if isinstance(values, (str, bytes, Set, Mapping)) or not hasattr(values, "__len__"):
+        raise UserError(f"labels of {name} must be a list with one entry per point, got {brief(labels)}")
     if len(values) != num_points:
         raise UserError(
             f"labels of {name} must have one entry for each point (None if unknown), got {len(values)} for "
@@ -85,7 +86,10 @@ def label_id(label: Any, id2label: Mapping[int, str], where: str) -> int | None:
     Raises:
         UserError: the model does not know the class.
     """
-    if label is None or (not isinstance(label, str) and label == -1):
+    # An array of one number, such as an entry of a tensor, counts as the number.
+    if getattr(label, "ndim", None) == 0:
+        label = label.item()
+    if label is None or (isinstance(label, numbers.Integral) and label == -1):
         return None
     # A class by its name, then by its id.
     if isinstance(label, str):
@@ -93,12 +97,12 @@ def label_id(label: Any, id2label: Mapping[int, str], where: str) -> int | None:
         if label not in ids:
             listed = ", ".join(map(repr, list(ids)[:LISTED_CLASSES])) + (", …" if len(ids) > LISTED_CLASSES else "")
             hint = did_you_mean(label, ids, count=3) or f"the model knows {listed}"
-            raise UserError(f"unknown label {label!r} of {where}; {hint}")
+            raise UserError(f"unknown label {brief(label)} of {where}; {hint}")
         return ids[label]
     # A bool is an integer to Python, but no class.
     if isinstance(label, bool) or not isinstance(label, numbers.Integral) or label not in id2label:
         raise UserError(
-            f"unknown label {label!r} of {where}; give a class name, an id from 0 to {len(id2label) - 1}, or None if "
-            "the class is unknown"
+            f"unknown label {brief(label)} of {where}; give a class name, an id from 0 to {len(id2label) - 1}, or None "
+            "if the class is unknown"
         )
     return int(label)

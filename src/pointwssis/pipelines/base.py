@@ -10,7 +10,7 @@ from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 
 from ..hub.mixins import HubPipeline
 from ..models.inference import in_fast_layout
-from ..ops.parameter_checks import check_at_least_one
+from ..ops.parameter_checks import check_run_parameters
 from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean
 from .inputs import as_items
@@ -31,7 +31,7 @@ class ImagePipeline(HubPipeline, Pipeline):
     _model_type = ""  # the only model type that the pipeline can run
 
     def __init__(self, *args: Any, **kwargs: Any):
-        check_at_least_one("batch_size", kwargs.get("batch_size"))
+        check_run_parameters(kwargs)
         super().__init__(*args, **kwargs)
         # Find out here that the model is of another kind, rather than in the middle of the first image.
         name, found = self.model.config._name_or_path or type(self.model).__name__, self.model.config.model_type
@@ -44,7 +44,7 @@ class ImagePipeline(HubPipeline, Pipeline):
 
     def run(self, inputs: Any, prompts: dict[str, Any], parameters: dict[str, Any]) -> Any:
         """Run the pipeline of transformers on inputs joined with their prompts; an empty list gives an empty list."""
-        check_at_least_one("batch_size", parameters.get("batch_size"))
+        check_run_parameters(parameters)
         items = as_items(inputs, **prompts)
         return items if items == [] else super().__call__(items, **parameters)
 

@@ -2,6 +2,7 @@
 """Inputs of pipelines: images and their prompts in every common form, converted to one dict per image."""
 
 import base64
+import io
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence, Sized
@@ -15,6 +16,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from ..ops.images import image_of_array, read_image
+from ..ops.plain_arrays import plain_array
 from ..ops.user_error import UserError, UserFileNotFoundError
 
 PROMPTS = ("points", "labels", "rough_masks")  # keys that an item may hold beside its image
@@ -73,7 +75,7 @@ def _items_of_list(images: Sequence[Any], prompts: Mapping[str, Any]) -> list[di
 def _holds_several(inputs: Any) -> bool:
     """Return True for a dataset, a column of one, or an iterator."""
     if isinstance(inputs, (Dataset, Iterator)):
-        return True
+        return not isinstance(inputs, io.IOBase)  # an open file iterates over its lines
     datasets = sys.modules.get("datasets")  # the caller who passes one of its objects has imported it
     return datasets is not None and isinstance(inputs, (datasets.Dataset, datasets.IterableDataset, datasets.Column))
 
@@ -149,7 +151,7 @@ def as_image(image: Any, timeout: float | None = None) -> Image.Image:
     elif isinstance(image, str) and not os.path.isfile(image):
         image = {"path": "base64 image", "bytes": _decoded_base64(image)}
     elif isinstance(image, (np.ndarray, torch.Tensor)):
-        image = image_of_array(np.asarray(image.cpu() if isinstance(image, torch.Tensor) else image))
+        image = image_of_array(plain_array(image))
     return read_image(image)
 
 

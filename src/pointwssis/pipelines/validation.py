@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..ops.plain_arrays import NUMBERS, plain_array
 from ..ops.point_prompts import checked_labels, checked_points
 from ..ops.rle import RLE, checked_rle, encode_mask
 from ..ops.user_error import UserError
@@ -29,9 +30,11 @@ def checked_prompts(
         `points` (N, 2) float64 and `labels` (N,) int64 class ids, −1 for an unknown class; both None without points.
 
     Raises:
-        UserError: as in `checked_points` and `checked_labels`.
+        UserError: as in `checked_points` and `checked_labels`; or there are labels without points.
     """
     if points is None:
+        if labels is not None and len(labels):
+            raise UserError(f"labels of {name} are given without points; give both, or neither")
         return {"points": None, "labels": None}
     array = checked_points(points, image, name)
     ids = checked_labels(labels, len(array), id2label, name)
@@ -66,14 +69,27 @@ def _rough_mask(mask: Any, image: Image.Image, where: str) -> RLE:
             return _as_rle(mask, image.height, image.width)
         except ValueError as error:
             raise UserError(f"{where}: {error}") from error
-    # Masks of 0 and 1 and of 0 and 255 are both common.
-    array = np.asarray(mask.cpu() if hasattr(mask, "cpu") else mask) != 0
+    array = plain_array(mask)
     if array.shape != (image.height, image.width):
         raise UserError(
             f"{where} must have the size of the image, (height, width) = {(image.height, image.width)}, got the shape "
             f"{array.shape}"
         )
-    return encode_mask(array)
+    return encode_mask(_inside(array, where))
+
+
+def _inside(array: np.ndarray, where: str) -> np.ndarray:
+    """Return the pixels of a mask of 0 and 1, of 0 and 255, or of 0 and the number of an object, as bool."""
+    inside = array != 0
+    if array.dtype == bool:
+        return inside
+    values = array[inside]
+    is_numeric = array.dtype.kind in NUMBERS
+    # Probabilities and logits have many values, of which few are 0.
+    if not is_numeric or not (values > 0).all() or (values != values[:1]).any():
+        found = f"values from {array.min():.3g} to {array.max():.3g}" if is_numeric else f"the dtype {array.dtype}"
+        raise UserError(f"{where} must hold 0, and one other number inside the object, got {found}; threshold it")
+    return inside
 
 
 def _as_rle(segmentation: Any, height: int, width: int) -> RLE:

@@ -49,6 +49,7 @@ class TestConfig:
             ({"box_scale": 0.9}, "box_scale must be at least 1"),
             ({"decoder_channels": [8, 8]}, "decoder_channels must have 4 entries"),
             ({"input_channels": 16}, "make them equal"),
+            ({"id2label": {0: "a", 1: "b", 7: "c"}}, "the ids 0 to 2"),
             ({"backbone_config": ResNetConfig(out_features=["stage4"])}, "leave out its out_features"),
         ],
     )

@@ -83,6 +83,19 @@ def test_json_round_trip_is_exact(tmp_path):
         ({"num_instance_convs": 0}, "num_instance_convs must be at least 1, got 0"),
         ({"mask_channels": -1}, "mask_channels must be at least 1, got -1"),
         ({"kernel_channels": "many"}, "kernel_channels"),
+        ({"strides": [8, 8, 16, 32, 0]}, "strides must be at least 1 on every level"),
+        ({"max_detections": 0}, "max_detections must be at least 1, got 0"),
+        ({"nms_top_k": -3}, "nms_top_k must be at least 1, got -3"),
+        ({"nms_sigma": float("nan")}, "nms_sigma must be a positive number, got nan"),
+        ({"num_labels": 0}, "id2label must have at least one class, got none"),
+        ({"id2label": {0: "cat", 1: "dog", 7: "owl"}}, r"id2label must have the ids 0 to 2, got \[0, 1, 7\]"),
+        ({"id2label": {"-1": "cat", "0": "dog", "1": "owl"}}, r"must have the ids 0 to 2, got \[-1, 0, 1\]"),
+        (
+            {"id2label": {0: "cat", 1: "dog", 2: "cat"}},
+            "must have a name of its own for each class, got 'cat'",
+        ),
+        ({"id2label": {0: "cat", 1: "dog", 2: " "}}, "must have a name of its own for each class, got ' '"),
+        ({"id2label": {0: "cat", 1: "dog", 2: None}}, "must have a name of its own for each class, got None"),
     ],
 )
 def test_a_wrong_field_is_named(change, message):

@@ -7,6 +7,7 @@ from transformers.configuration_utils import SubConfigSpec
 
 from ...hub.mixins import HubConfig
 from ..backbone_stages import NUM_STAGES, lacks_stages, return_four_stages
+from ..class_table import check_class_table
 
 ARCHITECTURES = ("unet", "fpn")
 
@@ -100,6 +101,7 @@ class MaskRefineNetConfig(HubConfig, PreTrainedConfig):
 
     def validate_architecture(self):
         super().validate_architecture()
+        check_class_table(self.id2label)
         # Architecture and prompts, then crops, then the decoder, then the backbone.
         if self.architecture not in ARCHITECTURES:
             raise ValueError(f"architecture must be one of {ARCHITECTURES}, got {self.architecture!r}")

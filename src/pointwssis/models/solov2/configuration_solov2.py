@@ -1,12 +1,15 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Configuration of SOLOv2, with the defaults of the official ResNet-101 student."""
 
+import math
+
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 from ...hub.mixins import HubConfig
 from ..backbone_stages import lacks_stages, return_four_stages
+from ..class_table import check_class_table
 
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 
@@ -139,27 +142,32 @@ class SOLOv2Config(HubConfig, PreTrainedConfig):
 
     def validate_architecture(self):
         super().validate_architecture()
+        check_class_table(self.id2label)
         # The pyramid has five levels, each with a grid and a range of sizes.
         for name in ("num_grids", "scale_ranges", "strides"):
             if len(getattr(self, name)) != 5:
                 raise ValueError(
                     f"{name} must have 5 entries, one per pyramid level (P2 to P6), got {len(getattr(self, name))}"
                 )
-        if min(self.num_grids) < 1:
-            raise ValueError(f"num_grids must be at least 1 on every level, got {self.num_grids}")
+        for name in ("num_grids", "strides"):
+            if min(getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be at least 1 on every level, got {getattr(self, name)}")
         if any(len(scale_range) != 2 or scale_range[0] >= scale_range[1] for scale_range in self.scale_ranges):
             raise ValueError(
                 f"scale_ranges must be [lower, upper] with lower < upper on every level, got {self.scale_ranges}"
             )
         if self.freeze_backbone_stages < 0:
             raise ValueError(f"freeze_backbone_stages must be at least 0, got {self.freeze_backbone_stages}")
-        # Widths and depths, probabilities, and names of methods.
-        for name in ("fpn_channels", "instance_channels", "num_instance_convs", "kernel_channels", "mask_channels"):
+        # Widths and depths, numbers of results, probabilities, and names of methods.
+        widths = ("fpn_channels", "instance_channels", "num_instance_convs", "kernel_channels", "mask_channels")
+        for name in (*widths, "nms_top_k", "max_detections"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("background_threshold", "score_threshold", "update_threshold", "mask_threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
+        if not 0 < self.nms_sigma < math.inf:
+            raise ValueError(f"nms_sigma must be a positive number, got {self.nms_sigma}")
         if not 0 < self.prior_probability < 1:
             raise ValueError(f"prior_probability must lie between 0 and 1, got {self.prior_probability}")
         choices = {"nms_type": ("matrix", "mask"), "nms_kernel": ("gaussian", "linear"), "level_score": LEVEL_SCORES}
