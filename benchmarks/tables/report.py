@@ -15,6 +15,7 @@ from .settings import Settings
 
 NOT_RESOLVED = "not resolved"
 UPPER_BOUND_AP50 = 0.4  # below this, networks are too little trained for their differences to say much
+DIGITS = {"days": 2}  # after the point; others have one
 MISSING = "–"
 Results = Mapping[int, Mapping[float, Mapping[str, Metrics]]]  # seed → fraction of masks → name → metrics
 
@@ -98,7 +99,8 @@ class Report:
             title = f"{row.title} (undertrained)" if is_undertrained and row.key is not None else row.title
             values = [self.values(row, metric) for metric in table.metrics]
             seeds = max(map(len, values)) or MISSING
-            lines.append(_line([title, published(row), *map(cell, values), str(seeds)]))
+            cells = [cell(own, DIGITS.get(metric, 1)) for metric, own in zip(table.metrics, values, strict=True)]
+            lines.append(_line([title, published(row), *cells, str(seeds)]))
         lines.append("")
         for claim in table.claims:
             lines.append(self._sentence(claim))
@@ -176,8 +178,12 @@ def published(row: Row) -> str:
     return " / ".join(MISSING if value is None else f"{value:.1f}" for value in row.published) or MISSING
 
 
-def cell(values: Mapping[int, float]) -> str:
+def cell(values: Mapping[int, float], digits: int = 1) -> str:
     """Return mean and standard deviation.
+
+    Args:
+        values: seed → value.
+        digits: digits after the point.
 
     Example:
         >>> cell({1: 30.0, 2: 32.0}), cell({1: 30.0}), cell({})
@@ -186,8 +192,8 @@ def cell(values: Mapping[int, float]) -> str:
     numbers = list(values.values())
     if not numbers:
         return MISSING
-    mean = f"{statistics.mean(numbers):.1f}"
-    return mean if len(numbers) == 1 else f"{mean} ± {statistics.stdev(numbers):.1f}"
+    mean = f"{statistics.mean(numbers):.{digits}f}"
+    return mean if len(numbers) == 1 else f"{mean} ± {statistics.stdev(numbers):.{digits}f}"
 
 
 def signed(gaps: Sequence[float]) -> str:
