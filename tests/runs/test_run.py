@@ -12,7 +12,6 @@ import pytest
 from helpers import tiny
 from helpers.tiny import recipe
 from pointwssis.data import class_names, hide_masks, load_coco, read_image
-from pointwssis.runs import segmenter_stage
 from pointwssis.runs.data import load_data
 from pointwssis.runs.recipe import Recipe
 from pointwssis.runs.run import Run
@@ -260,24 +259,6 @@ def test_refined_labels_without_a_refiner(finished, shapes, tmp_path):
     made.stages = ["refiner", "pseudo"]
     with pytest.raises(ValueError, match="refiner: holds no model yet; run the stage 'refiner' first"):
         Run(made).labeling.pseudo_labels()
-
-
-# -- evaluation of a saved model
-
-
-def test_evaluating_a_saved_model(finished, shapes, tmp_path, monkeypatch, caplog):
-    folder, results = finished
-    monkeypatch.chdir(tmp_path)
-    rows = load_coco(shapes / "annotations" / "instances_val.json", shapes / "images")
-    metrics = segmenter_stage.evaluate(folder / "teacher", rows, bf16=False)
-    assert metrics == pytest.approx(results["teacher"], abs=1e-9) and not caplog.records
-    more = segmenter_stage.evaluate(folder / "teacher", rows, max_detections=300, bf16=False)
-    assert more["AR300"] >= more["AR100"] and more["AP@100"] == pytest.approx(metrics["AP"], abs=1e-9)
-    assert list(tmp_path.iterdir()) == []  # it leaves nothing behind
-    assert segmenter_stage.evaluate(folder / "teacher", rows, bf16=True)["AP"] == pytest.approx(metrics["AP"], abs=0.05)
-    other = tiny.saved_segmenter(tmp_path / "other", names=["star", "cow"])
-    segmenter_stage.evaluate(other, rows, bf16=False)
-    assert "never trained on the classes ellipse, rectangle, triangle" in caplog.text
 
 
 def test_validation_images_without_masks_have_no_ap(shapes, tmp_path, capsys):

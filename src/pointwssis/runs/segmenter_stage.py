@@ -8,7 +8,6 @@ holds its result, so that an interrupted run resumes there. `run.py` puts the st
 import functools
 import json
 import logging
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 
 from datasets import Dataset
 from transformers import (
-    AutoConfig,
     TrainerCallback,
     set_seed,
 )
@@ -27,11 +25,9 @@ from ..models.factory import (
     new_segmenter,
     saved_model,
 )
-from ..models.inference import prepare_for_inference
 from ..models.solov2.configuration_solov2 import SOLOv2Config
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation
-from ..ops.bf16_speed import inference_dtype
 from ..ops.devices import best_device
 from ..ops.processes import wait_for_all
 from ..ops.whole_files import read_json, write_folder, write_json, write_text
@@ -255,39 +251,3 @@ def starting_segmenter(
     # The weights fix most fields; the others follow the recipe.
     model.config.update({name: value for name, value in fields.items() if name in CHANGEABLE_FIELDS})
     return model, processor
-
-
-def evaluate(
-    folder: str | Path, rows: Dataset, max_detections: int = 100, batch_size: int = 4, bf16: bool | None = None
-) -> dict[str, float | None]:
-    """Return the COCO mask AP of a saved SOLOv2.
-
-    Args:
-        folder: folder or Hub repository of the model.
-        rows: rows of the schema, with the classes of the model.
-        max_detections: detections per image, of the model and in the evaluation.
-        batch_size: images per forward pass.
-        bf16: compute in bfloat16; None does so where it is faster, see `bf16_infers_faster`.
-    """
-    names, device = class_names(rows), best_device()
-    model, processor = saved_model(str(folder), names)
-    # Classes that the model does not know are evaluated all the same, with a warning.
-    unknown = sorted(set(names) - set(AutoConfig.from_pretrained(folder).id2label.values()))
-    if unknown:
-        logger.warning("%s was never trained on the classes %s of this dataset", folder, ", ".join(unknown))
-    model.config.max_detections = max_detections
-    with tempfile.TemporaryDirectory() as output_dir:  # the Trainer needs one
-        args = SegmentationTrainingArguments(
-            output_dir=output_dir,
-            per_device_eval_batch_size=batch_size,
-            use_cpu=device.type == "cpu",
-        )
-        trainer = SegmentationTrainer(
-            model=prepare_for_inference(model, device, inference_dtype(device, bf16)),
-            args=args,
-            processing_class=processor,
-            eval_dataset=rows,
-            max_detections=max_detections,
-        )
-        trainer.evaluate()
-    return trainer.evaluator.compute()
