@@ -84,9 +84,7 @@ class HubConfig:
         Raises:
             UserError: the path is the output folder of a run, or the model is of another type.
         """
-        refuse_run_folder(pretrained_model_name_or_path, cls.model_type == _REFINER_TYPE)
-        with hint_where_missing(pretrained_model_name_or_path):
-            fields, unused = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
+        fields, unused = cls.get_any_config_dict(pretrained_model_name_or_path, **kwargs)
         # transformers would read the fields of another model as its own, and only log it.
         found = fields.get("model_type", cls.model_type)
         if found != cls.model_type:
@@ -94,6 +92,19 @@ class HubConfig:
                 f"{pretrained_model_name_or_path}: is a {found} model; {cls.__name__} needs a {cls.model_type} model"
             )
         return fields, unused
+
+    @classmethod
+    def get_any_config_dict(
+        cls, pretrained_model_name_or_path: Any, **kwargs: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the same for a model of any type.
+
+        Raises:
+            UserError: the path is the output folder of a run.
+        """
+        refuse_run_folder(pretrained_model_name_or_path, cls.model_type == _REFINER_TYPE)
+        with hint_where_missing(pretrained_model_name_or_path):
+            return super().get_config_dict(pretrained_model_name_or_path, **kwargs)
 
 
 class HubModel:

@@ -171,7 +171,7 @@ def saved_model(name_or_path: str, class_names: Sequence[str], **preprocessing: 
     """
     # The configuration of any model; the error of a missing one ends with a hint.
     with as_user_error(OSError), naming_damaged_model(name_or_path):
-        fields, _ = SOLOv2Config.get_config_dict(name_or_path)
+        fields, _ = SOLOv2Config.get_any_config_dict(name_or_path)
     kinds = {"solov2": SOLOv2ForInstanceSegmentation, "mask_refine_net": MaskRefineNetForMaskRefinement}
     model_type = fields.get("model_type")
     if model_type not in kinds:

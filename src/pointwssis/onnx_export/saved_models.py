@@ -38,7 +38,7 @@ def load_refiner_model(name_or_path: str) -> MaskRefiner:
     folder = find_refiner(name_or_path)
     check_weights(folder)
     with naming_missing_model(folder), naming_damaged_model(folder):
-        fields, _ = MaskRefineNetConfig.get_config_dict(folder)
+        fields, _ = MaskRefineNetConfig.get_any_config_dict(folder)
         if fields.get("model_type") != MaskRefineNetConfig.model_type:
             raise UserError(f"{folder}: is a {fields.get('model_type')} model; --refiner must be a MaskRefineNet")
         model = MaskRefineNetForMaskRefinement.from_pretrained(folder, dtype=torch.float32)

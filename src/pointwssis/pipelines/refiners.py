@@ -76,7 +76,7 @@ def load_refiner(
     # The type is checked before the weights are loaded.
     check_weights(name_or_path)
     with naming_missing_model(name_or_path), naming_damaged_model(name_or_path):
-        fields, _ = MaskRefineNetConfig.get_config_dict(name_or_path)
+        fields, _ = MaskRefineNetConfig.get_any_config_dict(name_or_path)
         _check_model_type(name_or_path, fields.get("model_type"))
         # Batch norms are folded before rounding, so that weights in bfloat16 are rounded once.
         model = AutoModel.from_pretrained(name_or_path, dtype=None if dtype is None else torch.float32)
