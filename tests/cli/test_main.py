@@ -8,7 +8,7 @@ import pytest
 
 from pointwssis.cli.convert import PRESET_NAMES
 from pointwssis.cli.export import FORMAT_NAMES
-from pointwssis.cli.main import COMMANDS
+from pointwssis.cli.main import COMMANDS, main
 from pointwssis.conversion.solov2 import PRESETS
 from pointwssis.data.formats.exporting import EXPORT_FORMATS
 
@@ -64,3 +64,17 @@ def test_any_other_process_registers(program):
 def test_choices_of_the_help_are_those_of_the_tables():
     assert tuple(EXPORT_FORMATS) == FORMAT_NAMES
     assert tuple(sorted(PRESETS)) == PRESET_NAMES
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["check", "c.csv", "--image_dir", ""], "--image_dir"),
+        (["check", "c.csv", "--image_dir="], "--image_dir"),
+        (["predict", "model", ""], "argument 2"),
+        (["check", ""], "argument 1"),
+    ],
+)
+def test_an_empty_word_is_not_the_working_directory(words, name, capsys):
+    assert main(words) == 1
+    assert capsys.readouterr().err.startswith(f"pointwssis {words[0]}: {name} is empty; give a value, or leave it out")

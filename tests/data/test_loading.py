@@ -1,4 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import os
 import shutil
 
 import pytest
@@ -9,7 +10,8 @@ from pointwssis.data.formats.click_table import load_click_table
 from pointwssis.data.formats.cvat import load_cvat
 from pointwssis.data.formats.label_studio import load_label_studio
 from pointwssis.data.formats.yolo import load_yolo
-from pointwssis.data.loading import annotation_format, load_annotations
+from pointwssis.data.loading import annotation_format, load_annotation_files, load_annotations
+from pointwssis.ops.documents import read_text
 from pointwssis.ops.user_error import UserError
 
 READERS = {
@@ -27,6 +29,42 @@ def test_the_front_door_takes_the_reader_of_the_format(marked_images, name):
     loaded = load_annotations(EXPORTS / name, marked_images, **options)
     assert list(loaded) == list(READERS[name](EXPORTS / name, marked_images, **options))
     assert "Cat" in class_names(loaded)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"class_names": "cat"}, "class_names is 'cat'; give a list of names"),
+        ({"class_names": {"cat"}}, "class_names is {'cat'}; give a list"),
+        ({"class_names": [None, "cat"]}, "class_names is .None, 'cat'.; give a list"),
+        ({"class_names": ["cat", "cat"]}, "without duplicates"),
+        ({"label_map": {"cat": None}}, "label_map is {'cat': None}; give a mapping"),
+        ({"label_map": {"cat": 1}}, "label_map is {'cat': 1}; give a mapping"),
+        ({"label_map": ["cat"]}, "label_map is .'cat'.; give a mapping"),
+        ({"point_source": "middle"}, "point_source is 'middle'; use one of 'center', 'box_center', 'random'"),
+        ({"skip_bad": "false"}, "skip_bad is 'false'; it must be True or False"),
+        ({"complete": "no"}, "complete is 'no'; it must be True, False, or None"),
+    ],
+)
+def test_options_that_mean_nothing(marked_images, options, message):
+    for name in ("clicks.csv", "cvat.xml"):
+        with pytest.raises(UserError, match=message):
+            load_annotations(EXPORTS / name, marked_images, **options)
+
+
+def test_a_single_path_and_none(marked_images):
+    path = EXPORTS / "clicks.csv"
+    assert list(load_annotation_files(str(path), marked_images)) == list(load_annotations(path, marked_images))
+    with pytest.raises(UserError, match="paths is empty; give at least one annotation file"):
+        load_annotation_files([], marked_images)
+
+
+def test_a_pipe_is_no_file(marked_images, tmp_path):
+    os.mkfifo(tmp_path / "labels.csv")
+    with pytest.raises(UserError, match="labels.csv: this is a pipe or a device, not a file; write its content to a"):
+        load_annotations(tmp_path / "labels.csv", marked_images)
+    with pytest.raises(UserError, match="labels.csv: this is a pipe"):
+        read_text(tmp_path / "labels.csv")
 
 
 def test_the_content_decides_and_not_the_name(marked_images, tmp_path):

@@ -335,3 +335,10 @@ def test_paths_that_are_empty(tmp_path, key):
 def test_a_list_of_files_with_a_comma_too_many():
     with pytest.raises(UserError, match="train_annotations has an empty entry; give a path"):
         Recipe.from_values({}, {"train_annotations": "a.json,"}, "options")
+
+
+def test_a_saved_recipe_keeps_texts_that_look_like_numbers(tmp_path):
+    values = {"label_map": {"1e3": "2E5", "no": "1"}, "output_dir": "4e2", "train_annotations": "1e-4"}
+    Recipe(**values).save(tmp_path / "recipe.yaml")
+    loaded = Recipe.load(tmp_path / "recipe.yaml")
+    assert {key: getattr(loaded, key) for key in values} == values

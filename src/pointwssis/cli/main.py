@@ -87,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run_command(name: str, words: Sequence[str], debug: bool) -> int:
     """Run a known command and turn its exceptions into messages and exit codes; see `main`."""
     try:
+        refuse_empty(words)
         with raising_on_termination():
             # Import on use, so that a command starts without the libraries of the others.
             command = importlib.import_module(f"pointwssis.cli.{name}")
@@ -115,6 +116,17 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
         traceback.print_exc()
         print(f"pointwssis {name}: {REPORT}", file=sys.stderr)
         return 1
+
+
+def refuse_empty(words: Sequence[str]) -> None:
+    """Raise a `UserError` for an empty word, which would stand for the working directory where a path is expected."""
+    for place, word in enumerate(words):
+        before = words[place - 1] if place else ""
+        if not word or word.endswith("=") and word.startswith("--"):
+            name = word.rstrip("=") or (before if before.startswith("--") else f"argument {place + 1}")
+            raise UserError(
+                f"{name} is empty; give a value, or leave it out (an unset variable of a shell is empty too)"
+            )
 
 
 def expected_errors() -> tuple[type[Exception], ...]:

@@ -8,8 +8,7 @@ from dataclasses import MISSING, fields
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-import yaml
-
+from ..ops.documents import dump_yaml
 from ..runs.recipe import Recipe
 from ..runs.recipe_values import kind_name
 
@@ -76,6 +75,6 @@ def _as_yaml(value: Any) -> str:
     # Fractions such as 2/3 are shown with four digits.
     if isinstance(value, list):
         value = [round(item, 4) if isinstance(item, float) else item for item in value]
-    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**6)
+    text = dump_yaml(value, default_flow_style=True, width=10**6)
     # PyYAML ends a document that is a plain value with three dots.
     return text.removesuffix("...\n").strip()

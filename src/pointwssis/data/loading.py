@@ -39,17 +39,21 @@ def load_annotations(path: str | Path, image_dir: str | Path, **options: Any) ->
     return annotation_format(path).load(path, image_dir, **options)
 
 
-def load_annotation_files(paths: Sequence[str | Path], image_dir: str | Path, **options: Any) -> Dataset:
+def load_annotation_files(paths: str | Path | Sequence[str | Path], image_dir: str | Path, **options: Any) -> Dataset:
     """Load several annotation files of the same images as one dataset, combined by `merge_annotations`.
 
     A file that contains only clicks without labels takes the classes of the other files.
 
     Args:
-        paths: annotation files, each of any format.
+        paths: annotation files, each of any format; or a single one.
         image_dir: folder that contains the images.
         options: fields of `LoadOptions` except `class_names` and `report`; they apply to all files. `skip_bad` also
             applies to records that contradict an earlier file, and `reports` gets the report of the merge as well.
     """
+    # The letters of a single path would be taken for paths.
+    paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    if not paths:
+        raise UserError("paths is empty; give at least one annotation file")
     # Load what can be loaded alone; a file of bare clicks names no class and must wait for those of the other files.
     parts: list[Dataset | None] = []
     for path in paths:

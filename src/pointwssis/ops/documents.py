@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from .file_kinds import HEAD_BYTES, problem_of_content
+from .file_kinds import HEAD_BYTES, check_regular, problem_of_content
 from .user_error import UserError
 from .wording import brief
 
@@ -55,6 +55,7 @@ def read_text(path: Path) -> str:
     Raises:
         UserError: the file has another encoding; the message names the likely one and the first wrong place.
     """
+    check_regular(path)
     data = path.read_bytes()
     encoding = encoding_of(data)
     try:
@@ -132,6 +133,20 @@ def parse_yaml(text: str, source: str) -> Any:
         raise UserError(f"{source}: not valid YAML (nested too deeply)") from None
 
 
+def dump_yaml(value: Any, **options: Any) -> str:
+    """Return YAML that `parse_yaml` reads as the same value, in the order of its keys.
+
+    Args:
+        value: numbers, texts, lists and mappings.
+        options: keyword arguments of `yaml.dump`.
+
+    Example:
+        >>> dump_yaml({"names": ["cat", "1e3", "no"]}, default_flow_style=True).strip()
+        "{names: [cat, '1e3', 'no']}"
+    """
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, **options)
+
+
 def lines_of_keys(text: str) -> dict[str, int]:
     """Return the line, from 1, of each key of the mappings in a YAML document that `parse_yaml` reads.
 
@@ -188,9 +203,14 @@ class _Loader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 
 
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's safe dumper that quotes texts which `_Loader` would take for numbers."""
+
+
 # Digits with an optional dot, and an exponent with an optional sign; YAML 1.1 requires the dot.
 _EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, [*"-+.0123456789"])
+for _kind in (_Loader, _Dumper):
+    _kind.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, [*"-+.0123456789"])
 
 
 def _check_size(node: yaml.Node, sizes: dict[int, int]) -> int:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from ..ops.documents import dump_yaml
 from ..runs.recipe import Recipe
 
 MINUTES = 60.0  # that a proposed run may take, unless the user says otherwise
@@ -73,5 +74,5 @@ def _comment(text: str, indent: str) -> list[str]:
 def _on_one_line(value: Any) -> str:
     """Return a value as YAML on one line; PyYAML does so for mappings only."""
     # Write the value inside a mapping, and cut the mapping off.
-    text = yaml.safe_dump({"v": value}, default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
+    text = dump_yaml({"v": value}, default_flow_style=True, width=10**6, allow_unicode=True)
     return text.strip()[len("{v: ") : -len("}")]

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-import yaml
-
+from ..ops.documents import dump_yaml
 from ..ops.points import PointSource
 from ..ops.user_error import UserError
 from ..ops.wording import brief
@@ -374,7 +373,7 @@ class Recipe:
         """Return the recipe as YAML."""
         values = dataclasses.asdict(self)
         refuse_credentials(values)  # they may have come in since it was made
-        return yaml.safe_dump(values, sort_keys=False)
+        return dump_yaml(values)
 
 
 def refiner_sampling(refiner: Mapping[str, Any]) -> RefinementSampling:

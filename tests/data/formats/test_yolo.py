@@ -138,3 +138,10 @@ def test_folders_behind_links_are_looked_into(tmp_path):
     (labels / "a.txt").write_text("0 0.5 0.5 0.5 0.5\n")
     (tmp_path / "data.yaml").write_text("train: images\nnames: [thing]\nnc: '1'\n")
     assert sum(map(len, load_yolo(tmp_path / "data.yaml")["objects"])) == 1
+
+
+def test_names_that_yaml_could_take_for_something_else(tmp_path):
+    names = ["1e3", "2.5E-3", "yes", "null", "1", "~", "2026-01-01", "a: b", "#1", "x, y", 'say "no"', "é"]
+    rows = [dict(row, objects=[dict(item, category=0) for item in row["objects"]]) for row in tiny.shapes(1)]
+    path = to_yolo(dataset_from_rows(rows, names), tmp_path / "yolo")
+    assert class_names(load_yolo(path)) == names

@@ -73,8 +73,6 @@ def read_coco(
     settings = LoadOptions(**options)
     report = settings.start_report(annotation_file)
     # Check the arguments before the scan, which takes long for a large file.
-    if settings.point_source not in ("center", "box_center", "random"):
-        raise UserError(f"point_source is {settings.point_source!r}; use 'center', 'box_center' or 'random'")
     if settings.check_images and not Path(image_dir).is_dir():
         raise UserFileNotFoundError(f"{image_dir}: image folder not found; {annotation_file} names files below it")
     # The scan keeps positions and ids; records are read when their row is taken.

@@ -1,11 +1,14 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The keyword arguments that all loaders of annotation files share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 from ...ops.points import PointSource
+from ...ops.user_error import UserError
+from ...ops.wording import brief
 from ..errors import LoadReport
 
 
@@ -49,6 +52,23 @@ class LoadOptions:
     seed: int = 0
     check_images: bool = True
 
+    def __post_init__(self) -> None:
+        names, pairs = self.class_names, self.label_map
+        # A text would be taken apart into letters, and a set has no order.
+        is_list = isinstance(names, Sequence) and not isinstance(names, str)
+        if names is not None and not (is_list and _are_texts(names) and len(set(names)) == len(names)):
+            raise UserError(f"class_names is {brief(names)}; give a list of names, without duplicates")
+        if pairs is not None and not (isinstance(pairs, Mapping) and _are_texts([*pairs, *pairs.values()])):
+            raise UserError(f"label_map is {brief(pairs)}; give a mapping from names in the file to class names")
+        if self.point_source not in get_args(PointSource):
+            known = ", ".join(map(repr, get_args(PointSource)))
+            raise UserError(f"point_source is {brief(self.point_source)}; use one of {known}")
+        for name in ("skip_bad", "allow_outside", "check_images"):
+            if not isinstance(getattr(self, name), bool):
+                raise UserError(f"{name} is {brief(getattr(self, name))}; it must be True or False")
+        if self.complete is not None and not isinstance(self.complete, bool):
+            raise UserError(f"complete is {brief(self.complete)}; it must be True, False, or None")
+
     def start_report(self, source: str | Path) -> LoadReport:
         """Return the report of a file that is about to be read."""
         report = LoadReport() if self.report is None else self.report
@@ -56,3 +76,7 @@ class LoadOptions:
         if self.reports is not None:
             self.reports.append(report)
         return report
+
+
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)

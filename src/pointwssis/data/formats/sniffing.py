@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from ...ops.documents import encoding_of
+from ...ops.file_kinds import check_regular
 
 _HEAD_BYTES = 1 << 16
 # A JSON string, with the colon that makes it a key, or a bracket.
@@ -25,6 +26,7 @@ class FileHead:
         """Read the head of a file; that of a folder is empty."""
         if path.is_dir():
             return cls(path, "")
+        check_regular(path)
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
         # A byte order mark is dropped, or names another encoding

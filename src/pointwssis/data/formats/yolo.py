@@ -30,11 +30,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import yaml
 from datasets import Dataset
 
 from ...ops.coco_masks import decode_rle
-from ...ops.documents import parse_yaml, read_text
+from ...ops.documents import dump_yaml, parse_yaml, read_text
 from ...ops.folders import files_below
 from ...ops.images import is_image_name
 from ...ops.polygons import join_polygons, mask_to_polygons
@@ -135,7 +134,7 @@ def to_yolo(dataset: Dataset, folder: str | Path, split: str = "train") -> Path:
             labels.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
     # The description comes last, so an export that was interrupted does not list its split.
     settings |= {split: f"images/{split}", "names": dict(enumerate(class_names))}
-    settings_file.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    settings_file.write_text(dump_yaml(settings, allow_unicode=True), encoding="utf-8")
     _warn_of_losses(folder, left_out, incomplete)
     return settings_file
 

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
-import yaml
-
+from ...ops.documents import dump_yaml
 from ...ops.whole_files import write_text
 from ...ops.wording import counted
 from .metadata import metadata
@@ -141,7 +140,7 @@ def trained_card(
         data=_data(facts),
         training=_training(facts, others),
         curves=f"![Training curves]({CURVES_FILE})" if has_curves else "",
-        recipe=yaml.safe_dump(facts.recipe, sort_keys=False, allow_unicode=True, default_flow_style=None).strip(),
+        recipe=dump_yaml(facts.recipe, allow_unicode=True, default_flow_style=None).strip(),
         limits="\n".join(f"- {limit}" for limit in _limits(facts)),
         marker=MARKER,
     )
