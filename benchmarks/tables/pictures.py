@@ -38,12 +38,13 @@ IMAGES = 6  # rows of a picture
 MIN_OBJECTS = 3  # images with fewer objects show little
 SHOWN_SCORE = 0.3  # lowest score of a detection in figure 7
 CURVES = {
-    "masks alone (control)": "control",
+    "masks alone": "control",
+    "strongest augmentation": "augmented",
     "+ unlabeled": "unlabeled_0.3",
     "+ points": "student_point",
     "+ points + MaskRefineNet": "student_refined",
 }
-PLOT, MARGIN = (720, 400), 60  # pixels
+PLOT, MARGIN, LEGEND_GAP = (720, 400), 60, 22  # pixels
 GRAY, LIGHT_GRAY, FONT = (80, 80, 80), (220, 220, 220), ImageFont.load_default(13)
 
 
@@ -159,9 +160,11 @@ def draw_figure_6(report: Report, fractions: Sequence[float], path: Path) -> Non
     if upper:
         y = axes.draw_line(draw, statistics.mean(upper), GRAY)
         draw.text((MARGIN + 4, y - 2), "all masks", GRAY, FONT, "lb")
-    for number, (title, curve) in enumerate(curves.items()):
-        draw_curve(draw, axes, curve, COLORS[number])
-        draw.text((MARGIN + 155 * number, 16), title, COLORS[number], FONT)
+    left = MARGIN
+    for color, (title, curve) in zip(COLORS, curves.items(), strict=False):
+        draw_curve(draw, axes, curve, color)
+        draw.text((left, 16), title, color, FONT)
+        left += draw.textlength(title, FONT) + LEGEND_GAP
     picture.save(path)
 
 

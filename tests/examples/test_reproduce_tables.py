@@ -160,11 +160,12 @@ def test_seeds_that_lack_a_row_do_not_count():
 
 
 def test_figure_6_shows_every_kind_of_label(tmp_path):
-    keys = dict.fromkeys(["control", "unlabeled_0.3", "student_point", "student_refined", "upper_bound"], {"AP": 0.2})
+    names = ["control", "augmented", "unlabeled_0.3", "student_point", "student_refined", "upper_bound"]
+    keys = dict.fromkeys(names, {"AP": 0.2})
     fractions = dict.fromkeys((0.05, 0.5), keys)
     draw_figure_6(Report({1: fractions, 2: fractions}, 0.5), (0.05, 0.5), tmp_path / "figure6.png")
     colors = {color for _, color in Image.open(tmp_path / "figure6.png").getcolors(100_000)}
-    assert set(COLORS[:4]) <= colors
+    assert set(COLORS[:5]) <= colors
     # Nothing measured yet is an empty plot.
     draw_figure_6(Report({}, 0.5), (0.05, 0.5), tmp_path / "empty.png")
 
