@@ -79,21 +79,25 @@ class HubConfig:
     def get_config_dict(
         cls, pretrained_model_name_or_path: Any, **kwargs: Any
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the stored fields and the unused keyword arguments, as transformers does.
+        """Return the stored fields and the unused keyword arguments, as transformers does."""
+        refuse_run_folder(pretrained_model_name_or_path, cls.model_type == _REFINER_TYPE)
+        with hint_where_missing(pretrained_model_name_or_path):
+            return super().get_config_dict(pretrained_model_name_or_path, **kwargs)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> Any:
+        """Load a configuration as transformers does, which would take that of another model, and only log it.
 
         Raises:
             UserError: the path is the output folder of a run, or the model is of another type.
         """
-        refuse_run_folder(pretrained_model_name_or_path, cls.model_type == _REFINER_TYPE)
-        with hint_where_missing(pretrained_model_name_or_path):
-            fields, unused = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
-        # transformers would read the fields of another model as its own, and only log it.
+        fields, _ = cls.get_config_dict(pretrained_model_name_or_path, **kwargs)
         found = fields.get("model_type", cls.model_type)
         if found != cls.model_type:
             raise UserError(
                 f"{pretrained_model_name_or_path}: is a {found} model; {cls.__name__} needs a {cls.model_type} model"
             )
-        return fields, unused
+        return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
 
 
 class HubModel:

@@ -10,8 +10,7 @@ from .user_error import UserError
 
 def check_at_least_one(name: str, value: Any) -> None:
     """Raise a `UserError` if a parameter is given and not a whole number of at least 1."""
-    if value is not None and (not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1):
-        raise UserError(f"{name} must be a whole number of at least 1, got {value!r}")
+    _check_whole(name, value, 1)
 
 
 def check_score(name: str, value: Any) -> None:
@@ -24,8 +23,12 @@ def check_run_parameters(parameters: Mapping[str, Any]) -> None:
     """Raise a `UserError` for how a pipeline runs: `batch_size`, `num_workers`, and `timeout`, where they are given."""
     check_at_least_one("batch_size", parameters.get("batch_size"))
     workers, timeout = parameters.get("num_workers"), parameters.get("timeout")
-    if workers is not None and workers != 0:
-        check_at_least_one("num_workers", workers)
+    _check_whole("num_workers", workers, 0)
     is_number = isinstance(timeout, numbers.Real) and not isinstance(timeout, bool)
     if timeout is not None and not (is_number and timeout > 0):  # NaN fails too
         raise UserError(f"timeout must be a number of seconds above 0, or None, got {timeout!r}")
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if value is not None and (not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least):
+        raise UserError(f"{name} must be a whole number of at least {least}, got {value!r}")
