@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The command line starts without the libraries that only commands need."""
 
+import io
 import subprocess
 import sys
 
@@ -78,3 +79,12 @@ def test_choices_of_the_help_are_those_of_the_tables():
 def test_an_empty_word_is_not_the_working_directory(words, name, capsys):
     assert main(words) == 1
     assert capsys.readouterr().err.startswith(f"pointwssis {words[0]}: {name} is empty; give a value, or leave it out")
+
+
+def test_an_encoding_that_lacks_a_character(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert main(["--version"]) == 0
+    print("a → b")
+    sys.stdout.flush()
+    assert written.getvalue().endswith(b"\na \\u2192 b\n")

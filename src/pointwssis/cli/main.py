@@ -4,6 +4,7 @@
 import errno
 import importlib
 import importlib.metadata
+import io
 import signal
 import sys
 import traceback
@@ -65,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 on success, 1 after an error, 2 for wrong usage, 130 after SIGINT, 143 after SIGTERM.
     """
+    print_any_character()
     words = list(sys.argv[1:] if arguments is None else arguments)
     # --debug may stand anywhere, so it is taken out first.
     debug, words = "--debug" in words, [word for word in words if word != "--debug"]
@@ -116,6 +118,15 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
         traceback.print_exc()
         print(f"pointwssis {name}: {REPORT}", file=sys.stderr)
         return 1
+
+
+def print_any_character() -> None:
+    """Let stdout escape the characters that its encoding lacks, as stderr does; without, they end the command.
+
+    Encodings lack many where the locale is C, and on Windows, where the output goes into a file or a pipe.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def refuse_empty(words: Sequence[str]) -> None:

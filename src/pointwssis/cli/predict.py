@@ -15,7 +15,7 @@ from ..ops.images import IMAGE_SUFFIXES
 from ..ops.user_error import UserError
 from ..ops.whole_files import UNFINISHED
 from ..ops.wording import counted
-from .image_paths import image_files
+from .image_paths import PICTURE_FOLDERS, image_files
 from .prediction_files import instance_records, write_pictures, write_tables
 from .prediction_journal import PredictionJournal
 from .saved_segmenter import BF16_OF_DTYPE, class_names, load_pipeline
@@ -38,7 +38,6 @@ examples:
   pointwssis predict me/nuclei photo.png --points clicks.csv --refiner me/nuclei-refiner
   pointwssis predict outputs/coco10/student_refined data/coco/test2017 --test_dev image_info_test-dev2017.json"""
 RESULTS_FILE = "detections_test-dev2017_pointwssis_results.json"
-PICTURE_FOLDERS = ("labels", "overlays")
 JOURNAL = UNFINISHED + "instances.jsonl"
 
 
