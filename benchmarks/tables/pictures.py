@@ -134,6 +134,7 @@ class Axes(NamedTuple):
             y = self.draw_line(draw, float(value), LIGHT_GRAY)
             draw.text((MARGIN - 8, y), f"{value:g}", GRAY, FONT, "rm")
         draw.text((PLOT[0] - MARGIN, PLOT[1] - 8), "images with masks", GRAY, FONT, "rb")
+        draw.text((MARGIN - 8, MARGIN - 18), "AP", GRAY, FONT, "rm")
 
     def draw_line(self, draw: ImageDraw.ImageDraw, value: float, color: tuple[int, int, int]) -> float:
         """Draw a horizontal line at an AP, and return its y."""
@@ -154,7 +155,9 @@ def draw_figure_6(report: Report, fractions: Sequence[float], path: Path) -> Non
     upper = list(report.values(Row("", "upper_bound"), "AP").values())
     everything = [*upper, *(value for curve in curves.values() for values in curve.values() for value in values)]
     highest = max(10, 10 * math.ceil(max(everything, default=0) / 10))
-    axes, picture = Axes(fractions, highest), Image.new("RGB", PLOT, (255, 255, 255))
+    # The axis ends where the measurements do.
+    measured = [fraction for fraction in fractions if any(fraction in curve for curve in curves.values())]
+    axes, picture = Axes(measured or fractions, highest), Image.new("RGB", PLOT, (255, 255, 255))
     draw = ImageDraw.Draw(picture)
     axes.draw(draw)
     if upper:
