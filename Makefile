@@ -24,7 +24,7 @@ demo: $(INSTALLED) ## all stages on nuclei in microscopy images, a few minutes o
 WORKERS ?= 2
 
 test: $(DEVELOPED) ## doctests and tests, offline; WORKERS=2 processes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations 20
 
 KILLS ?= 100
 SOAK ?= --images 20000 --minutes 60

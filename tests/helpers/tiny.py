@@ -51,6 +51,7 @@ HEADS = {
 }
 SEGMENTER = {"backbone_config": RESNET, **HEADS}
 REFINER = {"backbone_config": RESNET, "input_channels": 8, "crop_size": 48}
+NO_REPORT = {"report_to": "none"}  # reports with their pictures take a tenth of a run
 
 
 def recipe_values(**changes: Any) -> dict[str, Any]:
@@ -61,9 +62,15 @@ def recipe_values(**changes: Any) -> dict[str, Any]:
         "image_size": IMAGE_SIZE,
         "model": SEGMENTER,
         "teacher_model": GRIDS,
-        "training": {"per_device_train_batch_size": 2, "max_steps": 3, "warmup_steps": 1, "logging_steps": 1},
+        "training": {
+            "per_device_train_batch_size": 2,
+            "max_steps": 3,
+            "warmup_steps": 1,
+            "logging_steps": 1,
+            **NO_REPORT,
+        },
         "refiner_model": REFINER,
-        "refiner": {"max_steps": 3, "per_device_train_batch_size": 4, "warmup_steps": 1},
+        "refiner": {"max_steps": 3, "per_device_train_batch_size": 4, "warmup_steps": 1, **NO_REPORT},
     }
     return {**values, **changes}
 

@@ -60,16 +60,22 @@ def test_each_image_is_labeled_by_the_teacher_that_has_not_seen_it(shapes, tmp_p
     assert again.plan.steps() == {} and all(line.is_done for line in again.plan.stages())
 
 
+@pytest.fixture(scope="module")
+def whole(shapes, tmp_path_factory):
+    """Return the folder of a run that was never interrupted."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    Run(folded(shapes, folder)).run()
+    return folder
+
+
 @pytest.mark.parametrize("stop", ["folds/2_of_2", "refiner"])
-def test_a_run_resumes_in_any_fold(shapes, tmp_path, trainings, stop):
-    whole = folded(shapes, tmp_path / "whole")
-    Run(whole).run()
+def test_a_run_resumes_in_any_fold(whole, shapes, tmp_path, trainings, stop):
     made = folded(shapes, tmp_path / "out")
     interrupt_training(made, stop)
     trainings.clear()
     Run(made).run()
     assert trainings[0] == stop.rpartition("/")[2] and trainings[-1] == "refiner"
-    states = [tiny.refiner_state_of(tmp_path / name / "refiner") for name in ("whole", "out")]
+    states = [tiny.refiner_state_of(folder / "refiner") for folder in (whole, tmp_path / "out")]
     assert tiny.same_weights(*states)
 
 
