@@ -2,6 +2,7 @@
 """The command line starts without the libraries that only commands need."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -88,3 +89,13 @@ def test_an_encoding_that_lacks_a_character(monkeypatch):
     print("a → b")
     sys.stdout.flush()
     assert written.getvalue().endswith(b"\na \\u2192 b\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [["recipes"], ["--help"], ["run", "--help"]])
+def test_a_reader_that_ends_early_is_no_error(words, unbuffered):
+    command = [sys.executable, "-m", "pointwssis", *words]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as started:
+        started.stdout.close()
+        assert started.stderr.read() == b"" and started.wait() in (0, 141)  # argparse ignores the error

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 
 from ..ops.full_disk import is_about_a_full_disk
-from ..ops.interruption import Interrupted, raising_on_termination
+from ..ops.interruption import Interrupted, ending_with_the_reader, raising_on_termination
 from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean, with_hint
 
@@ -64,10 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: words of the command line; None takes those of the process.
 
     Returns:
-        Exit code: 0 on success, 1 after an error, 2 for wrong usage, 130 after SIGINT, 143 after SIGTERM.
+        Exit code: 0 on success, 1 after an error, 2 for wrong usage, 129, 130 or 143 after SIGHUP, SIGINT or SIGTERM.
+
+    Raises:
+        SystemExit: help was printed, an option is wrong, or nobody reads the output any more.
     """
     print_any_character()
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    with ending_with_the_reader():
+        return run_words(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def run_words(words: list[str]) -> int:
+    """Run the command that words of the command line name; see `main`."""
     # --debug may stand anywhere, so it is taken out first.
     debug, words = "--debug" in words, [word for word in words if word != "--debug"]
     if "--version" in words:
@@ -100,6 +108,8 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
         details = f" ({stop.details})" if stop.details else ""
         print(f"pointwssis {name}: interrupted{details}; run the same command again to resume", file=sys.stderr)
         return stop.exit_code
+    except BrokenPipeError:
+        raise
     except expected_errors() as error:
         if debug:
             raise
