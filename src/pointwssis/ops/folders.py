@@ -3,9 +3,10 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from .user_error import UserFileExistsError
+from .user_error import UserFileExistsError, UserFileNotFoundError
 
 
 def folders_below(folder: Path) -> Iterator[tuple[str, list[str]]]:
@@ -44,4 +45,25 @@ def make_folder(folder: Path) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         raise UserFileExistsError(
             f"{folder}: a file is in the place of this folder, or of one above it; move it away, or choose another path"
+        ) from error
+
+
+@contextmanager
+def naming_lost_folder() -> Iterator[None]:
+    """Turn the error about a file inside the block whose folder somebody has removed into one that names the folder.
+
+    Raises:
+        UserFileNotFoundError: the folder of a file is gone.
+    """
+    try:
+        yield
+    except UserFileNotFoundError:
+        raise
+    except FileNotFoundError as error:
+        folder = Path(os.fsdecode(error.filename or "")).parent
+        # A missing file in an existing folder is a bug.
+        if folder.is_dir():
+            raise
+        raise UserFileNotFoundError(
+            f"{folder}: is gone; it was removed or renamed meanwhile. Run the same command again: what is left is kept"
         ) from error

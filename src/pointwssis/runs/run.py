@@ -13,7 +13,7 @@ from typing import Any
 from datasets import Dataset, concatenate_datasets
 
 from ..ops.folder_lock import holding_folder
-from ..ops.folders import make_folder
+from ..ops.folders import make_folder, naming_lost_folder
 from ..ops.full_disk import naming_full_disk
 from ..ops.processes import connect_processes, is_first_process, wait_for_all
 from ..ops.user_error import UserError
@@ -141,7 +141,7 @@ class Run:
             FolderInUseError: another process writes into the output folder.
         """
         # Libraries write files of their own too.
-        with holding_folder(self.folder), naming_full_disk(self.folder):
+        with holding_folder(self.folder), naming_full_disk(self.folder), naming_lost_folder():
             self._run_stages()
             return self.write_results()
 
