@@ -5,6 +5,7 @@ import errno
 import importlib
 import importlib.metadata
 import io
+import os
 import signal
 import sys
 import traceback
@@ -69,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: help was printed, an option is wrong, or nobody reads the output any more.
     """
+    open_closed_streams()
     print_any_character()
     with ending_with_the_reader():
         return run_words(list(sys.argv[1:] if arguments is None else arguments))
@@ -97,6 +99,7 @@ def run_words(words: list[str]) -> int:
 def run_command(name: str, words: Sequence[str], debug: bool) -> int:
     """Run a known command and turn its exceptions into messages and exit codes; see `main`."""
     try:
+        refuse_missing_docstrings()
         refuse_empty(words)
         with raising_on_termination():
             # Import on use, so that a command starts without the libraries of the others.
@@ -130,13 +133,26 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
         return 1
 
 
+def open_closed_streams() -> None:
+    """Let closed standard streams lead nowhere: libraries write to them, and files must not take their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def print_any_character() -> None:
     """Let stdout escape the characters that its encoding lacks, as stderr does; without, they end the command.
 
     Encodings lack many where the locale is C, and on Windows, where the output goes into a file or a pipe.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def refuse_missing_docstrings() -> None:
+    """Raise a `UserError` where Python leaves docstrings out, which transformers reads when a model is imported."""
+    if sys.flags.optimize > 1:
+        raise UserError("transformers cannot do without docstrings; start Python without -OO, and unset PYTHONOPTIMIZE")
 
 
 def refuse_empty(words: Sequence[str]) -> None:

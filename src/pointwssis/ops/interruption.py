@@ -86,8 +86,7 @@ def ending_with_the_reader() -> Iterator[None]:
         try:
             yield
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            sys.stdout.flush()
     except BrokenPipeError:
         if not stat.S_ISFIFO(os.fstat(1).st_mode):
             raise
