@@ -36,3 +36,9 @@ def test_a_folder_that_was_removed_meanwhile_is_named(tmp_path):
     with pytest.raises(FileNotFoundError) as caught, naming_lost_folder():
         os.open(tmp_path / "a", os.O_RDONLY)
     assert not isinstance(caught.value, UserFileNotFoundError)
+
+
+def test_a_link_that_leads_nowhere(tmp_path):
+    (tmp_path / "out").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserFileExistsError, match="out: a link that leads nowhere is in the place"):
+        make_folder(tmp_path / "out")

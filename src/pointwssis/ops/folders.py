@@ -38,13 +38,15 @@ def make_folder(folder: Path) -> None:
     """Make a folder, and those above it, unless they exist.
 
     Raises:
-        UserFileExistsError: a file is in the place of one of them.
+        UserFileExistsError: a file, or a link that leads nowhere, is in the place of one of them.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
+        obstacle = "a link that leads nowhere" if folder.is_symlink() else "a file"
         raise UserFileExistsError(
-            f"{folder}: a file is in the place of this folder, or of one above it; move it away, or choose another path"
+            f"{folder}: {obstacle} is in the place of this folder, or of one above it; move it away, or choose "
+            "another path"
         ) from error
 
 
