@@ -2,6 +2,7 @@
 """The command line starts without the libraries that only commands need."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -81,10 +82,34 @@ def test_an_empty_word_is_not_the_working_directory(words, name, capsys):
     assert capsys.readouterr().err.startswith(f"pointwssis {words[0]}: {name} is empty; give a value, or leave it out")
 
 
-def test_an_encoding_that_lacks_a_character(monkeypatch):
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])  # the second one in the C locale
+def test_an_encoding_that_lacks_a_character(monkeypatch, errors):
     written = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii", errors=errors))
     assert main(["--version"]) == 0
     print("a → b")
     sys.stdout.flush()
     assert written.getvalue().endswith(b"\na \\u2192 b\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [["recipes"], ["--help"], ["run", "--help"]])
+def test_a_reader_that_ends_early_is_no_error(words, unbuffered):
+    command = [sys.executable, "-m", "pointwssis", *words]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as started:
+        started.stdout.close()
+        assert started.stderr.read() == b"" and started.wait() in (0, 141)  # argparse ignores the error
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes the streams")
+def test_closed_streams_lead_nowhere():
+    program = "import os, sys; from pointwssis.cli.main import main; sys.exit(main(['recipes']) or os.pipe()[0] - 3)"
+    command = ["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, program]
+    assert subprocess.run(command).returncode == 0
+
+
+def test_python_without_docstrings_is_refused():
+    command = [sys.executable, "-OO", "-m", "pointwssis", "recipes"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "without -OO" in done.stderr

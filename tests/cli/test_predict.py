@@ -108,7 +108,7 @@ def test_a_file_in_the_place_of_the_output_folder(models, images, tmp_path, caps
     (tmp_path / "out").touch()
     words = [str(models / "student"), str(images), "--output_dir", str(tmp_path / "out" / "deeper")]
     assert main(["predict", *words]) == 1
-    assert "deeper/labels: a file is in the place of this folder" in capsys.readouterr().err
+    assert "deeper: a file is in the place of this folder" in capsys.readouterr().err
 
 
 def test_nothing_found_is_no_error(models, images, tmp_path, capsys):

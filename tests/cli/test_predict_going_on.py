@@ -12,6 +12,7 @@ from helpers import tiny
 from helpers.predictions import clicks, files_of, predict
 from pointwssis.cli import predict as command
 from pointwssis.cli.main import main
+from pointwssis.ops.folder_lock import FolderInUseError
 
 
 @pytest.fixture
@@ -61,6 +62,17 @@ def test_a_repaired_image_is_segmented_and_the_rest_is_kept(models, damaged, tmp
     # After the last image, nothing is left to go on with.
     assert not (tmp_path / "out" / command.JOURNAL).exists()
     assert main(words) == 0 and drawn[3:] == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_a_second_process_is_refused(models, damaged, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "out"
+
+    def held(path):
+        raise FolderInUseError(f"{path}: is in use")
+
+    monkeypatch.setattr("pointwssis.ops.folder_lock.holding_folder", held)
+    assert main(["predict", str(models / "student"), str(damaged), "--output_dir", str(folder)]) == 1
+    assert capsys.readouterr().err == f"pointwssis predict: {folder}: is in use\n"
 
 
 @pytest.mark.parametrize("cut", [True, False])

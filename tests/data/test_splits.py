@@ -3,8 +3,18 @@ import numpy as np
 import pytest
 from datasets import concatenate_datasets
 
-from pointwssis.data import dataset_from_rows, hide_masks, make_object, make_shapes_dataset, split_supervision
+from pointwssis.data import (
+    dataset_from_rows,
+    drop_points,
+    hide_masks,
+    make_object,
+    make_shapes_dataset,
+    split_supervision,
+)
+from pointwssis.evaluation import evaluate_pseudo_labels
 from pointwssis.ops.coco_masks import encode_mask
+from pointwssis.pseudo_labeling import generate_pseudo_labels
+from pointwssis.runs.data import RunData
 
 RLE = encode_mask(np.eye(4))
 
@@ -86,3 +96,21 @@ def test_a_prepared_dataset_can_be_split():
     prepared = dataset.with_transform(lambda batch: {"x": [0] * len(batch["image_id"])})
     assert list(split_supervision(prepared, 0.5)["point"]) == list(split_supervision(dataset, 0.5)["point"])
     assert list(hide_masks(prepared)) == list(hide_masks(dataset))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda stream, rows: split_supervision(stream, 0.5),
+        lambda stream, rows: drop_points(stream, 0.5),
+        lambda stream, rows: evaluate_pseudo_labels(rows, stream),
+        lambda stream, rows: generate_pseudo_labels(stream, teacher=None),
+        lambda stream, rows: RunData(stream, rows, rows, rows, rows, None),
+    ],
+)
+def test_a_stream_in_the_place_of_a_dataset_is_refused(use):
+    rows = small_dataset(2)
+    stream = rows.to_iterable_dataset()
+    with pytest.raises(ValueError, match=r" is a stream, .*dataset_from_rows\(stream, class_names\)"):
+        use(stream, rows)
+    assert dataset_from_rows(stream, ["a", "b"]).to_list() == rows.to_list()

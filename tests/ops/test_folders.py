@@ -1,8 +1,10 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
+import os
+
 import pytest
 
-from pointwssis.ops.folders import files_below, make_folder
-from pointwssis.ops.user_error import UserFileExistsError
+from pointwssis.ops.folders import files_below, make_folder, naming_lost_folder
+from pointwssis.ops.user_error import UserFileExistsError, UserFileNotFoundError
 
 
 def test_files_behind_links_count_once_and_hidden_folders_never(tmp_path):
@@ -25,3 +27,18 @@ def test_a_file_in_the_place_of_a_folder(tmp_path):
     make_folder(tmp_path / "new" / "folder")
     make_folder(tmp_path / "new" / "folder")
     assert (tmp_path / "new" / "folder").is_dir()
+
+
+def test_a_folder_that_was_removed_meanwhile_is_named(tmp_path):
+    for name in (str(tmp_path / "gone" / "a"), bytes(tmp_path / "gone" / "a")):
+        with pytest.raises(UserFileNotFoundError, match=f"{tmp_path / 'gone'}: is gone"), naming_lost_folder():
+            os.open(name, os.O_WRONLY | os.O_CREAT)
+    with pytest.raises(FileNotFoundError) as caught, naming_lost_folder():
+        os.open(tmp_path / "a", os.O_RDONLY)
+    assert not isinstance(caught.value, UserFileNotFoundError)
+
+
+def test_a_link_that_leads_nowhere(tmp_path):
+    (tmp_path / "out").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserFileExistsError, match="out: a link that leads nowhere is in the place"):
+        make_folder(tmp_path / "out")

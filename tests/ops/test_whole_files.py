@@ -1,6 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 import errno
 import json
+import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -128,6 +130,16 @@ def test_a_full_disk_is_named_and_keeps_the_former_file(tmp_path, error):
     with pytest.raises(DiskFullError, match=r"a\.txt: the disk is full \([\d.]+ MB are free\); free some space"):
         write_whole(path, write)
     assert path.read_text() == "former" and {file.name for file in tmp_path.iterdir()} == {"a.txt", MANIFEST}
+
+
+def test_a_disk_without_room_for_files_is_named(tmp_path, monkeypatch):
+    sizes = dict.fromkeys(("f_frsize", "f_blocks", "f_bfree", "f_bavail"), 1)
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(**sizes, f_files=9, f_favail=0))
+    with (
+        pytest.raises(DiskFullError, match="MB are free, but no more files: remove some"),
+        naming_full_disk(tmp_path / "a.txt"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_other_errors_are_not_about_a_full_disk(tmp_path):

@@ -93,6 +93,25 @@ def test_the_same_data_are_no_change(trainings, labeled):
     assert trainings == [] and labeled == []
 
 
+def test_another_image_of_the_same_size_and_time_is_named():
+    path = min(Path("data/images").rglob("*train*.png"))
+    times, content = path.stat().st_mtime_ns, bytearray(path.read_bytes())
+    content[-1] ^= 1  # of the checksum of the last chunk, which Pillow ignores
+    path.write_bytes(content)
+    os.utime(path, ns=(times, times))
+    with pytest.raises(ValueError, match=rf"1 of \d changed \({path.name}\)"):
+        Run(made())
+
+
+def test_the_contact_sheet_follows_its_labels_whatever_the_clock_says():
+    sheet = Path("out/contact_sheet.png")
+    former = sheet.read_bytes()
+    edit(move_click)
+    os.utime(sheet, (9e9, 9e9))
+    Run(made(), update=True).run()
+    assert sheet.read_bytes() != former
+
+
 def test_a_moved_click_is_named_and_only_its_image_is_labeled_anew(trainings, labeled):
     edit(move_click)
     message = r"holds a run on other data \(images with points: 1 of 6 changed \(.*\)\); .*--update.*student_refined"

@@ -7,7 +7,7 @@ import pytest
 
 from helpers import tiny
 from helpers.tiny import recipe
-from pointwssis.runs.reuse import intermediate_weights
+from pointwssis.runs.reuse import intermediate_weights, trained_model
 from pointwssis.runs.run import Run
 
 
@@ -104,3 +104,9 @@ def test_models_of_another_kind_or_with_other_classes_are_refused(shapes, tmp_pa
     with pytest.raises(ValueError, match="does not know the classes ellipse, rectangle, triangle of the data"):
         run(teacher_name_or_path=other)
     assert not (tmp_path / "out").exists()
+
+
+def test_intermediate_weights_that_were_removed_name_their_teacher(teacher):
+    message = rf"weights_at_33_percent: holds no model any more; delete {teacher} and run again"
+    with pytest.raises(ValueError, match=message):
+        trained_model(teacher.parent, "teacher/weights_at_33_percent")

@@ -71,11 +71,11 @@ def test_an_ignored_signal_stays_ignored(tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_saves_a_checkpoint_and_losses_go_on_as_without_it(tmp_path, monkeypatch, number):
     whole = trainer(tmp_path / "whole")
     whole.train()
-    handlers = [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)]
+    handlers = [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     stopped = trainer(tmp_path / "stopped", save_steps=100)
     stop_at(monkeypatch, stopped, 1, lambda: os.kill(os.getpid(), number))
     with (
@@ -84,7 +84,7 @@ def test_a_signal_saves_a_checkpoint_and_losses_go_on_as_without_it(tmp_path, mo
     ):
         stopped.train()
     assert caught.value.exit_code == 128 + number
-    assert [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
     assert steps(tmp_path / "stopped") == [2]
     again = trainer(tmp_path / "stopped")
     again.train(resume_from_checkpoint=str(last_whole_checkpoint(tmp_path / "stopped")))
@@ -131,6 +131,13 @@ def test_other_threads_train_without_signals(tmp_path):
     thread.start()
     thread.join()
     assert errors == [] and steps(tmp_path) == [1]
+
+
+def test_a_clock_that_is_set_back_loses_no_checkpoint(tmp_path, monkeypatch):
+    made = trainer(tmp_path, save_total_limit=1)
+    stop_at(monkeypatch, made, 3, lambda: os.utime(tmp_path / "checkpoint-2", (9e9, 9e9)))
+    made.train()
+    assert steps(tmp_path) == [5]
 
 
 def test_checkpoints_are_saved_by_time(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from helpers import tiny
+from helpers.tiny_trainer import natural
 from pointwssis.training.arguments import SegmentationTrainingArguments
 from pointwssis.training.augmentation import Augmentation
 from pointwssis.training.streams import InstanceStream
@@ -58,6 +59,8 @@ def test_what_cannot_be_streamed_is_refused(tmp_path):
     stream = tiny.shapes(3).to_iterable_dataset()
     with pytest.raises(ValueError, match="not a stream"):
         trainer(tmp_path, tiny.refiner(), stream)
+    with pytest.raises(ValueError, match="eval_dataset is a stream"):
+        natural(tmp_path, tiny.segmenter(), tiny.shapes(3), stream)
     with pytest.raises(ValueError, match="copy_paste needs all rows"):
         InstanceStream(stream, Augmentation(copy_paste=0.5))
     empty = InstanceStream(tiny.shapes(3).to_iterable_dataset().take(0))

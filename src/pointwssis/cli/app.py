@@ -5,6 +5,7 @@ import argparse
 import dataclasses
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,9 +39,8 @@ def main(arguments: Sequence[str]) -> None:
     """Serve the labeling app until it is stopped."""
     options = _parser().parse_args(arguments)
     # Imported after the options, so that the help does not wait for torch.
-    from ..app.app_state import AppState, open_labels
-    from ..app.label_exchange import write_labels
-    from ..app.web_page import check_gradio, launch
+    from ..app.web_page import check_gradio
+    from ..ops.folder_lock import holding_folder
     from ..registration import register
 
     # Everything that can be wrong is checked before the weights are loaded.
@@ -52,6 +52,17 @@ def main(arguments: Sequence[str]) -> None:
     work = _work(options, names)
     for name, start in work.start_labels.items():
         limits.check_objects(name, len(start.objects) + len(start.clicks))
+    # Another app would write its own labels over these. Labels of dropped images are not written.
+    with holding_folder(options.output_dir) if work.images else nullcontext():
+        serve(options, work, names, limits)
+
+
+def serve(options: argparse.Namespace, work: "Work", names: Sequence[str], limits: "Limits") -> None:
+    """Serve the app with checked options until it is stopped, and write the labels."""
+    from ..app.app_state import AppState, open_labels
+    from ..app.label_exchange import write_labels
+    from ..app.web_page import launch
+
     labels = open_labels(options.output_dir, work.images, names)
     _print_worst(work, labels)
     pipe, start_labels = load_pipeline(options), work.start_labels

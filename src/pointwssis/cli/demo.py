@@ -27,16 +27,19 @@ def main(arguments: Sequence[str]) -> None:
     # Everything else belongs to the recipe.
     options, rest = parser.parse_known_args(arguments)
     recipe = Recipe.load(SHAPES_RECIPE if options.shapes else NUCLEI_RECIPE, parse_overrides(rest))
-    # Without data of the user, take the nuclei in place, or draw shapes.
-    example = None
-    if recipe.data_dir is None and recipe.train_annotations is None and recipe.dataset_name is None:
-        from ..data import DEMO_NUCLEI
+    from ..ops.folder_lock import holding_folder  # imports torch, which the help does not need
 
-        data_dir = drawn_shapes(recipe) if options.shapes else DEMO_NUCLEI
-        recipe.data_dir = str(data_dir)
-        example = data_dir / (SHAPES_EXAMPLE if options.shapes else NUCLEI_EXAMPLE)
+    example = None
     hide_progress_bars()
-    run = execute(recipe, options.update)
+    with holding_folder(Path(recipe.output_dir)):
+        # Without data of the user, take the nuclei in place, or draw shapes.
+        if recipe.data_dir is None and recipe.train_annotations is None and recipe.dataset_name is None:
+            from ..data import DEMO_NUCLEI
+
+            data_dir = drawn_shapes(recipe) if options.shapes else DEMO_NUCLEI
+            recipe.data_dir = str(data_dir)
+            example = data_dir / (SHAPES_EXAMPLE if options.shapes else NUCLEI_EXAMPLE)
+        run = execute(recipe, options.update)
     if example is not None:
         print(f"try it: pointwssis predict {run.shipped} {example}")
 

@@ -5,13 +5,14 @@ import errno
 import importlib
 import importlib.metadata
 import io
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 
 from ..ops.full_disk import is_about_a_full_disk
-from ..ops.interruption import Interrupted, raising_on_termination
+from ..ops.interruption import Interrupted, ending_with_the_reader, raising_on_termination
 from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean, with_hint
 
@@ -64,10 +65,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: words of the command line; None takes those of the process.
 
     Returns:
-        Exit code: 0 on success, 1 after an error, 2 for wrong usage, 130 after SIGINT, 143 after SIGTERM.
+        Exit code: 0 on success, 1 after an error, 2 for wrong usage, 129, 130 or 143 after SIGHUP, SIGINT or SIGTERM.
+
+    Raises:
+        SystemExit: help was printed, an option is wrong, or nobody reads the output any more.
     """
+    open_closed_streams()
     print_any_character()
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    with ending_with_the_reader():
+        return run_words(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def run_words(words: list[str]) -> int:
+    """Run the command that words of the command line name; see `main`."""
     # --debug may stand anywhere, so it is taken out first.
     debug, words = "--debug" in words, [word for word in words if word != "--debug"]
     if "--version" in words:
@@ -89,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run_command(name: str, words: Sequence[str], debug: bool) -> int:
     """Run a known command and turn its exceptions into messages and exit codes; see `main`."""
     try:
+        refuse_missing_docstrings()
         refuse_empty(words)
         with raising_on_termination():
             # Import on use, so that a command starts without the libraries of the others.
@@ -100,6 +111,8 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
         details = f" ({stop.details})" if stop.details else ""
         print(f"pointwssis {name}: interrupted{details}; run the same command again to resume", file=sys.stderr)
         return stop.exit_code
+    except BrokenPipeError:
+        raise
     except expected_errors() as error:
         if debug:
             raise
@@ -120,13 +133,26 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
         return 1
 
 
+def open_closed_streams() -> None:
+    """Let closed standard streams lead nowhere: libraries write to them, and files must not take their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def print_any_character() -> None:
     """Let stdout escape the characters that its encoding lacks, as stderr does; without, they end the command.
 
     Encodings lack many where the locale is C, and on Windows, where the output goes into a file or a pipe.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def refuse_missing_docstrings() -> None:
+    """Raise a `UserError` where Python leaves docstrings out, which transformers reads when a model is imported."""
+    if sys.flags.optimize > 1:
+        raise UserError("transformers cannot do without docstrings; start Python without -OO, and unset PYTHONOPTIMIZE")
 
 
 def refuse_empty(words: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..ops.folders import make_folder
 from ..ops.images import IMAGE_SUFFIXES
 from ..ops.user_error import UserError
-from ..ops.whole_files import UNFINISHED
+from ..ops.whole_files import UNFINISHED, file_version
 from ..ops.wording import counted
 from .image_paths import PICTURE_FOLDERS, image_files
 from .prediction_files import instance_records, write_pictures, write_tables
@@ -45,11 +45,18 @@ def main(arguments: Sequence[str]) -> None:
     """Segment images and write the instances."""
     options = _parser().parse_args(arguments)
     # Imported after the options, so that the help does not wait for torch.
+    from ..ops.folder_lock import holding_folder
     from ..registration import register
 
     register()
     # Arguments, files and classes are checked before the weights are loaded.
     _check(options)
+    with holding_folder(options.output_dir):
+        predict(options)
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Segment images with checked options, in an output folder that nobody else writes into."""
     picture_folders = [options.output_dir / name for name in PICTURE_FOLDERS]
     files = image_files(options.paths, picture_folders)
     names = class_names(options.model)
@@ -186,13 +193,12 @@ def model_version(name_or_path: str) -> list[Any]:
     return [[path.name, *file_version(path)] for path in sorted(folder.iterdir()) if path.is_file()]
 
 
-def file_version(path: Path) -> list[int]:
-    """Return size and time of the last change of a file; nothing for a missing one."""
+def image_key(path: Path, name: str) -> list[Any]:
+    """Return what identifies an image, its content, and the name of its results; a missing one has no content."""
     try:
-        facts = path.stat()
+        return [str(path), name, *file_version(path)]
     except OSError:
-        return []
-    return [facts.st_size, facts.st_mtime_ns]
+        return [str(path), name]
 
 
 def segment_files(
@@ -211,7 +217,7 @@ def segment_files(
 
     # Go on behind the images that are finished.
     names = dict(zip(files, output_names(files), strict=True))
-    keys = ([str(path), name, *file_version(path)] for path, name in names.items())
+    keys = (image_key(path, name) for path, name in names.items())
     done, changed = journal.resume(keys, options.skip_bad)
     if changed:
         print(f"unfinished results are replaced, because these settings have changed: {', '.join(changed)}")
@@ -221,8 +227,7 @@ def segment_files(
     loaded = ImageFiles(paths, clicks, partial(pipe.preprocess, tile_size=options.tile_size))
     results = segmented(pipe, loaded, options.threshold, options.batch_size, options.num_workers)
     for path, result in zip(paths, results, strict=True):
-        key = [str(path), names[path], *file_version(path)]
-        record = {"key": key, "path": str(path), "file_name": files[path]}
+        record = {"key": image_key(path, names[path]), "path": str(path), "file_name": files[path]}
         if isinstance(result, UserError):
             if not options.skip_bad:
                 raise UserError(

@@ -87,6 +87,7 @@ def print_dry_run(recipe: Recipe, update: bool) -> None:
 
 def execute(recipe: Recipe, update: bool = False) -> "Run":
     """Run a recipe, print its table and the paths of its results; `update` as in `Run`."""
+    from ..ops.folder_lock import holding_folder
     from ..ops.processes import is_first_process
     from ..registration import register
     from ..runs.progress import duration
@@ -95,12 +96,14 @@ def execute(recipe: Recipe, update: bool = False) -> "Run":
 
     register()
     started = time.monotonic()
-    # Write access and data are checked before the first stage.
-    push = Push(recipe)
-    run = Run(recipe, update=update)
-    if is_first_process():
-        print(run.data.summary())
-    run.run()
+    # Nothing of another process comes between the checks and the stages.
+    with holding_folder(Path(recipe.output_dir)):
+        # Write access and data are checked before the first stage.
+        push = Push(recipe)
+        run = Run(recipe, update=update)
+        if is_first_process():
+            print(run.data.summary())
+        run.run()
     # One process is enough for the report and the upload.
     if not is_first_process():
         return run

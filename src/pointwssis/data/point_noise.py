@@ -17,7 +17,7 @@ from ..ops.coco_masks import decode_rle, rle_area, rle_box
 from ..ops.points import PointSource
 from ..ops.user_error import UserError
 from .formats.coco_records import derive_point
-from .schema import class_names, image_title
+from .schema import class_names, image_title, refuse_stream
 
 SigmaUnit = Literal["object", "pixel"]
 
@@ -238,6 +238,7 @@ def _with_points(
     complete: bool = True,
 ) -> Dataset:
     """Return the dataset with `change(row, object)` for every object that has a point; None removes the object."""
+    refuse_stream("dataset", dataset)
 
     def is_changed(item: Mapping[str, Any]) -> bool:
         return item["point"] is not None and not item["iscrowd"] and (masked or item["segmentation"] is None)

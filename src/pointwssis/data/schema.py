@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from datasets import ClassLabel, Dataset, DatasetInfo, Features, Image, List, Value
+from datasets import ClassLabel, Dataset, DatasetInfo, Features, Image, IterableDataset, List, Value
 from datasets.table import InMemoryTable
 
 from ..ops.coco_masks import decode_rle
@@ -121,6 +121,20 @@ def row_tables(rows: Iterable[Mapping[str, Any]], features: Features) -> Iterato
         images = [image if isinstance(image, Mapping) else {"path": str(image), "bytes": None} for image in images]
         some = [{**row, "image": image} for row, image in zip(some, images, strict=True)]
         yield pa.Table.from_pylist(some, schema=features.arrow_schema)
+
+
+def refuse_stream(argument: str, rows: Any) -> None:
+    """Raise a `UserError` for a stream in the place of a dataset, whose rows have positions and are read repeatedly.
+
+    Args:
+        argument: name of the argument.
+        rows: what was given.
+    """
+    if isinstance(rows, IterableDataset):
+        raise UserError(
+            f"{argument} is a stream, whose rows can be read only in turn; give a Dataset: load it without "
+            "streaming=True, or write dataset_from_rows(stream, class_names)"
+        )
 
 
 def class_names(dataset: Dataset) -> list[str]:

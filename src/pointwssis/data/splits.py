@@ -9,7 +9,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 
 from ..ops.user_error import UserError
-from .schema import supervision
+from .schema import refuse_stream, supervision
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ def split_supervision(
         "unlabeled_fraction": unlabeled_fraction,
     }
     _check_fractions(fractions)
+    refuse_stream("dataset", dataset)
     # Sort the ids before the permutation, so that the draw does not depend on the order of the rows.
     rows = dataset.with_format(None)
     kinds = {row["image_id"]: supervision(row) for row in rows}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from ..data.schema import masks_by_id, objects_with_mask, objects_with_point
+from ..data.schema import masks_by_id, objects_with_mask, objects_with_point, refuse_stream
 from ..ops.coco_masks import rle_area, rle_iou
 from .hotcoco_evaluator import coco_evaluator
 
@@ -31,6 +31,7 @@ def evaluate_pseudo_labels(
         mask of the same object id, 0 where the mask is missing or empty; `points`; `labels` (masks that are not
         empty). A value without ground truth is None.
     """
+    refuse_stream("ground_truth", ground_truth)
     # Only the images of the pseudo labels count.
     positions = {image_id: position for position, image_id in enumerate(ground_truth["image_id"])}
     common = [positions[image_id] for image_id in pseudo_dataset["image_id"] if image_id in positions]

@@ -3,9 +3,10 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from .user_error import UserFileExistsError
+from .user_error import UserFileExistsError, UserFileNotFoundError
 
 
 def folders_below(folder: Path) -> Iterator[tuple[str, list[str]]]:
@@ -37,11 +38,34 @@ def make_folder(folder: Path) -> None:
     """Make a folder, and those above it, unless they exist.
 
     Raises:
-        UserFileExistsError: a file is in the place of one of them.
+        UserFileExistsError: a file, or a link that leads nowhere, is in the place of one of them.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
+        obstacle = "a link that leads nowhere" if folder.is_symlink() else "a file"
         raise UserFileExistsError(
-            f"{folder}: a file is in the place of this folder, or of one above it; move it away, or choose another path"
+            f"{folder}: {obstacle} is in the place of this folder, or of one above it; move it away, or choose "
+            "another path"
+        ) from error
+
+
+@contextmanager
+def naming_lost_folder() -> Iterator[None]:
+    """Turn the error about a file inside the block whose folder somebody has removed into one that names the folder.
+
+    Raises:
+        UserFileNotFoundError: the folder of a file is gone.
+    """
+    try:
+        yield
+    except UserFileNotFoundError:
+        raise
+    except FileNotFoundError as error:
+        folder = Path(os.fsdecode(error.filename or "")).parent
+        # A missing file in an existing folder is a bug.
+        if folder.is_dir():
+            raise
+        raise UserFileNotFoundError(
+            f"{folder}: is gone; it was removed or renamed meanwhile. Run the same command again: what is left is kept"
         ) from error

@@ -2,6 +2,7 @@
 """A full disk as one clear error, whichever library has met it."""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,12 +57,24 @@ def naming_full_disk(path: Path) -> Iterator[None]:
         if not is_about_a_full_disk(error):
             raise
         raise DiskFullError(
-            f"{path}: the disk is full ({free_megabytes(path):.1f} MB are free); free some space and run the same "
-            "command again: complete stages and the last checkpoint are kept"
+            f"{path}: the disk is full ({free_megabytes(path):.1f} MB are free{_lack_of_files(path)}); free some space "
+            "and run the same command again: complete stages and the last checkpoint are kept"
         ) from error
 
 
 def free_megabytes(path: Path) -> float:
     """Return the free space, in 10⁶ bytes, of the disk that holds a path, which need not exist."""
-    existing = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
-    return shutil.disk_usage(existing).free / 1e6
+    return shutil.disk_usage(_existing(path)).free / 1e6
+
+
+def _lack_of_files(path: Path) -> str:
+    """Return a remark on a disk that has space, but can hold no more files."""
+    if not hasattr(os, "statvfs"):
+        return ""
+    status = os.statvfs(_existing(path))
+    # Disks without a limit state 0 of 0.
+    return ", but no more files: remove some" if status.f_files and not status.f_favail else ""
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())

@@ -217,5 +217,15 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def file_version(path: Path) -> list[int]:
+    """Return what changes with the content of a file, without reading it: its size, and two times in ns.
+
+    Anyone may set the time of modification, as copying programs do; that of the last change (of creation on Windows) is
+    the system's.
+    """
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+
+
 def _digest_of_table(files: dict[str, list[str]]) -> str:
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()

@@ -12,7 +12,7 @@ from typing import Any
 from datasets import Dataset
 from tqdm.auto import tqdm
 
-from ..data.schema import class_names, dataset_from_rows, image_title, make_object, objects_with_point
+from ..data.schema import class_names, dataset_from_rows, image_title, make_object, objects_with_point, refuse_stream
 from ..ops.coco_masks import RLE, decode_rle, encode_mask, rle_area, rle_box, rle_coverage
 from ..ops.images import read_image
 from ..ops.points import point_from_mask, point_in_mask
@@ -249,6 +249,7 @@ def set_pseudo_mask(item: Row, rle: RLE) -> None:
 
 def _batches(dataset: Dataset, batch_size: int, title: str) -> Iterator[list[Row]]:
     """Yield rows in batches, with a progress bar that counts images and is silent without a terminal."""
+    refuse_stream("dataset", dataset)
     plain = dataset.with_format(None)
     with tqdm(total=len(plain), desc=title, unit="image", disable=None) as progress:
         for start in range(0, len(plain), batch_size):

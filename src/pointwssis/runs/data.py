@@ -21,6 +21,7 @@ from ..data import (
 from ..data.errors import LoadReport, Remark
 from ..data.prepared.opening import open_ground_truth
 from ..data.schema import class_names as names_of
+from ..data.schema import refuse_stream
 from ..data.statistics import masked_images, supervision_of
 from ..ops.user_error import UserError
 from ..ops.wording import brief, counted, did_you_mean, with_hint
@@ -66,6 +67,10 @@ class RunData:
     none: Dataset
     validation: Dataset | None
     validation_is_held_back: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("train", *SUPERVISION, "validation"):
+            refuse_stream(name, getattr(self, name))
 
     @property
     def class_names(self) -> list[str]:

@@ -2,7 +2,7 @@
 """The record of the data that an output folder was made with, and what has changed since.
 
 It holds a digest per image of each part of the data: of its labels, and of the content of the image. Files of unchanged
-size and modification time are not read again, neither image files nor the Arrow files of a prepared dataset, which may
+size and times are not read again, neither image files nor the Arrow files of a prepared dataset, which may
 hold the images.
 """
 
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from datasets import Dataset, concatenate_datasets
 
 from ..ops.user_error import UserFileNotFoundError
-from ..ops.whole_files import digest_of, read_json, write_text
+from ..ops.whole_files import digest_of, file_version, read_json, write_text
 from .data import RunData
 
 DATA_FILE = "data.json"
@@ -34,9 +34,9 @@ PARTS = {
 }
 
 Digests = dict[str, list[Any]]
-"""Path of an image → its size in bytes, its modification time in ns, and the digest of its content.
+"""Path of an image → its `file_version`, and the digest of its content.
 
-For an image that is stored in the rows: its name, with sizes and times of their files → 0, 0, and the digest.
+For an image that is stored in the rows: its name, with the versions of their files → the digest.
 """
 
 
@@ -125,9 +125,8 @@ def image_digests(parts: Iterable[Dataset], known: Digests) -> Digests:
     def digest(path: str) -> list[Any]:
         if not Path(path).is_file():
             raise UserFileNotFoundError(f"{path}: there is no such image any more; restore it, or remove its record")
-        status = Path(path).stat()
-        fresh = [status.st_size, status.st_mtime_ns]
-        return known[path] if known.get(path, [])[:2] == fresh else [*fresh, digest_of(Path(path))]
+        fresh = file_version(Path(path))
+        return known[path] if known.get(path, [])[:-1] == fresh else [*fresh, digest_of(Path(path))]
 
     # Reading and hashing release Python's lock.
     with ThreadPoolExecutor(8) as pool:
@@ -147,13 +146,13 @@ def _digests_of_stored(rows: Dataset, known: Digests) -> Digests:
     if rows.cache_files and all(key in known for key in keys):
         return {key: known[key] for key in keys}
     images = rows.select_columns(["image"]).with_format(None)
-    return {key: [0, 0, _digest_of_bytes(row["image"]["bytes"])] for key, row in zip(keys, images, strict=True)}
+    return {key: [_digest_of_bytes(row["image"]["bytes"])] for key, row in zip(keys, images, strict=True)}
 
 
 def _stored_keys(rows: Dataset) -> list[str]:
-    """Return a key per image that is stored in rows, which changes with the size or the time of their files."""
+    """Return a key per image that is stored in rows, which changes with the size or the times of their files."""
     files = [Path(file["filename"]) for file in rows.cache_files]
-    version = digest_of_values([[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files])
+    version = digest_of_values([[str(file), *file_version(file)] for file in files])
     columns = rows.select_columns(["file_name", "image_id"])
     return [f"{row['file_name']} (image {row['image_id']}, stored in {version})" for row in columns]
 
@@ -190,9 +189,9 @@ def _with_contents(rows: Dataset, images: Digests) -> Iterator[tuple[dict[str, A
     columns = rows if keys is None else rows.remove_columns("image")
     for position, row in enumerate(columns.with_format(None)):
         if keys is not None:
-            image = images[keys[position]][2]
+            image = images[keys[position]][-1]
         elif row["image"]["bytes"] is None:
-            image = images[row["image"]["path"]][2]
+            image = images[row["image"]["path"]][-1]
         else:
             image = _digest_of_bytes(row["image"]["bytes"])
         objects = [{key: value for key, value in item.items() if key != "id"} for item in row["objects"]]

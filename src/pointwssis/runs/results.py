@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The results of a run as files: `results.json`, Markdown tables, and a contact sheet of its labels."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from datasets import Dataset
 from PIL import Image
 
-from ..ops.whole_files import write_json, write_text, write_whole
+from ..ops.whole_files import write_bytes, write_json, write_text
 from ..pseudo_labeling.gate import Gate
 from ..visualization.drawing import PANEL_TITLES, contact_sheet, pseudo_label_panels
 from .names import PSEUDO_LABELS, SEGMENTERS
@@ -112,4 +113,6 @@ def write_contact_sheet(labels: Dataset, ground_truth: Dataset, path: Path, num_
 
     if chosen:
         titles = [labels[index]["file_name"] for index in chosen]
-        write_whole(path, contact_sheet(panels(), PANEL_TITLES, titles).save)
+        stream = io.BytesIO()
+        contact_sheet(panels(), PANEL_TITLES, titles).save(stream, "PNG")
+        write_bytes(path, stream.getvalue())

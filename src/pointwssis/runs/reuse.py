@@ -86,7 +86,10 @@ def trained_model(run_folder: Path, name: str) -> Path:
     """
     folder = run_folder / name
     if not is_saved_model(folder):
-        raise UserError(f"{folder}: holds no model yet; run the stage {Path(name).parts[0]!r} first")
+        whole = run_folder / Path(name).parts[0]
+        if folder != whole and is_saved_model(whole):
+            raise UserError(f"{folder}: holds no model any more; delete {whole} and run again, which trains it anew")
+        raise UserError(f"{folder}: holds no model yet; run the stage {whole.name!r} first")
     return folder
 
 

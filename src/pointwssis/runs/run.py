@@ -12,7 +12,8 @@ from typing import Any
 
 from datasets import Dataset, concatenate_datasets
 
-from ..ops.folders import make_folder
+from ..ops.folder_lock import holding_folder
+from ..ops.folders import make_folder, naming_lost_folder
 from ..ops.full_disk import naming_full_disk
 from ..ops.processes import connect_processes, is_first_process, wait_for_all
 from ..ops.user_error import UserError
@@ -67,6 +68,7 @@ class Run:
 
     Raises:
         UserError: the recipe cannot be run, or its output folder holds results of other settings.
+        FolderInUseError: another process writes into the output folder.
 
     Example:
         ```python
@@ -86,9 +88,17 @@ class Run:
     ):
         connect_processes(recipe.training.get("ddp_timeout", TIMEOUT))
         self.recipe, self.folder = recipe, Path(recipe.output_dir)
-        loaded = data or load_data(recipe)
-        self.data = with_validation(recipe, loaded)
         self.given = GivenLabelers(teacher, refiner, proposer)
+        with holding_folder(self.folder):
+            self._open(data or load_data(recipe), update)
+        if is_first_process():
+            warn_about_flips(recipe.augmentation, self.data.class_names)
+            warn_about_unused_settings(recipe, self.data)
+
+    def _open(self, loaded: RunData, update: bool) -> None:
+        """Check the recipe, its data, and the output folder; remove what is outdated or damaged, and claim it."""
+        recipe = self.recipe
+        self.data = with_validation(recipe, loaded)
         # The plan checks recipe and folder before the folder is claimed.
         self.plan = RunPlan(recipe, self.data, self.given, update)
         if update:
@@ -103,9 +113,6 @@ class Run:
         self.eta = EtaCallback(self.plan.steps())
         wait_for_all()  # all have looked at the folder
         self._claim_folder()
-        if is_first_process():
-            warn_about_flips(recipe.augmentation, self.data.class_names)
-            warn_about_unused_settings(recipe, self.data)
 
     def _claim_folder(self) -> None:
         """Write the recipe and the names of the given callables into the output folder, which now belongs to them."""
@@ -131,9 +138,10 @@ class Run:
 
         Raises:
             DiskFullError: the disk is full. Everything complete is kept; another call goes on from there.
+            FolderInUseError: another process writes into the output folder.
         """
         # Libraries write files of their own too.
-        with naming_full_disk(self.folder):
+        with holding_folder(self.folder), naming_full_disk(self.folder), naming_lost_folder():
             self._run_stages()
             return self.write_results()
 
@@ -181,13 +189,10 @@ class Run:
         return results
 
     def write_contact_sheet(self) -> None:
-        """Draw some images with their labels, unless there is a contact sheet of the same labels."""
-        labels, sheet = self.labeling.best_folder, self.folder / CONTACT_SHEET
-        if labels is None:
-            return
-        is_up_to_date = sheet.is_file() and sheet.stat().st_mtime >= labels.stat().st_mtime
-        if not is_up_to_date:
-            write_contact_sheet(stored_rows(labels), self.data.train, sheet)
+        """Draw some images with their labels."""
+        labels = self.labeling.best_folder
+        if labels is not None:
+            write_contact_sheet(stored_rows(labels), self.data.train, self.folder / CONTACT_SHEET)
 
     def write_cards(self) -> None:
         """Write the model card of every trained model, with the results so far."""

@@ -18,7 +18,7 @@ import torch
 from transformers import TrainerCallback
 from transformers.trainer_utils import SaveStrategy
 
-from ..ops.interruption import Interrupted
+from ..ops.interruption import TERMINATING, Interrupted, leave_closed_terminal
 from ..ops.whole_files import is_whole_folder
 
 logger = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class SaveInTime(TrainerCallback):
 
 @contextmanager
 def saving_on_signals(callback: SaveInTime) -> Iterator[None]:
-    """Let a training save a checkpoint before SIGINT or SIGTERM end it; a second signal ends it at once.
+    """Let a training save a checkpoint before SIGINT, SIGTERM or SIGHUP end it; a second signal ends it at once.
 
     Outside of the main thread, Python handles no signals, and nothing changes. A signal that the process ignores stays
     ignored: shells start programs in the background like that, so that Ctrl-C ends only what runs in the foreground.
@@ -129,7 +129,7 @@ def saving_on_signals(callback: SaveInTime) -> Iterator[None]:
         yield
         return
     handlers = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, *TERMINATING):
         if signal.getsignal(number) != signal.SIG_IGN:
             handlers[number] = signal.getsignal(number)
     process = os.getpid()
@@ -143,6 +143,7 @@ def saving_on_signals(callback: SaveInTime) -> Iterator[None]:
         restore()
         if os.getpid() == process:
             callback.signal = number
+            leave_closed_terminal(number)
             os.write(2, b"\nsaving a checkpoint after this step; interrupt again to stop at once\n")
 
     for number in handlers:

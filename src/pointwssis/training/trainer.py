@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """A thin subclass of transformers' Trainer for instance segmentation: schedule, loss logging, COCO AP."""
 
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,7 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import rotate_checkpoints
 
+from ..data.schema import refuse_stream
 from ..evaluation.coco_evaluator import CocoEvaluator
 from ..evaluation.hotcoco_evaluator import coco_evaluator
 from ..hub.cards.released import bare_card
@@ -135,6 +137,7 @@ class SegmentationTrainer(Trainer):
 
     def _wrapped(self, dataset: Any) -> Any:
         """Return evaluation samples of rows; return any other dataset unchanged."""
+        refuse_stream("eval_dataset", dataset)
         if not isinstance(dataset, HFDataset):
             return dataset
         wrapped = wrap_eval_rows(dataset, self.model, self.processing_class)
@@ -367,6 +370,9 @@ class SegmentationTrainer(Trainer):
             self.state.best_model_checkpoint = str(folder)
             self.state.save_to_json(str(unfinished / TRAINER_STATE_NAME))
         finish_folder(unfinished, folder)
+        # The latest checkpoint is the newest one, even if the clock was set back since the others.
+        latest = max(path.stat().st_mtime for path in folder.parent.glob("checkpoint-*"))
+        os.utime(folder, times=(latest + 1, latest + 1))
         best, limit = self.state.best_model_checkpoint, self.args.save_total_limit
         rotate_checkpoints(str(folder.parent), limit, best, use_mtime=True)
 
