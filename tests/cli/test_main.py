@@ -102,6 +102,23 @@ def test_a_reader_that_ends_early_is_no_error(words, unbuffered):
         assert started.stderr.read() == b"" and started.wait() in (0, 141)  # argparse ignores the error
 
 
+def test_a_broken_pipe_of_another_process_is_reported(monkeypatch, capfd):
+    def lose_a_worker(words):
+        raise BrokenPipeError("of a worker process")
+
+    monkeypatch.setattr("pointwssis.cli.recipes.main", lose_a_worker)
+    read, write = os.pipe()
+    former = os.dup(1)
+    os.dup2(write, 1)  # a pipe that is read
+    try:
+        assert main(["recipes"]) == 1
+    finally:
+        os.dup2(former, 1)
+        for descriptor in (read, write, former):
+            os.close(descriptor)
+    assert "this is a bug" in capfd.readouterr().err
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a shell closes the streams")
 def test_closed_streams_lead_nowhere():
     program = "import os, sys; from pointwssis.cli.main import main; sys.exit(main(['recipes']) or os.pipe()[0] - 3)"

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 
 from ..ops.full_disk import is_about_a_full_disk
-from ..ops.interruption import Interrupted, ending_with_the_reader, raising_on_termination
+from ..ops.interruption import Interrupted, ending_with_the_reader, raising_on_termination, reader_has_ended
 from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean, with_hint
 
@@ -111,14 +111,15 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
         details = f" ({stop.details})" if stop.details else ""
         print(f"pointwssis {name}: interrupted{details}; run the same command again to resume", file=sys.stderr)
         return stop.exit_code
-    except BrokenPipeError:
-        raise
     except expected_errors() as error:
         if debug:
             raise
         print(f"pointwssis {name}: {error}", file=sys.stderr)
         return 1
     except Exception as error:
+        # `main` ends quietly.
+        if isinstance(error, BrokenPipeError) and reader_has_ended():
+            raise
         if is_about_a_full_disk(error) and not debug:
             print(f"pointwssis {name}: the disk is full ({error}); free some space and try again", file=sys.stderr)
             return 1

@@ -2,6 +2,7 @@
 """The end of a process that a signal has asked to stop, or whose output nobody reads any more."""
 
 import os
+import select
 import signal
 import stat
 import sys
@@ -88,10 +89,21 @@ def ending_with_the_reader() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        if not stat.S_ISFIFO(os.fstat(1).st_mode):
+        if not reader_has_ended():
             raise
         _discard(1)  # what is still to be written
         raise SystemExit(READER_HAS_ENDED) from None
+
+
+def reader_has_ended() -> bool:
+    """Return True if stdout is a pipe that nobody reads any more; a broken pipe may be that of a worker process."""
+    if not stat.S_ISFIFO(os.fstat(1).st_mode):
+        return False
+    if not hasattr(select, "poll"):  # Windows does not tell
+        return True
+    waiting = select.poll()
+    waiting.register(1, select.POLLOUT)
+    return any(events & select.POLLERR for _, events in waiting.poll(0))
 
 
 def _discard(descriptor: int) -> None:
