@@ -26,7 +26,7 @@ COLUMNS = {
 }
 _COLUMN_OF = {alias: name for name, aliases in COLUMNS.items() for alias in aliases}
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t])$", re.IGNORECASE)  # may be the first line of a spreadsheet's file
-_BOX_REMEDY = "write the center of each box as x and y, and leave its sides out"
+_BOX_REMEDY = "write the center of each box as x and y, without its sides; the size of an image is width and height"
 _OTHER_POSITIONS = ("point", "points", "xy", "bbox", "box")  # keys that would be ignored
 _BOX_COLUMNS = ({"w", "h"}, {"x2", "y2"}, {"xmax", "ymax"}, {"x_max", "y_max"})  # beside x and y: a corner
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+$")
