@@ -29,7 +29,6 @@ class ClassCounts:
         boxes: objects with a box, but no mask.
         crowds: crowd regions.
         images: images with an object or an image-level label of the class.
-        filled_boxes: masks that fill their box, as one that was made from a box does.
     """
 
     masks: int = 0
@@ -37,7 +36,6 @@ class ClassCounts:
     boxes: int = 0
     crowds: int = 0
     images: int = 0
-    filled_boxes: int = 0
 
     @property
     def objects(self) -> int:
@@ -58,6 +56,7 @@ class LabelCounts:
         images: (kind of supervision, complete) → number of images.
         mixed: number of images with masks for some objects and points for others.
         classes: one `ClassCounts` per class.
+        filled_boxes: class → number of masks that fill their box, as one that was made from a box does.
         bare_clicks: number of points without a class.
         objects_per_image: number of objects of each image, without crowds.
     """
@@ -68,6 +67,7 @@ class LabelCounts:
     images: Counter[tuple[str, bool]] = field(default_factory=Counter)
     mixed: int = 0
     classes: list[ClassCounts] = field(default_factory=list)
+    filled_boxes: Counter[int] = field(default_factory=Counter)
     bare_clicks: int = 0
     objects_per_image: array = field(default_factory=lambda: array("l"))
 
@@ -126,7 +126,8 @@ class LabelCounts:
             counts.crowds += 1
         elif item["segmentation"] is not None:
             counts.masks += 1
-            counts.filled_boxes += 0 < rle_area(item["segmentation"]) == math.prod(rle_box(item["segmentation"])[2:])
+            rle = item["segmentation"]
+            self.filled_boxes[item["category"]] += 0 < rle_area(rle) == math.prod(rle_box(rle)[2:])
         elif item["bbox"] is not None:
             counts.boxes += 1
         else:
@@ -209,7 +210,7 @@ def check_classes(
             remedy = "the teacher cannot learn their shapes; draw a few masks"
             findings.add(WARNING, "classes without a mask", name, remedy)
         # Some annotation tools export boxes as masks.
-        if learned.masks >= MIN_BOXES and learned.filled_boxes == learned.masks:
+        if learned.masks >= MIN_BOXES and train.filled_boxes[index] == learned.masks:
             remedy = "the teacher would learn boxes: draw masks, or give boxes as boxes (point_source: box_center)"
             findings.add(WARNING, "classes whose masks are all boxes", name, remedy)
         # Some annotation tools export masks as crowds, which are excluded from training.
