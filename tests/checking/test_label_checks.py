@@ -150,3 +150,15 @@ def test_examples_are_bounded_and_counted():
     labels = counted(*[row(i, click(0, 99, 99)) for i in range(1, 251)])
     finding = next(iter(labels.findings))
     assert finding.count == 250 and len(finding.examples) == 100 and len(finding.rows) == 3
+
+
+def test_masks_that_are_all_boxes():
+    boxes = [masked(0, (4 * n, 2, 3, 5)) for n in range(10)]
+    labels = counted(row(1, *boxes))
+    check_classes(labels, None, labels.findings)
+    assert found(labels)["classes whose masks are all boxes"] == (WARNING, 1)
+    bent = np.tri(32, dtype=bool)
+    other = make_object(0, 0, segmentation=encode_mask(bent), point=[1.0, 9.0])
+    labels = counted(row(1, *boxes), row(2, other))
+    check_classes(labels, None, labels.findings)
+    assert "classes whose masks are all boxes" not in found(labels)

@@ -80,3 +80,11 @@ def test_a_file_in_the_place_of_a_folder(folders, tmp_path):
     with pytest.raises(UserError, match=f"^{tmp_path}/notes: a file is in the place of this folder"):
         SOLOv2ForInstanceSegmentation.from_pretrained(folders["solov2"]).save_pretrained(tmp_path / "notes")
     assert (tmp_path / "notes").read_text() == "mine"
+
+
+def test_a_pointer_in_the_place_of_weights(folders, tmp_path):
+    folder = tmp_path / "pointer"
+    shutil.copytree(folders["solov2"], folder)
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n")
+    with pytest.raises(UserError, match=f"^{folder}/model.safetensors: cannot be loaded .*git lfs pull"):
+        SOLOv2ForInstanceSegmentation.from_pretrained(folder)

@@ -256,6 +256,14 @@ def test_a_bad_row_names_its_position(pipe):
             list(pipe(inputs))
 
 
+@pytest.mark.parametrize("name", ["point", "input_points", "point_coords"])
+def test_points_by_another_name_are_not_ignored(name):
+    item = {"image": tiny.picture(), name: [(3, 4)]}
+    with pytest.raises(ValueError, match=f"the item has the key '{name}', which is not read; call it 'points'"):
+        as_items(item)
+    assert as_items({**item, "points": [(3, 4)]})["points"] == [(3, 4)]
+
+
 def test_prompts_of_several_images(pipe):
     images = [tiny.picture(), tiny.picture(seed=1)]
     for points in (np.full((2, 1, 2), 7.0), torch.full((2, 1, 2), 7.0), ([(7, 7)], [(7, 7)])):

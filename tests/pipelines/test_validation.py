@@ -3,6 +3,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from PIL import Image
@@ -62,11 +63,26 @@ def test_no_points(points):
         ([(10**400, 4)], "must be a list"),
         (np.array([["2026-01-01"] * 2], "datetime64[D]"), "must be a list"),
         (np.ma.masked_array([[3, 4]], mask=[[True, False]]), "must be a list"),
+        ([(0.2, 0.3), (0.7, 1)], r"all points of a.png lie in its first pixel, such as \(0.2, 0.3\): .* multiply x by"),
     ],
 )
 def test_bad_points(points, message):
     with pytest.raises(ValueError, match=message):
         checked_points(points, IMAGE, "a.png")
+
+
+def test_one_point_that_may_be_a_part_of_the_image(caplog):
+    assert checked_points([(0.2, 0.3)], IMAGE, "a.png").tolist() == [[0.2, 0.3]] and "0 to 1" in caplog.text
+    caplog.clear()
+    checked_points([(0, 1), (1, 1)], IMAGE, "a.png")
+    checked_points([(0.2, 0.3), (3, 4)], IMAGE, "a.png")
+    checked_points([(0.2, 0.3), (0.7, 1)], Image.new("L", (2, 2)), "a.png")
+    assert not caplog.text
+
+
+def test_columns_of_a_table_go_by_their_names():
+    table = pandas.DataFrame({"y": [4], "x": [3], "label": ["star"]})
+    assert checked_points(table, IMAGE, "a.png").tolist() == [[3, 4]]
 
 
 def test_labels():

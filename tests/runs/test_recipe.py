@@ -342,3 +342,17 @@ def test_a_saved_recipe_keeps_texts_that_look_like_numbers(tmp_path):
     Recipe(**values).save(tmp_path / "recipe.yaml")
     loaded = Recipe.load(tmp_path / "recipe.yaml")
     assert {key: getattr(loaded, key) for key in values} == values
+
+
+def test_paths_are_expanded_as_by_a_shell(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DATA", "/data")
+    recipe = Recipe.from_values({"image_dir": "~/images", "train_annotations": ["$DATA/a.json"], "output_dir": "~/o"})
+    assert recipe.image_dir == f"{tmp_path}/images" and recipe.output_dir == f"{tmp_path}/o"
+    assert recipe.train_annotations == ["/data/a.json"]
+
+
+@pytest.mark.parametrize("key", ["image_dir", "output_dir", "train_annotations"])
+def test_a_path_without_its_value(key):
+    with pytest.raises(UserError, match=f"--{key} has no value"):
+        Recipe.from_arguments(["nuclei", f"--{key}"])

@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Counts of the annotations of a dataset, and annotations that are certainly wrong."""
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..data import supervision
-from ..ops.coco_masks import decode_rle, rle_area
+from ..ops.coco_masks import decode_rle, rle_area, rle_box
 from ..ops.points import point_from_mask, point_in_rle
 from ..ops.wording import counted
 from ..training.incomplete_labels import MIN_COMPLETE_FRACTION
 from .findings import ERROR, NOTE, WARNING, Findings
 
 Row = Mapping[str, Any]
+MIN_BOXES = 10  # masks of a class that are all boxes, before this is suspect
 
 
 @dataclass
@@ -54,6 +56,7 @@ class LabelCounts:
         images: (kind of supervision, complete) → number of images.
         mixed: number of images with masks for some objects and points for others.
         classes: one `ClassCounts` per class.
+        filled_boxes: class → number of masks that fill their box, as one that was made from a box does.
         bare_clicks: number of points without a class.
         objects_per_image: number of objects of each image, without crowds.
     """
@@ -64,6 +67,7 @@ class LabelCounts:
     images: Counter[tuple[str, bool]] = field(default_factory=Counter)
     mixed: int = 0
     classes: list[ClassCounts] = field(default_factory=list)
+    filled_boxes: Counter[int] = field(default_factory=Counter)
     bare_clicks: int = 0
     objects_per_image: array = field(default_factory=lambda: array("l"))
 
@@ -122,6 +126,8 @@ class LabelCounts:
             counts.crowds += 1
         elif item["segmentation"] is not None:
             counts.masks += 1
+            rle = item["segmentation"]
+            self.filled_boxes[item["category"]] += 0 < rle_area(rle) == math.prod(rle_box(rle)[2:])
         elif item["bbox"] is not None:
             counts.boxes += 1
         else:
@@ -203,6 +209,10 @@ def check_classes(
         elif learned.objects and not learned.masks and has_masks and not has_teacher:
             remedy = "the teacher cannot learn their shapes; draw a few masks"
             findings.add(WARNING, "classes without a mask", name, remedy)
+        # Some annotation tools export boxes as masks.
+        if learned.masks >= MIN_BOXES and train.filled_boxes[index] == learned.masks:
+            remedy = "the teacher would learn boxes: draw masks, or give boxes as boxes (point_source: box_center)"
+            findings.add(WARNING, "classes whose masks are all boxes", name, remedy)
         # Some annotation tools export masks as crowds, which are excluded from training.
         if learned.crowds > learned.objects:
             remedy = 'crowds are not learned; CVAT exports brush masks as crowds to COCO: export "CVAT for images 1.1"'

@@ -91,7 +91,7 @@ def annotation_format(path: str | Path) -> AnnotationFormat:
         raise UserFileNotFoundError(f"{path}: annotation file not found; check the path")
     # The first match counts, so the order of FORMATS decides between formats that look alike.
     head = FileHead.of(path)
-    problem = foreign_format(head)
+    problem = "" if path.is_dir() else problem_of_text(path) or foreign_format(head)
     for entry in () if problem else FORMATS:
         if entry.recognizes(head):
             return entry
@@ -99,7 +99,6 @@ def annotation_format(path: str | Path) -> AnnotationFormat:
     known = "; ".join(f"{entry.title} ({entry.file})" for entry in FORMATS)
     if path.is_dir():
         raise UserFileNotFoundError(f"{path}: this is a folder, not an annotation file; give its data.yaml or the file")
-    problem = problem or problem_of_text(path)
     if problem:
         raise UserError(f"{path}: {problem}")
     first_line = head.text.partition("\n")[0].strip()

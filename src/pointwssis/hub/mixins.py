@@ -15,7 +15,9 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )
+from safetensors import SafetensorError
 
+from ..ops.file_kinds import HEAD_BYTES, problem_of_content
 from ..ops.folders import make_folder
 from ..ops.user_error import UserError
 from .run_folders import refuse_run_folder
@@ -44,6 +46,31 @@ def hint_where_missing(name_or_path: Any) -> Iterator[None]:
             if hint not in str(error.args[0]):  # a model loads its configuration, and both append the hint
                 error.args = (f"{error.args[0]}\n{hint}",)
         raise
+
+
+@contextmanager
+def naming_bad_weights(name_or_path: Any) -> Iterator[None]:
+    """Turn the error about weights that are none, such as a pointer of Git LFS, into one that names the model.
+
+    Raises:
+        UserError: the weights cannot be read.
+    """
+    try:
+        yield
+    except SafetensorError as error:
+        files = sorted(Path(name_or_path).glob("*.safetensors"))
+        reason = next(filter(None, map(_problem_of_weights, files)), str(error))
+        raise UserError(
+            f"{files[0] if len(files) == 1 else name_or_path}: cannot be loaded ({reason:.300}); it is damaged, or not "
+            "of a model of this package; copy the model again, or train it anew"
+        ) from error
+
+
+def _problem_of_weights(path: Path) -> str:
+    if not path.is_file():
+        return "a folder is in the place of this file"
+    with path.open("rb") as file:
+        return problem_of_content(file.read(HEAD_BYTES))
 
 
 def is_about_a_missing_model(error: BaseException | None) -> bool:
@@ -117,10 +144,11 @@ class HubModel:
         """Load a model as transformers does.
 
         Raises:
-            UserError: the path is the output folder of a run, or the weights are those of another kind of model.
+            UserError: the path is the output folder of a run, the weights are damaged, or they are those of another
+                kind of model.
         """
         refuse_run_folder(pretrained_model_name_or_path, cls.config_class.model_type == _REFINER_TYPE)
-        with hint_where_missing(pretrained_model_name_or_path):
+        with hint_where_missing(pretrained_model_name_or_path), naming_bad_weights(pretrained_model_name_or_path):
             model, info = super().from_pretrained(
                 pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
             )

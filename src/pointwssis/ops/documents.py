@@ -57,9 +57,12 @@ def read_text(path: Path) -> str:
     """
     check_regular(path)
     data = path.read_bytes()
+    # An empty text is a text.
+    if data.strip() and (problem := problem_of_content(data[:HEAD_BYTES])):
+        raise UserError(f"{path}: {problem}")
     encoding = encoding_of(data)
     try:
-        return data.decode(encoding)
+        return data.decode(encoding).removeprefix("\ufeff")  # a second mark, written by a second program
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: {_encoding_problem(data, encoding, error)}") from error
 

@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Checks of points and their classes; every error names the image."""
 
+import logging
 import numbers
 from collections.abc import Mapping, Set
 from typing import Any
@@ -12,6 +13,9 @@ from .plain_arrays import numbers_of
 from .user_error import UserError
 from .wording import brief, did_you_mean
 
+logger = logging.getLogger(__name__)
+
+_SMALL_SIDE = 4  # pixels; in such an image points may well be in the first pixel
 LISTED_CLASSES = 20  # class names that an error lists at most
 
 
@@ -25,8 +29,12 @@ def checked_points(points: Any, image: Image.Image, name: str) -> np.ndarray:
         name: name of the image, for errors.
 
     Raises:
-        UserError: the points are not (N, 2) numbers, not finite, or outside the image; names the image and the point.
+        UserError: the points are not (N, 2) numbers, not finite, outside the image, or parts of it (0 to 1); names the
+            image and the point.
     """
+    # A table states the order of its columns.
+    if {"x", "y"} <= set(getattr(points, "columns", ())):
+        points = points[["x", "y"]]
     try:
         array = numbers_of(points)
     except (TypeError, ValueError, OverflowError) as error:
@@ -44,7 +52,22 @@ def checked_points(points: Any, image: Image.Image, name: str) -> np.ndarray:
                 f"point {index} of {name} is ({x:g}, {y:g}), outside the image of {image.width} × {image.height} "
                 "pixels; give (x, y) in pixels of the upright image"
             )
+    _check_unit(array, image, name)
     return array
+
+
+def _check_unit(points: np.ndarray, image: Image.Image, name: str) -> None:
+    """Raise a `UserError` for several points that all lie in the first pixel, as parts of the image do; warn of one."""
+    are_fractions = points.size and points.max() <= 1 and (points % 1).any()
+    if not are_fractions or min(image.size) <= _SMALL_SIDE:
+        return
+    message = (
+        f"all points of {name} lie in its first pixel, such as ({points[0, 0]:g}, {points[0, 1]:g}): they seem to be "
+        "parts of the image (0 to 1); multiply x by its width and y by its height in pixels"
+    )
+    if len(np.unique(points, axis=0)) > 1:
+        raise UserError(message)
+    logger.warning(message)
 
 
 def checked_labels(labels: Any, num_points: int, id2label: Mapping[int, str], name: str) -> list[int | None]:

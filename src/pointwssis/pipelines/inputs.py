@@ -20,6 +20,7 @@ from ..ops.plain_arrays import plain_array
 from ..ops.user_error import UserError, UserFileNotFoundError
 
 PROMPTS = ("points", "labels", "rough_masks")  # keys that an item may hold beside its image
+_OTHER_NAMES = ("point", "input_points", "point_coords")  # of points, which would be ignored
 URL_SCHEMES = ("http://", "https://")
 MIN_IMAGE_BYTES = 32  # shorter base64 text is taken for a path: letters of a path may be valid base64
 
@@ -97,6 +98,10 @@ def _item(image: Any, position: int | None, prompts: Mapping[str, Any]) -> dict[
     """Return the item of one image or row; prompts given beside a row override those inside it."""
     row = image if isinstance(image, Mapping) and "image" in image else {"image": image}
     own = {name: row[name] for name in PROMPTS if row.get(name) is not None}
+    misnamed = [name for name in _OTHER_NAMES if name in row]
+    if misnamed and not own.keys() | prompts.keys():
+        place = "the item" if position is None else f"item {position}"
+        raise UserError(f"{place} has the key {misnamed[0]!r}, which is not read; call it 'points'")
     return {"image": row["image"], **own, **prompts, "position": position}
 
 

@@ -149,7 +149,7 @@ class PointInstanceSegmentationPipeline(ImagePipeline):
     ) -> tuple[dict, dict, dict]:
         # Refuse what no step of the pipeline accepts.
         if unknown:
-            raise unknown_parameter(unknown, PARAMETERS, "PointInstanceSegmentationPipeline")
+            raise unknown_parameter(unknown, ("points", "labels", *PARAMETERS), "PointInstanceSegmentationPipeline")
         check_at_least_one("top_k", top_k)
         check_at_least_one("tile_size", tile_size)
         if threshold is not None:

@@ -66,7 +66,7 @@ def segmenter_seconds(recipe: Recipe, rows: Dataset) -> float:
     dataset = InstanceDataset(rows, Augmentation(**recipe.augmentation), recipe.seed, tile_size=recipe.tile_size)
     # One fixed scale, so that all steps take the same time
     shortest = recipe.image_size["shortest_edge"]
-    collate = InstanceCollator(processor, [shortest], recipe.image_size.get("longest_edge", 10**9))
+    collate = InstanceCollator(processor, [shortest], recipe.image_size.get("longest_edge"))
     batches = _batches(dataset, segmenter_batch_size(recipe))
     return _fastest_step(model, recipe, map(collate, batches))
 

@@ -16,9 +16,14 @@ from ..training.refinement_sampling import RefinementSampling
 from .credentials import refuse_credentials
 from .named_recipes import find_recipe, recipe_file_lines, recipe_file_values
 from .recipe_places import RecipePlaces
-from .recipe_values import check_sizes, checked_fields, parse_overrides, with_overrides
+from .recipe_values import check_sizes, checked_fields, expanded, parse_overrides, with_overrides
 
 _MAX_INTEGER, _MAX_THREADS, _MAX_LABEL_SCALE = 2**31 - 1, 1024, 16
+_PATHS = (
+    "data_dir", "train_annotations", "val_annotations", "image_dir", "dataset_name", "corrections", "output_dir",
+    "backbone_name_or_path", "model_name_or_path", "teacher_name_or_path", "student_name_or_path",
+    "refiner_name_or_path",
+)  # fmt: skip
 STAGES = ("teacher", "rough", "refiner", "pseudo", "control", "student", "upper_bound")
 
 
@@ -234,6 +239,8 @@ class Recipe:
     def __post_init__(self) -> None:
         # `from_values` sets them; they are no setting themselves.
         self.places = RecipePlaces()
+        for key in _PATHS:
+            setattr(self, key, expanded(getattr(self, key)))
         refuse_credentials(dataclasses.asdict(self))
         self._check_data()
         self._check_supervision()

@@ -2,6 +2,7 @@
 """Values of recipes: parsed from YAML and the command line, and checked against the types of fields."""
 
 import copy
+import os
 import re
 from collections.abc import Mapping, Sequence
 from types import UnionType
@@ -11,6 +12,10 @@ from ..ops.documents import parse_yaml
 from ..ops.processor_settings import check_processor_settings
 from ..ops.user_error import UserError, as_user_error
 from ..ops.wording import brief, did_you_mean, with_hint
+
+
+class Flag(str):
+    """The text "true" of an option that was given without a value."""
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:
@@ -31,7 +36,7 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:
         if not equals:
             following = arguments[position + 1] if position + 1 < len(arguments) else None
             if following is None or following.startswith("--"):
-                value = "true"
+                value = Flag("true")
             else:
                 value, position = following, position + 1
         overrides[key.replace("-", "_")] = value
@@ -48,6 +53,9 @@ def parse_value(key: str, text: str, hint: Any) -> Any:
         hint: type hint of the field. Texts are taken literally (a path may look like YAML), lists may be separated by
             commas, and everything else is parsed as YAML.
     """
+    # It would name a folder "true".
+    if isinstance(text, Flag) and hint in (str, str | None, str | list[str] | None):
+        raise UserError(f"--{key} has no value; write --{key} VALUE")
     # Texts are literal; "null" clears a field that may be empty.
     if hint in (str, str | None):
         return None if text == "null" and hint is not str else text
@@ -59,6 +67,18 @@ def parse_value(key: str, text: str, hint: Any) -> Any:
         words = [word.strip() for word in text.split(",")]
         return words[0] if len(words) == 1 else words
     return parse_yaml(text, f"--{key} {brief(text)}")
+
+
+def expanded(value: str | list[str] | None) -> str | list[str] | None:
+    """Return a path, or several, with `~` and `$VARIABLE` replaced, which a shell does not do in a file.
+
+    Example:
+        >>> expanded(["~/a.json", None]) == [os.path.expanduser("~/a.json"), None]
+        True
+    """
+    if isinstance(value, list):
+        return [expanded(item) for item in value]
+    return os.path.expanduser(os.path.expandvars(value)) if isinstance(value, str) else value
 
 
 def files_of(value: str | list[str] | None) -> list[str]:

@@ -328,7 +328,8 @@ def test_yolo_files(images):
         (b"", "the file is empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
         (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC is not read; convert it to JPEG"),
-        (b"<html>", "no readable header of BMP, GIF, JPEG"),
+        (b"<html>", "a web page"),
+        (b"<svg/>", "no readable header of BMP, GIF, JPEG"),
     ],
 )
 def test_files_that_are_no_images(tmp_path, content, part):

@@ -22,10 +22,13 @@ COLUMNS = {
     "width": ("width",),
     "height": ("height",),
     "complete": ("complete",),
+    "is_positive": ("is_positive", "positive"),
 }
 _COLUMN_OF = {alias: name for name, aliases in COLUMNS.items() for alias in aliases}
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t])$", re.IGNORECASE)  # may be the first line of a spreadsheet's file
+_BOX_REMEDY = "write the center of each box as x and y, without its sides; the size of an image is width and height"
 _OTHER_POSITIONS = ("point", "points", "xy", "bbox", "box")  # keys that would be ignored
+_BOX_COLUMNS = ({"w", "h"}, {"x2", "y2"}, {"xmax", "ymax"}, {"x_max", "y_max"})  # beside x and y: a corner
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+$")
 
 
@@ -99,6 +102,8 @@ def _json_line(record_name: str, values: Mapping[str, Any]) -> ClickLine:
             others[key] = value
         else:
             line.values[name] = value
+    if any(sides <= {key.strip().lower() for key in others} for sides in _BOX_COLUMNS):
+        line.bad = AnnotationError("box in place of a click", "keys", sorted(values), _BOX_REMEDY)
     # Without x and y the line would say that the image shows nothing, whatever a list of clicks holds.
     for key, value in others.items() if "x" not in line.values else ():
         if key.strip().lower() in _OTHER_POSITIONS or (value and isinstance(value, (list, dict))):
@@ -191,6 +196,8 @@ def _columns(header: Sequence[str], place: str) -> list[str | None]:
     if missing:
         known = "image, x, y and label (and width, height, complete)"
         raise UserError(f"{place}: columns {missing} are missing in {found!r:.80}; the first line names {known}")
+    if any(sides <= {name.strip().lower() for name in header} for sides in _BOX_COLUMNS):
+        raise UserError(f"{place}: {found!r:.80} are columns of boxes, not of clicks; {_BOX_REMEDY}")
     # Aliases count as the same column
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     if twice:

@@ -16,6 +16,7 @@ b.jpg,,,car,
 - `label`: the class; empty means a bare click, whose class the teacher predicts. Also called `class` or `category`.
 - `width`, `height` (optional): size of the image, compared with the file.
 - `complete` (optional): true or false, whether all objects of the image are annotated; one line per image is enough.
+- `is_positive` (optional): false for a negative click, a prompt that is not an object. Also called `positive`.
 
 The first line names the columns, in any order and case; other columns are ignored. Columns are separated by commas,
 tabs or semicolons; with semicolons numbers may have a decimal comma, as in the files of a spreadsheet (whose line
@@ -215,6 +216,7 @@ def _images(lines: Iterator[ClickLine], report: LoadReport) -> list[ImageAnnotat
                 raise line.bad
             _read_image_values(image, values)
             label = _read_label(values) if concerns_image else values.get("label")
+            is_positive = values.get("is_positive") in (None, "") or read_flag(values["is_positive"], "is_positive")
         except AnnotationError as bad:
             report.reject(record_name, bad)
             # The image may lack an object, so it cannot count as complete.
@@ -224,12 +226,17 @@ def _images(lines: Iterator[ClickLine], report: LoadReport) -> list[ImageAnnotat
             # Without a label the line merely lists the image, which has its entry by now.
             if label and label not in image.image_labels:
                 image.image_labels.append(label)
+        elif not is_positive:
+            report.note(record_name, Remark("negative click (a prompt, not an object)", "x, y", (x, y)))
         elif (key := (name, _comparable(x), _comparable(y), str(label))) in clicks:
             # The same click with the same label is one object
             report.note(record_name, Remark("click given twice", "x, y", (x, y), is_suspect=True))
         else:
             clicks.add(key)
             image.objects.append(ObjectAnnotation(f"{record_name} ({name})", partial(_decode_click, values)))
+    if "0" in (labels := {key[-1] for key in clicks}) and labels <= {"0", "1"}:
+        text = "labels 0 and 1 (taken as classes; mark negative clicks in a column is_positive)"
+        report.note("labels", Remark(text, "label", sorted(labels), is_suspect=True))
     return list(images.values())
 
 

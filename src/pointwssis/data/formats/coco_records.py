@@ -13,7 +13,7 @@ from ...ops.points import PointSource, point_from_mask
 from ...ops.wording import brief
 from ..errors import AnnotationError, Remark
 from ..schema import make_object
-from .doubts import are_fractions, doubt_about_box, doubts
+from .doubts import are_fractions, doubt_about_box, doubt_about_extent, doubts
 
 _BOX_HINT = ", or load with point_source='box_center' (on the command line: --point_source box_center)"
 _MAX_LISTED = 10  # category ids that a message lists
@@ -79,7 +79,7 @@ def read_object_values(
     Only an annotation with a point and no mask may lack a category: it is a bare click.
 
     Returns:
-        Id, class index, and the values of `make_object`.
+        Id, class index, and the values that `build_object` takes.
     """
     check_is_instance(record)
     values: dict[str, Any] = {"iscrowd": _read_crowd(record)}
@@ -87,6 +87,7 @@ def read_object_values(
     for field in ("segmentation", "rough_segmentation"):
         if record.get(field):  # null and [] mean that there is none
             values[field] = read_mask(record[field], field, width, height)
+    values["remarks"] = _doubts_about_record(record, values["iscrowd"], (width, height))
     # Keypoints count only without a mask, so the masks are read first.
     values["point"] = _own_point(record, "segmentation" in values, width, height)
     if record.get("bbox"):
@@ -142,7 +143,7 @@ def build_object(
         id: id of the object.
         category: class index, or class name that the caller replaces later.
         values: values of `make_object`. Missing `area` and `bbox` are those of the mask, a missing `point` is derived
-            as `point_source` says; crowds have none.
+            as `point_source` says; crowds have none. `remarks` are those on the record itself.
         size: (width, height) of the image in pixels.
         point_source: rule for deriving the point.
         seed: seed of a "random" point.
@@ -150,19 +151,20 @@ def build_object(
     Returns:
         The object, and remarks on values that deserve attention.
     """
+    values = {**values}
+    remarks = [*values.pop("remarks", ())]
     item = make_object(id, category, **values)
     # One pass over the run lengths serves area, box and point
     measures = None if item["segmentation"] is None else measure_mask(item["segmentation"])
-    remarks = []
     if measures is not None:
-        remarks = doubts(values, measures)
+        remarks += doubts(values, measures)
         # Values of the file win over measured ones
         if item["area"] is None:
             item["area"] = float(measures.area)
         if item["bbox"] is None and measures.area:
             item["bbox"] = measures.box
     elif doubt := doubt_about_box(item["bbox"], size):
-        remarks = [doubt]
+        remarks.append(doubt)
     if item["point"] is None and not item["iscrowd"]:
         # Each object has a generator of its own, so its point does not depend on other objects.
         generator = np.random.default_rng(seed) if point_source == "random" else None
@@ -283,7 +285,16 @@ def _own_point(record: Mapping[str, Any], has_mask: bool, width: int, height: in
     # A flat [x, y] is a single click
     if not any(isinstance(point, list) for point in points):
         points = [points]
-    return nearest_to_mean([read_point(point, width, height, field) for point in points])
+    points = _positive(points, record)
+    return nearest_to_mean([read_point(point, width, height, field) for point in points]) if points else None
+
+
+def _positive(points: list[Any], record: Mapping[str, Any]) -> list[Any]:
+    """Return the points that lie on the object: prompts of a tool may mark others by a label of 0."""
+    labels = record.get("point_labels", record.get("labels"))
+    if not isinstance(labels, list) or len(labels) != len(points):
+        return points
+    return [point for point, label in zip(points, labels, strict=True) if label not in (0, -1)]
 
 
 def nearest_to_mean(points: Sequence[Sequence[float]]) -> list[float]:
@@ -294,10 +305,24 @@ def nearest_to_mean(points: Sequence[Sequence[float]]) -> list[float]:
 
 
 def _read_crowd(record: Mapping[str, Any]) -> bool:
-    value = record.get("iscrowd") or 0
-    if value not in (0, 1):
-        raise AnnotationError("iscrowd is neither 0 nor 1", "iscrowd", value, "write 0 or 1")
-    return bool(value)
+    # Other tools mark what is not to be learned by `ignore`.
+    values = {field: record.get(field) or 0 for field in ("iscrowd", "ignore")}
+    for field, value in values.items():
+        if value not in (0, 1):
+            raise AnnotationError(f"{field} is neither 0 nor 1", field, value, "write 0 or 1")
+    return any(values.values())
+
+
+def _doubts_about_record(record: Mapping[str, Any], is_crowd: bool, size: tuple[int, int]) -> list[Remark]:
+    """Return remarks on values that reading changes: polygons are clipped, and crowds are no objects."""
+    remarks, polygons, attributes = [], record.get("segmentation"), record.get("attributes")
+    if polygons and isinstance(polygons, list):
+        corners = np.concatenate([np.reshape(polygon, (-1, 2)) for polygon in polygons])
+        remarks += filter(None, [doubt_about_extent(corners, size, "segmentation")])
+    if is_crowd and isinstance(attributes, Mapping) and "occluded" in attributes:
+        text = "crowd that may be a brush mask of CVAT (not learned; export as CVAT for images 1.1)"
+        remarks.append(Remark(text, "iscrowd", 1, is_suspect=True))
+    return remarks
 
 
 def read_point(value: Any, width: int, height: int, field: str = "point") -> list[float]:

@@ -49,6 +49,7 @@ from .fields import (
     read_number,
     read_whole,
     rotated,
+    united_masks,
     warn_of_crowds,
 )
 from .image_index import ImageIndex
@@ -252,9 +253,7 @@ def _decode_elements(elements: Sequence[ElementTree.Element], width: int, height
     shapes = [_read_shape(element, width, height) for element in elements]
     if len(shapes) == 1:
         return label, shapes[0]
-    # The parts may overlap, so unite their pixels.
-    union = np.any([decode_rle(shape["segmentation"]) for shape in shapes], axis=0)
-    return label, dense_mask(union)
+    return label, united_masks(shapes)
 
 
 def _read_shape(element: ElementTree.Element, width: int, height: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ _BOX_TOLERANCE = 0.25  # of the longer side of the mask's box
 _PIXELS = 4  # by which an edge of a box may differ
 _SMALL_AREA = 16  # pixels by which an area may differ
 _CORNER_TOLERANCE = 0.01  # pixels, by which rounding moves a corner of a pixel
+_BEYOND = 0.15  # part of the side of an image by which a careless outline may leave it
 _SMALL_SIDE = 4  # pixels; in such an image a click may well be in the first pixel
 
 
@@ -58,7 +59,7 @@ def doubts(values: Mapping[str, Any], measures: MaskMeasures) -> list[Remark]:
 
 
 def doubt_about_box(box: Sequence[float] | None, size: tuple[int, int]) -> Remark | None:
-    """Return a remark on a box without a mask that fits its image only if it holds two corners; None for any other.
+    """Return a remark on a box without a mask that does not fit its image, perhaps because it holds two corners.
 
     Args:
         box: [x, y, width, height] in pixels.
@@ -69,9 +70,25 @@ def doubt_about_box(box: Sequence[float] | None, size: tuple[int, int]) -> Remar
     (left, top, right, bottom), (width, height) = box, size
     is_beyond = left + right > width + _PIXELS or top + bottom > height + _PIXELS
     if not is_beyond or not (0 <= left < right <= width and 0 <= top < bottom <= height):
-        return None
+        return doubt_about_extent(np.array([[left, top], [left + right, top + bottom]]), size, "bbox")
     text = "box beyond its image (a COCO box is [x, y, width, height]; this one seems to end with its second corner)"
     return Remark(text, "bbox", _rounded(box), is_suspect=True)
+
+
+def doubt_about_extent(corners: np.ndarray, size: tuple[int, int], field: str) -> Remark | None:
+    """Return a remark on a shape that reaches far beyond its image, where it is cut off; None for any other.
+
+    Args:
+        corners: (N, 2) corners in pixels, before they are clipped.
+        size: (width, height) of the image in pixels.
+        field: field of the annotation file.
+    """
+    beyond = np.maximum(-corners.min(axis=0), corners.max(axis=0) - size)
+    if (beyond <= np.maximum(_PIXELS, _BEYOND * np.array(size))).all():
+        return None
+    text = "shape far beyond its image (cut off there; was it drawn on an image of another size?)"
+    extent = [*_rounded(corners.min(axis=0)), *_rounded(corners.max(axis=0))]
+    return Remark(text, f"extent of {field}", extent, is_suspect=True)
 
 
 def doubt_about_name(name: Any) -> Remark | None:

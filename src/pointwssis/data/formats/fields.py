@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ...ops.coco_masks import encode_mask
+from ...ops.coco_masks import decode_rle, encode_mask
 from ...ops.wording import counted
 from ..errors import AnnotationError
 from .coco_records import BORDER_TOLERANCE, box_center, read_mask, read_point, swapped_hint
+from .doubts import doubt_about_extent
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,9 @@ def polygon_mask(polygons: Sequence[Sequence[float]], width: int, height: int, f
         if len(polygon) < 6:
             hint = "draw it again or remove it"
             raise AnnotationError("polygon of fewer than three corners", field, polygon, hint)
-    return {"segmentation": read_mask([list(polygon) for polygon in polygons], field, width, height)}
+    mask = read_mask([list(polygon) for polygon in polygons], field, width, height)
+    corners = np.concatenate([np.reshape(polygon, (-1, 2)) for polygon in polygons])
+    return {"segmentation": mask, **_cut_off(corners, width, height, field)}
 
 
 def ellipse_mask(
@@ -150,7 +153,16 @@ def ellipse_mask(
         # Rotated back and measured in radii, the ellipse is the unit circle
         in_radii = rotated(offsets, -degrees) / radii
         mask[top:bottom, left:right] = (np.square(in_radii).sum(axis=1) <= 1).reshape(columns.shape)
-    return dense_mask(mask)
+    # The extent of the ellipse itself, which a rotation narrows
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    reaches = np.hypot(np.multiply(radii[0], (cosine, sine)), np.multiply(radii[1], (sine, cosine)))
+    return {**dense_mask(mask), **_cut_off(np.array([center - reaches, center + reaches]), width, height, field)}
+
+
+def united_masks(shapes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the values of one object whose parts are shapes with masks of one image; they may overlap."""
+    union = np.any([decode_rle(shape["segmentation"]) for shape in shapes], axis=0)
+    return {**dense_mask(union), "remarks": [remark for shape in shapes for remark in shape.get("remarks", ())]}
 
 
 def box(corners: np.ndarray, width: int, height: int, field: str) -> dict[str, Any]:
@@ -160,7 +172,13 @@ def box(corners: np.ndarray, width: int, height: int, field: str) -> dict[str, A
         value = [round(float(number), 2) for number in (*corners.min(axis=0), *corners.max(axis=0))]
         hint = f"the image has {width} × {height} pixels; draw the box again or remove it"
         raise AnnotationError("box without a pixel of the image", field, value, hint)
-    return {"bbox": [float(number) for number in (*low, *(high - low))]}
+    return {"bbox": [float(number) for number in (*low, *(high - low))], **_cut_off(corners, width, height, field)}
+
+
+def _cut_off(corners: np.ndarray, width: int, height: int, field: str) -> dict[str, Any]:
+    """Return the remark on a shape that reaches far beyond its image, as values of an object."""
+    doubt = doubt_about_extent(corners, (width, height), field)
+    return {} if doubt is None else {"remarks": [doubt]}
 
 
 def box_alone(item: Mapping[str, Any], width: int, height: int) -> list[float] | None:

@@ -22,6 +22,13 @@ _OBJECTS = (
     ({"features", "type"}, "GeoJSON", f"{_AS_COCO}, with the path of each image"),
     ({"file", "metadata", "view"}, "VIA 3 project", "annotate with VIA 2, or export it as COCO"),
     ({"asset", "regions"}, "VoTT JSON", _AS_COCO),
+    ({"image", "annotations"}, "JSON of one image (as SA-1B)", "write one COCO file of all images"),
+    ({"classes", "labels"}, "FiftyOne JSON", _AS_COCO),
+    ({"samples"}, "FiftyOne JSON", _AS_COCO),
+    ({"metadata", "instances"}, "SuperAnnotate JSON", _AS_COCO),
+    ({"imgHeight", "imgWidth", "objects"}, "Cityscapes JSON", _AS_COCO),
+    ({"tasks", "total"}, "a page of Label Studio's API", _AS_TASKS),
+    ({"results", "next"}, "a page of an API", "export the project instead"),
 )
 # Keys of the JSON objects in a list
 _ITEMS = (

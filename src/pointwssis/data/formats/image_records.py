@@ -41,11 +41,16 @@ def read_image_record(record: Mapping[str, Any], images: ImageIndex | Path, sett
         if path != images.folder / name:  # found elsewhere below the folder
             name = images.name_of(path)
     # The record's own statement wins over the option; COCO annotates all objects
-    complete = record.get("complete", True if settings.complete is None else settings.complete)
+    complete = record.get("complete", not _is_partial(record) if settings.complete is None else settings.complete)
     if not isinstance(complete, bool):
         raise AnnotationError("complete is neither true nor false", "complete", complete, "write true or false")
     fields = {"image": str(path), "image_id": read_id(record), "width": width, "height": height}
     return {**fields, "file_name": name, "complete": complete}
+
+
+def _is_partial(record: Mapping[str, Any]) -> bool:
+    """Return True if other tools state that an image is not completely annotated: COCO Annotator, and LVIS."""
+    return record.get("annotated") is False or "not_exhaustive_category_ids" in record
 
 
 def _read_side(side: Any, field: str) -> int:

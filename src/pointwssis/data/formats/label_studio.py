@@ -134,6 +134,7 @@ def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
     results = annotation.get("result")
     if not isinstance(results, list) or not all(isinstance(result, Mapping) for result in results):
         raise AnnotationError("result is not a list of objects", "result", results, "export the project again")
+    _check_one_image(results)
     image.size = _size(results)
     # Shapes are decoded later, when the size of the file is known; choices concern the image.
     for name, parts in _regions(results):
@@ -145,6 +146,16 @@ def _image(task: Any, record: str, report: LoadReport) -> ImageAnnotation:
         else:
             _read_choices(parts, image)
     return image
+
+
+def _check_one_image(results: Sequence[Mapping[str, Any]]) -> None:
+    """Raise an `AnnotationError` if shapes were drawn on several images, whose coordinates would be mixed."""
+    shapes = [result for result in results if result.get("type") not in _NOT_SHAPES]
+    for field in ("to_name", "item_index"):
+        images = {str(shape[field]) for shape in shapes if shape.get(field) is not None}
+        if len(images) > 1:
+            hint = "a task may show one image: split it into tasks, or leave out the other images"
+            raise AnnotationError("regions on several images", field, sorted(images), hint)
 
 
 def _error_about_task(task: Any) -> AnnotationError:
@@ -162,7 +173,7 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
     """Yield the results that share an id: the parts of one object, or the choices of the image.
 
     A shape and its label may be separate results that both carry the geometry. Imported regions may share an id too: a
-    different geometry is a different object. Other results about a region (`_NOT_SHAPES`) are left out.
+    different geometry is a different object. Other results about a region (`_NOT_SHAPES`) are left out, except choices.
     """
     regions: dict[str, list[Mapping[str, Any]]] = {}
     for position, result in enumerate(results):
@@ -171,9 +182,11 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
         regions.setdefault(name, []).append(result)
     for name, parts in regions.items():
         shapes = [part for part in parts if part.get("type") not in _NOT_SHAPES]
+        # Choices about a region may be its class; those without a shape concern the image.
+        choices = [part for part in parts if part.get("type") == "choices"]
         # At most one shape: nothing to tell apart
         if len(shapes) < 2:
-            yield name, shapes or parts
+            yield name, [*shapes, *choices] if shapes else parts
             continue
         # Equal geometry is one shape and its label, other geometry another object
         places: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
@@ -182,7 +195,7 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
         # A label without geometry belongs to every shape of the region
         nowhere = places.pop((), [])
         for group in [[*parts, *nowhere] for parts in places.values()] or [nowhere]:
-            yield name, group
+            yield name, [*group, *choices]
 
 
 def _is_negative(part: Mapping[str, Any]) -> bool:
@@ -265,6 +278,9 @@ def _decode_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) 
         for key in each:
             if key.endswith("labels"):
                 found += _texts(each[key], f"value.{key}")
+    # Choices about a region are its class if it has no label, otherwise attributes.
+    for each in values if not found else ():
+        found += _texts(each.get("choices", []), "value.choices")
     labels = list(dict.fromkeys(found))
     if len(labels) > 1:
         hint = 'an object has one class; use choice="single" and keep one label'

@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The path of the image in a Label Studio task: an upload, local storage, a cloud bucket, or any URL."""
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -32,11 +33,24 @@ def image_path_in(data: Mapping[str, Any]) -> str:
     if url.scheme in _BUCKETS:  # keys are not URLs: what looks like a query or fragment is part of the name
         return values[0].partition("://")[2]
 
+    query = parse_qs(url.query)
+    # The tool hands out files of a bucket under an address that holds their own in base64.
+    if "fileuri" in query:
+        return _path_in_bucket(query["fileuri"][0])
+
     # Uploads and URLs contain the path itself, with escaped characters.
-    stored = parse_qs(url.query).get("d")  # local storage: /data/local-files/?d=set/name.jpg
+    stored = query.get("d")  # local storage: /data/local-files/?d=set/name.jpg
     if stored:
         return stored[0]
     return unquote(url.path) if url.scheme or values[0].startswith("/data/") else values[0]
+
+
+def _path_in_bucket(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode().partition("://")[2]
+    except ValueError as error:
+        hint = f"{error}; give the path or URL of the image"
+        raise AnnotationError("address that is not base64 text", "data.image fileuri", text, hint) from error
 
 
 def _looks_like_image(value: Any) -> bool:

@@ -49,6 +49,7 @@ from .fields import (
     polygon_mask,
     read_corners,
     read_whole,
+    united_masks,
     warn_of_crowds,
 )
 from .image_index import ImageIndex, path_parts
@@ -207,17 +208,16 @@ def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndVa
             x, y = _checked_count(vertices, 1, kind)[0].tolist()
             points.append(click(x, y, width, height, "points")["point"])
         elif kind == "circle":
-            masks.append(_circle(vertices, width, height)["segmentation"])
+            masks.append(_circle(vertices, width, height))
         else:
-            masks.append(_read_mask(shape, vertices, width, height)["segmentation"])
+            masks.append(_read_mask(shape, vertices, width, height))
 
     values: dict[str, Any] = {}
     # Polygons are filled together, then united with circles and masks pixel by pixel
     if polygons:
         values = polygon_mask(polygons, width, height, "points")
     if masks:
-        parts = [*masks, *filter(None, [values.get("segmentation")])]
-        values = dense_mask(np.any([decode_rle(part) for part in parts], axis=0))
+        values = united_masks([*masks, *filter(None, [values])])
     # Several rectangles give their common extent
     if corners:
         values |= box(np.concatenate(corners), width, height, "points")

@@ -24,6 +24,7 @@ import logging
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -51,6 +52,8 @@ logger = logging.getLogger(__name__)
 
 _TOLERANCE = 1e-4  # by which rounding in a file may leave the range 0 … 1
 _DECIMALS = 6
+_LINE = re.compile(rb"\s*[0-9]+([ \t]+[-+.0-9eE]+){4,}[ \t]*(\r?\n|$)")  # unlike the lines of classes.txt
+_MIN_CORNERS = 10  # objects of four corners, and no others, that are suspect
 
 
 def is_yolo(head: FileHead) -> bool:
@@ -86,6 +89,7 @@ def load_yolo(path: str | Path, image_dir: str | Path | None = None, **options: 
     # The images are known by their paths; the index only names them.
     index = ImageIndex(image_dir or path.parent)
     reader = AnnotationReader(index, report, load_options, declared_classes=list(class_of.values()))
+    _note_lost_labels(images, report)
     return reader.to_dataset(_annotated_images(images, class_of, report))
 
 
@@ -228,8 +232,12 @@ def _path_text(value: Any, key: str, path: Path) -> str:
 
 
 def _listed(file: Path) -> list[Path]:
-    lines = read_text(file).replace("\\", "/").split("\n")
-    return [file.parent / line.strip() for line in lines if line.strip()]
+    """Return the images that a text file lists, one per line."""
+    lines = [line.strip() for line in read_text(file).replace("\\", "/").split("\n")]
+    for number, line in enumerate(lines, start=1):
+        if line and not is_image_name(line):
+            raise UserError(f"{file}: line {number} is {brief(line)}: not the name of an image; correct or remove it")
+    return [file.parent / line for line in lines if line]
 
 
 def _label_file(image: Path) -> Path:
@@ -240,11 +248,23 @@ def _label_file(image: Path) -> Path:
     return Path(*parts, image.name).with_suffix(".txt")
 
 
+def _note_lost_labels(images: Sequence[Path], report: LoadReport) -> None:
+    """Note label files beside those of the images that belong to no image: their objects are lost."""
+    folders = {_label_file(image).parent: image.parent for image in images}
+    for labels, folder in folders.items():
+        named = {path.stem for path in folder.iterdir() if is_image_name(path)} if folder.is_dir() else set()
+        for file in sorted(labels.glob("*.txt")) if labels.is_dir() else ():
+            if file.stem not in named and _LINE.match(file.read_bytes()[:1000]):
+                text = "label file without an image of its name (its objects are lost)"
+                report.note(file.name, Remark(text, "label file", str(file), is_suspect=True))
+
+
 def _annotated_images(
     images: Sequence[Path], class_of: Mapping[int, str], report: LoadReport
 ) -> Iterator[ImageAnnotation]:
     ends: dict[bool, list[Path]] = {True: [], False: []}  # the file ends with a line break → label files
     owners: dict[Path, Path] = {}  # label file → the first image that has it
+    corners = Counter[int]()  # numbers on a line → lines
     for path in images:
         labels = _label_file(path)
         if labels.is_file() and (first := owners.setdefault(labels, path)) != path:
@@ -263,6 +283,7 @@ def _annotated_images(
         # One object per line; coordinates are decoded when the size of the image is known.
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
+                corners[len(line.split()) - 1] += 1
                 decode = partial(_decode_line, line, class_of)
                 image.objects.append(ObjectAnnotation(f"{labels} line {number}", decode))
         if not image.was_annotated:
@@ -270,6 +291,10 @@ def _annotated_images(
             remark = Remark("image without a label file (taken as unlabeled)", "label file", str(labels))
             report.note(image.record_name, remark)
         yield image
+    # Outlines of objects rarely have four corners each.
+    if set(corners) == {8} and corners[8] >= _MIN_CORNERS:
+        text = "four corners for every object (taken as masks; oriented boxes are not read)"
+        report.note("label files", Remark(text, "lines", corners[8], is_suspect=True))
     # A program ends all files alike, so the odd ones out may be cut off.
     for labels in ends[False] if len(ends[False]) < len(ends[True]) else ():
         remark = Remark("last line without a line break (the file may be cut off)", "label file", str(labels), True)
