@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers import tiny
-from pointwssis.ops.interruption import Interrupted
+from pointwssis.ops.interruption import TERMINATING, Interrupted
 from pointwssis.training.arguments import SegmentationTrainingArguments
 from pointwssis.training.saving import last_whole_checkpoint, remove_checkpoints_after, saving_on_signals
 from pointwssis.training.trainer import SegmentationTrainer
@@ -55,10 +55,12 @@ def stop_at(monkeypatch, made: SegmentationTrainer, step: int, act) -> None:
 
 @pytest.fixture(autouse=True)
 def handled():
-    """Let SIGINT interrupt, although shells start programs in the background with SIGINT ignored."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let signals end the process, although shells and `nohup` start programs in the background that ignore some."""
+    former = {number: signal.signal(number, signal.SIG_DFL) for number in TERMINATING}
+    former[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGINT, former)
+    for number, handler in former.items():
+        signal.signal(number, handler)
 
 
 def test_an_ignored_signal_stays_ignored(tmp_path, monkeypatch):
@@ -71,11 +73,11 @@ def test_an_ignored_signal_stays_ignored(tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, *TERMINATING])
 def test_a_signal_saves_a_checkpoint_and_losses_go_on_as_without_it(tmp_path, monkeypatch, number):
     whole = trainer(tmp_path / "whole")
     whole.train()
-    handlers = [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    handlers = [signal.getsignal(kind) for kind in (signal.SIGINT, *TERMINATING)]
     stopped = trainer(tmp_path / "stopped", save_steps=100)
     stop_at(monkeypatch, stopped, 1, lambda: os.kill(os.getpid(), number))
     with (
@@ -84,7 +86,7 @@ def test_a_signal_saves_a_checkpoint_and_losses_go_on_as_without_it(tmp_path, mo
     ):
         stopped.train()
     assert caught.value.exit_code == 128 + number
-    assert [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
+    assert [signal.getsignal(kind) for kind in (signal.SIGINT, *TERMINATING)] == handlers
     assert steps(tmp_path / "stopped") == [2]
     again = trainer(tmp_path / "stopped")
     again.train(resume_from_checkpoint=str(last_whole_checkpoint(tmp_path / "stopped")))
