@@ -159,7 +159,7 @@ def _elements(path: Path) -> Iterator[ElementTree.Element]:
     except UserError:
         raise
     except (ElementTree.ParseError, LookupError, ValueError) as error:  # the last two of unknown encodings
-        raise UserError(f"{path}: not valid XML ({error}); export it again") from error
+        raise UserError(f"{path}: not valid XML ({error!s:.200}); export it again") from error
 
 
 def _declared_classes(path: Path) -> list[str]:
