@@ -73,3 +73,9 @@ def test_the_tidy_name_stays(untidy):
         with pytest.raises(UserError) as caught:
             unite_names([names])
         assert f"--label_map '{json.dumps({untidy: 'cell'})}'" in str(caught.value)
+
+
+def test_long_names_make_no_long_message():
+    with pytest.raises(UserError, match="if they are one class, use --label_map, ") as caught:
+        unite_names([["cat", "ca" + "- " * 3000 + "t"]])
+    assert len(str(caught.value)) < 500

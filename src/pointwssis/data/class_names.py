@@ -51,6 +51,7 @@ _NO_SIDES = {
     "left": {"over", "overs"},
     "right": {"angle", "angled", "triangle", "triangles", "way", "whale", "whales"},
 }
+_MAX_MAPPING = 200  # characters of a `label_map` in a message
 # Words of spaced, hyphenated, snake_case and CamelCase names; "mIoU" and digits need no special care here.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -215,9 +216,10 @@ def _is_tidy(name: str) -> bool:
 
 
 def _label_map(name: str, target: str) -> str:
-    """Return a `label_map` as on the command line."""
+    """Return a `label_map` as on the command line; of names that are too long to copy, the option alone."""
     is_plain = unicodedata.is_normalized("NFC", name) and name.isprintable()
-    return f"--label_map '{json.dumps({name: target}, ensure_ascii=not is_plain)}'"
+    mapping = json.dumps({name: target}, ensure_ascii=not is_plain)
+    return f"--label_map '{mapping}'" if len(mapping) <= _MAX_MAPPING else "--label_map"
 
 
 def _plain(name: str) -> str:

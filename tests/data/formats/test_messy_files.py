@@ -285,6 +285,7 @@ ALIASES = "a0: &a0 [x,x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] *
         ("data.yaml", "names: " + "[" * 100_000, "nested too deeply"),
         ("data.yaml", f"names: [a]\nnc: {'9' * 5000}\n", "cannot be read as int"),
         ("data.yaml", "names: [a]\ntrain: [[1]]\n", "train holds [1]; write paths as text"),
+        ("data.yaml", f"names: [a]\ntrain: {'x' * 5000}\n", "not found; looked for"),
         ("a.json", '{"images":' + "[" * 100_000, "ested too deeply"),
         ("tasks.json", "[" * 100_000, "ested too deeply"),
         ("a.jsonl", '{"image": "a.png", "x": ' + "[" * 100_000, "ested too deeply"),

@@ -215,7 +215,7 @@ def _image_files(settings: Mapping[str, Any], split: str, path: Path) -> list[Pa
         tried = list(dict.fromkeys([root / place, path.parent / place, path.parent / nearby]))
         found = next((place for place in tried if os.path.exists(place)), None)
         if found is None:
-            looked = ", ".join(str(place) for place in tried)
+            looked = ", ".join(f"{place!s:.300}" for place in tried)
             raise UserFileNotFoundError(
                 f"{path}: {split} is {brief(value)}: not found; looked for {looked}; correct path or {split}"
             )
