@@ -13,7 +13,7 @@ from ...ops.points import PointSource, point_from_mask
 from ...ops.wording import brief
 from ..errors import AnnotationError, Remark
 from ..schema import make_object
-from .doubts import are_fractions, doubt_about_box, doubt_about_extent, doubts
+from .doubts import are_fractions, doubt_about_box, doubt_about_polygons, doubts
 
 _BOX_HINT = ", or load with point_source='box_center' (on the command line: --point_source box_center)"
 _MAX_LISTED = 10  # category ids that a message lists
@@ -317,8 +317,7 @@ def _doubts_about_record(record: Mapping[str, Any], is_crowd: bool, size: tuple[
     """Return remarks on values that reading changes: polygons are clipped, and crowds are no objects."""
     remarks, polygons, attributes = [], record.get("segmentation"), record.get("attributes")
     if polygons and isinstance(polygons, list):
-        corners = np.concatenate([np.reshape(polygon, (-1, 2)) for polygon in polygons])
-        remarks += filter(None, [doubt_about_extent(corners, size, "segmentation")])
+        remarks += filter(None, [doubt_about_polygons(polygons, size, "segmentation")])
     if is_crowd and isinstance(attributes, Mapping) and "occluded" in attributes:
         text = "crowd that may be a brush mask of CVAT (not learned; export as CVAT for images 1.1)"
         remarks.append(Remark(text, "iscrowd", 1, is_suspect=True))

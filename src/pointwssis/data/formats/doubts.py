@@ -91,6 +91,17 @@ def doubt_about_extent(corners: np.ndarray, size: tuple[int, int], field: str) -
     return Remark(text, f"extent of {field}", extent, is_suspect=True)
 
 
+def doubt_about_polygons(polygons: Sequence[Sequence[float]], size: tuple[int, int], field: str) -> Remark | None:
+    """Return a remark on polygons that reach far beyond their image; see `doubt_about_extent`.
+
+    Args:
+        polygons: [x0, y0, x1, y1, …] each, in pixels.
+        size: (width, height) of the image in pixels.
+        field: field of the annotation file.
+    """
+    return doubt_about_extent(np.concatenate([np.reshape(polygon, (-1, 2)) for polygon in polygons]), size, field)
+
+
 def doubt_about_name(name: Any) -> Remark | None:
     """Return a remark on a class whose name other programs write for a missing value; None for any other."""
     if not isinstance(name, str) or name.strip().lower() not in _MISSING_WORDS:

@@ -14,9 +14,9 @@ import numpy as np
 
 from ...ops.coco_masks import decode_rle, encode_mask
 from ...ops.wording import counted
-from ..errors import AnnotationError
+from ..errors import AnnotationError, Remark
 from .coco_records import BORDER_TOLERANCE, box_center, read_mask, read_point, swapped_hint
-from .doubts import doubt_about_extent
+from .doubts import doubt_about_extent, doubt_about_polygons
 
 logger = logging.getLogger(__name__)
 
@@ -121,8 +121,7 @@ def polygon_mask(polygons: Sequence[Sequence[float]], width: int, height: int, f
             hint = "draw it again or remove it"
             raise AnnotationError("polygon of fewer than three corners", field, polygon, hint)
     mask = read_mask([list(polygon) for polygon in polygons], field, width, height)
-    corners = np.concatenate([np.reshape(polygon, (-1, 2)) for polygon in polygons])
-    return {"segmentation": mask, **_cut_off(corners, width, height, field)}
+    return {"segmentation": mask, **_remarks(doubt_about_polygons(polygons, (width, height), field))}
 
 
 def ellipse_mask(
@@ -156,7 +155,8 @@ def ellipse_mask(
     # The extent of the ellipse itself, which a rotation narrows
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     reaches = np.hypot(np.multiply(radii[0], (cosine, sine)), np.multiply(radii[1], (sine, cosine)))
-    return {**dense_mask(mask), **_cut_off(np.array([center - reaches, center + reaches]), width, height, field)}
+    extent = np.array([center - reaches, center + reaches])
+    return {**dense_mask(mask), **_remarks(doubt_about_extent(extent, (width, height), field))}
 
 
 def united_masks(shapes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -172,12 +172,14 @@ def box(corners: np.ndarray, width: int, height: int, field: str) -> dict[str, A
         value = [round(float(number), 2) for number in (*corners.min(axis=0), *corners.max(axis=0))]
         hint = f"the image has {width} × {height} pixels; draw the box again or remove it"
         raise AnnotationError("box without a pixel of the image", field, value, hint)
-    return {"bbox": [float(number) for number in (*low, *(high - low))], **_cut_off(corners, width, height, field)}
+    return {
+        "bbox": [float(number) for number in (*low, *(high - low))],
+        **_remarks(doubt_about_extent(corners, (width, height), field)),
+    }
 
 
-def _cut_off(corners: np.ndarray, width: int, height: int, field: str) -> dict[str, Any]:
-    """Return the remark on a shape that reaches far beyond its image, as values of an object."""
-    doubt = doubt_about_extent(corners, (width, height), field)
+def _remarks(doubt: Remark | None) -> dict[str, Any]:
+    """Return the remark on a shape as values of an object."""
     return {} if doubt is None else {"remarks": [doubt]}
 
 

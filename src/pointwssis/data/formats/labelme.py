@@ -217,7 +217,7 @@ def _decode_shapes(shapes: Sequence[Any], width: int, height: int) -> LabelAndVa
     if polygons:
         values = polygon_mask(polygons, width, height, "points")
     if masks:
-        values = united_masks([*masks, *filter(None, [values])])
+        values = united_masks([*masks, values] if values else masks)
     # Several rectangles give their common extent
     if corners:
         values |= box(np.concatenate(corners), width, height, "points")
