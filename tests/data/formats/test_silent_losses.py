@@ -131,6 +131,24 @@ def test_choices_about_a_region_are_its_class(images, shape):
     assert class_names(rows) == ["car"] and rows[0]["objects"][0]["category"] == 0
 
 
+@pytest.mark.parametrize("attributes", [[], [choice("occluded")]])
+def test_the_innermost_level_of_a_taxonomy_is_the_class_of_a_region(images, attributes):
+    taxonomy = {"type": "taxonomy", "value": {"x": 50, "y": 50, "taxonomy": [["vehicle", "car"]]}}
+    rows, _ = loaded(images, "a.json", studio(BARE, *attributes, taxonomy))
+    assert class_names(rows) == ["car"]
+
+
+def test_several_paths_of_a_taxonomy_are_no_class(images):
+    paths = [["vehicle", "car"], ["vehicle", "bus"]]
+    with pytest.raises(UserError, match=r"a\.json: task 1.*several labels on a region"):
+        loaded(images, "a.json", studio(BARE, {"type": "taxonomy", "value": {"taxonomy": paths}}))
+
+
+def test_a_taxonomy_that_is_no_list_of_paths_is_named(images):
+    with pytest.raises(UserError, match=r"value\.taxonomy is not a list of paths"):
+        loaded(images, "a.json", studio(BARE, {"type": "taxonomy", "value": {"taxonomy": ["car"]}}))
+
+
 def test_choices_about_a_region_with_a_label_are_attributes(images):
     rows, _ = loaded(images, "a.json", studio(CLICK, choice("occluded", "old")))
     assert class_names(rows) == ["cell"] and len(rows[0]["objects"]) == 1

@@ -8,6 +8,7 @@ Reading: export as "JSON" (not JSON-MIN, which drops required values). One task 
 | `keypointlabels` | a click |
 | `brushlabels`, `polygonlabels`, `ellipselabels` | a mask |
 | `rectanglelabels` | a box whose center is the point |
+| `choices` of a region without a label, or the innermost level of its `taxonomy` | its class |
 | `choices` of the image | image-level labels; `complete` or `incomplete` states whether all objects are annotated |
 
 Regions of the `Labels` tag are read too. Coordinates are percent of the upright image. Of several annotations of a
@@ -54,6 +55,7 @@ from .sniffing import FileHead
 _SHAPES = ("keypoint", "brush", "polygon", "ellipse", "rectangle", "labels")
 _GEOMETRY = ("x", "y", "width", "height", "rotation", "radiusX", "radiusY", "points", "rle")
 _NOT_SHAPES = ("choices", "textarea", "rating", "number", "taxonomy", "datetime", "pairwise", "relation", "ranker")
+_MAY_NAME_CLASS = ("choices", "taxonomy")  # those of them that may be the class of a region
 
 
 def is_label_studio(head: FileHead) -> bool:
@@ -173,7 +175,8 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
     """Yield the results that share an id: the parts of one object, or the choices of the image.
 
     A shape and its label may be separate results that both carry the geometry. Imported regions may share an id too: a
-    different geometry is a different object. Other results about a region (`_NOT_SHAPES`) are left out, except choices.
+    different geometry is a different object. Other results about a region (`_NOT_SHAPES`) are left out, except those that
+    may name its class.
     """
     regions: dict[str, list[Mapping[str, Any]]] = {}
     for position, result in enumerate(results):
@@ -183,7 +186,7 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
     for name, parts in regions.items():
         shapes = [part for part in parts if part.get("type") not in _NOT_SHAPES]
         # Choices about a region may be its class; those without a shape concern the image.
-        choices = [part for part in parts if part.get("type") == "choices"]
+        choices = [part for part in parts if part.get("type") in _MAY_NAME_CLASS]
         # At most one shape: nothing to tell apart
         if len(shapes) < 2:
             yield name, [*shapes, *choices] if shapes else parts
@@ -278,7 +281,9 @@ def _decode_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) 
         for key in each:
             if key.endswith("labels"):
                 found += _texts(each[key], f"value.{key}")
-    # Choices about a region are its class if it has no label, otherwise attributes.
+    # Without a label, a taxonomy of the region is its class, or else its choices are; otherwise they are attributes.
+    for each in values if not found else ():
+        found += _innermost_levels(each)
     for each in values if not found else ():
         found += _texts(each.get("choices", []), "value.choices")
     labels = list(dict.fromkeys(found))
@@ -291,6 +296,14 @@ def _decode_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) 
         masks = [_read_strokes(each, width, height) for each in strokes]
         return label, dense_mask(np.any(masks, axis=0))
     return label, _read_shape(shape, value, width, height)
+
+
+def _innermost_levels(value: Mapping[str, Any]) -> list[str]:
+    """Return the names at the ends of the chosen paths of a taxonomy: ["animal", "dog"] is a dog."""
+    paths = value.get("taxonomy", [])
+    if not isinstance(paths, list) or not all(isinstance(path, list) and path for path in paths):
+        raise AnnotationError("value.taxonomy is not a list of paths", "value.taxonomy", paths, "export it as JSON")
+    return [_texts(path, "value.taxonomy")[-1] for path in paths]
 
 
 def _read_strokes(value: Mapping[str, Any], width: int, height: int) -> np.ndarray:
