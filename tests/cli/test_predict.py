@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """`pointwssis predict`: what images become, with clicks and without, and what is refused."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ from PIL import Image
 from helpers import tiny
 from helpers.predictions import clicks, predict
 from pointwssis.cli.main import main
-from pointwssis.cli.predict import output_names
+from pointwssis.cli.predict import JOURNAL, output_names
 from pointwssis.cli.prediction_files import CSV_COLUMNS
 from pointwssis.data import load_coco
 from pointwssis.ops import bf16_speed
@@ -109,6 +110,25 @@ def test_a_file_in_the_place_of_the_output_folder(models, images, tmp_path, caps
     words = [str(models / "student"), str(images), "--output_dir", str(tmp_path / "out" / "deeper")]
     assert main(["predict", *words]) == 1
     assert "deeper: a file is in the place of this folder" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_is_one_line_and_loses_no_finished_image(models, images, tmp_path, capsys, monkeypatch):
+    out, words = tmp_path / "out", [str(models / "student"), str(images), "--threshold", "0"]
+    save, saved = Image.Image.save, []
+
+    def filling(self, path, *args, **kwargs):
+        if len(saved) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        saved.append(path)
+        save(self, path, *args, **kwargs)
+
+    with monkeypatch.context() as full:
+        full.setattr(Image.Image, "save", filling)
+        assert main(["predict", *words, "--output_dir", str(out)]) == 1
+    error = capsys.readouterr().err
+    assert f"{out}: the disk is full (" in error and "MB are free" in error and error.count("\n") == 1
+    assert len((out / JOURNAL).read_text().splitlines()) > 1  # the settings, and what is finished
+    assert predict(models, out, str(images), "--threshold", "0") == predict(models, tmp_path / "other", *words[1:])
 
 
 def test_nothing_found_is_no_error(models, images, tmp_path, capsys):

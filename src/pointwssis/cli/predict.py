@@ -46,12 +46,13 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     # Imported after the options, so that the help does not wait for torch.
     from ..ops.folder_lock import holding_folder
+    from ..ops.full_disk import naming_full_disk
     from ..registration import register
 
     register()
     # Arguments, files and classes are checked before the weights are loaded.
     _check(options)
-    with holding_folder(options.output_dir):
+    with holding_folder(options.output_dir), naming_full_disk(options.output_dir):
         predict(options)
 
 

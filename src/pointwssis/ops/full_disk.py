@@ -58,7 +58,7 @@ def naming_full_disk(path: Path) -> Iterator[None]:
             raise
         raise DiskFullError(
             f"{path}: the disk is full ({free_megabytes(path):.1f} MB are free{_lack_of_files(path)}); free some space "
-            "and run the same command again: complete stages and the last checkpoint are kept"
+            "and run the same command again: what is complete, checkpoints included, is kept"
         ) from error
 
 
