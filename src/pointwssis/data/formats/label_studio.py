@@ -175,8 +175,8 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
     """Yield the results that share an id: the parts of one object, or the choices of the image.
 
     A shape and its label may be separate results that both carry the geometry. Imported regions may share an id too: a
-    different geometry is a different object. Other results about a region (`_NOT_SHAPES`) are left out, except those that
-    may name its class.
+    different geometry is a different object. Other results about a region (`_NOT_SHAPES`) are left out, except those
+    that may name its class.
     """
     regions: dict[str, list[Mapping[str, Any]]] = {}
     for position, result in enumerate(results):
