@@ -36,6 +36,8 @@ REFINER_INPUTS = {
     "all": {},
 }
 STRONG_AUGMENTATION = {"copy_paste": 0.5, "scale_jitter": 1.4}
+# Settings of a stage that a run lacks would have no effect.
+NO_REFINER = {"refiner": {}, "refiner_model": {}}
 MEASURED_FILE = "measured.json"
 
 
@@ -114,7 +116,7 @@ class Experiment:
         per_image = masks.total_seconds / len(self.run.data.full)
         count = min(len(self.run.data.train), int((masks.total_seconds + points.total_seconds) / per_image))
         fraction = count / len(self.run.data.train)
-        changes = {"labeled_fraction": fraction, "stages": ["teacher", "control"]}
+        changes = {"labeled_fraction": fraction, "stages": ["teacher", "control"], **NO_REFINER}
         run = Run(replace(self.recipe, output_dir=str(self._other_folder("same_time")), **changes))
         run.teacher()
         found = run.student("control", run.data.masked)
@@ -154,6 +156,7 @@ class Experiment:
     def _reusing(self, name: str, **changes: Any) -> Recipe:
         """Return the recipe of another run, which starts from the teacher of this seed and fraction."""
         folder, teacher = self._other_folder(name), str(self.run.folder / "teacher")
+        changes = {"teacher": {}, **NO_REFINER, **changes}
         return replace(self.recipe, output_dir=str(folder), teacher_name_or_path=teacher, **changes)
 
     def _other_folder(self, name: str) -> Path:

@@ -50,13 +50,14 @@ def test_examples_in_docstrings(name):
     assert doctest.testmod(importlib.import_module(f"benchmarks.tables.{name}")).failed == 0
 
 
-def test_tables_end_to_end_and_again(shapes, tmp_path, script, monkeypatch, trainings):
+def test_tables_end_to_end_and_again(shapes, tmp_path, script, monkeypatch, trainings, caplog):
     monkeypatch.setitem(PRESETS, "quick", TINY)
     words = ["--preset", "quick", "--data", str(shapes), "--output_dir", str(tmp_path)]
     words += [word for key, value in OVERRIDES.items() for word in (f"--{key}", value)]
     pictures = ["figure2", "figure4", "figure5", "figure7"]
     words += ["--tables", "2", "4", "5", *pictures]
     printed = script("reproduce_tables", *words)
+    assert "no effect" not in caplog.text
     assert "## Table 2" in printed and "## Table 5" in printed and "## Table 3" not in printed
     assert all(Image.open(tmp_path / f"{name}.png").width > 300 for name in pictures)
     content = json.loads((tmp_path / "tables.json").read_text())
