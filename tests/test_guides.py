@@ -102,6 +102,8 @@ def test_quickstart(folder):
 
 
 def test_label_and_deploy(folder, quick_proposals):
+    Path("images").mkdir()  # as the quickstart leaves it
+
     def tiny_recipe(command: str) -> None:
         """Put a recipe of tiny networks in the place of the proposed one."""
         if "--write_recipe" in command:

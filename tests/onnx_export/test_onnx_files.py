@@ -142,6 +142,7 @@ def test_folder_describes_itself(export):
     assert config["refiner"]["class_conditional"]
     readme = (export.onnx / "README.md").read_text("utf-8")
     assert "refiner.onnx" in readme and "encoder_int8.onnx" in readme and tiny.NAMES[0] in readme
+    assert 'f"mask_{number}.png"' in readme  # one file per mask
 
 
 def test_existing_folder_is_kept(export, capsys):

@@ -94,16 +94,22 @@ def exported(labels: Iterable[tuple[WorkImage, ImageLabels]], class_names: Seque
         raise UserError(f"There is no format {format!r:.40}; {did_you_mean(format, WRITERS) or ', '.join(WRITERS)}")
     name, write = WRITERS[format]
     labels = list(labels)
-    for image, own in labels if format == "cvat" else ():
+    if format == "cvat":
+        _refuse_clicks_without_class(labels)
+    rows = label_rows(labels, class_names)
+    if not len(rows):
+        raise UserError("There is nothing to save yet; click an object first.")
+    return Download(name, write(rows))
+
+
+def _refuse_clicks_without_class(labels: Iterable[tuple[WorkImage, ImageLabels]]) -> None:
+    """Raise a `UserError` for a click whose class the model has not chosen yet: CVAT has no objects without one."""
+    for image, own in labels:
         if any(label is None for *_, label in own.clicks):
             raise UserError(
                 f"CVAT requires a class for every object, and clicks of {image.name} have none yet; open this image, "
                 "and the model chooses their classes."
             )
-    rows = label_rows(labels, class_names)
-    if not len(rows):
-        raise UserError("There is nothing to save yet; click an object first.")
-    return Download(name, write(rows))
 
 
 def label_rows(labels: Iterable[tuple[WorkImage, ImageLabels]], class_names: Sequence[str]) -> Dataset:
@@ -166,18 +172,19 @@ def labels_of_rows(rows: Dataset, doubts: Mapping[int, str] | None = None) -> Lo
         rows: rows of the schema.
         doubts: object id → what speaks against its mask.
     """
-    class_names, doubts, found, left_out = names_of(rows), doubts or {}, {}, 0
+    class_names, doubts = names_of(rows), doubts or {}
+    by_name: dict[str, ImageLabels] = {}
+    left_out = 0
     for row in rows.with_format(None):
         items = [item for item in row["objects"] if not item["iscrowd"]]
         masks = [item for item in items if item["segmentation"] is not None and item["category"] is not None]
-        objects = [
-            replace(from_row(item, class_names), id=number, doubt=doubts.get(item["id"]))
-            for number, item in enumerate(masks, start=1)
-        ]
+        objects = []
+        for number, item in enumerate(masks, start=1):
+            objects.append(replace(from_row(item, class_names), id=number, doubt=doubts.get(item["id"])))
         clicks = [_click(item, class_names) for item in items if item["segmentation"] is None and item["point"]]
-        found[row["file_name"]] = ImageLabels((row["width"], row["height"]), tuple(objects), clicks=tuple(clicks))
+        by_name[row["file_name"]] = ImageLabels((row["width"], row["height"]), tuple(objects), clicks=tuple(clicks))
         left_out += len(row["objects"]) - len(objects) - len(clicks)
-    return LoadedLabels(found, left_out)
+    return LoadedLabels(by_name, left_out)
 
 
 def write_labels(

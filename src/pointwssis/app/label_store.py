@@ -63,15 +63,12 @@ class LabelStore:
     ):
         self.folder = folder
         self._image_folders = "".join(f"{path}\n" for path in sorted(set(image_folders)))
-        if folder is not None:
-            self._check_image_folders()
         self._labels: dict[str, ImageLabels] = {}
         # Two people may save one image at the same time.
         self._lock = threading.Lock()
-        for name in names if folder is not None else ():
-            path = self._path(name)
-            if path.is_file():
-                self._labels[name] = _read(path, set(class_names))
+        if folder is not None:
+            self._check_image_folders()
+            self._read_labels(names, set(class_names))
 
     def __getitem__(self, name: str) -> ImageLabels:
         return self._labels[name]
@@ -107,6 +104,13 @@ class LabelStore:
                 self._write(name, labels)
             self._labels[name] = labels
             return labels
+
+    def _read_labels(self, names: Iterable[str], class_names: set[str]) -> None:
+        """Read the labels that the folder holds of images with these names."""
+        for name in names:
+            path = self._path(name)
+            if path.is_file():
+                self._labels[name] = _read(path, class_names)
 
     def _check_image_folders(self) -> None:
         """Refuse labels of other images, whose names may be the same."""

@@ -25,7 +25,9 @@ SEVERITIES = {"error": "ERROR  ", "warning": "WARNING", "note": "note   "}
 
 def text_report(checkup: Checkup) -> str:
     """Return the report as text: contents of each split, then all findings."""
-    parts = [part for name, split in checkup.splits.items() for part in _split_text(name, split)]
+    parts: list[str] = []
+    for name, split in checkup.splits.items():
+        parts += _split_text(name, split)
     return "\n\n".join([*parts, _findings_text(checkup)]) + "\n"
 
 

@@ -34,6 +34,30 @@ Every key of a recipe is an option, as in `pointwssis run`. The exit code is 1 i
 
 def main(arguments: Sequence[str]) -> int:
     """Check a dataset, print the report, and write the files that were asked for."""
+    # argparse would take the values of recipe keys for datasets; so datasets come first, and end at the first option.
+    sources = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments))
+    options, words = _parser().parse_known_args(arguments[len(sources) :])
+    # A value may list several files, or map names.
+    inputs: list[str] = []
+    for word in (*sources, *words):
+        inputs += re.split("[,=]", word)
+    _check_outputs(options, inputs)
+    # Imported after the options, so that the help does not wait for torch.
+    from ..checking.checkup import check_recipe
+    from ..checking.report import text_report
+    from ..registration import register
+    from .sources import recipe_of
+
+    register()
+    checkup = check_recipe(recipe_of(sources, words))
+    print(text_report(checkup))
+    _write_outputs(checkup, options)
+    # The exit code tells scripts whether a run would stop.
+    return int(checkup.stops_training)
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's own options; keys of a recipe are left to `recipe_of`."""
     parser = argparse.ArgumentParser(
         prog="pointwssis check",
         usage="pointwssis check [DATASET ...] [options] [--KEY VALUE ...]",
@@ -42,40 +66,13 @@ def main(arguments: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    # Options of the command itself; keys of a recipe are left to `recipe_of`.
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the complete report as JSON")
     parser.add_argument("--contact_sheet", type=Path, metavar="FILE", help="draw some images and those with problems")
     parser.add_argument("--write_recipe", type=Path, metavar="FILE", help="propose a recipe for data and machine")
     parser.add_argument(
         "--minutes", type=float, default=MINUTES, help="time that a run of the proposed recipe may take (%(default)g)"
     )
-    # argparse would take the values of recipe keys for datasets; so datasets come first, and end at the first option.
-    sources = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments))
-    options, words = parser.parse_known_args(arguments[len(sources) :])
-    _check_outputs(options, [part for word in (*sources, *words) for part in re.split("[,=]", word)])
-    # Imported after the options, so that the help does not wait for torch.
-    from ..checking.checkup import check_recipe
-    from ..checking.report import json_report, text_report
-    from ..checking.sheet import write_contact_sheet
-    from ..registration import register
-    from .sources import recipe_of
-
-    register()
-    checkup = check_recipe(recipe_of(sources, words))
-    print(text_report(checkup))
-    if options.json is not None:
-        options.json.write_text(json.dumps(json_report(checkup), indent=1, ensure_ascii=False), encoding="utf-8")
-        print(f"complete report: {options.json}")
-    if options.contact_sheet is not None:
-        print(f"contact sheet: {write_contact_sheet(checkup, options.contact_sheet)}")
-    if options.write_recipe is not None:
-        # A run on these data would fail, whatever its recipe.
-        if checkup.stops_training:
-            print("no recipe was written: first fix the problems that would stop training")
-        else:
-            write_recipe(checkup, options.write_recipe, options.minutes)
-    # The exit code tells scripts whether a run would stop.
-    return int(checkup.stops_training)
+    return parser
 
 
 def _check_outputs(options: argparse.Namespace, inputs: Sequence[str]) -> None:
@@ -92,6 +89,24 @@ def _check_outputs(options: argparse.Namespace, inputs: Sequence[str]) -> None:
             raise UserError(f"{path}: is one of the files to be checked; choose another name for the report")
     if options.contact_sheet is not None and not is_image_name(options.contact_sheet):
         raise UserError(f"--contact_sheet is {options.contact_sheet}: not the name of a picture, such as sheet.png")
+
+
+def _write_outputs(checkup: "Checkup", options: argparse.Namespace) -> None:
+    """Write the report, the contact sheet, and the recipe that were asked for."""
+    from ..checking.report import json_report
+    from ..checking.sheet import write_contact_sheet
+
+    if options.json is not None:
+        options.json.write_text(json.dumps(json_report(checkup), indent=1, ensure_ascii=False), encoding="utf-8")
+        print(f"complete report: {options.json}")
+    if options.contact_sheet is not None:
+        print(f"contact sheet: {write_contact_sheet(checkup, options.contact_sheet)}")
+    if options.write_recipe is not None:
+        # A run on these data would fail, whatever its recipe.
+        if checkup.stops_training:
+            print("no recipe was written: first fix the problems that would stop training")
+        else:
+            write_recipe(checkup, options.write_recipe, options.minutes)
 
 
 def write_recipe(checkup: "Checkup", path: Path, minutes: float) -> None:

@@ -120,18 +120,25 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
         # `main` ends quietly.
         if isinstance(error, BrokenPipeError) and reader_has_ended():
             raise
-        if is_about_a_full_disk(error) and not debug:
-            print(f"pointwssis {name}: the disk is full ({error}); free some space and try again", file=sys.stderr)
-            return 1
-        # Nor is a file system that does not permit what every other one does a bug.
-        if isinstance(error, OSError) and error.errno in SYSTEM_ERRORS and error.filename and not debug:
-            path = error.filename2 or error.filename  # the second one is the target of a renaming
-            print(f"pointwssis {name}: {path}: {SYSTEM_ERRORS[error.errno]}", file=sys.stderr)
+        reason = None if debug else reason_of_the_disk(error)
+        if reason is not None:
+            print(f"pointwssis {name}: {reason}", file=sys.stderr)
             return 1
         # Printed here and not raised, so that the request comes after the traceback.
         traceback.print_exc()
         print(f"pointwssis {name}: {REPORT}", file=sys.stderr)
         return 1
+
+
+def reason_of_the_disk(error: Exception) -> str | None:
+    """Return what is wrong with the disk or the file system, and the remedy; None for an error that is a bug."""
+    if is_about_a_full_disk(error):
+        return f"the disk is full ({error}); free some space and try again"
+    # A file system may not permit what every other one does.
+    if isinstance(error, OSError) and error.errno in SYSTEM_ERRORS and error.filename:
+        path = error.filename2 or error.filename  # the second one is the target of a renaming
+        return f"{path}: {SYSTEM_ERRORS[error.errno]}"
+    return None
 
 
 def open_closed_streams() -> None:

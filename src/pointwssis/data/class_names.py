@@ -5,7 +5,7 @@ import difflib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..ops.documents import read_text
@@ -183,19 +183,31 @@ def names_with_heights(class_names: Sequence[str]) -> list[str]:
 
 def _directed(class_names: Sequence[str], words: set[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
     """Return the names with one of the words, or with a word of a pair whose other word completes another name."""
-    opposites = {first: second for pair in pairs for first, second in (pair, pair[::-1])}
-    split = [[word.lower() for word in _WORD.findall(name)] for name in class_names]
-    found = []
-    for name, parts in zip(class_names, split, strict=True):
-        for place, word in enumerate(parts):
-            following = parts[place + 1] if place + 1 < len(parts) else ""
-            is_direction = word in words and following not in _NO_SIDES.get(word, ())
-            # The name of the opposite class differs in this word only.
-            mirrored = [*parts[:place], opposites.get(word), *parts[place + 1 :]]
-            if is_direction or mirrored in split:
-                found.append(name)
-                break
-    return found
+    opposites = dict(pairs) | {second: first for first, second in pairs}
+    parts_of = {name: [word.lower() for word in _WORD.findall(name)] for name in class_names}
+    known = list(parts_of.values())
+    return [name for name in class_names if _is_directed(parts_of[name], known, words, opposites)]
+
+
+def _is_directed(
+    parts: Sequence[str], known: Sequence[Sequence[str]], words: set[str], opposites: Mapping[str, str]
+) -> bool:
+    """Return True for the words of a name that has a direction, or that differs from another name by its opposite.
+
+    Args:
+        parts: words of the name, in lower case.
+        known: words of all names.
+        words: words that are directions.
+        opposites: word → word of the opposite direction, for words that are directions only in such pairs of names.
+    """
+    for place, word in enumerate(parts):
+        following = parts[place + 1] if place + 1 < len(parts) else ""
+        if word in words and following not in _NO_SIDES.get(word, ()):
+            return True
+        mirrored = [*parts[:place], opposites.get(word), *parts[place + 1 :]]
+        if mirrored in known:
+            return True
+    return False
 
 
 def _problem_of(name: str) -> str:

@@ -92,14 +92,14 @@ def annotation_format(path: str | Path) -> AnnotationFormat:
     # The first match counts, so the order of FORMATS decides between formats that look alike.
     head = FileHead.of(path)
     problem = "" if path.is_dir() else problem_of_text(path) or foreign_format(head)
-    for entry in () if problem else FORMATS:
-        if entry.recognizes(head):
-            return entry
-    # For an unknown file, quote what it begins with and list what is supported; a folder has no first line.
-    known = "; ".join(f"{entry.title} ({entry.file})" for entry in FORMATS)
-    if path.is_dir():
-        raise UserFileNotFoundError(f"{path}: this is a folder, not an annotation file; give its data.yaml or the file")
     if problem:
         raise UserError(f"{path}: {problem}")
+    for entry in FORMATS:
+        if entry.recognizes(head):
+            return entry
+    if path.is_dir():
+        raise UserFileNotFoundError(f"{path}: this is a folder, not an annotation file; give its data.yaml or the file")
+    # For an unknown file, quote what it begins with and list what is supported.
+    known = "; ".join(f"{entry.title} ({entry.file})" for entry in FORMATS)
     first_line = head.text.partition("\n")[0].strip()
     raise UserError(f"{path}: line 1 is {first_line[:60]!r}: unknown annotation format; supported are {known}")

@@ -180,11 +180,13 @@ class _ObjectMerger:
 
     def merged(self) -> list[Item]:
         """Return the merged objects; masks come first, so that clicks match masks whatever the order of the files."""
-        for has_mask in (True, False):
-            for source, row in enumerate(self.rows):
-                for item in row["objects"]:
-                    if (item["segmentation"] is not None) == has_mask:
-                        (self._add_mask if has_mask else self._add_click)(source, item)
+        items = [(source, item) for source, row in enumerate(self.rows) for item in row["objects"]]
+        for source, item in items:
+            if item["segmentation"] is not None:
+                self._add_mask(source, item)
+        for source, item in items:
+            if item["segmentation"] is None:
+                self._add_click(source, item)
         return [item for _, item in self.kept]
 
     def _add_mask(self, source: int, item: Item) -> None:
@@ -198,32 +200,39 @@ class _ObjectMerger:
         self.kept.append((source, item))
 
     def _add_click(self, source: int, item: Item) -> None:
-        if item["point"] is None:  # a box alone
-            self.kept.append((source, item))
+        is_click = item["point"] is not None  # and no box alone
+        if is_click and (self._joins_mask(source, item) or self._joins_click(source, item)):
             return
-        # The click belongs to the smallest compatible mask of another source that contains it.
+        # Anything else is a separate object.
+        self.kept.append((source, item))
+
+    def _joins_mask(self, source: int, item: Item) -> bool:
+        """Give a click to the smallest compatible mask of another source that contains it; return False without one."""
         x, y = self._pixel(item)
         masks = [other for other in self._others(source) if other["segmentation"] is not None]
         containing = [mask for mask in masks if _are_compatible(mask, item) and self._mask(mask)[y, x]]
-        if containing:
-            # Each source contributes one click per mask; one too many is an error of labeling, not another object.
-            free = [mask for mask in containing if (source, mask["id"]) not in self.owners]
-            if not free:
-                self._note("second click of a file in one mask (left out)", item, is_suspect=True)
-                return
-            owner = min(free, key=lambda mask: rle_area(mask["segmentation"]))
-            # The click becomes the point of the object, and its class if the mask has none.
-            self.owners.add((source, owner["id"]))
-            owner["point"] = item["point"]
-            self._agree(owner, item, "point")
-            return
-        # Outside all masks, clicks of two sources on the same pixel are one object.
+        if not containing:
+            return False
+        # Each source contributes one click per mask; one too many is an error of labeling, not another object.
+        free = [mask for mask in containing if (source, mask["id"]) not in self.owners]
+        if not free:
+            self._note("second click of a file in one mask (left out)", item, is_suspect=True)
+            return True
+        owner = min(free, key=lambda mask: rle_area(mask["segmentation"]))
+        # The click becomes the point of the object, and its class if the mask has none.
+        self.owners.add((source, owner["id"]))
+        owner["point"] = item["point"]
+        self._agree(owner, item, "point")
+        return True
+
+    def _joins_click(self, source: int, item: Item) -> bool:
+        """Join a click outside all masks with that of another source on the same pixel; return False without one."""
+        pixel = self._pixel(item)
         for other in self._others(source):
-            if other["segmentation"] is None and other["point"] is not None and self._pixel(other) == (x, y):
+            if other["segmentation"] is None and other["point"] is not None and self._pixel(other) == pixel:
                 self._agree(other, item, "point")
-                return
-        # Anything else is a separate object.
-        self.kept.append((source, item))
+                return True
+        return False
 
     def _others(self, source: int) -> list[Item]:
         return [item for number, item in self.kept if number != source and not item["iscrowd"]]

@@ -103,8 +103,10 @@ def draw_scene(
         canvas += alpha[:, :, None] * (fill - canvas)
         # The new object is in front, so earlier masks lose the pixels it covers.
         masks = np.concatenate([masks & ~mask, mask[None]])
-        labels, circles, full_areas = [*labels, label], [*circles, circle], [*full_areas, np.count_nonzero(mask)]
-        colors = [*colors, color]
+        labels.append(label)
+        full_areas.append(np.count_nonzero(mask))
+        circles.append(circle)
+        colors.append(color)
     canvas += rng.normal(0, rng.uniform(*limits.noise), canvas.shape)
     return canvas.clip(0, 255).astype(np.uint8), labels, masks
 
@@ -140,18 +142,21 @@ def _place(
 def _outline(rng: np.random.Generator, shape: str) -> np.ndarray:
     """Draw the corners (x, y), (n, 2), of a shape of radius 1 around (0, 0), randomly rotated and squeezed."""
     # Corners are given in polar coordinates: angles, radii, and a squeeze of the y axis.
+    radii, squeeze = 1.0, 1.0
     if shape == "ellipse":
-        angles, radii, squeeze = np.linspace(0, 2 * np.pi, 40, endpoint=False), 1.0, rng.uniform(0.5, 1)
+        angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+        squeeze = rng.uniform(0.5, 1)
     elif shape == "rectangle":
         half = rng.uniform(0.35, 0.95)  # of the angle between the diagonals
-        angles, radii, squeeze = np.array([half, np.pi - half, np.pi + half, -half]), 1.0, 1.0
+        angles = np.array([half, np.pi - half, np.pi + half, -half])
     elif shape == "triangle":
         angles = np.array([0, 2 * np.pi / 3, 4 * np.pi / 3]) + rng.uniform(-0.25, 0.25, 3)
         radii, squeeze = 1.15, rng.uniform(0.75, 1)
     else:
         # The corners of a star alternate between its points and the notches between them.
         angles = np.linspace(0, 2 * np.pi, 10, endpoint=False)
-        radii, squeeze = np.where(np.arange(10) % 2, rng.uniform(0.4, 0.5), 1.1), rng.uniform(0.85, 1)
+        radii = np.where(np.arange(10) % 2, rng.uniform(0.4, 0.5), 1.1)
+        squeeze = rng.uniform(0.85, 1)
     # A random rotation after the squeeze, so that the long axis has no preferred direction.
     corners = np.stack([np.cos(angles) * radii, np.sin(angles) * radii * squeeze], axis=1)
     turn = rng.uniform(0, 2 * np.pi)

@@ -72,8 +72,9 @@ from onnx_point_segmenter import OnnxPointSegmenter
 
 segmenter = OnnxPointSegmenter(".")
 session = segmenter.encode("photo.jpg")
-for instance in session(points=[(120, 80), (300, 210)]):  # (x, y) in pixels of the upright image
-    instance["mask"].save("mask.png")
+points = [(120, 80), (300, 210)]  # (x, y) in pixels of the upright image
+for number, instance in enumerate(session(points)):
+    instance["mask"].save(f"mask_{{number}}.png")
     print(instance["label"], instance["score"], instance["box"])
 everything = session()  # ordinary instance segmentation
 ```

@@ -111,7 +111,11 @@ def _has_deep_colors(image: Image.Image) -> bool:
 
 
 def _raw_mode(tile: Any) -> str:
-    first = tile.args if isinstance(tile.args, str) else tile.args[0] if tile.args else ""
+    """Return how Pillow will read a tile, such as "RGB;16B"; "" for decoders that are not told."""
+    # The arguments of a decoder are this text, or begin with it.
+    if isinstance(tile.args, str):
+        return tile.args
+    first = tile.args[0] if tile.args else ""
     return first if isinstance(first, str) else ""
 
 

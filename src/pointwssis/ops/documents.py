@@ -166,7 +166,9 @@ def lines_of_keys(text: str) -> dict[str, int]:
     lines: dict[str, int] = {}
 
     def add(node: yaml.Node | None, above: str) -> None:
-        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if not isinstance(node, yaml.MappingNode):
+            return
+        for key, value in node.value:
             if isinstance(key, yaml.ScalarNode):
                 lines[above + key.value] = key.start_mark.line + 1
                 add(value, f"{above}{key.value}.")

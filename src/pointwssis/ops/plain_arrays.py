@@ -44,10 +44,12 @@ def numbers_of(values: Any) -> np.ndarray:
         TypeError: True is not a number
     """
     array = plain_array(values)
-    if not isinstance(values, (list, tuple)) and array.dtype.kind in NUMBERS:
-        return array.astype(np.float64)
     # A list is looked at value by value, because NumPy has made one type of all of them.
-    for value in np.asarray(values, dtype=object).flat if isinstance(values, (list, tuple)) else array.flat:
+    is_list = isinstance(values, (list, tuple))
+    if array.dtype.kind in NUMBERS and not is_list:
+        return array.astype(np.float64)
+    originals = np.asarray(values, dtype=object) if is_list else array
+    for value in originals.flat:
         if value is None or isinstance(value, NO_NUMBERS):
             raise TypeError(f"{value!r:.40} is not a number")
     return array.astype(np.float64)

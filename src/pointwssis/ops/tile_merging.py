@@ -101,25 +101,29 @@ def merge_masks(parts: Iterable[TileMasks], image_size: tuple[int, int], max_det
 
 def _candidates(part: TileMasks, height: int, width: int) -> list[_Candidate]:
     """Return the instances of one tile in the frame of the image; empty masks are left out."""
-    tile = part.tile
     candidates = []
     for (mask, window), label, score in zip(part.masks, part.labels, part.scores, strict=True):
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not len(rows):
             continue
-        top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+        top, bottom = int(rows[0]), int(rows[-1]) + 1
+        left, right = int(columns[0]), int(columns[-1]) + 1
         pixels = mask[top:bottom, left:right]
         x, y = window.left, window.top
         box = Window(left + x, top + y, right + x, bottom + y)
-        # Does the mask come near to a border of the tile that is not one of the image?
-        is_cut = (
-            (tile.top > 0 and box.top < tile.top + BORDER)
-            or (tile.bottom < height and box.bottom > tile.bottom - BORDER)
-            or (tile.left > 0 and box.left < tile.left + BORDER)
-            or (tile.right < width and box.right > tile.right - BORDER)
-        )
-        candidates.append(_Candidate.of(pixels, box, [tile], is_cut, label, score))
+        is_cut = _is_cut(box, part.tile, height, width)
+        candidates.append(_Candidate.of(pixels, box, [part.tile], is_cut, label, score))
     return candidates
+
+
+def _is_cut(box: Window, tile: Window, height: int, width: int) -> bool:
+    """Return True for a mask that comes near to a border of its tile that is not one of the image."""
+    return (
+        (tile.top > 0 and box.top < tile.top + BORDER)
+        or (tile.bottom < height and box.bottom > tile.bottom - BORDER)
+        or (tile.left > 0 and box.left < tile.left + BORDER)
+        or (tile.right < width and box.right > tile.right - BORDER)
+    )
 
 
 def _common(first: Window, second: Window) -> Window:

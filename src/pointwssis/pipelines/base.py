@@ -73,7 +73,8 @@ class ImagePipeline(HubPipeline, Pipeline):
 
     def forward(self, model_inputs: Any, **parameters: Any) -> Any:
         """Run the network on an item or a batch of items; raise the error of an item that could not be read."""
-        for item in model_inputs if isinstance(model_inputs, list) else [model_inputs]:
+        items = model_inputs if isinstance(model_inputs, list) else [model_inputs]
+        for item in items:
             if isinstance(item, UserError):
                 raise item
         return super().forward(model_inputs, **parameters)

@@ -6,6 +6,7 @@ refiner nor the teacher of their rough masks has seen show what it does to the m
 """
 
 import bisect
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -99,11 +100,11 @@ class Gate:
             f"mean IoU {self.overall.rough_iou:.3f} → {self.overall.refined_iou:.3f} on {self.overall.objects} "
             "held-back objects"
         )
-        open_bins = sum(one.is_open for row in self.bins for one in row)
-        total = sum(len(row) for row in self.bins)
+        bins = list(itertools.chain.from_iterable(self.bins))
+        num_open = sum(one.is_open for one in bins)
         what = {
             ALL: "labels take the refined masks",
-            SOME: f"labels take refined masks in {open_bins} of {total} bins of size and score, else rough ones",
+            SOME: f"labels take refined masks in {num_open} of {len(bins)} bins of size and score, else rough ones",
             NONE: "labels keep the rough masks",
         }
         return f"{what[self.decision]} ({reason})"
@@ -166,26 +167,38 @@ def decide(measured: Sequence[MeasuredObject]) -> Gate:
         raise ValueError("a gate needs at least one held-back object")
     overall = _bin(measured)
     opens_all = overall.gains(OVERALL_MARGIN)
-    size_edges, score_edges = _edges([one.size for one in measured]), _edges([one.score for one in measured])
-    # Sort the objects into the bins; with one bin per axis, the overall decision is the only one.
+    # With one bin per axis, the overall decision is the only one.
+    size_edges = _edges([one.size for one in measured])
+    score_edges = _edges([one.score for one in measured])
+    bins = _binned(measured, size_edges, score_edges, opens_all)
+    if opens_all:
+        decision = ALL
+    elif any(one.is_open for one in itertools.chain.from_iterable(bins)):
+        decision = SOME
+    else:
+        decision = NONE
+    return Gate(decision, _bin(measured, opens_all), size_edges, score_edges, bins)
+
+
+def _edges(values: Sequence[float]) -> list[float]:
+    """Return the borders that divide values into one, two or three bins with equal numbers of objects."""
+    num_bins = 1 + (len(values) >= OBJECTS_FOR_TWO_BINS) + (len(values) >= OBJECTS_FOR_THREE_BINS)
+    quantiles = np.arange(1, num_bins) / num_bins
+    # Equal values share a bin, so that borders may coincide.
+    return sorted({float(edge) for edge in np.quantile(values, quantiles)})
+
+
+def _binned(
+    measured: Sequence[MeasuredObject], size_edges: list[float], score_edges: list[float], opens_all: bool
+) -> list[list[GateBin]]:
+    """Return the bins between the borders, in the form of `Gate.bins`."""
     cells: dict[tuple[int, int], list[MeasuredObject]] = defaultdict(list)
     for one in measured:
         cells[bisect.bisect(size_edges, one.size), bisect.bisect(score_edges, one.score)].append(one)
     bins = []
     for size_bin in range(len(size_edges) + 1):
         bins.append([_bin(cells[size_bin, score_bin], opens_all) for score_bin in range(len(score_edges) + 1)])
-    any_open = any(one.is_open for row in bins for one in row)
-    decision = ALL if opens_all else SOME if any_open else NONE
-    return Gate(decision, _bin(measured, opens_all), size_edges, score_edges, bins)
-
-
-def _edges(values: Sequence[float]) -> list[float]:
-    """Return the borders that divide values into one, two or three bins with equal numbers of objects."""
-    count = len(values)
-    bins = 3 if count >= OBJECTS_FOR_THREE_BINS else 2 if count >= OBJECTS_FOR_TWO_BINS else 1
-    quantiles = np.arange(1, bins) / bins
-    # Equal values share a bin, so that borders may coincide.
-    return sorted({float(edge) for edge in np.quantile(values, quantiles)}) if bins > 1 else []
+    return bins
 
 
 def _bin(measured: Sequence[MeasuredObject], opens_all: bool = False) -> GateBin:

@@ -41,7 +41,9 @@ def unconfirmed_objects(objects: Sequence[Object], row: Mapping[str, Any]) -> li
     # Clicks that were moved in the file, or removed
     in_file = [item["point"] for item in objects_with_point(row)]
     gone = [other for other in left if _is_click(other) and other["point"] not in in_file]
-    for item in confirmed if gone else ():
+    if not gone:
+        return left
+    for item in confirmed:
         mask = decode_rle(item["segmentation"])
         left = [other for other in left if other not in gone or not point_in_mask(other["point"], mask)]
     return left

@@ -109,10 +109,14 @@ def changed_settings(recipe: Recipe, given: Mapping[str, str]) -> dict[str, str]
 
 def outdated_results(folder: Path, changed: Mapping[str, str]) -> list[Path]:
     """Return the results in a folder that changed settings outdate, in the order of the stages."""
-    affected = {stage for first in changed.values() for stage in AFFECTED[first]}
+    affected: set[str] = set()
+    for first in changed.values():
+        affected.update(AFFECTED[first])
     found: list[Path] = []
     for stage, patterns in RESULTS.items():
-        for pattern in patterns if stage in affected else ():
+        if stage not in affected:
+            continue
+        for pattern in patterns:
             paths = sorted(folder.glob(pattern))
             # What lies in an outdated folder goes with it.
             found += [path for path in paths if not set(path.parents) & set(found)]
@@ -178,16 +182,22 @@ def remove_outdated(recipe: Recipe, given: Mapping[str, str], record: DataRecord
     folder = Path(recipe.output_dir)
     # One process removes, after all have looked; the others wait for it.
     wait_for_all()
-    for path in outdated_results(folder, all_changes(recipe, given, record)) if is_first_process() else ():
-        # The pseudo labels' folder holds several datasets of labels; that of rough masks is one.
-        for labels in (path, *path.glob("*/")):
-            if holds_keys(labels):
-                earlier = earlier_labels(labels)
-                earlier.parent.mkdir(parents=True, exist_ok=True)
-                shutil.rmtree(earlier, ignore_errors=True)
-                os.replace(labels, earlier)
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    if is_first_process():
+        for path in outdated_results(folder, all_changes(recipe, given, record)):
+            _keep_labels_aside(path)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
     wait_for_all()
+
+
+def _keep_labels_aside(result: Path) -> None:
+    """Move the labels in an outdated result to where `cached_by_image` looks for them."""
+    # The pseudo labels' folder holds several datasets of labels; that of rough masks is one.
+    for labels in (result, *result.glob("*/")):
+        if holds_keys(labels):
+            earlier = earlier_labels(labels)
+            earlier.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(earlier, ignore_errors=True)
+            os.replace(labels, earlier)

@@ -276,17 +276,15 @@ class RunPlan:
         # The rows of students do not exist yet, but their images and objects are known.
         labeled = concatenate_datasets([self.data.full, self.data.point, self.data.without_points])
         if stage == "refiner" and self.recipe.rough_folds > 1:
-            own = [count for name, count in steps.items() if name.startswith(FOLDS)]
-            size = (len(self.refiner_rows), count_objects(self.refiner_rows), sum(own))
-            plans.append(StagePlan(stage, FOLDS, TRAIN, *size, not own))
+            to_do = [count for name, count in steps.items() if name.startswith(FOLDS)]
+            plans.append(_training_plan(stage, FOLDS, self.refiner_rows, sum(to_do), is_done=not to_do))
         for model in MODELS:
             if model.stage == stage and model.name in trainings:
                 rows, _ = trainings[model.name]
-                rows = labeled if rows is None else rows
                 names = [name for name in steps if model_of(name) == model.name and not name.startswith(FOLDS)]
                 count = sum(steps[name] for name in names)
-                size = (len(rows), count_objects(rows), count)
-                plans.append(StagePlan(stage, model.name, TRAIN, *size, self._is_trained(model.name)))
+                is_done = self._is_trained(model.name)
+                plans.append(_training_plan(stage, model.name, labeled if rows is None else rows, count, is_done))
         return plans
 
     def _is_trained(self, name: str) -> bool:
@@ -296,6 +294,11 @@ class RunPlan:
 
     def _is_outdated(self, path: Path) -> bool:
         return any(path == removed or removed in path.parents for removed in self.outdated)
+
+
+def _training_plan(stage: str, name: str, rows: Dataset, steps: int, is_done: bool) -> StagePlan:
+    """Return the line of a plan about a training."""
+    return StagePlan(stage, name, TRAIN, len(rows), count_objects(rows), steps, is_done)
 
 
 def count_objects(rows: Dataset) -> int:

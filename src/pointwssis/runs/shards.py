@@ -69,11 +69,13 @@ def share_of(num_rows: int, index: int, count: int) -> list[int]:
 
 def _in_order(parts: Sequence[Dataset], num_rows: int, first_new_id: int | None) -> Iterator[dict[str, Any]]:
     """Yield the rows of all shares in the order of the data."""
-    iterators, ids = [iter(part) for part in parts], itertools.count(first_new_id or 0)
+    iterators = [iter(part) for part in parts]
+    new_ids = itertools.count(first_new_id or 0)
     for place in range(num_rows):
         row = next(iterators[place // IMAGES_PER_BATCH % len(parts)])
         # Every process has numbered its new objects from the same id on.
-        for item in row["objects"] if first_new_id is not None else ():
-            if item["id"] >= first_new_id:
-                item["id"] = next(ids)
+        if first_new_id is not None:
+            for item in row["objects"]:
+                if item["id"] >= first_new_id:
+                    item["id"] = next(new_ids)
         yield row

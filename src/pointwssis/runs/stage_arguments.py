@@ -139,13 +139,28 @@ def check_arguments(recipe: Recipe, values: dict[str, Any]) -> None:
         if name == "report_to":
             check_report(value, key)
         checked_value(value, hints[name], key)
-        # Training would end with NaN, or transformers stop with another message, after the data are loaded.
-        is_number, default = isinstance(value, (int, float)) and not isinstance(value, bool), known[name]
-        may_be_negative = default is None or (isinstance(default, (int, float)) and default < 0)
-        if is_number and not (math.isfinite(value) and (value >= 0 or may_be_negative)):
-            raise UserError(f"{key} is {value!r}; it must be a finite number of at least 0")
-        if name in POSITIVE_ARGUMENTS and value is not None and value < 1:
-            raise UserError(f"{key} is {value!r}; it must be at least 1")
+        if _is_number(value):
+            _check_number(name, value, known[name], key)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check_number(name: str, value: float, default: Any, key: str) -> None:
+    """Raise a `UserError` for a number that would end the training with NaN, or once the data are loaded.
+
+    Args:
+        name: name of the training argument.
+        value: its value.
+        default: default of the argument; a negative number, or None, permits negative values.
+        key: key of the recipe that gives the value; begins the message.
+    """
+    may_be_negative = default is None or (_is_number(default) and default < 0)
+    if not math.isfinite(value) or (value < 0 and not may_be_negative):
+        raise UserError(f"{key} is {value!r}; it must be a finite number of at least 0")
+    if name in POSITIVE_ARGUMENTS and value < 1:
+        raise UserError(f"{key} is {value!r}; it must be at least 1")
 
 
 def refiner_settings(recipe: Recipe) -> dict[str, Any]:

@@ -52,9 +52,17 @@ def watch(
         shutil.rmtree(folder, ignore_errors=True)
     if not takes_pictures(trainer) or rows is None or not len(rows):
         return
+    masked, pseudo_labeled = _examples(rows)
+    trainer.add_callback(PictureCallback(trainer, masked if validation is None else validation, pseudo_labeled))
+
+
+def _examples(rows: Dataset) -> tuple[Dataset, Dataset]:
+    """Return some training images with masks, and some with pseudo labels, evenly spread over the rows."""
     examined = rows.select(range(0, len(rows), max(1, len(rows) // NUM_EXAMINED)))
-    labeled = examined.with_format(None)
-    pseudo = [index for index, row in enumerate(labeled) if any(item["score"] is not None for item in row["objects"])]
-    true = [index for index, row in enumerate(labeled) if supervision(row) == "full" and index not in set(pseudo)]
-    samples = examined.select(true) if validation is None else validation
-    trainer.add_callback(PictureCallback(trainer, samples, examined.select(pseudo)))
+    masked, pseudo_labeled = [], []
+    for place, row in enumerate(examined.with_format(None)):
+        if any(item["score"] is not None for item in row["objects"]):
+            pseudo_labeled.append(place)
+        elif supervision(row) == "full":
+            masked.append(place)
+    return examined.select(masked), examined.select(pseudo_labeled)

@@ -68,11 +68,7 @@ class NeighborPaste:
         """
         if not self.sources:
             return image, mask, np.zeros_like(mask)
-        from_same = generator.random() < SAME_IMAGE and index in self.places
-        source = index if from_same else self.sources[int(generator.integers(len(self.sources)))]
-        item = self.rows[source]["objects"][int(generator.choice(self.places[source]))]
-        pixels = image if source == index else np.asarray(read_image(self.rows[source]))
-        pixels, shape = cut_out(item, pixels, self.turns, generator)
+        pixels, shape = self._random_cutout(index, image, generator)
         # Sizes spread evenly on a logarithmic scale. A long thin object may not be larger than the image.
         ratio = np.exp(generator.uniform(*np.log(SIZES))) * np.sqrt(mask.sum() / shape.sum())
         factor = min(ratio, *(np.array(mask.shape) / shape.shape))
@@ -97,6 +93,16 @@ class NeighborPaste:
         image = image.copy()
         image[window] = blended(image[window], pixels[part], opacity)
         return image, mask, neighbor
+
+    def _random_cutout(
+        self, index: int, image: np.ndarray, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw a neighbor for an object of a row, and cut it out; see `cut_out`."""
+        from_same = generator.random() < SAME_IMAGE and index in self.places
+        source = index if from_same else self.sources[int(generator.integers(len(self.sources)))]
+        item = self.rows[source]["objects"][int(generator.choice(self.places[source]))]
+        pixels = image if source == index else np.asarray(read_image(self.rows[source]))
+        return cut_out(item, pixels, self.turns, generator)
 
 
 def is_whole(item: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ PANEL = (640, 280)  # pixels
 MARGINS = (64, 28, 16, 36)  # left, top, right, bottom: space for the tick labels
 LEGEND_TOP, LEGEND_LINE = 8, 16  # upper edge of the first line of names, and distance of the lines
 NUM_GRID_LINES = 4
+DENSE = 30  # points of a series from which they get no dots
 
 
 def curves_of(log: Sequence[Mapping[str, Any]]) -> tuple[Series, Series]:
@@ -134,14 +135,16 @@ def _panel(axes: Axes) -> Image.Image:
         draw.text((x, bottom + 6), f"{axes.last * fraction:.0f}", fill=(80, 80, 80), font=font, anchor="mt")
     draw.text((right, PANEL[1] - 4), axes.title, fill=(80, 80, 80), font=font, anchor="rb")
 
-    # Each series in its color, with its name above; a dense series gets a dot at its end only.
+    # Each series in its color, with its name above
     for index, ((name, points), corner) in enumerate(zip(axes.series.items(), places, strict=True)):
         color = COLORS[index % len(COLORS)]
         draw.text(corner, name, fill=color, font=font)
         placed = [place(*point) for point in points]
         if len(placed) > 1:
             draw.line(placed, fill=color, width=2, joint="curve")
-        for center in placed if len(placed) < 30 else placed[-1:]:
+        # A dense series gets a dot at its end only.
+        dots = placed if len(placed) < DENSE else placed[-1:]
+        for center in dots:
             draw.circle(center, 3, fill=color)
     return panel
 
