@@ -9,6 +9,7 @@ clicks on objects from clicks on background (AUROC, and the fractions kept and r
 the one that keeps 95% of the objects).
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,6 +18,7 @@ from typing import Any
 from transformers import HfArgumentParser, pipeline
 
 from pointwssis import SegmentationTrainer, SegmentationTrainingArguments, evaluate_clicks, load_annotations
+from pointwssis.cli.endings import run_script
 from pointwssis.data import class_names
 from pointwssis.models.factory import saved_model
 
@@ -75,4 +77,4 @@ def show(metrics: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main))

@@ -24,6 +24,7 @@ from typing import Any
 from transformers import AutoConfig
 
 import pointwssis
+from pointwssis.cli.endings import run_script
 from pointwssis.hub.cards.released import bare_card
 from pointwssis.hub.client import push_folder
 from pointwssis.models.mask_refine_net.named_mask_refine_net import GENERAL_REFINER, find_refiner
@@ -341,4 +342,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main))

@@ -9,6 +9,7 @@ train_solov2.py: only their points are used, and the labels are compared with th
 """
 
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from pointwssis import (
     split_supervision,
     to_coco,
 )
+from pointwssis.cli.endings import run_script
 from pointwssis.pseudo_labeling import keep_rough_masks, mask_refine_net_refiner, solov2_teacher
 
 
@@ -72,4 +74,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main))

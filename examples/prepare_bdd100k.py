@@ -6,7 +6,9 @@ pointwssis run bdd100k_67k --dataset_name data/bdd100k-prepared --image_dir data
 """
 
 import argparse
+import sys
 
+from pointwssis.cli.endings import run_script
 from pointwssis.data import prepare_bdd100k, push_prepared
 from pointwssis.data.prepared.prepare_bdd100k import MASK_FORMS
 
@@ -41,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main))

@@ -7,7 +7,9 @@ pointwssis run examples/recipes/coco10.yaml --dataset_name data/coco-prepared --
 """
 
 import argparse
+import sys
 
+from pointwssis.cli.endings import run_script
 from pointwssis.data import prepare_coco, push_prepared
 from pointwssis.data.prepared.protocols import PERCENTAGES
 
@@ -52,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main))

@@ -24,6 +24,7 @@ from benchmarks.tables.published import all_tables
 from benchmarks.tables.report import Report, write_report
 from benchmarks.tables.settings import EVERYTHING, PICTURES, PRESETS, Settings
 
+from pointwssis.cli.endings import run_script
 from pointwssis.cli.run import hide_progress_bars
 from pointwssis.planning.speed import machine_name
 from pointwssis.runs.recipe_values import parse_overrides
@@ -69,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main, "run the same command again to resume"))

@@ -10,6 +10,7 @@ The paper uses two checkpoints of the teacher, from 2/3 and 8/9 of its training:
 imperfect as those of the final teacher on new images. All arguments of transformers' TrainingArguments apply.
 """
 
+import sys
 from dataclasses import dataclass, field
 
 from datasets import Dataset, concatenate_datasets
@@ -22,11 +23,13 @@ from pointwssis import (
     predict_rough_masks,
     split_supervision,
 )
+from pointwssis.cli.endings import run_script
 from pointwssis.data import class_names
 from pointwssis.models.factory import new_refiner, saved_model
 from pointwssis.models.mask_refine_net.named_mask_refine_net import find_refiner
 from pointwssis.pseudo_labeling import solov2_teacher
 from pointwssis.training import MASK_REFINE_NET_ARGUMENTS, RefinementDataset, RefinementSampling, augmentation_for
+from pointwssis.training.saving import saving_on_signals
 
 
 @dataclass
@@ -80,8 +83,8 @@ def main() -> None:
     trainer = SegmentationTrainer(
         model=model, args=training_args, train_dataset=train_dataset, eval_dataset=eval_rows, processing_class=processor
     )
-
-    result = trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
+    with saving_on_signals(trainer.save_in_time):
+        result = trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
     trainer.save_model()
     trainer.save_state()
     trainer.log_metrics("train", result.metrics)
@@ -95,4 +98,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main, "go on with --resume_from_checkpoint OUTPUT_DIR/checkpoint-STEP"))

@@ -11,15 +11,18 @@ python examples/train_student.py \
 All arguments of transformers' TrainingArguments apply; the defaults are those of the official student.
 """
 
+import sys
 from dataclasses import dataclass, field
 
 from datasets import concatenate_datasets
 from transformers import HfArgumentParser, set_seed
 
 from pointwssis import SegmentationTrainer, SegmentationTrainingArguments, load_annotations, split_supervision
+from pointwssis.cli.endings import run_script
 from pointwssis.data import class_names
 from pointwssis.models.factory import new_segmenter, saved_model
 from pointwssis.training import InstanceCollator, InstanceDataset, augmentation_for, background_threshold
+from pointwssis.training.saving import saving_on_signals
 
 
 @dataclass
@@ -79,7 +82,8 @@ def main() -> None:
     )
 
     # Train, evaluate and publish.
-    result = trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
+    with saving_on_signals(trainer.save_in_time):
+        result = trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
     trainer.save_model()
     trainer.save_state()
     trainer.log_metrics("train", result.metrics)
@@ -93,4 +97,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main, "go on with --resume_from_checkpoint OUTPUT_DIR/checkpoint-STEP"))

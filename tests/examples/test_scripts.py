@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,31 @@ def test_the_scripts_are_those_that_are_tested():
 def test_the_scripts_show_the_work_in_a_hundred_lines(name):
     text = (EXAMPLES / f"{name}.py").read_text("utf-8")
     assert len(text.splitlines()) <= 101 and "pointwssis.runs" not in text
+
+
+@pytest.mark.parametrize("name", sorted(LOOP | OTHERS - {"segment_over_http"}))
+def test_errors_and_signals_are_one_line(name):
+    last = (EXAMPLES / f"{name}.py").read_text("utf-8").splitlines()[-1]
+    assert last.startswith("    sys.exit(run_script(main")
+
+
+def test_a_missing_file_and_a_stop_are_one_line(shapes, tmp_path, script, monkeypatch):
+    words = ["--image_dir", str(shapes / "images"), "--output_dir", str(tmp_path / "out"), *FAST, *SIZE]
+    words += ["--model_name_or_path", tiny.saved_segmenter(tmp_path / "start")]
+    error = script("train_solov2", "--train_annotations", str(tmp_path / "none.json"), *words, exit_code=1)
+    assert error.startswith(f"train_solov2.py: {tmp_path / 'none.json'}: ") and "Traceback" not in error
+
+    def stopping(trainer, *args, **kwargs):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return loss(trainer, *args, **kwargs)
+
+    loss = SegmentationTrainer.compute_loss
+    monkeypatch.setattr(SegmentationTrainer, "compute_loss", stopping)
+    annotations = str(shapes / "annotations" / "instances_train.json")
+    error = script("train_solov2", "--train_annotations", annotations, *words, exit_code=143)
+    said = "train_solov2.py: interrupted (a checkpoint of step 1 was saved); go on with --resume_from_checkpoint "
+    assert error.splitlines()[-1].endswith(f"{said}OUTPUT_DIR/checkpoint-STEP")  # behind the progress bar
+    assert (tmp_path / "out" / "checkpoint-1").is_dir()
 
 
 def results(folder: Path) -> dict:

@@ -1,20 +1,18 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """`pointwssis COMMAND`, which is `python -m pointwssis COMMAND`."""
 
-import errno
 import importlib
 import importlib.metadata
 import io
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
 
-from ..ops.full_disk import is_about_a_full_disk
-from ..ops.interruption import Interrupted, ending_with_the_reader, raising_on_termination, reader_has_ended
+from ..ops.interruption import ending_with_the_reader, raising_on_termination, reader_has_ended
 from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean, with_hint
+from .endings import reason_of, stopped
 
 COMMANDS = {
     "demo": "run all stages on microscopy images of the package, in a few minutes",
@@ -34,15 +32,6 @@ OPTIONS = {
     "--help": "show this help; pointwssis COMMAND --help shows the options of a command",
     "--version": "print the version",
     "--debug": "show the traceback of every error; works before and after the command",
-}
-# Errors of the file system, which state a path → what they mean, and what to do
-SYSTEM_ERRORS = {
-    errno.EISDIR: "a folder is in the place of a file; move it away",
-    errno.ENOTDIR: "a file is in the place of a folder; move it away, or choose another path",
-    errno.EROFS: "the disk is read-only; choose another output folder",
-    errno.ENAMETOOLONG: "the name is too long for this disk; shorten it",
-    errno.ELOOP: "links lead in a circle; correct them",
-    errno.EIO: "the disk cannot be read or written; check it",
 }
 REPORT = (
     "this is a bug in pointwssis; please report it with the traceback above, the command and `pointwssis --version`"
@@ -106,39 +95,21 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
             command = importlib.import_module(f"pointwssis.cli.{name}")
             return command.main(words) or 0
     except KeyboardInterrupt as stop:
-        # Python raises a plain one for SIGINT.
-        stop = stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT)
-        details = f" ({stop.details})" if stop.details else ""
-        print(f"pointwssis {name}: interrupted{details}; run the same command again to resume", file=sys.stderr)
-        return stop.exit_code
-    except expected_errors() as error:
-        if debug:
-            raise
-        print(f"pointwssis {name}: {error}", file=sys.stderr)
-        return 1
+        return stopped(f"pointwssis {name}", stop, "run the same command again to resume")
     except Exception as error:
         # `main` ends quietly.
         if isinstance(error, BrokenPipeError) and reader_has_ended():
             raise
-        reason = None if debug else reason_of_the_disk(error)
+        reason = reason_of(error)
         if reason is not None:
+            if debug:
+                raise
             print(f"pointwssis {name}: {reason}", file=sys.stderr)
             return 1
         # Printed here and not raised, so that the request comes after the traceback.
         traceback.print_exc()
         print(f"pointwssis {name}: {REPORT}", file=sys.stderr)
         return 1
-
-
-def reason_of_the_disk(error: Exception) -> str | None:
-    """Return what is wrong with the disk or the file system, and the remedy; None for an error that is a bug."""
-    if is_about_a_full_disk(error):
-        return f"the disk is full ({error}); free some space and try again"
-    # A file system may not permit what every other one does.
-    if isinstance(error, OSError) and error.errno in SYSTEM_ERRORS and error.filename:
-        path = error.filename2 or error.filename  # the second one is the target of a renaming
-        return f"{path}: {SYSTEM_ERRORS[error.errno]}"
-    return None
 
 
 def open_closed_streams() -> None:
@@ -172,11 +143,3 @@ def refuse_empty(words: Sequence[str]) -> None:
             raise UserError(
                 f"{name} is empty; give a value, or leave it out (an unset variable of a shell is empty too)"
             )
-
-
-def expected_errors() -> tuple[type[Exception], ...]:
-    """Return errors of the user's input and of the world outside: a folder that is not writable, a Hub that is down."""
-    # Imported when something was raised: the help does without the library.
-    from huggingface_hub.errors import HfHubHTTPError
-
-    return UserError, PermissionError, HfHubHTTPError
