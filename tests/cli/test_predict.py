@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from transformers.utils import logging as transformers_logging
 
 from helpers import tiny
 from helpers.predictions import clicks, predict
 from pointwssis.cli.main import main
 from pointwssis.cli.predict import JOURNAL, output_names
-from pointwssis.cli.prediction_files import CSV_COLUMNS
+from pointwssis.cli.prediction_files import CSV_COLUMNS, OVERLAY_SIDE
 from pointwssis.data import load_coco
 from pointwssis.ops import bf16_speed
 from pointwssis.ops.coco_masks import decode_rle
@@ -44,6 +45,13 @@ def test_what_a_folder_of_images_becomes(models, images, tmp_path, batch_size, s
         assert float(row["score"]) == pytest.approx(annotation["score"], abs=1e-4)
 
 
+def test_loading_a_model_prints_no_bar(models, images, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(transformers_logging, "_tqdm_active", True)
+    monkeypatch.setattr(transformers_logging, "_tqdm_hook", None)
+    predict(models, tmp_path / "out", str(images / "one"))
+    assert capsys.readouterr().err == ""
+
+
 def test_the_label_image_numbers_the_instances_best_on_top(models, images, tmp_path):
     out = tmp_path / "out"
     content, _ = predict(models, out, str(images / "two"), "--threshold", "0")
@@ -56,7 +64,8 @@ def test_the_label_image_numbers_the_instances_best_on_top(models, images, tmp_p
         masks = np.stack([decode_rle(annotation["segmentation"]) for annotation in own])
         assert (labels == np.where(masks.any(0), masks.argmax(0) + 1, 0)).all()
         overlay = Image.open(out / "overlays" / f"{name}.png")
-        assert overlay.width / overlay.height == image["width"] / image["height"]  # small images are enlarged
+        assert overlay.width / overlay.height == image["width"] / image["height"]
+        assert min(overlay.size) >= OVERLAY_SIDE  # small images are enlarged
 
 
 def test_the_json_loads_as_a_dataset(models, images, tmp_path):

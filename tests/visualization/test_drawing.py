@@ -83,6 +83,14 @@ def test_labels_stay_inside():
     assert written.shape == plain.shape and (written != plain).any()
 
 
+def test_labels_leave_room_for_the_masks():
+    for side in (600, 2000):
+        plain = np.asarray(draw_instances(GRAY, [MASK], min_side=side))
+        written = np.asarray(draw_instances(GRAY, [MASK], labels=["name"], min_side=side))
+        rows = np.flatnonzero((written != plain).any(axis=(1, 2)))
+        assert 0 < rows[-1] - rows[0] < min(plain.shape[:2]) / 30
+
+
 def test_levels_have_their_colors():
     drawn = draw_level_map(Image.new("RGB", (256, 256)), [np.eye(256, dtype=bool)] * 2, [0, None])
     assert drawn.height > 256 and drawn.width == 256

@@ -193,11 +193,13 @@ def _labeled_work(options: argparse.Namespace, names: Sequence[str]) -> Work:
     rows, worst, reasons = _worst_first(labels_of(options.labels, options.paths[0] if options.paths else None))
     if unknown := set(names_of(rows)) - set(names):
         raise UserError(f"{options.labels}: the model does not know the class {min(unknown)!r}; it knows {names}")
-    labels, images, start = labels_of_rows(rows, reasons), [], {}
+    labels = labels_of_rows(rows, reasons)
     if labels.warning:
         print(f"{options.labels}: {labels.warning}")
     # Saved labels must lie inside the output folder, whatever the name of an image, and each in a file of its own.
     inside = {name for name in rows["file_name"] if lies_inside(Path("labels"), name)}
+    images: list[WorkImage] = []
+    start: dict[str, ImageLabels] = {}
     for row in rows.select_columns(["image", "file_name"]):
         name = row["file_name"]
         if row["image"]["bytes"] is not None:

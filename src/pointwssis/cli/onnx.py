@@ -41,11 +41,12 @@ def main(arguments: Sequence[str]) -> None:
     from ..onnx_export.saved_models import load_refiner_model, load_segmenter
     from ..registration import register
     from .image_paths import image_files
-    from .saved_segmenter import class_names
+    from .saved_segmenter import class_names, hide_loading_bars
 
     # Everything that can be wrong is checked before the weights are loaded.
     refuse_existing(Path(options.output_dir))
     register()
+    hide_loading_bars()
     images = list(image_files(options.int8)) if options.int8 else []
     class_names(options.model)  # raises for other models
     refiner = None if options.refiner is None else load_refiner_model(options.refiner)

@@ -18,6 +18,7 @@ from ..ops.whole_files import UNFINISHED
 from .prediction_journal import PredictionJournal, Record
 
 CSV_COLUMNS = ("image", "class", "score", "area", "x_min", "y_min", "width", "height", "center_x", "center_y")
+OVERLAY_SIDE = 600  # least shorter side of an overlay in pixels: captions of small images would hide the objects
 VALUES = ("segmentation", "bbox", "area", "iscrowd", "score", "point")  # of an annotation, beside its ids
 
 
@@ -133,4 +134,4 @@ def write_pictures(
     masks = [instance["mask"] for instance in instances]
     captions = [f"{instance['label']} {instance['score']:.2f}" for instance in instances]
     with whole_file(folder / "overlays" / f"{name}.png") as path:
-        draw_instances(image, masks, captions).save(path)
+        draw_instances(image, masks, captions, min_side=OVERLAY_SIDE).save(path)

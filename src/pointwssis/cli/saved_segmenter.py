@@ -44,6 +44,13 @@ def class_names(model: str) -> list[str]:
     return names
 
 
+def hide_loading_bars() -> None:
+    """Hide the bars of transformers for weights, which load in a moment; downloads from the Hub keep theirs."""
+    from transformers.utils import logging
+
+    logging.set_tqdm_hook(lambda make_bar, args, options: make_bar(*args, **{**options, "disable": True}))
+
+
 def load_pipeline(options: argparse.Namespace) -> "PointInstanceSegmentationPipeline":
     """Return a pipeline in this process: its model is known to be a SOLOv2."""
     import torch
@@ -56,6 +63,7 @@ def load_pipeline(options: argparse.Namespace) -> "PointInstanceSegmentationPipe
     from ..ops.devices import best_device
     from ..pipelines import PointInstanceSegmentationPipeline
 
+    hide_loading_bars()
     device = best_device()
     check_weights(options.model)
     with naming_damaged_model(options.model):

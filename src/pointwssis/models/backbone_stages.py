@@ -97,10 +97,10 @@ def _timm_parts(backbone: nn.Module) -> list[list[nn.Module]]:
     stem_end = before[0][-1] + 1 if before else first[0]
     cuts = [0, stem_end, *(stage[-1] + 1 for stage in (first, second, third, fourth))]
     parts = [modules[start:end] for start, end in pairwise(cuts)]
-    # A container without weights may hold modules of several parts.
-    return [[module for module in part if not list(module.children()) or _has_own(module)] for part in parts]
+    return [list(filter(_is_of_one_part, part)) for part in parts]
 
 
-def _has_own(module: nn.Module) -> bool:
-    """Return True for a module with parameters that are not those of its children."""
-    return next(module.parameters(recurse=False), None) is not None
+def _is_of_one_part(module: nn.Module) -> bool:
+    """Return False for a container without parameters of its own, which may hold modules of several parts."""
+    own_parameters = list(module.parameters(recurse=False))
+    return len(own_parameters) > 0 or len(list(module.children())) == 0

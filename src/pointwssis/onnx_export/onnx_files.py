@@ -34,6 +34,7 @@ ENCODER_OUTPUTS = ["confidences", "kernels", "mask_features"]
 POINT_INPUTS = ["points", "point_labels", "point_levels"]
 POINT_OUTPUTS = ["masks", "labels", "scores", "levels", "level_scores", "class_scores", "background_scores"]
 DETECTOR_OUTPUTS = ["masks", "labels", "scores", "levels"]
+FREE_SIZES = (None, None, {1: Dim.DYNAMIC, 2: Dim.DYNAMIC})  # of the encoder's outputs for one image
 
 NORMALIZATION = ("do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
 SEGMENTER_SETTINGS = (
@@ -124,29 +125,38 @@ def processor_settings(processor: Any, names: Sequence[str]) -> dict[str, Any]:
 
 def _write_segmenter(folder: Path, model: SOLOv2ForInstanceSegmentation) -> None:
     """Write encoder, point decoder and detector."""
-    settings = DecodingSettings.of(model.config)
-    encoder = Encoder(fold_batch_norms(model.float().cpu()))
+    settings, kind = DecodingSettings.of(model.config), model.config.backbone_config.model_type
+    tables = _write_encoder(folder / "encoder.onnx", Encoder(fold_batch_norms(model.float().cpu())), kind)
+    _write_point_decoder(folder / "point_decoder.onnx", PointDecoder(settings), tables, kind)
+    _write_detector(folder / "detector.onnx", Detector(settings), tables, kind)
+
+
+def _write_encoder(path: Path, encoder: Encoder, kind: str) -> tuple[Tensor, ...]:
+    """Write the encoder, and return its outputs for one image, which the decoders read."""
     # Sides are multiples of the stride. Examples avoid sizes that are equal or 1, which the export would take as fixed.
     height, width = (STRIDE * Dim(name, min=1) for name in ("height", "width"))
-    images, other = torch.randn(3, 3, 4 * STRIDE, 6 * STRIDE), torch.randn(2, 3, 5 * STRIDE, 2 * STRIDE)
+    images = torch.randn(3, 3, 4 * STRIDE, 6 * STRIDE)
     sizes = ({0: Dim.DYNAMIC, 2: height, 3: width},)
-    kind = model.config.backbone_config.model_type
-    _export(folder / "encoder.onnx", encoder, (images,), sizes, ["pixel_values"], ENCODER_OUTPUTS, kind)
-    _check_outputs(folder / "encoder.onnx", encoder, {"pixel_values": other}, kind)
-    # The decoders read the outputs for one image.
+    _export(path, encoder, (images,), sizes, ["pixel_values"], ENCODER_OUTPUTS, kind)
+    _check_outputs(path, encoder, {"pixel_values": torch.randn(2, 3, 5 * STRIDE, 2 * STRIDE)}, kind)
     with torch.no_grad():
-        tables = tuple(output[0] for output in encoder(images))
-    free_sizes = (None, None, {1: Dim.DYNAMIC, 2: Dim.DYNAMIC})
+        return tuple(output[0] for output in encoder(images))
+
+
+def _write_point_decoder(path: Path, decoder: PointDecoder, tables: tuple[Tensor, ...], kind: str) -> None:
+    """Write the decoder of points, which reads the outputs of the encoder for one image."""
     points = (torch.rand(3, 2) * 4 * STRIDE, torch.full((3,), -1), torch.full((3,), -1))
     free_counts = tuple({0: Dim.DYNAMIC} for _ in points)
     inputs = [*ENCODER_OUTPUTS, *POINT_INPUTS]
-    path, decoder = folder / "point_decoder.onnx", PointDecoder(settings)
-    _export(path, decoder, (*tables, *points), (*free_sizes, *free_counts), inputs, POINT_OUTPUTS, kind)
+    _export(path, decoder, (*tables, *points), (*FREE_SIZES, *free_counts), inputs, POINT_OUTPUTS, kind)
     for count in (0, 2):
         some = dict(zip(POINT_INPUTS, (values[:count] for values in points), strict=True))
         _check_outputs(path, decoder, {**_random_tables(tables), **some}, kind)
-    path, detector = folder / "detector.onnx", Detector(settings)
-    _export(path, detector, tables, free_sizes, ENCODER_OUTPUTS, DETECTOR_OUTPUTS, kind)
+
+
+def _write_detector(path: Path, detector: Detector, tables: tuple[Tensor, ...], kind: str) -> None:
+    """Write the decoder without points, which reads the outputs of the encoder for one image."""
+    _export(path, detector, tables, FREE_SIZES, ENCODER_OUTPUTS, DETECTOR_OUTPUTS, kind)
     for scores in ([], [0.9, 0.8, 0.7]):
         # Few scores that differ clearly, so that rounding changes neither the proposals nor their order.
         confidences = torch.zeros_like(tables[0])
@@ -219,15 +229,14 @@ def _check_outputs(path: Path, module: nn.Module, inputs: dict[str, Tensor], bac
     found = session.run(None, {name: values.numpy() for name, values in inputs.items()})
     with torch.no_grad():
         expected = module(**inputs)
-    for name, ours, theirs in zip(
-        session.get_outputs(), found, expected if isinstance(expected, tuple) else (expected,), strict=True
-    ):
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    for output, ours, theirs in zip(session.get_outputs(), found, expected, strict=True):
         difference = math.inf
         if ours.shape == theirs.shape:
             difference = np.abs(ours - theirs.numpy()).max(initial=0)  # outputs may be empty
         if not difference <= TOLERANCE:
             raise UserError(
-                f"{path.name}: {name.name} differs by {difference:.2g} between torch and onnxruntime; models with "
+                f"{path.name}: {output.name} differs by {difference:.2g} between torch and onnxruntime; models with "
                 f"backbone {backbone} cannot be exported"
             )
 

@@ -20,6 +20,7 @@ from ..pipelines.validation import checked_prompts
 from .labeler_types import Labels, Points
 
 Instance = dict[str, Any]
+Input = tuple[torch.Tensor, torch.Tensor | None]  # (1, 3, H, W) image, and (1, H, W) mask of its padding
 Prompts = dict[str, torch.Tensor]  # `points` (N, 2) and `labels` (N,) of one image, see `checked_prompts`
 
 
@@ -114,27 +115,33 @@ class ViewLabeler:
 
     def _encoded(self, images: Sequence[Image.Image], parts: Sequence[Part]) -> list[list[EncodedView]]:
         """Run the network once per part and view; on a GPU, parts of one padded size go through it together."""
-        # On a CPU, a batch saves no time, but its size changes the last digits of the outputs. One input at a time,
-        # the labels of an image do not depend on the images beside it.
-        at_once = 1 if self.device.type == "cpu" else len(images)
         encoded: list[list[EncodedView]] = [[] for _ in parts]
         for scale, is_flipped in self.views.each():
-            inputs, groups = [], defaultdict(list)
-            for index, part in enumerate(parts):
+            inputs = []
+            for part in parts:
                 image = images[part.image].crop(part.window)
                 inputs.append(self._inputs(ImageOps.mirror(image) if is_flipped else image, scale, part.side))
-                groups[tuple(inputs[-1][0].shape[-2:])].append(index)
-            for indices in groups.values():
-                for start in range(0, len(indices), at_once):
-                    chunk = indices[start : start + at_once]
-                    for index, (outputs, valid_size) in zip(chunk, self._forward(inputs, chunk), strict=True):
-                        image = images[parts[index].image]
-                        frame = Frame(0, valid_size, parts[index].window, (image.height, image.width))
-                        encoded[index].append(EncodedView(frame, outputs, is_flipped))
+            for chunk in self._chunks(inputs, len(images)):
+                for index, (outputs, valid_size) in zip(chunk, self._forward(inputs, chunk), strict=True):
+                    image = images[parts[index].image]
+                    frame = Frame(0, valid_size, parts[index].window, (image.height, image.width))
+                    encoded[index].append(EncodedView(frame, outputs, is_flipped))
         return encoded
 
-    def _inputs(self, image: Image.Image, scale: float, side: int | None) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return the (1, 3, H, W) input and the (1, H, W) mask of its padding, at `scale` times the usual size."""
+    def _chunks(self, inputs: Sequence[Input], batch_size: int) -> Iterator[list[int]]:
+        """Yield the indices of inputs of one padded size, which go through the network together."""
+        # On a CPU, a batch saves no time, but its size changes the last digits of the outputs. One input at a time,
+        # the labels of an image do not depend on the images beside it.
+        at_once = 1 if self.device.type == "cpu" else batch_size
+        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for index, (pixel_values, _) in enumerate(inputs):
+            groups[tuple(pixel_values.shape[-2:])].append(index)
+        for indices in groups.values():
+            for start in range(0, len(indices), at_once):
+                yield indices[start : start + at_once]
+
+    def _inputs(self, image: Image.Image, scale: float, side: int | None) -> Input:
+        """Return the network's input for an image, at `scale` times the usual size."""
         sizes: dict[str, Any] = {}
         if scale != 1:
             sizes["size"] = _scaled(self.processor.size, scale, 1)
@@ -145,9 +152,7 @@ class ViewLabeler:
         encoded = self.processor(images=[image], window_sides=sides, return_tensors="pt", **sizes)
         return encoded["pixel_values"], encoded.get("pixel_mask")
 
-    def _forward(
-        self, inputs: Sequence[tuple[torch.Tensor, torch.Tensor | None]], indices: Sequence[int]
-    ) -> list[tuple[ImageOutputs, tuple[int, int]]]:
+    def _forward(self, inputs: Sequence[Input], indices: Sequence[int]) -> list[tuple[ImageOutputs, tuple[int, int]]]:
         """Return the outputs, and (height, width) without padding, of inputs of one size."""
         pixel_values = torch.cat([inputs[index][0] for index in indices]).to(self.device)
         pixel_mask = None

@@ -6,17 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datasets import Dataset
-from transformers import (
-    default_data_collator,
-    set_seed,
-)
+from transformers import default_data_collator, set_seed
 
 from ..data import class_names
-from ..models.factory import (
-    CROP_FIELDS,
-    new_refiner,
-    saved_refiner,
-)
+from ..models.factory import CROP_FIELDS, new_refiner, saved_refiner
 from ..models.mask_refine_net.image_processing_pil_mask_refine_net import MaskRefineNetImageProcessorPil
 from ..models.mask_refine_net.modeling_mask_refine_net import MaskRefineNetForMaskRefinement
 from ..models.mask_refine_net.named_mask_refine_net import find_refiner

@@ -14,17 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from transformers import (
-    TrainerCallback,
-    set_seed,
-)
+from transformers import TrainerCallback, set_seed
 
 from ..data import class_names
-from ..models.factory import (
-    CHANGEABLE_FIELDS,
-    new_segmenter,
-    saved_model,
-)
+from ..models.factory import CHANGEABLE_FIELDS, new_segmenter, saved_model
 from ..models.solov2.configuration_solov2 import SOLOv2Config
 from ..models.solov2.image_processing_pil_solov2 import SOLOv2ImageProcessorPil
 from ..models.solov2.modeling_solov2 import SOLOv2ForInstanceSegmentation

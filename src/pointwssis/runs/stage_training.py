@@ -5,11 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from transformers import (
-    PrinterCallback,
-    ProgressCallback,
-    TrainerState,
-)
+from transformers import PrinterCallback, ProgressCallback, TrainerState
 
 from ..ops.processes import from_first_process, naming_lost_processes, wait_for_all
 from ..training.saving import last_whole_checkpoint, remove_checkpoints_after, saving_on_signals

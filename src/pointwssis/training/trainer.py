@@ -259,22 +259,25 @@ class SegmentationTrainer(Trainer):
         for sample in samples:
             groups[tuple(sample["pixel_values"].shape)].append(sample)
         for group in groups.values():
-            inputs = (torch.cat([sample[name] for sample in group]) for name in ("pixel_values", "pixel_mask"))
-            outputs = self._outputs(model, *inputs)
-            results = self.processing_class.post_process_instance_segmentation(
-                outputs, target_sizes=[sample["size"] for sample in group], return_coco_annotation=True
-            )
-            for sample, result in zip(group, results, strict=True):
-                predictions = []
-                for rle, info in zip(result["segmentation"], result["segments_info"], strict=True):
-                    predictions.append({"label": info["label_id"], "score": info["score"], "rle": rle})
-                yield sample["image_id"], predictions
+            image_ids = [sample["image_id"] for sample in group]
+            yield from zip(image_ids, self._segmented_together(model, group), strict=True)
+
+    def _segmented_together(self, model: nn.Module, samples: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+        """Yield the predictions for each of some images of one padded shape, in one forward pass."""
+        inputs = [torch.cat([sample[name] for sample in samples]) for name in ("pixel_values", "pixel_mask")]
+        outputs = self._outputs(model, *inputs)
+        sizes = [sample["size"] for sample in samples]
+        decode = self.processing_class.post_process_instance_segmentation
+        for result in decode(outputs, target_sizes=sizes, return_coco_annotation=True):
+            predictions = []
+            for rle, info in zip(result["segmentation"], result["segments_info"], strict=True):
+                predictions.append({"label": info["label_id"], "score": info["score"], "rle": rle})
+            yield predictions
 
     def _segmented_in_tiles(self, model: nn.Module, image: Image.Image) -> list[dict[str, Any]]:
         """Return the predictions for one image, of which a few tiles at a time are in memory."""
         processor, settings = self.processing_class, DecodingSettings.of(self.model.config)
-        network = partial(self._outputs, model)
-        encoded = encode_tiles(network, processor, image, processor.tile_size, self.args.device)
+        encoded = encode_tiles(partial(self._outputs, model), processor, image, processor.tile_size, self.args.device)
         masks, labels, scores = instances_of_tiles(encoded, settings, threshold=0.0)
         predictions = []
         for mask, label, score in zip(masks, labels.tolist(), scores.tolist(), strict=True):

@@ -34,6 +34,7 @@ PANEL_OPACITY = 0.35  # of the fillings, so that the image shows through
 PANEL_OUTLINE = 2  # width of the outlines in pixels of a panel whose longer side is MIN_SIDE
 MAX_SIDE = 4096  # no image becomes longer by being enlarged, in pixels
 MIN_SIDE = 256  # images with a shorter side below this, in pixels, are enlarged
+LABELS_PER_SIDE, MIN_LABEL = 48, 10  # lines of text that would fill the shorter side; least height in pixels
 
 
 def instance_colors(count: int) -> list[Color]:
@@ -305,7 +306,7 @@ def _marked(
 
 
 def _write_labels(canvas: Image.Image, parts: Sequence[MaskPart], labels: Sequence[str], factor: int) -> None:
-    draw, font = ImageDraw.Draw(canvas), _font(max(10, min(canvas.size) // 24))
+    draw, font = ImageDraw.Draw(canvas), _font(max(MIN_LABEL, min(canvas.size) // LABELS_PER_SIDE))
     for part, label in zip(parts, labels, strict=True):
         if not part.area:
             continue

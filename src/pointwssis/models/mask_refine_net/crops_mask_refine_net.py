@@ -38,13 +38,26 @@ class ObjectPrompts:
             if entries is not None and len(entries) != len(sizes):
                 raise ValueError(f"{name} has {len(entries)} entries for {len(sizes)} images; give one entry per image")
         for i, size in enumerate(sizes):
-            count = len(self.rough_masks[i])
-            expected = {"rough_masks": (count, *size), "input_points": (count, 2), "mask_labels": (count, *size)}
-            for name, entries in vars(self).items():
-                shape = () if entries is None else _shape(entries[i])
-                # An image without objects may come with any empty entry.
-                if entries is not None and (count or shape[0]) and shape != expected.get(name, (count,)):
-                    raise ValueError(f"{name}[{i}] must have the shape {expected.get(name, (count,))}, got {shape}")
+            self._check_image(i, size)
+
+    def _check_image(self, i: int, size: tuple[int, int]) -> None:
+        """Raise a ValueError for an entry of one image whose shape does not fit its (height, width) and its objects."""
+        count = len(self.rough_masks[i])
+        expected = {
+            "rough_masks": (count, *size),
+            "input_points": (count, 2),
+            "class_labels": (count,),
+            "mask_labels": (count, *size),
+            "box_scales": (count,),
+        }
+        for name, entries in vars(self).items():
+            if entries is None:
+                continue
+            shape = _shape(entries[i])
+            # An image without objects may come with any empty entry.
+            is_empty = count == 0 and shape[0] == 0
+            if shape != expected[name] and not is_empty:
+                raise ValueError(f"{name}[{i}] must have the shape {expected[name]}, got {shape}")
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Iterate over all objects as (image index, object index)."""
