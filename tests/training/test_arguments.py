@@ -1,7 +1,8 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""The number of images per training step, on any number of processes."""
+"""The number of images per training step, on any number of processes, and what a machine without a GPU changes."""
 
 import pytest
+import torch
 
 from pointwssis.ops.user_error import UserError
 from pointwssis.training.arguments import SegmentationTrainingArguments, passes_per_step
@@ -23,3 +24,9 @@ def test_passes_accumulate_to_the_total_batch_size(tmp_path):
 def test_a_batch_that_is_no_number_of_passes_is_refused(total, per_pass):
     with pytest.raises(UserError, match=f"total_batch_size is {total}, but {per_pass} images go through the network"):
         passes_per_step(total, per_pass)
+
+
+@pytest.mark.parametrize("has_accelerator", [True, False])
+def test_memory_is_pinned_for_an_accelerator_only(tmp_path, monkeypatch, has_accelerator):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: has_accelerator)
+    assert arguments(tmp_path, use_cpu=False).dataloader_pin_memory == has_accelerator

@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from transformers import TrainingArguments
 
 from ..ops.user_error import UserError
@@ -70,6 +71,9 @@ class SegmentationTrainingArguments(TrainingArguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        # Without an accelerator nothing is pinned, and PyTorch would warn about it at each data loader.
+        if not torch.accelerator.is_available():
+            self.dataloader_pin_memory = False
         if self.total_batch_size is not None:
             per_pass = self.train_batch_size * self.world_size
             self.gradient_accumulation_steps = passes_per_step(self.total_batch_size, per_pass)
