@@ -38,14 +38,15 @@ _TAIL_BYTES = 4096
 def is_image_name(path: str | Path) -> bool:
     """Return True if a file of a folder is taken for an image, by its name.
 
-    Archives made on a Mac hold a `._photo.jpg` beside each `photo.jpg`, which is no image.
+    Hidden files are none: archives made on a Mac hold a `._photo.jpg` beside each `photo.jpg`, and programs that copy
+    or edit a file write a hidden one first.
 
     Example:
         >>> is_image_name("a/photo.JPG"), is_image_name("a/._photo.jpg"), is_image_name("a/notes.txt")
         (True, False, False)
     """
     path = Path(path)
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("._")
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def read_image(source: Any) -> Image.Image:

@@ -62,7 +62,9 @@ def parse_value(key: str, text: str, hint: Any) -> Any:
     # Lists may leave out the brackets of YAML.
     if hint == list[str] and "[" not in text:
         return [word.strip() for word in text.split(",")]
-    # One path stays a text, several become a list.
+    # One path stays a text, even with a comma in its name; several become a list.
+    if hint == str | list[str] | None and os.path.exists(text):
+        return text
     if hint == str | list[str] | None and "[" not in text and text != "null":
         words = [word.strip() for word in text.split(",")]
         return words[0] if len(words) == 1 else words
