@@ -165,3 +165,9 @@ def test_missing_file(tmp_path):
 def test_bytes_behind_the_end_of_a_jpeg_do_no_harm(tmp_path):
     (tmp_path / "a.jpg").write_bytes(JPEG + b"x" * 9000)
     assert check_image(tmp_path / "a.jpg") == read_image(tmp_path / "a.jpg").size == (512, 384)
+
+
+def test_a_bad_image_in_memory_is_named_by_its_row():
+    row = {"image": {"path": None, "bytes": b"junk"}, "file_name": "sub/a.png"}
+    with pytest.raises(UserError, match="^sub/a.png: not a readable image"):
+        read_image(row)

@@ -65,7 +65,7 @@ def read_image(source: Any) -> Image.Image:
         UserError: the file is damaged, truncated, not an image, or has several pages; the message names it.
     """
     if isinstance(source, Mapping) and "image" in source:
-        source = source["image"]
+        source = _image_of_row(source)
     if isinstance(source, bytes):
         source = {"path": None, "bytes": source}
     if isinstance(source, Image.Image):
@@ -149,6 +149,14 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
     except Exception as error:  # damaged files make Pillow raise OSError, SyntaxError, struct.error and others
         reason = " ".join(str(error).split())
         raise UserError(f"{name}: cannot be decoded ({reason}); replace the file or remove the image") from error
+
+
+def _image_of_row(row: Mapping[str, Any]) -> Any:
+    """Return the image of a dataset row; one that is stored without a path takes the file name of the row."""
+    image = row["image"]
+    if isinstance(image, Mapping) and image.get("bytes") is not None and not image.get("path"):
+        return {**image, "path": row.get("file_name")}
+    return image
 
 
 def _name(source: Any) -> str:

@@ -37,7 +37,7 @@ from .datasets import ImageDataset, InstanceDataset, SeededDataset
 from .learning_rate import warmup_multistep_factor
 from .logged_losses import LoggedLosses
 from .parameter_groups import parameter_groups
-from .row_datasets import wrap_eval_rows, wrap_train_rows
+from .row_datasets import refuse_plain_rows, wrap_eval_rows, wrap_train_rows
 from .samplers import ShapeOrderSampler, SimilarShapeSampler
 from .saving import UNFINISHED_CHECKPOINTS, SaveInTime
 from .streams import InstanceStream
@@ -109,6 +109,7 @@ class SegmentationTrainer(Trainer):
     ):
         if not isinstance(args, SegmentationTrainingArguments):
             raise TypeError(f"args must be SegmentationTrainingArguments; got {type(args).__name__}")
+        refuse_plain_rows("train_dataset", train_dataset)
         super().__init__(model, args, data_collator, train_dataset, eval_dataset, processing_class, **kwargs)
         self.max_detections = max_detections
         self.evaluator: CocoEvaluator | None = None
