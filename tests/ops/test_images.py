@@ -8,6 +8,7 @@ from PIL import Image
 
 from helpers.hand_made import write_png16
 from pointwssis.data import check_image, read_image
+from pointwssis.ops.user_error import UserError
 
 RGB = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
 DEEP = np.linspace(300, 4095, 48 * 64).reshape(48, 64).astype(np.uint16)  # 12 bits in 16

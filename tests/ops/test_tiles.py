@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from pointwssis.ops.tiles import MAX_TILES, Window, most_central_windows, tile_windows
+from pointwssis.ops.user_error import UserError
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5])
@@ -21,9 +22,6 @@ def test_windows_cover_every_pixel_and_overlap_enough(overlap):
         for one, other in zip(rows, rows[1:], strict=False):
             assert one.right - other.left >= int(side * overlap) and one.left < other.left
         assert rows[0].left == 0 and rows[-1].right == width and windows[-1].bottom == height
-
-
-from pointwssis.ops.user_error import UserError
 
 
 def test_an_image_that_fits_is_one_window():

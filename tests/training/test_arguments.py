@@ -23,3 +23,10 @@ def test_passes_accumulate_to_the_total_batch_size(tmp_path):
 def test_a_batch_that_is_no_number_of_passes_is_refused(total, per_pass):
     with pytest.raises(UserError, match=f"total_batch_size is {total}, but {per_pass} images go through the network"):
         passes_per_step(total, per_pass)
+
+
+def test_processes_without_end_are_refused(tmp_path):
+    with pytest.raises(
+        UserError, match="dataloader_num_workers must be at most 1,024, got 100000: each one is a process"
+    ):
+        arguments(tmp_path, dataloader_num_workers=100_000)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ops.folders import make_folder
 from ..ops.images import IMAGE_SUFFIXES
+from ..ops.parameter_checks import check_num_workers
 from ..ops.user_error import UserError
 from ..ops.whole_files import UNFINISHED, file_version
 from ..ops.wording import counted
@@ -159,6 +160,7 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(f"--tile_size is {options.tile_size}; it must be at least 1 pixel")
     if options.num_workers < 0:
         raise UserError(f"--num_workers is {options.num_workers}; it must be at least 0")
+    check_num_workers("--num_workers", options.num_workers)
 
 
 def result_settings(options: argparse.Namespace, dtype: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .user_error import UserError
 
-MAX_TILES = 10_000  # per image, each of which goes through the network: far more than any image needs
+MAX_TILES = 100_000  # per image, each of which goes through the network: far more than any image needs
 MIN_OVERLAP = 0.25  # fraction of a tile's side; objects up to this size are whole in at least one tile
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from transformers import TrainingArguments
 
+from ..ops.parameter_checks import check_num_workers
 from ..ops.user_error import UserError
 
 
@@ -29,8 +30,8 @@ class SegmentationTrainingArguments(TrainingArguments):
 
     Raises:
         ValueError: `average_weights` is not in [0, 1), `backbone_learning_rate_factor` is not positive,
-            `total_batch_size` is no multiple of the images per pass, `save_minutes` is negative, or transformers
-            refuses an argument.
+            `total_batch_size` is no multiple of the images per pass, `save_minutes` is negative, there are too many
+            `dataloader_num_workers`, or transformers refuses an argument.
     """
 
     # The official schedule of SOLOv2 for COCO
@@ -70,6 +71,7 @@ class SegmentationTrainingArguments(TrainingArguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_num_workers("dataloader_num_workers", self.dataloader_num_workers)
         if self.total_batch_size is not None:
             per_pass = self.train_batch_size * self.world_size
             self.gradient_accumulation_steps = passes_per_step(self.total_batch_size, per_pass)
