@@ -341,6 +341,13 @@ def test_a_file_with_a_comma_in_its_name(tmp_path):
     assert len(Recipe.from_values({}, overrides, "options").train_annotations) == 3
 
 
+def test_a_key_with_a_dot_belongs_into_its_mapping():
+    with pytest.raises(
+        UserError, match="unknown key 'training.max_steps'; in a file, write 'max_steps' below training"
+    ):
+        Recipe.from_values({"training.max_steps": 3}, {}, "mine.yaml")
+
+
 def test_a_list_of_files_with_a_comma_too_many():
     with pytest.raises(UserError, match="train_annotations has an empty entry; give a path"):
         Recipe.from_values({}, {"train_annotations": "a.json,"}, "options")

@@ -30,3 +30,10 @@ def test_processes_without_end_are_refused(tmp_path):
         UserError, match="dataloader_num_workers must be at most 1,024, got 100000: each one is a process"
     ):
         arguments(tmp_path, dataloader_num_workers=100_000)
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "weight_decay", "gamma", "warmup_factor", "max_grad_norm"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_numbers_that_would_ruin_the_weights_are_refused(tmp_path, name, value):
+    with pytest.raises(UserError, match=f"{name} is {value}; it must be a number of at least 0"):
+        arguments(tmp_path, **{name: value})

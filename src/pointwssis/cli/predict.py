@@ -154,6 +154,8 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError("--test_dev takes no --points and no --refiner; COCO's evaluation server expects detections")
     if options.refiner is not None and options.points is None:
         raise UserError("--refiner refines the masks of clicks; give the clicks with --points")
+    if (options.output_dir / "config.json").is_file():
+        raise UserError(f"--output_dir is {options.output_dir}, which holds a model; choose another folder")
     if options.batch_size < 1:
         raise UserError(f"--batch_size is {options.batch_size}; it must be at least 1")
     if options.tile_size is not None and options.tile_size < 1:
