@@ -1,5 +1,5 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
-"""What callables of other people return in the place of a teacher or proposer."""
+"""Answers of other people's callables in the place of a teacher or proposer."""
 
 import numpy as np
 import pytest
