@@ -30,7 +30,7 @@ LAYERS = [
 # Inside `data`, from top to bottom.
 DATA_LAYERS = [
     ["prepared"],
-    ["loading"],
+    ["loading", "row_checks"],
     ["merge", "statistics", "point_noise", "synthetic", "shape_scenes", "labeling_plan"],
     ["formats", "annotation_cost"],
     ["schema", "class_names", "errors", "splits"],

@@ -119,6 +119,15 @@ def test_classes_between_the_splits():
     }
 
 
+@pytest.mark.parametrize(("clicks", "effect"), [(1, "AP leaves them out"), (2, "AP cannot be measured")])
+def test_validation_images_that_measure_nothing(clicks, effect):
+    rows = [row(n, *[click(0, 3, 3)] if n <= clicks else [masked(0, (2, 2, 5, 5))]) for n in (1, 2)]
+    check_classes(counted(row(3, masked(0, (2, 2, 5, 5)))), counted(*rows, split="validation"), findings := Findings())
+    (finding,) = [each for each in findings if each.what == "validation images that lack masks of their objects"]
+    assert (finding.severity, finding.examples) == (WARNING, [f"validation: {clicks} of 2 images"])
+    assert finding.remedy.startswith(effect)
+
+
 def test_hardly_a_complete_image():
     unfinished = [row(n, masked(0, (2, 2, 5, 5)), complete=False) for n in range(2, 22)]
     for rows, told in (([row(1), *unfinished], True), ([row(1), *unfinished[1:]], False)):

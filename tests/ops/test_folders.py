@@ -1,5 +1,6 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 import os
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,12 @@ def test_a_file_in_the_place_of_a_folder(tmp_path):
     make_folder(tmp_path / "new" / "folder")
     make_folder(tmp_path / "new" / "folder")
     assert (tmp_path / "new" / "folder").is_dir()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs Linux")
+def test_a_file_system_that_takes_no_folders():
+    with pytest.raises(UserFileNotFoundError, match="/proc/new: no folder can be made there; choose another path"):
+        make_folder(Path("/proc/new"))
 
 
 def test_a_folder_that_was_removed_meanwhile_is_named(tmp_path):

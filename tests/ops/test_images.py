@@ -8,6 +8,7 @@ from PIL import Image
 
 from helpers.hand_made import write_png16
 from pointwssis.data import check_image, read_image
+from pointwssis.ops.user_error import UserError
 
 RGB = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
 DEEP = np.linspace(300, 4095, 48 * 64).reshape(48, 64).astype(np.uint16)  # 12 bits in 16
@@ -165,3 +166,9 @@ def test_missing_file(tmp_path):
 def test_bytes_behind_the_end_of_a_jpeg_do_no_harm(tmp_path):
     (tmp_path / "a.jpg").write_bytes(JPEG + b"x" * 9000)
     assert check_image(tmp_path / "a.jpg") == read_image(tmp_path / "a.jpg").size == (512, 384)
+
+
+def test_a_bad_image_in_memory_is_named_by_its_row():
+    row = {"image": {"path": None, "bytes": b"junk"}, "file_name": "sub/a.png"}
+    with pytest.raises(UserError, match="^sub/a.png: not a readable image"):
+        read_image(row)

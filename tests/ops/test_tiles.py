@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from pointwssis.ops.tiles import Window, most_central_windows, tile_windows
+from pointwssis.ops.tiles import MAX_TILES, Window, most_central_windows, tile_windows
+from pointwssis.ops.user_error import UserError
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5])
@@ -26,6 +27,12 @@ def test_windows_cover_every_pixel_and_overlap_enough(overlap):
 def test_an_image_that_fits_is_one_window():
     assert tile_windows(50, 64, 64) == [Window(0, 0, 64, 50)]
     assert len(tile_windows(64, 65, 64)) == 2
+
+
+def test_tiles_so_small_that_they_never_end():
+    with pytest.raises(UserError, match=r"tile_size is 1, which cuts an image of 640 × 480 pixels into 307,200 tiles"):
+        tile_windows(480, 640, 1)
+    assert len(tile_windows(9000, 12000, 256)) < MAX_TILES
 
 
 def test_points_belong_to_the_window_in_which_they_are_most_central():

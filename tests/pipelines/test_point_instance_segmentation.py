@@ -206,6 +206,7 @@ def test_a_class_agnostic_refiner_needs_no_class(pipe, tmp_path):
         ({"batch_size": -2}, "batch_size must be a whole number of at least 1, got -2"),
         ({"threshold": True}, "threshold must be a score from 0 to 1, got True"),
         ({"num_workers": -1}, "num_workers must be a whole number of at least 0, got -1"),
+        ({"num_workers": 10**5}, "num_workers must be at most 1,024, got 100000"),
         ({"num_workers": "2"}, "num_workers must be a whole number of at least 0, got '2'"),
         ({"timeout": -1}, "timeout must be a number of seconds above 0, or None, got -1"),
         ({"timeout": "5"}, "timeout must be a number of seconds above 0, or None, got '5'"),

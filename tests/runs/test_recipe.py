@@ -332,6 +332,22 @@ def test_paths_that_are_empty(tmp_path, key):
         Recipe.load(written(tmp_path, f"{key}: ''\n"))
 
 
+def test_a_file_with_a_comma_in_its_name(tmp_path):
+    path = tmp_path / "a,b.json"
+    path.touch()
+    overrides = {"train_annotations": str(path)}
+    assert Recipe.from_values({}, overrides, "options").train_annotations == str(path)
+    overrides = {"train_annotations": f"{path},{tmp_path / 'c.csv'}"}
+    assert len(Recipe.from_values({}, overrides, "options").train_annotations) == 3
+
+
+def test_a_key_with_a_dot_belongs_into_its_mapping():
+    with pytest.raises(
+        UserError, match="unknown key 'training.max_steps'; in a file, write 'max_steps' below training"
+    ):
+        Recipe.from_values({"training.max_steps": 3}, {}, "mine.yaml")
+
+
 def test_a_list_of_files_with_a_comma_too_many():
     with pytest.raises(UserError, match="train_annotations has an empty entry; give a path"):
         Recipe.from_values({}, {"train_annotations": "a.json,"}, "options")

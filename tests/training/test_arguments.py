@@ -30,3 +30,17 @@ def test_a_batch_that_is_no_number_of_passes_is_refused(total, per_pass):
 def test_memory_is_pinned_for_an_accelerator_only(tmp_path, monkeypatch, has_accelerator):
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: has_accelerator)
     assert arguments(tmp_path, use_cpu=False).dataloader_pin_memory == has_accelerator
+
+
+def test_processes_without_end_are_refused(tmp_path):
+    with pytest.raises(
+        UserError, match="dataloader_num_workers must be at most 1,024, got 100000: each one is a process"
+    ):
+        arguments(tmp_path, dataloader_num_workers=100_000)
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "weight_decay", "gamma", "warmup_factor", "max_grad_norm"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_numbers_that_would_ruin_the_weights_are_refused(tmp_path, name, value):
+    with pytest.raises(UserError, match=f"{name} is {value}; it must be a number of at least 0"):
+        arguments(tmp_path, **{name: value})

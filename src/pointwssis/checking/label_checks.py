@@ -229,10 +229,22 @@ def check_classes(
         remedy = "background is learned from complete images: label more of them completely, or set complete: true"
         where = f"{train.split}: {complete:,} of {counted(train.num_images, 'image')}"
         findings.add(WARNING, "training sets with hardly any complete images", where, remedy)
+    if validation is not None:
+        _check_measured(validation, findings)
     # Skipped records may have emptied a split.
     for labels in filter(None, (train, validation)):
         if not labels.num_images:
             findings.add(ERROR, "splits without images", labels.split, "see the records that were skipped")
+
+
+def _check_measured(validation: LabelCounts, findings: Findings) -> None:
+    """Report validation images that the evaluation leaves out, because their ground truth is incomplete."""
+    left_out = validation.num_images - validation.kinds().get("full", 0)
+    if left_out:
+        effect = "AP cannot be measured" if left_out == validation.num_images else "AP leaves them out"
+        where = f"{validation.split}: {left_out:,} of {counted(validation.num_images, 'image')}"
+        remedy = f"{effect}: draw the masks of all their objects"
+        findings.add(WARNING, "validation images that lack masks of their objects", where, remedy)
 
 
 def _is_center(rle: Mapping[str, Any], point: Sequence[float]) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ops.folders import make_folder
 from ..ops.images import IMAGE_SUFFIXES
+from ..ops.parameter_checks import check_num_workers
 from ..ops.user_error import UserError
 from ..ops.whole_files import UNFINISHED, file_version
 from ..ops.wording import counted
@@ -154,12 +155,15 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError("--test_dev takes no --points and no --refiner; COCO's evaluation server expects detections")
     if options.refiner is not None and options.points is None:
         raise UserError("--refiner refines the masks of clicks; give the clicks with --points")
+    if (options.output_dir / "config.json").is_file():
+        raise UserError(f"--output_dir is {options.output_dir}, which holds a model; choose another folder")
     if options.batch_size < 1:
         raise UserError(f"--batch_size is {options.batch_size}; it must be at least 1")
     if options.tile_size is not None and options.tile_size < 1:
         raise UserError(f"--tile_size is {options.tile_size}; it must be at least 1 pixel")
     if options.num_workers < 0:
         raise UserError(f"--num_workers is {options.num_workers}; it must be at least 0")
+    check_num_workers("--num_workers", options.num_workers)
 
 
 def result_settings(options: argparse.Namespace, dtype: str) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def segmented(
         batch_size: images per pass through the network.
         num_workers: processes that read images ahead.
     """
+    # More processes than images would have nothing to read.
+    num_workers = min(num_workers, len(files))
     for items in DataLoader(files, batch_size=batch_size, num_workers=num_workers, collate_fn=list):
         # Only what was read goes through the network.
         readable = [item for item in items if not isinstance(item, UserError)]

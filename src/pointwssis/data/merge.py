@@ -13,6 +13,7 @@ Rows with the same image file are the same image. Its objects are matched as fol
 An image is complete only if every file that annotates it says so. Image-level labels are united.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from itertools import count
@@ -23,6 +24,7 @@ import numpy as np
 from datasets import Dataset
 
 from ..ops.coco_masks import decode_rle, rle_area, rle_iou
+from ..ops.user_error import UserError
 from .class_names import check_known, unite_names
 from .errors import AnnotationError, LoadReport, Remark
 from .formats.image_index import ImageIndex
@@ -57,6 +59,9 @@ def merge_annotations(
     report = LoadReport() if report is None else report
     report.source, report.skip_bad = "merged annotations", skip_bad
     # Agree on one list of classes, and check every dataset against it.
+    datasets = [datasets] if isinstance(datasets, Dataset) else datasets
+    if not datasets:
+        raise UserError("datasets is empty; give at least one")
     classes = [names_of(dataset) for dataset in datasets]
     all_names = unite_names(classes) if class_names is None else list(class_names)
     for number, found in enumerate(classes, start=1):
@@ -64,13 +69,13 @@ def merge_annotations(
     # Translate class indices, and give new image ids where an earlier source uses the same one.
     sources = [_rows(dataset, found, all_names) for dataset, found in zip(datasets, classes, strict=True)]
     _make_unique(sources, "image_id")
-    # Group the rows by image; the real path makes links and different spellings of one path meet.
+    # Group the rows by image.
     objects: list[list[Item]] = []
-    images: dict[str, list[Row]] = {}  # real path → rows about this image, one per source
+    images: dict[str, list[Row]] = {}  # image → rows about it, one per source
     for rows in sources:
         objects.append([item for row in rows for item in row["objects"]])
         for row in rows:
-            images.setdefault(os.path.realpath(row["image"]["path"]), []).append(row)
+            images.setdefault(_identity(row["image"]), []).append(row)
     # Rows hold the same objects as these lists, so their ids change in place.
     _make_unique(objects, "id")
     # An image of a single source needs no matching.
@@ -102,7 +107,7 @@ def unlabeled_rows(
     known: set[str] = set()
     ids: list[int] = []
     for dataset in datasets:
-        known |= {os.path.realpath(image["path"]) for image in dataset.with_format(None)["image"]}
+        known |= {_identity(image) for image in dataset.with_format(None)["image"]}
         ids += dataset["image_id"]
     numbers = count(max(ids, default=0) + 1)
 
@@ -127,6 +132,13 @@ def unlabeled_rows(
         report.images += 1
     report.log()
     return dataset_from_rows(rows, names_of(datasets[0]))
+
+
+def _identity(image: Mapping[str, Any]) -> str:
+    """Return what rows about one image share: its real path, in which links and spellings meet, or its content."""
+    if image["bytes"] is None:
+        return os.path.realpath(image["path"])
+    return hashlib.sha256(image["bytes"]).hexdigest()
 
 
 def _rows(dataset: Dataset, classes: Sequence[str], all_names: Sequence[str]) -> list[Row]:

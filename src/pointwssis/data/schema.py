@@ -35,7 +35,7 @@ from datasets import ClassLabel, Dataset, DatasetInfo, Features, Image, Iterable
 from datasets.table import InMemoryTable
 
 from ..ops.coco_masks import decode_rle
-from ..ops.user_error import UserError
+from ..ops.user_error import UserError, as_user_error
 
 _ROWS_PER_CHUNK = 1000
 
@@ -105,6 +105,9 @@ def dataset_from_rows(rows: Iterable[Mapping[str, Any]], class_names: Sequence[s
     Args:
         rows: rows whose `image` is a path or `{"path", "bytes"}`.
         class_names: class names in the order of their indices.
+
+    Raises:
+        UserError: a value does not fit the schema; the message names its image.
     """
     features = dataset_features(class_names)
     # The empty table provides the schema if there are no rows.
@@ -120,7 +123,23 @@ def row_tables(rows: Iterable[Mapping[str, Any]], features: Features) -> Iterato
         images = [row["image"] for row in some]
         images = [image if isinstance(image, Mapping) else {"path": str(image), "bytes": None} for image in images]
         some = [{**row, "image": image} for row, image in zip(some, images, strict=True)]
-        yield pa.Table.from_pylist(some, schema=features.arrow_schema)
+        yield _as_table(some, features.arrow_schema)
+
+
+def _as_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Return rows as an Arrow table.
+
+    Raises:
+        UserError: a value does not fit the schema; the message names its image.
+    """
+    try:
+        return pa.Table.from_pylist(rows, schema=schema)
+    except (pa.ArrowException, TypeError, OverflowError):
+        # Arrow names the value alone, so the row is found by packing each of them.
+        for row in rows:
+            with as_user_error(pa.ArrowException, TypeError, OverflowError, source=f"image {row.get('image_id')}"):
+                pa.Table.from_pylist([row], schema=schema)
+        raise
 
 
 def refuse_stream(argument: str, rows: Any) -> None:
@@ -138,8 +157,27 @@ def refuse_stream(argument: str, rows: Any) -> None:
 
 
 def class_names(dataset: Dataset) -> list[str]:
-    """Return the names of the classes, in the order of their indices."""
-    return list(dataset.features["objects"].feature["category"].names)
+    """Return the names of the classes, in the order of their indices.
+
+    Raises:
+        UserError: it is no dataset, or its objects have no classes.
+    """
+    features = getattr(dataset, "features", None)
+    if features is None:
+        parts = f"; give one of its splits ({', '.join(dataset)})" if isinstance(dataset, dict) else ""
+        hint = parts or ": write dataset_from_rows(rows, class_names)"
+        raise UserError(f"rows are given as a {type(dataset).__name__}, not as a Dataset of the schema{hint}")
+    objects = features.get("objects")
+    fields = objects.feature if isinstance(objects, List) and isinstance(objects.feature, dict) else {}
+    category = fields.get("category")
+    if not isinstance(category, ClassLabel):
+        found = "objects" if not fields else "objects.category"
+        raise UserError(
+            f"the column {found} is {features.get('objects') if not fields else category}; the schema has a list of "
+            "objects whose category is a ClassLabel: load the rows with load_annotations, or give them "
+            "features=dataset_features(class_names)"
+        )
+    return list(category.names)
 
 
 def image_title(row: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 """Weakly semi-supervised splits of a labeled dataset: a few images keep their masks, the others only points."""
 
 import logging
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 
 from ..ops.user_error import UserError
-from .schema import refuse_stream, supervision
+from ..ops.wording import brief
+from .schema import class_names, refuse_stream, supervision
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +51,10 @@ def split_supervision(
         "unlabeled_fraction": unlabeled_fraction,
     }
     _check_fractions(fractions)
+    if not isinstance(seed, numbers.Integral) or seed < 0:
+        raise UserError(f"seed is {brief(seed)}; it must be a whole number of at least 0")
     refuse_stream("dataset", dataset)
+    class_names(dataset)  # refuses what is no dataset
     # Sort the ids before the permutation, so that the draw does not depend on the order of the rows.
     rows = dataset.with_format(None)
     kinds = {row["image_id"]: supervision(row) for row in rows}
@@ -78,8 +83,8 @@ def split_supervision(
 
 def _check_fractions(fractions: Mapping[str, float]) -> None:
     for name, fraction in fractions.items():
-        if not 0 <= fraction <= 1:
-            raise UserError(f"{name} is {fraction}; it must be a fraction of the images, from 0 to 1")
+        if not isinstance(fraction, numbers.Real) or not 0 <= fraction <= 1:
+            raise UserError(f"{name} is {brief(fraction)}; it must be a fraction of the images, from 0 to 1")
     # The tolerance accepts sums such as 0.7 + 0.2 + 0.1 that exceed 1 by rounding.
     if sum(fractions.values()) > 1 + 1e-9:
         raise UserError(
@@ -120,6 +125,7 @@ def hide_masks(dataset: Dataset) -> Dataset:
 
     Crowds, which have no point, are removed. Every other object must have a point.
     """
+    class_names(dataset)  # refuses what is no dataset
     return dataset.with_format(None).map(_hide_masks_of_row, features=dataset.features, desc="Hiding masks")
 
 

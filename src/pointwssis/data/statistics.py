@@ -31,17 +31,17 @@ def hide_masks_of_table(table: pa.Table) -> pa.Table:
 
     # Crowds are removed; every other object must have a point.
     kept = ~_flags(items, "iscrowd")
-    pointless = np.flatnonzero(kept & ~_is_given(items, "point"))
+    pointless = np.flatnonzero(kept & ~is_given(items, "point"))
     if len(pointless):
         item, image = pointless[0], image_of[pointless[0]]
-        number, name = _field(items, "id")[int(item)].as_py(), table["image_id"][int(image)].as_py()
+        number, name = field_of(items, "id")[int(item)].as_py(), table["image_id"][int(image)].as_py()
         raise UserError(f"image {name}: object {number} has no point to keep; load it with one")
     # Hidden fields become null columns of the same type, so that the schema does not change.
     items, image_of = items.filter(pa.array(kept)), image_of[kept]
     columns = []
     for field in items.type:
         is_hidden = field.name in HIDDEN
-        columns.append(pa.nulls(len(items), field.type) if is_hidden else _field(items, field.name))
+        columns.append(pa.nulls(len(items), field.type) if is_hidden else field_of(items, field.name))
 
     # Pack the objects that are left into one list per image again.
     ends = np.cumsum(np.bincount(image_of, minlength=len(objects)))
@@ -55,7 +55,7 @@ def supervision_of_table(table: pa.Table) -> list[str]:
     # One entry per object, with the index of its image; crowds do not count.
     objects = table["objects"].combine_chunks()
     items, image_of = objects.flatten(), objects.value_parent_indices().to_numpy()
-    marked, masked = ~_flags(items, "iscrowd"), _is_given(items, "segmentation")
+    marked, masked = ~_flags(items, "iscrowd"), is_given(items, "segmentation")
     # Per image: whether there is an object, and whether one of them lacks a mask.
     has_objects = np.bincount(image_of[marked], minlength=len(objects)) > 0
     lacks_masks = np.bincount(image_of[marked & ~masked], minlength=len(objects)) > 0
@@ -81,7 +81,7 @@ def masked_images(rows: Dataset) -> list[int]:
         objects = table["objects"].combine_chunks()
         items, image_of = objects.flatten(), objects.value_parent_indices().to_numpy()
         # Indices of images are relative to the chunk, so add the position of its first row.
-        masked = image_of[~_flags(items, "iscrowd") & _is_given(items, "segmentation")]
+        masked = image_of[~_flags(items, "iscrowd") & is_given(items, "segmentation")]
         found += (start + np.unique(masked)).tolist()
         start += len(objects)
     return found
@@ -102,22 +102,24 @@ def count_table(table: pa.Table, class_names: Sequence[str]) -> Counter[tuple[st
     # Crowds are counted apart; of the other objects, a mask has precedence over a point.
     items = table["objects"].combine_chunks().flatten()
     crowd = _flags(items, "iscrowd")
-    kinds = np.where(_is_given(items, "segmentation"), "mask", np.where(_is_given(items, "point"), "point", "neither"))
+    kinds = np.where(is_given(items, "segmentation"), "mask", np.where(is_given(items, "point"), "point", "neither"))
     counts.update(("objects", kind) for kind in np.where(crowd, "crowd", kinds).tolist())
     # Bare clicks have no class; −1 takes its place, because an integer array of NumPy has no null.
-    classes = _field(items, "category").fill_null(-1).to_numpy(zero_copy_only=False)[~crowd]
+    classes = field_of(items, "category").fill_null(-1).to_numpy(zero_copy_only=False)[~crowd]
     for index, count in zip(*np.unique(classes, return_counts=True), strict=True):
         counts["class", class_names[index] if index >= 0 else "unknown"] = int(count)
     return counts
 
 
-def _field(items: pa.StructArray, name: str) -> pa.Array:
+def field_of(items: pa.StructArray, name: str) -> pa.Array:
+    """Return one field of all objects."""
     return items.flatten()[items.type.get_field_index(name)]  # `field` would ignore the offset of a slice
 
 
 def _flags(items: pa.StructArray, name: str) -> np.ndarray:
-    return _field(items, name).to_numpy(zero_copy_only=False).astype(bool)
+    return field_of(items, name).to_numpy(zero_copy_only=False).astype(bool)
 
 
-def _is_given(items: pa.StructArray, name: str) -> np.ndarray:
-    return _field(items, name).is_valid().to_numpy(zero_copy_only=False)
+def is_given(items: pa.StructArray, name: str) -> np.ndarray:
+    """Return which objects have a value in a field, (N,) bool."""
+    return field_of(items, name).is_valid().to_numpy(zero_copy_only=False)

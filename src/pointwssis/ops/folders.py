@@ -39,6 +39,7 @@ def make_folder(folder: Path) -> None:
 
     Raises:
         UserFileExistsError: a file, or a link that leads nowhere, is in the place of one of them.
+        UserFileNotFoundError: the file system takes no folders there, as `/proc` does.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -48,6 +49,8 @@ def make_folder(folder: Path) -> None:
             f"{folder}: {obstacle} is in the place of this folder, or of one above it; move it away, or choose "
             "another path"
         ) from error
+    except FileNotFoundError as error:  # those above it are made too, so none can be missing
+        raise UserFileNotFoundError(f"{folder}: no folder can be made there; choose another path") from error
 
 
 @contextmanager

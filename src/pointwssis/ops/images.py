@@ -38,14 +38,15 @@ _TAIL_BYTES = 4096
 def is_image_name(path: str | Path) -> bool:
     """Return True if a file of a folder is taken for an image, by its name.
 
-    Archives made on a Mac hold a `._photo.jpg` beside each `photo.jpg`, which is no image.
+    Hidden files are none: archives made on a Mac hold a `._photo.jpg` beside each `photo.jpg`, and programs that copy
+    or edit a file write a hidden one first.
 
     Example:
         >>> is_image_name("a/photo.JPG"), is_image_name("a/._photo.jpg"), is_image_name("a/notes.txt")
         (True, False, False)
     """
     path = Path(path)
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("._")
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def read_image(source: Any) -> Image.Image:
@@ -64,7 +65,7 @@ def read_image(source: Any) -> Image.Image:
         UserError: the file is damaged, truncated, not an image, or has several pages; the message names it.
     """
     if isinstance(source, Mapping) and "image" in source:
-        source = source["image"]
+        source = _image_of_row(source)
     if isinstance(source, bytes):
         source = {"path": None, "bytes": source}
     if isinstance(source, Image.Image):
@@ -148,6 +149,14 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
     except Exception as error:  # damaged files make Pillow raise OSError, SyntaxError, struct.error and others
         reason = " ".join(str(error).split())
         raise UserError(f"{name}: cannot be decoded ({reason}); replace the file or remove the image") from error
+
+
+def _image_of_row(row: Mapping[str, Any]) -> Any:
+    """Return the image of a dataset row; one that is stored without a path takes the file name of the row."""
+    image = row["image"]
+    if isinstance(image, Mapping) and image.get("bytes") is not None and not image.get("path"):
+        return {**image, "path": row.get("file_name")}
+    return image
 
 
 def _name(source: Any) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from .user_error import UserError
 
+MAX_WORKERS = 1024  # far more than help; a hundred thousand processes would stop the machine
+
 
 def check_at_least_one(name: str, value: Any) -> None:
     """Raise a `UserError` if a parameter is given and not a whole number of at least 1."""
@@ -22,11 +24,18 @@ def check_score(name: str, value: Any) -> None:
 def check_run_parameters(parameters: Mapping[str, Any]) -> None:
     """Raise a `UserError` for how a pipeline runs: `batch_size`, `num_workers`, and `timeout`, where they are given."""
     check_at_least_one("batch_size", parameters.get("batch_size"))
-    workers, timeout = parameters.get("num_workers"), parameters.get("timeout")
-    _check_whole("num_workers", workers, 0)
+    timeout = parameters.get("timeout")
+    check_num_workers("num_workers", parameters.get("num_workers"))
     is_number = isinstance(timeout, numbers.Real) and not isinstance(timeout, bool)
     if timeout is not None and not (is_number and timeout > 0):  # NaN fails too
         raise UserError(f"timeout must be a number of seconds above 0, or None, got {timeout!r}")
+
+
+def check_num_workers(name: str, value: Any) -> None:
+    """Raise a `UserError` for a number of processes that is given and not from 0 to `MAX_WORKERS`."""
+    _check_whole(name, value, 0)
+    if value is not None and value > MAX_WORKERS:
+        raise UserError(f"{name} must be at most {MAX_WORKERS:,}, got {value!r}: each one is a process of this machine")
 
 
 def _check_whole(name: str, value: Any, least: int) -> None:

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .user_error import UserError
+
+MAX_TILES = 100_000  # per image, each of which goes through the network: far more than any image needs
 MIN_OVERLAP = 0.25  # fraction of a tile's side; objects up to this size are whole in at least one tile
 
 
@@ -46,15 +49,24 @@ def tile_windows(height: int, width: int, tile_size: int | None, min_overlap: fl
     Returns:
         The windows row by row.
 
+    Raises:
+        UserError: the windows are so small that there would be more than `MAX_TILES`.
+
     Example:
         >>> [(window.left, window.right) for window in tile_windows(100, 256, 128)]
         [(0, 128), (64, 192), (128, 256)]
     """
     if tile_size is None:
         return [Window(0, 0, width, height)]
+    tops, lefts = _starts(height, tile_size, min_overlap), _starts(width, tile_size, min_overlap)
+    if len(tops) * len(lefts) > MAX_TILES:
+        raise UserError(
+            f"tile_size is {tile_size}, which cuts an image of {width} × {height} pixels into "
+            f"{len(tops) * len(lefts):,} tiles; give a side with which there are at most {MAX_TILES:,}"
+        )
     windows = []
-    for top in _starts(height, tile_size, min_overlap):
-        for left in _starts(width, tile_size, min_overlap):
+    for top in tops:
+        for left in lefts:
             windows.append(Window(left, top, min(left + tile_size, width), min(top + tile_size, height)))
     return windows
 

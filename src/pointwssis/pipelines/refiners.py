@@ -153,7 +153,7 @@ def checked_refined_masks(masks: Any, num_masks: int, image: Image.Image, name: 
     expected = (num_masks, image.height, image.width)
     # Any container is accepted, but number, size and dtype must be right.
     if isinstance(masks, torch.Tensor):
-        masks = masks.cpu().numpy()
+        masks = masks.detach().cpu().numpy()
     try:
         array = np.asarray(masks)
     except ValueError as error:  # masks of different sizes

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from ..data.schema import class_names, dataset_from_rows, image_title, make_object, objects_with_point, refuse_stream
 from ..ops.coco_masks import RLE, decode_rle, encode_mask, rle_area, rle_box, rle_coverage
 from ..ops.images import read_image
+from ..ops.parameter_checks import check_at_least_one
 from ..ops.points import point_from_mask, point_in_mask
 from ..pipelines.refiners import Refiner, refined_masks
 from .labeler_types import Proposer, Teacher, check_batch, check_instances, class_index
@@ -68,7 +69,7 @@ def predict_rough_masks(
             (see `ops.settle_overlaps`). The paper keeps overlaps.
 
     Raises:
-        ValueError: the teacher returns something other than one mask per point.
+        UserError: the teacher returns something other than one mask per point.
     """
     rows = _with_rough_masks(dataset, teacher, batch_size, settle_overlaps)
     return dataset_from_rows(rows, class_names(dataset))
@@ -84,15 +85,14 @@ def _with_rough_masks(dataset: Dataset, teacher: Teacher, batch_size: int, settl
         for items in objects:
             points.append([item["point"] for item in items])
             labels.append([_class_name(item, names) for item in items])
-        answers = teacher(images, points, labels)
-        check_batch("teacher", rows, answers)
+        answers = check_batch("teacher", rows, teacher(images, points, labels))
         # Check the whole answer of an image before its objects are changed.
-        for row, items, instances in zip(rows, objects, answers, strict=True):
-            check_instances("teacher", row, instances, len(items))
+        for row, items, answer in zip(rows, objects, answers, strict=True):
+            instances = check_instances("teacher", row, answer, len(items))
             for item, instance in zip(items, instances, strict=True):
-                item["rough_segmentation"], item["level"] = instance["mask"], instance.get("level")
+                item["rough_segmentation"], item["level"] = instance["mask"], instance["level"]
                 if item["segmentation"] is None:  # a score marks what becomes a pseudo label
-                    item["score"] = float(instance["score"])
+                    item["score"] = instance["score"]
                 # A click without a class takes the class that the teacher predicts.
                 if item["category"] is None:
                     item["category"] = class_index("teacher", row, instance["label"], names)
@@ -124,7 +124,7 @@ def propose_rough_masks(
         batch_size: images per call of the proposer.
 
     Raises:
-        ValueError: the proposer returns something other than documented.
+        UserError: the proposer returns something other than documented.
     """
     return dataset_from_rows(_with_proposals(dataset, proposer, first_id, batch_size), class_names(dataset))
 
@@ -140,7 +140,7 @@ def _with_proposals(dataset: Dataset, proposer: Proposer, first_id: int, batch_s
                     continue
                 # The label itself is made later: a proposal begins as a rough mask, like the masks of points.
                 category = class_index("proposer", row, instance["label"], names)
-                values = {"rough_segmentation": instance["mask"], "score": float(instance["score"])}
+                values = {"rough_segmentation": instance["mask"], "score": instance["score"]}
                 row["objects"].append(make_object(next(ids), category, **values))
         yield from rows
 
@@ -151,10 +151,9 @@ def _proposals(rows: Sequence[Row], names: Sequence[str], proposer: Proposer) ->
         return
     # Known classes of an image restrict what the proposer may find.
     classes = [_present_classes(row, names) for row in rows]
-    answers = proposer([read_image(row) for row in rows], classes)
-    check_batch("proposer", rows, answers)
-    for row, instances in zip(rows, answers, strict=True):
-        check_instances("proposer", row, instances)
+    answers = check_batch("proposer", rows, proposer([read_image(row) for row in rows], classes))
+    for row, answer in zip(rows, answers, strict=True):
+        instances = check_instances("proposer", row, answer)
         yield [instance for instance in instances if rle_area(instance["mask"])]
 
 
@@ -188,7 +187,7 @@ def refine_rough_masks(dataset: Dataset, refiner: Refiner, settle_overlaps: bool
             annotated masks to them. The paper keeps overlaps.
 
     Raises:
-        ValueError: the refiner returns something other than one mask per rough mask.
+        UserError: the refiner returns something other than one mask per rough mask.
     """
     return dataset_from_rows(_with_refined_masks(dataset, refiner, settle_overlaps), class_names(dataset))
 
@@ -250,6 +249,7 @@ def set_pseudo_mask(item: Row, rle: RLE) -> None:
 def _batches(dataset: Dataset, batch_size: int, title: str) -> Iterator[list[Row]]:
     """Yield rows in batches, with a progress bar that counts images and is silent without a terminal."""
     refuse_stream("dataset", dataset)
+    check_at_least_one("batch_size", batch_size)
     plain = dataset.with_format(None)
     with tqdm(total=len(plain), desc=title, unit="image", disable=None) as progress:
         for start in range(0, len(plain), batch_size):

@@ -3,6 +3,7 @@
 
 import functools
 import logging
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -249,6 +250,7 @@ def _loaded(recipe: Recipe, reports: list[LoadReport]) -> tuple[Dataset, Dataset
     if recipe.val_annotations is not None:
         # Validation rows take over the class order of the training rows, so that class indices agree.
         options |= {"class_names": names_of(train), "split": "val"}
+        _check_is_one_file("val_annotations", recipe.val_annotations)
         validation = load_annotations(recipe.val_annotations, recipe.image_dir, **options)
     if recipe.include_unlabeled:
         # Images of the folder that appear in none of the files join the training rows without labels.
@@ -259,6 +261,13 @@ def _loaded(recipe: Recipe, reports: list[LoadReport]) -> tuple[Dataset, Dataset
         others = unlabeled_rows(recipe.image_dir, known, results=recipe.output_dir, **reading)
         train = concatenate_datasets([train, others])
     return train, validation
+
+
+def _check_is_one_file(key: str, value: str) -> None:
+    """Raise a `UserError` for a list of files, separated by commas, where one is expected."""
+    files = [file.strip() for file in value.split(",")]
+    if len(files) > 1 and not os.path.exists(value) and all(map(os.path.exists, files)):
+        raise UserError(f"{key} is {brief(value)}: {len(files)} files; give one, into which the others are merged")
 
 
 def reading_options(recipe: Recipe) -> dict[str, Any]:

@@ -182,20 +182,35 @@ def label_keys(rows: Dataset, maker: Any, folder: Path) -> list[str]:
     return [digest_of_values([common, content]) for _, content in _with_contents(rows, images)]
 
 
+def image_contents(rows: Dataset, folder: Path) -> list[str]:
+    """Return the digest of the content of the image of each row.
+
+    Args:
+        rows: rows of the schema.
+        folder: output folder of a run, whose record saves reading images.
+    """
+    known = (read_json(folder / DATA_FILE) or {}).get("images", {})
+    return list(_contents_of(rows, image_digests([rows], known)))
+
+
+def _contents_of(rows: Dataset, images: Digests) -> Iterator[str]:
+    """Yield the digest of the image of each row."""
+    # Stored images are large, so they are not read.
+    if _holds_images(rows):
+        for key in _stored_keys(rows):
+            yield images[key][-1]
+        return
+    for row in rows.select_columns(["image"]).with_format(None):
+        data = row["image"]["bytes"]
+        yield images[row["image"]["path"]][-1] if data is None else _digest_of_bytes(data)
+
+
 def _with_contents(rows: Dataset, images: Digests) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield each row with all its values but its ids, with the digest of its image in place of the image."""
-    keys = _stored_keys(rows) if _holds_images(rows) else None
-    # Stored images are large, so they are not read.
-    columns = rows if keys is None else rows.remove_columns("image")
-    for position, row in enumerate(columns.with_format(None)):
-        if keys is not None:
-            image = images[keys[position]][-1]
-        elif row["image"]["bytes"] is None:
-            image = images[row["image"]["path"]][-1]
-        else:
-            image = _digest_of_bytes(row["image"]["bytes"])
+    others = rows.remove_columns("image").with_format(None)
+    for row, image in zip(others, _contents_of(rows, images), strict=True):
         objects = [{key: value for key, value in item.items() if key != "id"} for item in row["objects"]]
-        kept = {key: value for key, value in row.items() if key not in ("image", "image_id", "objects")}
+        kept = {key: value for key, value in row.items() if key not in ("image_id", "objects")}
         yield row, {**kept, "image": image, "objects": objects}
 
 

@@ -62,7 +62,9 @@ def parse_value(key: str, text: str, hint: Any) -> Any:
     # Lists may leave out the brackets of YAML.
     if hint == list[str] and "[" not in text:
         return [word.strip() for word in text.split(",")]
-    # One path stays a text, several become a list.
+    # One path stays a text, even with a comma in its name; several become a list.
+    if hint == str | list[str] | None and os.path.exists(text):
+        return text
     if hint == str | list[str] | None and "[" not in text and text != "null":
         words = [word.strip() for word in text.split(",")]
         return words[0] if len(words) == 1 else words
@@ -138,6 +140,10 @@ def checked_fields(values: Mapping[str, Any], kind: type, above: str = "") -> di
             # Any other text would not be read as a key.
             is_name = isinstance(key, str) and re.fullmatch(r"[A-Za-z]\w{,79}", key)
             problem = f"{before}{key}: unknown key" if is_name else f"unknown key {brief(key)}"
+            # Dots reach into a mapping on the command line only.
+            name, dot, inner = str(key).partition(".")
+            if dot and name in hints:
+                raise UserError(f"{problem}; in a file, write {brief(inner)} below {before}{name}, indented")
             raise UserError(with_hint(problem, did_you_mean(key, hints)))
     return {key: checked_value(value, hints[key], before + key) for key, value in values.items()}
 

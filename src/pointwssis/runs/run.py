@@ -28,7 +28,7 @@ from .given_labelers import GivenLabelers
 from .held_back import save_held_back, teacher_rows, with_validation
 from .labeling import Labeling
 from .names import SEGMENTERS, round_name
-from .notes import notes_on
+from .notes import notes_on, warn_about_validation
 from .outdated import LABELERS_FILE, RECIPE_FILE, remove_outdated
 from .plan import RunPlan
 from .progress import EtaCallback
@@ -94,6 +94,7 @@ class Run:
         if is_first_process():
             warn_about_flips(recipe.augmentation, self.data.class_names)
             warn_about_unused_settings(recipe, self.data)
+            warn_about_validation(self.data, self.folder)
 
     def _open(self, loaded: RunData, update: bool) -> None:
         """Check the recipe, its data, and the output folder; remove what is outdated or damaged, and claim it."""

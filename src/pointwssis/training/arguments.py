@@ -1,13 +1,17 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """The `TrainingArguments` of transformers with the official SOLOv2 schedule as defaults."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from transformers import TrainingArguments
 
+from ..ops.parameter_checks import check_num_workers
 from ..ops.user_error import UserError
+
+_POSITIVE_OR_ZERO = ("learning_rate", "weight_decay", "gamma", "warmup_factor", "max_grad_norm")
 
 
 @dataclass
@@ -29,9 +33,10 @@ class SegmentationTrainingArguments(TrainingArguments):
         save_minutes: minutes after which a checkpoint is saved, beside those of `save_steps`. 0 saves none by time.
 
     Raises:
-        ValueError: `average_weights` is not in [0, 1), `backbone_learning_rate_factor` is not positive,
-            `total_batch_size` is no multiple of the images per pass, `save_minutes` is negative, or transformers
-            refuses an argument.
+        ValueError: a learning rate or decay is negative or NaN, `average_weights` is not in [0, 1),
+            `backbone_learning_rate_factor` is not positive, `total_batch_size` is no multiple of the images per pass,
+            `save_minutes` is negative, there are too many `dataloader_num_workers`, or transformers refuses an
+            argument.
     """
 
     # The official schedule of SOLOv2 for COCO
@@ -74,6 +79,11 @@ class SegmentationTrainingArguments(TrainingArguments):
         # Without an accelerator nothing is pinned, and PyTorch would warn about it at each data loader.
         if not torch.accelerator.is_available():
             self.dataloader_pin_memory = False
+        check_num_workers("dataloader_num_workers", self.dataloader_num_workers)
+        for name in _POSITIVE_OR_ZERO:
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:  # NaN fails too: it would make every weight NaN
+                raise UserError(f"{name} is {value}; it must be a number of at least 0")
         if self.total_batch_size is not None:
             per_pass = self.train_batch_size * self.world_size
             self.gradient_accumulation_steps = passes_per_step(self.total_batch_size, per_pass)

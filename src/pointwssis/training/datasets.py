@@ -15,10 +15,10 @@ import numpy as np
 from datasets import Dataset as HFDataset
 from torch.utils.data import Dataset
 
-from ..data.schema import class_names, objects_with_mask
+from ..data.schema import class_names, image_title, objects_with_mask
 from ..ops.coco_masks import decode_rle
 from ..ops.images import read_image
-from ..ops.user_error import UserError
+from ..ops.user_error import UserError, as_user_error
 from .augmentation import Augmentation, augmented, windowed
 from .copy_paste import CopyPaste
 from .incomplete_labels import ignore_points, incomplete_classes, mask_weight
@@ -136,13 +136,16 @@ class InstanceDataset(SeededDataset):
     def sample_of(self, row: Mapping[str, Any], row_index: int, generator: np.random.Generator) -> dict[str, Any]:
         """Return the sample of a row at a position of the data; see the class."""
         image = np.asarray(read_image(row))
+        if image.shape[:2] != (row["height"], row["width"]):
+            raise UserError(_other_size(row, *image.shape[:2]))
         # A mask without a class cannot be learned; its point is among those to ignore.
         objects = [item for item in objects_with_mask(row) if item["category"] is not None]
         points = ignore_points(row)
 
         window_side = self._window_side(generator)
         if window_side is None:
-            masks = decode_masks(objects, *image.shape[:2])
+            with as_user_error(ValueError, source=image_title(row)):
+                masks = decode_masks(objects, *image.shape[:2])
         else:
             # The window is cut first: masks outside of it need not be decoded.
             window = random_window(*image.shape[:2], window_side, objects, generator)
@@ -185,6 +188,14 @@ class InstanceDataset(SeededDataset):
         if not self.weigh_pseudo_labels or item["score"] is None:
             return 1.0
         return mask_weight(item) if self.weigh_pseudo_labels is True else self.weigh_pseudo_labels(item)
+
+
+def _other_size(row: Mapping[str, Any], height: int, width: int) -> str:
+    """Return the message about an image whose file has another size than its row."""
+    return (
+        f"{image_title(row)}: the file has {width} × {height} pixels, but {row['width']} × {row['height']} when it was "
+        "loaded; the labels would not fit: restore the file, or load the annotations again"
+    )
 
 
 def decode_masks(objects: Sequence[Mapping[str, Any]], height: int, width: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 # Copyright 2026 The pointwssis authors. Licensed under the Apache License, Version 2.0.
 """Wrap rows of the schema in the datasets that the Trainer reads samples from."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from datasets import Dataset as HFDataset
@@ -8,6 +9,7 @@ from datasets import IterableDataset as HFIterableDataset
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel
 
+from ..data.row_checks import check_types, check_values
 from ..data.schema import class_names
 from ..ops.user_error import UserError
 from .datasets import ImageDataset, InstanceDataset
@@ -16,7 +18,13 @@ from .refinement_dataset import RefinementDataset
 from .refinement_sampling import RefinementSampling
 from .streams import InstanceStream
 
-COLUMNS = ("image", "image_id", "height", "width", "complete", "image_labels", "objects")
+
+def train_samples(dataset: Any, model: PreTrainedModel, image_processor: Any, seed: int) -> Any:
+    """Return training samples of rows; return any other dataset unchanged. See `wrap_train_rows`."""
+    refuse_plain_rows("train_dataset", dataset)
+    if not isinstance(dataset, (HFDataset, HFIterableDataset)):
+        return dataset
+    return wrap_train_rows(dataset, model, image_processor, seed)
 
 
 def wrap_train_rows(
@@ -67,13 +75,8 @@ def check_rows(
     """Raise a ValueError if rows do not fit the schema or the model."""
     if rows.features is None:
         raise ValueError(f"{argument} is a stream of unknown columns; give it features=dataset_features(class_names)")
-    # Rows that were not made by this package lack some columns.
-    missing = [name for name in COLUMNS if name not in rows.column_names]
-    if missing:
-        raise ValueError(
-            f"{argument} has the columns {', '.join(rows.column_names)} and lacks {', '.join(missing)}; load it with "
-            "load_annotations or load_coco, or pass a torch Dataset of training samples"
-        )
+    # Rows that were not made by this package may lack columns, or hold something else in them.
+    check_types(argument, rows)
     if image_processor is None:
         raise ValueError(f"{argument} holds rows of the schema; pass the model's image processor as processing_class")
     # Class indices must mean the same in rows and model.
@@ -83,3 +86,14 @@ def check_rows(
             f"{argument} has the classes {', '.join(class_names(rows))}; the model has {', '.join(expected)}; load the "
             "model with saved_model(name_or_path, class_names), or the rows with these class_names"
         )
+    # The rows of a stream are seen only in training.
+    if isinstance(rows, HFDataset):
+        check_values(argument, rows)
+
+
+def refuse_plain_rows(argument: str, dataset: Any) -> None:
+    """Raise a `UserError` for rows in a plain list or in several splits, of which the Trainer would make no samples."""
+    if isinstance(dataset, Mapping):
+        raise UserError(f"{argument} has the splits {', '.join(map(str, dataset))}; give one of them")
+    if isinstance(dataset, (list, tuple)) and dataset and isinstance(dataset[0], Mapping) and "objects" in dataset[0]:
+        raise UserError(f"{argument} is a {type(dataset).__name__} of rows; write dataset_from_rows(rows, class_names)")

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset as HFDataset
-from datasets import IterableDataset as HFIterableDataset
 from PIL import Image
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
@@ -37,7 +36,7 @@ from .datasets import ImageDataset, InstanceDataset, SeededDataset
 from .learning_rate import warmup_multistep_factor
 from .logged_losses import LoggedLosses
 from .parameter_groups import parameter_groups
-from .row_datasets import wrap_eval_rows, wrap_train_rows
+from .row_datasets import train_samples, wrap_eval_rows
 from .samplers import ShapeOrderSampler, SimilarShapeSampler
 from .saving import UNFINISHED_CHECKPOINTS, SaveInTime
 from .streams import InstanceStream
@@ -121,8 +120,7 @@ class SegmentationTrainer(Trainer):
         self.add_callback(self.save_in_time)
 
         # Rows are wrapped and checked here, so that errors in them are raised before training starts.
-        if isinstance(train_dataset, (HFDataset, HFIterableDataset)):
-            self.train_dataset = wrap_train_rows(train_dataset, self.model, processing_class, args.seed)
+        self.train_dataset = train_samples(train_dataset, self.model, processing_class, args.seed)
         if isinstance(self.train_dataset, (InstanceDataset, InstanceStream)) and data_collator is None:
             self.data_collator = InstanceCollator(processing_class)
         if isinstance(self.train_dataset, SeededDataset):

@@ -83,6 +83,14 @@ def test_lists_images_and_names_files_elsewhere_in_full(folder, tmp_path):
         ImageIndex(tmp_path / "gone")
 
 
+def test_hidden_files_are_found_by_name_and_not_listed(tmp_path):
+    for name in (".a.png", "._b.png", "b.png", ".DS_Store", "Thumbs.db"):
+        (tmp_path / name).touch()
+    folder = ImageIndex(tmp_path)
+    assert [path.name for path in folder.images()] == ["b.png"]
+    assert folder.find(".a.png") == tmp_path / ".a.png"
+
+
 def test_accents_may_be_written_in_two_ways(tmp_path):
     (tmp_path / "Bu\u0308ro").mkdir()
     (tmp_path / "Bu\u0308ro" / "Ba\u0308r.png").touch()  # as an archive of a Mac has it
