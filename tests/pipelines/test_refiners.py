@@ -89,6 +89,7 @@ def test_many_masks_are_refined_in_several_calls(pipe, refine, monkeypatch, mask
         ),
         (lambda masks: masks[:, :32], r"shape \(3, 32, 64\) and dtype bool for image 1"),
         (lambda masks: masks.astype(np.float32), r"shape \(3, 64, 64\) and dtype float32 for image 1"),
+        (lambda masks: torch.ones(3, 64, 64, requires_grad=True), r"dtype float32 for image 1"),
         (lambda masks: list(masks[:2]) + [masks[0, :5]], "different sizes for image 1"),
         (lambda masks: None, r"shape \(\) and dtype object for image 1"),
     ],

@@ -170,6 +170,12 @@ def test_no_images_are_no_labels(rows):
     assert len(generate_pseudo_labels(rows.select([]), Teacher(), larger)) == 0
 
 
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_has_an_image(rows, batch_size):
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1"):
+        predict_rough_masks(rows, Teacher(), batch_size)
+
+
 def test_answers_that_do_not_fit(rows):
     def short(images, points, labels):
         return [answers[:-1] for answers in Teacher()(images, points, labels)]

@@ -9,6 +9,7 @@ import pytest
 from helpers import tiny
 from helpers.tiny import recipe
 from pointwssis.data import load_coco
+from pointwssis.ops.user_error import UserError
 from pointwssis.runs import segmenter_stage
 from pointwssis.runs.data import load_data
 from pointwssis.runs.run import Run
@@ -218,6 +219,13 @@ def test_no_data(tmp_path, files, message):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         Run(recipe(tmp_path, data_dir="nowhere"))
     assert not (tmp_path / "recipe.yaml").exists()
+
+
+def test_several_files_of_validation(shapes, tmp_path):
+    train, val = (str(shapes / "annotations" / f"instances_{part}.json") for part in ("train", "val"))
+    files = {"image_dir": str(shapes / "images"), "train_annotations": train, "val_annotations": f"{val}, {train}"}
+    with pytest.raises(UserError, match=r"val_annotations is .*: 2 files; give one, into which the others are merged"):
+        load_data(recipe(tmp_path, **files))
 
 
 def test_wrong_names_are_found_before_anything_is_trained(shapes, tmp_path):

@@ -2,12 +2,15 @@
 """Rows of the schema, passed to the Trainer as they are."""
 
 import pytest
+from datasets import DatasetDict
 from transformers import TrainingArguments
 
 from helpers import tiny
 from helpers.tiny_trainer import arguments, natural
 from helpers.training_in_two_processes import answered_rows, mixed_rows
+from pointwssis.data import class_names, dataset_from_rows
 from pointwssis.evaluation import CocoEvaluator
+from pointwssis.ops.user_error import UserError
 from pointwssis.pipelines import PointInstanceSegmentationPipeline
 from pointwssis.training.augmentation import Augmentation
 from pointwssis.training.collators import InstanceCollator
@@ -124,6 +127,24 @@ def test_loss_of_training_samples_in_evaluation(tmp_path):
     rows = mixed_rows()
     made = natural(tmp_path, (model, processor), rows, InstanceDataset(rows))
     assert made.evaluate()["eval_loss"] > 0
+
+
+def test_rows_in_plain_lists_and_in_splits(tmp_path):
+    rows = mixed_rows(2)
+    with pytest.raises(UserError, match=r"train_dataset is a list of rows; write dataset_from_rows"):
+        natural(tmp_path, tiny.segmenter(), list(rows))
+    with pytest.raises(UserError, match="train_dataset has the splits train, validation; give one of them"):
+        natural(tmp_path, tiny.segmenter(), DatasetDict(train=rows, validation=rows))
+
+
+def test_an_image_that_has_another_size_by_now_is_named(tmp_path):
+    rows = tiny.shapes(2, [(64, 64)])
+    row = {**rows.with_format(None)[0], "image": str(tmp_path / "a.png"), "file_name": "a.png"}
+    tiny.picture(64, 64).save(row["image"])
+    made = dataset_from_rows([row], class_names(rows))
+    tiny.picture(32, 64).save(row["image"])
+    with pytest.raises(UserError, match=r"a\.png.*: the file has 64 × 32 pixels, but 64 × 64 when it was loaded"):
+        natural(tmp_path, tiny.segmenter(), made, max_steps=1, dataloader_num_workers=0).train()
 
 
 def test_rows_that_do_not_fit(tmp_path):
