@@ -95,6 +95,8 @@ def test_sound_data(shapes, tmp_path, capsys):
         ("--contact_sheet", "sheet", "--contact_sheet is sheet: not the name of a picture, such as sheet.png"),
         ("--contact_sheet", "sheet.xyz", "not the name of a picture"),
         ("--json", "nowhere/check.json", "cannot be written"),
+        ("--minutes", "inf", "--minutes is inf; it must be a positive number"),
+        ("--minutes", "nan", "--minutes is nan; it must be a positive number"),
     ],
 )
 def test_reports_never_replace_data_and_are_refused_at_once(

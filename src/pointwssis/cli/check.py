@@ -4,6 +4,7 @@
 import argparse
 import itertools
 import json
+import math
 import os
 import re
 import textwrap
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check_outputs(options: argparse.Namespace, inputs: Sequence[str]) -> None:
-    """Raise a `UserError` for a report that cannot be written, now and not after the check.
+    """Raise a `UserError` for a report or a recipe that cannot be written, now and not after the check.
 
     Args:
         options: options of the command.
@@ -87,6 +88,8 @@ def _check_outputs(options: argparse.Namespace, inputs: Sequence[str]) -> None:
             raise UserError(f"{path}: cannot be written; give a file in an existing folder")
         if path.exists() and any(os.path.exists(name) and path.samefile(name) for name in inputs):
             raise UserError(f"{path}: is one of the files to be checked; choose another name for the report")
+    if not 0 < options.minutes < math.inf:
+        raise UserError(f"--minutes is {options.minutes}; it must be a positive number")
     if options.contact_sheet is not None and not is_image_name(options.contact_sheet):
         raise UserError(f"--contact_sheet is {options.contact_sheet}: not the name of a picture, such as sheet.png")
 
