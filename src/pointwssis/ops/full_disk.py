@@ -14,8 +14,9 @@ from .user_error import UserError
 FULL_DISK_TEXTS = (
     "No space left on device",
     "Disk quota exceeded",
-    "PytorchStreamWriter failed",  # of torch.save, like the next one
+    "PytorchStreamWriter failed",  # of torch.save, like the next ones
     "unexpected pos",
+    "basic_ios::clear",
 )
 
 
