@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 
 import pytest
 
@@ -57,6 +58,26 @@ def test_a_signal_says_what_was_saved_and_how_to_go_on(stop, code, saved, capsys
 def test_a_termination_is_taken_for_a_stop(capsys):
     assert run_script(lambda: os.kill(os.getpid(), signal.SIGTERM)) == 143
     assert capsys.readouterr().err == "train.py: interrupted\n"
+
+
+def in_a_thread(error: Exception):
+    def main() -> None:
+        thread = threading.Thread(target=raising(error))
+        thread.start()
+        thread.join()
+
+    return main
+
+
+def test_a_full_disk_in_a_thread_is_one_line_and_a_bug_keeps_its_traceback(capsys, monkeypatch):
+    bugs = []
+    monkeypatch.setattr(threading, "excepthook", bugs.append)
+    assert run_script(in_a_thread(OSError(errno.ENOSPC, "No space left on device"))) == 0
+    printed = capsys.readouterr().err
+    assert printed.startswith("train.py: the disk is full (") and printed.count("\n") == 1 and not bugs
+    assert run_script(in_a_thread(ZeroDivisionError())) == 0
+    assert [details.exc_type for details in bugs] == [ZeroDivisionError]
+    assert threading.excepthook == bugs.append
 
 
 def test_a_bug_keeps_its_traceback_and_success_is_quiet(capsys):

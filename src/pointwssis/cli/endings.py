@@ -4,7 +4,9 @@
 import errno
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ def run_script(main: Callable[[], Any], resume: str = "") -> int:
     """
     name = Path(sys.argv[0]).name
     try:
-        with ending_with_the_reader(), raising_on_termination():
+        with ending_with_the_reader(), raising_on_termination(), naming_errors_of_threads(name):
             main()
         return 0
     except KeyboardInterrupt as stop:
@@ -46,6 +48,30 @@ def run_script(main: Callable[[], Any], resume: str = "") -> int:
             raise
         print(f"{name}: {reason}", file=sys.stderr)
         return 1
+
+
+@contextmanager
+def naming_errors_of_threads(name: str) -> Iterator[None]:
+    """Print one line for an error of the input or the disk in any thread of the block, such as TensorBoard's writer.
+
+    Args:
+        name: name of the command, for the line.
+    """
+    former = threading.excepthook
+
+    def print_reason(details: threading.ExceptHookArgs) -> None:
+        error = details.exc_value
+        reason = reason_of(error) if isinstance(error, Exception) else None
+        if reason is None:
+            former(details)
+        else:
+            print(f"{name}: {reason}", file=sys.stderr)
+
+    threading.excepthook = print_reason
+    try:
+        yield
+    finally:
+        threading.excepthook = former
 
 
 def stopped(name: str, stop: KeyboardInterrupt, resume: str) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ..ops.interruption import ending_with_the_reader, raising_on_termination, reader_has_ended
 from ..ops.user_error import UserError
 from ..ops.wording import did_you_mean, with_hint
-from .endings import reason_of, stopped
+from .endings import naming_errors_of_threads, reason_of, stopped
 
 COMMANDS = {
     "demo": "run all stages on microscopy images of the package, in a few minutes",
@@ -90,7 +90,7 @@ def run_command(name: str, words: Sequence[str], debug: bool) -> int:
     try:
         refuse_missing_docstrings()
         refuse_empty(words)
-        with raising_on_termination():
+        with raising_on_termination(), naming_errors_of_threads(f"pointwssis {name}"):
             # Import on use, so that a command starts without the libraries of the others.
             command = importlib.import_module(f"pointwssis.cli.{name}")
             return command.main(words) or 0
