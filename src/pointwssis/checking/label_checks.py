@@ -12,6 +12,7 @@ from ..data import supervision
 from ..ops.coco_masks import decode_rle, rle_area, rle_box
 from ..ops.points import point_from_mask, point_in_rle
 from ..ops.wording import counted
+from ..runs.notes import effect_on_ap
 from ..training.incomplete_labels import MIN_COMPLETE_FRACTION
 from .findings import ERROR, NOTE, WARNING, Findings
 
@@ -241,9 +242,8 @@ def _check_measured(validation: LabelCounts, findings: Findings) -> None:
     """Report validation images that the evaluation leaves out, because their ground truth is incomplete."""
     left_out = validation.num_images - validation.kinds().get("full", 0)
     if left_out:
-        effect = "AP cannot be measured" if left_out == validation.num_images else "AP leaves them out"
         where = f"{validation.split}: {left_out:,} of {counted(validation.num_images, 'image')}"
-        remedy = f"{effect}: draw the masks of all their objects"
+        remedy = f"{effect_on_ap(left_out, validation.num_images)}: draw the masks of all their objects"
         findings.add(WARNING, "validation images that lack masks of their objects", where, remedy)
 
 

@@ -51,9 +51,11 @@ def image_files(paths: Sequence[str], left_out: Collection[Path] = ()) -> dict[P
 def _photos_below(folder: Path) -> list[Path]:
     """Return the images below a folder, without the pictures of earlier results."""
     files = files_below(folder)
+    tables = {file for file in files if file.name in TABLES}
     pictures = []
-    for parent in {file.parent for file in files}:
-        if _holds_results(parent):
+    for parent in {file.parent for file in tables}:
+        # Only results of `pointwssis predict` have all tables.
+        if all(parent / name in tables for name in TABLES):
             pictures += [parent / name for name in PICTURE_FOLDERS]
     images = [file for file in files if is_image_name(file)]
     photos = [file for file in images if not _lies_in(file, pictures)]
@@ -61,11 +63,6 @@ def _photos_below(folder: Path) -> list[Path]:
         count = counted(len(images) - len(photos), "picture")
         print(f"{folder}: {count} of earlier results left out, which lie beside their {TABLES[0]}", file=sys.stderr)
     return photos
-
-
-def _holds_results(folder: Path) -> bool:
-    """Return True for a folder that `pointwssis predict` has written."""
-    return all((folder / name).is_file() for name in TABLES)
 
 
 def _lies_in(file: Path, folders: Collection[Path]) -> bool:

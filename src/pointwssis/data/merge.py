@@ -58,10 +58,10 @@ def merge_annotations(
     """
     report = LoadReport() if report is None else report
     report.source, report.skip_bad = "merged annotations", skip_bad
-    # Agree on one list of classes, and check every dataset against it.
     datasets = [datasets] if isinstance(datasets, Dataset) else datasets
     if not datasets:
         raise UserError("datasets is empty; give at least one")
+    # Agree on one list of classes, and check every dataset against it.
     classes = [names_of(dataset) for dataset in datasets]
     all_names = unite_names(classes) if class_names is None else list(class_names)
     for number, found in enumerate(classes, start=1):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from datasets import Dataset, Features
 
 from ..ops.user_error import UserError
@@ -147,13 +148,11 @@ def _check_table(argument: str, table: pa.Table, num_classes: int) -> None:
 
 def _pairs(items: pa.StructArray, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return both numbers of a field of pairs, (N,) float64 each with NaN for a missing one, and which are given."""
-    values = field_of(items, name)
+    values, given = field_of(items, name), is_given(items, name)
     pairs = np.full((len(values), 2), np.nan)
-    given = values.is_valid().to_numpy(zero_copy_only=False)
+    # A field of missing values alone has no type.
     if not pa.types.is_null(values.type):
-        for place, pair in zip(
-            np.flatnonzero(given).tolist(), values.filter(values.is_valid()).to_pylist(), strict=True
-        ):
-            if len(pair) == 2 and None not in pair:
-                pairs[place] = pair
+        is_pair = pc.equal(pc.list_value_length(values), 2).fill_null(False)
+        numbers = values.filter(is_pair).flatten().to_numpy(zero_copy_only=False)
+        pairs[is_pair.to_numpy(zero_copy_only=False)] = numbers.reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1], given

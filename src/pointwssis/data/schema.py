@@ -164,18 +164,18 @@ def class_names(dataset: Dataset) -> list[str]:
     """
     features = getattr(dataset, "features", None)
     if features is None:
-        parts = f"; give one of its splits ({', '.join(dataset)})" if isinstance(dataset, dict) else ""
-        hint = parts or ": write dataset_from_rows(rows, class_names)"
+        hint = ": write dataset_from_rows(rows, class_names)"
+        if isinstance(dataset, dict):
+            hint = f"; give one of its splits ({', '.join(dataset)})"
         raise UserError(f"rows are given as a {type(dataset).__name__}, not as a Dataset of the schema{hint}")
     objects = features.get("objects")
     fields = objects.feature if isinstance(objects, List) and isinstance(objects.feature, dict) else {}
     category = fields.get("category")
     if not isinstance(category, ClassLabel):
-        found = "objects" if not fields else "objects.category"
+        name, found = ("objects.category", category) if fields else ("objects", objects)
         raise UserError(
-            f"the column {found} is {features.get('objects') if not fields else category}; the schema has a list of "
-            "objects whose category is a ClassLabel: load the rows with load_annotations, or give them "
-            "features=dataset_features(class_names)"
+            f"the column {name} is {found}; the schema has a list of objects whose category is a ClassLabel: load the "
+            "rows with load_annotations, or give them features=dataset_features(class_names)"
         )
     return list(category.names)
 

@@ -133,9 +133,11 @@ def _checked_score(where: str, score: Any) -> float:
 
 
 def _checked_level(where: str, level: Any) -> int | None:
-    if level is None or (isinstance(level, numbers.Integral) and 0 <= level <= _MAX_LEVEL):
-        return None if level is None else int(level)
-    raise UserError(f"{where} the level {brief(level)}; expected the number of a pyramid level, or None")
+    if level is None:
+        return None
+    if not isinstance(level, numbers.Integral) or not 0 <= level <= _MAX_LEVEL:
+        raise UserError(f"{where} the level {brief(level)}; expected the number of a pyramid level, or None")
+    return int(level)
 
 
 def _is_sequence(value: Any) -> bool:

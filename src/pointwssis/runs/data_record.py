@@ -182,15 +182,16 @@ def label_keys(rows: Dataset, maker: Any, folder: Path) -> list[str]:
     return [digest_of_values([common, content]) for _, content in _with_contents(rows, images)]
 
 
-def image_contents(rows: Dataset, folder: Path) -> list[str]:
-    """Return the digest of the content of the image of each row.
+def image_contents(datasets: Sequence[Dataset], folder: Path) -> list[list[str]]:
+    """Return the digests of the images of each dataset, one per row.
 
     Args:
-        rows: rows of the schema.
+        datasets: rows of the schema.
         folder: output folder of a run, whose record saves reading images.
     """
     known = (read_json(folder / DATA_FILE) or {}).get("images", {})
-    return list(_contents_of(rows, image_digests([rows], known)))
+    images = image_digests(datasets, known)
+    return [list(_contents_of(rows, images)) for rows in datasets]
 
 
 def _contents_of(rows: Dataset, images: Digests) -> Iterator[str]:

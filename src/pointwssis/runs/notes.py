@@ -56,9 +56,18 @@ def unmeasured_images(data: RunData) -> str | None:
     left_out = sum(kind != "full" for kind in kinds)
     if not left_out:
         return None
-    # Without masks there is no ground truth to measure against.
-    effect = "AP cannot be measured" if left_out == len(kinds) else "AP leaves them out"
-    return f"{left_out:,} of {counted(len(kinds), 'validation image')} lack the masks of their objects: {effect}"
+    images, effect = counted(len(kinds), "validation image"), effect_on_ap(left_out, len(kinds))
+    return f"{left_out:,} of {images} lack the masks of their objects: {effect}"
+
+
+def effect_on_ap(left_out: int, count: int) -> str:
+    """Return what it means for AP that some of `count` validation images lack masks: there is nothing to compare with.
+
+    Example:
+        >>> effect_on_ap(2, 2), effect_on_ap(1, 2)
+        ('AP cannot be measured', 'AP leaves them out')
+    """
+    return "AP cannot be measured" if left_out == count else "AP leaves them out"
 
 
 def leaked_images(data: RunData, folder: Path) -> str | None:
@@ -70,8 +79,8 @@ def leaked_images(data: RunData, folder: Path) -> str | None:
     """
     if data.validation is None:
         return None
-    learned = set(image_contents(data.train, folder))
-    contents = image_contents(data.validation, folder)
+    learned, contents = image_contents([data.train, data.validation], folder)
+    learned = set(learned)
     names = [name for name, content in zip(data.validation["file_name"], contents, strict=True) if content in learned]
     if not names:
         return None

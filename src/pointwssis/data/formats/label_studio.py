@@ -185,11 +185,11 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
         regions.setdefault(name, []).append(result)
     for name, parts in regions.items():
         shapes = [part for part in parts if part.get("type") not in _NOT_SHAPES]
-        # Choices about a region may be its class; those without a shape concern the image.
-        choices = [part for part in parts if part.get("type") in _MAY_NAME_CLASS]
+        # Choices about a region, and a taxonomy, may be its class; those without a shape concern the image.
+        naming = [part for part in parts if part.get("type") in _MAY_NAME_CLASS]
         # At most one shape: nothing to tell apart
         if len(shapes) < 2:
-            yield name, [*shapes, *choices] if shapes else parts
+            yield name, [*shapes, *naming] if shapes else parts
             continue
         # Equal geometry is one shape and its label, other geometry another object
         places: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
@@ -198,7 +198,7 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[M
         # A label without geometry belongs to every shape of the region
         nowhere = places.pop((), [])
         for group in [[*parts, *nowhere] for parts in places.values()] or [nowhere]:
-            yield name, [*group, *choices]
+            yield name, [*group, *naming]
 
 
 def _is_negative(part: Mapping[str, Any]) -> bool:
@@ -275,18 +275,7 @@ def _decode_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) 
         raise AnnotationError("unknown kind of region", "type", part.get("type"), hint)
     values = [each["value"] for each in parts if isinstance(each.get("value"), Mapping)]
 
-    # Any part may carry the label; equal labels count once.
-    found: list[str] = []
-    for each in values:
-        for key in each:
-            if key.endswith("labels"):
-                found += _texts(each[key], f"value.{key}")
-    # Without a label, a taxonomy of the region is its class, or else its choices are; otherwise they are attributes.
-    for each in values if not found else ():
-        found += _innermost_levels(each)
-    for each in values if not found else ():
-        found += _texts(each.get("choices", []), "value.choices")
-    labels = list(dict.fromkeys(found))
+    labels = _labels_on(values)
     if len(labels) > 1:
         hint = 'an object has one class; use choice="single" and keep one label'
         raise AnnotationError("several labels on a region", "labels", labels, hint)
@@ -296,6 +285,24 @@ def _decode_region(parts: Sequence[Mapping[str, Any]], width: int, height: int) 
         masks = [_read_strokes(each, width, height) for each in strokes]
         return label, dense_mask(np.any(masks, axis=0))
     return label, _read_shape(shape, value, width, height)
+
+
+def _labels_on(values: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the labels of a region, each once; without any its taxonomy, or else its choices, which name its class."""
+    found: list[str] = []
+    # Any part may carry the label.
+    for each in values:
+        for key in each:
+            if key.endswith("labels"):
+                found += _texts(each[key], f"value.{key}")
+    # Beside a label, taxonomy and choices are attributes; beside a taxonomy, choices are.
+    if not found:
+        for each in values:
+            found += _innermost_levels(each)
+    if not found:
+        for each in values:
+            found += _texts(each.get("choices", []), "value.choices")
+    return list(dict.fromkeys(found))
 
 
 def _innermost_levels(value: Mapping[str, Any]) -> list[str]:
